@@ -1,0 +1,18 @@
+// @ts-check
+// The current TypeScript client, `@modelcontextprotocol/client`: the newest revision the server knows.
+import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
+import { main } from './flow.mjs';
+
+await main({
+  isUnauthorized: (error) => error instanceof UnauthorizedError,
+  connection(url, options) {
+    const transport = new StreamableHTTPClientTransport(url, options);
+    const client = new Client({ name: 'real-client-v2', version: '0.0.0' }, { versionNegotiation: { mode: 'auto' } });
+    return {
+      open: () => client.connect(transport),
+      finishAuth: (redirect) => transport.finishAuth(redirect),
+      callTool: (name) => client.callTool({ name }),
+      close: () => client.close(),
+    };
+  },
+});
