@@ -1,3 +1,86 @@
-//! xtask
+//! The project's own commands: `cargo xtask lint`, `cargo xtask test`, `cargo xtask docs`.
+//!
+//! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
+//! the last line counts what passed, failed and was skipped.
 
-fn main() {}
+mod clients;
+mod command;
+mod dev_server;
+mod install;
+mod lint;
+mod source_checks;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::{Failure, cargo};
+use crate::step::{Report, Step};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Formatting, clippy, rustdoc, cargo-deny when installed, and checks of the sources.
+    Lint(Selection),
+    /// All tests, real MCP clients and the conformance suite included.
+    Test(Selection),
+    /// The API documentation, in target/doc.
+    Docs {
+        /// Open it in a browser.
+        #[arg(long)]
+        open: bool,
+    },
+}
+
+#[derive(Args)]
+struct Selection {
+    /// Run this step only; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// List the steps and run none.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode, Failure> {
+    match task {
+        Task::Lint(selection) => run_steps(lint::steps(), &selection),
+        Task::Test(selection) => run_steps(test::steps(), &selection),
+        Task::Docs { open } => {
+            let arguments = ["doc", "--workspace", "--lib", "--no-deps", "--all-features"];
+            cargo(&arguments).args(open.then_some("--open")).run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn run_steps(steps: Vec<Step>, selection: &Selection) -> Result<ExitCode, Failure> {
+    let steps = step::select(steps, &selection.only)?;
+    if selection.list {
+        for step in steps {
+            println!("{:<22} {}", step.name, step.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = Report::of(steps);
+    print!("{report}");
+    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,63 @@
+//! The official MCP clients, signing in to a protected server.
+//!
+//! Each runs the whole flow twice against one server: registering dynamically, and naming a
+//! client metadata document.
+
+use std::path::{Path, PathBuf};
+
+use crate::command::{Failure, Run, root, version};
+use crate::dev_server;
+use crate::install;
+use crate::step::{Outcome, Step, missing_tool};
+
+/// How a client introduces itself to the issuer: RFC 7591, or a client metadata document.
+const REGISTRATIONS: [&str; 2] = ["dcr", "cimd"];
+
+/// One step per client.
+pub(crate) fn steps() -> [Step; 3] {
+    [
+        Step {
+            name: "client-typescript",
+            about: "npm @modelcontextprotocol/client: the whole OAuth flow",
+            run: || typescript("client-v2.mjs"),
+        },
+        Step {
+            name: "client-typescript-v1",
+            about: "npm @modelcontextprotocol/sdk: the whole OAuth flow",
+            run: || typescript("client-v1.mjs"),
+        },
+        Step { name: "client-python", about: "PyPI mcp: the whole OAuth flow", run: python },
+    ]
+}
+
+fn typescript(script: &str) -> Result<Outcome, Failure> {
+    let Some(version) = version("node") else { return missing_tool("node") };
+    let directory = directory("typescript");
+    install::npm(&directory, &version)?;
+    sign_in_with(Path::new("node"), &directory.join(script))
+}
+
+fn python() -> Result<Outcome, Failure> {
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    let Some(version) = version(python) else { return missing_tool(python) };
+    let directory = directory("python");
+    let interpreter = install::pip(&directory, python, &version)?;
+    sign_in_with(&interpreter, &directory.join("client.py"))
+}
+
+fn sign_in_with(interpreter: &Path, script: &Path) -> Result<Outcome, Failure> {
+    dev_server::with(&[], |server| {
+        REGISTRATIONS.iter().try_for_each(|registration| {
+            Run::new(interpreter)
+                .args([script])
+                .args(["--resource", &server.resource, "--registration", registration])
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .run()
+        })
+    })?;
+    Ok(Outcome::Passed)
+}
+
+fn directory(name: &str) -> PathBuf {
+    root().join("xtask/clients").join(name)
+}

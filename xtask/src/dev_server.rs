@@ -1,0 +1,138 @@
+//! `mcp-auth dev`, for as long as a step needs it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::command::{Failure, cargo, root};
+
+/// How long the server may take to listen, and to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the server says when it listens.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ready {
+    /// The protected MCP endpoint.
+    pub(crate) resource: String,
+}
+
+/// Runs `task` while `mcp-auth dev` serves. Shows the server's log when anything failed.
+///
+/// # Errors
+///
+/// The server does not build, start or stop cleanly, or the task failed.
+pub(crate) fn with(
+    options: &[&str],
+    task: impl FnOnce(&Ready) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut server = DevServer::spawn(build()?, options)?;
+    let result = server.ready().and_then(|ready| task(&ready));
+    let stopped = server.stop();
+    let result = result.and(stopped);
+    if result.is_err() {
+        eprintln!("the server's log:\n{}", server.log());
+    }
+    result
+}
+
+/// Builds the command line tool and returns the path of its binary.
+fn build() -> Result<PathBuf, Failure> {
+    let messages = cargo(&["build", "--quiet", "--package", "mcp-auth-cli", "--bin", "mcp-auth"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .output()?;
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    });
+    executables.next_back().ok_or_else(|| Failure::new("cargo built no mcp-auth"))
+}
+
+/// The running server. Dropping it ends the process.
+struct DevServer {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl DevServer {
+    fn spawn(binary: PathBuf, options: &[&str]) -> Result<Self, Failure> {
+        let mut child = Command::new(binary)
+            .args(["dev", "--port", "0", "--json"])
+            .args(options)
+            .current_dir(root())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let server = Self {
+            child,
+            stdout: lines(stdout.ok_or_else(|| Failure::new("no stdout"))?),
+            stderr: Some(collect(stderr.ok_or_else(|| Failure::new("no stderr"))?)),
+        };
+        Ok(server)
+    }
+
+    /// Waits for the one line that says that it listens.
+    fn ready(&self) -> Result<Ready, Failure> {
+        let line = self.stdout.recv_timeout(PATIENCE).map_err(|e| {
+            Failure::new(match e {
+                RecvTimeoutError::Timeout => format!("mcp-auth dev not ready after {PATIENCE:?}"),
+                RecvTimeoutError::Disconnected => "mcp-auth dev stopped before it was ready".into(),
+            })
+        })?;
+        serde_json::from_str(&line).map_err(|e| Failure::new(format!("mcp-auth dev: {e}: {line}")))
+    }
+
+    /// Closes its standard input, which asks it to stop, and waits until it has.
+    fn stop(&mut self) -> Result<(), Failure> {
+        drop(self.child.stdin.take());
+        loop {
+            match self.stdout.recv_timeout(PATIENCE) {
+                Ok(line) => eprintln!("mcp-auth dev wrote one more line: {line}"),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.child.kill()?;
+                    let message = format!("mcp-auth dev not stopped after {PATIENCE:?}");
+                    return Err(Failure::new(message));
+                }
+            }
+        }
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { Err(Failure::new(format!("mcp-auth dev: {status}"))) }
+    }
+
+    /// What it wrote to standard error. Call it after [`Self::stop`].
+    fn log(&mut self) -> String {
+        self.stderr.take().and_then(|log| log.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for DevServer {
+    fn drop(&mut self) {
+        // It has ended already, unless the task panicked: nothing to report.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(stdout: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    receiver
+}
+
+fn collect(mut stderr: ChildStderr) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut log = Vec::new();
+        let _ = stderr.read_to_end(&mut log);
+        String::from_utf8_lossy(&log).into_owned()
+    })
+}

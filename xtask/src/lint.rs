@@ -1,0 +1,64 @@
+//! `cargo xtask lint`.
+
+use crate::command::{Failure, cargo, root, version};
+use crate::source_checks;
+use crate::step::{Outcome, Step};
+
+/// The steps of `cargo xtask lint`.
+pub(crate) fn steps() -> Vec<Step> {
+    let mut steps = vec![
+        Step { name: "fmt", about: "rustfmt changes nothing", run: fmt },
+        Step { name: "clippy", about: "clippy, all targets and features", run: clippy },
+        Step { name: "rustdoc", about: "the documentation builds without a warning", run: rustdoc },
+        Step { name: "sources", about: "file sizes, hosts in lockfiles", run: source_checks::run },
+        Step { name: "deny", about: "licences, bans, sources; without network", run: deny },
+    ];
+    if root().join(EXAMPLES).exists() {
+        steps.push(Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt });
+        let about = "clippy, examples/";
+        steps.push(Step { name: "examples-clippy", about, run: examples_clippy });
+    }
+    steps
+}
+
+/// The manifest of the examples' own workspace.
+pub(crate) const EXAMPLES: &str = "examples/Cargo.toml";
+
+fn fmt() -> Result<Outcome, Failure> {
+    cargo(&["fmt", "--all", "--check"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy() -> Result<Outcome, Failure> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn rustdoc() -> Result<Outcome, Failure> {
+    cargo(&["doc", "--workspace", "--lib", "--no-deps", "--all-features"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+fn deny() -> Result<Outcome, Failure> {
+    if version("cargo-deny").is_none() {
+        let reason = "cargo-deny is not installed (cargo install cargo-deny --locked)";
+        return Ok(Outcome::Skipped(reason.into()));
+    }
+    cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn examples_fmt() -> Result<Outcome, Failure> {
+    cargo(&["fmt", "--all", "--check", "--manifest-path", EXAMPLES]).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn examples_clippy() -> Result<Outcome, Failure> {
+    cargo(&["clippy", "--manifest-path", EXAMPLES, "--workspace", "--all-targets"])
+        .args(["--", "-D", "warnings"])
+        .run()?;
+    Ok(Outcome::Passed)
+}
