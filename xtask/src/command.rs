@@ -80,7 +80,11 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let program = Path::new(self.0.get_program());
         write!(f, "{}", program.file_name().unwrap_or(program.as_os_str()).to_string_lossy())?;
-        self.0.get_args().try_for_each(|argument| write!(f, " {}", argument.to_string_lossy()))
+        let root = root();
+        self.0.get_args().try_for_each(|argument| {
+            let shown = Path::new(argument).strip_prefix(&root).unwrap_or(Path::new(argument));
+            write!(f, " {}", shown.display())
+        })
     }
 }
 
