@@ -34,8 +34,9 @@ pub(crate) fn with(
     let result = server.ready().and_then(|ready| task(&ready));
     let stopped = server.stop();
     let result = result.and(stopped);
-    if result.is_err() {
-        eprintln!("the server's log:\n{}", server.log());
+    let log = server.log();
+    if result.is_err() && !log.is_empty() {
+        eprintln!("the server's log:\n{log}");
     }
     result
 }

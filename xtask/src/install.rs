@@ -59,3 +59,26 @@ impl Stamp {
         Ok(fs::write(&self.path, &self.content)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_install_is_current_until_its_lockfile_or_interpreter_changes() {
+        let directory = std::env::temp_dir().join(format!("xtask-stamp-{}", std::process::id()));
+        let lockfile = directory.join("lock");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(&lockfile, "a 1.0").unwrap();
+
+        let stamp = |version| Stamp::new(&directory, &lockfile, version).unwrap();
+        assert!(!stamp("v20").is_current(), "nothing is installed yet");
+        stamp("v20").write().unwrap();
+        assert!(stamp("v20").is_current());
+        assert!(!stamp("v22").is_current(), "another interpreter");
+        fs::write(&lockfile, "a 1.1").unwrap();
+        assert!(!stamp("v20").is_current(), "another lockfile");
+
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}
