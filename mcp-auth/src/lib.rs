@@ -1,1 +1,42 @@
-//! mcp-auth
+#![cfg_attr(all(feature = "axum", feature = "rmcp3"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "rmcp3")),
+    doc = "Authentication and authorization for MCP servers."
+)]
+//!
+//! # The map
+//!
+//! One request is one call of [`McpAuth::check`]: bearer token → verified caller → scopes →
+//! [`Decision`]. The folders are the questions on that way: `serve` (what does HTTP see?),
+//! `authorize` (may they do this?), `verify` (who is calling?), `issuer` (whose keys?) and `jose`
+//! (bytes in, bytes out). The last one has no clock and no network; only `issuer` has a network.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `axum` | yes | `McpAuth::protect`, `McpAuth::metadata_router`, [`AuthInfo`] as an extractor |
+//! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
+
+mod auth_info;
+mod authorize;
+mod clock;
+mod config;
+mod error;
+mod identifier;
+mod issuer;
+mod jose;
+mod mcp_auth;
+mod serve;
+mod verify;
+
+pub use auth_info::AuthInfo;
+pub use authorize::Scopes;
+pub use clock::{Clock, SystemClock};
+pub use config::{AuthorizationServer, Config, ConfigError, ProtectedResource, ServerType};
+pub use error::{AuthError, Forbidden, RequestFault, TokenError, Unavailable};
+pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
+pub use issuer::{HttpClient, HttpError};
+pub use jose::{Algorithm, JwkError};
+pub use mcp_auth::{McpAuth, McpAuthBuilder};
+pub use serve::{AuthLayer, AuthService, Decision, Forward, Reply};

@@ -1,0 +1,23 @@
+//! What time is it? A seam, so that tests can travel.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the current time.
+///
+/// The default reads the system clock; tests give their own through
+/// [`McpAuthBuilder::clock`](crate::McpAuthBuilder::clock).
+pub trait Clock: Send + Sync {
+    /// Seconds since 1970-01-01T00:00:00Z, as in a JWT's NumericDate.
+    fn unix_seconds(&self) -> u64;
+}
+
+/// The system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn unix_seconds(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+    }
+}

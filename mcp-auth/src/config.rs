@@ -1,0 +1,505 @@
+//! Configuration as plain data: the same fields in Rust, TOML, Python and JavaScript.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::authorize::Scopes;
+use crate::identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier, check_fetchable};
+use crate::jose::Algorithm;
+
+/// What a server protects and whom it trusts.
+///
+/// Two strings are enough; every other field has a safe default. It is checked as a whole when a
+/// [`McpAuth`](crate::McpAuth) is made of it.
+///
+/// # Defaults
+/// - `clock_tolerance`: 60 s
+/// - `fetch_timeout`: 5 s
+/// - `key_max_age`: 10 minutes
+/// - `key_max_stale`: 24 hours
+/// - `max_token_bytes`: 16 KiB
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The resources this server protects; at least one.
+    pub resources: Vec<ProtectedResource>,
+    /// How far clocks may be apart when `exp`, `nbf` and `iat` are checked; at most 300 s.
+    /// In data: seconds.
+    #[serde(with = "seconds")]
+    pub clock_tolerance: Duration,
+    /// How long one request to an authorization server may take. In data: seconds.
+    #[serde(with = "seconds")]
+    pub fetch_timeout: Duration,
+    /// After this long, keys are refreshed in the background. In data: seconds.
+    #[serde(with = "seconds")]
+    pub key_max_age: Duration,
+    /// For this long at most, known keys are used while their issuer is unreachable.
+    /// In data: seconds.
+    #[serde(with = "seconds")]
+    pub key_max_stale: Duration,
+    /// Longer tokens are refused unread.
+    pub max_token_bytes: usize,
+}
+
+impl Config {
+    /// Protects one resource with one authorization server.
+    ///
+    /// `resource` is the URL clients connect to, such as `https://mcp.example.com/mcp`; `issuer`
+    /// is the exact issuer identifier of the provider, slash at the end included if it has one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists everything that is wrong with the two.
+    pub fn new(
+        resource: impl Into<String>,
+        issuer: impl Into<String>,
+    ) -> Result<Self, ConfigError> {
+        let config =
+            Self::default().protect_resource(ProtectedResource::new(resource, [issuer.into()]));
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Adds a resource with its own issuers, audiences and scopes.
+    #[must_use]
+    pub fn protect_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resources.push(resource);
+        self
+    }
+
+    /// Requires these scopes for every request to the resources added so far.
+    #[must_use]
+    pub fn with_required_scopes<S: AsRef<str>>(
+        mut self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let scopes: Scopes = scopes.into_iter().collect();
+        self.resources.iter_mut().for_each(|resource| resource.required_scopes = scopes.clone());
+        self
+    }
+
+    /// Lets pages of these web origins call the resources added so far.
+    #[must_use]
+    pub fn with_allowed_origins<S: Into<String>>(
+        mut self,
+        origins: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
+        self.resources.iter_mut().for_each(|resource| resource.allowed_origins = origins.clone());
+        self
+    }
+
+    /// Checks everything and lists every fault at once.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with at least one fault.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut faults = Vec::new();
+        if self.resources.is_empty() {
+            faults.push("resources: at least one is needed".to_owned());
+        }
+        if self.clock_tolerance > MAX_CLOCK_TOLERANCE {
+            let limit = MAX_CLOCK_TOLERANCE.as_secs();
+            faults.push(format!("clock_tolerance: at most {limit} seconds are allowed"));
+        }
+        if self.fetch_timeout.is_zero() {
+            faults.push("fetch_timeout: must be above 0".to_owned());
+        }
+        if self.key_max_stale < self.key_max_age {
+            faults.push("key_max_stale: must not be below key_max_age".to_owned());
+        }
+        if self.max_token_bytes == 0 {
+            faults.push("max_token_bytes: must be above 0".to_owned());
+        }
+        for (index, resource) in self.resources.iter().enumerate() {
+            let place = format!("resources[{index}]");
+            resource.check(&place, &mut faults);
+            let earlier = &self.resources[..index];
+            if resource.path().is_some()
+                && earlier.iter().any(|other| other.path() == resource.path())
+            {
+                // The path of a request says which resource is meant; its host is never read.
+                let path = resource.path().unwrap_or_default();
+                faults.push(format!("{place}.resource: the path {path:?} is taken by another"));
+            }
+        }
+        self.check_issuers_agree(&mut faults);
+        if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
+    }
+
+    /// Issuers are shared between resources, so their own settings must be the same everywhere.
+    fn check_issuers_agree(&self, faults: &mut Vec<String>) {
+        let all: Vec<_> =
+            self.resources.iter().flat_map(|one| &one.authorization_servers).collect();
+        for (index, server) in all.iter().enumerate() {
+            let contradicts = |other: &&&AuthorizationServer| {
+                other.issuer == server.issuer && !other.is_found_like(server)
+            };
+            if all[..index].iter().any(|other| contradicts(&other)) {
+                let issuer = &server.issuer;
+                faults.push(format!("authorization_servers: {issuer:?} is configured in two ways"));
+            }
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            resources: Vec::new(),
+            clock_tolerance: Duration::from_secs(60),
+            fetch_timeout: Duration::from_secs(5),
+            key_max_age: Duration::from_secs(600),
+            key_max_stale: Duration::from_secs(24 * 3600),
+            max_token_bytes: 16 * 1024,
+        }
+    }
+}
+
+/// Tokens that expired longer ago are refused whatever is configured.
+const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
+
+/// One protected resource: an MCP endpoint.
+///
+/// # Defaults
+/// Every list is empty and every option absent, which means what each field says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProtectedResource {
+    /// Its identifier: the URL that clients connect to. Required.
+    pub resource: String,
+    /// The issuers whose tokens are accepted; at least one. Each an issuer, or a table.
+    pub authorization_servers: Vec<AuthorizationServer>,
+    /// Accepted `aud` values besides the resource identifier, compared exactly. Empty is best.
+    pub audiences: Vec<String>,
+    /// Scopes that every request needs. Empty: a valid token is enough.
+    pub required_scopes: Scopes,
+    /// `scopes_supported` of the metadata. Empty: the required scopes.
+    pub scopes_supported: Scopes,
+    /// Advertise and challenge `offline_access` where it is configured, against the
+    /// specification's advice, for clients that ask for a refresh token only then.
+    pub dangerous_advertise_offline_access: bool,
+    /// `resource_name` of the metadata: a name for people.
+    pub resource_name: Option<String>,
+    /// `resource_documentation` of the metadata: a URL for developers.
+    pub resource_documentation: Option<String>,
+    /// Web origins whose pages may call, such as `https://app.example.com`, or `*` for all.
+    /// The resource's own origin always may. Requests from any other origin get a 403.
+    pub allowed_origins: Vec<String>,
+    /// Host names that requests may be addressed to, besides the resource's own and loopback.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl ProtectedResource {
+    /// A resource and the issuers whose tokens it accepts.
+    pub fn new<S: Into<String>>(
+        resource: impl Into<String>,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            resource: resource.into(),
+            authorization_servers: issuers.into_iter().map(AuthorizationServer::new).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Where it is mounted, without slashes at the end; `None` when the identifier is not one.
+    fn path(&self) -> Option<String> {
+        let identifier = ResourceIdentifier::parse(&*self.resource).ok()?;
+        Some(identifier.path().trim_end_matches('/').to_owned())
+    }
+
+    fn check(&self, place: &str, faults: &mut Vec<String>) {
+        match ResourceIdentifier::parse(&*self.resource) {
+            Err(fault) => faults.push(format!("{place}.resource: {:?} {fault}", self.resource)),
+            Ok(identifier) if identifier.path().starts_with("/.well-known/") => {
+                faults.push(format!("{place}.resource: /.well-known/ is for metadata"));
+            }
+            Ok(_) => {}
+        }
+        if self.authorization_servers.is_empty() {
+            faults.push(format!("{place}.authorization_servers: at least one is needed"));
+        }
+        for (index, server) in self.authorization_servers.iter().enumerate() {
+            server.check(&format!("{place}.authorization_servers[{index}]"), faults);
+            let earlier = &self.authorization_servers[..index];
+            if earlier.iter().any(|other| other.issuer == server.issuer) {
+                faults.push(format!(
+                    "{place}.authorization_servers[{index}]: {:?} is there twice",
+                    server.issuer
+                ));
+            }
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            faults.push(format!("{place}.audiences: an empty audience would match nothing"));
+        }
+        for scope in self.required_scopes.malformed() {
+            faults
+                .push(format!("{place}.required_scopes: {scope:?} is not a scope (RFC 6749 §3.3)"));
+        }
+        for scope in self.scopes_supported.malformed() {
+            faults.push(format!(
+                "{place}.scopes_supported: {scope:?} is not a scope (RFC 6749 §3.3)"
+            ));
+        }
+        if !self.scopes_supported.is_empty()
+            && !self.scopes_supported.contains_all(&self.required_scopes)
+        {
+            faults.push(format!("{place}.scopes_supported: must contain the required scopes"));
+        }
+        for origin in self.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+            faults.push(format!("{place}.allowed_origins: {origin:?} is not an origin such as https://app.example.com"));
+        }
+        for host in self.allowed_hosts.iter().filter(|host| !is_host(host)) {
+            faults.push(format!("{place}.allowed_hosts: {host:?} is not a host name"));
+        }
+    }
+}
+
+/// An authorization server whose tokens are accepted.
+///
+/// In data, a string stands for its issuer with every default.
+///
+/// # Defaults
+/// Metadata is discovered, every supported algorithm is accepted, `typ` may be `JWT` or absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "AuthorizationServerForm")]
+#[non_exhaustive]
+pub struct AuthorizationServer {
+    /// Its issuer identifier, exactly as in its tokens' `iss`. Required.
+    pub issuer: String,
+    /// Which well-known documents are looked for.
+    pub server_type: ServerType,
+    /// The metadata's URL, when it is not at a well-known place.
+    pub metadata_url: Option<String>,
+    /// The metadata itself, when the provider serves none: RFC 8414 members, at least `issuer`
+    /// and `jwks_uri`.
+    pub metadata: Option<Map<String, Value>>,
+    /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
+    pub algorithms: Vec<Algorithm>,
+    /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
+    pub require_at_jwt: bool,
+    /// Allow `http` URLs of this server on hosts that are not loopback, such as inside a cluster.
+    /// Whoever can change traffic on that network can then forge tokens.
+    pub dangerous_allow_http: bool,
+}
+
+impl AuthorizationServer {
+    /// A server that is found by its issuer identifier alone.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), ..Self::default() }
+    }
+
+    /// Whether both lead to the same metadata and keys.
+    fn is_found_like(&self, other: &Self) -> bool {
+        self.server_type == other.server_type
+            && self.metadata_url == other.metadata_url
+            && self.metadata == other.metadata
+            && self.dangerous_allow_http == other.dangerous_allow_http
+    }
+
+    fn check(&self, place: &str, faults: &mut Vec<String>) {
+        let issuer = IssuerIdentifier::parse_with(self.issuer.clone(), self.dangerous_allow_http);
+        if let Err(fault) = issuer {
+            faults.push(format!("{place}.issuer: {:?} {}", self.issuer, http_hint(fault)));
+        }
+        if self.metadata.is_some() && self.metadata_url.is_some() {
+            faults.push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
+        }
+        if let Some(url) = &self.metadata_url {
+            if let Err(fault) = check_fetchable(url, self.dangerous_allow_http) {
+                faults.push(format!("{place}.metadata_url: {url:?} {}", http_hint(fault)));
+            }
+        }
+        let Some(metadata) = &self.metadata else { return };
+        if metadata.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
+            faults
+                .push(format!("{place}.metadata: its `issuer` must be exactly {:?}", self.issuer));
+        }
+        match metadata.get("jwks_uri").and_then(Value::as_str) {
+            None => faults.push(format!("{place}.metadata: `jwks_uri` is missing")),
+            Some(uri) => {
+                if let Err(fault) = check_fetchable(uri, self.dangerous_allow_http) {
+                    faults
+                        .push(format!("{place}.metadata: `jwks_uri` {uri:?} {}", http_hint(fault)));
+                }
+            }
+        }
+    }
+}
+
+/// Which discovery documents an authorization server serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ServerType {
+    /// Look for both, in the order of the MCP specification.
+    #[default]
+    Any,
+    /// OpenID Connect Discovery only.
+    Oidc,
+    /// OAuth 2.0 Authorization Server Metadata (RFC 8414) only.
+    Oauth,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AuthorizationServerForm {
+    Issuer(String),
+    Table(AuthorizationServerTable),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AuthorizationServerTable {
+    issuer: String,
+    server_type: ServerType,
+    metadata_url: Option<String>,
+    metadata: Option<Map<String, Value>>,
+    algorithms: Vec<Algorithm>,
+    require_at_jwt: bool,
+    dangerous_allow_http: bool,
+}
+
+impl From<AuthorizationServerForm> for AuthorizationServer {
+    fn from(form: AuthorizationServerForm) -> Self {
+        match form {
+            AuthorizationServerForm::Issuer(issuer) => Self::new(issuer),
+            AuthorizationServerForm::Table(table) => Self {
+                issuer: table.issuer,
+                server_type: table.server_type,
+                metadata_url: table.metadata_url,
+                metadata: table.metadata,
+                algorithms: table.algorithms,
+                require_at_jwt: table.require_at_jwt,
+                dangerous_allow_http: table.dangerous_allow_http,
+            },
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// One line per fault, each starting with the field it is about.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        self.faults.iter().try_for_each(|fault| write!(f, "\n- {fault}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+fn http_hint(fault: IdentifierError) -> String {
+    match fault {
+        IdentifierError::Insecure => format!("{fault} (or set `dangerous_allow_http`)"),
+        _ => fault.to_string(),
+    }
+}
+
+/// RFC 6454: scheme, host and port; or `*`, or `null` for pages without an origin.
+fn is_origin(text: &str) -> bool {
+    let plain =
+        |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*', ',']);
+    text == "*"
+        || text == "null"
+        || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && plain(rest))
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
+}
+
+/// Durations as whole or fractional seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(value.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn two_strings_are_enough() {
+        let config = Config::new("https://h.example/mcp", "https://as.example/").unwrap();
+        assert_eq!(config.resources[0].authorization_servers[0].issuer, "https://as.example/");
+    }
+
+    #[test]
+    fn every_fault_is_listed_at_once() {
+        let error = Config::new("", "http://as.example").unwrap_err();
+        assert_eq!(error.faults.len(), 2, "{error}");
+        let config: Config = serde_json::from_value(json!({
+            "clock_tolerance": 301,
+            "resources": [
+                { "resource": "h", "required_scopes": "a\\b", "allowed_origins": ["app.example"] },
+                { "resource": "https://h.example", "authorization_servers": [
+                    "https://as.example",
+                    { "issuer": "https://as.example", "metadata_url": "https://as.example/m",
+                      "metadata": { "issuer": "https://other.example" } },
+                ] },
+            ],
+        }))
+        .unwrap();
+        let error = config.check().unwrap_err();
+        let fields: Vec<_> =
+            error.faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+        let second = "resources[1].authorization_servers[1]";
+        let metadata = format!("{second}.metadata");
+        let expected = [
+            "clock_tolerance",
+            "resources[0].resource",
+            "resources[0].authorization_servers",
+            "resources[0].required_scopes",
+            "resources[0].allowed_origins",
+            second,
+            &metadata,
+            &metadata,
+            second,
+            "authorization_servers",
+        ];
+        assert_eq!(fields, expected, "{error}");
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        let typo = json!({ "resources": [{ "required_scope": "a" }] });
+        assert!(serde_json::from_value::<Config>(typo).is_err());
+        let typo = json!({ "resources": [{ "authorization_servers": [{ "isuer": "a" }] }] });
+        assert!(serde_json::from_value::<Config>(typo).is_err());
+    }
+
+    #[test]
+    fn data_and_back() {
+        let config = Config::new("https://h.example/mcp", "https://as.example").unwrap();
+        let data = serde_json::to_value(&config).unwrap();
+        assert_eq!(serde_json::from_value::<Config>(data).unwrap(), config);
+    }
+}

@@ -1,0 +1,329 @@
+//! Why a request is refused, and what each refusal looks like on the wire.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::authorize::Scopes;
+use crate::identifier::IssuerIdentifier;
+
+/// Why a request is not forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// A policy other than scopes refuses; signing in again would not help.
+    Forbidden(Forbidden),
+    /// The token is good, but lacks a scope that the operation needs.
+    InsufficientScope {
+        /// Everything the operation needs.
+        required: Scopes,
+        /// What the token grants.
+        granted: Scopes,
+    },
+    /// The request carries its token in a way that RFC 6750 does not allow.
+    InvalidRequest(RequestFault),
+    /// The token is not acceptable.
+    InvalidToken(TokenError),
+    /// The request carries no bearer token.
+    MissingToken,
+    /// Whether the token is good cannot be told right now.
+    Unavailable(Unavailable),
+}
+
+impl AuthError {
+    /// The HTTP status of the refusal.
+    pub fn status(&self) -> StatusCode {
+        self.wire().status
+    }
+
+    /// A stable code for logs, tests and the SDKs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Forbidden(reason) => reason.code(),
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidToken(error) => error.code(),
+            Self::MissingToken => "missing_token",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// The refusal as the client sees it: fixed text, never a value from the token.
+    pub(crate) fn wire(&self) -> Wire {
+        let row = |status, error, in_challenge, description| Wire {
+            status,
+            error,
+            in_challenge,
+            description,
+        };
+        match self {
+            Self::Forbidden(reason) => {
+                row(StatusCode::FORBIDDEN, "forbidden", false, reason.description())
+            }
+            Self::InsufficientScope { .. } => row(
+                StatusCode::FORBIDDEN,
+                "insufficient_scope",
+                true,
+                "the access token lacks a required scope",
+            ),
+            Self::InvalidRequest(fault) => {
+                row(StatusCode::BAD_REQUEST, "invalid_request", true, fault.description())
+            }
+            Self::InvalidToken(error) => {
+                row(StatusCode::UNAUTHORIZED, "invalid_token", true, error.description())
+            }
+            // RFC 6750 §3.1: no error code when the request lacks authentication information.
+            Self::MissingToken => {
+                row(StatusCode::UNAUTHORIZED, "unauthorized", false, "an access token is required")
+            }
+            Self::Unavailable(_) => row(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                false,
+                "the access token cannot be verified right now",
+            ),
+        }
+    }
+}
+
+/// One row of the table above.
+pub(crate) struct Wire {
+    pub(crate) status: StatusCode,
+    /// `error` of the JSON body, and of the challenge when `in_challenge`.
+    pub(crate) error: &'static str,
+    pub(crate) in_challenge: bool,
+    pub(crate) description: &'static str,
+}
+
+/// With the compared values, for operators; what clients see is fixed text.
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InsufficientScope { required, granted } => {
+                write!(f, "scopes [{required}] are required, the token grants [{granted}]")
+            }
+            Self::InvalidToken(error) => error.fmt(f),
+            Self::Unavailable(reason) => reason.fmt(f),
+            _ => f.write_str(self.wire().description),
+        }
+    }
+}
+
+impl std::error::Error for AuthError {}
+
+impl From<TokenError> for AuthError {
+    fn from(error: TokenError) -> Self {
+        Self::InvalidToken(error)
+    }
+}
+
+/// A refusal by policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Forbidden {
+    /// The `Origin` header names a web origin that is not allowed.
+    Origin(String),
+}
+
+impl Forbidden {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Origin(_) => "origin_not_allowed",
+        }
+    }
+
+    fn description(&self) -> &'static str {
+        match self {
+            Self::Origin(_) => "the Origin is not in `allowed_origins`",
+        }
+    }
+}
+
+/// How a request misuses the ways of sending a token (RFC 6750 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestFault {
+    /// The `Authorization` header is not `Bearer` and one token.
+    MalformedAuthorization,
+    /// More than one `Authorization` header.
+    SeveralTokens,
+    /// An `access_token` in the query string, where logs and caches would keep it.
+    TokenInQuery,
+}
+
+impl RequestFault {
+    fn description(self) -> &'static str {
+        match self {
+            Self::MalformedAuthorization => {
+                "the Authorization header is not `Bearer` and one token"
+            }
+            Self::SeveralTokens => "the request has more than one Authorization header",
+            Self::TokenInQuery => "an access token must not be sent in the query string",
+        }
+    }
+}
+
+/// Why a token is not acceptable. Carries what was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// `alg` is `none`, symmetric, unknown, or not allowed for this issuer.
+    AlgorithmNotAllowed {
+        /// The header's `alg`.
+        algorithm: String,
+    },
+    /// The signature was not made by the issuer's key.
+    BadSignature,
+    /// `exp` has passed, clock tolerance included.
+    Expired {
+        /// The token's `exp`, in seconds since 1970.
+        exp: u64,
+        /// The time of the check, in seconds since 1970.
+        now: u64,
+    },
+    /// Not a signed JWT in a form that can be read.
+    Malformed {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A claim that must be there is not.
+    MissingClaim {
+        /// Its name.
+        claim: &'static str,
+    },
+    /// `nbf` or `iat` is in the future, clock tolerance included.
+    NotYetValid {
+        /// The later of both, in seconds since 1970.
+        valid_from: u64,
+        /// The time of the check, in seconds since 1970.
+        now: u64,
+    },
+    /// `cnf` binds the token to a key whose possession was not proven.
+    SenderConstrained,
+    /// `iss` is not one of this resource's authorization servers.
+    UnknownIssuer {
+        /// The token's `iss`.
+        actual: String,
+        /// The configured issuers.
+        expected: Vec<String>,
+    },
+    /// The issuer has no key with this `kid` for this algorithm.
+    UnknownKey {
+        /// The header's `kid`.
+        key_id: Option<String>,
+    },
+    /// `aud` does not name this resource.
+    WrongAudience {
+        /// The token's `aud`.
+        actual: Vec<String>,
+        /// The accepted audiences.
+        expected: Vec<String>,
+    },
+    /// Not an access token: an ID token, a refresh token, a logout token, another kind of JWT.
+    WrongType {
+        /// The marker that gave it away.
+        reason: String,
+    },
+}
+
+impl TokenError {
+    /// The stable code: the same in Rust, Python, Node and `vectors/`.
+    pub fn code(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// What the client may know.
+    fn description(&self) -> &'static str {
+        self.row().1
+    }
+
+    fn row(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::AlgorithmNotAllowed { .. } => {
+                ("algorithm_not_allowed", "the signature algorithm is not allowed")
+            }
+            Self::BadSignature => ("bad_signature", "the signature does not verify"),
+            Self::Expired { .. } => ("expired", "the access token expired"),
+            Self::Malformed { .. } => ("malformed", "the access token is malformed"),
+            Self::MissingClaim { .. } => ("missing_claim", "a required claim is missing"),
+            Self::NotYetValid { .. } => ("not_yet_valid", "the access token is not valid yet"),
+            Self::SenderConstrained => {
+                ("sender_constrained", "the access token is bound to a key and needs its proof")
+            }
+            Self::UnknownIssuer { .. } => ("unknown_issuer", "the issuer is not trusted here"),
+            Self::UnknownKey { .. } => ("unknown_key", "the signing key is unknown"),
+            Self::WrongAudience { .. } => {
+                ("wrong_audience", "the access token was issued for another resource")
+            }
+            Self::WrongType { .. } => ("wrong_type", "not an access token"),
+        }
+    }
+
+    /// (expected, actual) for the log.
+    pub(crate) fn compared(&self) -> (String, String) {
+        let text = |expected: &dyn fmt::Debug, actual: &dyn fmt::Debug| {
+            (format!("{expected:?}"), shorten(format!("{actual:?}")))
+        };
+        match self {
+            Self::AlgorithmNotAllowed { algorithm } => text(&"an allowed algorithm", algorithm),
+            Self::BadSignature => text(&"a signature by the issuer's key", &"another"),
+            Self::Expired { exp, now } => (format!("exp after {now}"), exp.to_string()),
+            Self::Malformed { reason } => text(&"a signed JWT", reason),
+            Self::MissingClaim { claim } => text(claim, &"absent"),
+            Self::NotYetValid { valid_from, now } => {
+                (format!("valid at {now}"), valid_from.to_string())
+            }
+            Self::SenderConstrained => text(&"no `cnf`", &"`cnf`"),
+            Self::UnknownIssuer { actual, expected } => text(expected, actual),
+            Self::UnknownKey { key_id } => text(&"a published key", key_id),
+            Self::WrongAudience { actual, expected } => text(expected, actual),
+            Self::WrongType { reason } => text(&"an access token", reason),
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (expected, actual) = self.compared();
+        write!(f, "{}: expected {expected}, got {actual}", self.description())
+    }
+}
+
+impl std::error::Error for TokenError {}
+
+/// Values in logs are cut: a stranger chose them.
+fn shorten(mut text: String) -> String {
+    const LIMIT: usize = 256;
+    if text.len() > LIMIT {
+        let cut = (0..=LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
+/// An authorization server could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unavailable {
+    /// The issuer that could not be asked.
+    pub issuer: String,
+    /// Why, for operators.
+    pub reason: String,
+    /// Seconds after which a client should try again.
+    pub retry_after: u64,
+}
+
+impl Unavailable {
+    pub(crate) fn new(issuer: &IssuerIdentifier, reason: &str, retry_after: u64) -> Self {
+        Self { issuer: issuer.to_string(), reason: reason.to_owned(), retry_after }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "issuer {} is unavailable: {}", self.issuer, self.reason)
+    }
+}
+
+impl std::error::Error for Unavailable {}

@@ -1,0 +1,54 @@
+//! Authorization server metadata (RFC 8414): the document, and the few members we act on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::identifier::IssuerIdentifier;
+
+/// Changes a fetched document before it is read: (issuer, document).
+pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
+
+/// A metadata document that belongs to the issuer it was asked for.
+#[derive(Debug)]
+pub(crate) struct Metadata {
+    /// Where its keys are.
+    pub(crate) jwks_uri: String,
+    /// The whole document as JSON, for 2025-03-26 clients.
+    pub(crate) document: Bytes,
+}
+
+impl Metadata {
+    /// Reads a document for this issuer, after `patch` has had its say.
+    pub(crate) fn read(
+        issuer: &IssuerIdentifier,
+        mut document: Value,
+        patch: Option<&MetadataPatch>,
+    ) -> Result<Self, String> {
+        if let Some(patch) = patch {
+            patch(issuer.as_str(), &mut document);
+        }
+        let members = Members::deserialize(&document).map_err(|error| error.to_string())?;
+        // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
+        if members.issuer != issuer.as_str() {
+            return Err(mismatch(issuer.as_str(), &members.issuer));
+        }
+        let jwks_uri = members.jwks_uri.ok_or("the document has no `jwks_uri`")?;
+        Ok(Self { jwks_uri, document: Bytes::from(document.to_string()) })
+    }
+}
+
+#[derive(Deserialize)]
+struct Members {
+    issuer: String,
+    jwks_uri: Option<String>,
+}
+
+fn mismatch(expected: &str, found: &str) -> String {
+    let slash = expected.trim_end_matches('/') == found.trim_end_matches('/');
+    let hint =
+        if slash { "; they differ only by a slash at the end: configure the latter" } else { "" };
+    format!("`issuer` must be exactly {expected:?} but is {found:?}{hint}")
+}

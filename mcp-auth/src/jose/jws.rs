@@ -1,0 +1,216 @@
+//! A compact JSON Web Signature (RFC 7515), with its payload out of reach until it is verified.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess};
+
+use super::{Algorithm, Object, Text, VerificationKey, base64url, read_object};
+
+/// A parsed but unverified signature. Only what routing needs can be read: `alg`, `kid`, `typ`
+/// and the `iss` of the payload.
+pub(crate) struct Jws<'t> {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    typ: Option<String>,
+    signing_input: &'t str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'t> Jws<'t> {
+    /// Splits and decodes a token; nothing in it is to be believed yet.
+    pub(crate) fn parse(token: &'t str) -> Result<Self, JwsError> {
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotJws)?;
+        if payload.contains('.') {
+            return Err(if token.split('.').count() == 5 {
+                JwsError::Encrypted
+            } else {
+                JwsError::NotJws
+            });
+        }
+        let header = base64url(header).ok_or(JwsError::Encoding)?;
+        let header: Header<'_> = read_object(&header).map_err(|_| JwsError::Header)?;
+        // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
+        if header.critical {
+            return Err(JwsError::Critical);
+        }
+        let algorithm = header.algorithm.ok_or(JwsError::Header)?;
+        let algorithm = Algorithm::from_name(&algorithm.0)
+            .ok_or_else(|| JwsError::Algorithm(algorithm.0.into_owned()))?;
+        Ok(Self {
+            algorithm,
+            key_id: header.key_id.map(|text| text.0.into_owned()),
+            typ: header.typ.map(|text| text.0.into_owned()),
+            signing_input,
+            payload: base64url(payload).ok_or(JwsError::Encoding)?,
+            signature: base64url(signature).ok_or(JwsError::Encoding)?,
+        })
+    }
+
+    /// The algorithm that the header claims.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The `kid` that the header claims.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The media type in the header.
+    pub(crate) fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// The unverified `iss`, for choosing whose keys and rules apply. `None` when it is absent.
+    pub(crate) fn issuer(&self) -> Result<Option<Cow<'_, str>>, JwsError> {
+        let payload: Payload<'_> = read_object(&self.payload).map_err(|_| JwsError::Payload)?;
+        Ok(payload.issuer.map(|text| text.0))
+    }
+
+    /// The payload, if one of the keys made the signature.
+    pub(crate) fn verify<'k>(
+        self,
+        mut keys: impl Iterator<Item = &'k VerificationKey>,
+    ) -> Option<Vec<u8>> {
+        let message = self.signing_input.as_bytes();
+        keys.any(|key| key.verifies(self.algorithm, message, &self.signature))
+            .then_some(self.payload)
+    }
+}
+
+/// Why a token is not a JWS that could be verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum JwsError {
+    /// `alg` is not supported: `none`, a symmetric one, or unknown.
+    Algorithm(String),
+    /// The header has `crit`.
+    Critical,
+    /// A part is not base64url.
+    Encoding,
+    /// Five parts: an encrypted token.
+    Encrypted,
+    /// The header is not a JSON object with a string `alg`, or has duplicate members.
+    Header,
+    /// Not three parts: an opaque token, or garbage.
+    NotJws,
+    /// The payload is not a JSON object, or has duplicate members.
+    Payload,
+}
+
+impl fmt::Display for JwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Algorithm(_) => "`alg` is not a supported signature algorithm",
+            Self::Critical => "the header has `crit`",
+            Self::Encoding => "a part is not base64url without padding",
+            Self::Encrypted => {
+                "the token is encrypted (JWE): configure the provider to issue signed access tokens"
+            }
+            Self::Header => "the header is not a JSON object with distinct members and a string `alg`",
+            Self::NotJws => {
+                "not a JWT: the provider issued an opaque token; ask for one whose audience is this resource"
+            }
+            Self::Payload => "the payload is not a JSON object with distinct members",
+        })
+    }
+}
+
+#[derive(Default)]
+struct Header<'a> {
+    algorithm: Option<Text<'a>>,
+    key_id: Option<Text<'a>>,
+    typ: Option<Text<'a>>,
+    critical: bool,
+}
+
+impl<'de> Object<'de> for Header<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "alg" => self.algorithm = Some(map.next_value()?),
+            "kid" => self.key_id = Some(map.next_value()?),
+            "typ" => self.typ = Some(map.next_value()?),
+            "crit" => {
+                self.critical = true;
+                map.next_value::<IgnoredAny>()?;
+            }
+            // `jwk`, `jku`, `x5u`, `x5c`: a token does not choose its own key.
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Payload<'a> {
+    issuer: Option<Text<'a>>,
+}
+
+impl<'de> Object<'de> for Payload<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "iss" => self.issuer = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // RFC 7515 appendix A.3: ES256 over {"iss":"joe",…}.
+    const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+
+    fn key() -> VerificationKey {
+        VerificationKey::from_jwk(&json!({ "kty": "EC", "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }))
+        .unwrap()
+    }
+
+    fn parse_error(token: &str) -> JwsError {
+        Jws::parse(token).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn the_example_of_rfc_7515_verifies() {
+        let jws = Jws::parse(TOKEN).unwrap();
+        assert_eq!(jws.issuer().unwrap().unwrap(), "joe");
+        assert!(jws.verify([&key()].into_iter()).unwrap().starts_with(b"{\"iss\":\"joe\""));
+    }
+
+    #[test]
+    fn a_changed_byte_does_not_verify() {
+        let changed = TOKEN.replace("DtEhU3", "DtEhU4");
+        assert!(Jws::parse(&changed).unwrap().verify([&key()].into_iter()).is_none());
+    }
+
+    #[test]
+    fn shapes_that_are_not_a_jws_are_told_apart() {
+        assert_eq!(parse_error("opaque"), JwsError::NotJws);
+        assert_eq!(parse_error("a.b"), JwsError::NotJws);
+        assert_eq!(parse_error("a.b.c.d"), JwsError::NotJws);
+        assert_eq!(parse_error("a.b.c.d.e"), JwsError::Encrypted);
+        assert_eq!(parse_error(&format!("{TOKEN}=")), JwsError::Encoding);
+        assert_eq!(parse_error("e30.e30.AA"), JwsError::Header);
+    }
+
+    #[test]
+    fn dangerous_headers_are_refused() {
+        use base64::Engine as _;
+        let token = |header: &str| {
+            format!("{}.e30.AA", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header))
+        };
+        assert_eq!(parse_error(&token(r#"{"alg":"none"}"#)), JwsError::Algorithm("none".into()));
+        assert_eq!(parse_error(&token(r#"{"alg":"HS256"}"#)), JwsError::Algorithm("HS256".into()));
+        assert_eq!(parse_error(&token(r#"{"alg":"ES256","crit":["b64"]}"#)), JwsError::Critical);
+        assert_eq!(parse_error(&token(r#"{"alg":"ES256","alg":"none"}"#)), JwsError::Header);
+        assert_eq!(parse_error(&token(r#"{"alg":7}"#)), JwsError::Header);
+    }
+}

@@ -1,0 +1,320 @@
+//! The one object that protects a server.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::request::Parts;
+use serde_json::Value;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{AuthorizationServer, Config, ConfigError, ProtectedResource};
+use crate::error::{AuthError, Unavailable};
+use crate::identifier::{IssuerIdentifier, ResourceIdentifier, WELL_KNOWN};
+use crate::issuer::{
+    FetchContext, HttpClient, Issuer, Metadata, MetadataPatch, MetadataSource, ReqwestClient,
+};
+use crate::serve::{Decision, Reply, Resource};
+use crate::verify::{Rules, TrustedIssuer, Verifier};
+
+/// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
+#[derive(Clone)]
+pub struct McpAuth(Arc<Inner>);
+
+struct Inner {
+    resources: Vec<Arc<Resource>>,
+    issuers: Vec<Arc<Issuer>>,
+    serve_authorization_server_metadata: bool,
+}
+
+impl McpAuth {
+    /// Checks the configuration; does not touch the network.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault at once.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::builder(config).build()
+    }
+
+    /// For what is code and not data: hooks, a clock, an HTTP client.
+    pub fn builder(config: Config) -> McpAuthBuilder {
+        McpAuthBuilder {
+            config,
+            http: None,
+            clock: Arc::new(SystemClock),
+            patch: None,
+            serve_authorization_server_metadata: false,
+        }
+    }
+
+    /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
+    ///
+    /// Calling it is optional: keys are fetched when the first token of an issuer arrives.
+    ///
+    /// # Errors
+    /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had.
+    pub async fn ready(&self) -> Result<(), Unavailable> {
+        for issuer in &self.0.issuers {
+            issuer.metadata().await?;
+        }
+        Ok(())
+    }
+
+    /// Decides about a request to a protected resource: the whole data path.
+    ///
+    /// With several resources, the request's path says which one is meant.
+    pub async fn check(&self, request: &Parts) -> Decision {
+        match self.resource_at(request.uri.path()) {
+            Some(resource) => resource.check(request).await,
+            None => Decision::Reply(Reply::not_found()),
+        }
+    }
+
+    /// Answers a request for a metadata document; `None` when the path names none.
+    ///
+    /// RFC 9728 metadata is at the path-inserted URL of each resource, and at the root of an
+    /// origin that has exactly one. `/.well-known/oauth-authorization-server` is there only after
+    /// [`McpAuthBuilder::serve_authorization_server_metadata`].
+    pub async fn metadata(&self, request: &Parts) -> Option<Reply> {
+        let path = request.uri.path();
+        if let Some(resource) = self.resource_described_at(path) {
+            return Some(resource.metadata(request));
+        }
+        if self.0.serve_authorization_server_metadata && path == AUTHORIZATION_SERVER_PATH {
+            return Some(self.authorization_server_metadata(request).await);
+        }
+        path.starts_with(WELL_KNOWN).then(Reply::not_found)
+    }
+
+    /// The resources, in the order they were configured.
+    pub(crate) fn resources(&self) -> &[Arc<Resource>] {
+        &self.0.resources
+    }
+
+    /// Every path that [`McpAuth::metadata`] answers, for routers.
+    #[cfg(feature = "axum")]
+    pub(crate) fn metadata_paths(&self) -> Vec<String> {
+        let mut paths = vec![WELL_KNOWN.to_owned()];
+        if self.0.serve_authorization_server_metadata {
+            paths.push(AUTHORIZATION_SERVER_PATH.to_owned());
+        }
+        for resource in self.resources() {
+            paths.extend(with_and_without_slash(&resource.identifier.metadata_path()));
+        }
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// The resource whose path is the longest prefix; a single resource takes every request.
+    fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
+        if let [only] = self.resources() {
+            return Some(only);
+        }
+        let covers = |resource: &&Arc<Resource>| {
+            let mount = resource.identifier.path().trim_end_matches('/');
+            path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let covering = self.resources().iter().filter(covers);
+        covering.max_by_key(|resource| resource.identifier.path().trim_end_matches('/').len())
+    }
+
+    fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {
+        let trimmed = path.trim_end_matches('/');
+        let described = |resource: &&Arc<Resource>| {
+            resource.identifier.metadata_path().trim_end_matches('/') == trimmed
+        };
+        let root = || match self.resources() {
+            // Clients fall back to the root; with several resources it would be ambiguous.
+            [only] if trimmed == WELL_KNOWN => Some(only),
+            _ => None,
+        };
+        self.resources().iter().find(described).or_else(root)
+    }
+
+    /// For 2025-03-26 clients, which look for the provider's endpoints on our origin.
+    async fn authorization_server_metadata(&self, request: &Parts) -> Reply {
+        let (Some(resource), Some(issuer)) = (self.0.resources.first(), self.0.issuers.first())
+        else {
+            return Reply::not_found();
+        };
+        let metadata = issuer.metadata().await;
+        let document = metadata.map(|metadata| metadata.document.clone());
+        resource.public_document(request, document.map_err(AuthError::Unavailable))
+    }
+}
+
+const AUTHORIZATION_SERVER_PATH: &str = "/.well-known/oauth-authorization-server";
+
+/// `/mcp` and `/mcp/`, so that neither needs a redirect; the root is only itself.
+#[cfg(feature = "axum")]
+pub(crate) fn with_and_without_slash(path: &str) -> Vec<String> {
+    let trimmed = path.trim_end_matches('/');
+    let mut paths = vec![path.to_owned(), trimmed.to_owned(), format!("{trimmed}/")];
+    paths.retain(|path| !path.is_empty());
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Makes a [`McpAuth`] with code of your own in it.
+#[must_use = "nothing is protected until `build` is called"]
+pub struct McpAuthBuilder {
+    config: Config,
+    http: Option<Arc<dyn HttpClient>>,
+    clock: Arc<dyn Clock>,
+    patch: Option<MetadataPatch>,
+    serve_authorization_server_metadata: bool,
+}
+
+impl McpAuthBuilder {
+    /// Fetches metadata and keys with this client instead of the built-in one.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http = Some(Arc::new(client));
+        self
+    }
+
+    /// Tells the time with this clock instead of the system's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Changes every fetched metadata document before it is read: (issuer, document).
+    ///
+    /// For providers whose document is almost right. The original's `transpile_data`.
+    pub fn patch_metadata(
+        mut self,
+        patch: impl Fn(&str, &mut Value) + Send + Sync + 'static,
+    ) -> Self {
+        self.patch = Some(Arc::new(patch));
+        self
+    }
+
+    /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
+    /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
+    pub fn serve_authorization_server_metadata(mut self) -> Self {
+        self.serve_authorization_server_metadata = true;
+        self
+    }
+
+    /// Checks the configuration; does not touch the network.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault at once.
+    pub fn build(self) -> Result<McpAuth, ConfigError> {
+        self.config.check()?;
+        let timeout = self.config.fetch_timeout;
+        let http = self.http.clone().unwrap_or_else(|| Arc::new(ReqwestClient::new(timeout)));
+        let mut issuers = Issuers { by_identifier: HashMap::new(), in_order: Vec::new() };
+        let mut resources = Vec::new();
+        for resource in &self.config.resources {
+            let trusted = resource.authorization_servers.iter();
+            let trusted = trusted
+                .map(|server| self.trust(server, &http, &mut issuers))
+                .collect::<Result<_, _>>()?;
+            resources.push(Arc::new(self.protect(resource, trusted)?));
+        }
+        self.warn_of_weak_settings();
+        Ok(McpAuth(Arc::new(Inner {
+            resources,
+            issuers: issuers.in_order,
+            serve_authorization_server_metadata: self.serve_authorization_server_metadata,
+        })))
+    }
+
+    fn protect(
+        &self,
+        config: &ProtectedResource,
+        issuers: Vec<TrustedIssuer>,
+    ) -> Result<Resource, ConfigError> {
+        let identifier = ResourceIdentifier::parse(&*config.resource).map_err(unreachable_fault)?;
+        let verifier = Verifier {
+            issuers,
+            rules: Rules {
+                resource: identifier.clone(),
+                audiences: config.audiences.clone(),
+                clock_tolerance: self.config.clock_tolerance,
+            },
+            max_token_bytes: self.config.max_token_bytes,
+            clock: self.clock.clone(),
+        };
+        Ok(Resource::new(config, identifier, verifier))
+    }
+
+    /// Issuers and their keys are shared between resources.
+    fn trust(
+        &self,
+        server: &AuthorizationServer,
+        http: &Arc<dyn HttpClient>,
+        issuers: &mut Issuers,
+    ) -> Result<TrustedIssuer, ConfigError> {
+        let identifier =
+            IssuerIdentifier::parse_with(server.issuer.clone(), server.dangerous_allow_http);
+        let identifier = identifier.map_err(unreachable_fault)?;
+        let issuer = match issuers.by_identifier.get(&identifier) {
+            Some(known) => known.clone(),
+            None => {
+                let source = source_of(server, &identifier)?;
+                let context = self.fetch_context(server, http.clone());
+                let issuer = Arc::new(Issuer::new(identifier.clone(), source, context));
+                issuers.in_order.push(issuer.clone());
+                issuers.by_identifier.insert(identifier, issuer.clone());
+                issuer
+            }
+        };
+        let algorithms = server.algorithms.clone();
+        Ok(TrustedIssuer { issuer, algorithms, require_at_jwt: server.require_at_jwt })
+    }
+
+    fn fetch_context(
+        &self,
+        server: &AuthorizationServer,
+        http: Arc<dyn HttpClient>,
+    ) -> FetchContext {
+        FetchContext {
+            http,
+            clock: self.clock.clone(),
+            patch: self.patch.clone(),
+            allow_http: server.dangerous_allow_http,
+            max_age: self.config.key_max_age,
+            max_stale: self.config.key_max_stale,
+        }
+    }
+
+    fn warn_of_weak_settings(&self) {
+        for resource in &self.config.resources {
+            for server in
+                resource.authorization_servers.iter().filter(|one| one.dangerous_allow_http)
+            {
+                tracing::warn!(
+                    issuer = server.issuer,
+                    "`dangerous_allow_http` is set: whoever can change traffic to this issuer can forge tokens"
+                );
+            }
+        }
+    }
+}
+
+struct Issuers {
+    by_identifier: HashMap<IssuerIdentifier, Arc<Issuer>>,
+    in_order: Vec<Arc<Issuer>>,
+}
+
+fn source_of(
+    server: &AuthorizationServer,
+    identifier: &IssuerIdentifier,
+) -> Result<MetadataSource, ConfigError> {
+    if let Some(url) = &server.metadata_url {
+        return Ok(MetadataSource::Url(url.clone()));
+    }
+    let Some(document) = &server.metadata else {
+        return Ok(MetadataSource::Discover(server.server_type));
+    };
+    let metadata = Metadata::read(identifier, Value::Object(document.clone()), None);
+    Ok(MetadataSource::Document(Arc::new(metadata.map_err(unreachable_fault)?)))
+}
+
+/// `Config::check` has found these before; kept as an error so that nothing can panic.
+fn unreachable_fault(fault: impl ToString) -> ConfigError {
+    ConfigError { faults: vec![fault.to_string()] }
+}

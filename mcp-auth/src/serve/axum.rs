@@ -1,0 +1,100 @@
+//! axum: one call that protects a server, and the caller as an extractor.
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{StatusCode, Uri};
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use super::Reply;
+use crate::auth_info::AuthInfo;
+use crate::mcp_auth::{McpAuth, with_and_without_slash};
+
+impl McpAuth {
+    /// A router with the service at the path of every resource, and the metadata documents.
+    ///
+    /// `/mcp` and `/mcp/` both answer, without a redirect. Every other path is a 404.
+    pub fn protect<S, B>(&self, service: S) -> Router
+    where
+        S: Service<Request, Response = http::Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut router = self.metadata_router();
+        for resource in self.resources() {
+            let protected = self.layer_for(resource).layer(service.clone());
+            for path in with_and_without_slash(resource.identifier.path()) {
+                router = router.route_service(&path, protected.clone());
+            }
+        }
+        router.fallback(|| async { Reply::not_found() })
+    }
+
+    /// A router with the metadata documents alone, to merge into one of yours.
+    pub fn metadata_router(&self) -> Router {
+        let mut router = Router::new().without_v07_checks();
+        for path in self.metadata_paths() {
+            router = router.route(&path, any(metadata));
+        }
+        router.with_state(self.clone())
+    }
+}
+
+async fn metadata(State(auth): State<McpAuth>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    auth.metadata(&parts).await.unwrap_or_else(Reply::not_found).into_response()
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        Reply::into_response::<Body>(self)
+    }
+}
+
+/// The caller of a protected route.
+///
+/// A route that is not behind [`McpAuth::layer`] has none: it answers 500, and says so in the log.
+impl<S: Send + Sync> FromRequestParts<S> for AuthInfo {
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Reply> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            tracing::error!(
+                path = parts.uri.path(),
+                "a handler wants AuthInfo on an unprotected route"
+            );
+            Reply::error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "this route is not protected; add McpAuth::layer()",
+            )
+        })
+    }
+}
+
+/// The caller, where a route may be protected or not.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for AuthInfo {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// Puts the URI back that a nested router has cut; returns the one to restore.
+pub(super) fn restore_original_uri(parts: &mut Parts) -> Option<Uri> {
+    let OriginalUri(original) = parts.extensions.get::<OriginalUri>()?.clone();
+    Some(std::mem::replace(&mut parts.uri, original))
+}

@@ -1,0 +1,53 @@
+//! The `WWW-Authenticate` challenge (RFC 6750 §3, RFC 9728 §5.1), built in this one place.
+
+use std::fmt::Write as _;
+
+use http::{HeaderValue, StatusCode, header};
+
+use super::{Reply, Resource};
+use crate::authorize::Scopes;
+use crate::error::{AuthError, Wire};
+
+/// The refusal as an HTTP answer.
+pub(super) fn refuse(resource: &Resource, error: AuthError) -> Reply {
+    let wire = error.wire();
+    let mut reply = Reply::error(wire.status, wire.error, wire.description);
+    if let Some(challenge) = challenge(resource, &error, &wire) {
+        reply.headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if let AuthError::Unavailable(reason) = &error {
+        reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(reason.retry_after));
+    }
+    reply.error = Some(error);
+    reply
+}
+
+fn challenge(resource: &Resource, error: &AuthError, wire: &Wire) -> Option<HeaderValue> {
+    let scope = match error {
+        AuthError::Forbidden(_) | AuthError::Unavailable(_) => return None,
+        AuthError::InvalidRequest(_) => None,
+        AuthError::InsufficientScope { required, .. } => Some(required),
+        AuthError::InvalidToken(_) | AuthError::MissingToken => Some(&resource.required_scopes),
+    };
+    let mut text = String::from("Bearer ");
+    if wire.in_challenge {
+        push(&mut text, "error", wire.error);
+        push(&mut text, "error_description", wire.description);
+    }
+    let scope =
+        scope.map(|scope| resource.advertised(scope)).filter(|scope: &Scopes| !scope.is_empty());
+    if let Some(scope) = scope {
+        push(&mut text, "scope", &scope.to_string());
+    }
+    push(&mut text, "resource_metadata", &resource.metadata_url);
+    // Only checked scopes, a checked URL and our own text are in it.
+    let value = HeaderValue::from_str(&text);
+    debug_assert!(value.is_ok() && wire.status != StatusCode::OK, "{text}");
+    value.ok()
+}
+
+/// Appends `name="value"`; no value can contain a quote or a backslash.
+fn push(text: &mut String, name: &str, value: &str) {
+    let separator = if text.ends_with(' ') { "" } else { ", " };
+    let _ = write!(text, "{separator}{name}=\"{value}\"");
+}

@@ -1,0 +1,79 @@
+//! Which web pages may call, and what their browsers are told (Fetch standard).
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ORIGIN,
+    VARY,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Reply;
+use crate::error::Forbidden;
+
+/// The web origins whose pages may call.
+#[derive(Debug)]
+pub(crate) struct AllowedOrigins {
+    own: String,
+    listed: Vec<String>,
+}
+
+impl AllowedOrigins {
+    /// The resource's own origin, and the configured ones.
+    pub(crate) fn new(own: &str, listed: &[String]) -> Self {
+        Self { own: own.to_owned(), listed: listed.to_vec() }
+    }
+
+    /// CORS headers for the answer; none when no page is calling. Any other origin is refused.
+    pub(super) fn admit(&self, request: &Parts) -> Result<HeaderMap, Forbidden> {
+        let mut headers = HeaderMap::new();
+        let mut origins = request.headers.get_all(ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return Ok(headers);
+        };
+        if origins.next().is_some() || !self.contains(origin) {
+            let origin = String::from_utf8_lossy(origin.as_bytes()).into_owned();
+            return Err(Forbidden::Origin(origin));
+        }
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        headers.insert(VARY, HeaderValue::from_static("origin"));
+        Ok(headers)
+    }
+
+    fn contains(&self, origin: &HeaderValue) -> bool {
+        let listed = self.listed.iter().map(String::as_str);
+        listed.chain([self.own.as_str()]).any(|allowed| {
+            allowed == "*" || allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())
+        })
+    }
+}
+
+const EXPOSED: &str = "www-authenticate, mcp-session-id, mcp-protocol-version, retry-after";
+const ALLOWED: &str = "authorization, content-type, accept, last-event-id, mcp-protocol-version, \
+                       mcp-session-id, mcp-method, mcp-name";
+
+/// The answer to OPTIONS, given before authentication: browsers send preflights without a token.
+pub(super) fn preflight(request: &Parts, cors: HeaderMap, methods: &'static str) -> Reply {
+    let mut reply = Reply::empty(StatusCode::NO_CONTENT).with_headers(cors);
+    let methods = HeaderValue::from_static(methods);
+    reply.headers.insert(http::header::ALLOW, methods.clone());
+    if request.headers.contains_key(ORIGIN) {
+        reply.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        reply.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(request));
+        reply.headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+    }
+    reply
+}
+
+/// The fixed list, and whatever `Mcp-*` header (such as `Mcp-Param-…`) the page asks for.
+fn allowed_headers(request: &Parts) -> HeaderValue {
+    let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+    let asked = asked.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let fixed = ALLOWED.split(", ").map(str::to_owned);
+    let mcp = asked.split(',').map(|name| name.trim().to_ascii_lowercase());
+    let mcp =
+        mcp.filter(|name| name.starts_with("mcp-") && !ALLOWED.split(", ").any(|one| one == name));
+    let list = fixed.chain(mcp).collect::<Vec<_>>().join(", ");
+    HeaderValue::from_str(&list).unwrap_or(HeaderValue::from_static(ALLOWED))
+}

@@ -1,0 +1,109 @@
+//! A tower layer that carries out what [`McpAuth`] decides.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Decision, Resource};
+use crate::mcp_auth::McpAuth;
+
+impl McpAuth {
+    /// A layer that protects any tower service that speaks HTTP.
+    ///
+    /// The inner service sees only requests that are allowed, with [`AuthInfo`](crate::AuthInfo)
+    /// in their extensions and without `Authorization`. Serve the metadata next to it: with
+    /// `metadata_router`, or from [`McpAuth::metadata`].
+    pub fn layer(&self) -> AuthLayer {
+        AuthLayer { auth: self.clone(), resource: None }
+    }
+
+    /// A layer for one resource, whatever the path that it is mounted at.
+    #[cfg(feature = "axum")]
+    pub(super) fn layer_for(&self, resource: &Arc<Resource>) -> AuthLayer {
+        AuthLayer { auth: self.clone(), resource: Some(resource.clone()) }
+    }
+}
+
+/// Protects a service; made by [`McpAuth::layer`].
+#[derive(Clone)]
+pub struct AuthLayer {
+    auth: McpAuth,
+    resource: Option<Arc<Resource>>,
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
+
+    fn layer(&self, inner: S) -> AuthService<S> {
+        AuthService { inner, layer: self.clone() }
+    }
+}
+
+impl AuthLayer {
+    async fn check<B>(&self, request: Request<B>) -> (Decision, Request<B>) {
+        let (mut parts, body) = request.into_parts();
+        #[cfg(feature = "axum")]
+        let stripped = super::axum::restore_original_uri(&mut parts);
+        let decision = match &self.resource {
+            Some(resource) => resource.check(&parts).await,
+            None => self.auth.check(&parts).await,
+        };
+        #[cfg(feature = "axum")]
+        if let Some(uri) = stripped {
+            parts.uri = uri;
+        }
+        (decision, Request::from_parts(parts, body))
+    }
+}
+
+/// A protected service; made by [`AuthLayer`].
+#[derive(Clone)]
+pub struct AuthService<S> {
+    inner: S,
+    layer: AuthLayer,
+}
+
+impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for AuthService<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    RequestBody: Send + 'static,
+{
+    type Response = Response<Either<Full<Bytes>, ResponseBody>>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        // The service that is ready is used; its clone may not be.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let layer = self.layer.clone();
+        Box::pin(async move {
+            let (decision, mut request) = layer.check(request).await;
+            match decision {
+                Decision::Reply(reply) => {
+                    Ok(reply.into_response::<Full<Bytes>>().map(Either::Left))
+                }
+                Decision::Forward(forward) => {
+                    // MCP authorization, "Token handling": a token must not be passed on.
+                    request.headers_mut().remove(AUTHORIZATION);
+                    request.extensions_mut().insert(forward.auth_info);
+                    let mut response = inner.call(request).await?;
+                    response.headers_mut().extend(forward.response_headers);
+                    Ok(response.map(Either::Right))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Step 1: the bearer token of a request (RFC 6750 §2.1), from the `Authorization` header only.
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::error::{AuthError, RequestFault};
+
+/// A token as it came, not yet believed.
+pub(crate) struct BearerToken<'r>(&'r str);
+
+impl<'r> BearerToken<'r> {
+    /// The one bearer token of a request.
+    pub(crate) fn from_request(request: &'r Parts) -> Result<Self, AuthError> {
+        if request.uri.query().is_some_and(has_access_token) {
+            return Err(AuthError::InvalidRequest(RequestFault::TokenInQuery));
+        }
+        let mut values = request.headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Err(AuthError::MissingToken);
+        };
+        if values.next().is_some() {
+            return Err(AuthError::InvalidRequest(RequestFault::SeveralTokens));
+        }
+        let malformed = AuthError::InvalidRequest(RequestFault::MalformedAuthorization);
+        let value = value.to_str().map_err(|_| malformed.clone())?;
+        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        // Another scheme is no bearer token at all: the client is told which one to use.
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(AuthError::MissingToken);
+        }
+        let token = token.trim_start_matches(' ');
+        if is_b64token(token) { Ok(Self(token)) } else { Err(malformed) }
+    }
+
+    pub(crate) fn as_str(&self) -> &'r str {
+        self.0
+    }
+}
+
+/// RFC 6750 §2.3 allows it, OAuth 2.1 §5.1.2 and MCP do not.
+fn has_access_token(query: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
+}
+
+/// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    !body.is_empty()
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn read(uri: &str, headers: &[&str]) -> Result<String, AuthError> {
+        let mut request = Request::get(uri);
+        for value in headers {
+            request = request.header(AUTHORIZATION, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        BearerToken::from_request(&parts).map(|token| token.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_token_is_found_whatever_the_case_of_the_scheme() {
+        for header in ["Bearer a.b-c", "bearer a.b-c", "BEARER   a.b-c"] {
+            assert_eq!(read("/mcp", &[header]).unwrap(), "a.b-c");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_bearer_token_is_told_apart() {
+        use RequestFault::{MalformedAuthorization, SeveralTokens, TokenInQuery};
+        let rows = [
+            ("/mcp", vec![], AuthError::MissingToken),
+            ("/mcp", vec!["Basic dXNlcjpwYXNz"], AuthError::MissingToken),
+            ("/mcp", vec!["Bearer"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer "], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer a b"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer a,b"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer a", "Bearer a"], AuthError::InvalidRequest(SeveralTokens)),
+            ("/mcp?access_token=a", vec![], AuthError::InvalidRequest(TokenInQuery)),
+            ("/mcp?x=1&access_token=a", vec!["Bearer a"], AuthError::InvalidRequest(TokenInQuery)),
+        ];
+        for (uri, headers, expected) in rows {
+            assert_eq!(read(uri, &headers).unwrap_err(), expected, "{uri} {headers:?}");
+        }
+    }
+}

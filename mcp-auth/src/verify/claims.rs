@@ -1,0 +1,293 @@
+//! Step 2b: the claims of a token whose signature has been verified, against our rules.
+
+use std::time::Duration;
+
+use serde::de::{IgnoredAny, MapAccess};
+use serde_json::Value;
+
+use crate::auth_info::Facts;
+use crate::authorize::Scopes;
+use crate::error::TokenError;
+use crate::identifier::ResourceIdentifier;
+use crate::jose::{Object, Text, read_object};
+
+/// What a token must fulfil besides its signature and issuer.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) resource: ResourceIdentifier,
+    /// Audiences accepted besides the resource itself; exact.
+    pub(crate) audiences: Vec<String>,
+    pub(crate) clock_tolerance: Duration,
+}
+
+/// The claims that matter to a decision, read once.
+#[derive(Default)]
+pub(crate) struct Claims<'a> {
+    issuer: Option<Text<'a>>,
+    subject: Option<Text<'a>>,
+    audience: Option<Vec<String>>,
+    exp: Option<u64>,
+    nbf: Option<u64>,
+    iat: Option<u64>,
+    /// `client_id`, `azp`, `cid`, `appid`, in this order of preference.
+    clients: [Option<Text<'a>>; 4],
+    /// `scope`, `scp`, `scopes`, in this order of preference.
+    scopes: [Option<Scopes>; 3],
+    typ: Option<Text<'a>>,
+    token_use: Option<Text<'a>>,
+    has_events: bool,
+    has_confirmation: bool,
+    has_id_token_marker: bool,
+    has_access_token_marker: bool,
+}
+
+impl<'a> Claims<'a> {
+    /// Reads a payload; every registered claim that is there must have its type.
+    pub(crate) fn read(payload: &'a [u8]) -> Result<Self, TokenError> {
+        read_object(payload)
+            .map_err(|error| TokenError::Malformed { reason: format!("claims: {error}") })
+    }
+
+    /// RFC 9068 §4 and RFC 8725, but for signature and issuer, which are checked by now.
+    pub(crate) fn validate(&self, rules: &Rules, now: u64) -> Result<(), TokenError> {
+        self.check_kind()?;
+        self.check_time(rules.clock_tolerance.as_secs(), now)?;
+        self.check_audience(rules)?;
+        if self.has_confirmation {
+            // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
+            return Err(TokenError::SenderConstrained);
+        }
+        Ok(())
+    }
+
+    /// What handlers and policies may know.
+    pub(crate) fn into_facts(self) -> Facts {
+        let text = |text: Text<'a>| text.0.into_owned();
+        Facts {
+            issuer: self.issuer.map(text).unwrap_or_default(),
+            subject: self.subject.map(text),
+            client_id: self.clients.into_iter().flatten().next().map(text),
+            audience: self.audience.unwrap_or_default(),
+            scopes: self.scopes.into_iter().flatten().next().unwrap_or_default(),
+            expires_at: self.exp.unwrap_or_default(),
+        }
+    }
+
+    /// Refuses ID tokens and other JWTs by markers that no access token has.
+    fn check_kind(&self) -> Result<(), TokenError> {
+        let wrong = |reason: &str| Err(TokenError::WrongType { reason: reason.to_owned() });
+        let is = |claim: &Option<Text<'_>>, kinds: &[&str]| {
+            claim
+                .as_ref()
+                .is_some_and(|text| kinds.iter().any(|kind| text.0.eq_ignore_ascii_case(kind)))
+        };
+        if is(&self.typ, &["ID", "Refresh", "Offline", "Logout"]) {
+            return wrong("claim `typ`");
+        }
+        if self.token_use.is_some() && !is(&self.token_use, &["access"]) {
+            return wrong("claim `token_use`");
+        }
+        if self.has_events {
+            return wrong("claim `events`");
+        }
+        if self.has_id_token_marker && !self.has_access_token_marker {
+            return wrong("`nonce`, `at_hash` or `c_hash` without any claim of an access token");
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, tolerance: u64, now: u64) -> Result<(), TokenError> {
+        let exp = self.exp.ok_or(TokenError::MissingClaim { claim: "exp" })?;
+        if exp.saturating_add(tolerance) <= now {
+            return Err(TokenError::Expired { exp, now });
+        }
+        match self.nbf.max(self.iat) {
+            Some(valid_from) if valid_from > now.saturating_add(tolerance) => {
+                Err(TokenError::NotYetValid { valid_from, now })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_audience(&self, rules: &Rules) -> Result<(), TokenError> {
+        let actual = self.audience.as_ref().ok_or(TokenError::MissingClaim { claim: "aud" })?;
+        let accepted = |audience: &String| {
+            rules.resource.matches(audience) || rules.audiences.contains(audience)
+        };
+        if actual.iter().any(accepted) {
+            return Ok(());
+        }
+        let own = rules.resource.to_string();
+        let expected = [own].into_iter().chain(rules.audiences.iter().cloned()).collect();
+        Err(TokenError::WrongAudience { actual: actual.clone(), expected })
+    }
+}
+
+impl<'de> Object<'de> for Claims<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        self.has_id_token_marker |= matches!(name, "nonce" | "at_hash" | "c_hash");
+        self.has_access_token_marker |= matches!(
+            name,
+            "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles"
+        );
+        match name {
+            "iss" => self.issuer = Some(map.next_value()?),
+            "sub" => self.subject = map.next_value()?,
+            "aud" => self.audience = Some(map.next_value::<OneOrMany>()?.0),
+            "exp" => self.exp = Some(map.next_value::<NumericDate>()?.0),
+            "nbf" => self.nbf = Some(map.next_value::<NumericDate>()?.0),
+            "iat" => self.iat = Some(map.next_value::<NumericDate>()?.0),
+            "client_id" => self.clients[0] = map.next_value()?,
+            "azp" => self.clients[1] = map.next_value()?,
+            "cid" => self.clients[2] = map.next_value()?,
+            "appid" => self.clients[3] = map.next_value()?,
+            "scope" => self.scopes[0] = map.next_value()?,
+            "scp" => self.scopes[1] = map.next_value()?,
+            "scopes" => self.scopes[2] = map.next_value()?,
+            "typ" => self.typ = map.next_value()?,
+            "token_use" => self.token_use = map.next_value()?,
+            "events" => self.has_events = ignore(map)?,
+            "cnf" => self.has_confirmation = ignore(map)?,
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+fn ignore<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
+    map.next_value::<IgnoredAny>().map(|_| true)
+}
+
+/// `aud` (RFC 7519 §4.1.3): one string or an array of strings.
+struct OneOrMany(Vec<String>);
+
+impl<'de> serde::Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(one) => Ok(Self(vec![one])),
+            Value::Array(many) => many
+                .into_iter()
+                .map(|value| match value {
+                    Value::String(one) => Ok(one),
+                    _ => Err(serde::de::Error::custom("`aud` must hold strings")),
+                })
+                .collect::<Result<_, _>>()
+                .map(Self),
+            _ => Err(serde::de::Error::custom("`aud` must be a string or an array")),
+        }
+    }
+}
+
+/// NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
+struct NumericDate(u64);
+
+impl<'de> serde::Deserialize<'de> for NumericDate {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// The year 9999: what is beyond it is a mistake or an attack.
+        const LIMIT: f64 = 253_402_300_800.0;
+        let seconds = f64::deserialize(deserializer)?;
+        if !(0.0..LIMIT).contains(&seconds) {
+            return Err(serde::de::Error::custom("not a date"));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+        Ok(Self(seconds as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn rules() -> Rules {
+        Rules {
+            resource: ResourceIdentifier::parse("https://h.example/mcp").unwrap(),
+            audiences: vec!["api://default".to_owned()],
+            clock_tolerance: Duration::from_secs(60),
+        }
+    }
+
+    fn check(change: Value) -> &'static str {
+        let mut claims = json!({ "aud": "https://h.example/mcp", "exp": NOW + 100, "sub": "s" });
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        // Numbers are written as given; a member set to the text "absent" is left out.
+        claims.as_object_mut().unwrap().retain(|_, value| value != "absent");
+        let payload = claims.to_string();
+        Claims::read(payload.as_bytes())
+            .and_then(|claims| claims.validate(&rules(), NOW))
+            .map_or_else(|error| error.code(), |()| "ok")
+    }
+
+    #[test]
+    fn time_is_checked_with_tolerance() {
+        let rows = [
+            (json!({ "exp": NOW - 59 }), "ok"),
+            (json!({ "exp": NOW - 60 }), "expired"),
+            (json!({ "exp": NOW as f64 + 0.5 }), "ok"),
+            (json!({ "exp": "absent" }), "missing_claim"),
+            (json!({ "exp": NOW.to_string() }), "malformed"),
+            (json!({ "exp": -1 }), "malformed"),
+            (json!({ "exp": 1e300 }), "malformed"),
+            (json!({ "nbf": NOW + 60, "iat": NOW + 60 }), "ok"),
+            (json!({ "nbf": NOW + 61 }), "not_yet_valid"),
+            (json!({ "iat": NOW + 61 }), "not_yet_valid"),
+        ];
+        for (change, expected) in rows {
+            assert_eq!(check(change.clone()), expected, "{change}");
+        }
+    }
+
+    #[test]
+    fn the_audience_must_be_there_and_be_ours() {
+        let rows = [
+            (json!({ "aud": ["other", "https://h.example/mcp"] }), "ok"),
+            (json!({ "aud": "api://default" }), "ok"),
+            (json!({ "aud": "absent" }), "missing_claim"),
+            (json!({ "aud": [] }), "wrong_audience"),
+            (json!({ "aud": "https://h.example" }), "wrong_audience"),
+            (json!({ "aud": 7 }), "malformed"),
+            (json!({ "aud": [["https://h.example/mcp"]] }), "malformed"),
+        ];
+        for (change, expected) in rows {
+            assert_eq!(check(change.clone()), expected, "{change}");
+        }
+    }
+
+    #[test]
+    fn other_kinds_of_tokens_are_refused() {
+        let rows = [
+            (json!({ "typ": "Bearer" }), "ok"),
+            (json!({ "typ": "ID" }), "wrong_type"),
+            (json!({ "typ": "Refresh" }), "wrong_type"),
+            (json!({ "token_use": "access" }), "ok"),
+            (json!({ "token_use": "id" }), "wrong_type"),
+            (json!({ "events": {} }), "wrong_type"),
+            (json!({ "nonce": "n" }), "wrong_type"),
+            (json!({ "nonce": "n", "scope": "a" }), "ok"),
+            (json!({ "at_hash": "n", "azp": "c" }), "wrong_type"),
+            (json!({ "cnf": { "jkt": "x" }, "scope": "a" }), "sender_constrained"),
+        ];
+        for (change, expected) in rows {
+            assert_eq!(check(change.clone()), expected, "{change}");
+        }
+    }
+
+    #[test]
+    fn facts_prefer_the_registered_claims() {
+        let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
+        let facts = Claims::read(payload).unwrap().into_facts();
+        assert_eq!(facts.client_id.as_deref(), Some("c"));
+        assert_eq!(facts.scopes.to_string(), "y z");
+    }
+
+    #[test]
+    fn duplicate_claims_are_refused() {
+        let read = Claims::read(br#"{"x":1,"x":2}"#).map(|_| ());
+        assert_eq!(read.unwrap_err().code(), "malformed");
+    }
+}
