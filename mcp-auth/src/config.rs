@@ -310,24 +310,23 @@ impl AuthorizationServer {
         if self.metadata.is_some() && self.metadata_url.is_some() {
             faults.push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
         }
-        if let Some(url) = &self.metadata_url {
-            if let Err(fault) = check_fetchable(url, self.dangerous_allow_http) {
-                faults.push(format!("{place}.metadata_url: {url:?} {}", http_hint(fault)));
-            }
-        }
+        self.check_url(self.metadata_url.as_deref(), &format!("{place}.metadata_url"), faults);
         let Some(metadata) = &self.metadata else { return };
         if metadata.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
             faults
                 .push(format!("{place}.metadata: its `issuer` must be exactly {:?}", self.issuer));
         }
-        match metadata.get("jwks_uri").and_then(Value::as_str) {
-            None => faults.push(format!("{place}.metadata: `jwks_uri` is missing")),
-            Some(uri) => {
-                if let Err(fault) = check_fetchable(uri, self.dangerous_allow_http) {
-                    faults
-                        .push(format!("{place}.metadata: `jwks_uri` {uri:?} {}", http_hint(fault)));
-                }
-            }
+        let jwks_uri = metadata.get("jwks_uri").and_then(Value::as_str);
+        if jwks_uri.is_none() {
+            faults.push(format!("{place}.metadata: `jwks_uri` is missing"));
+        }
+        self.check_url(jwks_uri, &format!("{place}.metadata.jwks_uri"), faults);
+    }
+
+    fn check_url(&self, url: Option<&str>, place: &str, faults: &mut Vec<String>) {
+        let Some(url) = url else { return };
+        if let Err(fault) = check_fetchable(url, self.dangerous_allow_http) {
+            faults.push(format!("{place}: {url:?} {}", http_hint(fault)));
         }
     }
 }

@@ -63,7 +63,12 @@ impl McpAuth {
     ///
     /// With several resources, the request's path says which one is meant.
     pub async fn check(&self, request: &Parts) -> Decision {
-        match self.resource_at(request.uri.path()) {
+        self.check_at(request.uri.path(), request).await
+    }
+
+    /// The same, where the request's own path has been cut by a router.
+    pub(crate) async fn check_at(&self, path: &str, request: &Parts) -> Decision {
+        match self.resource_at(path) {
             Some(resource) => resource.check(request).await,
             None => Decision::Reply(Reply::not_found()),
         }
@@ -83,6 +88,17 @@ impl McpAuth {
             return Some(self.authorization_server_metadata(request).await);
         }
         path.starts_with(WELL_KNOWN).then(Reply::not_found)
+    }
+
+    /// The host names that requests may be addressed to, for the `Host` check of a framework:
+    /// those of the resources, the configured ones, and loopback.
+    pub fn allowed_hosts(&self) -> Vec<String> {
+        let hosts =
+            self.resources().iter().flat_map(|resource| resource.allowed_hosts.iter().cloned());
+        let mut hosts: Vec<_> = hosts.collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
     }
 
     /// The resources, in the order they were configured.

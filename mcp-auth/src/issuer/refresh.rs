@@ -163,7 +163,8 @@ impl Issuer {
         let identifier = self.identifier.clone();
         let cancelled =
             move |_| Unavailable::new(&identifier, "the refresh was cancelled", RETRY_AFTER);
-        let flight = task.map(|joined| joined.map_err(cancelled).flatten()).boxed().shared();
+        let flight = task.map(|joined| joined.map_err(cancelled).and_then(|outcome| outcome));
+        let flight = flight.boxed().shared();
         control.flight = Some(flight.clone());
         Some(flight)
     }

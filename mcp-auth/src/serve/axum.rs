@@ -4,12 +4,12 @@ use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri, Request, State};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
+use http::StatusCode;
 use http::request::Parts;
-use http::{StatusCode, Uri};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
@@ -91,10 +91,4 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for AuthInfo {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get::<Self>().cloned())
     }
-}
-
-/// Puts the URI back that a nested router has cut; returns the one to restore.
-pub(super) fn restore_original_uri(parts: &mut Parts) -> Option<Uri> {
-    let OriginalUri(original) = parts.extensions.get::<OriginalUri>()?.clone();
-    Some(std::mem::replace(&mut parts.uri, original))
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use tower_layer::Layer;
@@ -47,20 +48,21 @@ impl<S> Layer<S> for AuthLayer {
 }
 
 impl AuthLayer {
-    async fn check<B>(&self, request: Request<B>) -> (Decision, Request<B>) {
-        let (mut parts, body) = request.into_parts();
-        #[cfg(feature = "axum")]
-        let stripped = super::axum::restore_original_uri(&mut parts);
-        let decision = match &self.resource {
-            Some(resource) => resource.check(&parts).await,
-            None => self.auth.check(&parts).await,
-        };
-        #[cfg(feature = "axum")]
-        if let Some(uri) = stripped {
-            parts.uri = uri;
+    async fn check(&self, request: &Parts) -> Decision {
+        match &self.resource {
+            Some(resource) => resource.check(request).await,
+            None => self.auth.check_at(requested_path(request), request).await,
         }
-        (decision, Request::from_parts(parts, body))
     }
+}
+
+/// The path that the client asked for: a nested axum router cuts its own off.
+fn requested_path(request: &Parts) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions.get::<axum::extract::OriginalUri>() {
+        return original.path();
+    }
+    request.uri.path()
 }
 
 /// A protected service; made by [`AuthLayer`].
@@ -90,16 +92,16 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         Box::pin(async move {
-            let (decision, mut request) = layer.check(request).await;
-            match decision {
+            let (mut parts, body) = request.into_parts();
+            match layer.check(&parts).await {
                 Decision::Reply(reply) => {
                     Ok(reply.into_response::<Full<Bytes>>().map(Either::Left))
                 }
                 Decision::Forward(forward) => {
                     // MCP authorization, "Token handling": a token must not be passed on.
-                    request.headers_mut().remove(AUTHORIZATION);
-                    request.extensions_mut().insert(forward.auth_info);
-                    let mut response = inner.call(request).await?;
+                    parts.headers.remove(AUTHORIZATION);
+                    parts.extensions.insert(forward.auth_info);
+                    let mut response = inner.call(Request::from_parts(parts, body)).await?;
                     response.headers_mut().extend(forward.response_headers);
                     Ok(response.map(Either::Right))
                 }

@@ -17,9 +17,7 @@ impl McpAuth {
     ///
     /// `Origin` is checked before a request reaches rmcp.
     pub fn streamable_http_config(&self) -> StreamableHttpServerConfig {
-        let hosts =
-            self.resources().iter().flat_map(|resource| resource.allowed_hosts.iter().cloned());
-        StreamableHttpServerConfig::default().with_allowed_hosts(hosts)
+        StreamableHttpServerConfig::default().with_allowed_hosts(self.allowed_hosts())
     }
 
     /// A Streamable HTTP service for [`McpAuth::protect`], with sessions in memory.
