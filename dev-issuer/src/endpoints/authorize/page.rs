@@ -1,0 +1,144 @@
+//! The two pages a person sees. No scripts; every value is escaped.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use super::AuthorizationRequest;
+use crate::User;
+use crate::core::Core;
+use crate::http::OAuthError;
+
+const STYLE: &str = include_str!("page.css");
+
+/// No `form-action`: browsers would apply it to the redirect that follows the decision, and so
+/// keep the user from an application's own scheme.
+static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'"
+    )
+});
+
+/// Who signs in, and what the client may do.
+pub(super) fn consent(
+    core: &Core,
+    request: &AuthorizationRequest,
+    id: &str,
+    suggested: &User,
+) -> Response {
+    let client = request.client.name.as_deref().unwrap_or(&request.client.id);
+    let users: String =
+        core.settings.users.iter().map(|user| radio(user, user == suggested)).collect();
+    let scopes: String = request.scopes.iter().map(|scope| checkbox(scope)).collect();
+    let scopes = match scopes.as_str() {
+        "" => String::new(),
+        _ => format!("<fieldset><legend>It may use</legend>{scopes}</fieldset>"),
+    };
+    let resources: String = request
+        .resources
+        .iter()
+        .map(|resource| format!("<li><code>{}</code></li>", escape(resource)))
+        .collect();
+    let body = format!(
+        r#"<h1>{client} asks for access</h1>
+<dl>
+<dt>to</dt><dd><ul>{resources}</ul></dd>
+<dt>client</dt><dd><code>{client_id}</code></dd>
+<dt>then back to</dt><dd><code>{redirect_uri}</code></dd>
+</dl>
+<form method="post" action="{action}">
+<input type="hidden" name="request" value="{id}">
+<fieldset><legend>Sign in as</legend>{users}</fieldset>
+{scopes}
+<p class="buttons">
+<button name="decision" value="approve">Approve</button>
+<button name="decision" value="deny" class="quiet">Deny</button>
+</p>
+</form>"#,
+        client = escape(client),
+        client_id = escape(&request.client.id),
+        redirect_uri = escape(&request.redirect_uri),
+        action = escape(&core.url("/authorize")),
+        id = escape(id),
+    );
+    page(StatusCode::OK, "Approve access", &body)
+}
+
+/// Why nothing can be asked, when there is nobody to send the error to.
+pub(super) fn error(error: &OAuthError) -> Response {
+    let body = format!(
+        "<h1>This request cannot be answered</h1>\n<p>{}</p>\n<p><code>{}</code></p>\n\
+         <p>Nothing was sent to the application.</p>",
+        escape(&error.description),
+        escape(error.error),
+    );
+    page(StatusCode::BAD_REQUEST, "Request refused", &body)
+}
+
+fn radio(user: &User, is_checked: bool) -> String {
+    let about: String = [&user.name, &user.email]
+        .into_iter()
+        .flatten()
+        .map(|about| format!(" <small>{}</small>", escape(about)))
+        .collect();
+    format!(
+        r#"<label><input type="radio" name="user" value="{subject}" required{checked}> {subject}{about}</label>"#,
+        subject = escape(&user.subject),
+        checked = if is_checked { " checked" } else { "" },
+    )
+}
+
+fn checkbox(scope: &str) -> String {
+    let scope = escape(scope);
+    format!(
+        r#"<label><input type="checkbox" name="scope" value="{scope}" checked> {scope}</label>"#
+    )
+}
+
+fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    let html = format!(
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · dev-issuer</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+<footer>Development issuer: no passwords, nothing is stored.</footer>
+</body>
+</html>
+"#
+    );
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY.as_str()),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, Html(html)).into_response()
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::client;
+use crate::core::{Core, now};
+use crate::http::{OAuthError, Params};
+
+/// RFC 7662 §2. For confidential clients; any of them may ask about any token.
+pub(super) async fn introspect(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, OAuthError> {
+    let params = Params::form(&headers, &body)?;
+    let client = client::authenticate(&core.clients, &headers, &params).await?;
+    if client.secret.is_none() {
+        return Err(OAuthError::invalid_client("introspection is for confidential clients"));
+    }
+    let token = params.required("token")?;
+    let answer = match active_access_token(&core, token) {
+        Some(mut claims) => {
+            claims.insert("active".into(), json!(true));
+            claims.insert("token_type".into(), json!("Bearer"));
+            Value::Object(claims)
+        }
+        None => refresh_token(&core, token).unwrap_or(json!({ "active": false })),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// The claims of an access token of this issuer that is neither expired nor revoked.
+pub(super) fn active_access_token(core: &Core, token: &str) -> Option<Map<String, Value>> {
+    let claims = core.keys.verify(token)?;
+    let now = now();
+    let is_expired = claims.get("exp")?.as_u64()? <= now;
+    let is_early = claims.get("nbf").and_then(Value::as_u64).is_some_and(|nbf| nbf > now);
+    let is_own = claims.get("iss")? == &json!(core.issuer) && claims.contains_key("client_id");
+    let jti = claims.get("jti").and_then(Value::as_str);
+    let is_revoked = jti.is_some_and(|jti| core.grants().is_revoked(jti));
+    (is_own && !is_expired && !is_early && !is_revoked).then_some(claims)
+}
+
+fn refresh_token(core: &Core, token: &str) -> Option<Value> {
+    let grants = core.grants();
+    let grant = grants.grant_of_refresh_token(token)?;
+    Some(json!({
+        "active": true,
+        "iss": core.issuer,
+        "sub": grant.subject,
+        "client_id": grant.client_id,
+        "scope": grant.scopes.join(" "),
+    }))
+}
