@@ -63,6 +63,36 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads one resource from the environment: `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` (several:
+    /// comma-separated) and `MCP_AUTH_SCOPES` (required scopes, space-separated; may be unset).
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let read = |name| std::env::var(name).unwrap_or_default();
+        Self::from_variables(
+            &read("MCP_AUTH_RESOURCE"),
+            &read("MCP_AUTH_ISSUER"),
+            &read("MCP_AUTH_SCOPES"),
+        )
+    }
+
+    fn from_variables(resource: &str, issuers: &str, scopes: &str) -> Result<Self, ConfigError> {
+        let missing = [("MCP_AUTH_RESOURCE", resource), ("MCP_AUTH_ISSUER", issuers)]
+            .into_iter()
+            .filter(|(_, value)| value.trim().is_empty());
+        let faults: Vec<_> = missing.map(|(name, _)| format!("{name}: must be set")).collect();
+        if !faults.is_empty() {
+            return Err(ConfigError { faults });
+        }
+        let issuers = issuers.split(',').map(str::trim);
+        let config = Self::default()
+            .protect_resource(ProtectedResource::new(resource.trim(), issuers))
+            .with_required_scopes(Scopes::parse(scopes).iter());
+        config.check()?;
+        Ok(config)
+    }
+
     /// Adds a resource with its own issuers, audiences and scopes.
     #[must_use]
     pub fn protect_resource(mut self, resource: ProtectedResource) -> Self {
@@ -485,6 +515,19 @@ mod tests {
             "authorization_servers",
         ];
         assert_eq!(fields, expected, "{error}");
+    }
+
+    #[test]
+    fn the_environment_is_read_whole() {
+        let error = Config::from_variables("", " ", "a").unwrap_err();
+        assert_eq!(
+            error.faults,
+            ["MCP_AUTH_RESOURCE: must be set", "MCP_AUTH_ISSUER: must be set"]
+        );
+        let issuers = "https://a.example, https://b.example/";
+        let config = Config::from_variables("https://h.example/mcp", issuers, "a b").unwrap();
+        assert_eq!(config.resources[0].authorization_servers[1].issuer, "https://b.example/");
+        assert_eq!(config.resources[0].required_scopes.to_string(), "a b");
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! What a newcomer needs to see first.
+
+use dev_issuer::DevIssuer;
+use serde_json::json;
+
+/// The protected server and how to try it.
+pub(crate) fn server(resource: &str, issuer: &DevIssuer, scopes: &str, as_json: bool) {
+    let issuer = issuer.issuer();
+    if as_json {
+        println!("{}", json!({ "resource": resource, "issuer": issuer }));
+        return;
+    }
+    println!(
+        r#"mcp-auth dev: for development only. Everything is in memory, on this machine alone.
+
+  MCP server      {resource}
+  its metadata    {metadata}
+  issuer          {issuer}
+
+Sign in with MCP Inspector (any user, no password):
+
+  npx @modelcontextprotocol/inspector --transport http --server-url {resource}
+
+See the challenge that tells a client where to sign in:
+
+  curl -i -X POST {resource}
+
+Mint a token and call the tool:
+
+  TOKEN=$(curl -s {issuer}/dev/mint -d user=alice -d scope='{scopes}' -d resource={resource})
+  curl -s {resource} -H "Authorization: Bearer $TOKEN" \
+    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
+    -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: whoami' \
+    -d '{call}'
+
+Ctrl-C stops it."#,
+        metadata = resource.replacen("/mcp", "/.well-known/oauth-protected-resource/mcp", 1),
+        call = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "whoami", "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientCapabilities": {},
+            } },
+        }),
+    );
+}
+
+/// The issuer alone.
+pub(crate) fn issuer_only(issuer: &DevIssuer, as_json: bool) {
+    let url = issuer.issuer();
+    if as_json {
+        println!("{}", json!({ "issuer": url }));
+        return;
+    }
+    println!(
+        r#"mcp-auth dev: a development issuer. Everything is in memory, on this machine alone.
+
+  issuer          {url}
+  its keys        {keys}
+
+Mint a token for a server of yours:
+
+  curl -s {url}/dev/mint -d user=alice -d scope=mcp -d resource=http://127.0.0.1:3000/mcp
+
+Ctrl-C stops it."#,
+        keys = issuer.jwks_uri(),
+    );
+}

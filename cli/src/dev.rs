@@ -1,0 +1,116 @@
+//! `mcp-auth dev`: everything that is needed to try a protected MCP server, on this machine alone.
+
+use std::error::Error;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use dev_issuer::{DevIssuer, StartError, User};
+use mcp_auth::{Config, McpAuth};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+
+use crate::banner;
+use crate::whoami::Whoami;
+
+/// The MCP Inspector's page, when it connects without its own proxy.
+const INSPECTOR_ORIGINS: [&str; 2] = ["http://localhost:6274", "http://127.0.0.1:6274"];
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Port of the MCP server; the development issuer takes the next one. 0 picks free ports.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Start only the development issuer, on `--port`.
+    #[arg(long)]
+    issuer_only: bool,
+    /// Users to sign in as, instead of alice, bob and admin. May be repeated; the first is preselected.
+    #[arg(long = "user", value_name = "NAME")]
+    users: Vec<String>,
+    /// Scopes that the sample server requires, space-separated.
+    #[arg(long, default_value = "mcp")]
+    scopes: String,
+    /// Sign in without the consent page, as the first user or the one in `login_hint`.
+    #[arg(long)]
+    auto_approve: bool,
+    /// Print one line of JSON instead of the introduction, and stop when standard input closes.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs until Ctrl-C, or until standard input closes when a program is asking.
+pub(crate) async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let issuer = start_issuer(&options).await?;
+    if options.issuer_only {
+        banner::issuer_only(&issuer, options.json);
+        stop_requested(options.json).await?;
+    } else {
+        let listener = listen(options.port).await?;
+        let resource = format!("http://{}/mcp", listener.local_addr()?);
+        let config = Config::new(&resource, issuer.issuer())?
+            .with_required_scopes(options.scopes.split_whitespace())
+            .with_allowed_origins(INSPECTOR_ORIGINS);
+        let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
+        let mcp = auth.streamable_http_service(|| Whoami);
+        banner::server(&resource, &issuer, &options.scopes, options.json);
+        tokio::select! {
+            served = axum::serve(listener, auth.protect(mcp)).into_future() => served?,
+            stopped = stop_requested(options.json) => stopped?,
+        }
+    }
+    issuer.shutdown().await;
+    Ok(())
+}
+
+async fn start_issuer(options: &Options) -> Result<DevIssuer, String> {
+    let port = match options.port {
+        0 => 0,
+        port if options.issuer_only => port,
+        port => port
+            .checked_add(1)
+            .ok_or("--port must be below 65535: the issuer takes the next one")?,
+    };
+    let mut builder = DevIssuer::builder()
+        .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .auto_approve(options.auto_approve)
+        .scopes(
+            ["openid", "profile", "email", "offline_access"]
+                .into_iter()
+                .chain(options.scopes.split_whitespace()),
+        );
+    if !options.users.is_empty() {
+        builder = builder.users(options.users.iter().map(User::new));
+    }
+    builder.start().await.map_err(|error| match error {
+        StartError::PortTaken(address) => taken(address.port(), "the development issuer"),
+        other => other.to_string(),
+    })
+}
+
+async fn listen(port: u16) -> Result<TcpListener, String> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => taken(port, "the MCP server"),
+        _ => format!("cannot listen on port {port}: {error}"),
+    })
+}
+
+fn taken(port: u16, whose: &str) -> String {
+    format!("port {port}, for {whose}, is taken; choose others with --port (0 picks free ones)")
+}
+
+async fn stop_requested(with_standard_input: bool) -> io::Result<()> {
+    if !with_standard_input {
+        return tokio::signal::ctrl_c().await;
+    }
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        closed = standard_input_closed() => closed,
+    }
+}
+
+async fn standard_input_closed() -> io::Result<()> {
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0; 64];
+    while input.read(&mut buffer).await? > 0 {}
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! A protected MCP server with one tool, for any identity provider.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `MCP_AUTH_RESOURCE` | the URL clients connect to, such as `http://127.0.0.1:3000/mcp` |
+//! | `MCP_AUTH_ISSUER` | the provider's issuer; several: comma-separated |
+//! | `MCP_AUTH_SCOPES` | required scopes, space-separated; may be empty or unset |
+//! | `MCP_AUTH_BIND` | where to listen, `127.0.0.1:3000` unless set |
+
+use std::env;
+use std::error::Error;
+
+use mcp_auth::{AuthInfo, Config, McpAuth};
+use rmcp::handler::server::wrapper::Json;
+use rmcp::{ServerHandler, tool, tool_handler, tool_router};
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+
+struct Whoami;
+
+#[tool_router]
+impl Whoami {
+    #[tool(description = "Who is calling?")]
+    async fn whoami(&self, auth: AuthInfo) -> Json<Map<String, Value>> {
+        Json(auth.claims().clone())
+    }
+}
+
+#[tool_handler]
+impl ServerHandler for Whoami {}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_env_filter(env::var("RUST_LOG").unwrap_or("info".into())).init();
+
+    let auth = McpAuth::new(Config::from_env()?)?;
+    let mcp = auth.streamable_http_service(|| Whoami);
+
+    let bind = env::var("MCP_AUTH_BIND").unwrap_or("127.0.0.1:3000".into());
+    let listener = TcpListener::bind(&bind).await.map_err(|error| format!("MCP_AUTH_BIND={bind}: {error}"))?;
+    println!("listening on {bind}");
+    axum::serve(listener, auth.protect(mcp)).await?;
+    Ok(())
+}
