@@ -1,0 +1,108 @@
+use dev_issuer::{DevIssuer, User};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn the_page_has_one_form_and_strict_headers() {
+    let agent = Agent::start().await;
+    let page = agent.authorize(&agent.request_with(&[("login_hint", "bob")])).await;
+    let headers = page.headers().clone();
+    assert_eq!(headers["x-frame-options"], "DENY");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(headers["referrer-policy"], "no-referrer");
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!headers.contains_key("access-control-allow-origin"));
+
+    let html = page.text().await.unwrap();
+    assert_eq!(html.matches("<form method=\"post\"").count(), 1);
+    assert_eq!(html.matches(r#"name="request""#).count(), 1);
+    assert_eq!(ticked_scopes(&html), ["mcp", "notes:read"]);
+    assert!(html.contains(r#"value="bob" required checked"#));
+    assert!(html.contains(RESOURCE));
+    assert!(!html.contains("<script"));
+}
+
+#[tokio::test]
+async fn everything_shown_is_escaped() {
+    let evil = r#""'><script>alert(1)</script>&"#;
+    let user = User::new(evil).name(evil).email(evil);
+    let issuer = DevIssuer::builder().users([user]).start().await.unwrap();
+    let mut agent = Agent::of(issuer);
+    let body = json!({ "client_name": evil, "redirect_uris": [REDIRECT_URI] });
+    let register = agent.http.post(agent.url("/register")).body(body.to_string());
+    let (_, client) = answer(register.send().await.unwrap()).await;
+    agent.client_id = client["client_id"].as_str().unwrap().to_owned();
+
+    let resource = format!("https://a.example/?{evil}");
+    let scope = "<script>alert(1)</script>'&";
+    let request = agent.request_with(&[("resource", &resource), ("scope", scope)]);
+    let html = agent.authorize(&request).await.text().await.unwrap();
+    assert!(!html.contains("<script"), "{html}");
+    assert!(!html.contains(evil), "{html}");
+    assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+
+    let refused = agent.authorize(&agent.request_with(&[("redirect_uri", evil)])).await;
+    assert!(!refused.text().await.unwrap().contains("<script"));
+}
+
+#[tokio::test]
+async fn unticked_scopes_are_not_granted() {
+    let agent = Agent::start().await;
+    let html = agent.authorize(&agent.request()).await.text().await.unwrap();
+    let form = [
+        ("request", hidden_request(&html)),
+        ("user", "bob".into()),
+        ("scope", "notes:read".into()),
+        ("scope", "never:asked".into()),
+        ("decision", "approve".into()),
+    ];
+    let params = redirect_params(&agent.post("/authorize", &form).await);
+    let (_, tokens) = agent.exchange(&params["code"], VERIFIER).await;
+    assert_eq!(tokens["scope"], "notes:read");
+    assert_eq!(claims(tokens["access_token"].as_str().unwrap())["sub"], "bob");
+}
+
+#[tokio::test]
+async fn deny_and_nothing_ticked_are_access_denied() {
+    let agent = Agent::start().await;
+    for decision in ["deny", "approve"] {
+        let html = agent.authorize(&agent.request()).await.text().await.unwrap();
+        let form = [
+            ("request", hidden_request(&html)),
+            ("user", "alice".into()),
+            ("decision", decision.into()),
+        ];
+        let params = redirect_params(&agent.post("/authorize", &form).await);
+        assert_eq!(params["error"], "access_denied");
+        assert_eq!(params["state"], "a state");
+    }
+}
+
+#[tokio::test]
+async fn a_decision_is_taken_once_and_only_for_a_real_request() {
+    let agent = Agent::start().await;
+    let html = agent.authorize(&agent.request()).await.text().await.unwrap();
+    let form = |request: String, user: &str, decision: &str| {
+        [
+            ("request", request),
+            ("user", user.to_owned()),
+            ("scope", "mcp".to_owned()),
+            ("decision", decision.to_owned()),
+        ]
+    };
+    let id = hidden_request(&html);
+    for (form, status) in [
+        (form("unknown".into(), "alice", "approve"), StatusCode::BAD_REQUEST),
+        (form(id.clone(), "mallory", "approve"), StatusCode::BAD_REQUEST),
+        (form(id.clone(), "alice", "maybe"), StatusCode::BAD_REQUEST),
+        (form(id.clone(), "alice", "approve"), StatusCode::SEE_OTHER),
+        (form(id, "alice", "approve"), StatusCode::BAD_REQUEST),
+    ] {
+        assert_eq!(agent.post("/authorize", &form).await.status(), status, "{form:?}");
+    }
+}
