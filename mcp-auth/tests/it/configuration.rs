@@ -1,0 +1,71 @@
+//! A configuration that cannot work fails at construction, whole.
+
+use mcp_auth::{Config, McpAuth, ProtectedResource};
+use serde_json::json;
+
+#[test]
+fn a_missing_configuration_is_refused() {
+    let error = McpAuth::new(Config::default()).err().unwrap();
+    assert_eq!(error.faults, ["resources: at least one is needed"]);
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let config: Config = serde_json::from_value(json!({
+        "clock_tolerance": 3600,
+        "max_token_bytes": 0,
+        "key_max_age": 600,
+        "key_max_stale": 60,
+        "fetch_timeout": 0,
+        "resources": [
+            { "resource": "http://mcp.example.com/mcp", "authorization_servers": [] },
+            { "resource": "https://mcp.example.com/a#b", "authorization_servers": [""],
+              "required_scopes": ["two words"], "scopes_supported": ["x"] },
+        ],
+    }))
+    .unwrap();
+    let error = McpAuth::new(config).err().unwrap();
+    let expected = [
+        "clock_tolerance: at most 300 seconds are allowed",
+        "fetch_timeout: must be above 0",
+        "key_max_stale: must not be below key_max_age",
+        "max_token_bytes: must be above 0",
+        "resources[0].resource: \"http://mcp.example.com/mcp\" must use https; http is for loopback hosts only",
+        "resources[0].authorization_servers: at least one is needed",
+        "resources[1].resource: \"https://mcp.example.com/a#b\" must not have a query or a fragment",
+        "resources[1].authorization_servers[0].issuer: \"\" is missing",
+        "resources[1].required_scopes: \"two words\" is not a scope (RFC 6749 §3.3)",
+        "resources[1].scopes_supported: must contain the required scopes",
+    ];
+    assert_eq!(error.faults, expected);
+    for fault in expected {
+        assert!(error.to_string().contains(fault));
+    }
+}
+
+#[test]
+fn a_contradictory_issuer_is_refused() {
+    let config: Config = serde_json::from_value(json!({
+        "resources": [
+            { "resource": "https://h.example/a", "authorization_servers": ["https://as.example"] },
+            { "resource": "https://h.example/b", "authorization_servers": [
+                { "issuer": "https://as.example", "metadata_url": "https://as.example/m" }
+            ] },
+        ],
+    }))
+    .unwrap();
+    let error = McpAuth::new(config).err().unwrap();
+    assert_eq!(
+        error.faults,
+        ["authorization_servers: \"https://as.example\" is configured in two ways"]
+    );
+}
+
+#[test]
+fn two_resources_cannot_share_a_path() {
+    let config = Config::new("https://a.example/mcp", "https://as.example")
+        .unwrap()
+        .protect_resource(ProtectedResource::new("https://b.example/mcp/", ["https://as.example"]));
+    let error = McpAuth::new(config).err().unwrap();
+    assert_eq!(error.faults, ["resources[1].resource: the path \"/mcp\" is taken by another"]);
+}

@@ -1,0 +1,105 @@
+//! Web pages: preflights, exposed headers, and origins that may not call.
+
+use crate::support::{Harness, request};
+
+const PAGE: (&str, &str) = ("origin", "https://app.example.com");
+
+async fn server() -> Harness {
+    Harness::with(|config| config.with_required_scopes(["mcp"]).with_allowed_origins([PAGE.1]))
+        .await
+}
+
+#[tokio::test]
+async fn preflights_are_answered_before_authentication() {
+    let server = server().await;
+    let asked = "authorization, mcp-param-region, x-evil";
+    let headers = [
+        PAGE,
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", asked),
+    ];
+    for path in ["/mcp", "/mcp/", "/.well-known/oauth-protected-resource/mcp"] {
+        let answer = server.send(request("OPTIONS", path, &headers)).await;
+        assert_eq!(answer.status, 204, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE.1), "{path}");
+        assert_eq!(answer.header("vary"), Some("origin"), "{path}");
+        let allowed = answer.header("access-control-allow-headers").unwrap();
+        for name in [
+            "authorization",
+            "mcp-protocol-version",
+            "mcp-session-id",
+            "last-event-id",
+            "mcp-param-region",
+        ] {
+            assert!(allowed.split(", ").any(|one| one == name), "{name} in {allowed}");
+        }
+        assert!(!allowed.contains("x-evil"));
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+    }
+    let answer = server.send(request("OPTIONS", "/mcp", &headers)).await;
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, POST, DELETE, OPTIONS"));
+}
+
+#[tokio::test]
+async fn pages_can_read_challenges_and_sessions_on_every_answer() {
+    let server = server().await;
+    let authorization = format!("Bearer {}", server.mint().sign());
+    let good = [PAGE, ("authorization", &authorization)];
+    let too_little = format!("Bearer {}", server.mint().scope("x").sign());
+    let too_little = [PAGE, ("authorization", &too_little)];
+    for (headers, status) in [(&good[..], 200), (&[PAGE][..], 401), (&too_little[..], 403)] {
+        let answer = server.send(request("POST", "/mcp", headers)).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE.1), "{status}");
+        let exposed = answer.header("access-control-expose-headers").unwrap();
+        assert!(
+            exposed.contains("www-authenticate") && exposed.contains("mcp-session-id"),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_origins_get_a_403_whatever_their_token() {
+    let server = server().await;
+    let authorization = format!("Bearer {}", server.mint().sign());
+    let origins = [
+        "https://evil.example",
+        "http://app.example.com",
+        "https://app.example.com:8443",
+        "null",
+        "",
+    ];
+    for origin in origins {
+        for method in ["GET", "POST", "DELETE", "OPTIONS"] {
+            let headers = [("origin", origin), ("authorization", &*authorization)];
+            let answer = server.send(request(method, "/mcp", &headers)).await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.code()),
+                (403, "origin_not_allowed"),
+                "{method} {origin}"
+            );
+            assert_eq!(answer.challenge(), None, "signing in again would not help");
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+            assert!(
+                answer.json()["error_description"].as_str().unwrap().contains("allowed_origins")
+            );
+        }
+        let path = "/.well-known/oauth-protected-resource/mcp";
+        let metadata = server.send(request("GET", path, &[("origin", origin)])).await;
+        assert_eq!(metadata.status, 403, "{origin}");
+    }
+    let two = [PAGE, ("origin", "https://evil.example")];
+    assert_eq!(server.send(request("POST", "/mcp", &two)).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_own_origin_and_a_star_are_allowed() {
+    let server = Harness::start().await;
+    let own = [("origin", "https://mcp.example.com")];
+    assert_eq!(server.send(request("OPTIONS", "/mcp", &own)).await.status, 204);
+    let open = Harness::with(|config| config.with_allowed_origins(["*"])).await;
+    let any = [("origin", "https://any.example")];
+    let answer = open.send(request("OPTIONS", "/mcp", &any)).await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://any.example"));
+}

@@ -1,0 +1,90 @@
+//! Where a protected service answers: paths, slashes, nested routers, several resources.
+
+use axum::Router;
+use axum::routing::get;
+use dev_issuer::DevIssuer;
+use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
+
+use crate::support::{Harness, echo, request, send};
+
+#[tokio::test]
+async fn both_slash_forms_answer_without_a_redirect() {
+    let server = Harness::start().await;
+    let authorization = format!("Bearer {}", server.mint().sign());
+    for path in ["/mcp", "/mcp/"] {
+        let allowed =
+            server.send(request("POST", path, &[("authorization", &authorization)])).await;
+        assert_eq!(allowed.status, 200, "{path}");
+        assert_eq!(server.send(request("POST", path, &[])).await.status, 401, "{path}");
+    }
+}
+
+/// One issuer, two resources with different scopes.
+fn two_resources(issuer: &DevIssuer) -> McpAuth {
+    let config = Config::new("https://h.example/api/notes", issuer.issuer())
+        .unwrap()
+        .with_required_scopes(["notes"]);
+    let mut mail = ProtectedResource::new("https://h.example/api/mail", [issuer.issuer()]);
+    mail.required_scopes = ["mail"].iter().collect();
+    McpAuth::new(config.protect_resource(mail)).unwrap()
+}
+
+#[tokio::test]
+async fn the_path_says_which_resource_is_meant() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let app = two_resources(&issuer).protect(echo());
+    let token = issuer.mint().audience("https://h.example/api/mail").scope("mail").sign();
+    let authorization = format!("Bearer {token}");
+    let headers = [("authorization", &*authorization), ("host", "h.example")];
+    assert_eq!(send(app.clone(), request("POST", "/api/mail", &headers)).await.code(), "ok");
+    assert_eq!(
+        send(app.clone(), request("POST", "/api/notes", &headers)).await.code(),
+        "wrong_audience"
+    );
+
+    for name in ["notes", "mail"] {
+        let path = format!("/.well-known/oauth-protected-resource/api/{name}");
+        let document = send(app.clone(), request("GET", &path, &[])).await.json();
+        assert_eq!(document["resource"], format!("https://h.example/api/{name}"));
+        let refused = send(app.clone(), request("POST", &format!("/api/{name}"), &[])).await;
+        assert!(refused.challenge().unwrap().contains(&path));
+    }
+    // With two resources the document at the root would be ambiguous.
+    let root = send(app, request("GET", "/.well-known/oauth-protected-resource", &[])).await;
+    assert_eq!(root.status, 404);
+    assert_eq!(issuer.requests().jwks, 1, "an issuer's keys are shared");
+}
+
+#[tokio::test]
+async fn a_layer_in_a_nested_router_sees_the_whole_path() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = two_resources(&issuer);
+    let hello = |auth: AuthInfo| async move { auth.subject().unwrap_or_default().to_owned() };
+    let api = Router::new()
+        .route("/notes", get(hello))
+        .route("/mail", get(hello))
+        .route("/mailbox", get(hello))
+        .layer(auth.layer());
+    let app = Router::new().nest("/api", api).merge(auth.metadata_router());
+
+    let token =
+        issuer.mint().subject("bob").audience("https://h.example/api/mail").scope("mail").sign();
+    let authorization = format!("Bearer {token}");
+    let headers = [("authorization", &*authorization)];
+    let allowed = send(app.clone(), request("GET", "/api/mail", &headers)).await;
+    assert_eq!((allowed.status.as_u16(), &*allowed.body), (200, &b"bob"[..]));
+    assert_eq!(send(app.clone(), request("GET", "/api/notes", &headers)).await.status, 401);
+    let unknown = send(app, request("GET", "/api/mailbox", &headers)).await;
+    assert_eq!(unknown.status, 404, "no resource is there, so nothing gets through");
+}
+
+#[tokio::test]
+async fn a_handler_that_is_not_protected_says_so() {
+    let app = Router::new()
+        .route("/caller", get(|_: AuthInfo| async {}))
+        .route("/maybe", get(|auth: Option<AuthInfo>| async move { auth.is_none().to_string() }));
+    let answer = send(app.clone(), request("GET", "/caller", &[])).await;
+    assert_eq!(answer.status, 500);
+    assert!(answer.json()["error_description"].as_str().unwrap().contains("McpAuth::layer()"));
+    assert_eq!(&*send(app, request("GET", "/maybe", &[])).await.body, b"true");
+}
