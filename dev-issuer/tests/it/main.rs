@@ -1,5 +1,7 @@
 //! The issuer over real sockets, one module per behaviour.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod authorization_errors;
 mod client_credentials;
 mod client_id_metadata_document;
