@@ -8,6 +8,8 @@ use crate::jose::random;
 
 const REQUEST_LIFETIME: u64 = 600;
 const CODE_LIFETIME: u64 = 60;
+/// How long a code's second use is noticed.
+const CODE_MEMORY: u64 = 3600;
 
 /// What a user granted to a client. Lives until it is revoked.
 #[derive(Clone, Debug)]
@@ -91,6 +93,7 @@ impl Grants {
             used: false,
         };
         self.grants.insert(grant.id.clone(), grant);
+        self.codes.retain(|_, code| code.expires_at + CODE_MEMORY > now);
         let value = random::<32>();
         self.codes.insert(value.clone(), code);
         value
@@ -182,5 +185,50 @@ impl Grants {
 
     pub(crate) fn revoke_access_token(&mut self, jti: &str) {
         self.revoked.insert(jti.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::client::{Client, RedirectUris};
+
+    fn request() -> AuthorizationRequest {
+        let client = Client {
+            id: "c".into(),
+            name: None,
+            secret: None,
+            redirect_uris: RedirectUris::AnyLoopback,
+            grant_types: Vec::new(),
+        };
+        AuthorizationRequest {
+            client: Arc::new(client),
+            redirect_uri: "http://127.0.0.1/".into(),
+            state: None,
+            scopes: Vec::new(),
+            resources: Vec::new(),
+            code_challenge: String::new(),
+            nonce: None,
+            login_hint: None,
+        }
+    }
+
+    #[test]
+    fn a_code_lives_one_minute() {
+        let mut grants = Grants::default();
+        let code = grants.approve(&request(), "alice", Vec::new(), 1_000);
+        assert!(grants.redeem(&code, "c", 1_059).is_ok());
+        let code = grants.approve(&request(), "alice", Vec::new(), 1_000);
+        assert!(grants.redeem(&code, "c", 1_060).is_err());
+    }
+
+    #[test]
+    fn a_request_waits_ten_minutes() {
+        let mut grants = Grants::default();
+        let id = grants.ask(request(), 1_000);
+        assert!(grants.asked(&id, 1_599).is_some());
+        assert!(grants.asked(&id, 1_600).is_none());
     }
 }

@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -67,7 +68,11 @@ async fn accept(listener: TcpListener, gate: Gate, router: Router) {
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, gate.clone(), router.clone()));
                 }
-                Err(error) => tracing::debug!(%error, "no connection accepted"),
+                Err(error) => {
+                    tracing::debug!(%error, "no connection accepted");
+                    // Out of file descriptors, most likely: it takes a moment to get better.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }

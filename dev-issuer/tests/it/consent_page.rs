@@ -106,3 +106,19 @@ async fn a_decision_is_taken_once_and_only_for_a_real_request() {
         assert_eq!(agent.post("/authorize", &form).await.status(), status, "{form:?}");
     }
 }
+
+#[tokio::test]
+async fn web_sites_are_not_approved_by_themselves() {
+    let issuer = DevIssuer::builder().auto_approve(true).start().await.unwrap();
+    let mut agent = Agent::of(issuer);
+    let body = json!({ "redirect_uris": ["https://site.example/cb", "app.example:/cb"] });
+    let register = agent.http.post(agent.url("/register")).body(body.to_string());
+    let (_, client) = answer(register.send().await.unwrap()).await;
+    agent.client_id = client["client_id"].as_str().unwrap().to_owned();
+    for (redirect_uri, status) in
+        [("https://site.example/cb", StatusCode::OK), ("app.example:/cb", StatusCode::SEE_OTHER)]
+    {
+        let request = agent.request_with(&[("redirect_uri", redirect_uri)]);
+        assert_eq!(agent.authorize(&request).await.status(), status, "{redirect_uri}");
+    }
+}

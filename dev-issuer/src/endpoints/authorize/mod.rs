@@ -9,10 +9,11 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use url::Url;
 
 use crate::User;
 use crate::core::{Core, now};
-use crate::http::{OAuthError, Params};
+use crate::http::{OAuthError, Params, is_loopback_host};
 use request::Recipient;
 
 /// RFC 6749 §4.1.1: checks the request and asks the user.
@@ -27,7 +28,7 @@ pub(super) async fn ask(State(core): State<Arc<Core>>, RawQuery(query): RawQuery
         Err(error) => return redirect(&recipient.error_uri(&core, &error)),
     };
     let user = suggested_user(&core, &request);
-    if core.settings.auto_approve {
+    if core.settings.auto_approve && !is_web_site(&request.redirect_uri) {
         return approve(&core, &request, user, request.scopes.clone());
     }
     let id = core.grants().ask(request.clone(), now());
@@ -92,6 +93,11 @@ fn suggested_user<'a>(core: &'a Core, request: &AuthorizationRequest) -> &'a Use
                 || request.login_hint == user.email)
     };
     users.iter().find(is_hinted).unwrap_or(&users[0])
+}
+
+fn is_web_site(redirect_uri: &str) -> bool {
+    let Ok(url) = Url::parse(redirect_uri) else { return true };
+    matches!(url.scheme(), "http" | "https") && !url.host_str().is_some_and(is_loopback_host)
 }
 
 fn redirect(uri: &str) -> Response {
