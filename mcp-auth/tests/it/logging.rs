@@ -1,0 +1,102 @@
+//! One structured event per decision, with what was compared, and never a token.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Once;
+
+use dev_issuer::Broken;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::support::{Harness, request};
+
+thread_local! {
+    /// What this test's thread has logged: every test runs on a thread of its own.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Log;
+
+impl Log {
+    /// For the whole process: `tracing` decides once whether anyone listens to an event.
+    fn start() {
+        static STARTED: Once = Once::new();
+        let subscriber = || tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
+        STARTED.call_once(|| subscriber().with_writer(|| Self).with_ansi(false).init());
+    }
+
+    fn take() -> String {
+        LOG.with_borrow_mut(|log| String::from_utf8(std::mem::take(log)).unwrap())
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_decision_is_one_event_with_expected_and_actual() {
+    Log::start();
+    let server = Harness::start().await;
+    let secret = "a-private-claim-value";
+    let mint = || server.mint().claim("email", secret).subject("private-subject");
+
+    let rows = [
+        (mint().sign(), "code=\"allowed\"", vec![]),
+        (
+            mint().audience("https://other.example/mcp").sign(),
+            "code=\"wrong_audience\"",
+            vec!["https://mcp.example.com/mcp", "https://other.example/mcp"],
+        ),
+        (
+            mint().issuer("https://evil.example").sign(),
+            "code=\"unknown_issuer\"",
+            vec!["https://evil.example"],
+        ),
+        (mint().expires_in(-100).sign(), "code=\"expired\"", vec!["exp after"]),
+        (mint().broken(Broken::Signature).sign(), "code=\"bad_signature\"", vec![]),
+        (
+            mint().scope("other").sign(),
+            "code=\"insufficient_scope\"",
+            vec!["expected=\"mcp\"", "actual=\"other\""],
+        ),
+        (
+            mint().header("kid", "x\ninjected=\"line\"").sign(),
+            "code=\"unknown_key\"",
+            vec![r#"x\\n"#],
+        ),
+        ("not.a.token".to_owned(), "code=\"malformed\"", vec![]),
+    ];
+    for (token, code, values) in rows {
+        Log::take();
+        let answer = server.call(&token).await;
+        let text = Log::take();
+        let decisions: Vec<_> =
+            text.lines().filter(|line| line.contains("mcp_auth::decision")).collect();
+        assert_eq!(decisions.len(), 1, "{text}");
+        assert!(decisions[0].contains(code), "{code} in {text}");
+        assert!(values.iter().all(|value| decisions[0].contains(value)), "{values:?} in {text}");
+
+        let mut seen = text;
+        write!(seen, "{:?} {:?} {answer:?}", answer.headers, answer.body).unwrap();
+        for part in token.split('.').filter(|part| part.len() > 8) {
+            assert!(!seen.contains(part), "a part of the token in {seen}");
+        }
+        if answer.status != 200 {
+            assert!(!seen.contains(secret) && !seen.contains("private-subject"), "{seen}");
+        }
+    }
+    Log::take();
+    server.send(request("POST", "/mcp?access_token=secret-in-query", &[])).await;
+    server.send(request("POST", "/mcp", &[("authorization", "Bearer se cret")])).await;
+    let text = Log::take();
+    assert_eq!(text.matches("code=\"invalid_request\"").count(), 2, "{text}");
+    assert!(!text.contains("secret-in-query") && !text.contains("se cret"), "{text}");
+}
