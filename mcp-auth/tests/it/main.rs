@@ -13,3 +13,4 @@ mod logging;
 mod mounting;
 mod support;
 mod transition;
+mod vectors;

@@ -1,0 +1,126 @@
+//! Writes `vectors/decisions.json`: requests with tokens, and what must be decided about them.
+//!
+//! `cargo run -p mcp-auth-dev-issuer --example vectors > vectors/decisions.json`
+//!
+//! Every run makes new keys; the expectations are written here by hand, not recorded.
+
+use dev_issuer::{Algorithm, Broken, DevIssuer, Mint};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_800_000_000;
+const ISSUER: &str = "https://as.example.com";
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let issuer = DevIssuer::start().await.expect("a loopback port");
+    let cases = cases(&issuer);
+    // After the cases: a key is published when it first signs.
+    let jwks = reqwest::get(issuer.jwks_uri()).await.expect("the key set").bytes().await;
+    let jwks: Value = serde_json::from_slice(&jwks.expect("the key set")).expect("JSON");
+    let file = json!({
+        "about": "requests with tokens, and what must be decided about them; see vectors/README.md",
+        "now": NOW,
+        "config": { "resources": [{
+            "resource": RESOURCE,
+            "authorization_servers": [ISSUER],
+            "required_scopes": ["mcp"],
+            "audiences": ["api://notes"],
+        }] },
+        "documents": {
+            format!("{ISSUER}/.well-known/oauth-authorization-server"):
+                { "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") },
+            format!("{ISSUER}/jwks"): jwks,
+        },
+        "cases": cases,
+    });
+    println!("{}", serde_json::to_string_pretty(&file).expect("JSON"));
+}
+
+fn cases(issuer: &DevIssuer) -> Vec<Value> {
+    let good = || {
+        let mint = issuer.mint().issued_at(NOW).issuer(ISSUER).audience(RESOURCE);
+        mint.subject("alice").client_id("client").scope("mcp notes:read")
+    };
+    let mut cases = vec![
+        token("valid", 200, "ok", good()),
+        token("aud is a list", 200, "ok", good().audiences(["https://other.example", RESOURCE])),
+        token("a listed audience", 200, "ok", good().audience("api://notes")),
+        token("upper-case host in aud", 200, "ok", good().audience("https://MCP.example.com/mcp")),
+        token("typ JWT", 200, "ok", good().header("typ", "JWT")),
+        token("no typ", 200, "ok", good().without_header("typ")),
+        token("no kid", 200, "ok", good().without_header("kid")),
+        token("scp as a list", 200, "ok", good().without("scope").claim("scp", json!(["mcp"]))),
+        token("expired within tolerance", 200, "ok", good().expires_in(-59)),
+        token("no sub", 200, "ok", good().without("sub")),
+        token("expired", 401, "expired", good().expires_in(-60)),
+        token("nbf in the future", 401, "not_yet_valid", good().not_before_in(61)),
+        token("iat in the future", 401, "not_yet_valid", good().claim("iat", NOW + 61)),
+        token("no exp", 401, "missing_claim", good().without("exp")),
+        token("exp is a string", 401, "malformed", good().claim("exp", (NOW + 60).to_string())),
+        token("exp is 1e300", 401, "malformed", good().claim("exp", 1e300)),
+        token("no aud", 401, "missing_claim", good().without("aud")),
+        token("aud is empty", 401, "wrong_audience", good().claim("aud", json!([]))),
+        token(
+            "aud of another resource",
+            401,
+            "wrong_audience",
+            good().audience("https://other.example/mcp"),
+        ),
+        token("aud with a slash", 401, "wrong_audience", good().audience(format!("{RESOURCE}/"))),
+        token("aud is a number", 401, "malformed", good().claim("aud", 7)),
+        token("no iss", 401, "missing_claim", good().without("iss")),
+        token("another iss", 401, "unknown_issuer", good().issuer("https://other.example")),
+        token("iss with a slash", 401, "unknown_issuer", good().issuer(format!("{ISSUER}/"))),
+        token("iss is a list", 401, "malformed", good().claim("iss", json!([ISSUER]))),
+        token("typ logout+jwt", 401, "wrong_type", good().header("typ", "logout+jwt")),
+        token("claim typ is ID", 401, "wrong_type", good().claim("typ", "ID")),
+        token("token_use is id", 401, "wrong_type", good().claim("token_use", "id")),
+        token("events", 401, "wrong_type", good().claim("events", json!({}))),
+        token("without the scope", 403, "insufficient_scope", good().scope("notes:read")),
+        token("without any scope", 403, "insufficient_scope", good().without("scope")),
+        request("no token", 401, "missing_token", "/mcp", &[]),
+        request("another scheme", 401, "missing_token", "/mcp", &["Basic YTpi"]),
+        request("not a JWT", 401, "malformed", "/mcp", &["Bearer opaque"]),
+        request("no token after Bearer", 400, "invalid_request", "/mcp", &["Bearer"]),
+        request("two headers", 400, "invalid_request", "/mcp", &["Bearer a", "Bearer a"]),
+        request("token in the query", 400, "invalid_request", "/mcp?access_token=a", &[]),
+    ];
+    cases.extend(Algorithm::ALL.iter().map(|algorithm| {
+        token(&format!("signed with {algorithm}"), 200, "ok", good().algorithm(*algorithm))
+    }));
+    cases.extend(Broken::ALL.iter().map(|broken| {
+        token(
+            &format!("broken: {}", broken.as_str()),
+            401,
+            code_of(*broken),
+            good().broken(*broken),
+        )
+    }));
+    cases
+}
+
+fn code_of(broken: Broken) -> &'static str {
+    match broken {
+        Broken::AlgorithmNone | Broken::HmacWithPublicKey => "algorithm_not_allowed",
+        Broken::Signature | Broken::Payload | Broken::ForeignKey | Broken::EmbeddedKey => {
+            "bad_signature"
+        }
+        Broken::UnknownKeyId => "unknown_key",
+        Broken::IdToken => "wrong_type",
+        Broken::SenderConstrained => "sender_constrained",
+        _ => "malformed",
+    }
+}
+
+fn token(name: &str, status: u16, code: &str, mint: Mint) -> Value {
+    request(name, status, code, "/mcp", &[&format!("Bearer {}", mint.sign())])
+}
+
+fn request(name: &str, status: u16, code: &str, target: &str, authorization: &[&str]) -> Value {
+    json!({
+        "name": name,
+        "request": { "method": "POST", "target": target, "authorization": authorization },
+        "expect": { "status": status, "code": code },
+    })
+}
