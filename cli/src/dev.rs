@@ -40,44 +40,55 @@ pub(crate) struct Options {
 
 /// Runs until Ctrl-C, or until standard input closes when a program is asking.
 pub(crate) async fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let issuer = start_issuer(&options).await?;
     if options.issuer_only {
+        let issuer = start_issuer(&options, options.port).await?;
         banner::issuer_only(&issuer, options.json);
         stop_requested(options.json).await?;
-    } else {
-        let listener = listen(options.port).await?;
-        let resource = format!("http://{}/mcp", listener.local_addr()?);
-        let config = Config::new(&resource, issuer.issuer())?
-            .with_required_scopes(options.scopes.split_whitespace())
-            .with_allowed_origins(INSPECTOR_ORIGINS);
-        let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
-        let mcp = auth.streamable_http_service(|| Whoami);
-        banner::server(&resource, &issuer, &options.scopes, options.json);
-        tokio::select! {
-            served = axum::serve(listener, auth.protect(mcp)).into_future() => served?,
-            stopped = stop_requested(options.json) => stopped?,
-        }
+        issuer.shutdown().await;
+        return Ok(());
     }
+    let listener = listen(options.port).await?;
+    let issuer = start_issuer(&options, next_port(options.port)?).await?;
+    serve(listener, &issuer, &options).await?;
     issuer.shutdown().await;
     Ok(())
 }
 
-async fn start_issuer(options: &Options) -> Result<DevIssuer, String> {
-    let port = match options.port {
-        0 => 0,
-        port if options.issuer_only => port,
-        port => port
+async fn serve(
+    listener: TcpListener,
+    issuer: &DevIssuer,
+    options: &Options,
+) -> Result<(), Box<dyn Error>> {
+    let resource = format!("http://{}/mcp", listener.local_addr()?);
+    let config = Config::new(&resource, issuer.issuer())?
+        .with_required_scopes(options.scopes.split_whitespace())
+        .with_allowed_origins(INSPECTOR_ORIGINS);
+    let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
+    let app = auth.protect(auth.streamable_http_service(|| Whoami));
+    banner::server(&resource, issuer, &options.scopes, options.json);
+    tokio::select! {
+        served = axum::serve(listener, app).into_future() => served?,
+        stopped = stop_requested(options.json) => stopped?,
+    }
+    Ok(())
+}
+
+/// The issuer listens one above the server; 0 stays "any".
+fn next_port(port: u16) -> Result<u16, String> {
+    match port {
+        0 => Ok(0),
+        _ => port
             .checked_add(1)
-            .ok_or("--port must be below 65535: the issuer takes the next one")?,
-    };
+            .ok_or("--port must be below 65535: the issuer takes the next one".to_owned()),
+    }
+}
+
+async fn start_issuer(options: &Options, port: u16) -> Result<DevIssuer, String> {
+    let scopes = ["openid", "profile", "email", "offline_access"].into_iter();
     let mut builder = DevIssuer::builder()
         .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .auto_approve(options.auto_approve)
-        .scopes(
-            ["openid", "profile", "email", "offline_access"]
-                .into_iter()
-                .chain(options.scopes.split_whitespace()),
-        );
+        .scopes(scopes.chain(options.scopes.split_whitespace()));
     if !options.users.is_empty() {
         builder = builder.users(options.users.iter().map(User::new));
     }

@@ -37,7 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mcp = auth.streamable_http_service(|| Whoami);
 
     let bind = env::var("MCP_AUTH_BIND").unwrap_or("127.0.0.1:3000".into());
-    let listener = TcpListener::bind(&bind).await.map_err(|error| format!("MCP_AUTH_BIND={bind}: {error}"))?;
+    let listener =
+        TcpListener::bind(&bind).await.map_err(|error| format!("MCP_AUTH_BIND={bind}: {error}"))?;
     println!("listening on {bind}");
     axum::serve(listener, auth.protect(mcp)).await?;
     Ok(())

@@ -1,0 +1,151 @@
+//! `mcp-auth dev` as people and programs start it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// A running `mcp-auth dev --json`; dropping it closes its standard input, which stops it.
+struct Dev {
+    child: Child,
+    ready: Value,
+}
+
+impl Dev {
+    fn start(options: &[&str]) -> Self {
+        let mut child = command(&[&["--port", "0", "--json"], options].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        Self { child, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn url(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap()
+    }
+
+    /// Closes its standard input and waits for its end.
+    fn stop(mut self) -> bool {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+    command.arg("dev").args(arguments).env_remove("RUST_LOG");
+    command
+}
+
+async fn call_whoami(resource: &str, token: &str) -> reqwest::Response {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "whoami", "_meta": meta } });
+    reqwest::Client::new()
+        .post(resource)
+        .bearer_auth(token)
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2026-07-28")
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", "whoami")
+        .json(&request)
+        .send()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_minted_token_calls_the_tool_and_closing_the_input_stops_everything() {
+    let dev = Dev::start(&["--user", "carol", "--scopes", "notes:read"]);
+    let (resource, issuer) = (dev.url("resource"), dev.url("issuer"));
+    let refused = reqwest::Client::new().post(resource).send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap().to_owned();
+    assert!(challenge.contains(r#"scope="notes:read""#), "{challenge}");
+
+    let form = [("user", "carol"), ("scope", "notes:read"), ("resource", resource)];
+    let minted =
+        reqwest::Client::new().post(format!("{issuer}/dev/mint")).form(&form).send().await.unwrap();
+    let token = minted.text().await.unwrap();
+    let answer = call_whoami(resource, &token).await;
+    assert_eq!(answer.status(), 200);
+    let body = answer.text().await.unwrap();
+    assert!(body.contains(r#""structuredContent""#) && body.contains(r#""sub":"carol""#), "{body}");
+    assert!(dev.stop());
+}
+
+#[tokio::test]
+async fn the_issuer_alone() {
+    let dev = Dev::start(&["--issuer-only"]);
+    assert_eq!(dev.ready.get("resource"), None);
+    let url = format!("{}/.well-known/oauth-authorization-server", dev.url("issuer"));
+    let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert_eq!(document["issuer"], dev.url("issuer"));
+    assert!(dev.stop());
+}
+
+#[test]
+fn a_taken_port_names_the_option() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for options in [&["--port", &port][..], &["--port", &port, "--issuer-only"]] {
+        let output = command(options).stdin(Stdio::null()).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        assert!(error.contains(&format!("port {port}")) && error.contains("--port"), "{error}");
+    }
+}
+
+#[test]
+fn the_introduction_has_what_a_newcomer_needs() {
+    let mut child =
+        command(&["--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let text: Vec<_> =
+        lines.by_ref().map(Result::unwrap).take_while(|line| !line.contains("Ctrl-C")).collect();
+    // By its own id; on Unix the polite way, which must end it cleanly.
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    if killed.is_ok_and(|status| status.success()) {
+        assert!(child.wait().unwrap().success());
+    } else {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let text = text.join("\n");
+    for part in [
+        "MCP server",
+        "issuer",
+        "@modelcontextprotocol/inspector",
+        "curl -i -X POST",
+        "/dev/mint",
+        "tools/call",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn a_bad_option_is_explained() {
+    let output = command(&["--port", "70000"]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--port"));
+    let output =
+        command(&["--scopes", "bad\"scope", "--port", "0"]).stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("is not a scope"), "{error}");
+}
