@@ -8,7 +8,10 @@ use dev_issuer::DevIssuer;
 use serde_json::json;
 
 /// The running example, and its output, which must stay open.
-struct Server(Child, BufReader<ChildStdout>);
+struct Server {
+    child: Child,
+    _output: BufReader<ChildStdout>,
+}
 
 impl Server {
     fn start(bind: &str, variables: &[(&str, &str)]) -> Self {
@@ -19,14 +22,14 @@ impl Server {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
         assert!(line.contains(bind), "{line}");
-        Self(child, output)
+        Self { child, _output: output }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
