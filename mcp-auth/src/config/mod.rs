@@ -1,14 +1,16 @@
 //! Configuration as plain data: the same fields in Rust, TOML, Python and JavaScript.
 
+mod authorization_server;
+mod protected_resource;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+pub use self::authorization_server::{AuthorizationServer, ServerType};
+pub use self::protected_resource::ProtectedResource;
 use crate::authorize::Scopes;
-use crate::identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier, check_fetchable};
-use crate::jose::Algorithm;
 
 /// What a server protects and whom it trusts.
 ///
@@ -192,225 +194,6 @@ impl Default for Config {
 /// Tokens that expired longer ago are refused whatever is configured.
 const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 
-/// One protected resource: an MCP endpoint.
-///
-/// # Defaults
-/// Every list is empty and every option absent, which means what each field says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ProtectedResource {
-    /// Its identifier: the URL that clients connect to. Required.
-    pub resource: String,
-    /// The issuers whose tokens are accepted; at least one. Each an issuer, or a table.
-    pub authorization_servers: Vec<AuthorizationServer>,
-    /// Accepted `aud` values besides the resource identifier, compared exactly. Empty is best.
-    pub audiences: Vec<String>,
-    /// Scopes that every request needs. Empty: a valid token is enough.
-    pub required_scopes: Scopes,
-    /// `scopes_supported` of the metadata. Empty: the required scopes.
-    pub scopes_supported: Scopes,
-    /// Advertise and challenge `offline_access` where it is configured, against the
-    /// specification's advice, for clients that ask for a refresh token only then.
-    pub dangerous_advertise_offline_access: bool,
-    /// `resource_name` of the metadata: a name for people.
-    pub resource_name: Option<String>,
-    /// `resource_documentation` of the metadata: a URL for developers.
-    pub resource_documentation: Option<String>,
-    /// Web origins whose pages may call, such as `https://app.example.com`, or `*` for all.
-    /// The resource's own origin always may. Requests from any other origin get a 403.
-    pub allowed_origins: Vec<String>,
-    /// Host names that requests may be addressed to, besides the resource's own and loopback.
-    pub allowed_hosts: Vec<String>,
-}
-
-impl ProtectedResource {
-    /// A resource and the issuers whose tokens it accepts.
-    pub fn new<S: Into<String>>(
-        resource: impl Into<String>,
-        issuers: impl IntoIterator<Item = S>,
-    ) -> Self {
-        Self {
-            resource: resource.into(),
-            authorization_servers: issuers.into_iter().map(AuthorizationServer::new).collect(),
-            ..Self::default()
-        }
-    }
-
-    /// Where it is mounted, without slashes at the end; `None` when the identifier is not one.
-    fn path(&self) -> Option<String> {
-        let identifier = ResourceIdentifier::parse(&*self.resource).ok()?;
-        Some(identifier.path().trim_end_matches('/').to_owned())
-    }
-
-    fn check(&self, place: &str, faults: &mut Vec<String>) {
-        match ResourceIdentifier::parse(&*self.resource) {
-            Err(fault) => faults.push(format!("{place}.resource: {:?} {fault}", self.resource)),
-            Ok(identifier) if identifier.path().starts_with("/.well-known/") => {
-                faults.push(format!("{place}.resource: /.well-known/ is for metadata"));
-            }
-            Ok(_) => {}
-        }
-        if self.authorization_servers.is_empty() {
-            faults.push(format!("{place}.authorization_servers: at least one is needed"));
-        }
-        for (index, server) in self.authorization_servers.iter().enumerate() {
-            server.check(&format!("{place}.authorization_servers[{index}]"), faults);
-            let earlier = &self.authorization_servers[..index];
-            if earlier.iter().any(|other| other.issuer == server.issuer) {
-                faults.push(format!(
-                    "{place}.authorization_servers[{index}]: {:?} is there twice",
-                    server.issuer
-                ));
-            }
-        }
-        if self.audiences.iter().any(String::is_empty) {
-            faults.push(format!("{place}.audiences: an empty audience would match nothing"));
-        }
-        for scope in self.required_scopes.malformed() {
-            faults
-                .push(format!("{place}.required_scopes: {scope:?} is not a scope (RFC 6749 §3.3)"));
-        }
-        for scope in self.scopes_supported.malformed() {
-            faults.push(format!(
-                "{place}.scopes_supported: {scope:?} is not a scope (RFC 6749 §3.3)"
-            ));
-        }
-        if !self.scopes_supported.is_empty()
-            && !self.scopes_supported.contains_all(&self.required_scopes)
-        {
-            faults.push(format!("{place}.scopes_supported: must contain the required scopes"));
-        }
-        for origin in self.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
-            faults.push(format!("{place}.allowed_origins: {origin:?} is not an origin such as https://app.example.com"));
-        }
-        for host in self.allowed_hosts.iter().filter(|host| !is_host(host)) {
-            faults.push(format!("{place}.allowed_hosts: {host:?} is not a host name"));
-        }
-    }
-}
-
-/// An authorization server whose tokens are accepted.
-///
-/// In data, a string stands for its issuer with every default.
-///
-/// # Defaults
-/// Metadata is discovered, every supported algorithm is accepted, `typ` may be `JWT` or absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "AuthorizationServerForm")]
-#[non_exhaustive]
-pub struct AuthorizationServer {
-    /// Its issuer identifier, exactly as in its tokens' `iss`. Required.
-    pub issuer: String,
-    /// Which well-known documents are looked for.
-    pub server_type: ServerType,
-    /// The metadata's URL, when it is not at a well-known place.
-    pub metadata_url: Option<String>,
-    /// The metadata itself, when the provider serves none: RFC 8414 members, at least `issuer`
-    /// and `jwks_uri`.
-    pub metadata: Option<Map<String, Value>>,
-    /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
-    pub algorithms: Vec<Algorithm>,
-    /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
-    pub require_at_jwt: bool,
-    /// Allow `http` URLs of this server on hosts that are not loopback, such as inside a cluster.
-    /// Whoever can change traffic on that network can then forge tokens.
-    pub dangerous_allow_http: bool,
-}
-
-impl AuthorizationServer {
-    /// A server that is found by its issuer identifier alone.
-    pub fn new(issuer: impl Into<String>) -> Self {
-        Self { issuer: issuer.into(), ..Self::default() }
-    }
-
-    /// Whether both lead to the same metadata and keys.
-    fn is_found_like(&self, other: &Self) -> bool {
-        self.server_type == other.server_type
-            && self.metadata_url == other.metadata_url
-            && self.metadata == other.metadata
-            && self.dangerous_allow_http == other.dangerous_allow_http
-    }
-
-    fn check(&self, place: &str, faults: &mut Vec<String>) {
-        let issuer = IssuerIdentifier::parse_with(self.issuer.clone(), self.dangerous_allow_http);
-        if let Err(fault) = issuer {
-            faults.push(format!("{place}.issuer: {:?} {}", self.issuer, http_hint(fault)));
-        }
-        if self.metadata.is_some() && self.metadata_url.is_some() {
-            faults.push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
-        }
-        self.check_url(self.metadata_url.as_deref(), &format!("{place}.metadata_url"), faults);
-        let Some(metadata) = &self.metadata else { return };
-        if metadata.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
-            faults
-                .push(format!("{place}.metadata: its `issuer` must be exactly {:?}", self.issuer));
-        }
-        let jwks_uri = metadata.get("jwks_uri").and_then(Value::as_str);
-        if jwks_uri.is_none() {
-            faults.push(format!("{place}.metadata: `jwks_uri` is missing"));
-        }
-        self.check_url(jwks_uri, &format!("{place}.metadata.jwks_uri"), faults);
-    }
-
-    fn check_url(&self, url: Option<&str>, place: &str, faults: &mut Vec<String>) {
-        let Some(url) = url else { return };
-        if let Err(fault) = check_fetchable(url, self.dangerous_allow_http) {
-            faults.push(format!("{place}: {url:?} {}", http_hint(fault)));
-        }
-    }
-}
-
-/// Which discovery documents an authorization server serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ServerType {
-    /// Look for both, in the order of the MCP specification.
-    #[default]
-    Any,
-    /// OpenID Connect Discovery only.
-    Oidc,
-    /// OAuth 2.0 Authorization Server Metadata (RFC 8414) only.
-    Oauth,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum AuthorizationServerForm {
-    Issuer(String),
-    Table(AuthorizationServerTable),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct AuthorizationServerTable {
-    issuer: String,
-    server_type: ServerType,
-    metadata_url: Option<String>,
-    metadata: Option<Map<String, Value>>,
-    algorithms: Vec<Algorithm>,
-    require_at_jwt: bool,
-    dangerous_allow_http: bool,
-}
-
-impl From<AuthorizationServerForm> for AuthorizationServer {
-    fn from(form: AuthorizationServerForm) -> Self {
-        match form {
-            AuthorizationServerForm::Issuer(issuer) => Self::new(issuer),
-            AuthorizationServerForm::Table(table) => Self {
-                issuer: table.issuer,
-                server_type: table.server_type,
-                metadata_url: table.metadata_url,
-                metadata: table.metadata,
-                algorithms: table.algorithms,
-                require_at_jwt: table.require_at_jwt,
-                dangerous_allow_http: table.dangerous_allow_http,
-            },
-        }
-    }
-}
-
 /// Everything that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -427,27 +210,6 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-fn http_hint(fault: IdentifierError) -> String {
-    match fault {
-        IdentifierError::Insecure => format!("{fault} (or set `dangerous_allow_http`)"),
-        _ => fault.to_string(),
-    }
-}
-
-/// RFC 6454: scheme, host and port; or `*`, or `null` for pages without an origin.
-fn is_origin(text: &str) -> bool {
-    let plain =
-        |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*', ',']);
-    text == "*"
-        || text == "null"
-        || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && plain(rest))
-}
-
-fn is_host(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
-}
 
 /// Durations as whole or fractional seconds.
 mod seconds {
@@ -535,7 +297,8 @@ mod tests {
         let typo = json!({ "resources": [{ "required_scope": "a" }] });
         assert!(serde_json::from_value::<Config>(typo).is_err());
         let typo = json!({ "resources": [{ "authorization_servers": [{ "isuer": "a" }] }] });
-        assert!(serde_json::from_value::<Config>(typo).is_err());
+        let error = serde_json::from_value::<Config>(typo).unwrap_err().to_string();
+        assert!(error.contains("unknown field `isuer`"), "{error}");
     }
 
     #[test]

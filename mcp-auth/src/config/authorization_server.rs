@@ -1,0 +1,99 @@
+//! One authorization server as plain data.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::identifier::{IdentifierError, IssuerIdentifier, check_fetchable};
+use crate::jose::Algorithm;
+
+/// An authorization server whose tokens are accepted.
+///
+/// In data, a string stands for its issuer with every default.
+///
+/// # Defaults
+/// Metadata is discovered, every supported algorithm is accepted, `typ` may be `JWT` or absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AuthorizationServer {
+    /// Its issuer identifier, exactly as in its tokens' `iss`. Required.
+    pub issuer: String,
+    /// Which well-known documents are looked for.
+    pub server_type: ServerType,
+    /// The metadata's URL, when it is not at a well-known place.
+    pub metadata_url: Option<String>,
+    /// The metadata itself, when the provider serves none: RFC 8414 members, at least `issuer`
+    /// and `jwks_uri`.
+    pub metadata: Option<Map<String, Value>>,
+    /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
+    pub algorithms: Vec<Algorithm>,
+    /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
+    pub require_at_jwt: bool,
+    /// Allow `http` URLs of this server on hosts that are not loopback, such as inside a cluster.
+    /// Whoever can change traffic on that network can then forge tokens.
+    pub dangerous_allow_http: bool,
+}
+
+impl AuthorizationServer {
+    /// A server that is found by its issuer identifier alone.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), ..Self::default() }
+    }
+
+    /// Whether both lead to the same metadata and keys.
+    pub(super) fn is_found_like(&self, other: &Self) -> bool {
+        self.server_type == other.server_type
+            && self.metadata_url == other.metadata_url
+            && self.metadata == other.metadata
+            && self.dangerous_allow_http == other.dangerous_allow_http
+    }
+
+    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
+        let issuer = IssuerIdentifier::parse_with(self.issuer.clone(), self.dangerous_allow_http);
+        if let Err(fault) = issuer {
+            faults.push(format!("{place}.issuer: {:?} {}", self.issuer, http_hint(fault)));
+        }
+        if self.metadata.is_some() && self.metadata_url.is_some() {
+            faults.push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
+        }
+        self.check_url(self.metadata_url.as_deref(), &format!("{place}.metadata_url"), faults);
+        let Some(metadata) = &self.metadata else { return };
+        if metadata.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
+            faults
+                .push(format!("{place}.metadata: its `issuer` must be exactly {:?}", self.issuer));
+        }
+        let jwks_uri = metadata.get("jwks_uri").and_then(Value::as_str);
+        if jwks_uri.is_none() {
+            faults.push(format!("{place}.metadata: `jwks_uri` is missing"));
+        }
+        self.check_url(jwks_uri, &format!("{place}.metadata.jwks_uri"), faults);
+    }
+
+    fn check_url(&self, url: Option<&str>, place: &str, faults: &mut Vec<String>) {
+        let Some(url) = url else { return };
+        if let Err(fault) = check_fetchable(url, self.dangerous_allow_http) {
+            faults.push(format!("{place}: {url:?} {}", http_hint(fault)));
+        }
+    }
+}
+
+/// Which discovery documents an authorization server serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ServerType {
+    /// Look for both, in the order of the MCP specification.
+    #[default]
+    Any,
+    /// OpenID Connect Discovery only.
+    Oidc,
+    /// OAuth 2.0 Authorization Server Metadata (RFC 8414) only.
+    Oauth,
+}
+
+fn http_hint(fault: IdentifierError) -> String {
+    match fault {
+        IdentifierError::Insecure => format!("{fault} (or set `dangerous_allow_http`)"),
+        _ => fault.to_string(),
+    }
+}

@@ -1,0 +1,158 @@
+//! One protected resource as plain data.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use super::AuthorizationServer;
+use crate::authorize::Scopes;
+use crate::identifier::ResourceIdentifier;
+
+/// One protected resource: an MCP endpoint.
+///
+/// # Defaults
+/// Every list is empty and every option absent, which means what each field says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProtectedResource {
+    /// Its identifier: the URL that clients connect to. Required.
+    pub resource: String,
+    /// The issuers whose tokens are accepted; at least one. Each an issuer, or a table.
+    #[serde(deserialize_with = "issuers_or_tables")]
+    pub authorization_servers: Vec<AuthorizationServer>,
+    /// Accepted `aud` values besides the resource identifier, compared exactly. Empty is best.
+    pub audiences: Vec<String>,
+    /// Scopes that every request needs. Empty: a valid token is enough.
+    pub required_scopes: Scopes,
+    /// `scopes_supported` of the metadata. Empty: the required scopes.
+    pub scopes_supported: Scopes,
+    /// Advertise and challenge `offline_access` where it is configured, against the
+    /// specification's advice, for clients that ask for a refresh token only then.
+    pub dangerous_advertise_offline_access: bool,
+    /// `resource_name` of the metadata: a name for people.
+    pub resource_name: Option<String>,
+    /// `resource_documentation` of the metadata: a URL for developers.
+    pub resource_documentation: Option<String>,
+    /// Web origins whose pages may call, such as `https://app.example.com`, or `*` for all.
+    /// The resource's own origin always may. Requests from any other origin get a 403.
+    pub allowed_origins: Vec<String>,
+    /// Host names that requests may be addressed to, besides the resource's own and loopback.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl ProtectedResource {
+    /// A resource and the issuers whose tokens it accepts.
+    pub fn new<S: Into<String>>(
+        resource: impl Into<String>,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            resource: resource.into(),
+            authorization_servers: issuers.into_iter().map(AuthorizationServer::new).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Where it is mounted, without slashes at the end; `None` when the identifier is not one.
+    pub(super) fn path(&self) -> Option<String> {
+        let identifier = ResourceIdentifier::parse(&*self.resource).ok()?;
+        Some(identifier.path().trim_end_matches('/').to_owned())
+    }
+
+    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
+        match ResourceIdentifier::parse(&*self.resource) {
+            Err(fault) => faults.push(format!("{place}.resource: {:?} {fault}", self.resource)),
+            Ok(identifier) if identifier.path().starts_with("/.well-known/") => {
+                faults.push(format!("{place}.resource: /.well-known/ is for metadata"));
+            }
+            Ok(_) => {}
+        }
+        if self.authorization_servers.is_empty() {
+            faults.push(format!("{place}.authorization_servers: at least one is needed"));
+        }
+        for (index, server) in self.authorization_servers.iter().enumerate() {
+            server.check(&format!("{place}.authorization_servers[{index}]"), faults);
+            let earlier = &self.authorization_servers[..index];
+            if earlier.iter().any(|other| other.issuer == server.issuer) {
+                faults.push(format!(
+                    "{place}.authorization_servers[{index}]: {:?} is there twice",
+                    server.issuer
+                ));
+            }
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            faults.push(format!("{place}.audiences: an empty audience would match nothing"));
+        }
+        for scope in self.required_scopes.malformed() {
+            faults
+                .push(format!("{place}.required_scopes: {scope:?} is not a scope (RFC 6749 §3.3)"));
+        }
+        for scope in self.scopes_supported.malformed() {
+            faults.push(format!(
+                "{place}.scopes_supported: {scope:?} is not a scope (RFC 6749 §3.3)"
+            ));
+        }
+        if !self.scopes_supported.is_empty()
+            && !self.scopes_supported.contains_all(&self.required_scopes)
+        {
+            faults.push(format!("{place}.scopes_supported: must contain the required scopes"));
+        }
+        for origin in self.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+            faults.push(format!("{place}.allowed_origins: {origin:?} is not an origin such as https://app.example.com"));
+        }
+        for host in self.allowed_hosts.iter().filter(|host| !is_host(host)) {
+            faults.push(format!("{place}.allowed_hosts: {host:?} is not a host name"));
+        }
+    }
+}
+
+/// A list in which a string stands for the issuer of an otherwise default server.
+fn issuers_or_tables<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<AuthorizationServer>, D::Error> {
+    struct OneServer(AuthorizationServer);
+
+    impl<'de> Deserialize<'de> for OneServer {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(OneServerVisitor).map(Self)
+        }
+    }
+
+    Vec::<OneServer>::deserialize(deserializer)
+        .map(|servers| servers.into_iter().map(|server| server.0).collect())
+}
+
+struct OneServerVisitor;
+
+impl<'de> Visitor<'de> for OneServerVisitor {
+    type Value = AuthorizationServer;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an issuer, or a table with `issuer`")
+    }
+
+    fn visit_str<E>(self, issuer: &str) -> Result<AuthorizationServer, E> {
+        Ok(AuthorizationServer::new(issuer))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<AuthorizationServer, A::Error> {
+        AuthorizationServer::deserialize(MapAccessDeserializer::new(table))
+    }
+}
+
+/// RFC 6454: scheme, host and port; or `*`, or `null` for pages without an origin.
+fn is_origin(text: &str) -> bool {
+    let plain =
+        |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*', ',']);
+    text == "*"
+        || text == "null"
+        || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && plain(rest))
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
+}
