@@ -1,6 +1,7 @@
-//! The official MCP clients, signing in to a protected server.
+//! Software that others wrote, against `mcp-auth dev`: the official MCP clients, and the official
+//! conformance suite.
 //!
-//! Each runs the whole flow twice against one server: registering dynamically, and naming a
+//! Each client runs the whole flow twice against one server: registering dynamically, and naming a
 //! client metadata document.
 
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use crate::step::{Outcome, Step, missing_tool};
 /// How a client introduces itself to the issuer: RFC 7591, or a client metadata document.
 const REGISTRATIONS: [&str; 2] = ["dcr", "cimd"];
 
-/// One step per client.
-pub(crate) fn steps() -> [Step; 3] {
+/// One step per client, and one for the suite.
+pub(crate) fn steps() -> [Step; 4] {
     [
         Step {
             name: "client-typescript",
@@ -27,6 +28,11 @@ pub(crate) fn steps() -> [Step; 3] {
             run: || typescript("client-v1.mjs"),
         },
         Step { name: "client-python", about: "PyPI mcp: the whole OAuth flow", run: python },
+        Step {
+            name: "conformance",
+            about: "npm @modelcontextprotocol/conformance: the issuer",
+            run: conformance,
+        },
     ]
 }
 
@@ -45,8 +51,21 @@ fn python() -> Result<Outcome, Failure> {
     sign_in_with(&interpreter, &directory.join("client.py"))
 }
 
+fn conformance() -> Result<Outcome, Failure> {
+    let Some(version) = version("node") else { return missing_tool("node") };
+    let directory = directory("conformance");
+    install::npm(&directory, &version)?;
+    dev_server::with(|server| {
+        Run::new("node")
+            .args([directory.join("run.mjs")])
+            .args([&server.issuer, "--resource", &server.resource])
+            .run()
+    })?;
+    Ok(Outcome::Passed)
+}
+
 fn sign_in_with(interpreter: &Path, script: &Path) -> Result<Outcome, Failure> {
-    dev_server::with(&[], |server| {
+    dev_server::with(|server| {
         REGISTRATIONS.iter().try_for_each(|registration| {
             Run::new(interpreter)
                 .args([script])

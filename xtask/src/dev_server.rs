@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Ready {
     /// The protected MCP endpoint.
     pub(crate) resource: String,
+    /// The development authorization server.
+    pub(crate) issuer: String,
 }
 
 /// Runs `task` while `mcp-auth dev` serves. Shows the server's log when anything failed.
@@ -26,11 +28,8 @@ pub(crate) struct Ready {
 /// # Errors
 ///
 /// The server does not build, start or stop cleanly, or the task failed.
-pub(crate) fn with(
-    options: &[&str],
-    task: impl FnOnce(&Ready) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut server = DevServer::spawn(build()?, options)?;
+pub(crate) fn with(task: impl FnOnce(&Ready) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut server = DevServer::spawn(build()?)?;
     let result = server.ready().and_then(|ready| task(&ready));
     let stopped = server.stop();
     let result = result.and(stopped);
@@ -61,10 +60,9 @@ struct DevServer {
 }
 
 impl DevServer {
-    fn spawn(binary: PathBuf, options: &[&str]) -> Result<Self, Failure> {
+    fn spawn(binary: PathBuf) -> Result<Self, Failure> {
         let mut child = Command::new(binary)
             .args(["dev", "--port", "0", "--json"])
-            .args(options)
             .current_dir(root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
