@@ -1,6 +1,7 @@
 //! The library through its real layer, with a development issuer on loopback.
 
 #![cfg(feature = "axum")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bearer;
 mod challenge;
@@ -11,6 +12,8 @@ mod issuer_outage;
 mod key_rotation;
 mod logging;
 mod mounting;
+#[cfg(feature = "rmcp3")]
+mod rmcp;
 mod support;
 mod transition;
 mod vectors;
