@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use clap::Args;
 use dev_issuer::{DevIssuer, StartError, User};
 use mcp_auth::{Config, McpAuth};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::banner;
 use crate::whoami::Whoami;
@@ -120,8 +120,8 @@ async fn stop_requested(with_standard_input: bool) -> io::Result<()> {
 }
 
 async fn standard_input_closed() -> io::Result<()> {
-    let mut input = tokio::io::stdin();
-    let mut buffer = [0; 64];
-    while input.read(&mut buffer).await? > 0 {}
-    Ok(())
+    let (closed, wait) = oneshot::channel();
+    // A thread of its own: a blocking read on the runtime would hold up its end.
+    std::thread::spawn(move || closed.send(io::copy(&mut io::stdin().lock(), &mut io::sink())));
+    wait.await.unwrap_or(Ok(0)).map(|_| ())
 }

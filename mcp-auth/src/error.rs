@@ -48,6 +48,25 @@ impl AuthError {
         }
     }
 
+    /// (expected, actual) for the log. Values are quoted and cut: a stranger chose them.
+    pub(crate) fn compared(&self) -> (String, String) {
+        let (expected, actual) = match self {
+            Self::Forbidden(Forbidden::Origin(origin)) => {
+                ("an origin in `allowed_origins`".to_owned(), format!("{origin:?}"))
+            }
+            Self::InsufficientScope { required, granted } => {
+                (required.to_string(), granted.to_string())
+            }
+            Self::InvalidRequest(fault) => {
+                ("one token in one Authorization header".to_owned(), fault.description().to_owned())
+            }
+            Self::InvalidToken(error) => error.compared(),
+            Self::MissingToken => ("a bearer token".to_owned(), "none".to_owned()),
+            Self::Unavailable(reason) => ("keys of the issuer".to_owned(), reason.to_string()),
+        };
+        (expected, shorten(actual))
+    }
+
     /// The refusal as the client sees it: fixed text, never a value from the token.
     pub(crate) fn wire(&self) -> Wire {
         let row = |status, error, in_challenge, description| Wire {
@@ -259,25 +278,33 @@ impl TokenError {
         }
     }
 
-    /// (expected, actual) for the log.
-    pub(crate) fn compared(&self) -> (String, String) {
-        let text = |expected: &dyn fmt::Debug, actual: &dyn fmt::Debug| {
-            (format!("{expected:?}"), shorten(format!("{actual:?}")))
-        };
+    fn compared(&self) -> (String, String) {
+        let text = |expected: &str, actual: &str| (expected.to_owned(), actual.to_owned());
         match self {
-            Self::AlgorithmNotAllowed { algorithm } => text(&"an allowed algorithm", algorithm),
-            Self::BadSignature => text(&"a signature by the issuer's key", &"another"),
+            Self::AlgorithmNotAllowed { algorithm } => {
+                ("an allowed algorithm".to_owned(), format!("{algorithm:?}"))
+            }
+            Self::BadSignature => text("a signature by the issuer's key", "another"),
             Self::Expired { exp, now } => (format!("exp after {now}"), exp.to_string()),
-            Self::Malformed { reason } => text(&"a signed JWT", reason),
-            Self::MissingClaim { claim } => text(claim, &"absent"),
+            Self::Malformed { reason } => text("a signed JWT", reason),
+            Self::MissingClaim { claim } => text(claim, "absent"),
             Self::NotYetValid { valid_from, now } => {
                 (format!("valid at {now}"), valid_from.to_string())
             }
-            Self::SenderConstrained => text(&"no `cnf`", &"`cnf`"),
-            Self::UnknownIssuer { actual, expected } => text(expected, actual),
-            Self::UnknownKey { key_id } => text(&"a published key", key_id),
-            Self::WrongAudience { actual, expected } => text(expected, actual),
-            Self::WrongType { reason } => text(&"an access token", reason),
+            Self::SenderConstrained => text("no `cnf`", "`cnf`"),
+            Self::UnknownIssuer { actual, expected } => {
+                (format!("{expected:?}"), format!("{actual:?}"))
+            }
+            Self::UnknownKey { key_id: Some(key_id) } => {
+                ("a key that the issuer publishes".to_owned(), format!("{key_id:?}"))
+            }
+            Self::UnknownKey { key_id: None } => {
+                text("a key that the issuer publishes", "none named")
+            }
+            Self::WrongAudience { actual, expected } => {
+                (format!("{expected:?}"), format!("{actual:?}"))
+            }
+            Self::WrongType { reason } => text("an access token", reason),
         }
     }
 }
@@ -285,7 +312,7 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (expected, actual) = self.compared();
-        write!(f, "{}: expected {expected}, got {actual}", self.description())
+        write!(f, "{}: expected {expected}, got {}", self.description(), shorten(actual))
     }
 }
 

@@ -40,3 +40,8 @@ pub use issuer::{HttpClient, HttpError};
 pub use jose::{Algorithm, JwkError};
 pub use mcp_auth::{McpAuth, McpAuthBuilder};
 pub use serve::{AuthLayer, AuthService, Decision, Forward, Reply};
+
+/// Compiles the guide's examples.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/guide.md")]
+mod guide {}

@@ -87,7 +87,8 @@ impl McpAuth {
         if self.0.serve_authorization_server_metadata && path == AUTHORIZATION_SERVER_PATH {
             return Some(self.authorization_server_metadata(request).await);
         }
-        path.starts_with(WELL_KNOWN).then(Reply::not_found)
+        let sibling = path.strip_prefix(WELL_KNOWN).is_some_and(|rest| rest.starts_with('/'));
+        sibling.then(Reply::not_found)
     }
 
     /// The host names that requests may be addressed to, for the `Host` check of a framework:
@@ -292,6 +293,7 @@ impl McpAuthBuilder {
             clock: self.clock.clone(),
             patch: self.patch.clone(),
             allow_http: server.dangerous_allow_http,
+            timeout: self.config.fetch_timeout,
             max_age: self.config.key_max_age,
             max_stale: self.config.key_max_stale,
         }
@@ -299,6 +301,19 @@ impl McpAuthBuilder {
 
     fn warn_of_weak_settings(&self) {
         for resource in &self.config.resources {
+            let resource_identifier = &resource.resource;
+            if resource.dangerous_advertise_offline_access {
+                tracing::warn!(
+                    resource = resource_identifier,
+                    "`dangerous_advertise_offline_access` is set: clients ask for long-lived access"
+                );
+            }
+            if resource.allowed_origins.iter().any(|origin| origin == "*") {
+                tracing::warn!(
+                    resource = resource_identifier,
+                    "every web page may call: `allowed_origins` has `*`"
+                );
+            }
             for server in
                 resource.authorization_servers.iter().filter(|one| one.dangerous_allow_http)
             {

@@ -91,6 +91,21 @@ async fn a_minted_token_calls_the_tool_and_closing_the_input_stops_everything() 
     assert!(dev.stop());
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_it_while_its_input_is_open() {
+    let mut dev = Dev::start(&[]);
+    interrupt(&dev.child);
+    assert!(dev.child.wait().unwrap().success());
+}
+
+/// What Ctrl-C does, to this process alone.
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
 #[tokio::test]
 async fn the_issuer_alone() {
     let dev = Dev::start(&["--issuer-only"]);
@@ -113,6 +128,7 @@ fn a_taken_port_names_the_option() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn the_introduction_has_what_a_newcomer_needs() {
     let mut child =
@@ -120,14 +136,8 @@ fn the_introduction_has_what_a_newcomer_needs() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let text: Vec<_> =
         lines.by_ref().map(Result::unwrap).take_while(|line| !line.contains("Ctrl-C")).collect();
-    // By its own id; on Unix the polite way, which must end it cleanly.
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    if killed.is_ok_and(|status| status.success()) {
-        assert!(child.wait().unwrap().success());
-    } else {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    interrupt(&child);
+    assert!(child.wait().unwrap().success());
     let text = text.join("\n");
     for part in [
         "MCP server",

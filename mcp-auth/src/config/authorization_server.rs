@@ -77,6 +77,12 @@ impl AuthorizationServer {
     }
 }
 
+impl<S: Into<String>> From<S> for AuthorizationServer {
+    fn from(issuer: S) -> Self {
+        Self::new(issuer)
+    }
+}
+
 /// Which discovery documents an authorization server serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

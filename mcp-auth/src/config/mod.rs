@@ -33,7 +33,8 @@ pub struct Config {
     /// In data: seconds.
     #[serde(with = "seconds")]
     pub clock_tolerance: Duration,
-    /// How long one request to an authorization server may take. In data: seconds.
+    /// How long one request to an authorization server may take; all that are needed for its
+    /// keys, twice as long. In data: seconds.
     #[serde(with = "seconds")]
     pub fetch_timeout: Duration,
     /// After this long, keys are refreshed in the background. In data: seconds.

@@ -45,13 +45,15 @@ pub struct ProtectedResource {
 
 impl ProtectedResource {
     /// A resource and the issuers whose tokens it accepts.
-    pub fn new<S: Into<String>>(
+    ///
+    /// An issuer is its identifier, or an [`AuthorizationServer`] with settings of its own.
+    pub fn new<S: Into<AuthorizationServer>>(
         resource: impl Into<String>,
         issuers: impl IntoIterator<Item = S>,
     ) -> Self {
         Self {
             resource: resource.into(),
-            authorization_servers: issuers.into_iter().map(AuthorizationServer::new).collect(),
+            authorization_servers: issuers.into_iter().map(Into::into).collect(),
             ..Self::default()
         }
     }
@@ -89,6 +91,12 @@ impl ProtectedResource {
         for scope in self.required_scopes.malformed() {
             faults
                 .push(format!("{place}.required_scopes: {scope:?} is not a scope (RFC 6749 §3.3)"));
+        }
+        if self.required_scopes.contains("offline_access")
+            && !self.dangerous_advertise_offline_access
+        {
+            // It is not advertised, so no client would ever ask for it.
+            faults.push(format!("{place}.required_scopes: `offline_access` cannot be required"));
         }
         for scope in self.scopes_supported.malformed() {
             faults.push(format!(

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
+use crate::identifier::is_loopback;
+
 /// Sends HTTP requests to authorization servers.
 ///
 /// The default uses `reqwest` with rustls; give your own through
@@ -46,31 +48,39 @@ const MAX_DOCUMENT: usize = 1024 * 1024;
 /// The default client: no redirects, 1 MiB at most, bounded in time.
 pub(crate) struct ReqwestClient {
     timeout: Duration,
-    client: OnceLock<Result<reqwest::Client, HttpError>>,
+    /// By the proxy of the environment, if there is one.
+    remote: LazyClient,
+    /// To this machine itself, where no proxy can reach.
+    loopback: LazyClient,
 }
+
+/// Made when first needed: loading the certificate roots takes milliseconds.
+type LazyClient = OnceLock<Result<reqwest::Client, HttpError>>;
 
 impl ReqwestClient {
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self { timeout, client: OnceLock::new() }
+        Self { timeout, remote: OnceLock::new(), loopback: OnceLock::new() }
     }
 
-    /// Made when first needed: loading the certificate roots takes milliseconds.
-    fn client(&self) -> Result<&reqwest::Client, HttpError> {
+    fn client_for(&self, host: &str) -> Result<&reqwest::Client, HttpError> {
+        let loopback = is_loopback(host);
         let build = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .timeout(self.timeout)
                 .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| HttpError(describe(&error)))
+                .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
+            let builder = if loopback { builder.no_proxy() } else { builder };
+            builder.build().map_err(|error| HttpError(describe(&error)))
         };
-        self.client.get_or_init(build).as_ref().map_err(Clone::clone)
+        let client = if loopback { &self.loopback } else { &self.remote };
+        client.get_or_init(build).as_ref().map_err(Clone::clone)
     }
 
     async fn fetch(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client_for(request.uri().host().unwrap_or_default())?;
         let request = reqwest::Request::try_from(request.map(reqwest::Body::from))
             .map_err(|error| HttpError(describe(&error)))?;
-        let answer = self.client()?.execute(request).await;
+        let answer = client.execute(request).await;
         let mut answer = answer.map_err(|error| HttpError(describe(&error)))?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| HttpError(describe(&error)))? {

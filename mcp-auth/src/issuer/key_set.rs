@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::jose::{Algorithm, VerificationKey};
+use crate::jose::{Jws, SignatureVerified, VerificationKey};
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
@@ -25,19 +25,47 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// The keys that may have signed a token with this header.
-    pub(crate) fn candidates(
-        &self,
-        key_id: Option<&str>,
-        algorithm: Algorithm,
-    ) -> impl Iterator<Item = &VerificationKey> {
-        let fitting = move |key: &&VerificationKey| {
-            // A key without `kid` may answer to any: some issuers name keys only in the token.
-            let named = key_id.is_none() || key.key_id().is_none() || key.key_id() == key_id;
-            named && key.supports(algorithm)
-        };
-        self.0.iter().filter(fitting).take(MAX_CANDIDATES)
+    /// Looks for the key that made a token's signature.
+    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<SignatureVerified, KeyMismatch> {
+        let mut mismatch = KeyMismatch::NoKey;
+        for key in self.keys(jws, |key| key.key_id().is_some() && key.key_id() == jws.key_id()) {
+            if let Some(verified) = jws.verify(key) {
+                return Ok(verified);
+            }
+            mismatch = KeyMismatch::Forged;
+        }
+        if mismatch == KeyMismatch::Forged {
+            return Err(mismatch);
+        }
+        // A token may name no key, and a set may have keys without a name.
+        for key in self.keys(jws, |key| jws.key_id().is_none() || key.key_id().is_none()) {
+            if let Some(verified) = jws.verify(key) {
+                return Ok(verified);
+            }
+            mismatch = KeyMismatch::NotNamed;
+        }
+        Err(mismatch)
     }
+
+    fn keys(
+        &self,
+        jws: &Jws<'_>,
+        wanted: impl Fn(&VerificationKey) -> bool,
+    ) -> impl Iterator<Item = &VerificationKey> {
+        let algorithm = jws.algorithm();
+        self.0.iter().filter(move |key| key.supports(algorithm) && wanted(key)).take(MAX_CANDIDATES)
+    }
+}
+
+/// Why a set has no key for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyMismatch {
+    /// The key that the token names did not make the signature.
+    Forged,
+    /// The set has no key that could have made it.
+    NoKey,
+    /// The token names no key of the set, and none of those without a name made it.
+    NotNamed,
 }
 
 fn usable(issuer: &str, jwk: &Value) -> Option<VerificationKey> {

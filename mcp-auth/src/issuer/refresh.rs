@@ -10,12 +10,13 @@ use futures_util::future::{BoxFuture, Shared};
 
 use super::budget::Budget;
 use super::discovery::{discover, fetch_json, well_known_urls};
+use super::key_set::KeyMismatch;
 use super::{HttpClient, KeySet, Metadata, MetadataPatch};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
-use crate::jose::Algorithm;
+use crate::jose::{Jws, SignatureVerified};
 
 /// Seconds that a client is told to wait when a fetch just failed.
 const RETRY_AFTER: u64 = 5;
@@ -46,19 +47,23 @@ pub(crate) struct FetchContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) patch: Option<MetadataPatch>,
     pub(crate) allow_http: bool,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
     /// After this long the next request refreshes in the background.
     pub(crate) max_age: Duration,
     /// The last good keys are used for at most this long.
     pub(crate) max_stale: Duration,
 }
 
-/// Why there is no key for a token.
+/// Why a signature cannot be verified.
 #[derive(Debug)]
-pub(crate) enum KeyLookupError {
-    /// The issuer has no such key.
-    UnknownKey,
+pub(crate) enum VerifyError {
+    /// No key of the issuer made it.
+    BadSignature,
     /// The issuer could not be asked.
     Unavailable(Unavailable),
+    /// The issuer has no such key.
+    UnknownKey,
 }
 
 struct Snapshot {
@@ -72,6 +77,8 @@ type Flight = Shared<BoxFuture<'static, Outcome>>;
 
 struct Control {
     flight: Option<Flight>,
+    /// Whether the last refresh failed.
+    failed: bool,
     budget: Budget,
 }
 
@@ -82,7 +89,7 @@ impl Issuer {
         context: FetchContext,
     ) -> Self {
         let budget = Budget::new(context.clock.unix_seconds());
-        let control = Mutex::new(Control { flight: None, budget });
+        let control = Mutex::new(Control { flight: None, failed: false, budget });
         Self { identifier, source, context, snapshot: ArcSwapOption::empty(), control }
     }
 
@@ -90,33 +97,36 @@ impl Issuer {
         &self.identifier
     }
 
-    /// Runs `verify` over the keys that may have signed a token with this header.
+    /// Verifies a token's signature with one of this issuer's keys.
     ///
     /// A key in the current set is found without waiting and without a lock.
-    pub(crate) async fn with_keys<T>(
+    pub(crate) async fn verify(
         self: &Arc<Self>,
-        key_id: Option<&str>,
-        algorithm: Algorithm,
-        verify: impl FnOnce(&mut dyn Iterator<Item = &crate::jose::VerificationKey>) -> T,
-    ) -> Result<T, KeyLookupError> {
-        let mut snapshot = self.current();
-        if !snapshot.as_deref().is_some_and(|known| known.has_key(key_id, algorithm)) {
-            self.refetch(snapshot.as_ref()).await?;
-            snapshot = self.current();
+        jws: &Jws<'_>,
+    ) -> Result<SignatureVerified, VerifyError> {
+        let snapshot = self.current();
+        if let Some(known) = &snapshot {
+            match known.keys.verify(jws) {
+                Ok(verified) => return Ok(verified),
+                Err(KeyMismatch::Forged) => return Err(VerifyError::BadSignature),
+                // The key may be newer than the set.
+                Err(KeyMismatch::NoKey | KeyMismatch::NotNamed) => {}
+            }
         }
-        let snapshot =
-            snapshot.ok_or_else(|| KeyLookupError::Unavailable(self.unavailable("no keys yet")))?;
-        let mut candidates = snapshot.keys.candidates(key_id, algorithm).peekable();
-        if candidates.peek().is_none() {
-            return Err(KeyLookupError::UnknownKey);
-        }
-        Ok(verify(&mut candidates))
+        self.refetch(snapshot.as_ref()).await.map_err(VerifyError::Unavailable)?;
+        let latest = self.current();
+        let latest =
+            latest.ok_or_else(|| VerifyError::Unavailable(self.unavailable("no keys yet")))?;
+        latest.keys.verify(jws).map_err(|mismatch| match mismatch {
+            KeyMismatch::Forged | KeyMismatch::NotNamed => VerifyError::BadSignature,
+            KeyMismatch::NoKey => VerifyError::UnknownKey,
+        })
     }
 
     /// The metadata document, fetched if there is none yet.
     pub(crate) async fn metadata(self: &Arc<Self>) -> Result<Arc<Metadata>, Unavailable> {
         if self.current().is_none() {
-            self.refresh(None).unwrap_or_else(|| self.no_budget()).await?;
+            self.refetch(None).await?;
         }
         let snapshot = self.current().ok_or_else(|| self.unavailable("no metadata yet"))?;
         Ok(snapshot.metadata.clone())
@@ -135,12 +145,15 @@ impl Issuer {
         Some(snapshot)
     }
 
-    /// Asks the issuer again because `seen` lacks a key, within the budget.
-    async fn refetch(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>) -> Result<(), KeyLookupError> {
+    /// Asks the issuer again because `seen` lacks a key, as often as the budget allows.
+    async fn refetch(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>) -> Outcome {
         match self.refresh(seen) {
-            Some(flight) => flight.await.map_err(KeyLookupError::Unavailable),
-            None if seen.is_some() => Err(KeyLookupError::UnknownKey),
-            None => self.no_budget().await.map_err(KeyLookupError::Unavailable),
+            Some(flight) => flight.await,
+            // What could not be asked just now may well have the key: 503 and not 401.
+            None if self.lock().failed => {
+                Err(self.unavailable("asked too often without an answer"))
+            }
+            None => Ok(()),
         }
     }
 
@@ -172,22 +185,28 @@ impl Issuer {
     /// One refresh from start to end; whatever happens in it, the next one can start.
     async fn fly(self: Arc<Self>) -> Outcome {
         let outcome = AssertUnwindSafe(self.fetch()).catch_unwind().await;
-        self.lock().flight = None;
-        outcome.unwrap_or_else(|_| Err(self.unavailable("the refresh panicked")))
+        let outcome = outcome.unwrap_or_else(|_| Err(self.unavailable("the refresh panicked")));
+        if let Err(failure) = &outcome {
+            tracing::warn!(issuer = %self.identifier, reason = failure.reason, "keys could not be refreshed");
+        }
+        let mut control = self.lock();
+        control.flight = None;
+        control.failed = outcome.is_err();
+        outcome
     }
 
     async fn fetch(&self) -> Outcome {
-        let fetched = self.fetch_snapshot().await;
-        match fetched {
+        // Several requests, each with its own timeout, must not add up.
+        let limit = self.context.timeout * 2;
+        let fetched = tokio::time::timeout(limit, self.fetch_snapshot()).await;
+        match fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f32())))
+        {
             Ok(snapshot) => {
                 tracing::debug!(issuer = %self.identifier, keys = ?snapshot.keys, "keys refreshed");
                 self.snapshot.store(Some(Arc::new(snapshot)));
                 Ok(())
             }
-            Err(reason) => {
-                tracing::warn!(issuer = %self.identifier, reason, "keys could not be refreshed");
-                Err(self.unavailable(&reason))
-            }
+            Err(reason) => Err(self.unavailable(&reason)),
         }
     }
 
@@ -226,16 +245,5 @@ impl Issuer {
 
     fn lock(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn no_budget(&self) -> Flight {
-        let refusal = self.unavailable("asked too often without an answer");
-        std::future::ready(Err(refusal)).boxed().shared()
-    }
-}
-
-impl Snapshot {
-    fn has_key(&self, key_id: Option<&str>, algorithm: Algorithm) -> bool {
-        self.keys.candidates(key_id, algorithm).next().is_some()
     }
 }

@@ -70,16 +70,21 @@ impl<'t> Jws<'t> {
         Ok(payload.issuer.map(|text| text.0))
     }
 
-    /// The payload, if one of the keys made the signature.
-    pub(crate) fn verify<'k>(
-        self,
-        mut keys: impl Iterator<Item = &'k VerificationKey>,
-    ) -> Option<Vec<u8>> {
+    /// Proof that this key made the signature, if it did.
+    pub(crate) fn verify(&self, key: &VerificationKey) -> Option<SignatureVerified> {
         let message = self.signing_input.as_bytes();
-        keys.any(|key| key.verifies(self.algorithm, message, &self.signature))
-            .then_some(self.payload)
+        key.verifies(self.algorithm, message, &self.signature).then_some(SignatureVerified(()))
+    }
+
+    /// The payload, for whoever has verified the signature.
+    pub(crate) fn into_payload(self, _: SignatureVerified) -> Vec<u8> {
+        self.payload
     }
 }
+
+/// Proof that a signature was verified; made only by [`Jws::verify`].
+#[derive(Debug)]
+pub(crate) struct SignatureVerified(());
 
 /// Why a token is not a JWS that could be verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,13 +187,14 @@ mod tests {
     fn the_example_of_rfc_7515_verifies() {
         let jws = Jws::parse(TOKEN).unwrap();
         assert_eq!(jws.issuer().unwrap().unwrap(), "joe");
-        assert!(jws.verify([&key()].into_iter()).unwrap().starts_with(b"{\"iss\":\"joe\""));
+        let verified = jws.verify(&key()).unwrap();
+        assert!(jws.into_payload(verified).starts_with(b"{\"iss\":\"joe\""));
     }
 
     #[test]
     fn a_changed_byte_does_not_verify() {
         let changed = TOKEN.replace("DtEhU3", "DtEhU4");
-        assert!(Jws::parse(&changed).unwrap().verify([&key()].into_iter()).is_none());
+        assert!(Jws::parse(&changed).unwrap().verify(&key()).is_none());
     }
 
     #[test]

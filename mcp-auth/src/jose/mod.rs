@@ -12,7 +12,7 @@ pub use algorithm::Algorithm;
 pub(crate) use json::{Object, Text, read_object};
 pub use jwk::JwkError;
 pub(crate) use jwk::VerificationKey;
-pub(crate) use jws::{Jws, JwsError};
+pub(crate) use jws::{Jws, JwsError, SignatureVerified};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -11,17 +11,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::Reply;
 use crate::error::Forbidden;
 
-/// The web origins whose pages may call.
+/// The web origins whose pages may call, in the form that browsers send.
 #[derive(Debug)]
-pub(crate) struct AllowedOrigins {
-    own: String,
-    listed: Vec<String>,
-}
+pub(crate) struct AllowedOrigins(Vec<String>);
 
 impl AllowedOrigins {
     /// The resource's own origin, and the configured ones.
     pub(crate) fn new(own: &str, listed: &[String]) -> Self {
-        Self { own: own.to_owned(), listed: listed.to_vec() }
+        let listed = listed.iter().map(String::as_str);
+        Self([own].into_iter().chain(listed).map(as_browsers_send_it).collect())
     }
 
     /// CORS headers for the answer; none when no page is calling. Any other origin is refused.
@@ -42,11 +40,16 @@ impl AllowedOrigins {
     }
 
     fn contains(&self, origin: &HeaderValue) -> bool {
-        let listed = self.listed.iter().map(String::as_str);
-        listed.chain([self.own.as_str()]).any(|allowed| {
-            allowed == "*" || allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())
-        })
+        let same = |allowed: &String| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
+        self.0.iter().any(|allowed| allowed == "*" || same(allowed))
     }
+}
+
+/// RFC 6454 §6.2: without the port that the scheme has by default.
+fn as_browsers_send_it(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    let port = if origin.starts_with("https:") { ":443" } else { ":80" };
+    origin.strip_suffix(port).map(str::to_owned).unwrap_or(origin)
 }
 
 const EXPOSED: &str = "www-authenticate, mcp-session-id, mcp-protocol-version, retry-after";

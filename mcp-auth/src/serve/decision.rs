@@ -23,8 +23,21 @@ pub enum Decision {
 pub struct Forward {
     /// Who is calling.
     pub auth_info: AuthInfo,
-    /// To be added to the response: CORS headers, when a web page is calling.
+    /// To be added to the response by [`Forward::add_headers`]: CORS headers, when a page calls.
     pub response_headers: HeaderMap,
+}
+
+impl Forward {
+    /// Adds our headers to the service's response, keeping its own lists.
+    pub fn add_headers(&self, response: &mut HeaderMap) {
+        for (name, value) in &self.response_headers {
+            if *name == header::ACCESS_CONTROL_ALLOW_ORIGIN {
+                response.insert(name, value.clone());
+            } else {
+                response.append(name, value.clone());
+            }
+        }
+    }
 }
 
 /// An answer that is ready to be sent.

@@ -100,9 +100,9 @@ where
                 Decision::Forward(forward) => {
                     // MCP authorization, "Token handling": a token must not be passed on.
                     parts.headers.remove(AUTHORIZATION);
-                    parts.extensions.insert(forward.auth_info);
+                    parts.extensions.insert(forward.auth_info.clone());
                     let mut response = inner.call(Request::from_parts(parts, body)).await?;
-                    response.headers_mut().extend(forward.response_headers);
+                    forward.add_headers(response.headers_mut());
                     Ok(response.map(Either::Right))
                 }
             }

@@ -1,7 +1,7 @@
 //! One protected resource, ready to answer: who may call it, and the document that describes it.
 
 use bytes::Bytes;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -101,6 +101,8 @@ impl Resource {
             (&Method::OPTIONS, _) => preflight(request, cors, "GET, HEAD, OPTIONS"),
             (&Method::GET | &Method::HEAD, Ok(document)) => {
                 let mut reply = Reply::json(StatusCode::OK, document).with_headers(cors);
+                // A cache must not give a page the copy that was made for another caller.
+                reply.headers.insert(VARY, HeaderValue::from_static("origin"));
                 reply
                     .headers
                     .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
@@ -138,7 +140,6 @@ impl Resource {
         tracing::debug!(
             target: "mcp_auth::decision",
             code = "allowed",
-            status = 200,
             resource = %self.identifier,
             issuer = auth_info.issuer(),
             "request allowed"
@@ -146,7 +147,7 @@ impl Resource {
     }
 
     fn log_refused(&self, error: &AuthError) {
-        let (expected, actual) = compared(error);
+        let (expected, actual) = error.compared();
         tracing::info!(
             target: "mcp_auth::decision",
             code = error.code(),
@@ -184,22 +185,4 @@ impl Resource {
 fn allowed_hosts(resource: &ResourceIdentifier, listed: &[String]) -> Vec<String> {
     let loopback = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     [resource.host()].into_iter().chain(loopback).chain(listed.iter().cloned()).collect()
-}
-
-/// (expected, actual) for the log.
-fn compared(error: &AuthError) -> (String, String) {
-    match error {
-        AuthError::InvalidToken(error) => error.compared(),
-        AuthError::InsufficientScope { required, granted } => {
-            (required.to_string(), granted.to_string())
-        }
-        AuthError::MissingToken => ("a bearer token".to_owned(), "none".to_owned()),
-        AuthError::Forbidden(crate::error::Forbidden::Origin(origin)) => {
-            ("an origin in `allowed_origins`".to_owned(), format!("{origin:?}"))
-        }
-        AuthError::InvalidRequest(_) => {
-            ("one token in one Authorization header".to_owned(), error.to_string())
-        }
-        AuthError::Unavailable(reason) => ("keys of the issuer".to_owned(), reason.to_string()),
-    }
 }

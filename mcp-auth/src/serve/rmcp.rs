@@ -40,6 +40,7 @@ impl AuthInfo {
     pub fn from_context(context: &RequestContext<RoleServer>) -> Result<Self, ErrorData> {
         let parts = context.extensions.get::<Parts>();
         parts.and_then(|parts| parts.extensions.get::<Self>()).cloned().ok_or_else(|| {
+            tracing::error!("a handler wants AuthInfo on an unprotected server");
             ErrorData::internal_error("this server is not protected; add McpAuth::protect()", None)
         })
     }

@@ -6,7 +6,7 @@ use super::{BearerToken, Claims, Rules};
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
-use crate::issuer::{Issuer, KeyLookupError};
+use crate::issuer::{Issuer, VerifyError};
 use crate::jose::{Algorithm, Jws, JwsError};
 
 /// Verifies the tokens of one protected resource.
@@ -80,14 +80,14 @@ impl TrustedIssuer {
     }
 
     async fn verify_signature(&self, jws: Jws<'_>) -> Result<Vec<u8>, AuthError> {
-        let (key_id, algorithm) = (jws.key_id().map(str::to_owned), jws.algorithm());
-        let verified =
-            self.issuer.with_keys(key_id.as_deref(), algorithm, |keys| jws.verify(keys)).await;
-        match verified {
-            Ok(Some(payload)) => Ok(payload),
-            Ok(None) => Err(TokenError::BadSignature.into()),
-            Err(KeyLookupError::UnknownKey) => Err(TokenError::UnknownKey { key_id }.into()),
-            Err(KeyLookupError::Unavailable(reason)) => Err(AuthError::Unavailable(reason)),
+        match self.issuer.verify(&jws).await {
+            Ok(verified) => Ok(jws.into_payload(verified)),
+            Err(VerifyError::BadSignature) => Err(TokenError::BadSignature.into()),
+            Err(VerifyError::UnknownKey) => {
+                let key_id = jws.key_id().map(str::to_owned);
+                Err(TokenError::UnknownKey { key_id }.into())
+            }
+            Err(VerifyError::Unavailable(reason)) => Err(AuthError::Unavailable(reason)),
         }
     }
 }

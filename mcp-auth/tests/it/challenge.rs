@@ -26,7 +26,7 @@ async fn the_document_describes_the_resource() {
         config.resources[0].resource_name = Some("Notes".to_owned());
         config.resources[0].scopes_supported =
             ["mcp", "notes:read", "offline_access"].iter().collect();
-        config.with_required_scopes(["mcp", "offline_access"])
+        config.with_required_scopes(["mcp"])
     })
     .await;
     let expected = json!({

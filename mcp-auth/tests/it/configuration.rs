@@ -62,6 +62,13 @@ fn a_contradictory_issuer_is_refused() {
 }
 
 #[test]
+fn offline_access_cannot_be_required() {
+    let config = Config::new("https://h.example/mcp", "https://as.example").unwrap();
+    let error = McpAuth::new(config.with_required_scopes(["offline_access"])).err().unwrap();
+    assert_eq!(error.faults, ["resources[0].required_scopes: `offline_access` cannot be required"]);
+}
+
+#[test]
 fn two_resources_cannot_share_a_path() {
     let config = Config::new("https://a.example/mcp", "https://as.example")
         .unwrap()

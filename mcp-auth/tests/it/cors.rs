@@ -1,6 +1,10 @@
 //! Web pages: preflights, exposed headers, and origins that may not call.
 
-use crate::support::{Harness, request};
+use axum::routing::any;
+use dev_issuer::DevIssuer;
+use mcp_auth::{Config, McpAuth};
+
+use crate::support::{Harness, RESOURCE, request, send};
 
 const PAGE: (&str, &str) = ("origin", "https://app.example.com");
 
@@ -102,4 +106,40 @@ async fn the_own_origin_and_a_star_are_allowed() {
     let any = [("origin", "https://any.example")];
     let answer = open.send(request("OPTIONS", "/mcp", &any)).await;
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://any.example"));
+}
+
+#[tokio::test]
+async fn default_ports_are_left_out_as_browsers_do() {
+    let server = Harness::with(|mut config| {
+        config.resources[0].resource = "https://mcp.example.com:443/mcp".to_owned();
+        config.with_allowed_origins(["https://app.example.com:443"])
+    })
+    .await;
+    for origin in ["https://mcp.example.com", "https://app.example.com"] {
+        let answer = server.send(request("OPTIONS", "/mcp", &[("origin", origin)])).await;
+        assert_eq!(answer.status, 204, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_cached_document_is_not_given_to_another_caller() {
+    let answer =
+        server().await.send(request("GET", "/.well-known/oauth-protected-resource/mcp", &[])).await;
+    assert_eq!(answer.header("vary"), Some("origin"), "also when no page is asking");
+}
+
+#[tokio::test]
+async fn the_lists_of_the_service_itself_are_kept() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let own = [("vary", "accept-encoding"), ("access-control-expose-headers", "x-own")];
+    let app = auth.protect(any(move || async move { (own, "") }));
+    let authorization = format!("Bearer {}", issuer.mint().audience(RESOURCE).sign());
+    let headers = [("origin", "https://mcp.example.com"), ("authorization", &*authorization)];
+    let answer = send(app, request("POST", "/mcp", &headers)).await;
+    for (name, value) in own {
+        let values: Vec<_> = answer.headers.get_all(name).iter().collect();
+        assert_eq!(values.len(), 2, "{name}: {values:?}");
+        assert_eq!(values[0], value);
+    }
 }
