@@ -1,28 +1,26 @@
 //! `cargo xtask lint`.
 
-use crate::command::{Failure, cargo, root, version};
+use crate::command::{Failure, Run, cargo, root, version};
 use crate::source_checks;
 use crate::step::{Outcome, Step};
 
 /// The steps of `cargo xtask lint`.
 pub(crate) fn steps() -> Vec<Step> {
-    let mut steps = vec![
+    vec![
         Step { name: "fmt", about: "rustfmt changes nothing", run: fmt },
         Step { name: "clippy", about: "clippy, all targets and features", run: clippy },
         Step { name: "rustdoc", about: "the documentation builds without a warning", run: rustdoc },
         Step { name: "sources", about: "file sizes, hosts in lockfiles", run: source_checks::run },
         Step { name: "deny", about: "licences, bans, sources; without network", run: deny },
-    ];
-    if root().join(EXAMPLES).exists() {
-        steps.push(Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt });
-        let about = "clippy, examples/";
-        steps.push(Step { name: "examples-clippy", about, run: examples_clippy });
-    }
-    steps
+        Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt },
+        Step { name: "examples-clippy", about: "clippy, examples/", run: examples_clippy },
+    ]
 }
 
-/// The manifest of the examples' own workspace.
-pub(crate) const EXAMPLES: &str = "examples/Cargo.toml";
+/// Cargo in the examples' own workspace, which shares the target folder with this one.
+pub(crate) fn cargo_in_examples(arguments: &[&str]) -> Run {
+    cargo(arguments).dir(&root().join("examples"))
+}
 
 fn fmt() -> Result<Outcome, Failure> {
     cargo(&["fmt", "--all", "--check"]).run()?;
@@ -52,13 +50,11 @@ fn deny() -> Result<Outcome, Failure> {
 }
 
 fn examples_fmt() -> Result<Outcome, Failure> {
-    cargo(&["fmt", "--all", "--check", "--manifest-path", EXAMPLES]).run()?;
+    cargo_in_examples(&["fmt", "--all", "--check"]).run()?;
     Ok(Outcome::Passed)
 }
 
 fn examples_clippy() -> Result<Outcome, Failure> {
-    cargo(&["clippy", "--manifest-path", EXAMPLES, "--workspace", "--all-targets"])
-        .args(["--", "-D", "warnings"])
-        .run()?;
+    cargo_in_examples(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()?;
     Ok(Outcome::Passed)
 }
