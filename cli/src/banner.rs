@@ -1,13 +1,19 @@
 //! What a newcomer needs to see first.
 
 use dev_issuer::DevIssuer;
+use mcp_auth::ResourceIdentifier;
 use serde_json::json;
 
 /// The protected server and how to try it.
-pub(crate) fn server(resource: &str, issuer: &DevIssuer, scopes: &str, as_json: bool) {
+pub(crate) fn server(
+    resource: &ResourceIdentifier,
+    issuer: &DevIssuer,
+    scopes: &str,
+    as_json: bool,
+) {
     let issuer = issuer.issuer();
     if as_json {
-        println!("{}", json!({ "resource": resource, "issuer": issuer }));
+        println!("{}", json!({ "resource": resource.as_str(), "issuer": issuer }));
         return;
     }
     println!(
@@ -34,7 +40,7 @@ Mint a token and call the tool:
     -d '{call}'
 
 Ctrl-C stops it."#,
-        metadata = resource.replacen("/mcp", "/.well-known/oauth-protected-resource/mcp", 1),
+        metadata = resource.metadata_url(),
         call = json!({
             "jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": { "name": "whoami", "_meta": {

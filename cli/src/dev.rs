@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::Args;
 use dev_issuer::{DevIssuer, StartError, User};
-use mcp_auth::{Config, McpAuth};
+use mcp_auth::{Config, McpAuth, ResourceIdentifier};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -59,8 +59,8 @@ async fn serve(
     issuer: &DevIssuer,
     options: &Options,
 ) -> Result<(), Box<dyn Error>> {
-    let resource = format!("http://{}/mcp", listener.local_addr()?);
-    let config = Config::new(&resource, issuer.issuer())?
+    let resource = ResourceIdentifier::parse(format!("http://{}/mcp", listener.local_addr()?))?;
+    let config = Config::new(resource.as_str(), issuer.issuer())?
         .with_required_scopes(options.scopes.split_whitespace())
         .with_allowed_origins(INSPECTOR_ORIGINS);
     let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;

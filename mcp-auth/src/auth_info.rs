@@ -56,7 +56,7 @@ impl AuthInfo {
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
-        // The payload was read strictly before it was stored, so it parses again.
+        // `Claims::read` has accepted it, and refuses what a map would refuse.
         let parse = || serde_json::from_slice(&self.0.payload).unwrap_or_default();
         self.0.claims.get_or_init(parse)
     }

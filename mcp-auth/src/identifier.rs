@@ -4,9 +4,7 @@
 //! `https://auth.example.com` and breaks the comparisons that RFC 8414 and RFC 9728 ask for.
 
 use std::fmt;
-use std::net::IpAddr;
-
-use http::Uri;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The identifier of a protected resource (RFC 9728, RFC 8707): the URL that clients connect to.
 ///
@@ -24,7 +22,15 @@ impl ResourceIdentifier {
     /// [`IdentifierError`] says what is wrong with it.
     pub fn parse(text: impl Into<String>) -> Result<Self, IdentifierError> {
         let text = text.into();
-        let origin_length = check_url(&text, false)?;
+        let origin_length = check_url(&text, PlainHttp::Loopback)?;
+        let origin = text[..origin_length].to_ascii_lowercase();
+        // Clients leave it out, and would then know the resource by another name.
+        if origin
+            .strip_prefix("https:")
+            .map_or(origin.ends_with(":80"), |rest| rest.ends_with(":443"))
+        {
+            return Err(IdentifierError::DefaultPort);
+        }
         Ok(Self { text, origin_length })
     }
 
@@ -94,11 +100,11 @@ impl IssuerIdentifier {
     /// # Errors
     /// [`IdentifierError`] says what is wrong with it.
     pub fn parse(text: impl Into<String>) -> Result<Self, IdentifierError> {
-        Self::parse_with(text.into(), false)
+        Self::parse_with(text.into(), PlainHttp::Loopback)
     }
 
-    pub(crate) fn parse_with(text: String, allow_http: bool) -> Result<Self, IdentifierError> {
-        check_url(&text, allow_http)?;
+    pub(crate) fn parse_with(text: String, plain_http: PlainHttp) -> Result<Self, IdentifierError> {
+        check_url(&text, plain_http)?;
         Ok(Self(text))
     }
 
@@ -118,6 +124,8 @@ impl fmt::Display for IssuerIdentifier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentifierError {
+    /// A resource identifier names the port that its scheme has by default.
+    DefaultPort,
     /// It is the empty string.
     Empty,
     /// It has a query or a fragment.
@@ -135,6 +143,7 @@ pub enum IdentifierError {
 impl fmt::Display for IdentifierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::DefaultPort => "must leave out the default port, as clients do",
             Self::Empty => "is missing",
             Self::HasQueryOrFragment => "must not have a query or a fragment",
             Self::HasUserInfo => "must not carry a user name or password",
@@ -147,8 +156,31 @@ impl fmt::Display for IdentifierError {
 
 impl std::error::Error for IdentifierError {}
 
+/// Where `http` may be used instead of `https`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlainHttp {
+    Never,
+    Loopback,
+    Anywhere,
+}
+
+impl PlainHttp {
+    /// For URLs that an operator wrote.
+    pub(crate) fn configured(dangerous_allow_http: bool) -> Self {
+        if dangerous_allow_http { Self::Anywhere } else { Self::Loopback }
+    }
+
+    /// For URLs in an issuer's documents: a public issuer must not send us to our own machine.
+    pub(crate) fn learned_from(issuer: &IssuerIdentifier, dangerous_allow_http: bool) -> Self {
+        match Self::configured(dangerous_allow_http) {
+            Self::Loopback if issuer.0.starts_with("https:") => Self::Never,
+            rule => rule,
+        }
+    }
+}
+
 /// Checks a URL and returns the length of its origin.
-fn check_url(text: &str, allow_http: bool) -> Result<usize, IdentifierError> {
+fn check_url(text: &str, plain_http: PlainHttp) -> Result<usize, IdentifierError> {
     if text.is_empty() {
         return Err(IdentifierError::Empty);
     }
@@ -165,22 +197,49 @@ fn check_url(text: &str, allow_http: bool) -> Result<usize, IdentifierError> {
         return Err(IdentifierError::HasUserInfo);
     }
     let host = host_of(authority);
-    // `Uri` checks the authority's syntax, ports included.
-    if host.is_empty() || authority.ends_with(':') || text.parse::<Uri>().is_err() {
+    check_host(host)?;
+    check_port(&authority[host.len()..])?;
+    if !is_path(path) || path.split('/').any(|part| part == "." || part == "..") {
         return Err(IdentifierError::Malformed);
     }
-    if !path.bytes().all(is_path_byte) || path.split('/').any(|part| part == "." || part == "..") {
-        return Err(IdentifierError::Malformed);
-    }
-    if !secure && !allow_http && !is_loopback(host) {
+    let http_allowed = match plain_http {
+        PlainHttp::Never => false,
+        PlainHttp::Loopback => is_loopback(host),
+        PlainHttp::Anywhere => true,
+    };
+    if !secure && !http_allowed {
         return Err(IdentifierError::Insecure);
     }
     Ok(text.len() - path.len())
 }
 
-/// Whether a URL may be fetched: `https`, or `http` on loopback, or any `http` when allowed.
-pub(crate) fn check_fetchable(url: &str, allow_http: bool) -> Result<(), IdentifierError> {
-    check_url(url.split('?').next().unwrap_or(url), allow_http).map(|_| ())
+/// RFC 3986 §3.2.2: an IPv6 address in brackets, or labels.
+fn check_host(host: &str) -> Result<(), IdentifierError> {
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let valid = match bracketed {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.strip_suffix('.').unwrap_or(host).split('.').all(label),
+    };
+    if valid { Ok(()) } else { Err(IdentifierError::Malformed) }
+}
+
+/// Nothing, or a colon and a port.
+fn check_port(port: &str) -> Result<(), IdentifierError> {
+    let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = port.strip_prefix(':').filter(digits).and_then(|text| text.parse::<u16>().ok());
+    if port.is_empty() || number.is_some_and(|number| number > 0) {
+        return Ok(());
+    }
+    Err(IdentifierError::Malformed)
+}
+
+/// Whether a URL may be fetched.
+pub(crate) fn check_fetchable(url: &str, plain_http: PlainHttp) -> Result<(), IdentifierError> {
+    check_url(url.split('?').next().unwrap_or(url), plain_http).map(|_| ())
 }
 
 /// Whether a host name can only mean this machine.
@@ -201,9 +260,12 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
-/// RFC 3986 §3.3: pchar and the slash.
-fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte)
+/// RFC 3986 §3.3: pchar and the slash, percent signs only before two hexadecimal digits.
+fn is_path(path: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte);
+    let escape =
+        |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    path.bytes().all(allowed) && path.split('%').skip(1).all(escape)
 }
 
 #[cfg(test)]
@@ -259,6 +321,15 @@ mod tests {
             ("ftp://h.example", IdentifierError::NotAbsolute),
             ("https://", IdentifierError::Malformed),
             ("https://h.example:", IdentifierError::Malformed),
+            ("https://h.example:abc/m", IdentifierError::Malformed),
+            ("https://h.example:99999/m", IdentifierError::Malformed),
+            ("https://h.example:443/m", IdentifierError::DefaultPort),
+            ("http://localhost:80", IdentifierError::DefaultPort),
+            ("https://[::1]x/m", IdentifierError::Malformed),
+            ("https://[zz]/m", IdentifierError::Malformed),
+            ("https://.example/m", IdentifierError::Malformed),
+            ("https://h.example/%zz", IdentifierError::Malformed),
+            ("https://h.example/%a", IdentifierError::Malformed),
             ("https://h.example/a b", IdentifierError::Malformed),
             ("https://h.example/{x}", IdentifierError::Malformed),
             ("https://h.example/a/../b", IdentifierError::Malformed),

@@ -37,7 +37,7 @@ pub use config::{AuthorizationServer, Config, ConfigError, ProtectedResource, Se
 pub use error::{AuthError, Forbidden, RequestFault, TokenError, Unavailable};
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
 pub use issuer::{HttpClient, HttpError};
-pub use jose::{Algorithm, JwkError};
+pub use jose::Algorithm;
 pub use mcp_auth::{McpAuth, McpAuthBuilder};
 pub use serve::{AuthLayer, AuthService, Decision, Forward, Reply};
 

@@ -1,24 +1,30 @@
 //! The one object that protects a server.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
 use serde_json::Value;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{AuthorizationServer, Config, ConfigError, ProtectedResource};
+use crate::config::{AuthorizationServer, Config, ConfigError, ParsedResource, ParsedServer};
 use crate::error::{AuthError, Unavailable};
-use crate::identifier::{IssuerIdentifier, ResourceIdentifier, WELL_KNOWN};
-use crate::issuer::{
-    FetchContext, HttpClient, Issuer, Metadata, MetadataPatch, MetadataSource, ReqwestClient,
-};
+use crate::identifier::{IssuerIdentifier, PlainHttp, WELL_KNOWN};
+use crate::issuer::{FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient};
 use crate::serve::{Decision, Reply, Resource};
 use crate::verify::{Rules, TrustedIssuer, Verifier};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
 #[derive(Clone)]
 pub struct McpAuth(Arc<Inner>);
+
+/// Names the resources.
+impl fmt::Debug for McpAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resources = self.resources().iter().map(|resource| resource.identifier.as_str());
+        f.debug_tuple("McpAuth").field(&resources.collect::<Vec<_>>()).finish()
+    }
+}
 
 struct Inner {
     resources: Vec<Arc<Resource>>,
@@ -70,7 +76,10 @@ impl McpAuth {
     pub(crate) async fn check_at(&self, path: &str, request: &Parts) -> Decision {
         match self.resource_at(path) {
             Some(resource) => resource.check(request).await,
-            None => Decision::Reply(Reply::not_found()),
+            None => {
+                tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path, "request refused");
+                Decision::Reply(Reply::not_found())
+            }
         }
     }
 
@@ -80,7 +89,14 @@ impl McpAuth {
     /// origin that has exactly one. `/.well-known/oauth-authorization-server` is there only after
     /// [`McpAuthBuilder::serve_authorization_server_metadata`].
     pub async fn metadata(&self, request: &Parts) -> Option<Reply> {
-        let path = request.uri.path();
+        self.metadata_at(request.uri.path(), request).await
+    }
+
+    /// The same, where the request's own path has been cut by a router.
+    pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
+        if !path.starts_with("/.well-known/") {
+            return None;
+        }
         if let Some(resource) = self.resource_described_at(path) {
             return Some(resource.metadata(request));
         }
@@ -107,18 +123,14 @@ impl McpAuth {
         &self.0.resources
     }
 
-    /// Every path that [`McpAuth::metadata`] answers, for routers.
+    /// Every path that [`McpAuth::metadata`] answers, for axum's router; what is not there is a
+    /// 404 in JSON, and never the page of a single-page application.
     #[cfg(feature = "axum")]
     pub(crate) fn metadata_paths(&self) -> Vec<String> {
-        let mut paths = vec![WELL_KNOWN.to_owned()];
+        let mut paths = vec![WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/{{*resource}}")];
         if self.0.serve_authorization_server_metadata {
             paths.push(AUTHORIZATION_SERVER_PATH.to_owned());
         }
-        for resource in self.resources() {
-            paths.extend(with_and_without_slash(&resource.identifier.metadata_path()));
-        }
-        paths.sort();
-        paths.dedup();
         paths
     }
 
@@ -219,34 +231,30 @@ impl McpAuthBuilder {
     /// # Errors
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
-        self.config.check()?;
+        let parsed = self.config.parse()?;
         let timeout = self.config.fetch_timeout;
         let http = self.http.clone().unwrap_or_else(|| Arc::new(ReqwestClient::new(timeout)));
-        let mut issuers = Issuers { by_identifier: HashMap::new(), in_order: Vec::new() };
-        let mut resources = Vec::new();
-        for resource in &self.config.resources {
-            let trusted = resource.authorization_servers.iter();
-            let trusted = trusted
-                .map(|server| self.trust(server, &http, &mut issuers))
-                .collect::<Result<_, _>>()?;
-            resources.push(Arc::new(self.protect(resource, trusted)?));
-        }
+        let mut issuers = Vec::new();
+        let resources =
+            parsed.into_iter().map(|resource| self.protect(resource, &http, &mut issuers));
+        let resources = resources.map(Arc::new).collect();
         self.warn_of_weak_settings();
         Ok(McpAuth(Arc::new(Inner {
             resources,
-            issuers: issuers.in_order,
+            issuers,
             serve_authorization_server_metadata: self.serve_authorization_server_metadata,
         })))
     }
 
     fn protect(
         &self,
-        config: &ProtectedResource,
-        issuers: Vec<TrustedIssuer>,
-    ) -> Result<Resource, ConfigError> {
-        let identifier = ResourceIdentifier::parse(&*config.resource).map_err(unreachable_fault)?;
+        parsed: ParsedResource<'_>,
+        http: &Arc<dyn HttpClient>,
+        issuers: &mut Vec<Arc<Issuer>>,
+    ) -> Resource {
+        let ParsedResource { config, identifier, servers } = parsed;
         let verifier = Verifier {
-            issuers,
+            issuers: servers.into_iter().map(|server| self.trust(server, http, issuers)).collect(),
             rules: Rules {
                 resource: identifier.clone(),
                 audiences: config.audiences.clone(),
@@ -255,44 +263,42 @@ impl McpAuthBuilder {
             max_token_bytes: self.config.max_token_bytes,
             clock: self.clock.clone(),
         };
-        Ok(Resource::new(config, identifier, verifier))
+        Resource::new(config, identifier, verifier)
     }
 
     /// Issuers and their keys are shared between resources.
     fn trust(
         &self,
-        server: &AuthorizationServer,
+        server: ParsedServer<'_>,
         http: &Arc<dyn HttpClient>,
-        issuers: &mut Issuers,
-    ) -> Result<TrustedIssuer, ConfigError> {
-        let identifier =
-            IssuerIdentifier::parse_with(server.issuer.clone(), server.dangerous_allow_http);
-        let identifier = identifier.map_err(unreachable_fault)?;
-        let issuer = match issuers.by_identifier.get(&identifier) {
-            Some(known) => known.clone(),
-            None => {
-                let source = source_of(server, &identifier)?;
-                let context = self.fetch_context(server, http.clone());
-                let issuer = Arc::new(Issuer::new(identifier.clone(), source, context));
-                issuers.in_order.push(issuer.clone());
-                issuers.by_identifier.insert(identifier, issuer.clone());
-                issuer
-            }
-        };
-        let algorithms = server.algorithms.clone();
-        Ok(TrustedIssuer { issuer, algorithms, require_at_jwt: server.require_at_jwt })
+        issuers: &mut Vec<Arc<Issuer>>,
+    ) -> TrustedIssuer {
+        let ParsedServer { config, identifier, source } = server;
+        let known = issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
+        let issuer = known.unwrap_or_else(|| {
+            let context = self.fetch_context(config, &identifier, http.clone());
+            let issuer = Arc::new(Issuer::new(identifier, source, context));
+            issuers.push(issuer.clone());
+            issuer
+        });
+        TrustedIssuer {
+            issuer,
+            algorithms: config.algorithms.clone(),
+            require_at_jwt: config.require_at_jwt,
+        }
     }
 
     fn fetch_context(
         &self,
         server: &AuthorizationServer,
+        issuer: &IssuerIdentifier,
         http: Arc<dyn HttpClient>,
     ) -> FetchContext {
         FetchContext {
             http,
             clock: self.clock.clone(),
             patch: self.patch.clone(),
-            allow_http: server.dangerous_allow_http,
+            plain_http: PlainHttp::learned_from(issuer, server.dangerous_allow_http),
             timeout: self.config.fetch_timeout,
             max_age: self.config.key_max_age,
             max_stale: self.config.key_max_stale,
@@ -326,26 +332,9 @@ impl McpAuthBuilder {
     }
 }
 
-struct Issuers {
-    by_identifier: HashMap<IssuerIdentifier, Arc<Issuer>>,
-    in_order: Vec<Arc<Issuer>>,
-}
-
-fn source_of(
-    server: &AuthorizationServer,
-    identifier: &IssuerIdentifier,
-) -> Result<MetadataSource, ConfigError> {
-    if let Some(url) = &server.metadata_url {
-        return Ok(MetadataSource::Url(url.clone()));
+/// Shows the configuration.
+impl fmt::Debug for McpAuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpAuthBuilder").field("config", &self.config).finish_non_exhaustive()
     }
-    let Some(document) = &server.metadata else {
-        return Ok(MetadataSource::Discover(server.server_type));
-    };
-    let metadata = Metadata::read(identifier, Value::Object(document.clone()), None);
-    Ok(MetadataSource::Document(Arc::new(metadata.map_err(unreachable_fault)?)))
-}
-
-/// `Config::check` has found these before; kept as an error so that nothing can panic.
-fn unreachable_fault(fault: impl ToString) -> ConfigError {
-    ConfigError { faults: vec![fault.to_string()] }
 }

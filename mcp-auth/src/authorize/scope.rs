@@ -60,6 +60,13 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
     }
 }
 
+/// Reads the space-separated form, as [`Scopes::parse`] does.
+impl From<&str> for Scopes {
+    fn from(text: &str) -> Self {
+        Self::parse(text)
+    }
+}
+
 /// The space-separated form of RFC 6749.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

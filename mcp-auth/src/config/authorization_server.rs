@@ -1,9 +1,12 @@
 //! One authorization server as plain data.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::identifier::{IdentifierError, IssuerIdentifier, check_fetchable};
+use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp, check_fetchable};
+use crate::issuer::{Metadata, MetadataSource};
 use crate::jose::Algorithm;
 
 /// An authorization server whose tokens are accepted.
@@ -48,33 +51,45 @@ impl AuthorizationServer {
             && self.dangerous_allow_http == other.dangerous_allow_http
     }
 
-    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
-        let issuer = IssuerIdentifier::parse_with(self.issuer.clone(), self.dangerous_allow_http);
-        if let Err(fault) = issuer {
-            faults.push(format!("{place}.issuer: {:?} {}", self.issuer, http_hint(fault)));
-        }
-        if self.metadata.is_some() && self.metadata_url.is_some() {
-            faults.push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
-        }
-        self.check_url(self.metadata_url.as_deref(), &format!("{place}.metadata_url"), faults);
-        let Some(metadata) = &self.metadata else { return };
-        if metadata.get("issuer").and_then(Value::as_str) != Some(&self.issuer) {
-            faults
-                .push(format!("{place}.metadata: its `issuer` must be exactly {:?}", self.issuer));
-        }
-        let jwks_uri = metadata.get("jwks_uri").and_then(Value::as_str);
-        if jwks_uri.is_none() {
-            faults.push(format!("{place}.metadata: `jwks_uri` is missing"));
-        }
-        self.check_url(jwks_uri, &format!("{place}.metadata.jwks_uri"), faults);
+    /// The issuer and where its metadata comes from; `None` when a fault was found.
+    pub(super) fn parse(&self, place: &str, faults: &mut Vec<String>) -> Option<ParsedServer<'_>> {
+        let plain_http = PlainHttp::configured(self.dangerous_allow_http);
+        let identifier = IssuerIdentifier::parse_with(self.issuer.clone(), plain_http)
+            .map_err(|fault| {
+                faults.push(format!("{place}.issuer: {:?} {}", self.issuer, http_hint(fault)))
+            })
+            .ok();
+        let source = match (&self.metadata_url, &self.metadata) {
+            (None, None) => Some(MetadataSource::Discover(self.server_type)),
+            (Some(url), None) => check_fetchable(url, plain_http)
+                .map_err(|fault| {
+                    faults.push(format!("{place}.metadata_url: {url:?} {}", http_hint(fault)))
+                })
+                .ok()
+                .map(|()| MetadataSource::Url(url.clone())),
+            (None, Some(document)) => {
+                // Judged together with the issuer, whose own fault is listed already.
+                let document = Value::Object(document.clone());
+                Metadata::read(identifier.as_ref()?, &document, plain_http)
+                    .map_err(|fault| faults.push(format!("{place}.metadata: {fault}")))
+                    .ok()
+                    .map(|metadata| MetadataSource::Document(Arc::new(metadata)))
+            }
+            (Some(_), Some(_)) => {
+                faults
+                    .push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
+                None
+            }
+        };
+        Some(ParsedServer { config: self, identifier: identifier?, source: source? })
     }
+}
 
-    fn check_url(&self, url: Option<&str>, place: &str, faults: &mut Vec<String>) {
-        let Some(url) = url else { return };
-        if let Err(fault) = check_fetchable(url, self.dangerous_allow_http) {
-            faults.push(format!("{place}: {url:?} {}", http_hint(fault)));
-        }
-    }
+/// An authorization server that was checked.
+pub(crate) struct ParsedServer<'a> {
+    pub(crate) config: &'a AuthorizationServer,
+    pub(crate) identifier: IssuerIdentifier,
+    pub(crate) source: MetadataSource,
 }
 
 impl<S: Into<String>> From<S> for AuthorizationServer {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::authorization_server::ParsedServer;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
+pub(crate) use self::protected_resource::ParsedResource;
 pub use self::protected_resource::ProtectedResource;
 use crate::authorize::Scopes;
 
@@ -130,37 +132,48 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with at least one fault.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let mut faults = Vec::new();
-        if self.resources.is_empty() {
-            faults.push("resources: at least one is needed".to_owned());
-        }
-        if self.clock_tolerance > MAX_CLOCK_TOLERANCE {
-            let limit = MAX_CLOCK_TOLERANCE.as_secs();
-            faults.push(format!("clock_tolerance: at most {limit} seconds are allowed"));
-        }
-        if self.fetch_timeout.is_zero() {
-            faults.push("fetch_timeout: must be above 0".to_owned());
-        }
-        if self.key_max_stale < self.key_max_age {
-            faults.push("key_max_stale: must not be below key_max_age".to_owned());
-        }
-        if self.max_token_bytes == 0 {
-            faults.push("max_token_bytes: must be above 0".to_owned());
-        }
+        self.parse().map(|_| ())
+    }
+
+    /// The checked resources, or every fault at once.
+    pub(crate) fn parse(&self) -> Result<Vec<ParsedResource<'_>>, ConfigError> {
+        let mut faults = self.faults_of_limits();
+        let mut parsed: Vec<ParsedResource<'_>> = Vec::new();
         for (index, resource) in self.resources.iter().enumerate() {
             let place = format!("resources[{index}]");
-            resource.check(&place, &mut faults);
-            let earlier = &self.resources[..index];
-            if resource.path().is_some()
-                && earlier.iter().any(|other| other.path() == resource.path())
-            {
-                // The path of a request says which resource is meant; its host is never read.
-                let path = resource.path().unwrap_or_default();
-                faults.push(format!("{place}.resource: the path {path:?} is taken by another"));
+            let Some(resource) = resource.parse(&place, &mut faults) else { continue };
+            // The path of a request says which resource is meant; its host is never read.
+            let path = |resource: &ParsedResource<'_>| {
+                resource.identifier.path().trim_end_matches('/').to_owned()
+            };
+            if parsed.iter().any(|earlier| path(earlier) == path(&resource)) {
+                faults.push(format!(
+                    "{place}.resource: the path {:?} is taken by another",
+                    path(&resource)
+                ));
             }
+            parsed.push(resource);
         }
         self.check_issuers_agree(&mut faults);
-        if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
+        if faults.is_empty() { Ok(parsed) } else { Err(ConfigError { faults }) }
+    }
+
+    fn faults_of_limits(&self) -> Vec<String> {
+        let tolerance = MAX_CLOCK_TOLERANCE.as_secs();
+        let rows = [
+            (
+                self.clock_tolerance > MAX_CLOCK_TOLERANCE,
+                format!("clock_tolerance: at most {tolerance} seconds are allowed"),
+            ),
+            (self.fetch_timeout.is_zero(), "fetch_timeout: must be above 0".to_owned()),
+            (
+                self.key_max_stale < self.key_max_age,
+                "key_max_stale: must not be below key_max_age".to_owned(),
+            ),
+            (self.max_token_bytes == 0, "max_token_bytes: must be above 0".to_owned()),
+            (self.resources.is_empty(), "resources: at least one is needed".to_owned()),
+        ];
+        rows.into_iter().filter_map(|(wrong, fault)| wrong.then_some(fault)).collect()
     }
 
     /// Issuers are shared between resources, so their own settings must be the same everywhere.
@@ -257,6 +270,10 @@ mod tests {
                     { "issuer": "https://as.example", "metadata_url": "https://as.example/m",
                       "metadata": { "issuer": "https://other.example" } },
                 ] },
+                { "resource": "https://h.example/c", "authorization_servers": [
+                    { "issuer": "https://c.example", "metadata": { "issuer": "https://d.example" } },
+                    { "issuer": "https://e.example", "metadata": { "issuer": "https://e.example" } },
+                ] },
             ],
         }))
         .unwrap();
@@ -264,7 +281,6 @@ mod tests {
         let fields: Vec<_> =
             error.faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
         let second = "resources[1].authorization_servers[1]";
-        let metadata = format!("{second}.metadata");
         let expected = [
             "clock_tolerance",
             "resources[0].resource",
@@ -272,9 +288,9 @@ mod tests {
             "resources[0].required_scopes",
             "resources[0].allowed_origins",
             second,
-            &metadata,
-            &metadata,
             second,
+            "resources[2].authorization_servers[0].metadata",
+            "resources[2].authorization_servers[1].metadata",
             "authorization_servers",
         ];
         assert_eq!(fields, expected, "{error}");

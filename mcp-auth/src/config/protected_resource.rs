@@ -6,7 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::AuthorizationServer;
+use super::authorization_server::{AuthorizationServer, ParsedServer};
 use crate::authorize::Scopes;
 use crate::identifier::ResourceIdentifier;
 
@@ -58,33 +58,37 @@ impl ProtectedResource {
         }
     }
 
-    /// Where it is mounted, without slashes at the end; `None` when the identifier is not one.
-    pub(super) fn path(&self) -> Option<String> {
-        let identifier = ResourceIdentifier::parse(&*self.resource).ok()?;
-        Some(identifier.path().trim_end_matches('/').to_owned())
-    }
-
-    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
-        match ResourceIdentifier::parse(&*self.resource) {
-            Err(fault) => faults.push(format!("{place}.resource: {:?} {fault}", self.resource)),
-            Ok(identifier) if identifier.path().starts_with("/.well-known/") => {
-                faults.push(format!("{place}.resource: /.well-known/ is for metadata"));
-            }
-            Ok(_) => {}
+    /// The identifiers in it; `None` when a fault was found.
+    pub(super) fn parse(
+        &self,
+        place: &str,
+        faults: &mut Vec<String>,
+    ) -> Option<ParsedResource<'_>> {
+        let faults_before = faults.len();
+        let identifier = ResourceIdentifier::parse(&*self.resource)
+            .map_err(|fault| faults.push(format!("{place}.resource: {:?} {fault}", self.resource)))
+            .ok();
+        if identifier.as_ref().is_some_and(|one| one.path().starts_with("/.well-known/")) {
+            faults.push(format!("{place}.resource: /.well-known/ is for metadata"));
         }
         if self.authorization_servers.is_empty() {
             faults.push(format!("{place}.authorization_servers: at least one is needed"));
         }
+        let mut servers = Vec::new();
         for (index, server) in self.authorization_servers.iter().enumerate() {
-            server.check(&format!("{place}.authorization_servers[{index}]"), faults);
+            let place = format!("{place}.authorization_servers[{index}]");
+            servers.extend(server.parse(&place, faults));
             let earlier = &self.authorization_servers[..index];
             if earlier.iter().any(|other| other.issuer == server.issuer) {
-                faults.push(format!(
-                    "{place}.authorization_servers[{index}]: {:?} is there twice",
-                    server.issuer
-                ));
+                faults.push(format!("{place}: {:?} is there twice", server.issuer));
             }
         }
+        self.check_lists(place, faults);
+        let parsed = ParsedResource { config: self, identifier: identifier?, servers };
+        (faults.len() == faults_before).then_some(parsed)
+    }
+
+    fn check_lists(&self, place: &str, faults: &mut Vec<String>) {
         if self.audiences.iter().any(String::is_empty) {
             faults.push(format!("{place}.audiences: an empty audience would match nothing"));
         }
@@ -115,6 +119,13 @@ impl ProtectedResource {
             faults.push(format!("{place}.allowed_hosts: {host:?} is not a host name"));
         }
     }
+}
+
+/// A resource that was checked.
+pub(crate) struct ParsedResource<'a> {
+    pub(crate) config: &'a ProtectedResource,
+    pub(crate) identifier: ResourceIdentifier,
+    pub(crate) servers: Vec<ParsedServer<'a>>,
 }
 
 /// A list in which a string stands for the issuer of an otherwise default server.

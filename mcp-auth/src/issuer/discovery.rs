@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{FetchContext, Metadata};
 use crate::config::ServerType;
-use crate::identifier::{IssuerIdentifier, check_fetchable};
+use crate::identifier::IssuerIdentifier;
 
 /// Fetches the first usable metadata document; the error lists every URL and what was wrong there.
 pub(super) async fn discover(
@@ -18,7 +18,11 @@ pub(super) async fn discover(
     for url in candidates {
         let outcome = fetch_json(url, context)
             .await
-            .and_then(|document| Metadata::read(issuer, document, context.patch.as_ref()));
+            .map(|mut document| {
+                context.patch.iter().for_each(|patch| patch(issuer.as_str(), &mut document));
+                document
+            })
+            .and_then(|document| Metadata::read(issuer, &document, context.plain_http));
         match outcome {
             Ok(metadata) => return Ok(metadata),
             Err(fault) => faults.push(format!("{url}: {fault}")),
@@ -29,7 +33,6 @@ pub(super) async fn discover(
 
 /// Fetches one JSON document.
 pub(super) async fn fetch_json(url: &str, context: &FetchContext) -> Result<Value, String> {
-    check_fetchable(url, context.allow_http).map_err(|fault| format!("the URL {fault}"))?;
     let request = Request::get(url)
         .header(header::ACCEPT, "application/json")
         .body(Bytes::new())

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::identifier::IssuerIdentifier;
+use crate::identifier::{IssuerIdentifier, PlainHttp, check_fetchable};
 
 /// Changes a fetched document before it is read: (issuer, document).
 pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
@@ -21,21 +21,20 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// Reads a document for this issuer, after `patch` has had its say.
+    /// Reads a document that must be this issuer's.
     pub(crate) fn read(
         issuer: &IssuerIdentifier,
-        mut document: Value,
-        patch: Option<&MetadataPatch>,
+        document: &Value,
+        plain_http: PlainHttp,
     ) -> Result<Self, String> {
-        if let Some(patch) = patch {
-            patch(issuer.as_str(), &mut document);
-        }
-        let members = Members::deserialize(&document).map_err(|error| error.to_string())?;
+        let members = Members::deserialize(document).map_err(|error| error.to_string())?;
         // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
         if members.issuer != issuer.as_str() {
             return Err(mismatch(issuer.as_str(), &members.issuer));
         }
-        let jwks_uri = members.jwks_uri.ok_or("the document has no `jwks_uri`")?;
+        let jwks_uri = members.jwks_uri.ok_or("`jwks_uri` is missing")?;
+        check_fetchable(&jwks_uri, plain_http)
+            .map_err(|fault| format!("`jwks_uri` {jwks_uri:?} {fault}"))?;
         Ok(Self { jwks_uri, document: Bytes::from(document.to_string()) })
     }
 }

@@ -1,12 +1,12 @@
 //! The control path: an issuer's metadata and keys, fetched lazily and never in the way.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::task::{AbortHandle, JoinError};
 
 use super::budget::Budget;
 use super::discovery::{discover, fetch_json, well_known_urls};
@@ -15,7 +15,7 @@ use super::{HttpClient, KeySet, Metadata, MetadataPatch};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::error::Unavailable;
-use crate::identifier::IssuerIdentifier;
+use crate::identifier::{IssuerIdentifier, PlainHttp};
 use crate::jose::{Jws, SignatureVerified};
 
 /// Seconds that a client is told to wait when a fetch just failed.
@@ -46,7 +46,8 @@ pub(crate) struct FetchContext {
     pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) patch: Option<MetadataPatch>,
-    pub(crate) allow_http: bool,
+    /// Which plain `http` URLs a fetched document may name.
+    pub(crate) plain_http: PlainHttp,
     /// How long one request may take.
     pub(crate) timeout: Duration,
     /// After this long the next request refreshes in the background.
@@ -66,6 +67,12 @@ pub(crate) enum VerifyError {
     UnknownKey,
 }
 
+impl From<Unavailable> for VerifyError {
+    fn from(reason: Unavailable) -> Self {
+        Self::Unavailable(reason)
+    }
+}
+
 struct Snapshot {
     metadata: Arc<Metadata>,
     keys: KeySet,
@@ -76,10 +83,23 @@ type Outcome = Result<(), Unavailable>;
 type Flight = Shared<BoxFuture<'static, Outcome>>;
 
 struct Control {
-    flight: Option<Flight>,
+    /// The refresh under way, or the last one.
+    flight: Option<(Flight, AbortHandle)>,
     /// Whether the last refresh failed.
     failed: bool,
     budget: Budget,
+}
+
+/// What came of asking for a refresh.
+enum Refresh {
+    /// A new one; it sees what was published before now.
+    Started(Flight),
+    /// One that was under way.
+    Joined(Flight),
+    /// None was needed: another one ended in between.
+    Landed,
+    /// None: the budget is spent. Whether the last one failed.
+    Spent { failed: bool },
 }
 
 impl Issuer {
@@ -104,29 +124,41 @@ impl Issuer {
         self: &Arc<Self>,
         jws: &Jws<'_>,
     ) -> Result<SignatureVerified, VerifyError> {
-        let snapshot = self.current();
-        if let Some(known) = &snapshot {
-            match known.keys.verify(jws) {
-                Ok(verified) => return Ok(verified),
-                Err(KeyMismatch::Forged) => return Err(VerifyError::BadSignature),
-                // The key may be newer than the set.
-                Err(KeyMismatch::NoKey | KeyMismatch::NotNamed) => {}
+        let mut seen = self.current();
+        let mut refreshes_left = 2;
+        loop {
+            let error = match seen.as_ref().map(|known| known.keys.verify(jws)) {
+                Some(Ok(verified)) => return Ok(verified),
+                Some(Err(KeyMismatch::Forged)) => return Err(VerifyError::BadSignature),
+                Some(Err(KeyMismatch::NotNamed)) => VerifyError::BadSignature,
+                Some(Err(KeyMismatch::NoKey)) => VerifyError::UnknownKey,
+                None => VerifyError::Unavailable(self.unavailable("no keys yet")),
+            };
+            if refreshes_left == 0 {
+                return Err(error);
             }
+            // The key may be newer than the set.
+            refreshes_left = match self.refresh(seen.as_ref()) {
+                Refresh::Started(flight) => flight.await.map(|()| 0)?,
+                // It may have begun before the key was published: one more look after it.
+                Refresh::Joined(flight) => flight.await.map(|()| refreshes_left - 1)?,
+                Refresh::Landed => refreshes_left - 1,
+                // What could not be asked just now may well have the key: 503 and not 401.
+                Refresh::Spent { failed: true } => return Err(self.asked_too_often().into()),
+                Refresh::Spent { failed: false } => return Err(error),
+            };
+            seen = self.current();
         }
-        self.refetch(snapshot.as_ref()).await.map_err(VerifyError::Unavailable)?;
-        let latest = self.current();
-        let latest =
-            latest.ok_or_else(|| VerifyError::Unavailable(self.unavailable("no keys yet")))?;
-        latest.keys.verify(jws).map_err(|mismatch| match mismatch {
-            KeyMismatch::Forged | KeyMismatch::NotNamed => VerifyError::BadSignature,
-            KeyMismatch::NoKey => VerifyError::UnknownKey,
-        })
     }
 
     /// The metadata document, fetched if there is none yet.
     pub(crate) async fn metadata(self: &Arc<Self>) -> Result<Arc<Metadata>, Unavailable> {
         if self.current().is_none() {
-            self.refetch(None).await?;
+            match self.refresh(None) {
+                Refresh::Started(flight) | Refresh::Joined(flight) => flight.await?,
+                Refresh::Landed => {}
+                Refresh::Spent { .. } => return Err(self.asked_too_often()),
+            }
         }
         let snapshot = self.current().ok_or_else(|| self.unavailable("no metadata yet"))?;
         Ok(snapshot.metadata.clone())
@@ -145,68 +177,54 @@ impl Issuer {
         Some(snapshot)
     }
 
-    /// Asks the issuer again because `seen` lacks a key, as often as the budget allows.
-    async fn refetch(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>) -> Outcome {
-        match self.refresh(seen) {
-            Some(flight) => flight.await,
-            // What could not be asked just now may well have the key: 503 and not 401.
-            None if self.lock().failed => {
-                Err(self.unavailable("asked too often without an answer"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Joins the refresh under way or starts one; `None` when the budget is spent.
-    fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>) -> Option<Flight> {
+    /// Joins the refresh under way, or starts one as the budget allows.
+    fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>) -> Refresh {
         let mut control = self.lock();
-        if let Some(flight) = &control.flight {
-            return Some(flight.clone());
+        // A flight that is over but still here was cancelled or panicked.
+        if let Some((flight, _)) = control.flight.as_ref().filter(|(_, task)| !task.is_finished()) {
+            return Refresh::Joined(flight.clone());
         }
-        // Another refresh landed between the caller's look-up and the lock.
         let latest = self.snapshot.load_full().filter(|latest| !self.is_too_old(latest));
         if latest.is_some() && latest.as_ref().map(Arc::as_ptr) != seen.map(Arc::as_ptr) {
-            return Some(std::future::ready(Ok(())).boxed().shared());
+            return Refresh::Landed;
         }
         if !control.budget.take(self.context.clock.unix_seconds()) {
-            return None;
+            return Refresh::Spent { failed: control.failed };
         }
         // Its own task: a client that hangs up must not abort what others wait for.
-        let task = tokio::spawn(Arc::clone(self).fly());
+        let task = tokio::spawn(Arc::clone(self).fetch());
+        let handle = task.abort_handle();
         let identifier = self.identifier.clone();
-        let cancelled =
-            move |_| Unavailable::new(&identifier, "the refresh was cancelled", RETRY_AFTER);
-        let flight = task.map(|joined| joined.map_err(cancelled).and_then(|outcome| outcome));
+        let ended = move |error: JoinError| {
+            let reason =
+                if error.is_panic() { "the refresh panicked" } else { "the refresh was aborted" };
+            Unavailable::new(&identifier, reason, RETRY_AFTER)
+        };
+        let flight = task.map(|joined| joined.map_err(ended).and_then(|outcome| outcome));
         let flight = flight.boxed().shared();
-        control.flight = Some(flight.clone());
-        Some(flight)
+        // Until it succeeds, which it may never do.
+        control.failed = true;
+        control.flight = Some((flight.clone(), handle));
+        Refresh::Started(flight)
     }
 
-    /// One refresh from start to end; whatever happens in it, the next one can start.
-    async fn fly(self: Arc<Self>) -> Outcome {
-        let outcome = AssertUnwindSafe(self.fetch()).catch_unwind().await;
-        let outcome = outcome.unwrap_or_else(|_| Err(self.unavailable("the refresh panicked")));
-        if let Err(failure) = &outcome {
-            tracing::warn!(issuer = %self.identifier, reason = failure.reason, "keys could not be refreshed");
-        }
-        let mut control = self.lock();
-        control.flight = None;
-        control.failed = outcome.is_err();
-        outcome
-    }
-
-    async fn fetch(&self) -> Outcome {
+    async fn fetch(self: Arc<Self>) -> Outcome {
         // Several requests, each with its own timeout, must not add up.
         let limit = self.context.timeout * 2;
         let fetched = tokio::time::timeout(limit, self.fetch_snapshot()).await;
-        match fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f32())))
-        {
+        let fetched =
+            fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f32())));
+        match fetched {
             Ok(snapshot) => {
                 tracing::debug!(issuer = %self.identifier, keys = ?snapshot.keys, "keys refreshed");
                 self.snapshot.store(Some(Arc::new(snapshot)));
+                self.lock().failed = false;
                 Ok(())
             }
-            Err(reason) => Err(self.unavailable(&reason)),
+            Err(reason) => {
+                tracing::warn!(issuer = %self.identifier, reason, "keys could not be refreshed");
+                Err(self.unavailable(&reason))
+            }
         }
     }
 
@@ -232,6 +250,10 @@ impl Issuer {
     fn unavailable(&self, reason: &str) -> Unavailable {
         let wait = self.lock().budget.wait(self.context.clock.unix_seconds());
         Unavailable::new(&self.identifier, reason, wait.max(RETRY_AFTER))
+    }
+
+    fn asked_too_often(&self) -> Unavailable {
+        self.unavailable("asked too often without an answer")
     }
 
     fn age(&self, snapshot: &Snapshot) -> Duration {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Members an object may have; more is taken for an attack.
 const MAX_MEMBERS: usize = 256;
@@ -51,6 +51,60 @@ impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
+/// Any JSON value that a reader of the whole object would accept too, unread.
+///
+/// Unlike `IgnoredAny` it bounds depth and refuses broken strings and numbers, so that an object
+/// that was read strictly can also be read whole.
+pub(crate) struct Checked;
+
+impl<'de> Deserialize<'de> for Checked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Checked {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
+}
+
 /// A JSON string, borrowed from the input unless it holds escapes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text<'de>(pub(crate) Cow<'de, str>);
@@ -76,5 +130,46 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
         Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Whatever;
+
+    impl<'de> Object<'de> for Whatever {
+        fn member<A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
+            map.next_value::<Checked>().map(drop)
+        }
+    }
+
+    #[test]
+    fn what_is_read_strictly_can_be_read_whole() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let nested = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
+        let rows: [&[u8]; 12] = [
+            br#"{}"#,
+            br#"{"a":null,"b":[1,-2,3.5,"x",{"y":true}]}"#,
+            br#"{"a":18446744073709551616}"#,
+            br#"{"a":1e999}"#,
+            br#"{"a":"\ud800"}"#,
+            br#"{"a":"\u00e9"}"#,
+            b"{\"a\":\"\xff\"}",
+            br#"{"a":{"b":"\ud800"}}"#,
+            br#"{"a":01}"#,
+            br#"{} x"#,
+            deep.as_bytes(),
+            nested.as_bytes(),
+        ];
+        for bytes in rows {
+            let whole = serde_json::from_slice::<Map<String, Value>>(bytes);
+            let strict = read_object::<Whatever>(bytes);
+            assert_eq!(strict.is_ok(), whole.is_ok(), "{}", String::from_utf8_lossy(bytes));
+        }
     }
 }

@@ -64,8 +64,7 @@ impl fmt::Debug for VerificationKey {
 
 /// Why a JSON Web Key cannot verify token signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum JwkError {
+pub(crate) enum JwkError {
     /// `alg` names an algorithm that does not fit the key, or that is not supported.
     AlgorithmMismatch,
     /// The key is meant for something else: `use` is not `sig`, or `key_ops` lacks `verify`.
@@ -118,7 +117,7 @@ fn algorithms_of(jwk: &Value, kty: &str) -> Result<Vec<Algorithm>, JwkError> {
         (wanted, None) => wanted == kty,
         (wanted, curve) => wanted == kty && curve == crv,
     };
-    let fitting: Vec<_> = Algorithm::ALL.into_iter().filter(fits).collect();
+    let fitting: Vec<_> = Algorithm::ALL.iter().copied().filter(fits).collect();
     if fitting.is_empty() {
         return Err(JwkError::UnsupportedKeyType);
     }

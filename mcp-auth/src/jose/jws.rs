@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 
-use super::{Algorithm, Object, Text, VerificationKey, base64url, read_object};
+use super::{Algorithm, Checked, Object, Text, VerificationKey, base64url, read_object};
 
 /// A parsed but unverified signature. Only what routing needs can be read: `alg`, `kid`, `typ`
 /// and the `iss` of the payload.
@@ -139,10 +139,12 @@ impl<'de> Object<'de> for Header<'de> {
             "typ" => self.typ = Some(map.next_value()?),
             "crit" => {
                 self.critical = true;
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Checked>()?;
             }
             // `jwk`, `jku`, `x5u`, `x5c`: a token does not choose its own key.
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            _ => {
+                map.next_value::<Checked>()?;
+            }
         }
         Ok(())
     }
@@ -157,7 +159,9 @@ impl<'de> Object<'de> for Payload<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "iss" => self.issuer = Some(map.next_value()?),
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            _ => {
+                map.next_value::<Checked>()?;
+            }
         }
         Ok(())
     }

@@ -9,8 +9,7 @@ mod jwk;
 mod jws;
 
 pub use algorithm::Algorithm;
-pub(crate) use json::{Object, Text, read_object};
-pub use jwk::JwkError;
+pub(crate) use json::{Checked, Object, Text, read_object};
 pub(crate) use jwk::VerificationKey;
 pub(crate) use jws::{Jws, JwsError, SignatureVerified};
 

@@ -20,7 +20,8 @@ use crate::mcp_auth::{McpAuth, with_and_without_slash};
 impl McpAuth {
     /// A router with the service at the path of every resource, and the metadata documents.
     ///
-    /// `/mcp` and `/mcp/` both answer, without a redirect. Every other path is a 404.
+    /// `/mcp` and `/mcp/` both answer, without a redirect. It has no other routes and no fallback,
+    /// so it can be merged into a router of yours.
     pub fn protect<S, B>(&self, service: S) -> Router
     where
         S: Service<Request, Response = http::Response<B>, Error = Infallible>
@@ -39,7 +40,7 @@ impl McpAuth {
                 router = router.route_service(&path, protected.clone());
             }
         }
-        router.fallback(|| async { Reply::not_found() })
+        router
     }
 
     /// A router with the metadata documents alone, to merge into one of yours.

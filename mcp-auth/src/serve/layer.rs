@@ -19,8 +19,8 @@ impl McpAuth {
     /// A layer that protects any tower service that speaks HTTP.
     ///
     /// The inner service sees only requests that are allowed, with [`AuthInfo`](crate::AuthInfo)
-    /// in their extensions and without `Authorization`. Serve the metadata next to it: with
-    /// `metadata_router`, or from [`McpAuth::metadata`].
+    /// in their extensions and without `Authorization`. Metadata documents are answered by the
+    /// layer where it sees their paths; else add `metadata_router`, or [`McpAuth::metadata`].
     pub fn layer(&self) -> AuthLayer {
         AuthLayer { auth: self.clone(), resource: None }
     }
@@ -33,7 +33,7 @@ impl McpAuth {
 }
 
 /// Protects a service; made by [`McpAuth::layer`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AuthLayer {
     auth: McpAuth,
     resource: Option<Arc<Resource>>,
@@ -49,9 +49,15 @@ impl<S> Layer<S> for AuthLayer {
 
 impl AuthLayer {
     async fn check(&self, request: &Parts) -> Decision {
-        match &self.resource {
-            Some(resource) => resource.check(request).await,
-            None => self.auth.check_at(requested_path(request), request).await,
+        if let Some(resource) = &self.resource {
+            return resource.check(request).await;
+        }
+        let path = requested_path(request);
+        // A layer around a whole application must not ask for a token where clients learn how to
+        // get one.
+        match self.auth.metadata_at(path, request).await {
+            Some(document) => Decision::Reply(document),
+            None => self.auth.check_at(path, request).await,
         }
     }
 }
@@ -66,7 +72,7 @@ fn requested_path(request: &Parts) -> &str {
 }
 
 /// A protected service; made by [`AuthLayer`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AuthService<S> {
     inner: S,
     layer: AuthLayer,

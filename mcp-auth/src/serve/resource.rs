@@ -1,5 +1,7 @@
 //! One protected resource, ready to answer: who may call it, and the document that describes it.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, VARY};
 use http::request::Parts;
@@ -26,6 +28,12 @@ pub(crate) struct Resource {
     advertise_offline_access: bool,
     allowed_origins: AllowedOrigins,
     document: Bytes,
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Resource").field(&self.identifier).finish()
+    }
 }
 
 impl Resource {
@@ -55,6 +63,7 @@ impl Resource {
             Err(forbidden) => return Decision::Reply(self.refuse(AuthError::Forbidden(forbidden))),
         };
         if request.method == Method::OPTIONS {
+            tracing::debug!(target: "mcp_auth::decision", code = "preflight", resource = %self.identifier, "preflight answered");
             return Decision::Reply(preflight(request, cors, "GET, POST, DELETE, OPTIONS"));
         }
         match self.authenticate_and_authorize(request).await {

@@ -2,6 +2,7 @@
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 use crate::error::{AuthError, RequestFault};
 
@@ -39,7 +40,10 @@ impl<'r> BearerToken<'r> {
 
 /// RFC 6750 §2.3 allows it, OAuth 2.1 §5.1.2 and MCP do not.
 fn has_access_token(query: &str) -> bool {
-    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
+    query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .any(|name| percent_decode_str(name).eq("access_token".bytes()))
 }
 
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
@@ -84,6 +88,7 @@ mod tests {
             ("/mcp", vec!["Bearer a", "Bearer a"], AuthError::InvalidRequest(SeveralTokens)),
             ("/mcp?access_token=a", vec![], AuthError::InvalidRequest(TokenInQuery)),
             ("/mcp?x=1&access_token=a", vec!["Bearer a"], AuthError::InvalidRequest(TokenInQuery)),
+            ("/mcp?access%5Ftoken=a", vec![], AuthError::InvalidRequest(TokenInQuery)),
         ];
         for (uri, headers, expected) in rows {
             assert_eq!(read(uri, &headers).unwrap_err(), expected, "{uri} {headers:?}");

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 use serde_json::Value;
 
 use crate::auth_info::Facts;
 use crate::authorize::Scopes;
 use crate::error::TokenError;
 use crate::identifier::ResourceIdentifier;
-use crate::jose::{Object, Text, read_object};
+use crate::jose::{Checked, Object, Text, read_object};
 
 /// What a token must fulfil besides its signature and issuer.
 #[derive(Debug)]
@@ -148,14 +148,16 @@ impl<'de> Object<'de> for Claims<'de> {
             "token_use" => self.token_use = map.next_value()?,
             "events" => self.has_events = ignore(map)?,
             "cnf" => self.has_confirmation = ignore(map)?,
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            _ => {
+                map.next_value::<Checked>()?;
+            }
         }
         Ok(())
     }
 }
 
 fn ignore<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
-    map.next_value::<IgnoredAny>().map(|_| true)
+    map.next_value::<Checked>().map(|_| true)
 }
 
 /// `aud` (RFC 7519 §4.1.3): one string or an array of strings.

@@ -360,3 +360,13 @@ async fn a_token_longer_than_the_limit_is_refused_unread() {
     let garbage = "a".repeat(1 << 20);
     assert_eq!(server.call(&garbage).await.code(), "malformed");
 }
+
+#[tokio::test]
+async fn what_is_accepted_can_be_read_whole() {
+    let server = Harness::start().await;
+    let nested = |depth| (0..depth).fold(serde_json::Value::Null, |inner, _| json!([inner]));
+    let answer = server.call(&server.mint().claim("deep", nested(100)).sign()).await;
+    assert_eq!((answer.code(), &answer.json()["claims"]["sub"]), ("ok", &json!("alice")));
+    let answer = server.call(&server.mint().claim("deep", nested(200)).sign()).await;
+    assert_eq!(answer.code(), "malformed", "and not accepted without its claims");
+}

@@ -67,21 +67,17 @@ async fn offline_access_is_advertised_only_by_its_switch() {
 }
 
 #[tokio::test]
-async fn neighbouring_well_known_paths_are_json_404s() {
+async fn neighbouring_paths_are_not_found() {
     let server = Harness::start().await;
-    let paths = [
-        "/.well-known/oauth-protected-resource/other",
+    let sibling = "/.well-known/oauth-protected-resource/other";
+    let answer = server.send(request("GET", sibling, &[])).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (404, &json!("not_found")));
+    for path in [
         "/.well-known/oauth-authorization-server",
-        "/.well-known/openid-configuration",
+        "/.well-known/oauth-protected-resources",
         "/other",
-    ];
-    for path in paths {
-        let answer = server.send(request("GET", path, &[])).await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.json()["error"]),
-            (404, &json!("not_found")),
-            "{path}"
-        );
+    ] {
+        assert_eq!(server.send(request("GET", path, &[])).await.status, 404, "{path}");
     }
 }
 
@@ -100,7 +96,14 @@ async fn hostile_headers_change_no_url() {
     let document = server.send(request("GET", path_of(METADATA_URL), &hostile)).await;
     assert_eq!(document.json()["resource"], "https://mcp.example.com/mcp");
     assert_eq!(document.json()["authorization_servers"], json!([server.issuer.issuer()]));
-    for answer in [refused, document] {
+    // A proxy may send the absolute form (RFC 9112 §3.2.2), whose host is a stranger's word too.
+    let absolute = server.send(request("POST", "http://evil.example/mcp", &[])).await;
+    assert_eq!(metadata_url(&absolute), METADATA_URL);
+    let token = format!("Bearer {}", server.mint().scope("other").sign());
+    let hostile_and_signed = [&hostile[..], &[("authorization", &*token)]].concat();
+    let too_little = server.send(request("POST", "/mcp", &hostile_and_signed)).await;
+    assert_eq!((too_little.status.as_u16(), &*metadata_url(&too_little)), (403, METADATA_URL));
+    for answer in [refused, document, absolute, too_little] {
         assert!(!format!("{answer:?}").contains("evil"), "{answer:?}");
     }
 }
@@ -115,8 +118,10 @@ fn resources() -> impl Strategy<Value = String> {
         Just("https://[2001:db8::1]".to_owned()),
         Just("http://[::1]".to_owned()),
     ];
-    let port = prop_oneof![Just(String::new()), (1_u16..).prop_map(|port| format!(":{port}"))];
-    let path = "(/[a-zA-Z0-9_~:@!$&'()*+,;=%-]{1,6}){0,3}/{0,2}";
+    let not_default = |port: &u16| ![80, 443].contains(port);
+    let port = (1_u16..).prop_filter("a default port is left out", not_default);
+    let port = prop_oneof![Just(String::new()), port.prop_map(|port| format!(":{port}"))];
+    let path = "(/([a-zA-Z0-9_~:@!$&'()*+,;=-]|%[0-9A-F]{2}){1,6}){0,3}/{0,2}";
     (host, port, path).prop_map(|(host, port, path)| format!("{host}{port}{path}"))
 }
 

@@ -1,7 +1,13 @@
 //! Where metadata is looked for, and which documents are believed.
 
+use axum::body::Bytes;
+use axum::http::{Request, Response};
 use dev_issuer::{DevIssuer, MetadataLocation};
-use mcp_auth::{AuthError, AuthorizationServer, Config, McpAuth, ProtectedResource, ServerType};
+use futures_util::future::{BoxFuture, ready};
+use mcp_auth::{
+    AuthError, AuthorizationServer, Config, HttpClient, HttpError, McpAuth, ProtectedResource,
+    ServerType,
+};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Harness, RESOURCE};
@@ -155,6 +161,26 @@ async fn a_key_set_over_http_on_another_host_is_not_fetched() {
     let issuer = DevIssuer::builder().metadata_override(insecure).start().await.unwrap();
     let server = Harness::around(issuer, |config| config);
     assert!(reason(&server).await.contains("must use https"));
+}
+
+#[tokio::test]
+async fn a_public_issuer_cannot_send_us_to_our_own_machine() {
+    struct Metadata;
+    impl HttpClient for Metadata {
+        fn send(
+            &self,
+            request: Request<Bytes>,
+        ) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>> {
+            assert!(request.uri().path().starts_with("/.well-known/"), "{}", request.uri());
+            let document =
+                json!({ "issuer": "https://as.example", "jwks_uri": "http://127.0.0.1:6379/" });
+            Box::pin(ready(Ok(Response::new(Bytes::from(document.to_string())))))
+        }
+    }
+    let config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let auth = McpAuth::builder(config).http_client(Metadata).build().unwrap();
+    let reason = auth.ready().await.unwrap_err().reason;
+    assert!(reason.contains("must use https"), "{reason}");
 }
 
 #[tokio::test]

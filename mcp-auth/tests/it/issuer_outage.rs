@@ -115,3 +115,28 @@ async fn ready_fails_fast_and_then_succeeds() {
     issuer.set_mode(Mode::Online);
     auth.ready().await.unwrap();
 }
+
+#[test]
+fn a_refresh_that_ends_with_its_runtime_does_not_block_the_next() {
+    let issuer_runtime = runtime();
+    let issuer = issuer_runtime.block_on(DevIssuer::start()).unwrap();
+    issuer.set_mode(Mode::Hang);
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let short_lived = runtime();
+    let waiting = short_lived.spawn({
+        let auth = auth.clone();
+        async move { auth.ready().await }
+    });
+    issuer_runtime.block_on(async {
+        while issuer.requests().metadata == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    drop((waiting, short_lived));
+    issuer.set_mode(Mode::Online);
+    runtime().block_on(auth.ready()).unwrap();
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}

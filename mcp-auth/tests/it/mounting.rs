@@ -5,7 +5,7 @@ use axum::routing::get;
 use dev_issuer::DevIssuer;
 use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
 
-use crate::support::{Harness, echo, request, send};
+use crate::support::{Harness, RESOURCE, echo, request, send};
 
 #[tokio::test]
 async fn both_slash_forms_answer_without_a_redirect() {
@@ -76,6 +76,31 @@ async fn a_layer_in_a_nested_router_sees_the_whole_path() {
     assert_eq!(send(app.clone(), request("GET", "/api/notes", &headers)).await.status, 401);
     let unknown = send(app, request("GET", "/api/mailbox", &headers)).await;
     assert_eq!(unknown.status, 404, "no resource is there, so nothing gets through");
+}
+
+#[tokio::test]
+async fn a_layer_around_everything_leaves_the_metadata_open() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let app = Router::new().route("/mcp", get(|| async {}));
+    let app = app.merge(auth.metadata_router()).layer(auth.layer());
+    for path in
+        ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]
+    {
+        assert_eq!(send(app.clone(), request("GET", path, &[])).await.status, 200, "{path}");
+    }
+    assert_eq!(send(app, request("GET", "/mcp", &[])).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_protected_service_can_be_merged_into_a_single_page_application() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let app = Router::new().fallback(|| async { "<html>" }).merge(auth.protect(echo()));
+    assert_eq!(&*send(app.clone(), request("GET", "/page", &[])).await.body, b"<html>");
+    assert_eq!(send(app.clone(), request("GET", "/mcp", &[])).await.status, 401);
+    let other = send(app, request("GET", "/.well-known/oauth-protected-resource/other", &[])).await;
+    assert_eq!(other.status, 404, "a page there would be taken for metadata");
 }
 
 #[tokio::test]
