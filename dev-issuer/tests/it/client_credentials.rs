@@ -63,3 +63,17 @@ async fn what_is_refused() {
         assert_eq!(error["error"], expected, "{form:?}");
     }
 }
+
+#[tokio::test]
+async fn a_web_page_gets_no_token_without_consent() {
+    let agent = Agent::start().await;
+    let body = format!(
+        "grant_type=client_credentials&client_id=dev&client_secret=dev&resource={RESOURCE}"
+    );
+    let request = reqwest::Client::new().post(format!("{}/token", agent.issuer.issuer()));
+    let request = request.header("origin", "https://evil.example");
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert!(response.text().await.unwrap().contains("unauthorized_client"));
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use crate::client::{self, GrantType};
@@ -26,6 +26,13 @@ pub(super) async fn token(
         OAuthError::new("unsupported_grant_type", "this grant_type is not supported")
     })?;
     client.may_use(grant_type)?;
+    if grant_type == GrantType::ClientCredentials && headers.contains_key(header::ORIGIN) {
+        // A page in the developer's browser must not get a token without anyone's consent.
+        return Err(OAuthError::new(
+            "unauthorized_client",
+            "web pages have no credentials of their own",
+        ));
+    }
     match grant_type {
         GrantType::AuthorizationCode => code::exchange(&core, &client, &params),
         GrantType::RefreshToken => refresh::exchange(&core, &client, &params),
