@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask lint`, `cargo xtask test`, `cargo xtask docs`.
+//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{Failure, cargo};
+use crate::command::{Failure, cargo, root};
 use crate::step::{Report, Step};
 
 #[derive(Parser)]
@@ -37,6 +37,13 @@ enum Task {
         /// Open it in a browser.
         #[arg(long)]
         open: bool,
+    },
+    /// mcp-auth and its peers side by side, in bench/; `--help` lists what can be measured.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What the benchmark itself takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
 }
 
@@ -67,6 +74,10 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         Task::Docs { open } => {
             let arguments = ["doc", "--workspace", "--lib", "--no-deps", "--all-features"];
             cargo(&arguments).args(open.then_some("--open")).run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Bench { arguments } => {
+            cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,0 +1,73 @@
+//! Ours: the whole of `McpAuth::check`.
+
+use axum::Router;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use mcp_auth::{Config, Decision, McpAuth};
+
+use super::{Contender, Entrant};
+use crate::Failure;
+use crate::rounds::{Sample, measure};
+use crate::world::{Documents, RESOURCE, Token, World};
+
+pub(crate) struct OurOwn {
+    config: Config,
+    /// `None`: the library's own HTTP client.
+    documents: Option<Documents>,
+    auth: McpAuth,
+}
+
+impl OurOwn {
+    /// With metadata and keys from memory.
+    pub(super) fn from_memory(world: &World) -> Entrant {
+        Self::new(world, Some(world.documents()))
+    }
+
+    pub(super) fn over_http(world: &World) -> Entrant {
+        Self::new(world, None)
+    }
+
+    fn new(world: &World, documents: Option<Documents>) -> Entrant {
+        let config = Config::new(RESOURCE, world.issuer.issuer())?;
+        let auth = build(&config, documents.as_ref())?;
+        Ok(Box::new(Self { config, documents, auth }))
+    }
+}
+
+fn build(config: &Config, documents: Option<&Documents>) -> Result<McpAuth, Failure> {
+    let builder = McpAuth::builder(config.clone());
+    Ok(match documents {
+        Some(documents) => builder.http_client(documents.clone()).build()?,
+        None => builder.build()?,
+    })
+}
+
+impl Contender for OurOwn {
+    /// A new instance that has its keys but has seen no token.
+    fn renew(&mut self) -> BoxFuture<'_, ()> {
+        async {
+            if let Ok(fresh) = build(&self.config, self.documents.as_ref())
+                && fresh.ready().await.is_ok()
+            {
+                self.auth = fresh;
+            }
+        }
+        .boxed()
+    }
+
+    fn verify_all<'a>(&'a self, tokens: &'a [&'a Token]) -> LocalBoxFuture<'a, Sample> {
+        measure(tokens.to_vec(), move |token| verify_one(&self.auth, token)).boxed_local()
+    }
+
+    fn verify<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, bool> {
+        verify_one(&self.auth, token).boxed()
+    }
+
+    fn protect(&self, app: Router) -> Router {
+        app.layer(self.auth.layer())
+    }
+}
+
+async fn verify_one(auth: &McpAuth, token: &Token) -> bool {
+    matches!(auth.check(&token.parts).await, Decision::Forward(_))
+}

@@ -1,0 +1,133 @@
+//! Who takes part: a file for each.
+
+mod axum_jwt_auth;
+mod bare_check;
+mod jsonwebtoken;
+mod jwt_authorizer;
+mod mcp_auth;
+mod oauth_resource_server;
+mod tower_oauth2_resource_server;
+mod turbomcp_auth;
+
+use std::future::ready;
+
+use ::axum::Router;
+use dev_issuer::Algorithm;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use serde::Deserialize;
+
+pub(crate) use self::axum_jwt_auth::AxumJwtAuth;
+pub(crate) use self::bare_check::BareCheck;
+pub(crate) use self::jsonwebtoken::JsonWebToken;
+pub(crate) use self::jwt_authorizer::JwtAuthorizer;
+pub(crate) use self::mcp_auth::OurOwn;
+pub(crate) use self::oauth_resource_server::OauthResourceServer;
+pub(crate) use self::tower_oauth2_resource_server::TowerOauth2ResourceServer;
+pub(crate) use self::turbomcp_auth::TurbomcpAuth;
+use crate::Failure;
+use crate::rounds::Sample;
+use crate::world::{Token, World};
+
+/// One way to verify tokens.
+pub(crate) trait Contender: Send + Sync {
+    /// Forgets every token, before each slice. Those who remember none have nothing to do.
+    fn renew(&mut self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
+
+    /// Verifies one after the other, and says what a token cost.
+    fn verify_all<'a>(&'a self, tokens: &'a [&'a Token]) -> LocalBoxFuture<'a, Sample>;
+
+    /// Verifies one, among others.
+    fn verify<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, bool>;
+
+    /// Puts its layer around an application.
+    fn protect(&self, app: Router) -> Router;
+}
+
+/// A contender, or why it does not take part.
+pub(crate) type Entrant = Result<Box<dyn Contender>, Failure>;
+
+/// A name in the table, and how to make the contender.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    make: for<'a> fn(&'a World, Algorithm) -> BoxFuture<'a, Entrant>,
+}
+
+impl Entry {
+    /// A fresh one, which need not have any keys yet.
+    pub(crate) async fn make(self, world: &World, algorithm: Algorithm) -> Entrant {
+        (self.make)(world, algorithm).await
+    }
+
+    /// A fresh one that has accepted a token.
+    pub(crate) async fn make_warm(self, world: &World, algorithm: Algorithm) -> Entrant {
+        let contender = self.make(world, algorithm).await?;
+        let token = Token::new(world.mint(algorithm, 0));
+        for _ in 0..100 {
+            if contender.verify(&token).await {
+                return Ok(contender);
+            }
+            // Some fetch their keys in the background, and refuse until they have them.
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Err(format!("{} refuses a good token", self.name).into())
+    }
+}
+
+/// The name under which we appear; targets are ours alone.
+pub(crate) const OURS: &str = "mcp-auth";
+
+/// Ours, with documents from memory.
+pub(crate) const MCP_AUTH: Entry =
+    Entry { name: OURS, make: |world, _| ready(OurOwn::from_memory(world)).boxed() };
+
+/// Ours, which asks the issuer over the network as every peer does.
+pub(crate) const MCP_AUTH_OVER_HTTP: Entry =
+    Entry { name: OURS, make: |world, _| ready(OurOwn::over_http(world)).boxed() };
+
+/// A signature check and nothing else.
+pub(crate) const BARE_CHECK: Entry = Entry {
+    name: "bare aws-lc-rs",
+    make: |world, algorithm| ready(BareCheck::new(world, algorithm)).boxed(),
+};
+
+/// Libraries that only decode: no metadata, no fetching of keys.
+pub(crate) const JSONWEBTOKEN: Entry = Entry {
+    name: "jsonwebtoken 11 (decode only)",
+    make: |world, algorithm| ready(JsonWebToken::new(world, algorithm)).boxed(),
+};
+
+/// Who else fetches keys and checks `iss`, `aud` and `exp`.
+pub(crate) const PEERS: [Entry; 5] = [
+    Entry { name: "jwt-authorizer 0.15", make: |world, _| JwtAuthorizer::new(world).boxed() },
+    Entry {
+        name: "tower-oauth2-resource-server 0.12",
+        make: |world, _| TowerOauth2ResourceServer::new(world).boxed(),
+    },
+    Entry {
+        name: "oauth-resource-server 0.4",
+        make: |world, algorithm| ready(OauthResourceServer::new(world, algorithm)).boxed(),
+    },
+    Entry {
+        name: "turbomcp-auth 4 alpha 5",
+        make: |world, algorithm| ready(TurbomcpAuth::new(world, algorithm)).boxed(),
+    },
+    Entry {
+        name: "axum-jwt-auth 0.7",
+        make: |world, algorithm| AxumJwtAuth::new(world, algorithm).boxed(),
+    },
+];
+
+/// What a handler wants to know, where a peer lets one choose.
+#[derive(Clone, Debug, Deserialize)]
+#[expect(dead_code, reason = "reading it is the work that is measured")]
+pub(crate) struct Claims {
+    iss: String,
+    sub: String,
+    azp: String,
+    scope: String,
+    exp: u64,
+}
