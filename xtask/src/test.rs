@@ -9,7 +9,7 @@ use crate::step::{Outcome, Step};
 pub(crate) fn steps() -> Vec<Step> {
     let mut steps = vec![
         Step { name: "workspace", about: "every crate, all features, doctests", run: workspace },
-        Step { name: "library", about: "the library alone, default features", run: library },
+        Step { name: "library", about: "the library alone: default features, none", run: library },
         Step { name: "examples", about: "the examples' own workspace", run: examples },
     ];
     steps.extend(clients::steps());
@@ -23,6 +23,7 @@ fn workspace() -> Result<Outcome, Failure> {
 
 fn library() -> Result<Outcome, Failure> {
     cargo(&["test", "--package", "mcp-auth"]).run()?;
+    cargo(&["test", "--package", "mcp-auth", "--no-default-features", "--lib"]).run()?;
     Ok(Outcome::Passed)
 }
 
