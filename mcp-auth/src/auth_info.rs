@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::authorize::Scopes;
+use crate::jose::NamesIssuer as _;
+use crate::verify::Claims;
 
 /// The authenticated caller of a request: who they are and what their token grants.
 ///
@@ -17,21 +19,22 @@ use crate::authorize::Scopes;
 pub struct AuthInfo(Arc<Inner>);
 
 struct Inner {
+    issuer: Arc<str>,
+    scopes: Scopes,
+    expires_at: u64,
     payload: Vec<u8>,
+    token: Zeroizing<Box<[u8]>>,
+    // Read when a handler first asks: most requests never do.
+    facts: OnceLock<Facts>,
     claims: OnceLock<Map<String, Value>>,
-    facts: Facts,
-    token: Zeroizing<String>,
 }
 
-/// The claims that decisions are made on, read once.
+/// Claims that only handlers ask for.
 #[derive(Default)]
 pub(crate) struct Facts {
-    pub(crate) issuer: String,
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) audience: Vec<String>,
-    pub(crate) scopes: Scopes,
-    pub(crate) expires_at: u64,
 }
 
 impl AuthInfo {
@@ -45,13 +48,23 @@ impl AuthInfo {
     /// that it must not have.
     pub fn from_verified_claims(claims: Map<String, Value>) -> Result<Self, crate::TokenError> {
         let payload = Value::Object(claims).to_string().into_bytes();
-        let facts = crate::verify::Claims::read(&payload)?.into_facts();
-        Ok(Self::new(payload, facts, ""))
+        let mut claims = Claims::read(&payload)?;
+        let issuer = claims.issuer().unwrap_or_default().into();
+        let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
+        Ok(Self::new(issuer, scopes, expires_at, payload, b""))
     }
 
-    pub(crate) fn new(payload: Vec<u8>, facts: Facts, token: &str) -> Self {
-        let token = Zeroizing::new(token.to_owned());
-        Self(Arc::new(Inner { payload, claims: OnceLock::new(), facts, token }))
+    /// `payload` is one that [`Claims::read`] accepts.
+    pub(crate) fn new(
+        issuer: Arc<str>,
+        scopes: Scopes,
+        expires_at: u64,
+        payload: Vec<u8>,
+        token: &[u8],
+    ) -> Self {
+        let token = Zeroizing::new(token.into());
+        let (facts, claims) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { issuer, scopes, expires_at, payload, token, facts, claims }))
     }
 
     /// All claims of the token.
@@ -68,32 +81,32 @@ impl AuthInfo {
 
     /// `iss`: the authorization server that issued the token.
     pub fn issuer(&self) -> &str {
-        &self.0.facts.issuer
+        &self.0.issuer
     }
 
     /// `sub`: the caller, unique within the issuer; machine clients may have none.
     pub fn subject(&self) -> Option<&str> {
-        self.0.facts.subject.as_deref()
+        self.facts().subject.as_deref()
     }
 
     /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid`.
     pub fn client_id(&self) -> Option<&str> {
-        self.0.facts.client_id.as_deref()
+        self.facts().client_id.as_deref()
     }
 
     /// `aud`: for whom the token was issued.
     pub fn audience(&self) -> &[String] {
-        &self.0.facts.audience
+        &self.facts().audience
     }
 
     /// The granted scopes: the first of `scope`, `scp` and `scopes`.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.facts.scopes
+        &self.0.scopes
     }
 
     /// `exp`, in seconds since 1970.
     pub fn expires_at(&self) -> u64 {
-        self.0.facts.expires_at
+        self.0.expires_at
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).
@@ -108,7 +121,23 @@ impl AuthInfo {
     /// Never send it to another service: the MCP specification forbids passing a client's token on.
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
+        // A token is ASCII.
+        std::str::from_utf8(self.token()).unwrap_or_default()
+    }
+
+    pub(crate) fn token(&self) -> &[u8] {
         &self.0.token
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        // Claims that a handler has read take about three times the payload more.
+        size_of::<Inner>() + self.0.token.len() + 4 * self.0.payload.len()
+    }
+
+    fn facts(&self) -> &Facts {
+        let read = || Claims::read(&self.0.payload).map(Claims::into_facts).unwrap_or_default();
+        self.0.facts.get_or_init(read)
     }
 }
 

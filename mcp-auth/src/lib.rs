@@ -20,6 +20,7 @@
 
 mod auth_info;
 mod authorize;
+mod builder;
 mod clock;
 mod config;
 mod error;
@@ -32,13 +33,14 @@ mod verify;
 
 pub use auth_info::AuthInfo;
 pub use authorize::Scopes;
+pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{AuthorizationServer, Config, ConfigError, ProtectedResource, ServerType};
 pub use error::{AuthError, Forbidden, RequestFault, TokenError, Unavailable};
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
 pub use issuer::{HttpClient, HttpError};
 pub use jose::Algorithm;
-pub use mcp_auth::{McpAuth, McpAuthBuilder};
+pub use mcp_auth::McpAuth;
 pub use serve::{AuthLayer, AuthService, Decision, Forward, Reply};
 
 /// Compiles the guide's examples.

@@ -4,15 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
-use serde_json::Value;
 
-use crate::clock::{Clock, SystemClock};
-use crate::config::{AuthorizationServer, Config, ConfigError, ParsedResource, ParsedServer};
+use crate::builder::McpAuthBuilder;
+use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
-use crate::identifier::{IssuerIdentifier, PlainHttp, WELL_KNOWN};
-use crate::issuer::{FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient};
+use crate::identifier::WELL_KNOWN;
+use crate::issuer::Issuer;
 use crate::serve::{Decision, Reply, Resource};
-use crate::verify::{Rules, TrustedIssuer, Verifier};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
 #[derive(Clone)]
@@ -43,13 +41,15 @@ impl McpAuth {
 
     /// For what is code and not data: hooks, a clock, an HTTP client.
     pub fn builder(config: Config) -> McpAuthBuilder {
-        McpAuthBuilder {
-            config,
-            http: None,
-            clock: Arc::new(SystemClock),
-            patch: None,
-            serve_authorization_server_metadata: false,
-        }
+        McpAuthBuilder::new(config)
+    }
+
+    pub(crate) fn from_parts(
+        resources: Vec<Arc<Resource>>,
+        issuers: Vec<Arc<Issuer>>,
+        serve_authorization_server_metadata: bool,
+    ) -> Self {
+        Self(Arc::new(Inner { resources, issuers, serve_authorization_server_metadata }))
     }
 
     /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
@@ -183,158 +183,4 @@ pub(crate) fn with_and_without_slash(path: &str) -> Vec<String> {
     paths.sort();
     paths.dedup();
     paths
-}
-
-/// Makes a [`McpAuth`] with code of your own in it.
-#[must_use = "nothing is protected until `build` is called"]
-pub struct McpAuthBuilder {
-    config: Config,
-    http: Option<Arc<dyn HttpClient>>,
-    clock: Arc<dyn Clock>,
-    patch: Option<MetadataPatch>,
-    serve_authorization_server_metadata: bool,
-}
-
-impl McpAuthBuilder {
-    /// Fetches metadata and keys with this client instead of the built-in one.
-    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
-        self.http = Some(Arc::new(client));
-        self
-    }
-
-    /// Tells the time with this clock instead of the system's.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Changes every fetched metadata document before it is read: (issuer, document).
-    ///
-    /// For providers whose document is almost right. The original's `transpile_data`.
-    pub fn patch_metadata(
-        mut self,
-        patch: impl Fn(&str, &mut Value) + Send + Sync + 'static,
-    ) -> Self {
-        self.patch = Some(Arc::new(patch));
-        self
-    }
-
-    /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
-    /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
-    pub fn serve_authorization_server_metadata(mut self) -> Self {
-        self.serve_authorization_server_metadata = true;
-        self
-    }
-
-    /// Checks the configuration; does not touch the network.
-    ///
-    /// # Errors
-    /// [`ConfigError`] lists every fault at once.
-    pub fn build(self) -> Result<McpAuth, ConfigError> {
-        let parsed = self.config.parse()?;
-        let timeout = self.config.fetch_timeout;
-        let http = self.http.clone().unwrap_or_else(|| Arc::new(ReqwestClient::new(timeout)));
-        let mut issuers = Vec::new();
-        let resources =
-            parsed.into_iter().map(|resource| self.protect(resource, &http, &mut issuers));
-        let resources = resources.map(Arc::new).collect();
-        self.warn_of_weak_settings();
-        Ok(McpAuth(Arc::new(Inner {
-            resources,
-            issuers,
-            serve_authorization_server_metadata: self.serve_authorization_server_metadata,
-        })))
-    }
-
-    fn protect(
-        &self,
-        parsed: ParsedResource<'_>,
-        http: &Arc<dyn HttpClient>,
-        issuers: &mut Vec<Arc<Issuer>>,
-    ) -> Resource {
-        let ParsedResource { config, identifier, servers } = parsed;
-        let verifier = Verifier {
-            issuers: servers.into_iter().map(|server| self.trust(server, http, issuers)).collect(),
-            rules: Rules {
-                resource: identifier.clone(),
-                audiences: config.audiences.clone(),
-                clock_tolerance: self.config.clock_tolerance,
-            },
-            max_token_bytes: self.config.max_token_bytes,
-            clock: self.clock.clone(),
-        };
-        Resource::new(config, identifier, verifier)
-    }
-
-    /// Issuers and their keys are shared between resources.
-    fn trust(
-        &self,
-        server: ParsedServer<'_>,
-        http: &Arc<dyn HttpClient>,
-        issuers: &mut Vec<Arc<Issuer>>,
-    ) -> TrustedIssuer {
-        let ParsedServer { config, identifier, source } = server;
-        let known = issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
-        let issuer = known.unwrap_or_else(|| {
-            let context = self.fetch_context(config, &identifier, http.clone());
-            let issuer = Arc::new(Issuer::new(identifier, source, context));
-            issuers.push(issuer.clone());
-            issuer
-        });
-        TrustedIssuer {
-            issuer,
-            algorithms: config.algorithms.clone(),
-            require_at_jwt: config.require_at_jwt,
-        }
-    }
-
-    fn fetch_context(
-        &self,
-        server: &AuthorizationServer,
-        issuer: &IssuerIdentifier,
-        http: Arc<dyn HttpClient>,
-    ) -> FetchContext {
-        FetchContext {
-            http,
-            clock: self.clock.clone(),
-            patch: self.patch.clone(),
-            plain_http: PlainHttp::learned_from(issuer, server.dangerous_allow_http),
-            timeout: self.config.fetch_timeout,
-            max_age: self.config.key_max_age,
-            max_stale: self.config.key_max_stale,
-        }
-    }
-
-    fn warn_of_weak_settings(&self) {
-        for resource in &self.config.resources {
-            let resource_identifier = &resource.resource;
-            if resource.dangerous_advertise_offline_access {
-                tracing::warn!(
-                    resource = resource_identifier,
-                    "`dangerous_advertise_offline_access` is set: clients ask for long-lived access"
-                );
-            }
-            if resource.allowed_origins.iter().any(|origin| origin == "*") {
-                tracing::warn!(
-                    resource = resource_identifier,
-                    "every web page may call: `allowed_origins` has `*`"
-                );
-            }
-            for server in
-                resource.authorization_servers.iter().filter(|one| one.dangerous_allow_http)
-            {
-                tracing::warn!(
-                    issuer = server.issuer,
-                    "`dangerous_allow_http` is set: whoever can change traffic to this issuer can forge tokens"
-                );
-            }
-        }
-    }
-}
-
-/// Shows the configuration.
-impl fmt::Debug for McpAuthBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("McpAuthBuilder").field("config", &self.config).finish_non_exhaustive()
-    }
 }

@@ -2,18 +2,20 @@
 
 use std::fmt;
 
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A set of scope tokens, in the order they were given.
 ///
 /// In configuration written as a list, or as one string with spaces between.
+// One string, because verifying a token should cost one allocation for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(Vec<Box<str>>);
+pub struct Scopes(Box<str>);
 
 impl Scopes {
     /// Reads the space-separated form of RFC 6749, such as `notes:read notes:write`.
     pub fn parse(text: &str) -> Self {
-        text.split_ascii_whitespace().collect()
+        [text].into_iter().collect()
     }
 
     /// Whether the set has no scope at all.
@@ -23,7 +25,7 @@ impl Scopes {
 
     /// The scopes, each once.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(AsRef::as_ref)
+        words(&self.0)
     }
 
     /// Whether this scope is in the set.
@@ -41,22 +43,35 @@ impl Scopes {
         self.iter().filter(|present| *present != scope).collect()
     }
 
-    /// The scopes that RFC 6749 §3.3 does not allow: empty, or with a space, `"`, `\` or control.
+    /// The scopes that RFC 6749 §3.3 does not allow: with `"`, `\` or a control character.
     pub(crate) fn malformed(&self) -> impl Iterator<Item = &str> {
         let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        self.iter().filter(move |scope| scope.is_empty() || !scope.bytes().all(allowed))
+        self.iter().filter(move |scope| !scope.bytes().all(allowed))
     }
 }
 
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ').filter(|word| !word.is_empty())
+}
+
+/// Every item may hold several scopes with spaces between.
 impl<S: AsRef<str>> FromIterator<S> for Scopes {
-    fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
-        let mut set = Self::default();
-        for scope in scopes {
-            if !set.contains(scope.as_ref()) {
-                set.0.push(scope.as_ref().into());
+    fn from_iter<I: IntoIterator<Item = S>>(items: I) -> Self {
+        let mut text = String::new();
+        for item in items {
+            // Room for all of it at once, so that a token's scopes are one allocation.
+            text.reserve_exact(item.as_ref().len() + usize::from(!text.is_empty()));
+            for scope in words(item.as_ref()) {
+                if words(&text).any(|present| present == scope) {
+                    continue;
+                }
+                if !text.is_empty() {
+                    text.push(' ');
+                }
+                text.push_str(scope);
             }
         }
-        set
+        Self(text.into_boxed_str())
     }
 }
 
@@ -70,32 +85,42 @@ impl From<&str> for Scopes {
 /// The space-separated form of RFC 6749.
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, scope) in self.iter().enumerate() {
-            let separator = if index == 0 { "" } else { " " };
-            write!(f, "{separator}{scope}")?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
+/// As a list.
 impl Serialize for Scopes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_seq(self.iter())
     }
 }
 
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Text(String),
-            List(Vec<String>),
+        deserializer.deserialize_any(ScopesVisitor)
+    }
+}
+
+struct ScopesVisitor;
+
+impl<'de> Visitor<'de> for ScopesVisitor {
+    type Value = Scopes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scopes: a string with spaces between, or a list of strings")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scopes, E> {
+        Ok(Scopes::parse(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scopes, A::Error> {
+        let mut scopes = Vec::new();
+        while let Some(scope) = list.next_element::<String>()? {
+            scopes.push(scope);
         }
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Text(text) => Self::parse(&text),
-            Form::List(list) => list.iter().collect(),
-        })
+        Ok(scopes.into_iter().collect())
     }
 }
 
@@ -113,7 +138,7 @@ mod tests {
 
     #[test]
     fn malformed_scopes_are_named() {
-        let scopes: Scopes = ["ok:read", "two words", "quo\"te", ""].iter().collect();
-        assert_eq!(scopes.malformed().collect::<Vec<_>>(), ["two words", "quo\"te", ""]);
+        let scopes: Scopes = ["ok:read", "two words", "quo\"te", "tab\there", ""].iter().collect();
+        assert_eq!(scopes.malformed().collect::<Vec<_>>(), ["quo\"te", "tab\there"]);
     }
 }

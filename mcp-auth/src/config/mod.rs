@@ -25,6 +25,8 @@ use crate::authorize::Scopes;
 /// - `key_max_age`: 10 minutes
 /// - `key_max_stale`: 24 hours
 /// - `max_token_bytes`: 16 KiB
+/// - `token_cache_bytes`: 32 MiB
+/// - `token_cache_max_age`: 5 minutes
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -48,6 +50,12 @@ pub struct Config {
     pub key_max_stale: Duration,
     /// Longer tokens are refused unread.
     pub max_token_bytes: usize,
+    /// Memory for tokens that were accepted before, in bytes; 0 verifies every token anew.
+    pub token_cache_bytes: usize,
+    /// For this long at most, an accepted token is not verified again; never past its `exp`, and
+    /// never past a change of its issuer's keys. In data: seconds.
+    #[serde(with = "seconds")]
+    pub token_cache_max_age: Duration,
 }
 
 impl Config {
@@ -201,6 +209,8 @@ impl Default for Config {
             key_max_age: Duration::from_secs(600),
             key_max_stale: Duration::from_secs(24 * 3600),
             max_token_bytes: 16 * 1024,
+            token_cache_bytes: 32 * 1024 * 1024,
+            token_cache_max_age: Duration::from_secs(300),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A JWK Set (RFC 7517 §5) as prepared keys.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::jose::{Jws, SignatureVerified, VerificationKey};
@@ -10,8 +12,17 @@ const MAX_KEYS: usize = 256;
 const MAX_CANDIDATES: usize = 4;
 
 /// An issuer's usable keys. One odd key never spoils the others.
-#[derive(Debug)]
-pub(crate) struct KeySet(Vec<VerificationKey>);
+pub(crate) struct KeySet {
+    keys: Vec<VerificationKey>,
+    /// The document they came from.
+    document: String,
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.keys).finish()
+    }
+}
 
 impl KeySet {
     /// Prepares every usable key of a set, and logs the others.
@@ -22,7 +33,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err("no key in the set can verify signatures".to_owned());
         }
-        Ok(Self(keys))
+        Ok(Self { keys, document: document.to_string() })
     }
 
     /// Looks for the key that made a token's signature.
@@ -47,13 +58,21 @@ impl KeySet {
         Err(mismatch)
     }
 
+    /// Whether both were read from the same document.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.document == other.document
+    }
+
     fn keys(
         &self,
         jws: &Jws<'_>,
         wanted: impl Fn(&VerificationKey) -> bool,
     ) -> impl Iterator<Item = &VerificationKey> {
         let algorithm = jws.algorithm();
-        self.0.iter().filter(move |key| key.supports(algorithm) && wanted(key)).take(MAX_CANDIDATES)
+        self.keys
+            .iter()
+            .filter(move |key| key.supports(algorithm) && wanted(key))
+            .take(MAX_CANDIDATES)
     }
 }
 

@@ -11,4 +11,4 @@ pub(crate) use http_client::ReqwestClient;
 pub use http_client::{HttpClient, HttpError};
 pub(crate) use key_set::KeySet;
 pub(crate) use metadata::{Metadata, MetadataPatch};
-pub(crate) use refresh::{FetchContext, Issuer, MetadataSource, VerifyError};
+pub(crate) use refresh::{FetchContext, Issuer, MetadataSource, Verified, VerifyError};

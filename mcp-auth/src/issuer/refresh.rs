@@ -73,10 +73,26 @@ impl From<Unavailable> for VerifyError {
     }
 }
 
+/// A signature that one of the issuer's keys made.
+pub(crate) struct Verified {
+    pub(crate) proof: SignatureVerified,
+    /// Which keys were in use.
+    pub(crate) key_generation: u64,
+}
+
 struct Snapshot {
     metadata: Arc<Metadata>,
     keys: KeySet,
+    /// Counts the changes of the keys.
+    key_generation: u64,
     fetched_at: u64,
+}
+
+impl Snapshot {
+    fn verify(&self, jws: &Jws<'_>) -> Result<Verified, KeyMismatch> {
+        let proof = self.keys.verify(jws)?;
+        Ok(Verified { proof, key_generation: self.key_generation })
+    }
 }
 
 type Outcome = Result<(), Unavailable>;
@@ -120,14 +136,11 @@ impl Issuer {
     /// Verifies a token's signature with one of this issuer's keys.
     ///
     /// A key in the current set is found without waiting and without a lock.
-    pub(crate) async fn verify(
-        self: &Arc<Self>,
-        jws: &Jws<'_>,
-    ) -> Result<SignatureVerified, VerifyError> {
+    pub(crate) async fn verify(self: &Arc<Self>, jws: &Jws<'_>) -> Result<Verified, VerifyError> {
         let mut seen = self.current();
         let mut refreshes_left = 2;
         loop {
-            let error = match seen.as_ref().map(|known| known.keys.verify(jws)) {
+            let error = match seen.as_ref().map(|known| known.verify(jws)) {
                 Some(Ok(verified)) => return Ok(verified),
                 Some(Err(KeyMismatch::Forged)) => return Err(VerifyError::BadSignature),
                 Some(Err(KeyMismatch::NotNamed)) => VerifyError::BadSignature,
@@ -149,6 +162,11 @@ impl Issuer {
             };
             seen = self.current();
         }
+    }
+
+    /// Which keys are in use: it changes when they do. `None` when there are none to be believed.
+    pub(crate) fn key_generation(self: &Arc<Self>) -> Option<u64> {
+        self.current().map(|snapshot| snapshot.key_generation)
     }
 
     /// The metadata document, fetched if there is none yet.
@@ -240,7 +258,13 @@ impl Issuer {
         let keys = jwks
             .and_then(|jwks| KeySet::read(self.identifier.as_str(), &jwks))
             .map_err(|fault| format!("{}: {fault}", metadata.jwks_uri))?;
-        Ok(Snapshot { metadata, keys, fetched_at: self.context.clock.unix_seconds() })
+        let key_generation = match &*self.snapshot.load() {
+            Some(known) if known.keys.is_same_as(&keys) => known.key_generation,
+            Some(known) => known.key_generation + 1,
+            None => 0,
+        };
+        let fetched_at = self.context.clock.unix_seconds();
+        Ok(Snapshot { metadata, keys, key_generation, fetched_at })
     }
 
     async fn discover(&self, candidates: &[String]) -> Result<Arc<Metadata>, String> {

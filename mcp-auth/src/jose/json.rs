@@ -36,18 +36,50 @@ impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let mut object = T::default();
-        let mut names: Vec<Text<'de>> = Vec::with_capacity(16);
+        let mut names = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if names.contains(&name) {
-                return Err(de::Error::custom("duplicate member"));
-            }
-            if names.len() == MAX_MEMBERS {
-                return Err(de::Error::custom("too many members"));
-            }
             object.member(&name.0, &mut map)?;
-            names.push(name);
+            names.add(name).map_err(de::Error::custom)?;
         }
         Ok(object)
+    }
+}
+
+/// The member names seen so far; a usual token's fit without allocating.
+struct Names<'de> {
+    first: [Text<'de>; USUAL_MEMBERS],
+    more: Vec<Text<'de>>,
+    count: usize,
+}
+
+/// Members that a token usually has at most.
+const USUAL_MEMBERS: usize = 16;
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self {
+            first: [const { Text(Cow::Borrowed("")) }; USUAL_MEMBERS],
+            more: Vec::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<'de> Names<'de> {
+    fn add(&mut self, name: Text<'de>) -> Result<(), &'static str> {
+        let first = &self.first[..self.count.min(USUAL_MEMBERS)];
+        if first.contains(&name) || self.more.contains(&name) {
+            return Err("duplicate member");
+        }
+        if self.count == MAX_MEMBERS {
+            return Err("too many members");
+        }
+        match self.first.get_mut(self.count) {
+            Some(free) => *free = name,
+            None => self.more.push(name),
+        }
+        self.count += 1;
+        Ok(())
     }
 }
 

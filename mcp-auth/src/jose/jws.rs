@@ -1,21 +1,21 @@
 //! A compact JSON Web Signature (RFC 7515), with its payload out of reach until it is verified.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::MapAccess;
 
-use super::{Algorithm, Checked, Object, Text, VerificationKey, base64url, read_object};
+use super::base64url::{Decoded, base64url};
+use super::{Algorithm, Checked, Object, Text, VerificationKey, read_object};
 
 /// A parsed but unverified signature. Only what routing needs can be read: `alg`, `kid`, `typ`
-/// and the `iss` of the payload.
+/// and the issuer of the payload.
 pub(crate) struct Jws<'t> {
     algorithm: Algorithm,
-    key_id: Option<String>,
-    typ: Option<String>,
+    key_id: Option<Box<str>>,
+    typ: MediaType,
     signing_input: &'t str,
     payload: Vec<u8>,
-    signature: Vec<u8>,
+    signature: Decoded<512>,
 }
 
 impl<'t> Jws<'t> {
@@ -30,8 +30,8 @@ impl<'t> Jws<'t> {
                 JwsError::NotJws
             });
         }
-        let header = base64url(header).ok_or(JwsError::Encoding)?;
-        let header: Header<'_> = read_object(&header).map_err(|_| JwsError::Header)?;
+        let header = Decoded::<256>::new(header).ok_or(JwsError::Encoding)?;
+        let header: Header<'_> = read_object(header.as_slice()).map_err(|_| JwsError::Header)?;
         // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
         if header.critical {
             return Err(JwsError::Critical);
@@ -41,11 +41,11 @@ impl<'t> Jws<'t> {
             .ok_or_else(|| JwsError::Algorithm(algorithm.0.into_owned()))?;
         Ok(Self {
             algorithm,
-            key_id: header.key_id.map(|text| text.0.into_owned()),
-            typ: header.typ.map(|text| text.0.into_owned()),
+            key_id: header.key_id.map(|text| text.0.into()),
+            typ: MediaType::of(header.typ.as_ref().map(|text| &*text.0)),
             signing_input,
             payload: base64url(payload).ok_or(JwsError::Encoding)?,
-            signature: base64url(signature).ok_or(JwsError::Encoding)?,
+            signature: Decoded::new(signature).ok_or(JwsError::Encoding)?,
         })
     }
 
@@ -59,27 +59,73 @@ impl<'t> Jws<'t> {
         self.key_id.as_deref()
     }
 
-    /// The media type in the header.
-    pub(crate) fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
+    /// The media type that the header claims.
+    pub(crate) fn typ(&self) -> MediaType {
+        self.typ
     }
 
-    /// The unverified `iss`, for choosing whose keys and rules apply. `None` when it is absent.
-    pub(crate) fn issuer(&self) -> Result<Option<Cow<'_, str>>, JwsError> {
-        let payload: Payload<'_> = read_object(&self.payload).map_err(|_| JwsError::Payload)?;
-        Ok(payload.issuer.map(|text| text.0))
+    /// The payload as an object that nobody may look into yet.
+    pub(crate) fn payload<'p, T: Object<'p>>(&'p self) -> Result<Unverified<T>, serde_json::Error> {
+        read_object(&self.payload).map(Unverified)
     }
 
     /// Proof that this key made the signature, if it did.
     pub(crate) fn verify(&self, key: &VerificationKey) -> Option<SignatureVerified> {
-        let message = self.signing_input.as_bytes();
-        key.verifies(self.algorithm, message, &self.signature).then_some(SignatureVerified(()))
+        let (message, signature) = (self.signing_input.as_bytes(), self.signature.as_slice());
+        key.verifies(self.algorithm, message, signature).then_some(SignatureVerified(()))
     }
 
-    /// The payload, for whoever has verified the signature.
-    pub(crate) fn into_payload(self, _: SignatureVerified) -> Vec<u8> {
+    /// The bytes of the payload, for whoever has verified the signature.
+    pub(crate) fn into_payload(self, _: &SignatureVerified) -> Vec<u8> {
         self.payload
     }
+}
+
+/// The kinds of token that a header's `typ` tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    /// `at+jwt` (RFC 9068 §2.1).
+    AccessToken,
+    /// `JWT`, or no `typ` at all.
+    Jwt,
+    /// Every other one.
+    Other,
+}
+
+impl MediaType {
+    fn of(typ: Option<&str>) -> Self {
+        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        if is("at+jwt") || is("application/at+jwt") {
+            Self::AccessToken
+        } else if typ.is_none() || is("JWT") {
+            Self::Jwt
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// What was read from a payload before its signature was verified.
+pub(crate) struct Unverified<T>(T);
+
+impl<T: NamesIssuer> Unverified<T> {
+    /// The unverified `iss`, for choosing whose keys and rules apply.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.0.issuer()
+    }
+}
+
+impl<T> Unverified<T> {
+    /// All of it, for whoever has verified the signature.
+    pub(crate) fn verified(self, _: &SignatureVerified) -> T {
+        self.0
+    }
+}
+
+/// A payload that says who issued it.
+pub(crate) trait NamesIssuer {
+    /// Its `iss`, when it has one.
+    fn issuer(&self) -> Option<&str>;
 }
 
 /// Proof that a signature was verified; made only by [`Jws::verify`].
@@ -101,8 +147,6 @@ pub(crate) enum JwsError {
     Header,
     /// Not three parts: an opaque token, or garbage.
     NotJws,
-    /// The payload is not a JSON object, or has duplicate members.
-    Payload,
 }
 
 impl fmt::Display for JwsError {
@@ -118,7 +162,6 @@ impl fmt::Display for JwsError {
             Self::NotJws => {
                 "not a JWT: the provider issued an opaque token; ask for one whose audience is this resource"
             }
-            Self::Payload => "the payload is not a JSON object with distinct members",
         })
     }
 }
@@ -150,23 +193,6 @@ impl<'de> Object<'de> for Header<'de> {
     }
 }
 
-#[derive(Default)]
-struct Payload<'a> {
-    issuer: Option<Text<'a>>,
-}
-
-impl<'de> Object<'de> for Payload<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        match name {
-            "iss" => self.issuer = Some(map.next_value()?),
-            _ => {
-                map.next_value::<Checked>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -190,9 +216,8 @@ mod tests {
     #[test]
     fn the_example_of_rfc_7515_verifies() {
         let jws = Jws::parse(TOKEN).unwrap();
-        assert_eq!(jws.issuer().unwrap().unwrap(), "joe");
         let verified = jws.verify(&key()).unwrap();
-        assert!(jws.into_payload(verified).starts_with(b"{\"iss\":\"joe\""));
+        assert!(jws.into_payload(&verified).starts_with(b"{\"iss\":\"joe\""));
     }
 
     #[test]

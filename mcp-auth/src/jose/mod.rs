@@ -4,6 +4,7 @@
 //! stranger chose, so every function is total: it returns an error, it never panics.
 
 mod algorithm;
+mod base64url;
 mod json;
 mod jwk;
 mod jws;
@@ -11,12 +12,4 @@ mod jws;
 pub use algorithm::Algorithm;
 pub(crate) use json::{Checked, Object, Text, read_object};
 pub(crate) use jwk::VerificationKey;
-pub(crate) use jws::{Jws, JwsError, SignatureVerified};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-/// Decodes base64url as RFC 7515 §2 defines it: no padding, no white space, no stray bits.
-fn base64url(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
-}
+pub(crate) use jws::{Jws, JwsError, MediaType, NamesIssuer, SignatureVerified};

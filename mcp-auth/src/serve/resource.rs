@@ -77,7 +77,7 @@ impl Resource {
 
     async fn authenticate_and_authorize(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request)?;
-        let auth_info = self.verifier.verify(&token).await?;
+        let auth_info = self.verifier.verify(token).await?;
         self.authorize(&auth_info)?;
         Ok(auth_info)
     }
@@ -170,8 +170,7 @@ impl Resource {
 
     /// RFC 9728 §2.
     fn describe(&self, config: &ProtectedResource) -> Bytes {
-        let issuers =
-            self.verifier.issuers.iter().map(|trusted| trusted.issuer.identifier().as_str());
+        let issuers = self.verifier.issuers.iter().map(|trusted| &*trusted.name);
         let supported = [&config.scopes_supported, &self.required_scopes];
         let supported = supported.into_iter().find(|scopes| !scopes.is_empty());
         let mut document = Map::new();

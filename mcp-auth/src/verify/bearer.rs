@@ -7,7 +7,8 @@ use percent_encoding::percent_decode_str;
 use crate::error::{AuthError, RequestFault};
 
 /// A token as it came, not yet believed.
-pub(crate) struct BearerToken<'r>(&'r str);
+#[derive(Clone, Copy)]
+pub(crate) struct BearerToken<'r>(&'r [u8]);
 
 impl<'r> BearerToken<'r> {
     /// The one bearer token of a request.
@@ -22,19 +23,25 @@ impl<'r> BearerToken<'r> {
         if values.next().is_some() {
             return Err(AuthError::InvalidRequest(RequestFault::SeveralTokens));
         }
-        let malformed = AuthError::InvalidRequest(RequestFault::MalformedAuthorization);
-        let value = value.to_str().map_err(|_| malformed.clone())?;
-        let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+        let (scheme, token) = value.as_bytes().split_at(value.len().min("bearer".len()));
         // Another scheme is no bearer token at all: the client is told which one to use.
-        if !scheme.eq_ignore_ascii_case("bearer") {
+        if !scheme.eq_ignore_ascii_case(b"bearer")
+            || token.first().is_some_and(|byte| *byte != b' ')
+        {
             return Err(AuthError::MissingToken);
         }
-        let token = token.trim_start_matches(' ');
-        if is_b64token(token) { Ok(Self(token)) } else { Err(malformed) }
+        Ok(Self(token.trim_ascii_start()))
     }
 
-    pub(crate) fn as_str(&self) -> &'r str {
+    /// The bytes after the scheme; what they are is for the verifier to say.
+    pub(crate) fn as_bytes(self) -> &'r [u8] {
         self.0
+    }
+
+    /// The token, if it has the syntax of one.
+    pub(crate) fn parse(self) -> Result<&'r str, AuthError> {
+        let token = std::str::from_utf8(self.0).ok().filter(|token| is_b64token(token));
+        token.ok_or(AuthError::InvalidRequest(RequestFault::MalformedAuthorization))
     }
 }
 
@@ -65,7 +72,7 @@ mod tests {
             request = request.header(AUTHORIZATION, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        BearerToken::from_request(&parts).map(|token| token.as_str().to_owned())
+        BearerToken::from_request(&parts)?.parse().map(str::to_owned)
     }
 
     #[test]
@@ -81,6 +88,8 @@ mod tests {
         let rows = [
             ("/mcp", vec![], AuthError::MissingToken),
             ("/mcp", vec!["Basic dXNlcjpwYXNz"], AuthError::MissingToken),
+            ("/mcp", vec!["Bearerly a"], AuthError::MissingToken),
+            ("/mcp", vec![""], AuthError::MissingToken),
             ("/mcp", vec!["Bearer"], AuthError::InvalidRequest(MalformedAuthorization)),
             ("/mcp", vec!["Bearer "], AuthError::InvalidRequest(MalformedAuthorization)),
             ("/mcp", vec!["Bearer a b"], AuthError::InvalidRequest(MalformedAuthorization)),

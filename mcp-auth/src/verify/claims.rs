@@ -1,15 +1,16 @@
 //! Step 2b: the claims of a token whose signature has been verified, against our rules.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
-use serde::de::MapAccess;
-use serde_json::Value;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::auth_info::Facts;
 use crate::authorize::Scopes;
 use crate::error::TokenError;
 use crate::identifier::ResourceIdentifier;
-use crate::jose::{Checked, Object, Text, read_object};
+use crate::jose::{Checked, NamesIssuer, Object, Text, read_object};
 
 /// What a token must fulfil besides its signature and issuer.
 #[derive(Debug)]
@@ -20,12 +21,12 @@ pub(crate) struct Rules {
     pub(crate) clock_tolerance: Duration,
 }
 
-/// The claims that matter to a decision, read once.
+/// The claims that matter to a decision, read once and borrowed from the payload.
 #[derive(Default)]
 pub(crate) struct Claims<'a> {
     issuer: Option<Text<'a>>,
     subject: Option<Text<'a>>,
-    audience: Option<Vec<String>>,
+    audience: Option<Audience<'a>>,
     exp: Option<u64>,
     nbf: Option<u64>,
     iat: Option<u64>,
@@ -42,10 +43,13 @@ pub(crate) struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Reads a payload; every registered claim that is there must have its type.
+    /// Reads a verified payload; every registered claim that is there must have its type.
     pub(crate) fn read(payload: &'a [u8]) -> Result<Self, TokenError> {
-        read_object(payload)
-            .map_err(|error| TokenError::Malformed { reason: format!("claims: {error}") })
+        read_object(payload).map_err(|error| Self::malformed(&error))
+    }
+
+    pub(crate) fn malformed(error: &serde_json::Error) -> TokenError {
+        TokenError::Malformed { reason: format!("claims: {error}") }
     }
 
     /// RFC 9068 §4 and RFC 8725, but for signature and issuer, which are checked by now.
@@ -60,16 +64,24 @@ impl<'a> Claims<'a> {
         Ok(())
     }
 
-    /// What handlers and policies may know.
+    /// `exp`; 0 when there is none, which [`Claims::validate`] refuses.
+    pub(crate) fn expires_at(&self) -> u64 {
+        self.exp.unwrap_or_default()
+    }
+
+    /// The granted scopes.
+    pub(crate) fn take_scopes(&mut self) -> Scopes {
+        self.scopes.iter_mut().find_map(Option::take).unwrap_or_default()
+    }
+
+    /// What handlers may know besides.
     pub(crate) fn into_facts(self) -> Facts {
         let text = |text: Text<'a>| text.0.into_owned();
+        let audience = self.audience.map(|audience| audience.iter().map(str::to_owned).collect());
         Facts {
-            issuer: self.issuer.map(text).unwrap_or_default(),
             subject: self.subject.map(text),
             client_id: self.clients.into_iter().flatten().next().map(text),
-            audience: self.audience.unwrap_or_default(),
-            scopes: self.scopes.into_iter().flatten().next().unwrap_or_default(),
-            expires_at: self.exp.unwrap_or_default(),
+            audience: audience.unwrap_or_default(),
         }
     }
 
@@ -111,15 +123,14 @@ impl<'a> Claims<'a> {
 
     fn check_audience(&self, rules: &Rules) -> Result<(), TokenError> {
         let actual = self.audience.as_ref().ok_or(TokenError::MissingClaim { claim: "aud" })?;
-        let accepted = |audience: &String| {
-            rules.resource.matches(audience) || rules.audiences.contains(audience)
-        };
-        if actual.iter().any(accepted) {
+        let listed = |audience: &str| rules.audiences.iter().any(|accepted| accepted == audience);
+        if actual.iter().any(|audience| rules.resource.matches(audience) || listed(audience)) {
             return Ok(());
         }
         let own = rules.resource.to_string();
         let expected = [own].into_iter().chain(rules.audiences.iter().cloned()).collect();
-        Err(TokenError::WrongAudience { actual: actual.clone(), expected })
+        let actual = actual.iter().map(str::to_owned).collect();
+        Err(TokenError::WrongAudience { actual, expected })
     }
 }
 
@@ -133,7 +144,7 @@ impl<'de> Object<'de> for Claims<'de> {
         match name {
             "iss" => self.issuer = Some(map.next_value()?),
             "sub" => self.subject = map.next_value()?,
-            "aud" => self.audience = Some(map.next_value::<OneOrMany>()?.0),
+            "aud" => self.audience = Some(map.next_value()?),
             "exp" => self.exp = Some(map.next_value::<NumericDate>()?.0),
             "nbf" => self.nbf = Some(map.next_value::<NumericDate>()?.0),
             "iat" => self.iat = Some(map.next_value::<NumericDate>()?.0),
@@ -160,36 +171,70 @@ fn ignore<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
     map.next_value::<Checked>().map(|_| true)
 }
 
-/// `aud` (RFC 7519 §4.1.3): one string or an array of strings.
-struct OneOrMany(Vec<String>);
+impl NamesIssuer for Claims<'_> {
+    fn issuer(&self) -> Option<&str> {
+        self.issuer.as_ref().map(|text| &*text.0)
+    }
+}
 
-impl<'de> serde::Deserialize<'de> for OneOrMany {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(one) => Ok(Self(vec![one])),
-            Value::Array(many) => many
-                .into_iter()
-                .map(|value| match value {
-                    Value::String(one) => Ok(one),
-                    _ => Err(serde::de::Error::custom("`aud` must hold strings")),
-                })
-                .collect::<Result<_, _>>()
-                .map(Self),
-            _ => Err(serde::de::Error::custom("`aud` must be a string or an array")),
+/// `aud` (RFC 7519 §4.1.3): one string or an array of strings.
+enum Audience<'a> {
+    One(Text<'a>),
+    Many(Vec<Text<'a>>),
+}
+
+impl Audience<'_> {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let all = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        };
+        all.iter().map(|text| &*text.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Audience<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AudienceVisitor)
+    }
+}
+
+struct AudienceVisitor;
+
+impl<'de> Visitor<'de> for AudienceVisitor {
+    type Value = Audience<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_borrowed_str<E>(self, one: &'de str) -> Result<Audience<'de>, E> {
+        Ok(Audience::One(Text(Cow::Borrowed(one))))
+    }
+
+    fn visit_str<E>(self, one: &str) -> Result<Audience<'de>, E> {
+        Ok(Audience::One(Text(Cow::Owned(one.to_owned()))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Audience<'de>, A::Error> {
+        let mut many = Vec::new();
+        while let Some(one) = list.next_element()? {
+            many.push(one);
         }
+        Ok(Audience::Many(many))
     }
 }
 
 /// NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
 struct NumericDate(u64);
 
-impl<'de> serde::Deserialize<'de> for NumericDate {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         /// The year 9999: what is beyond it is a mistake or an attack.
         const LIMIT: f64 = 253_402_300_800.0;
         let seconds = f64::deserialize(deserializer)?;
         if !(0.0..LIMIT).contains(&seconds) {
-            return Err(serde::de::Error::custom("not a date"));
+            return Err(de::Error::custom("not a date"));
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
         Ok(Self(seconds as u64))
@@ -198,7 +243,7 @@ impl<'de> serde::Deserialize<'de> for NumericDate {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -282,9 +327,9 @@ mod tests {
     #[test]
     fn facts_prefer_the_registered_claims() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let facts = Claims::read(payload).unwrap().into_facts();
-        assert_eq!(facts.client_id.as_deref(), Some("c"));
-        assert_eq!(facts.scopes.to_string(), "y z");
+        let mut claims = Claims::read(payload).unwrap();
+        assert_eq!(claims.take_scopes().to_string(), "y z");
+        assert_eq!(claims.into_facts().client_id.as_deref(), Some("c"));
     }
 
     #[test]

@@ -2,24 +2,30 @@
 
 use std::sync::Arc;
 
+use super::cache::{Circumstances, TokenCache};
 use super::{BearerToken, Claims, Rules};
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
-use crate::issuer::{Issuer, VerifyError};
-use crate::jose::{Algorithm, Jws, JwsError};
+use crate::issuer::{Issuer, Verified, VerifyError};
+use crate::jose::{Algorithm, Jws, JwsError, MediaType};
 
 /// Verifies the tokens of one protected resource.
 pub(crate) struct Verifier {
+    /// Which resource it is, for the cache that all share.
+    pub(crate) resource: usize,
     pub(crate) issuers: Vec<TrustedIssuer>,
     pub(crate) rules: Rules,
     /// Longer tokens are refused unread, in bytes.
     pub(crate) max_token_bytes: usize,
+    pub(crate) cache: Arc<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// An issuer as one resource trusts it.
 pub(crate) struct TrustedIssuer {
+    /// Its identifier, shared with every caller from there.
+    pub(crate) name: Arc<str>,
     pub(crate) issuer: Arc<Issuer>,
     /// Accepted algorithms; empty for all supported ones.
     pub(crate) algorithms: Vec<Algorithm>,
@@ -29,35 +35,51 @@ pub(crate) struct TrustedIssuer {
 
 impl Verifier {
     /// The caller behind a token, or why it is refused.
-    pub(crate) async fn verify(&self, token: &BearerToken<'_>) -> Result<AuthInfo, AuthError> {
-        let token = token.as_str();
-        if token.len() > self.max_token_bytes {
+    pub(crate) async fn verify(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
+        let now = self.clock.unix_seconds();
+        if let Some(auth_info) = self.verified_before(token, now) {
+            return Ok(auth_info);
+        }
+        let text = token.parse()?;
+        if text.len() > self.max_token_bytes {
             let reason = format!("longer than {} bytes", self.max_token_bytes);
             return Err(TokenError::Malformed { reason }.into());
         }
-        let jws = Jws::parse(token).map_err(TokenError::from)?;
-        let trusted = self.issuer_of(&jws)?;
+        let jws = Jws::parse(text).map_err(TokenError::from)?;
+        let claims = jws.payload::<Claims<'_>>().map_err(|error| Claims::malformed(&error))?;
+        let issuer = self.position_of(claims.issuer())?;
+        let trusted = &self.issuers[issuer];
         trusted.check_header(&jws)?;
-        let payload = trusted.verify_signature(jws).await?;
-        let claims = Claims::read(&payload)?;
-        claims.validate(&self.rules, self.clock.unix_seconds())?;
-        let facts = claims.into_facts();
-        Ok(AuthInfo::new(payload, facts, token))
+        let verified = trusted.verify_signature(&jws).await?;
+        let mut claims = claims.verified(&verified.proof);
+        claims.validate(&self.rules, now)?;
+        let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
+        drop(claims);
+        let payload = jws.into_payload(&verified.proof);
+        let auth_info =
+            AuthInfo::new(trusted.name.clone(), scopes, expires_at, payload, text.as_bytes());
+        let expires = expires_at.saturating_add(self.rules.clock_tolerance.as_secs());
+        let key_generation = verified.key_generation;
+        let circumstances = Circumstances { resource: self.resource, issuer, key_generation };
+        self.cache.insert(&auth_info, circumstances, expires, now);
+        Ok(auth_info)
+    }
+
+    /// The caller behind a token that was accepted with the keys that are still in use.
+    fn verified_before(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
+        let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
+        let current = self.issuers[hit.circumstances.issuer].issuer.key_generation();
+        (current == Some(hit.circumstances.key_generation)).then_some(hit.auth_info)
     }
 
     /// `iss` picks issuer, keys and rules before anything is fetched.
-    fn issuer_of(&self, jws: &Jws<'_>) -> Result<&TrustedIssuer, TokenError> {
-        let iss = jws.issuer()?.ok_or(TokenError::MissingClaim { claim: "iss" })?;
-        self.issuers.iter().find(|trusted| trusted.issuer.identifier().as_str() == iss).ok_or_else(
-            || TokenError::UnknownIssuer {
-                actual: iss.into_owned(),
-                expected: self
-                    .issuers
-                    .iter()
-                    .map(|one| one.issuer.identifier().to_string())
-                    .collect(),
-            },
-        )
+    fn position_of(&self, iss: Option<&str>) -> Result<usize, TokenError> {
+        let iss = iss.ok_or(TokenError::MissingClaim { claim: "iss" })?;
+        let position = self.issuers.iter().position(|trusted| *trusted.name == *iss);
+        position.ok_or_else(|| TokenError::UnknownIssuer {
+            actual: iss.to_owned(),
+            expected: self.issuers.iter().map(|trusted| trusted.name.to_string()).collect(),
+        })
     }
 }
 
@@ -67,10 +89,10 @@ impl TrustedIssuer {
             return Err(TokenError::AlgorithmNotAllowed { algorithm: jws.algorithm().to_string() });
         }
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
-        let accepted = match jws.typ().map(str::to_ascii_lowercase).as_deref() {
-            Some("at+jwt" | "application/at+jwt") => true,
-            Some("jwt") | None => !self.require_at_jwt,
-            Some(_) => false,
+        let accepted = match jws.typ() {
+            MediaType::AccessToken => true,
+            MediaType::Jwt => !self.require_at_jwt,
+            MediaType::Other => false,
         };
         if accepted {
             Ok(())
@@ -79,16 +101,14 @@ impl TrustedIssuer {
         }
     }
 
-    async fn verify_signature(&self, jws: Jws<'_>) -> Result<Vec<u8>, AuthError> {
-        match self.issuer.verify(&jws).await {
-            Ok(verified) => Ok(jws.into_payload(verified)),
-            Err(VerifyError::BadSignature) => Err(TokenError::BadSignature.into()),
-            Err(VerifyError::UnknownKey) => {
-                let key_id = jws.key_id().map(str::to_owned);
-                Err(TokenError::UnknownKey { key_id }.into())
+    async fn verify_signature(&self, jws: &Jws<'_>) -> Result<Verified, AuthError> {
+        self.issuer.verify(jws).await.map_err(|error| match error {
+            VerifyError::BadSignature => TokenError::BadSignature.into(),
+            VerifyError::UnknownKey => {
+                TokenError::UnknownKey { key_id: jws.key_id().map(str::to_owned) }.into()
             }
-            Err(VerifyError::Unavailable(reason)) => Err(AuthError::Unavailable(reason)),
-        }
+            VerifyError::Unavailable(reason) => AuthError::Unavailable(reason),
+        })
     }
 }
 

@@ -20,7 +20,7 @@ fn every_fault_is_named_at_once() {
         "resources": [
             { "resource": "http://mcp.example.com/mcp", "authorization_servers": [] },
             { "resource": "https://mcp.example.com/a#b", "authorization_servers": [""],
-              "required_scopes": ["two words"], "scopes_supported": ["x"] },
+              "required_scopes": ["quo\"te"], "scopes_supported": ["x"] },
         ],
     }))
     .unwrap();
@@ -34,7 +34,7 @@ fn every_fault_is_named_at_once() {
         "resources[0].authorization_servers: at least one is needed",
         "resources[1].resource: \"https://mcp.example.com/a#b\" must not have a query or a fragment",
         "resources[1].authorization_servers[0].issuer: \"\" is missing",
-        "resources[1].required_scopes: \"two words\" is not a scope (RFC 6749 §3.3)",
+        "resources[1].required_scopes: \"quo\\\"te\" is not a scope (RFC 6749 §3.3)",
         "resources[1].scopes_supported: must contain the required scopes",
     ];
     assert_eq!(error.faults, expected);

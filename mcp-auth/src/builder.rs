@@ -1,0 +1,187 @@
+//! From a configuration, and code of the user's own, to a [`McpAuth`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError, ParsedResource, ParsedServer};
+use crate::identifier::PlainHttp;
+use crate::issuer::{FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient};
+use crate::mcp_auth::McpAuth;
+use crate::serve::Resource;
+use crate::verify::{Rules, TokenCache, TrustedIssuer, Verifier};
+
+/// Makes a [`McpAuth`] with code of your own in it.
+#[must_use = "nothing is protected until `build` is called"]
+pub struct McpAuthBuilder {
+    config: Config,
+    http: Option<Arc<dyn HttpClient>>,
+    clock: Arc<dyn Clock>,
+    patch: Option<MetadataPatch>,
+    serve_authorization_server_metadata: bool,
+}
+
+impl McpAuthBuilder {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            http: None,
+            clock: Arc::new(SystemClock),
+            patch: None,
+            serve_authorization_server_metadata: false,
+        }
+    }
+
+    /// Fetches metadata and keys with this client instead of the built-in one.
+    pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.http = Some(Arc::new(client));
+        self
+    }
+
+    /// Tells the time with this clock instead of the system's.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Changes every fetched metadata document before it is read: (issuer, document).
+    ///
+    /// For providers whose document is almost right. The original's `transpile_data`.
+    pub fn patch_metadata(
+        mut self,
+        patch: impl Fn(&str, &mut Value) + Send + Sync + 'static,
+    ) -> Self {
+        self.patch = Some(Arc::new(patch));
+        self
+    }
+
+    /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
+    /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
+    pub fn serve_authorization_server_metadata(mut self) -> Self {
+        self.serve_authorization_server_metadata = true;
+        self
+    }
+
+    /// Checks the configuration; does not touch the network.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault at once.
+    pub fn build(self) -> Result<McpAuth, ConfigError> {
+        let parsed = self.config.parse()?;
+        let mut assembly = Assembly::new(&self);
+        let resources = parsed.into_iter().enumerate();
+        let resources = resources.map(|(index, parsed)| assembly.protect(index, parsed)).collect();
+        self.warn_of_weak_settings();
+        Ok(McpAuth::from_parts(
+            resources,
+            assembly.issuers,
+            self.serve_authorization_server_metadata,
+        ))
+    }
+
+    fn warn_of_weak_settings(&self) {
+        for resource in &self.config.resources {
+            let resource_identifier = &resource.resource;
+            if resource.dangerous_advertise_offline_access {
+                tracing::warn!(
+                    resource = resource_identifier,
+                    "`dangerous_advertise_offline_access` is set: clients ask for long-lived access"
+                );
+            }
+            if resource.allowed_origins.iter().any(|origin| origin == "*") {
+                tracing::warn!(
+                    resource = resource_identifier,
+                    "every web page may call: `allowed_origins` has `*`"
+                );
+            }
+            for server in
+                resource.authorization_servers.iter().filter(|one| one.dangerous_allow_http)
+            {
+                tracing::warn!(
+                    issuer = server.issuer,
+                    "`dangerous_allow_http` is set: whoever can change traffic to this issuer can forge tokens"
+                );
+            }
+        }
+    }
+}
+
+/// Shows the configuration.
+impl fmt::Debug for McpAuthBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpAuthBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// What all resources share, while they are put together.
+struct Assembly<'b> {
+    builder: &'b McpAuthBuilder,
+    http: Arc<dyn HttpClient>,
+    cache: Arc<TokenCache>,
+    issuers: Vec<Arc<Issuer>>,
+}
+
+impl<'b> Assembly<'b> {
+    fn new(builder: &'b McpAuthBuilder) -> Self {
+        let config = &builder.config;
+        let http = || Arc::new(ReqwestClient::new(config.fetch_timeout)) as Arc<dyn HttpClient>;
+        let cache = TokenCache::new(config.token_cache_bytes, config.token_cache_max_age);
+        Self {
+            builder,
+            http: builder.http.clone().unwrap_or_else(http),
+            cache: Arc::new(cache),
+            issuers: Vec::new(),
+        }
+    }
+
+    fn protect(&mut self, index: usize, parsed: ParsedResource<'_>) -> Arc<Resource> {
+        let ParsedResource { config, identifier, servers } = parsed;
+        let verifier = Verifier {
+            resource: index,
+            issuers: servers.into_iter().map(|server| self.trust(server)).collect(),
+            rules: Rules {
+                resource: identifier.clone(),
+                audiences: config.audiences.clone(),
+                clock_tolerance: self.builder.config.clock_tolerance,
+            },
+            max_token_bytes: self.builder.config.max_token_bytes,
+            cache: self.cache.clone(),
+            clock: self.builder.clock.clone(),
+        };
+        Arc::new(Resource::new(config, identifier, verifier))
+    }
+
+    /// Issuers and their keys are shared between resources.
+    fn trust(&mut self, server: ParsedServer<'_>) -> TrustedIssuer {
+        let ParsedServer { config, identifier, source } = server;
+        let name = identifier.as_str().into();
+        let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
+        let issuer = known.unwrap_or_else(|| {
+            let plain_http = PlainHttp::learned_from(&identifier, config.dangerous_allow_http);
+            let issuer = Arc::new(Issuer::new(identifier, source, self.fetch_context(plain_http)));
+            self.issuers.push(issuer.clone());
+            issuer
+        });
+        TrustedIssuer {
+            name,
+            issuer,
+            algorithms: config.algorithms.clone(),
+            require_at_jwt: config.require_at_jwt,
+        }
+    }
+
+    fn fetch_context(&self, plain_http: PlainHttp) -> FetchContext {
+        let config = &self.builder.config;
+        FetchContext {
+            http: self.http.clone(),
+            clock: self.builder.clock.clone(),
+            patch: self.builder.patch.clone(),
+            plain_http,
+            timeout: config.fetch_timeout,
+            max_age: config.key_max_age,
+            max_stale: config.key_max_stale,
+        }
+    }
+}
