@@ -99,7 +99,7 @@ impl fmt::Display for Row {
             .map(|ratio| if ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") });
         let allocations = self.allocations.map(|count| format!("{count:.1}"));
         let line = format!(
-            "{:<34} {:<34} {:>14} {:>8} {:>7}  {}",
+            "{:<34} {:<33} {:>14} {:>8} {:>7}  {}",
             self.work,
             self.contender,
             measured.unwrap_or_default(),
@@ -137,18 +137,19 @@ pub(crate) struct Section {
 /// Prints everything.
 pub(crate) fn print(sections: &[Section]) {
     println!(
-        "{:<34} {:<34} {:>14} {:>8} {:>7}  targets and notes",
+        "{:<34} {:<33} {:>14} {:>8} {:>7}  targets and notes",
         "work", "contender", "measured", "ratio", "allocs"
     );
     for section in sections {
         println!("\n{}", section.about);
-        let mut work = "";
-        for row in &section.rows {
-            if row.work != work && !work.is_empty() {
+        let blocks = section.rows.chunk_by(|one, next| one.work == next.work);
+        let mut after_many = false;
+        for block in blocks {
+            if after_many {
                 println!();
             }
-            work = &row.work;
-            println!("{row}");
+            after_many = block.len() > 1;
+            block.iter().for_each(|row| println!("{row}"));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dev_issuer::{Algorithm, DevIssuer};
+use dev_issuer::{Algorithm, DevIssuer, Mint};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
@@ -47,7 +47,8 @@ pub(crate) struct World {
     /// The key set, as the issuer serves it.
     pub(crate) jwks: Value,
     documents: Documents,
-    runtime: Runtime,
+    /// The issuer stops with it.
+    _runtime: Runtime,
 }
 
 impl World {
@@ -63,7 +64,7 @@ impl World {
         let jwks = runtime.block_on(fetch(&issuer.jwks_uri()))?;
         let documents = [(metadata_url, metadata), (issuer.jwks_uri(), jwks.clone())];
         let documents = Documents(Arc::new(documents.into_iter().collect()));
-        Ok(Self { issuer, jwks: serde_json::from_slice(&jwks)?, documents, runtime })
+        Ok(Self { issuer, jwks: serde_json::from_slice(&jwks)?, documents, _runtime: runtime })
     }
 
     /// The issuer's documents without a network.
@@ -86,6 +87,11 @@ impl World {
 
     /// One token, with the number of scopes that [`World::fill`] says.
     pub(crate) fn mint(&self, algorithm: Algorithm, scopes: usize) -> String {
+        self.mint_for(algorithm, scopes, RESOURCE).sign()
+    }
+
+    /// The same for another resource, to be changed further.
+    pub(crate) fn mint_for(&self, algorithm: Algorithm, scopes: usize, resource: &str) -> Mint {
         let mut scope = SCOPE.to_owned();
         for more in &MORE_SCOPES[..scopes] {
             scope.push(' ');
@@ -95,23 +101,17 @@ impl World {
             .mint()
             .algorithm(algorithm)
             .subject("auth0|65f3a1c29b7e4d0012ab34cd")
-            .claim("aud", json!([RESOURCE, "https://api.example.com"]))
+            .claim("aud", json!([resource, "https://api.example.com"]))
             .claim("azp", "mVcX3pQ8sT1uW5yZ")
             .without("client_id")
             .not_before_in(0)
             .scope(scope)
-            .sign()
     }
 
     /// How many more scopes bring a token to its length.
     pub(crate) fn fill(&self, algorithm: Algorithm) -> usize {
         let is_long_enough = |scopes: &usize| self.mint(algorithm, *scopes).len() >= TOKEN_LENGTH;
         (0..MORE_SCOPES.len()).find(is_long_enough).unwrap_or(MORE_SCOPES.len())
-    }
-
-    /// Runs on the issuer's threads.
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
     }
 }
 

@@ -15,12 +15,12 @@ use super::{Claims, Contender, Entrant};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
-pub(crate) struct AxumJwtAuth {
+pub(super) struct AxumJwtAuth {
     decoder: Arc<RemoteJwksDecoder>,
 }
 
 impl AxumJwtAuth {
-    pub(super) async fn new(world: &World, algorithm: Algorithm) -> Entrant {
+    pub(super) async fn enter(world: &World, algorithm: Algorithm) -> Entrant {
         let mut validation = Validation::new(algorithm.as_str().parse()?);
         validation.set_audience(&[RESOURCE]);
         validation.set_issuer(&[world.issuer.issuer()]);

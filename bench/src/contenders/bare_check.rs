@@ -19,12 +19,12 @@ use crate::gate::Gate;
 use crate::rounds::{Sample, measure};
 use crate::world::{Token, World};
 
-pub(crate) struct BareCheck {
+pub(super) struct BareCheck {
     key: ParsedPublicKey,
 }
 
 impl BareCheck {
-    pub(super) fn new(world: &World, algorithm: Algorithm) -> Entrant {
+    pub(super) fn enter(world: &World, algorithm: Algorithm) -> Entrant {
         let key = prepare(world.jwk(algorithm)?, algorithm)?;
         Ok(Box::new(Self { key }))
     }

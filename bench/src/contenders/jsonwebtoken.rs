@@ -14,13 +14,13 @@ use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
 #[derive(Clone)]
-pub(crate) struct JsonWebToken {
+pub(super) struct JsonWebToken {
     key: DecodingKey,
     validation: Validation,
 }
 
 impl JsonWebToken {
-    pub(super) fn new(world: &World, algorithm: Algorithm) -> Entrant {
+    pub(super) fn enter(world: &World, algorithm: Algorithm) -> Entrant {
         let jwk: Jwk = serde_json::from_value(world.jwk(algorithm)?.clone())?;
         let mut validation = Validation::new(algorithm.as_str().parse()?);
         validation.set_audience(&[RESOURCE]);

@@ -14,12 +14,12 @@ use super::{Contender, Entrant};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
-pub(crate) struct JwtAuthorizer {
+pub(super) struct JwtAuthorizer {
     authorizer: Arc<Authorizer<RegisteredClaims>>,
 }
 
 impl JwtAuthorizer {
-    pub(super) async fn new(world: &World) -> Entrant {
+    pub(super) async fn enter(world: &World) -> Entrant {
         let issuer = world.issuer.issuer();
         let validation = Validation::new().iss(&[issuer]).aud(&[RESOURCE]).nbf(true);
         let builder = jwt_authorizer::JwtAuthorizer::<RegisteredClaims>::from_oidc(issuer);

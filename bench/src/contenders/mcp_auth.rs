@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::rounds::{Sample, measure};
 use crate::world::{Documents, RESOURCE, Token, World};
 
-pub(crate) struct OurOwn {
+pub(super) struct OurOwn {
     config: Config,
     /// `None`: the library's own HTTP client.
     documents: Option<Documents>,
@@ -20,14 +20,14 @@ pub(crate) struct OurOwn {
 impl OurOwn {
     /// With metadata and keys from memory.
     pub(super) fn from_memory(world: &World) -> Entrant {
-        Self::new(world, Some(world.documents()))
+        Self::enter(world, Some(world.documents()))
     }
 
     pub(super) fn over_http(world: &World) -> Entrant {
-        Self::new(world, None)
+        Self::enter(world, None)
     }
 
-    fn new(world: &World, documents: Option<Documents>) -> Entrant {
+    fn enter(world: &World, documents: Option<Documents>) -> Entrant {
         let config = Config::new(RESOURCE, world.issuer.issuer())?;
         let auth = build(&config, documents.as_ref())?;
         Ok(Box::new(Self { config, documents, auth }))

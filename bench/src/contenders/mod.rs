@@ -17,14 +17,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use serde::Deserialize;
 
-pub(crate) use self::axum_jwt_auth::AxumJwtAuth;
-pub(crate) use self::bare_check::BareCheck;
-pub(crate) use self::jsonwebtoken::JsonWebToken;
-pub(crate) use self::jwt_authorizer::JwtAuthorizer;
-pub(crate) use self::mcp_auth::OurOwn;
-pub(crate) use self::oauth_resource_server::OauthResourceServer;
-pub(crate) use self::tower_oauth2_resource_server::TowerOauth2ResourceServer;
-pub(crate) use self::turbomcp_auth::TurbomcpAuth;
+use self::axum_jwt_auth::AxumJwtAuth;
+use self::bare_check::BareCheck;
+use self::jsonwebtoken::JsonWebToken;
+use self::jwt_authorizer::JwtAuthorizer;
+use self::mcp_auth::OurOwn;
+use self::oauth_resource_server::OauthResourceServer;
+use self::tower_oauth2_resource_server::TowerOauth2ResourceServer;
+use self::turbomcp_auth::TurbomcpAuth;
 use crate::Failure;
 use crate::rounds::Sample;
 use crate::world::{Token, World};
@@ -91,33 +91,33 @@ pub(crate) const MCP_AUTH_OVER_HTTP: Entry =
 /// A signature check and nothing else.
 pub(crate) const BARE_CHECK: Entry = Entry {
     name: "bare aws-lc-rs",
-    make: |world, algorithm| ready(BareCheck::new(world, algorithm)).boxed(),
+    make: |world, algorithm| ready(BareCheck::enter(world, algorithm)).boxed(),
 };
 
 /// Libraries that only decode: no metadata, no fetching of keys.
 pub(crate) const JSONWEBTOKEN: Entry = Entry {
     name: "jsonwebtoken 11 (decode only)",
-    make: |world, algorithm| ready(JsonWebToken::new(world, algorithm)).boxed(),
+    make: |world, algorithm| ready(JsonWebToken::enter(world, algorithm)).boxed(),
 };
 
 /// Who else fetches keys and checks `iss`, `aud` and `exp`.
 pub(crate) const PEERS: [Entry; 5] = [
-    Entry { name: "jwt-authorizer 0.15", make: |world, _| JwtAuthorizer::new(world).boxed() },
+    Entry { name: "jwt-authorizer 0.15", make: |world, _| JwtAuthorizer::enter(world).boxed() },
     Entry {
         name: "tower-oauth2-resource-server 0.12",
-        make: |world, _| TowerOauth2ResourceServer::new(world).boxed(),
+        make: |world, _| TowerOauth2ResourceServer::enter(world).boxed(),
     },
     Entry {
         name: "oauth-resource-server 0.4",
-        make: |world, algorithm| ready(OauthResourceServer::new(world, algorithm)).boxed(),
+        make: |world, algorithm| ready(OauthResourceServer::enter(world, algorithm)).boxed(),
     },
     Entry {
         name: "turbomcp-auth 4 alpha 5",
-        make: |world, algorithm| ready(TurbomcpAuth::new(world, algorithm)).boxed(),
+        make: |world, algorithm| ready(TurbomcpAuth::enter(world, algorithm)).boxed(),
     },
     Entry {
         name: "axum-jwt-auth 0.7",
-        make: |world, algorithm| AxumJwtAuth::new(world, algorithm).boxed(),
+        make: |world, algorithm| AxumJwtAuth::enter(world, algorithm).boxed(),
     },
 ];
 

@@ -13,13 +13,13 @@ use super::{Contender, Entrant};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, SCOPE, Token, World};
 
-pub(crate) struct OauthResourceServer {
+pub(super) struct OauthResourceServer {
     validator: Arc<OAuthValidator>,
     layer: AuthLayer,
 }
 
 impl OauthResourceServer {
-    pub(super) fn new(world: &World, algorithm: Algorithm) -> Entrant {
+    pub(super) fn enter(world: &World, algorithm: Algorithm) -> Entrant {
         let config = OAuthConfig {
             enabled: true,
             issuer: world.issuer.issuer().to_owned(),

@@ -17,12 +17,12 @@ use super::{Contender, Entrant};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
-pub(crate) struct TowerOauth2ResourceServer {
+pub(super) struct TowerOauth2ResourceServer {
     server: OAuth2ResourceServer,
 }
 
 impl TowerOauth2ResourceServer {
-    pub(super) async fn new(world: &World) -> Entrant {
+    pub(super) async fn enter(world: &World) -> Entrant {
         let tenant = TenantConfiguration::builder(world.issuer.issuer())
             .audiences(&[RESOURCE])
             .jwks_refresh_interval(Duration::from_secs(3600));

@@ -20,12 +20,12 @@ use crate::world::{RESOURCE, Token, World};
 
 type Validator = JwtValidator<HttpJwks>;
 
-pub(crate) struct TurbomcpAuth {
+pub(super) struct TurbomcpAuth {
     validator: Arc<Validator>,
 }
 
 impl TurbomcpAuth {
-    pub(super) fn new(world: &World, algorithm: Algorithm) -> Entrant {
+    pub(super) fn enter(world: &World, algorithm: Algorithm) -> Entrant {
         let keys = HttpJwks::new(world.issuer.jwks_uri(), Duration::from_secs(3600));
         let validator = JwtValidator::new(keys, RESOURCE, world.issuer.issuer())
             .algorithms(vec![algorithm.as_str().parse()?]);

@@ -1,5 +1,10 @@
 //! What is measured: a file for each.
 
+mod axum;
+mod burst;
+mod growth;
+mod http;
+mod rmcp;
 mod verify;
 
 use std::time::Duration;
@@ -13,6 +18,10 @@ use crate::table::Section;
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum Group {
     Verify,
+    Axum,
+    Rmcp,
+    Burst,
+    Growth,
 }
 
 /// How much is measured.
@@ -24,11 +33,16 @@ pub(crate) struct Plan {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 1] = [Self::Verify];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Verify, Self::Axum, Self::Rmcp, Self::Burst, Self::Growth];
 
     pub(crate) fn run(self, plan: &Plan) -> Result<Section, Failure> {
         match self {
             Self::Verify => verify::run(plan),
+            Self::Axum => axum::run(plan),
+            Self::Rmcp => rmcp::run(plan),
+            Self::Burst => burst::run(plan),
+            Self::Growth => growth::run(plan),
         }
     }
 }

@@ -1,0 +1,80 @@
+//! Two threads on one instance against one thread.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dev_issuer::Algorithm;
+use tokio::runtime::Builder;
+
+use crate::contenders::{Contender, MCP_AUTH, OURS};
+use crate::rounds::median;
+use crate::table::Row;
+use crate::world::{Token, World};
+use crate::{Failure, machine};
+
+/// Tokens of a thread in a slice.
+const TOKENS: usize = 500;
+/// How often a slice visits each token, when they are to have been seen.
+const VISITS: usize = 20;
+/// Fewer rounds say nothing.
+const FEWEST_ROUNDS: usize = 11;
+
+pub(super) fn run(world: &World, budget: Duration) -> Result<Vec<Row>, Failure> {
+    let busy = machine::busy(Duration::from_secs(1)).unwrap_or(1.0);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let can_be_judged = busy < machine::IDLE && cores > 1;
+    let pools = [world.tokens(Algorithm::Rs256, TOKENS), world.tokens(Algorithm::Rs256, TOKENS)];
+    let mut rows = Vec::new();
+    for (seen, visits) in [("distinct", 1), ("seen", VISITS)] {
+        let end = Instant::now() + budget / 2;
+        let (mut single, mut ratios) = (Vec::new(), Vec::new());
+        while ratios.len() < FEWEST_ROUNDS || Instant::now() < end {
+            let one = slice(world, &pools[..1], visits)?;
+            let two = slice(world, &pools, visits)?;
+            single.push(one);
+            ratios.push(two / one);
+        }
+        let row = Row::new(format!("growth two threads, {seen}"), OURS)
+            .measured(1e6 / median(single), "µs")
+            .ratio(median(ratios))
+            .note(format!("ratio = requests per second of two / one, {:.0} % busy", busy * 100.0));
+        rows.push(if can_be_judged { row } else { row.not_judged() });
+    }
+    Ok(rows)
+}
+
+/// Requests per second of one fresh instance, with a thread for each pool.
+fn slice(world: &World, pools: &[Vec<Token>], visits: usize) -> Result<f64, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let auth = runtime.block_on(MCP_AUTH.make_warm(world, Algorithm::Rs256))?;
+    if visits > 1 {
+        for token in pools.iter().flatten() {
+            runtime.block_on(auth.verify(token));
+        }
+    }
+    let start_line = Barrier::new(pools.len());
+    let slowest = thread::scope(|scope| {
+        let workers: Vec<_> = pools
+            .iter()
+            .map(|pool| scope.spawn(|| work(&*auth, pool, visits, &start_line)))
+            .collect();
+        let times = workers.into_iter().filter_map(|worker| worker.join().ok()?.ok());
+        times.max().ok_or("no thread has finished")
+    })?;
+    Ok((pools.len() * TOKENS * visits) as f64 / slowest.as_secs_f64())
+}
+
+fn work(
+    auth: &dyn Contender,
+    pool: &[Token],
+    visits: usize,
+    start_line: &Barrier,
+) -> Result<Duration, Failure> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let tokens: Vec<&Token> = pool.iter().cycle().take(TOKENS * visits).collect();
+    start_line.wait();
+    let start = Instant::now();
+    runtime.block_on(auth.verify_all(&tokens));
+    Ok(start.elapsed())
+}
