@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Algorithm;
 use super::algorithm::{PreparedKey, Scheme};
 use super::base64url::base64url;
+use super::roca;
 
 /// Smallest RSA modulus accepted, in bits (RFC 7518 §3.3).
 const MIN_RSA_BITS: usize = 2048;
@@ -68,6 +69,8 @@ impl fmt::Debug for VerificationKey {
 pub(crate) enum JwkError {
     /// `alg` names an algorithm that does not fit the key, or that is not supported.
     AlgorithmMismatch,
+    /// An RSA key whose private key can be computed from it (CVE-2017-15361).
+    FactorableRsa,
     /// The key is meant for something else: `use` is not `sig`, or `key_ops` lacks `verify`.
     NotForSignatures,
     /// The key material is refused: not on the curve, wrong length, or not a key at all.
@@ -85,6 +88,9 @@ impl fmt::Display for JwkError {
         match self {
             Self::AlgorithmMismatch => {
                 f.write_str("`alg` does not fit the key or is not supported")
+            }
+            Self::FactorableRsa => {
+                f.write_str("an RSA key that can be factored (ROCA, CVE-2017-15361): replace it")
             }
             Self::NotForSignatures => f.write_str("not a key for verifying signatures"),
             Self::Rejected => f.write_str("not a valid public key"),
@@ -159,6 +165,9 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JwkError> {
     let odd = e.last().is_some_and(|byte| byte % 2 == 1);
     if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) || !odd || e == [1] {
         return Err(JwkError::WeakRsa);
+    }
+    if roca::has_fingerprint(n) {
+        return Err(JwkError::FactorableRsa);
     }
     Ok(())
 }

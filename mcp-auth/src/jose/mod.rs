@@ -8,6 +8,7 @@ mod base64url;
 mod json;
 mod jwk;
 mod jws;
+mod roca;
 
 pub use algorithm::Algorithm;
 pub(crate) use json::{Checked, Object, Text, read_object};
