@@ -8,7 +8,11 @@ mod base64url;
 mod json;
 mod jwk;
 mod jws;
+#[cfg(test)]
+mod rfc_examples;
 mod roca;
+#[cfg(test)]
+mod wycheproof;
 
 pub use algorithm::Algorithm;
 pub(crate) use json::{Checked, Object, Text, read_object};
