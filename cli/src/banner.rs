@@ -4,15 +4,12 @@ use dev_issuer::DevIssuer;
 use mcp_auth::ResourceIdentifier;
 use serde_json::json;
 
+use crate::dev::Options;
+
 /// The protected server and how to try it.
-pub(crate) fn server(
-    resource: &ResourceIdentifier,
-    issuer: &DevIssuer,
-    scopes: &str,
-    as_json: bool,
-) {
-    let issuer = issuer.issuer();
-    if as_json {
+pub(crate) fn server(resource: &ResourceIdentifier, issuer: &DevIssuer, options: &Options) {
+    let (issuer, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
+    if options.json {
         println!("{}", json!({ "resource": resource.as_str(), "issuer": issuer }));
         return;
     }
@@ -23,9 +20,9 @@ pub(crate) fn server(
   its metadata    {metadata}
   issuer          {issuer}
 
-Sign in with MCP Inspector (any user, no password):
+Sign in with MCP Inspector, which needs Node 22.19 or later (any user, no password):
 
-  npx @modelcontextprotocol/inspector --transport http --server-url {resource}
+  npx @modelcontextprotocol/inspector@latest --transport http --server-url {resource}
 
 See the challenge that tells a client where to sign in:
 
@@ -33,7 +30,7 @@ See the challenge that tells a client where to sign in:
 
 Mint a token and call the tool:
 
-  TOKEN=$(curl -s {issuer}/dev/mint -d user=alice -d scope='{scopes}' -d resource={resource})
+  TOKEN=$(curl -s {issuer}/dev/mint -d user={user} -d scope='{scopes}' -d resource={resource})
   curl -s {resource} -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
     -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: whoami' \
@@ -52,9 +49,9 @@ Ctrl-C stops it."#,
 }
 
 /// The issuer alone.
-pub(crate) fn issuer_only(issuer: &DevIssuer, as_json: bool) {
-    let url = issuer.issuer();
-    if as_json {
+pub(crate) fn issuer_only(issuer: &DevIssuer, options: &Options) {
+    let (url, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
+    if options.json {
         println!("{}", json!({ "issuer": url }));
         return;
     }
@@ -64,9 +61,9 @@ pub(crate) fn issuer_only(issuer: &DevIssuer, as_json: bool) {
   issuer          {url}
   its keys        {keys}
 
-Mint a token for a server of yours:
+Mint a token for a server of yours, here at http://127.0.0.1:3000/mcp:
 
-  curl -s {url}/dev/mint -d user=alice -d scope=mcp -d resource=http://127.0.0.1:3000/mcp
+  curl -s {url}/dev/mint -d user={user} -d scope='{scopes}' -d resource=http://127.0.0.1:3000/mcp
 
 Ctrl-C stops it."#,
         keys = issuer.jwks_uri(),

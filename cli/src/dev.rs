@@ -13,15 +13,18 @@ use tokio::sync::oneshot;
 use crate::banner;
 use crate::whoami::Whoami;
 
+/// Where the MCP server listens unless told otherwise; the issuer takes the next port.
+const SERVER_PORT: u16 = 3000;
 /// The MCP Inspector's page, when it connects without its own proxy.
 const INSPECTOR_ORIGINS: [&str; 2] = ["http://localhost:6274", "http://127.0.0.1:6274"];
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Port of the MCP server; the development issuer takes the next one. 0 picks free ports.
-    #[arg(long, default_value_t = 3000)]
-    port: u16,
-    /// Start only the development issuer, on `--port`.
+    /// Port of the MCP server, 3000 unless given; the development issuer takes the next one.
+    /// 0 picks free ports.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Start only the development issuer, on `--port`, 3001 unless given.
     #[arg(long)]
     issuer_only: bool,
     /// Users to sign in as, instead of alice, bob and admin. May be repeated; the first is preselected.
@@ -29,26 +32,34 @@ pub(crate) struct Options {
     users: Vec<String>,
     /// Scopes that the sample server requires, space-separated.
     #[arg(long, default_value = "mcp")]
-    scopes: String,
+    pub(crate) scopes: String,
     /// Sign in without the consent page, as the first user or the one in `login_hint`.
     #[arg(long)]
     auto_approve: bool,
     /// Print one line of JSON instead of the introduction, and stop when standard input closes.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
+}
+
+impl Options {
+    /// The user that is preselected.
+    pub(crate) fn first_user(&self) -> &str {
+        self.users.first().map_or("alice", String::as_str)
+    }
 }
 
 /// Runs until Ctrl-C, or until standard input closes when a program is asking.
 pub(crate) async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     if options.issuer_only {
-        let issuer = start_issuer(&options, options.port).await?;
-        banner::issuer_only(&issuer, options.json);
+        let issuer = start_issuer(&options, options.port.unwrap_or(SERVER_PORT + 1)).await?;
+        banner::issuer_only(&issuer, &options);
         stop_requested(options.json).await?;
         issuer.shutdown().await;
         return Ok(());
     }
-    let listener = listen(options.port).await?;
-    let issuer = start_issuer(&options, next_port(options.port)?).await?;
+    let port = options.port.unwrap_or(SERVER_PORT);
+    let listener = listen(port).await?;
+    let issuer = start_issuer(&options, next_port(port)?).await?;
     serve(listener, &issuer, &options).await?;
     issuer.shutdown().await;
     Ok(())
@@ -65,7 +76,7 @@ async fn serve(
         .with_allowed_origins(INSPECTOR_ORIGINS);
     let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
     let app = auth.protect(auth.streamable_http_service(|| Whoami));
-    banner::server(&resource, issuer, &options.scopes, options.json);
+    banner::server(&resource, issuer, options);
     tokio::select! {
         served = axum::serve(listener, app).into_future() => served?,
         stopped = stop_requested(options.json) => stopped?,

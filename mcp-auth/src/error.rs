@@ -293,7 +293,10 @@ impl TokenError {
             }
             Self::SenderConstrained => text("no `cnf`", "`cnf`"),
             Self::UnknownIssuer { actual, expected } => {
-                (format!("{expected:?}"), format!("{actual:?}"))
+                let stem = |issuer: &str| issuer.trim_end_matches('/').to_owned();
+                let slash = expected.iter().any(|issuer| stem(issuer) == stem(actual));
+                let hint = if slash { ", which differs only by a slash at the end" } else { "" };
+                (format!("{expected:?}"), format!("{actual:?}{hint}"))
             }
             Self::UnknownKey { key_id: Some(key_id) } => {
                 ("a key that the issuer publishes".to_owned(), format!("{key_id:?}"))

@@ -148,7 +148,7 @@ impl fmt::Display for IdentifierError {
             Self::HasQueryOrFragment => "must not have a query or a fragment",
             Self::HasUserInfo => "must not carry a user name or password",
             Self::Insecure => "must use https; http is for loopback hosts only",
-            Self::NotAbsolute => "must be an absolute URL, such as https://mcp.example.com/mcp",
+            Self::NotAbsolute => "must be an absolute URL that starts with https://",
             Self::Malformed => "is not a valid URL",
         })
     }

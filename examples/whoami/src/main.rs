@@ -31,9 +31,12 @@ impl ServerHandler for Whoami {}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_env_filter(env::var("RUST_LOG").unwrap_or("info".into())).init();
+    let filter = env::var("RUST_LOG").unwrap_or("warn,mcp_auth=info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).init();
 
-    let auth = McpAuth::new(Config::from_env()?)?;
+    let config = Config::from_env()?;
+    println!("protecting {}", config.resources[0].resource);
+    let auth = McpAuth::new(config)?;
     let mcp = auth.streamable_http_service(|| Whoami);
 
     let bind = env::var("MCP_AUTH_BIND").unwrap_or("127.0.0.1:3000".into());

@@ -98,7 +98,7 @@ impl Config {
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        let issuers = issuers.split(',').map(str::trim);
+        let issuers = issuers.split(',').map(str::trim).filter(|issuer| !issuer.is_empty());
         let config = Self::default()
             .protect_resource(ProtectedResource::new(resource.trim(), issuers))
             .with_required_scopes(Scopes::parse(scopes).iter());
@@ -219,7 +219,7 @@ impl Default for Config {
 const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 
 /// Everything that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigError {
     /// One line per fault, each starting with the field it is about.
@@ -230,6 +230,13 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used:")?;
         self.faults.iter().try_for_each(|fault| write!(f, "\n- {fault}"))
+    }
+}
+
+/// The same text: it is what a `main` that returns the error prints.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -313,7 +320,7 @@ mod tests {
             error.faults,
             ["MCP_AUTH_RESOURCE: must be set", "MCP_AUTH_ISSUER: must be set"]
         );
-        let issuers = "https://a.example, https://b.example/";
+        let issuers = "https://a.example, https://b.example/,";
         let config = Config::from_variables("https://h.example/mcp", issuers, "a b").unwrap();
         assert_eq!(config.resources[0].authorization_servers[1].issuer, "https://b.example/");
         assert_eq!(config.resources[0].required_scopes.to_string(), "a b");

@@ -60,6 +60,11 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
             "code=\"unknown_issuer\"",
             vec!["https://evil.example"],
         ),
+        (
+            mint().issuer(format!("{}/", server.issuer.issuer())).sign(),
+            "code=\"unknown_issuer\"",
+            vec!["differs only by a slash at the end"],
+        ),
         (mint().expires_in(-100).sign(), "code=\"expired\"", vec!["exp after"]),
         (mint().broken(Broken::Signature).sign(), "code=\"bad_signature\"", vec![]),
         (

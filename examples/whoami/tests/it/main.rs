@@ -21,7 +21,8 @@ impl Server {
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
-        assert!(line.contains(bind), "{line}");
+        output.read_line(&mut line).unwrap();
+        assert!(line.contains(&format!("listening on {bind}")), "{line}");
         Self { child, _output: output }
     }
 }
