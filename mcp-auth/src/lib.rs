@@ -24,6 +24,9 @@ mod builder;
 mod clock;
 mod config;
 mod error;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identifier;
 mod issuer;
 mod jose;

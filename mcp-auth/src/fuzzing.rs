@@ -1,0 +1,288 @@
+//! What holds for any bytes: one function per fuzz target, which panics when a promise is broken.
+//!
+//! `cargo xtask fuzz` runs them with libFuzzer; the property tests below run them everywhere.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderValue};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
+use crate::issuer::{KeySet, Metadata};
+use crate::jose::{Algorithm, Jws, VerificationKey};
+use crate::verify::{BearerToken, Claims, Rules};
+
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+const ISSUER: &str = "https://issuer.example.com/tenant";
+const NOW: u64 = 1_800_000_000;
+
+/// The first line is a query string, the second an `Authorization` header, a third another one.
+pub fn bearer(bytes: &[u8]) {
+    let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
+    let query = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let headers: Vec<_> = lines.collect();
+    let mut request = http::Request::get(format!("/mcp?{query}"));
+    for header in &headers {
+        let Ok(value) = HeaderValue::from_bytes(header) else { return };
+        request = request.header(AUTHORIZATION, value);
+    }
+    let Ok(request) = request.body(()) else { return };
+    let (parts, ()) = request.into_parts();
+    let Ok(token) = BearerToken::from_request(&parts).and_then(BearerToken::parse) else { return };
+
+    assert_eq!(headers.len(), 1, "one header was sent");
+    assert!(headers[0][..7].eq_ignore_ascii_case(b"bearer "), "with this scheme");
+    assert!(headers[0].ends_with(token.as_bytes()), "and nothing after the token");
+    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    assert!(!token.is_empty() && token.bytes().all(is_token_byte), "{token:?}");
+    let names = query.split('&').filter_map(|pair| pair.split('=').next());
+    let mut names = names.map(|name| percent_decode_str(name).collect::<Vec<_>>());
+    let uri_has_query = parts.uri.query().is_some_and(|kept| kept == query);
+    assert!(!uri_has_query || !names.any(|name| name == b"access_token"), "{query:?}");
+}
+
+/// A token in compact serialization.
+pub fn jws(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(jws) = Jws::parse(text) else { return };
+
+    let parts: Vec<_> = text.split('.').collect();
+    let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };
+    for part in [payload, signature] {
+        assert_eq!(encoded(&decoded(part)), part, "one text for the same bytes");
+    }
+    let header: Map<String, Value> =
+        serde_json::from_slice(&decoded(header)).expect("what is read strictly can be read whole");
+    assert_eq!(header["alg"], jws.algorithm().name());
+    assert_eq!(header.get("kid").and_then(Value::as_str), jws.key_id());
+    assert!(!header.contains_key("crit"), "no extension is understood");
+    assert!(has_distinct_names(&decoded(parts[0])));
+
+    let (signing_input, _) = text.rsplit_once('.').expect("three parts");
+    let made_it = known_keys().iter().any(|key| jws.verify(key).is_some());
+    assert!(!made_it || known_signing_inputs().contains(&signing_input), "forged: {text}");
+}
+
+/// A JWK Set.
+pub fn jwk_set(bytes: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
+    let set = KeySet::read(ISSUER, &document);
+    let keys = document.get("keys").and_then(Value::as_array);
+    let mut any = false;
+    for jwk in keys.into_iter().flatten().take(256) {
+        let Ok(key) = VerificationKey::from_jwk(jwk) else { continue };
+        any = true;
+        assert!(jwk.get("use").is_none_or(|purpose| purpose == "sig"), "{jwk}");
+        assert_eq!(key.key_id(), jwk.get("kid").and_then(Value::as_str));
+        let supported = Algorithm::ALL.iter().filter(|algorithm| key.supports(**algorithm));
+        assert!(supported.clone().count() > 0, "a key without an algorithm is of no use");
+        for algorithm in supported {
+            let (kty, crv) = key_type(*algorithm);
+            assert_eq!(jwk["kty"], kty, "{jwk} supports {algorithm}");
+            assert!(crv.is_none_or(|crv| jwk["crv"] == crv), "{jwk} supports {algorithm}");
+            let declared = jwk.get("alg").and_then(Value::as_str);
+            let is_declared = declared.is_none_or(|name| name == algorithm.name());
+            assert!(is_declared || kty == "OKP", "{jwk} supports {algorithm}");
+        }
+        if jwk["kty"] == "RSA" {
+            let modulus = decoded(jwk["n"].as_str().expect("a text"));
+            assert!(modulus.len() >= 2048 / 8, "short key");
+        }
+    }
+    assert_eq!(set.is_ok(), any, "one odd key never spoils the others");
+}
+
+/// An authorization server's metadata document.
+pub fn metadata(bytes: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
+    let issuer = IssuerIdentifier::parse(ISSUER).expect("a good one");
+    for plain_http in [PlainHttp::Never, PlainHttp::Loopback] {
+        let Ok(metadata) = Metadata::read(&issuer, &document, plain_http) else { continue };
+        assert_eq!(document["issuer"], ISSUER);
+        assert_eq!(document["jwks_uri"], metadata.jwks_uri);
+        let url: http::Uri = metadata.jwks_uri.parse().expect("a URL that can be fetched");
+        let host = url.host().unwrap_or_default().to_ascii_lowercase();
+        assert!(!host.is_empty(), "{url}");
+        let is_loopback =
+            host.ends_with("localhost") || host.starts_with("127.") || host.starts_with('[');
+        let is_secure = url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+        assert!(is_secure || (is_loopback && plain_http == PlainHttp::Loopback), "{url}");
+    }
+}
+
+/// The payload of a token whose signature was verified.
+pub fn claims(bytes: &[u8]) {
+    let Ok(claims) = Claims::read(bytes) else { return };
+    let whole: Map<String, Value> =
+        serde_json::from_slice(bytes).expect("what is read strictly can be read whole");
+    assert!(has_distinct_names(bytes));
+
+    let rules = Rules {
+        resource: ResourceIdentifier::parse(RESOURCE).expect("a good one"),
+        audiences: Vec::new(),
+        clock_tolerance: Duration::from_secs(60),
+    };
+    if claims.validate(&rules, NOW).is_err() {
+        return;
+    }
+    let seconds = |name: &str| whole.get(name).map(|value| value.as_f64().expect("a number"));
+    assert!(seconds("exp").expect("required") + 60.0 > NOW as f64 - 1.0, "expired");
+    assert!(seconds("nbf").is_none_or(|nbf| nbf < (NOW + 61) as f64), "not yet valid");
+    let audience = match &whole["aud"] {
+        Value::Array(many) => many.clone(),
+        one => vec![one.clone()],
+    };
+    let is_ours = |one: &Value| one.as_str().is_some_and(|one| one.eq_ignore_ascii_case(RESOURCE));
+    assert!(audience.iter().all(Value::is_string) && audience.iter().any(is_ours), "{audience:?}");
+    for marker in ["cnf", "events"] {
+        assert!(!whole.contains_key(marker), "not a bearer access token");
+    }
+    assert_eq!(claims.into_facts().subject.as_deref(), whole.get("sub").and_then(Value::as_str));
+}
+
+/// The table of RFC 7518 §3.1, RFC 8037 and RFC 9864, once more.
+fn key_type(algorithm: Algorithm) -> (&'static str, Option<&'static str>) {
+    match algorithm {
+        Algorithm::Es256 => ("EC", Some("P-256")),
+        Algorithm::Es384 => ("EC", Some("P-384")),
+        Algorithm::Es512 => ("EC", Some("P-521")),
+        Algorithm::EdDsa | Algorithm::Ed25519 => ("OKP", Some("Ed25519")),
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => ("AKP", None),
+        _ => ("RSA", None),
+    }
+}
+
+/// The examples of the RFCs, whose keys have signed nothing else.
+fn examples() -> &'static [Value] {
+    static EXAMPLES: OnceLock<Vec<Value>> = OnceLock::new();
+    EXAMPLES.get_or_init(|| {
+        serde_json::from_str(include_str!("jose/rfc_examples.json")).expect("good JSON")
+    })
+}
+
+fn known_keys() -> &'static [VerificationKey] {
+    static KEYS: OnceLock<Vec<VerificationKey>> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let keys = examples().iter().filter_map(|example| example.get("key"));
+        keys.filter_map(|jwk| VerificationKey::from_jwk(jwk).ok()).collect()
+    })
+}
+
+fn known_signing_inputs() -> HashSet<&'static str> {
+    let tokens = examples().iter().filter_map(|example| example["token"].as_str());
+    tokens.filter_map(|token| Some(token.rsplit_once('.')?.0)).collect()
+}
+
+/// Whether the members of an object have distinct names.
+fn has_distinct_names(bytes: &[u8]) -> bool {
+    struct Names;
+    impl<'de> serde::de::Visitor<'de> for Names {
+        type Value = bool;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+            let mut seen = HashSet::new();
+            let mut distinct = true;
+            while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
+                distinct &= seen.insert(name);
+            }
+            Ok(distinct)
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    serde::Deserializer::deserialize_map(&mut deserializer, Names).unwrap_or(false)
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url")
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 5] = [
+        ("bearer", bearer),
+        ("jws", jws),
+        ("jwk_set", jwk_set),
+        ("metadata", metadata),
+        ("claims", claims),
+    ];
+
+    fn corpus(target: &str) -> Vec<Vec<u8>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
+        let mut files: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.iter().map(|file| fs::read(file).unwrap()).collect()
+    }
+
+    /// One change of an input: (where, as a fraction; what; with which byte).
+    type Change = (f64, u8, u8);
+
+    fn apply(input: &mut Vec<u8>, (place, kind, byte): Change) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+        let at = (place * input.len() as f64) as usize;
+        match kind % 6 {
+            0 => input.insert(at, byte),
+            1 if at < input.len() => drop(input.remove(at)),
+            2 if at < input.len() => input[at] = byte,
+            3 if at < input.len() => input[at] ^= 1 << (byte % 8),
+            4 => input.truncate(at),
+            // A piece once more, as in a duplicate member.
+            _ => {
+                let end = input.len().min(at + usize::from(byte));
+                let piece = input[at..end].to_vec();
+                input.splice(at..at, piece);
+            }
+        }
+    }
+
+    #[test]
+    fn the_corpus_holds() {
+        for (name, target) in TARGETS {
+            let corpus = corpus(name);
+            assert!(corpus.len() >= 3, "{name}");
+            corpus.iter().for_each(|input| target(input));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_bytes_hold(bytes in vec(any::<u8>(), 0..512)) {
+            TARGETS.iter().for_each(|(_, target)| target(&bytes));
+        }
+
+        #[test]
+        fn changed_inputs_hold(
+            target in 0..TARGETS.len(),
+            seed in any::<prop::sample::Index>(),
+            changes in vec((0.0..1.0, any::<u8>(), any::<u8>()), 1..8),
+        ) {
+            let (name, run) = TARGETS[target];
+            let corpus = corpus(name);
+            let mut input = corpus[seed.index(corpus.len())].clone();
+            changes.into_iter().for_each(|change| apply(&mut input, change));
+            run(&input);
+        }
+    }
+}
