@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`.
+//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`, `fuzz`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -6,6 +6,7 @@
 mod clients;
 mod command;
 mod dev_server;
+mod fuzz;
 mod install;
 mod lint;
 mod source_checks;
@@ -45,6 +46,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// libFuzzer on the targets of fuzz/; needs nightly Rust and cargo-fuzz.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// The targets to run; all of them when none is named.
+        targets: Vec<String>,
+    },
 }
 
 #[derive(Args)]
@@ -80,6 +89,7 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
             Ok(ExitCode::SUCCESS)
         }
+        Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets).map(|()| ExitCode::SUCCESS),
     }
 }
 

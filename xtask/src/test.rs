@@ -1,15 +1,21 @@
 //! `cargo xtask test`.
 
+use std::env;
+use std::path::PathBuf;
+
 use crate::clients;
-use crate::command::{Failure, cargo};
+use crate::command::{Failure, cargo, root};
+use crate::fuzz;
 use crate::lint::cargo_in_examples;
-use crate::step::{Outcome, Step};
+use crate::step::{Outcome, Step, missing_tool};
 
 /// The steps of `cargo xtask test`.
 pub(crate) fn steps() -> Vec<Step> {
     let mut steps = vec![
         Step { name: "workspace", about: "every crate, all features, doctests", run: workspace },
         Step { name: "library", about: "the library alone: default features, none", run: library },
+        Step { name: "wycheproof", about: "attack vectors that are not in here", run: wycheproof },
+        Step { name: "fuzz", about: "every fuzz target, 20 seconds each", run: fuzz::step },
         Step { name: "examples", about: "the examples' own workspace", run: examples },
     ];
     steps.extend(clients::steps());
@@ -24,6 +30,19 @@ fn workspace() -> Result<Outcome, Failure> {
 fn library() -> Result<Outcome, Failure> {
     cargo(&["test", "--package", "mcp-auth"]).run()?;
     cargo(&["test", "--package", "mcp-auth", "--no-default-features", "--lib"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// The library's tests read the files from where this looks for them.
+fn wycheproof() -> Result<Outcome, Failure> {
+    let folder = env::var_os("WYCHEPROOF_DIR").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| root().join("../shared/vectors/wycheproof"));
+    if !folder.join("json_web_signature_test.json").is_file() {
+        return missing_tool("Project Wycheproof (WYCHEPROOF_DIR)");
+    }
+    cargo(&["test", "--package", "mcp-auth", "--all-features", "--lib", "wycheproof::jws"])
+        .env("WYCHEPROOF_DIR", &folder.canonicalize()?.to_string_lossy())
+        .run()?;
     Ok(Outcome::Passed)
 }
 

@@ -1,0 +1,60 @@
+//! `cargo xtask fuzz`: libFuzzer on the targets of `fuzz/`.
+
+use std::fs;
+
+use crate::command::{Failure, Run, root, version};
+use crate::step::Outcome;
+
+const TARGETS: [&str; 5] = ["bearer", "jws", "jwk_set", "metadata", "claims"];
+/// How long each target runs as a part of the tests.
+const SECONDS_IN_TESTS: u64 = 20;
+
+/// Runs the targets with these names, all of them when no name is given. What they find is kept in
+/// `fuzz/target/corpus`, the seeds in `fuzz/corpus` stay as they are.
+///
+/// # Errors
+///
+/// A tool is missing, a name is no target's, or a target crashed.
+pub(crate) fn run(seconds: u64, names: &[String]) -> Result<(), Failure> {
+    if let Some(tool) = missing() {
+        return Err(Failure::new(format!("{tool} is not installed")));
+    }
+    if let Some(unknown) = names.iter().find(|name| !TARGETS.contains(&name.as_str())) {
+        let known = TARGETS.join(", ");
+        return Err(Failure::new(format!("no target {unknown:?}; there are: {known}")));
+    }
+    let is_named = |target: &str| names.is_empty() || names.iter().any(|name| name == target);
+    TARGETS.into_iter().filter(|target| is_named(target)).try_for_each(|target| {
+        let folder = root().join("fuzz");
+        let found = folder.join("target/corpus").join(target);
+        fs::create_dir_all(&found)?;
+        Run::new("rustup")
+            .args(["run", "nightly", "cargo", "fuzz", "run", target])
+            .args([found, folder.join("corpus").join(target)])
+            .args(["--", &format!("-max_total_time={seconds}")])
+            .dir(&folder)
+            .run()
+    })
+}
+
+/// A short run of every target; the property tests of the library run the same functions anyway.
+pub(crate) fn step() -> Result<Outcome, Failure> {
+    if let Some(tool) = missing() {
+        return Ok(Outcome::Skipped(format!("{tool} is not installed")));
+    }
+    run(SECONDS_IN_TESTS, &[])?;
+    Ok(Outcome::Passed)
+}
+
+/// The first tool that fuzzing lacks, with the command that installs it.
+fn missing() -> Option<&'static str> {
+    let has_nightly =
+        || Run::new("rustup").args(["run", "nightly", "rustc", "--version"]).output().is_ok();
+    if version("rustup").is_none() || !has_nightly() {
+        return Some("nightly Rust (rustup toolchain install nightly)");
+    }
+    if version("cargo-fuzz").is_none() {
+        return Some("cargo-fuzz (cargo install cargo-fuzz --locked)");
+    }
+    None
+}
