@@ -3,6 +3,7 @@
 mod forge;
 mod form;
 mod keys;
+mod replays;
 
 use aws_lc_rs::hmac;
 use dev_issuer::Broken;
