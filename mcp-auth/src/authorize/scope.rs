@@ -18,6 +18,12 @@ impl Scopes {
         [text].into_iter().collect()
     }
 
+    /// The scopes that a token grants, which may name one twice.
+    pub(crate) fn granted(text: &str) -> Self {
+        let tidy = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
+        if tidy { Self(text.into()) } else { Self::parse(text) }
+    }
+
     /// Whether the set has no scope at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

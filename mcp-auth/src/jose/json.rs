@@ -47,6 +47,8 @@ impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
 
 /// The member names seen so far; a usual token's fit without allocating.
 struct Names<'de> {
+    /// One bit for each kind of name seen: a name whose bit is not set is new.
+    kinds: u64,
     first: [Text<'de>; USUAL_MEMBERS],
     more: Vec<Text<'de>>,
     count: usize,
@@ -58,6 +60,7 @@ const USUAL_MEMBERS: usize = 16;
 impl Default for Names<'_> {
     fn default() -> Self {
         Self {
+            kinds: 0,
             first: [const { Text(Cow::Borrowed("")) }; USUAL_MEMBERS],
             more: Vec::new(),
             count: 0,
@@ -67,10 +70,14 @@ impl Default for Names<'_> {
 
 impl<'de> Names<'de> {
     fn add(&mut self, name: Text<'de>) -> Result<(), &'static str> {
-        let first = &self.first[..self.count.min(USUAL_MEMBERS)];
-        if first.contains(&name) || self.more.contains(&name) {
-            return Err("duplicate member");
+        let kind = kind_of(&name.0);
+        if self.kinds & kind != 0 {
+            let first = &self.first[..self.count.min(USUAL_MEMBERS)];
+            if first.contains(&name) || self.more.contains(&name) {
+                return Err("duplicate member");
+            }
         }
+        self.kinds |= kind;
         if self.count == MAX_MEMBERS {
             return Err("too many members");
         }
@@ -81,6 +88,12 @@ impl<'de> Names<'de> {
         self.count += 1;
         Ok(())
     }
+}
+
+/// A bit that depends on the name's length and first byte alone.
+fn kind_of(name: &str) -> u64 {
+    let first = name.bytes().next().unwrap_or_default();
+    1 << ((usize::from(first) * 5 + name.len()) % 64)
 }
 
 /// Any JSON value that a reader of the whole object would accept too, unread.

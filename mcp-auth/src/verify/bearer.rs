@@ -38,10 +38,18 @@ impl<'r> BearerToken<'r> {
         self.0
     }
 
-    /// The token, if it has the syntax of one.
+    /// The token as text, its syntax not checked: reading it as a JWS is stricter.
+    pub(crate) fn as_text(self) -> Result<&'r str, AuthError> {
+        std::str::from_utf8(self.0).map_err(|_| Self::malformed())
+    }
+
+    /// The token, if it has the syntax of one: else the header is to blame.
     pub(crate) fn parse(self) -> Result<&'r str, AuthError> {
-        let token = std::str::from_utf8(self.0).ok().filter(|token| is_b64token(token));
-        token.ok_or(AuthError::InvalidRequest(RequestFault::MalformedAuthorization))
+        if is_b64token(self.0) { self.as_text() } else { Err(Self::malformed()) }
+    }
+
+    fn malformed() -> AuthError {
+        AuthError::InvalidRequest(RequestFault::MalformedAuthorization)
     }
 }
 
@@ -54,10 +62,11 @@ fn has_access_token(query: &str) -> bool {
 }
 
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_b64token(token: &str) -> bool {
-    let body = token.trim_end_matches('=');
-    !body.is_empty()
-        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+fn is_b64token(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = &token[..token.len() - padding];
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
+    !body.is_empty() && body.iter().all(allowed)
 }
 
 #[cfg(test)]

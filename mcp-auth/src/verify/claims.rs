@@ -26,14 +26,14 @@ pub(crate) struct Rules {
 pub(crate) struct Claims<'a> {
     issuer: Option<Text<'a>>,
     subject: Option<Text<'a>>,
-    audience: Option<Audience<'a>>,
+    audience: Option<StringOrList<'a>>,
     exp: Option<u64>,
     nbf: Option<u64>,
     iat: Option<u64>,
     /// `client_id`, `azp`, `cid`, `appid`, in this order of preference.
     clients: [Option<Text<'a>>; 4],
     /// `scope`, `scp`, `scopes`, in this order of preference.
-    scopes: [Option<Scopes>; 3],
+    scopes: [Option<StringOrList<'a>>; 3],
     typ: Option<Text<'a>>,
     token_use: Option<Text<'a>>,
     has_events: bool,
@@ -71,7 +71,11 @@ impl<'a> Claims<'a> {
 
     /// The granted scopes.
     pub(crate) fn take_scopes(&mut self) -> Scopes {
-        self.scopes.iter_mut().find_map(Option::take).unwrap_or_default()
+        match self.scopes.iter_mut().find_map(Option::take) {
+            Some(StringOrList::One(text)) => Scopes::granted(&text.0),
+            Some(StringOrList::Many(list)) => list.iter().map(|text| &*text.0).collect(),
+            None => Scopes::default(),
+        }
     }
 
     /// What handlers may know besides.
@@ -136,11 +140,6 @@ impl<'a> Claims<'a> {
 
 impl<'de> Object<'de> for Claims<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        self.has_id_token_marker |= matches!(name, "nonce" | "at_hash" | "c_hash");
-        self.has_access_token_marker |= matches!(
-            name,
-            "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles"
-        );
         match name {
             "iss" => self.issuer = Some(map.next_value()?),
             "sub" => self.subject = map.next_value()?,
@@ -148,26 +147,43 @@ impl<'de> Object<'de> for Claims<'de> {
             "exp" => self.exp = Some(map.next_value::<NumericDate>()?.0),
             "nbf" => self.nbf = Some(map.next_value::<NumericDate>()?.0),
             "iat" => self.iat = Some(map.next_value::<NumericDate>()?.0),
-            "client_id" => self.clients[0] = map.next_value()?,
             "azp" => self.clients[1] = map.next_value()?,
-            "cid" => self.clients[2] = map.next_value()?,
-            "appid" => self.clients[3] = map.next_value()?,
-            "scope" => self.scopes[0] = map.next_value()?,
-            "scp" => self.scopes[1] = map.next_value()?,
             "scopes" => self.scopes[2] = map.next_value()?,
             "typ" => self.typ = map.next_value()?,
             "token_use" => self.token_use = map.next_value()?,
-            "events" => self.has_events = ignore(map)?,
-            "cnf" => self.has_confirmation = ignore(map)?,
+            "events" => self.has_events = skip(map)?,
+            "cnf" => self.has_confirmation = skip(map)?,
+            "nonce" | "at_hash" | "c_hash" => self.has_id_token_marker = skip(map)?,
+            "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles" => {
+                self.has_access_token_marker = true;
+                self.marker(name, map)?;
+            }
             _ => {
-                map.next_value::<Checked>()?;
+                skip(map)?;
             }
         }
         Ok(())
     }
 }
 
-fn ignore<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
+impl<'a> Claims<'a> {
+    /// A claim that only access tokens have.
+    fn marker<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "scope" => self.scopes[0] = map.next_value()?,
+            "scp" => self.scopes[1] = map.next_value()?,
+            "client_id" => self.clients[0] = map.next_value()?,
+            "cid" => self.clients[2] = map.next_value()?,
+            "appid" => self.clients[3] = map.next_value()?,
+            _ => {
+                skip(map)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
     map.next_value::<Checked>().map(|_| true)
 }
 
@@ -177,13 +193,13 @@ impl NamesIssuer for Claims<'_> {
     }
 }
 
-/// `aud` (RFC 7519 §4.1.3): one string or an array of strings.
-enum Audience<'a> {
+/// `aud` (RFC 7519 §4.1.3), and the scopes of some providers: one string or an array of strings.
+enum StringOrList<'a> {
     One(Text<'a>),
     Many(Vec<Text<'a>>),
 }
 
-impl Audience<'_> {
+impl StringOrList<'_> {
     fn iter(&self) -> impl Iterator<Item = &str> {
         let all = match self {
             Self::One(one) => std::slice::from_ref(one),
@@ -193,35 +209,35 @@ impl Audience<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Audience<'de> {
+impl<'de> Deserialize<'de> for StringOrList<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AudienceVisitor)
+        deserializer.deserialize_any(StringOrListVisitor)
     }
 }
 
-struct AudienceVisitor;
+struct StringOrListVisitor;
 
-impl<'de> Visitor<'de> for AudienceVisitor {
-    type Value = Audience<'de>;
+impl<'de> Visitor<'de> for StringOrListVisitor {
+    type Value = StringOrList<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an array of strings")
     }
 
-    fn visit_borrowed_str<E>(self, one: &'de str) -> Result<Audience<'de>, E> {
-        Ok(Audience::One(Text(Cow::Borrowed(one))))
+    fn visit_borrowed_str<E>(self, one: &'de str) -> Result<StringOrList<'de>, E> {
+        Ok(StringOrList::One(Text(Cow::Borrowed(one))))
     }
 
-    fn visit_str<E>(self, one: &str) -> Result<Audience<'de>, E> {
-        Ok(Audience::One(Text(Cow::Owned(one.to_owned()))))
+    fn visit_str<E>(self, one: &str) -> Result<StringOrList<'de>, E> {
+        Ok(StringOrList::One(Text(Cow::Owned(one.to_owned()))))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Audience<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<StringOrList<'de>, A::Error> {
         let mut many = Vec::new();
         while let Some(one) = list.next_element()? {
             many.push(one);
         }
-        Ok(Audience::Many(many))
+        Ok(StringOrList::Many(many))
     }
 }
 

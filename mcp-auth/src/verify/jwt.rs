@@ -40,12 +40,19 @@ impl Verifier {
         if let Some(auth_info) = self.verified_before(token, now) {
             return Ok(auth_info);
         }
-        let text = token.parse()?;
+        let text = token.as_text()?;
         if text.len() > self.max_token_bytes {
             let reason = format!("longer than {} bytes", self.max_token_bytes);
             return Err(TokenError::Malformed { reason }.into());
         }
-        let jws = Jws::parse(text).map_err(TokenError::from)?;
+        let jws = match Jws::parse(text) {
+            Ok(jws) => jws,
+            Err(error) => {
+                return Err(token
+                    .parse()
+                    .map_or_else(|fault| fault, |_| TokenError::from(error).into()));
+            }
+        };
         let claims = jws.payload::<Claims<'_>>().map_err(|error| Claims::malformed(&error))?;
         let issuer = self.position_of(claims.issuer())?;
         let trusted = &self.issuers[issuer];

@@ -16,5 +16,6 @@ mod mounting;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod support;
+mod token_cache;
 mod transition;
 mod vectors;

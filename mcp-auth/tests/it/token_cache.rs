@@ -1,0 +1,76 @@
+//! A token that was accepted before: believed for as long as it would be accepted anew.
+
+use dev_issuer::{Broken, DevIssuer};
+use mcp_auth::{Config, McpAuth, ProtectedResource};
+
+use crate::support::{Harness, RESOURCE, TestClock, echo, request, send};
+
+#[tokio::test]
+async fn a_seen_token_expires_on_time() {
+    let server = Harness::start().await;
+    let token = server.mint().expires_in(100).sign();
+    for _ in 0..2 {
+        assert_eq!(server.call(&token).await.code(), "ok");
+    }
+    server.clock.advance(100 + 59);
+    assert_eq!(server.call(&token).await.code(), "ok", "within the tolerance");
+    server.clock.advance(1);
+    assert_eq!(server.call(&token).await.code(), "expired");
+}
+
+#[tokio::test]
+async fn a_seen_token_ends_with_its_key() {
+    let server = Harness::start().await;
+    let token = server.mint().sign();
+    for _ in 0..2 {
+        assert_eq!(server.call(&token).await.code(), "ok");
+    }
+    server.issuer.rotate_keys_and_drop_old();
+    assert_eq!(server.call(&server.mint().sign()).await.code(), "ok", "which fetches the new keys");
+    assert_eq!(server.call(&token).await.code(), "unknown_key");
+}
+
+#[tokio::test]
+async fn a_token_that_differs_in_one_byte_was_not_seen() {
+    let server = Harness::start().await;
+    let token = server.mint().sign();
+    assert_eq!(server.call(&token).await.code(), "ok");
+    for at in [0, token.find('.').unwrap() + 1, token.rfind('.').unwrap() + 1] {
+        let mut changed = token.clone().into_bytes();
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        assert_ne!(server.call(&changed).await.code(), "ok", "{at}");
+    }
+    let forged = server.mint().broken(Broken::Signature).sign();
+    for _ in 0..2 {
+        assert_eq!(server.call(&forged).await.code(), "bad_signature", "refusals are not kept");
+    }
+}
+
+#[tokio::test]
+async fn a_token_seen_by_one_resource_is_not_believed_by_another() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let other = ProtectedResource::new("https://mcp.example.com/other", [issuer.issuer()]);
+    let config = Config::new(RESOURCE, issuer.issuer()).unwrap().protect_resource(other);
+    let app = McpAuth::builder(config).clock(TestClock::new()).build().unwrap().protect(echo());
+    let authorization = format!("Bearer {}", issuer.mint().audience(RESOURCE).sign());
+    let headers = [("authorization", &*authorization)];
+    for _ in 0..2 {
+        assert_eq!(send(app.clone(), request("POST", "/mcp", &headers)).await.code(), "ok");
+        let there = send(app.clone(), request("POST", "/other", &headers)).await;
+        assert_eq!(there.code(), "wrong_audience");
+    }
+}
+
+#[tokio::test]
+async fn it_can_be_switched_off() {
+    let server = Harness::with(|mut config| {
+        config.token_cache_bytes = 0;
+        config
+    })
+    .await;
+    let token = server.mint().sign();
+    for _ in 0..2 {
+        assert_eq!(server.call(&token).await.code(), "ok");
+    }
+}
