@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, ParsedResource, ParsedServer};
-use crate::identifier::PlainHttp;
-use crate::issuer::{FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient};
+use crate::config::{Config, ConfigError, ParsedConfig, ParsedResource, ParsedServer};
+use crate::issuer::{
+    FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient, TrustAnchors, UrlRules,
+};
 use crate::mcp_auth::McpAuth;
 use crate::serve::Resource;
 use crate::verify::{Rules, TokenCache, TrustedIssuer, Verifier};
@@ -64,14 +65,14 @@ impl McpAuthBuilder {
         self
     }
 
-    /// Checks the configuration; does not touch the network.
+    /// Checks the configuration and reads the files it names; does not touch the network.
     ///
     /// # Errors
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
-        let parsed = self.config.parse()?;
-        let mut assembly = Assembly::new(&self);
-        let resources = parsed.into_iter().enumerate();
+        let ParsedConfig { resources, trust_anchors } = self.config.parse()?;
+        let mut assembly = Assembly::new(&self, trust_anchors);
+        let resources = resources.into_iter().enumerate();
         let resources = resources.map(|(index, parsed)| assembly.protect(index, parsed)).collect();
         self.warn_of_weak_settings();
         Ok(McpAuth::from_parts(
@@ -124,13 +125,13 @@ struct Assembly<'b> {
 }
 
 impl<'b> Assembly<'b> {
-    fn new(builder: &'b McpAuthBuilder) -> Self {
+    fn new(builder: &'b McpAuthBuilder, trust_anchors: TrustAnchors) -> Self {
         let config = &builder.config;
-        let http = || Arc::new(ReqwestClient::new(config.fetch_timeout)) as Arc<dyn HttpClient>;
+        let built_in = || Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors)) as _;
         let cache = TokenCache::new(config.token_cache_bytes, config.token_cache_max_age);
         Self {
             builder,
-            http: builder.http.clone().unwrap_or_else(http),
+            http: builder.http.clone().unwrap_or_else(built_in),
             cache: Arc::new(cache),
             issuers: Vec::new(),
         }
@@ -159,8 +160,8 @@ impl<'b> Assembly<'b> {
         let name = identifier.as_str().into();
         let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
         let issuer = known.unwrap_or_else(|| {
-            let plain_http = PlainHttp::learned_from(&identifier, config.dangerous_allow_http);
-            let issuer = Arc::new(Issuer::new(identifier, source, self.fetch_context(plain_http)));
+            let context = self.fetch_context(UrlRules::fetched(config, &identifier));
+            let issuer = Arc::new(Issuer::new(identifier, source, context));
             self.issuers.push(issuer.clone());
             issuer
         });
@@ -172,13 +173,13 @@ impl<'b> Assembly<'b> {
         }
     }
 
-    fn fetch_context(&self, plain_http: PlainHttp) -> FetchContext {
+    fn fetch_context(&self, url_rules: UrlRules) -> FetchContext {
         let config = &self.builder.config;
         FetchContext {
             http: self.http.clone(),
             clock: self.builder.clock.clone(),
             patch: self.builder.patch.clone(),
-            plain_http,
+            url_rules: Arc::new(url_rules),
             timeout: config.fetch_timeout,
             max_age: config.key_max_age,
             max_stale: config.key_max_stale,

@@ -10,8 +10,9 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use crate::config::AuthorizationServer;
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
-use crate::issuer::{KeySet, Metadata};
+use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Algorithm, Jws, VerificationKey};
 use crate::verify::{BearerToken, Claims, Rules};
 
@@ -69,7 +70,7 @@ pub fn jws(bytes: &[u8]) {
 /// A JWK Set.
 pub fn jwk_set(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
-    let set = KeySet::read(ISSUER, &document);
+    let set = KeySet::read(&document);
     let keys = document.get("keys").and_then(Value::as_array);
     let mut any = false;
     for jwk in keys.into_iter().flatten().take(256) {
@@ -99,18 +100,23 @@ pub fn jwk_set(bytes: &[u8]) {
 pub fn metadata(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
     let issuer = IssuerIdentifier::parse(ISSUER).expect("a good one");
-    for plain_http in [PlainHttp::Never, PlainHttp::Loopback] {
-        let Ok(metadata) = Metadata::read(&issuer, &document, plain_http) else { continue };
+    let fetched = UrlRules::fetched(&AuthorizationServer::new(ISSUER), &issuer);
+    let by_hand = UrlRules::configured(PlainHttp::Loopback);
+    for (rules, is_fetched) in [(fetched, true), (by_hand, false)] {
+        let Ok(metadata) = Metadata::read(&issuer, &document, &rules) else { continue };
         assert_eq!(document["issuer"], ISSUER);
-        assert_eq!(document["jwks_uri"], metadata.jwks_uri);
-        let without_query = metadata.jwks_uri.split('?').next().unwrap_or_default();
+        let Ok(keys) = metadata.jwks_uri() else { continue };
+        assert_eq!(document["jwks_uri"], keys.url);
+        let without_query = keys.url.split('?').next().unwrap_or_default();
         let url: http::Uri = without_query.parse().expect("a URL that can be fetched");
         let host = url.host().unwrap_or_default().to_ascii_lowercase();
         assert!(!host.is_empty(), "{url}");
         let is_loopback =
             host.ends_with("localhost") || host.starts_with("127.") || host.starts_with('[');
         let is_secure = url.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-        assert!(is_secure || (is_loopback && plain_http == PlainHttp::Loopback), "{url}");
+        assert!(is_secure || (is_loopback && !is_fetched), "{url}");
+        let may_be_private = keys.addresses == AllowedAddresses::Any;
+        assert_eq!(may_be_private, !is_fetched || host == "issuer.example.com", "{url}");
     }
 }
 

@@ -242,6 +242,17 @@ pub(crate) fn check_fetchable(url: &str, plain_http: PlainHttp) -> Result<(), Id
     check_url(url.split('?').next().unwrap_or(url), plain_http).map(|_| ())
 }
 
+/// The host of a URL that was checked, without port; brackets stay around an IPv6 address.
+pub(crate) fn host_in(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    host_of(rest.split(['/', '?']).next().unwrap_or(rest))
+}
+
+/// Whether a text is a host as [`host_in`] gives it.
+pub(crate) fn is_host(text: &str) -> bool {
+    check_host(text).is_ok()
+}
+
 /// Whether a host name can only mean this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();

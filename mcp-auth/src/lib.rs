@@ -41,7 +41,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{AuthorizationServer, Config, ConfigError, ProtectedResource, ServerType};
 pub use error::{AuthError, Forbidden, RequestFault, TokenError, Unavailable};
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
-pub use issuer::{HttpClient, HttpError};
+pub use issuer::{AllowedAddresses, HttpClient, HttpError};
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
 pub use serve::{AuthLayer, AuthService, Decision, Forward, Reply};

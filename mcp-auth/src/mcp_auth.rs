@@ -60,7 +60,7 @@ impl McpAuth {
     /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had.
     pub async fn ready(&self) -> Result<(), Unavailable> {
         for issuer in &self.0.issuers {
-            issuer.metadata().await?;
+            issuer.ready().await?;
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! One authorization server as plain data.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp, check_fetchable};
-use crate::issuer::{Metadata, MetadataSource};
+use super::key_source;
+use crate::identifier::{IssuerIdentifier, PlainHttp};
+use crate::issuer::KeySource;
 use crate::jose::Algorithm;
 
 /// An authorization server whose tokens are accepted.
@@ -14,7 +15,7 @@ use crate::jose::Algorithm;
 /// In data, a string stands for its issuer with every default.
 ///
 /// # Defaults
-/// Metadata is discovered, every supported algorithm is accepted, `typ` may be `JWT` or absent.
+/// Metadata and keys are discovered, every supported algorithm is accepted, `typ` may be `JWT` or absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -28,6 +29,14 @@ pub struct AuthorizationServer {
     /// The metadata itself, when the provider serves none: RFC 8414 members, at least `issuer`
     /// and `jwks_uri`.
     pub metadata: Option<Map<String, Value>>,
+    /// Its keys themselves, a JWK Set (RFC 7517 §5): then nothing is fetched, and a key is
+    /// replaced by replacing the configuration.
+    pub jwks: Option<Map<String, Value>>,
+    /// A file that holds them; it is read once, when the configuration is checked.
+    pub jwks_file: Option<PathBuf>,
+    /// Hosts besides its own that may be at private addresses when its metadata names them as the
+    /// place of its keys, such as `keys.internal`. Public addresses need no permission.
+    pub allowed_key_hosts: Vec<String>,
     /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
     pub algorithms: Vec<Algorithm>,
     /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
@@ -48,39 +57,22 @@ impl AuthorizationServer {
         self.server_type == other.server_type
             && self.metadata_url == other.metadata_url
             && self.metadata == other.metadata
+            && self.jwks == other.jwks
+            && self.jwks_file == other.jwks_file
+            && self.allowed_key_hosts == other.allowed_key_hosts
             && self.dangerous_allow_http == other.dangerous_allow_http
     }
 
-    /// The issuer and where its metadata comes from; `None` when a fault was found.
+    /// The issuer and where its keys come from; `None` when a fault was found.
     pub(super) fn parse(&self, place: &str, faults: &mut Vec<String>) -> Option<ParsedServer<'_>> {
         let plain_http = PlainHttp::configured(self.dangerous_allow_http);
-        let identifier = IssuerIdentifier::parse_with(self.issuer.clone(), plain_http)
-            .map_err(|fault| {
-                faults.push(format!("{place}.issuer: {:?} {}", self.issuer, http_hint(fault)))
-            })
-            .ok();
-        let source = match (&self.metadata_url, &self.metadata) {
-            (None, None) => Some(MetadataSource::Discover(self.server_type)),
-            (Some(url), None) => check_fetchable(url, plain_http)
-                .map_err(|fault| {
-                    faults.push(format!("{place}.metadata_url: {url:?} {}", http_hint(fault)))
-                })
-                .ok()
-                .map(|()| MetadataSource::Url(url.clone())),
-            (None, Some(document)) => {
-                // Judged together with the issuer, whose own fault is listed already.
-                let document = Value::Object(document.clone());
-                Metadata::read(identifier.as_ref()?, &document, plain_http)
-                    .map_err(|fault| faults.push(format!("{place}.metadata: {fault}")))
-                    .ok()
-                    .map(|metadata| MetadataSource::Document(Arc::new(metadata)))
-            }
-            (Some(_), Some(_)) => {
-                faults
-                    .push(format!("{place}: `metadata` and `metadata_url` contradict each other"));
-                None
-            }
-        };
+        let identifier =
+            IssuerIdentifier::parse_with(self.issuer.clone(), plain_http).map_err(|fault| {
+                let hint = key_source::http_hint(fault);
+                faults.push(format!("{place}.issuer: {:?} {hint}", self.issuer));
+            });
+        let identifier = identifier.ok();
+        let source = key_source::parse(self, identifier.as_ref(), place, faults);
         Some(ParsedServer { config: self, identifier: identifier?, source: source? })
     }
 }
@@ -89,7 +81,7 @@ impl AuthorizationServer {
 pub(crate) struct ParsedServer<'a> {
     pub(crate) config: &'a AuthorizationServer,
     pub(crate) identifier: IssuerIdentifier,
-    pub(crate) source: MetadataSource,
+    pub(crate) source: KeySource,
 }
 
 impl<S: Into<String>> From<S> for AuthorizationServer {
@@ -110,11 +102,4 @@ pub enum ServerType {
     Oidc,
     /// OAuth 2.0 Authorization Server Metadata (RFC 8414) only.
     Oauth,
-}
-
-fn http_hint(fault: IdentifierError) -> String {
-    match fault {
-        IdentifierError::Insecure => format!("{fault} (or set `dangerous_allow_http`)"),
-        _ => fault.to_string(),
-    }
 }

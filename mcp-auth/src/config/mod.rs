@@ -1,9 +1,11 @@
 //! Configuration as plain data: the same fields in Rust, TOML, Python and JavaScript.
 
 mod authorization_server;
+mod key_source;
 mod protected_resource;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ pub use self::authorization_server::{AuthorizationServer, ServerType};
 pub(crate) use self::protected_resource::ParsedResource;
 pub use self::protected_resource::ProtectedResource;
 use crate::authorize::Scopes;
+use crate::issuer::TrustAnchors;
 
 /// What a server protects and whom it trusts.
 ///
@@ -20,6 +23,7 @@ use crate::authorize::Scopes;
 /// [`McpAuth`](crate::McpAuth) is made of it.
 ///
 /// # Defaults
+/// - `ca_files`: none
 /// - `clock_tolerance`: 60 s
 /// - `fetch_timeout`: 5 s
 /// - `key_max_age`: 10 minutes
@@ -33,15 +37,19 @@ use crate::authorize::Scopes;
 pub struct Config {
     /// The resources this server protects; at least one.
     pub resources: Vec<ProtectedResource>,
+    /// PEM files with certificate authorities that the built-in client trusts besides those of the
+    /// operating system. They are read once, when the configuration is checked.
+    pub ca_files: Vec<PathBuf>,
     /// How far clocks may be apart when `exp`, `nbf` and `iat` are checked; at most 300 s.
     /// In data: seconds.
     #[serde(with = "seconds")]
     pub clock_tolerance: Duration,
-    /// How long one request to an authorization server may take; all that are needed for its
-    /// keys, twice as long. In data: seconds.
+    /// How long one request to an authorization server may take, half of it for the connection;
+    /// all that are needed for its keys, twice as long. In data: seconds.
     #[serde(with = "seconds")]
     pub fetch_timeout: Duration,
-    /// After this long, keys are refreshed in the background. In data: seconds.
+    /// After this long, or after `max-age` of the keys' `Cache-Control` if that is shorter (60 s
+    /// at least), keys are refreshed in the background. In data: seconds.
     #[serde(with = "seconds")]
     pub key_max_age: Duration,
     /// For this long at most, known keys are used while their issuer is unreachable.
@@ -135,7 +143,7 @@ impl Config {
         self
     }
 
-    /// Checks everything and lists every fault at once.
+    /// Checks everything, with the files it names, and lists every fault at once.
     ///
     /// # Errors
     /// [`ConfigError`] with at least one fault.
@@ -143,13 +151,24 @@ impl Config {
         self.parse().map(|_| ())
     }
 
-    /// The checked resources, or every fault at once.
-    pub(crate) fn parse(&self) -> Result<Vec<ParsedResource<'_>>, ConfigError> {
+    /// What was checked, or every fault at once.
+    pub(crate) fn parse(&self) -> Result<ParsedConfig<'_>, ConfigError> {
         let mut faults = self.faults_of_limits();
+        let trust_anchors = TrustAnchors::read(&self.ca_files, &mut faults);
+        let resources = self.parse_resources(&mut faults);
+        self.check_issuers_agree(&mut faults);
+        if faults.is_empty() {
+            Ok(ParsedConfig { resources, trust_anchors })
+        } else {
+            Err(ConfigError { faults })
+        }
+    }
+
+    fn parse_resources(&self, faults: &mut Vec<String>) -> Vec<ParsedResource<'_>> {
         let mut parsed: Vec<ParsedResource<'_>> = Vec::new();
         for (index, resource) in self.resources.iter().enumerate() {
             let place = format!("resources[{index}]");
-            let Some(resource) = resource.parse(&place, &mut faults) else { continue };
+            let Some(resource) = resource.parse(&place, faults) else { continue };
             // The path of a request says which resource is meant; its host is never read.
             let path = |resource: &ParsedResource<'_>| {
                 resource.identifier.path().trim_end_matches('/').to_owned()
@@ -162,8 +181,7 @@ impl Config {
             }
             parsed.push(resource);
         }
-        self.check_issuers_agree(&mut faults);
-        if faults.is_empty() { Ok(parsed) } else { Err(ConfigError { faults }) }
+        parsed
     }
 
     fn faults_of_limits(&self) -> Vec<String> {
@@ -200,10 +218,17 @@ impl Config {
     }
 }
 
+/// A configuration that was checked.
+pub(crate) struct ParsedConfig<'a> {
+    pub(crate) resources: Vec<ParsedResource<'a>>,
+    pub(crate) trust_anchors: TrustAnchors,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             resources: Vec::new(),
+            ca_files: Vec::new(),
             clock_tolerance: Duration::from_secs(60),
             fetch_timeout: Duration::from_secs(5),
             key_max_age: Duration::from_secs(600),
@@ -305,6 +330,7 @@ mod tests {
             "resources[0].required_scopes",
             "resources[0].allowed_origins",
             second,
+            "resources[1].authorization_servers[1].metadata",
             second,
             "resources[2].authorization_servers[0].metadata",
             "resources[2].authorization_servers[1].metadata",

@@ -1,47 +1,43 @@
 //! Where an issuer's metadata may be, in the order the MCP specification gives.
 
-use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use serde_json::Value;
-
-use super::{FetchContext, Metadata};
+use super::fetch::{FetchFault, fetch_json};
+use super::{Destination, FetchContext, Metadata};
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
 
-/// Fetches the first usable metadata document; the error lists every URL and what was wrong there.
+/// Fetches the first usable metadata document; the fault lists every URL and what was wrong there.
 pub(super) async fn discover(
     issuer: &IssuerIdentifier,
-    candidates: &[String],
+    candidates: Vec<String>,
     context: &FetchContext,
-) -> Result<Metadata, String> {
-    let mut faults = Vec::new();
+) -> Result<Metadata, FetchFault> {
+    let mut faults: Option<FetchFault> = None;
     for url in candidates {
-        let outcome = fetch_json(url, context)
-            .await
-            .map(|mut document| {
-                context.patch.iter().for_each(|patch| patch(issuer.as_str(), &mut document));
-                document
-            })
-            .and_then(|document| Metadata::read(issuer, &document, context.plain_http));
-        match outcome {
+        let place = Destination::configured(url);
+        match fetch_metadata(issuer, &place, context).await {
             Ok(metadata) => return Ok(metadata),
-            Err(fault) => faults.push(format!("{url}: {fault}")),
+            Err(fault) => {
+                let fault = fault.at(&place.url);
+                faults = Some(match faults {
+                    Some(earlier) => earlier.and(fault),
+                    None => fault,
+                });
+            }
         }
     }
-    Err(faults.join("; "))
+    Err(faults.unwrap_or_default())
 }
 
-/// Fetches one JSON document.
-pub(super) async fn fetch_json(url: &str, context: &FetchContext) -> Result<Value, String> {
-    let request = Request::get(url)
-        .header(header::ACCEPT, "application/json")
-        .body(Bytes::new())
-        .map_err(|_| "not a valid URL".to_owned())?;
-    let response = context.http.send(request).await.map_err(|error| error.to_string())?;
-    if response.status() != StatusCode::OK {
-        return Err(format!("status {}", response.status().as_u16()));
-    }
-    serde_json::from_slice(response.body()).map_err(|error| format!("not JSON: {error}"))
+async fn fetch_metadata(
+    issuer: &IssuerIdentifier,
+    place: &Destination,
+    context: &FetchContext,
+) -> Result<Metadata, FetchFault> {
+    let mut document = fetch_json(place, &*context.http).await?.document;
+    context.patch.iter().for_each(|patch| patch(issuer.as_str(), &mut document));
+    let metadata = Metadata::read(issuer, &document, &context.url_rules)?;
+    metadata.jwks_uri()?;
+    Ok(metadata)
 }
 
 /// The well-known URLs of an issuer, most specific rule first.

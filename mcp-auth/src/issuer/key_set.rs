@@ -10,30 +10,60 @@ use crate::jose::{Jws, SignatureVerified, VerificationKey};
 const MAX_KEYS: usize = 256;
 /// Keys that are tried for one token, when its `kid` does not single one out.
 const MAX_CANDIDATES: usize = 4;
+/// Characters of a skipped key's `kid` that are logged.
+const MAX_KID: usize = 64;
 
 /// An issuer's usable keys. One odd key never spoils the others.
 pub(crate) struct KeySet {
     keys: Vec<VerificationKey>,
+    skipped: Vec<SkippedKey>,
     /// The document they came from.
     document: String,
 }
 
-impl fmt::Debug for KeySet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.keys).finish()
-    }
-}
-
 impl KeySet {
-    /// Prepares every usable key of a set, and logs the others.
-    pub(crate) fn read(issuer: &str, document: &Value) -> Result<Self, String> {
-        let keys = document.get("keys").and_then(Value::as_array).ok_or("no `keys` array")?;
-        let keys: Vec<_> =
-            keys.iter().take(MAX_KEYS).filter_map(|jwk| usable(issuer, jwk)).collect();
-        if keys.is_empty() {
-            return Err("no key in the set can verify signatures".to_owned());
+    /// Prepares every usable key of a set.
+    pub(crate) fn read(document: &Value) -> Result<Self, String> {
+        let listed = document.get("keys").and_then(Value::as_array).ok_or("no `keys` array")?;
+        let (mut keys, mut skipped) = (Vec::new(), Vec::new());
+        for jwk in listed.iter().take(MAX_KEYS) {
+            match VerificationKey::from_jwk(jwk) {
+                Ok(key) => keys.push(key),
+                Err(reason) => skipped.push(SkippedKey::new(jwk, &reason)),
+            }
         }
-        Ok(Self { keys, document: document.to_string() })
+        if keys.is_empty() {
+            let first = skipped.first().map_or("it is empty".to_owned(), SkippedKey::to_string);
+            return Err(format!("no key in the set can verify signatures: {first}"));
+        }
+        if listed.len() > MAX_KEYS {
+            tracing::warn!(keys = listed.len(), MAX_KEYS, "a key set is cut: it has too many keys");
+        }
+        Ok(Self { keys, skipped, document: document.to_string() })
+    }
+
+    /// Whether both were read from the same document.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.document == other.document
+    }
+
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Logs which keys were skipped, unless the set before this one skipped them as well.
+    pub(super) fn log_skipped(&self, issuer: &str, before: Option<&Self>) {
+        let known = before.map_or(&[][..], |before| &before.skipped);
+        for key in self.skipped.iter().filter(|key| !known.contains(key)) {
+            let SkippedKey { kid, reason, .. } = key;
+            if key.encrypts {
+                // Many issuers publish such keys beside the others: nobody has to act.
+                tracing::debug!(issuer, kid, reason, "a key is skipped");
+            } else {
+                tracing::warn!(issuer, kid, reason, "a key is skipped");
+            }
+        }
     }
 
     /// Looks for the key that made a token's signature.
@@ -56,11 +86,6 @@ impl KeySet {
             mismatch = KeyMismatch::NotNamed;
         }
         Err(mismatch)
-    }
-
-    /// Whether both were read from the same document.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        self.document == other.document
     }
 
     fn keys(
@@ -87,11 +112,27 @@ pub(crate) enum KeyMismatch {
     NotNamed,
 }
 
-fn usable(issuer: &str, jwk: &Value) -> Option<VerificationKey> {
-    VerificationKey::from_jwk(jwk)
-        .inspect_err(|reason| {
-            let kid = jwk.get("kid").and_then(Value::as_str);
-            tracing::debug!(issuer, kid, %reason, "a key is skipped");
-        })
-        .ok()
+/// A key that cannot be used, and why. Nothing of the key itself is kept.
+#[derive(PartialEq, Eq)]
+struct SkippedKey {
+    kid: Option<String>,
+    reason: String,
+    encrypts: bool,
+}
+
+impl SkippedKey {
+    fn new(jwk: &Value, reason: &dyn fmt::Display) -> Self {
+        let kid = jwk.get("kid").and_then(Value::as_str);
+        Self {
+            kid: kid.map(|kid| kid.chars().take(MAX_KID).collect()),
+            reason: reason.to_string(),
+            encrypts: jwk.get("use").is_some_and(|purpose| purpose == "enc"),
+        }
+    }
+}
+
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kid {:?} {}", self.kid.as_deref().unwrap_or_default(), self.reason)
+    }
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::identifier::{IssuerIdentifier, PlainHttp, check_fetchable};
+use super::{Destination, UrlRules};
+use crate::identifier::IssuerIdentifier;
 
 /// Changes a fetched document before it is read: (issuer, document).
 pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
@@ -14,8 +15,7 @@ pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 /// A metadata document that belongs to the issuer it was asked for.
 #[derive(Debug)]
 pub(crate) struct Metadata {
-    /// Where its keys are.
-    pub(crate) jwks_uri: String,
+    jwks_uri: Option<Destination>,
     /// The whole document as JSON, for 2025-03-26 clients.
     pub(crate) document: Bytes,
 }
@@ -25,17 +25,21 @@ impl Metadata {
     pub(crate) fn read(
         issuer: &IssuerIdentifier,
         document: &Value,
-        plain_http: PlainHttp,
+        rules: &UrlRules,
     ) -> Result<Self, String> {
         let members = Members::deserialize(document).map_err(|error| error.to_string())?;
         // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
         if members.issuer != issuer.as_str() {
             return Err(mismatch(issuer.as_str(), &members.issuer));
         }
-        let jwks_uri = members.jwks_uri.ok_or("`jwks_uri` is missing")?;
-        check_fetchable(&jwks_uri, plain_http)
-            .map_err(|fault| format!("`jwks_uri` {jwks_uri:?} {fault}"))?;
+        let jwks_uri = members.jwks_uri.map(|url| rules.admit(url)).transpose();
+        let jwks_uri = jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?;
         Ok(Self { jwks_uri, document: Bytes::from(document.to_string()) })
+    }
+
+    /// Where its keys are.
+    pub(crate) fn jwks_uri(&self) -> Result<&Destination, String> {
+        self.jwks_uri.as_ref().ok_or_else(|| "`jwks_uri` is missing".to_owned())
     }
 }
 

@@ -1,14 +1,26 @@
 //! WHOSE KEYS? Finding an authorization server's metadata and keys: the only network code.
 
+mod address;
 mod budget;
+mod cache_control;
+mod destination;
 mod discovery;
+mod fetch;
 mod http_client;
 mod key_set;
 mod metadata;
 mod refresh;
+mod reqwest_client;
+mod resolver;
+mod snapshot;
+mod trust_anchors;
 
-pub(crate) use http_client::ReqwestClient;
+pub use destination::AllowedAddresses;
+pub(crate) use destination::{Destination, UrlRules};
 pub use http_client::{HttpClient, HttpError};
 pub(crate) use key_set::KeySet;
 pub(crate) use metadata::{Metadata, MetadataPatch};
-pub(crate) use refresh::{FetchContext, Issuer, MetadataSource, Verified, VerifyError};
+pub(crate) use refresh::{Issuer, Verified, VerifyError};
+pub(crate) use reqwest_client::ReqwestClient;
+pub(crate) use snapshot::{FetchContext, KeySource};
+pub(crate) use trust_anchors::TrustAnchors;

@@ -9,13 +9,12 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::task::{AbortHandle, JoinError};
 
 use super::budget::Budget;
-use super::discovery::{discover, fetch_json, well_known_urls};
+use super::fetch::FetchFault;
 use super::key_set::KeyMismatch;
-use super::{HttpClient, KeySet, Metadata, MetadataPatch};
-use crate::clock::Clock;
-use crate::config::ServerType;
+use super::snapshot::Snapshot;
+use super::{FetchContext, KeySource, Metadata};
 use crate::error::Unavailable;
-use crate::identifier::{IssuerIdentifier, PlainHttp};
+use crate::identifier::IssuerIdentifier;
 use crate::jose::{Jws, SignatureVerified};
 
 /// Seconds that a client is told to wait when a fetch just failed.
@@ -24,36 +23,10 @@ const RETRY_AFTER: u64 = 5;
 /// One authorization server: whose tokens are accepted, and with which keys.
 pub(crate) struct Issuer {
     identifier: IssuerIdentifier,
-    source: MetadataSource,
+    source: KeySource,
     context: FetchContext,
     snapshot: ArcSwapOption<Snapshot>,
     control: Mutex<Control>,
-}
-
-/// Where an issuer's metadata comes from.
-pub(crate) enum MetadataSource {
-    /// The well-known URLs of the issuer.
-    Discover(ServerType),
-    /// One URL, given by hand.
-    Url(String),
-    /// The document, given by hand.
-    Document(Arc<Metadata>),
-}
-
-/// What fetching needs.
-#[derive(Clone)]
-pub(crate) struct FetchContext {
-    pub(crate) http: Arc<dyn HttpClient>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) patch: Option<MetadataPatch>,
-    /// Which plain `http` URLs a fetched document may name.
-    pub(crate) plain_http: PlainHttp,
-    /// How long one request may take.
-    pub(crate) timeout: Duration,
-    /// After this long the next request refreshes in the background.
-    pub(crate) max_age: Duration,
-    /// The last good keys are used for at most this long.
-    pub(crate) max_stale: Duration,
 }
 
 /// Why a signature cannot be verified.
@@ -78,21 +51,6 @@ pub(crate) struct Verified {
     pub(crate) proof: SignatureVerified,
     /// Which keys were in use.
     pub(crate) key_generation: u64,
-}
-
-struct Snapshot {
-    metadata: Arc<Metadata>,
-    keys: KeySet,
-    /// Counts the changes of the keys.
-    key_generation: u64,
-    fetched_at: u64,
-}
-
-impl Snapshot {
-    fn verify(&self, jws: &Jws<'_>) -> Result<Verified, KeyMismatch> {
-        let proof = self.keys.verify(jws)?;
-        Ok(Verified { proof, key_generation: self.key_generation })
-    }
 }
 
 type Outcome = Result<(), Unavailable>;
@@ -121,7 +79,7 @@ enum Refresh {
 impl Issuer {
     pub(crate) fn new(
         identifier: IssuerIdentifier,
-        source: MetadataSource,
+        source: KeySource,
         context: FetchContext,
     ) -> Self {
         let budget = Budget::new(context.clock.unix_seconds());
@@ -169,17 +127,27 @@ impl Issuer {
         self.current().map(|snapshot| snapshot.key_generation)
     }
 
+    /// Fetches metadata and keys if there are none yet.
+    pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), Unavailable> {
+        self.known().await.map(drop)
+    }
+
     /// The metadata document, fetched if there is none yet.
     pub(crate) async fn metadata(self: &Arc<Self>) -> Result<Arc<Metadata>, Unavailable> {
-        if self.current().is_none() {
-            match self.refresh(None) {
-                Refresh::Started(flight) | Refresh::Joined(flight) => flight.await?,
-                Refresh::Landed => {}
-                Refresh::Spent { .. } => return Err(self.asked_too_often()),
-            }
+        let by_hand = "its keys are given by hand and `metadata` is not";
+        self.known().await?.metadata.clone().ok_or_else(|| self.unavailable(by_hand))
+    }
+
+    async fn known(self: &Arc<Self>) -> Result<Arc<Snapshot>, Unavailable> {
+        if let Some(snapshot) = self.current() {
+            return Ok(snapshot);
         }
-        let snapshot = self.current().ok_or_else(|| self.unavailable("no metadata yet"))?;
-        Ok(snapshot.metadata.clone())
+        match self.refresh(None) {
+            Refresh::Started(flight) | Refresh::Joined(flight) => flight.await?,
+            Refresh::Landed => {}
+            Refresh::Spent { .. } => return Err(self.asked_too_often()),
+        }
+        self.current().ok_or_else(|| self.unavailable("no keys yet"))
     }
 
     /// The last good snapshot, unless it is too old to be believed.
@@ -188,7 +156,7 @@ impl Issuer {
         if self.is_too_old(&snapshot) {
             return None;
         }
-        if self.age(&snapshot) > self.context.max_age {
+        if self.age(&snapshot) > snapshot.fresh_for {
             // In the background: nobody waits for it, and its failure is logged there.
             drop(self.refresh(Some(&snapshot)));
         }
@@ -228,47 +196,34 @@ impl Issuer {
 
     async fn fetch(self: Arc<Self>) -> Outcome {
         // Several requests, each with its own timeout, must not add up.
-        let limit = self.context.timeout * 2;
-        let fetched = tokio::time::timeout(limit, self.fetch_snapshot()).await;
-        let fetched =
-            fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f32())));
-        match fetched {
+        let limit = self.context.timeout.saturating_mul(2);
+        let snapshot = Snapshot::fetch(&self.identifier, &self.source, &self.context);
+        let fetched = tokio::time::timeout(limit, snapshot).await;
+        match fetched.unwrap_or_else(|_| Err(too_slow(limit))) {
             Ok(snapshot) => {
-                tracing::debug!(issuer = %self.identifier, keys = ?snapshot.keys, "keys refreshed");
-                self.snapshot.store(Some(Arc::new(snapshot)));
-                self.lock().failed = false;
+                self.publish(snapshot);
                 Ok(())
             }
-            Err(reason) => {
+            Err(FetchFault { reason, retry_after }) => {
                 tracing::warn!(issuer = %self.identifier, reason, "keys could not be refreshed");
+                if let Some(seconds) = retry_after {
+                    self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
+                }
                 Err(self.unavailable(&reason))
             }
         }
     }
 
-    async fn fetch_snapshot(&self) -> Result<Snapshot, String> {
-        let metadata = match &self.source {
-            MetadataSource::Document(metadata) => metadata.clone(),
-            MetadataSource::Url(url) => self.discover(std::slice::from_ref(url)).await?,
-            MetadataSource::Discover(kind) => {
-                self.discover(&well_known_urls(&self.identifier, *kind)).await?
-            }
-        };
-        let jwks = fetch_json(&metadata.jwks_uri, &self.context).await;
-        let keys = jwks
-            .and_then(|jwks| KeySet::read(self.identifier.as_str(), &jwks))
-            .map_err(|fault| format!("{}: {fault}", metadata.jwks_uri))?;
-        let key_generation = match &*self.snapshot.load() {
-            Some(known) if known.keys.is_same_as(&keys) => known.key_generation,
-            Some(known) => known.key_generation + 1,
-            None => 0,
-        };
-        let fetched_at = self.context.clock.unix_seconds();
-        Ok(Snapshot { metadata, keys, key_generation, fetched_at })
-    }
-
-    async fn discover(&self, candidates: &[String]) -> Result<Arc<Metadata>, String> {
-        discover(&self.identifier, candidates, &self.context).await.map(Arc::new)
+    fn publish(&self, mut snapshot: Snapshot) {
+        let issuer = self.identifier.as_str();
+        let before = self.snapshot.load_full();
+        snapshot.key_generation = before.as_ref().map_or(0, |before| {
+            before.key_generation + u64::from(!before.keys.is_same_as(&snapshot.keys))
+        });
+        snapshot.keys.log_skipped(issuer, before.as_ref().map(|before| &*before.keys));
+        tracing::debug!(issuer, keys = snapshot.keys.len(), "keys refreshed");
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        self.lock().failed = false;
     }
 
     fn unavailable(&self, reason: &str) -> Unavailable {
@@ -292,4 +247,8 @@ impl Issuer {
     fn lock(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn too_slow(limit: Duration) -> FetchFault {
+    format!("no answer within {} s", limit.as_secs_f32()).into()
 }

@@ -1,0 +1,80 @@
+//! How long an answer stays fresh (RFC 9111).
+
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+
+/// What is left of an answer's freshness lifetime; `None` when its headers do not say.
+pub(super) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    // RFC 9111 §4.2.1: of several, the most restrictive one.
+    let lifetime = values.flat_map(|value| value.split(',')).filter_map(lifetime).min()?;
+    // RFC 9111 §4.2.3: a cache between us has used up a part of it.
+    let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()).and_then(delta_seconds);
+    Some(Duration::from_secs(lifetime.saturating_sub(age.unwrap_or(0))))
+}
+
+/// Seconds that one directive allows, if it is about them.
+fn lifetime(directive: &str) -> Option<u64> {
+    let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+    match name.trim().to_ascii_lowercase().as_str() {
+        "no-cache" | "no-store" => Some(0),
+        // RFC 9111 §4.2.1: what cannot be read counts as stale.
+        "max-age" => Some(delta_seconds(value.trim().trim_matches('"')).unwrap_or(0)),
+        _ => None,
+    }
+}
+
+/// RFC 9111 §1.2.2: digits; what is too large is as large as can be.
+pub(super) fn delta_seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(headers: &[(&'static str, &'static str)]) -> Option<u64> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, header::HeaderValue::from_static(value));
+        }
+        fresh_for(&map).map(|left| left.as_secs())
+    }
+
+    #[test]
+    fn directives_are_read_as_caches_read_them() {
+        let rows = [
+            ("max-age=300", Some(300)),
+            ("public, MAX-AGE=300, must-revalidate", Some(300)),
+            ("max-age=\"300\"", Some(300)),
+            ("max-age=300, max-age=60", Some(60)),
+            ("max-age=300, no-cache", Some(0)),
+            ("no-store", Some(0)),
+            ("no-cache=\"set-cookie\"", Some(0)),
+            ("max-age=99999999999999999999999", Some(u64::MAX)),
+            ("max-age=-1", Some(0)),
+            ("max-age=soon", Some(0)),
+            ("max-age", Some(0)),
+            ("s-maxage=300", None),
+            ("private", None),
+            ("", None),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(seconds(&[("cache-control", value)]), expected, "{value}");
+        }
+        assert_eq!(seconds(&[]), None);
+    }
+
+    #[test]
+    fn several_fields_and_the_age_count() {
+        let two = [("cache-control", "max-age=300"), ("cache-control", "no-cache")];
+        assert_eq!(seconds(&two), Some(0));
+        let row = |age| seconds(&[("cache-control", "max-age=300"), ("age", age)]);
+        assert_eq!((row("100"), row("400"), row("x")), (Some(200), Some(0), Some(300)));
+        assert_eq!(seconds(&[("age", "100")]), None);
+    }
+}

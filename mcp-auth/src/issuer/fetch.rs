@@ -1,0 +1,73 @@
+//! One JSON document from an authorization server.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use serde_json::Value;
+
+use super::cache_control::{delta_seconds, fresh_for};
+use super::{Destination, HttpClient};
+
+/// A document, and how long it is fresh if its headers say so.
+pub(super) struct Fetched {
+    pub(super) document: Value,
+    pub(super) fresh_for: Option<Duration>,
+}
+
+/// Why a document cannot be had.
+#[derive(Debug, Default)]
+pub(super) struct FetchFault {
+    /// For operators.
+    pub(super) reason: String,
+    /// Seconds that the server asks us to leave it alone.
+    pub(super) retry_after: Option<u64>,
+}
+
+impl FetchFault {
+    /// The same, with the place where it happened.
+    pub(super) fn at(self, url: &str) -> Self {
+        Self { reason: format!("{url}: {}", self.reason), ..self }
+    }
+
+    /// Both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            reason: format!("{}; {}", self.reason, other.reason),
+            retry_after: self.retry_after.max(other.retry_after),
+        }
+    }
+}
+
+impl From<String> for FetchFault {
+    fn from(reason: String) -> Self {
+        Self { reason, retry_after: None }
+    }
+}
+
+/// Fetches one document. Its media type is not judged: key sets are served under many.
+pub(super) async fn fetch_json(
+    from: &Destination,
+    http: &dyn HttpClient,
+) -> Result<Fetched, FetchFault> {
+    let request = Request::get(&from.url)
+        .header(header::ACCEPT, "application/json")
+        .extension(from.addresses)
+        .body(Bytes::new())
+        .map_err(|_| "not a valid URL".to_owned())?;
+    let response = http.send(request).await.map_err(|error| error.to_string())?;
+    if response.status() != StatusCode::OK {
+        let reason = format!("status {}", response.status().as_u16());
+        return Err(FetchFault { reason, retry_after: retry_after(&response) });
+    }
+    let document =
+        serde_json::from_slice(response.body()).map_err(|error| format!("not JSON: {error}"))?;
+    Ok(Fetched { document, fresh_for: fresh_for(response.headers()) })
+}
+
+/// RFC 9110 §10.2.3, as seconds. A date is not read: it would depend on both clocks.
+fn retry_after(response: &Response<Bytes>) -> Option<u64> {
+    let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    delta_seconds(value).filter(|_| busy.contains(&response.status()))
+}

@@ -1,0 +1,146 @@
+//! The built-in client: careful about where it connects, what it follows, and how much it reads.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::redirect::{Action, Attempt, Policy};
+
+use super::resolver::{HINT, PublicResolver, SystemResolver};
+use super::{AllowedAddresses, HttpClient, HttpError, TrustAnchors};
+use crate::identifier::is_loopback;
+
+/// Largest document that is read, in bytes.
+const MAX_DOCUMENT: usize = 1024 * 1024;
+/// Redirects that are followed for one document.
+const MAX_REDIRECTS: usize = 3;
+
+/// The default client: redirects within an origin, 1 MiB at most, bounded in time.
+pub(crate) struct ReqwestClient {
+    timeout: Duration,
+    trust_anchors: TrustAnchors,
+    proxies: Matcher,
+    /// By the proxy of the environment, if there is one.
+    remote: LazyClient,
+    /// To this machine itself, where no proxy can reach.
+    loopback: LazyClient,
+    /// To public addresses only, without a proxy.
+    public: LazyClient,
+}
+
+/// Made when first needed: loading the certificate roots takes milliseconds.
+type LazyClient = OnceLock<Result<reqwest::Client, HttpError>>;
+
+impl ReqwestClient {
+    pub(crate) fn new(timeout: Duration, trust_anchors: TrustAnchors) -> Self {
+        let proxies = Matcher::from_system();
+        let [remote, loopback, public] = [const { OnceLock::new() }; 3];
+        Self { timeout, trust_anchors, proxies, remote, loopback, public }
+    }
+
+    fn client_for(
+        &self,
+        request: &reqwest::Request,
+        addresses: AllowedAddresses,
+    ) -> Result<&reqwest::Client, HttpError> {
+        let host = request.url().host_str().unwrap_or_default();
+        if addresses == AllowedAddresses::Public {
+            refuse_private(host)?;
+            // A proxy resolves names itself, and decides itself where it goes.
+            if !self.is_proxied(request) {
+                let public = |builder: reqwest::ClientBuilder| {
+                    builder.no_proxy().dns_resolver(PublicResolver(SystemResolver))
+                };
+                return self.made(&self.public, public);
+            }
+        }
+        if is_loopback(host) {
+            return self.made(&self.loopback, reqwest::ClientBuilder::no_proxy);
+        }
+        self.made(&self.remote, |builder| builder)
+    }
+
+    fn is_proxied(&self, request: &reqwest::Request) -> bool {
+        let uri = request.url().as_str().parse();
+        uri.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
+    }
+
+    fn made<'a>(
+        &self,
+        client: &'a LazyClient,
+        special: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<&'a reqwest::Client, HttpError> {
+        let build = || {
+            let builder = reqwest::Client::builder()
+                .timeout(self.timeout)
+                // So that after an address that does not answer another one can be tried.
+                .connect_timeout(self.timeout / 2)
+                .tls_certs_merge(self.trust_anchors.certificates())
+                .redirect(Policy::custom(within_the_origin))
+                .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
+            special(builder).build().map_err(describe)
+        };
+        client.get_or_init(build).as_ref().map_err(Clone::clone)
+    }
+
+    async fn fetch(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let addresses = request.extensions().get().copied().unwrap_or(AllowedAddresses::Public);
+        let request =
+            reqwest::Request::try_from(request.map(reqwest::Body::from)).map_err(describe)?;
+        let client = self.client_for(&request, addresses)?;
+        let mut answer = client.execute(request).await.map_err(describe)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(describe)? {
+            if body.len() + chunk.len() > MAX_DOCUMENT {
+                return Err(HttpError::new(format!("larger than {MAX_DOCUMENT} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        Ok(response)
+    }
+}
+
+impl HttpClient for ReqwestClient {
+    fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>> {
+        Box::pin(self.fetch(request))
+    }
+}
+
+/// Addresses and names that no resolver is asked about, or not ours.
+fn refuse_private(host: &str) -> Result<(), HttpError> {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let private = address.is_ok_and(|address| !AllowedAddresses::Public.permits(address));
+    if private || is_loopback(host) {
+        return Err(HttpError::new(format!("{host} is not a public address; {HINT}")));
+    }
+    Ok(())
+}
+
+fn within_the_origin(attempt: Attempt<'_>) -> Action {
+    let from = attempt.previous().first();
+    if from.is_none_or(|from| from.origin() != attempt.url().origin()) {
+        return attempt.error("redirected to another origin");
+    }
+    if attempt.previous().len() > MAX_REDIRECTS {
+        return attempt.error("redirected too often");
+    }
+    attempt.follow()
+}
+
+/// The whole chain of causes: the outermost alone only says "error sending request".
+fn describe(error: reqwest::Error) -> HttpError {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    HttpError::new(text)
+}

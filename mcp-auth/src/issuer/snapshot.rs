@@ -1,0 +1,99 @@
+//! What is known of an issuer at one time: its metadata and its keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::discovery::{discover, well_known_urls};
+use super::fetch::{FetchFault, fetch_json};
+use super::key_set::KeyMismatch;
+use super::{HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
+use crate::clock::Clock;
+use crate::config::ServerType;
+use crate::identifier::IssuerIdentifier;
+use crate::jose::Jws;
+
+/// Keys are not fetched more often than this, whatever `Cache-Control` says.
+const MIN_FRESH: Duration = Duration::from_secs(60);
+
+/// Where an issuer's keys come from.
+pub(crate) enum KeySource {
+    /// Metadata at the well-known URLs of the issuer.
+    Discover(ServerType),
+    /// Metadata at a URL given by hand.
+    MetadataUrl(String),
+    /// Metadata given by hand.
+    Metadata(Arc<Metadata>),
+    /// Keys given by hand, and with them metadata or none.
+    Keys(Arc<KeySet>, Option<Arc<Metadata>>),
+}
+
+/// What fetching needs.
+#[derive(Clone)]
+pub(crate) struct FetchContext {
+    pub(crate) http: Arc<dyn HttpClient>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) patch: Option<MetadataPatch>,
+    /// Which URLs a fetched document may name.
+    pub(crate) url_rules: Arc<UrlRules>,
+    /// How long one request may take.
+    pub(crate) timeout: Duration,
+    /// After this long at the latest, the next request refreshes in the background.
+    pub(crate) max_age: Duration,
+    /// The last good keys are used for at most this long.
+    pub(crate) max_stale: Duration,
+}
+
+/// Metadata and keys that belong together.
+pub(super) struct Snapshot {
+    /// Absent when the keys are given by hand and metadata is not.
+    pub(super) metadata: Option<Arc<Metadata>>,
+    pub(super) keys: Arc<KeySet>,
+    /// Counts the changes of the keys; known when it is published.
+    pub(super) key_generation: u64,
+    /// When, in seconds since 1970.
+    pub(super) fetched_at: u64,
+    /// After this long a refresh is due.
+    pub(super) fresh_for: Duration,
+}
+
+impl Snapshot {
+    /// Asks for metadata and for the keys it names; keys given by hand need no network.
+    pub(super) async fn fetch(
+        issuer: &IssuerIdentifier,
+        source: &KeySource,
+        context: &FetchContext,
+    ) -> Result<Self, FetchFault> {
+        let found = |candidates| discover(issuer, candidates, context);
+        let metadata = match source {
+            KeySource::Discover(kind) => Arc::new(found(well_known_urls(issuer, *kind)).await?),
+            KeySource::MetadataUrl(url) => Arc::new(found(vec![url.clone()]).await?),
+            KeySource::Metadata(metadata) => metadata.clone(),
+            KeySource::Keys(keys, metadata) => {
+                return Ok(Self::new(metadata.clone(), keys.clone(), None, context));
+            }
+        };
+        let jwks_uri = metadata.jwks_uri()?;
+        let jwks = fetch_json(jwks_uri, &*context.http).await;
+        let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;
+        let keys = KeySet::read(&jwks.document)
+            .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;
+        Ok(Self::new(Some(metadata), Arc::new(keys), jwks.fresh_for, context))
+    }
+
+    /// Verifies a signature with these keys.
+    pub(super) fn verify(&self, jws: &Jws<'_>) -> Result<Verified, KeyMismatch> {
+        let proof = self.keys.verify(jws)?;
+        Ok(Verified { proof, key_generation: self.key_generation })
+    }
+
+    fn new(
+        metadata: Option<Arc<Metadata>>,
+        keys: Arc<KeySet>,
+        fresh_for: Option<Duration>,
+        context: &FetchContext,
+    ) -> Self {
+        let fresh_for = fresh_for.unwrap_or(context.max_age).max(MIN_FRESH).min(context.max_age);
+        let fetched_at = context.clock.unix_seconds();
+        Self { metadata, keys, key_generation: 0, fetched_at, fresh_for }
+    }
+}
