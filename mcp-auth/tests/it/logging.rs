@@ -15,18 +15,22 @@ thread_local! {
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Log;
+pub(crate) struct Log;
 
 impl Log {
     /// For the whole process: `tracing` decides once whether anyone listens to an event.
-    fn start() {
+    pub(crate) fn start() {
         static STARTED: Once = Once::new();
         let subscriber = || tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
         STARTED.call_once(|| subscriber().with_writer(|| Self).with_ansi(false).init());
     }
 
-    fn take() -> String {
+    pub(crate) fn take() -> String {
         LOG.with_borrow_mut(|log| String::from_utf8(std::mem::take(log)).unwrap())
+    }
+
+    pub(crate) fn peek() -> String {
+        LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
     }
 }
 
