@@ -34,8 +34,9 @@ pub struct AuthorizationServer {
     pub jwks: Option<Map<String, Value>>,
     /// A file that holds them; it is read once, when the configuration is checked.
     pub jwks_file: Option<PathBuf>,
-    /// Hosts besides its own that may be at private addresses when its metadata names them as the
-    /// place of its keys, such as `keys.internal`. Public addresses need no permission.
+    /// Hosts besides its own and that of `metadata_url` that may be at private addresses when its
+    /// metadata names them as the place of its keys, such as `keys.internal`. Public addresses need
+    /// no permission.
     pub allowed_key_hosts: Vec<String>,
     /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
     pub algorithms: Vec<Algorithm>,
