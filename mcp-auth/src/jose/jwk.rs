@@ -14,6 +14,8 @@ use super::roca;
 const MIN_RSA_BITS: usize = 2048;
 /// Largest RSA modulus accepted, in bits: verification time grows with it.
 const MAX_RSA_BITS: usize = 8192;
+/// Longest RSA exponent accepted, in bytes, for the same reason; nearly all are 65537.
+const MAX_RSA_EXPONENT: usize = 4;
 
 /// A public key that may verify signatures, parsed and prepared once.
 pub(crate) struct VerificationKey {
@@ -79,7 +81,8 @@ pub(crate) enum JwkError {
     UnsupportedKeyType,
     /// A required member is missing or not of its type.
     WrongMember(&'static str),
-    /// An RSA modulus below 2048 or above 8192 bits, or an even exponent or one below 3.
+    /// An RSA modulus that is even, below 2048 or above 8192 bits, or an exponent that is even, 1,
+    /// or above 32 bits.
     WeakRsa,
 }
 
@@ -96,9 +99,9 @@ impl fmt::Display for JwkError {
             Self::Rejected => f.write_str("not a valid public key"),
             Self::UnsupportedKeyType => f.write_str("unsupported `kty` or `crv`"),
             Self::WrongMember(name) => write!(f, "member `{name}` is missing or malformed"),
-            Self::WeakRsa => {
-                f.write_str("RSA keys must have 2048 to 8192 bits and an odd exponent above 1")
-            }
+            Self::WeakRsa => f.write_str(
+                "RSA keys must have 2048 to 8192 bits and an odd exponent above 1 of at most 32",
+            ),
         }
     }
 }
@@ -162,8 +165,10 @@ fn prepare(jwk: &Value, scheme: Scheme) -> Result<ParsedPublicKey, JwkError> {
 
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JwkError> {
     let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-    let odd = e.last().is_some_and(|byte| byte % 2 == 1);
-    if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) || !odd || e == [1] {
+    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+    let good_modulus = (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) && odd(n);
+    let good_exponent = odd(e) && e != [1] && e.len() <= MAX_RSA_EXPONENT;
+    if !good_modulus || !good_exponent {
         return Err(JwkError::WeakRsa);
     }
     if roca::has_fingerprint(n) {
@@ -209,6 +214,12 @@ mod tests {
         VerificationKey::from_jwk(jwk).unwrap_err()
     }
 
+    // RFC 7515 appendix A.2.1, public part.
+    fn rsa() -> Value {
+        json!({ "kty": "RSA", "e": "AQAB",
+            "n": "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ" })
+    }
+
     #[test]
     fn a_key_supports_what_its_type_and_curve_allow() {
         let key = VerificationKey::from_jwk(&p256()).unwrap();
@@ -226,6 +237,12 @@ mod tests {
     }
 
     #[test]
+    fn zeros_in_front_of_rsa_numbers_do_not_matter() {
+        let key = VerificationKey::from_jwk(&with(rsa(), "e", json!("AAEAAQ"))).unwrap();
+        assert!(key.supports(Algorithm::Rs256) && key.supports(Algorithm::Ps512));
+    }
+
+    #[test]
     fn refusals_say_why() {
         let rows = [
             (with(p256(), "use", json!("enc")), JwkError::NotForSignatures),
@@ -239,7 +256,23 @@ mod tests {
             (json!({ "kty": "oct", "k": "AAAA" }), JwkError::UnsupportedKeyType),
             (json!({ "kty": "AKP", "pub": "AAAA" }), JwkError::WrongMember("alg")),
             (json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" }), JwkError::WeakRsa),
+            (with(rsa(), "e", json!("")), JwkError::WeakRsa),
+            (with(rsa(), "e", json!("AQ")), JwkError::WeakRsa),
+            (with(rsa(), "e", json!("AAAB")), JwkError::WeakRsa),
+            (with(rsa(), "e", json!("AQAA")), JwkError::WeakRsa),
+            // Verification time grows with the exponent and with the modulus.
+            (with(rsa(), "e", json!("Af____8")), JwkError::WeakRsa),
+            (with(rsa(), "e", rsa()["n"].clone()), JwkError::WeakRsa),
+            (with(rsa(), "n", json!("_".repeat(4 * 344))), JwkError::WeakRsa),
+            (with(rsa(), "n", json!(format!("{}A", "_".repeat(342)))), JwkError::WeakRsa),
+            (with(rsa(), "n", json!(["AQAB"])), JwkError::WrongMember("n")),
+            (with(rsa(), "use", json!(["sig"])), JwkError::NotForSignatures),
+            (with(rsa(), "key_ops", json!("verify")), JwkError::NotForSignatures),
+            (with(rsa(), "alg", json!(["RS256"])), JwkError::AlgorithmMismatch),
+            (with(rsa(), "alg", json!(null)), JwkError::AlgorithmMismatch),
             (json!({}), JwkError::WrongMember("kty")),
+            (json!(null), JwkError::WrongMember("kty")),
+            (json!([rsa()]), JwkError::WrongMember("kty")),
         ];
         for (jwk, expected) in rows {
             assert_eq!(error(&jwk), expected, "{jwk}");
