@@ -2,28 +2,51 @@
 
 use std::fs;
 use std::thread;
-use std::time::Duration;
 
 /// Above this share of all cores, two threads cannot be compared with one.
 pub(crate) const IDLE: f64 = 0.1;
 
-/// The share of all cores that was in use while this thread slept; `None` where it cannot be read.
-pub(crate) fn busy(during: Duration) -> Option<f64> {
-    let (used, all) = jiffies()?;
-    thread::sleep(during);
-    let (used_later, all_later) = jiffies()?;
-    Some((used_later - used) / (all_later - all).max(1.0))
+/// Watches what other programs take of the cores.
+pub(crate) struct Watch(Option<Ticks>);
+
+/// Times of all cores together, since they started.
+struct Ticks {
+    all: f64,
+    used: f64,
+    /// By this process and its children.
+    own: f64,
 }
 
-/// Used and all time of all cores since the start, from the first line of `/proc/stat`.
-fn jiffies() -> Option<(f64, f64)> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    let fields = stat.lines().next()?.split_whitespace().skip(1);
-    let fields: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
-    let idle = fields.get(3)? + fields.get(4)?;
-    // The last two are counted in the first two already.
-    let all: f64 = fields.iter().take(8).sum();
-    Some((all - idle, all))
+impl Watch {
+    pub(crate) fn start() -> Self {
+        Self(Ticks::read())
+    }
+
+    /// The share of all cores that others have used since; `None` where it cannot be read.
+    pub(crate) fn others(&self) -> Option<f64> {
+        let (before, after) = (self.0.as_ref()?, Ticks::read()?);
+        let used = (after.used - before.used) - (after.own - before.own);
+        Some((used / (after.all - before.all).max(1.0)).max(0.0))
+    }
+}
+
+impl Ticks {
+    fn read() -> Option<Self> {
+        let stat = fs::read_to_string("/proc/stat").ok()?;
+        let fields = numbers(stat.lines().next()?);
+        // The last two are counted in the first two already.
+        let all: f64 = fields.iter().take(8).sum();
+        let idle = fields.get(3)? + fields.get(4)?;
+        let own = fs::read_to_string("/proc/self/stat").ok()?;
+        // After the name, which may have spaces: state, then numbers from the parent's id on.
+        let own = numbers(own.rsplit_once(')')?.1);
+        Some(Self { all, used: all - idle, own: own.get(10..14)?.iter().sum() })
+    }
+}
+
+/// The fields after the first that are numbers.
+fn numbers(line: &str) -> Vec<f64> {
+    line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect()
 }
 
 /// Resident memory of this process, in MiB; `None` where it cannot be read.
@@ -35,16 +58,16 @@ pub(crate) fn resident() -> Option<f64> {
 }
 
 /// One line about this machine, for the end of the table.
-pub(crate) fn describe(before: Option<f64>, after: Option<f64>) -> String {
+pub(crate) fn describe(watch: &Watch) -> String {
     let cores = thread::available_parallelism().map_or(0, usize::from);
-    let percent = |share: Option<f64>| {
-        share.map_or("?".to_owned(), |share| format!("{:.0} %", share * 100.0))
-    };
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split_whitespace().next().unwrap_or("?").to_owned();
+    let others = percent(watch.others());
     format!(
-        "{cores} cores; other programs used {} of them before and {} after; load average {load}",
-        percent(before),
-        percent(after),
+        "{cores} cores, of which other programs used {others} all the while; load average {load}"
     )
+}
+
+pub(crate) fn percent(share: Option<f64>) -> String {
+    share.map_or("?".to_owned(), |share| format!("{:.0} %", share * 100.0))
 }

@@ -34,13 +34,19 @@ struct Options {
     /// How many tokens of each kind `growth` sees.
     #[arg(long, default_value_t = 1_000_000)]
     tokens: usize,
+    /// What `growth` asks of a child process.
+    #[arg(long, hide = true)]
+    memory_after: Option<usize>,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
+    if let Some(tokens) = options.memory_after {
+        return groups::report_memory(tokens);
+    }
     let budget = Duration::try_from_secs_f64(options.seconds)?;
     let plan = groups::Plan { budget, tokens: options.tokens };
-    let before = machine::busy(Duration::from_secs(1));
+    let watch = machine::Watch::start();
     let mut sections = Vec::new();
     for group in Group::ALL {
         if options.only.is_empty() || options.only.contains(&group) {
@@ -49,7 +55,6 @@ fn main() -> Result<(), Failure> {
         }
     }
     table::print(&sections);
-    let after = machine::busy(Duration::from_secs(1));
-    println!("\n{}", machine::describe(before, after));
+    println!("\n{}", machine::describe(&watch));
     Ok(())
 }

@@ -4,6 +4,7 @@ mod many;
 mod memory;
 mod threads;
 
+pub(crate) use self::memory::report as report_memory;
 use super::Plan;
 use crate::Failure;
 use crate::table::Section;
@@ -13,8 +14,8 @@ const ABOUT: &str = "growth: mcp-auth alone; measured = growth of resident memor
     ratio = many / one";
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
+    let mut rows = memory::run(plan.tokens)?;
     let world = World::start()?;
-    let mut rows = memory::run(&world, plan.tokens)?;
     rows.extend(many::run(&world, plan.budget / 2)?);
     rows.extend(threads::run(&world, plan.budget / 2)?);
     Ok(Section { about: ABOUT, rows })

@@ -56,7 +56,7 @@ struct Sample {
     accepted: f64,
 }
 
-/// Rounds of slices, each with a fresh server; two tables' worth of rows.
+/// Rounds of slices, each with a fresh server.
 pub(super) fn run(subject: &Subject, budget: Duration) -> Result<Vec<Row>, Failure> {
     let world = World::start()?;
     let requests = |count| -> Vec<Vec<u8>> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+pub(crate) use self::growth::report_memory;
 use crate::Failure;
 use crate::table::Section;
 

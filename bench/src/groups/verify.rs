@@ -14,7 +14,7 @@ use crate::world::{ALGORITHMS, Token, World};
 
 const ABOUT: &str = "verify: in process, one thread; ratio = time / bare signature check \
     (seen: / that of RS256), in the same round";
-/// Tokens of one slice; nobody sees one twice.
+/// Tokens of one slice. Who remembers tokens is made anew before each.
 const DISTINCT: usize = 250;
 /// Tokens that are seen again and again.
 const SEEN: usize = 16;

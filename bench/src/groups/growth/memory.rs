@@ -1,8 +1,11 @@
 //! Resident memory after very many tokens. None of them is kept by the bench.
 
+use std::process::{Command, Stdio};
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use dev_issuer::Algorithm;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
@@ -16,40 +19,63 @@ const ALGORITHM: Algorithm = Algorithm::EdDsa;
 /// Tokens before the first reading, so that what is allocated once is there.
 const WARM_UP: usize = 1000;
 
-pub(super) fn run(world: &World, tokens: usize) -> Result<Vec<Row>, Failure> {
+pub(super) fn run(tokens: usize) -> Result<Vec<Row>, Failure> {
+    // In a process of its own: what others have given back would hide growth.
+    let child = Command::new(std::env::current_exe()?)
+        .args(["--memory-after", &tokens.to_string()])
+        .stderr(Stdio::inherit())
+        .output()?;
+    let growth: Growth = serde_json::from_slice(&child.stdout)?;
+    let count = format!("{tokens} tokens");
+    let note = match growth.accepted == tokens {
+        true => count,
+        false => format!("{count}, of which {} were accepted: wrong", growth.accepted),
+    };
+    let row =
+        |work: &str, mebibytes| Row::new(work, OURS).measured(mebibytes, "MiB").note(note.clone());
+    Ok(vec![
+        row("growth RSS, valid tokens", growth.valid),
+        row("growth RSS, garbage tokens", growth.garbage),
+    ])
+}
+
+/// What a child process has found, in MiB.
+#[derive(Serialize, Deserialize)]
+struct Growth {
+    accepted: usize,
+    valid: f64,
+    garbage: f64,
+}
+
+/// What the child process does: verifies, and prints a [`Growth`] as JSON.
+pub(crate) fn report(tokens: usize) -> Result<(), Failure> {
+    let world = World::start()?;
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let auth = MCP_AUTH.make_warm(world, ALGORITHM).await?;
-        let scopes = world.fill(ALGORITHM);
-        let valid = || Token::new(world.mint(ALGORITHM, scopes));
-        for number in 0..WARM_UP {
-            auth.verify(&valid()).await;
-            auth.verify(&garbage(&valid(), number)).await;
-        }
-        let at_start = resident()?;
-        let mut accepted = 0;
-        for _ in 0..tokens {
-            accepted += usize::from(auth.verify(&valid()).await);
-        }
-        let after_valid = resident()?;
-        let template = valid();
-        for number in 0..tokens {
-            accepted += usize::from(auth.verify(&garbage(&template, number)).await);
-        }
-        let after_garbage = resident()?;
-        let count = format!("{tokens} tokens");
-        let note = match accepted == tokens {
-            true => count,
-            false => format!("{count}, of which {accepted} were accepted: wrong"),
-        };
-        let row = |work: &str, growth: f64| {
-            Row::new(work, OURS).measured(growth, "MiB").note(note.clone())
-        };
-        Ok(vec![
-            row("growth RSS, valid tokens", after_valid - at_start),
-            row("growth RSS, garbage tokens", after_garbage - after_valid),
-        ])
-    })
+    let growth = runtime.block_on(verify(&world, tokens))?;
+    println!("{}", serde_json::to_string(&growth)?);
+    Ok(())
+}
+
+async fn verify(world: &World, tokens: usize) -> Result<Growth, Failure> {
+    let auth = MCP_AUTH.make_warm(world, ALGORITHM).await?;
+    let scopes = world.fill(ALGORITHM);
+    let valid = || Token::new(world.mint(ALGORITHM, scopes));
+    let template = valid();
+    for number in 0..WARM_UP {
+        auth.verify(&valid()).await;
+        auth.verify(&garbage(&template, number)).await;
+    }
+    let mut accepted = 0;
+    let at_start = resident()?;
+    for _ in 0..tokens {
+        accepted += usize::from(auth.verify(&valid()).await);
+    }
+    let after_valid = resident()?;
+    for number in 0..tokens {
+        accepted += usize::from(auth.verify(&garbage(&template, number)).await);
+    }
+    let (valid, garbage) = (after_valid - at_start, resident()? - after_valid);
+    Ok(Growth { accepted, valid, garbage })
 }
 
 fn resident() -> Result<f64, Failure> {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use dev_issuer::Algorithm;
 use tokio::runtime::Builder;
 
-use crate::contenders::{Contender, MCP_AUTH, OURS};
+use crate::contenders::{BARE_CHECK, Contender, Entry, MCP_AUTH};
+use crate::machine::{Watch, percent};
 use crate::rounds::median;
 use crate::table::Row;
 use crate::world::{Token, World};
@@ -21,33 +22,35 @@ const VISITS: usize = 20;
 const FEWEST_ROUNDS: usize = 11;
 
 pub(super) fn run(world: &World, budget: Duration) -> Result<Vec<Row>, Failure> {
-    let busy = machine::busy(Duration::from_secs(1)).unwrap_or(1.0);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let can_be_judged = busy < machine::IDLE && cores > 1;
     let pools = [world.tokens(Algorithm::Rs256, TOKENS), world.tokens(Algorithm::Rs256, TOKENS)];
+    // What this machine can do at all: two of its processors may share one core.
+    let subjects =
+        [(BARE_CHECK, "distinct", 1), (MCP_AUTH, "distinct", 1), (MCP_AUTH, "seen", VISITS)];
     let mut rows = Vec::new();
-    for (seen, visits) in [("distinct", 1), ("seen", VISITS)] {
-        let end = Instant::now() + budget / 2;
+    for (entry, seen, visits) in subjects {
+        let (end, watch) = (Instant::now() + budget / 3, Watch::start());
         let (mut single, mut ratios) = (Vec::new(), Vec::new());
         while ratios.len() < FEWEST_ROUNDS || Instant::now() < end {
-            let one = slice(world, &pools[..1], visits)?;
-            let two = slice(world, &pools, visits)?;
+            let one = slice(world, entry, &pools[..1], visits)?;
+            let two = slice(world, entry, &pools, visits)?;
             single.push(one);
             ratios.push(two / one);
         }
-        let row = Row::new(format!("growth two threads, {seen}"), OURS)
+        let others = watch.others();
+        let row = Row::new(format!("growth two threads, {seen}"), entry.name)
             .measured(1e6 / median(single), "µs")
             .ratio(median(ratios))
-            .note(format!("ratio = requests per second of two / one, {:.0} % busy", busy * 100.0));
-        rows.push(if can_be_judged { row } else { row.not_judged() });
+            .note(format!("requests of two / one; others used {} meanwhile", percent(others)));
+        let is_idle = others.is_some_and(|others| others < machine::IDLE);
+        rows.push(if is_idle { row } else { row.not_judged() });
     }
     Ok(rows)
 }
 
 /// Requests per second of one fresh instance, with a thread for each pool.
-fn slice(world: &World, pools: &[Vec<Token>], visits: usize) -> Result<f64, Failure> {
+fn slice(world: &World, entry: Entry, pools: &[Vec<Token>], visits: usize) -> Result<f64, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let auth = runtime.block_on(MCP_AUTH.make_warm(world, Algorithm::Rs256))?;
+    let auth = runtime.block_on(entry.make_warm(world, Algorithm::Rs256))?;
     if visits > 1 {
         for token in pools.iter().flatten() {
             runtime.block_on(auth.verify(token));
