@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use dev_issuer::{Algorithm, DevIssuer};
-use mcp_auth::Config;
+use mcp_auth::{Config, ProtectedResource};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -128,15 +128,29 @@ impl Hostile {
 
     /// The key set of the signer.
     pub(crate) async fn keys(&self) -> Value {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        // One client for all, without connections that end with the runtime of a test.
+        static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+        let builder = || reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let client = CLIENT.get_or_init(|| builder().build().unwrap());
         let answer = client.get(self.signer.jwks_uri()).send().await.unwrap();
         serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
     }
 
     /// A protected server that trusts it.
     pub(crate) fn harness(&self, change: impl FnOnce(Config) -> Config) -> Harness {
-        let config = Config::new(RESOURCE, &self.origin).unwrap();
-        Harness::around(self.signer.clone(), |_| change(config))
+        Self::harness_of([self], change)
+    }
+
+    /// One that trusts all of them; making one takes longer than what most tests do with it.
+    pub(crate) fn harness_of<'a>(
+        all: impl IntoIterator<Item = &'a Self>,
+        change: impl FnOnce(Config) -> Config,
+    ) -> Harness {
+        let all: Vec<_> = all.into_iter().collect();
+        let origins = all.iter().map(|hostile| &hostile.origin);
+        let resource = ProtectedResource::new(RESOURCE, origins);
+        let config = change(Config::default().protect_resource(resource));
+        Harness::around(all[0].signer.clone(), |_| config)
     }
 
     /// A good token of it.

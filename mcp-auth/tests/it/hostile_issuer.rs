@@ -53,9 +53,14 @@ fn failures() -> Vec<(Reply, &'static str, u64)> {
 #[tokio::test]
 async fn every_failure_is_503_one_fetch_and_healed_when_it_is_over() {
     let signer = signer().await;
+    let mut rows = Vec::new();
     for row in failures() {
-        fails_and_recovers(Hostile::with(&signer).await, row.clone(), true).await;
-        fails_and_recovers(Hostile::with(&signer).await, row, false).await;
+        rows.push((Hostile::with(&signer).await, row.clone(), true));
+        rows.push((Hostile::with(&signer).await, row, false));
+    }
+    let server = Hostile::harness_of(rows.iter().map(|(hostile, ..)| hostile), impatient);
+    for (hostile, row, everywhere) in &rows {
+        fails_and_recovers(hostile, &server, row.clone(), *everywhere).await;
     }
 }
 
@@ -67,15 +72,17 @@ async fn an_issuer_that_takes_for_ever_is_503_and_healed_when_it_is_over() {
     let rows = rows.map(|(reply, everywhere)| {
         let signer = &signer;
         async move {
-            let row = (reply, "", 5);
-            fails_and_recovers(Hostile::with(signer).await, row, everywhere).await;
+            let hostile = Hostile::with(signer).await;
+            let server = hostile.harness(impatient);
+            fails_and_recovers(&hostile, &server, (reply, "", 5), everywhere).await;
         }
     });
     join_all(rows).await;
 }
 
 async fn fails_and_recovers(
-    hostile: Hostile,
+    hostile: &Hostile,
+    server: &Harness,
     (reply, reason, wait): (Reply, &str, u64),
     everywhere: bool,
 ) {
@@ -85,8 +92,7 @@ async fn fails_and_recovers(
     } else {
         hostile.reply("/jwks", reply);
     }
-    let server = hostile.harness(impatient);
-    let token = hostile.token(&server);
+    let token = hostile.token(server);
     let answers = join_all((0..20).map(|_| server.call(&token))).await;
     for answer in &answers {
         let (said, told) = outage(answer);

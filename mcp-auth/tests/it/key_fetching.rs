@@ -2,11 +2,14 @@
 
 use axum::body::Bytes;
 use axum::http::{Request, Response};
-use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{AllowedAddresses, AuthError, Config, HttpClient, HttpError, McpAuth};
+use futures_util::future::{BoxFuture, join_all, ready};
+use mcp_auth::{
+    AllowedAddresses, AuthError, AuthorizationServer, Config, HttpClient, HttpError, McpAuth,
+    ProtectedResource,
+};
 use serde_json::json;
 
-use crate::hostile::{Hostile, Reply};
+use crate::hostile::{Hostile, Reply, signer};
 use crate::support::{Harness, RESOURCE};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -38,10 +41,11 @@ async fn cache_control_says_when_keys_are_refreshed() {
         ("cache-control: max-age=abc", 60),
         ("cache-control: max-age=300\r\nage: 100", 200),
     ];
-    for (header, fresh_for) in rows {
-        let hostile = Hostile::start().await;
+    let signer = signer().await;
+    let issuers = join_all(rows.map(|_| Hostile::with(&signer))).await;
+    let server = Hostile::harness_of(&issuers, |config| config);
+    for ((header, fresh_for), hostile) in rows.into_iter().zip(&issuers) {
         hostile.reply("/jwks", Reply::new("200 OK", &[header], &hostile.keys().await.to_string()));
-        let server = hostile.harness(|config| config);
         let token = hostile.token(&server);
         assert_eq!(server.call(&token).await.code(), "ok");
         server.clock.advance(fresh_for);
@@ -107,33 +111,23 @@ async fn three_redirects_within_the_origin_are_followed() {
 
 #[tokio::test]
 async fn a_redirect_to_another_origin_is_not_followed() {
-    let (hostile, other) = (Hostile::start().await, Hostile::start().await);
-    let port = hostile.origin.rsplit(':').next().unwrap().to_owned();
-    let elsewhere = [
-        format!("{}/jwks", other.origin),
-        format!("//localhost:{port}/jwks"),
-        format!("https://127.0.0.1:{port}/jwks"),
-        "https://keys.example/".to_owned(),
-    ];
-    for place in elsewhere {
-        for path in [METADATA, "/jwks"] {
-            hostile.behave().await;
-            hostile.reply(path, Reply::redirect(&place));
-            let server = hostile.harness(|config| config);
-            let reason = reason(&server, &hostile.token(&server)).await;
-            assert!(reason.contains("redirected to another origin"), "{path} {place}: {reason}");
-        }
+    let other = Hostile::start().await;
+    let issuers = join_all([(); 8].map(|()| Hostile::with(&other.signer))).await;
+    let server = Hostile::harness_of(&issuers, |config| config);
+    for (index, hostile) in issuers.iter().enumerate() {
+        let port = hostile.origin.rsplit(':').next().unwrap();
+        let elsewhere = [
+            format!("{}/jwks", other.origin),
+            format!("//localhost:{port}/jwks"),
+            format!("https://127.0.0.1:{port}/jwks"),
+            "https://keys.example/".to_owned(),
+        ];
+        let (path, place) = ([METADATA, "/jwks"][index % 2], &elsewhere[index / 2]);
+        hostile.reply(path, Reply::redirect(place));
+        let reason = reason(&server, &hostile.token(&server)).await;
+        assert!(reason.contains("redirected to another origin"), "{path} {place}: {reason}");
     }
     assert_eq!(other.total(), 0);
-}
-
-/// A public issuer that nobody asks: its metadata is at a URL given by hand.
-fn public_issuer(hostile: &Hostile, allowed: &[&str]) -> Harness {
-    let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
-    let server = &mut config.resources[0].authorization_servers[0];
-    server.metadata_url = Some(format!("{}/meta", hostile.origin.replace("https:", "http:")));
-    server.allowed_key_hosts = allowed.iter().map(|host| (*host).to_owned()).collect();
-    Harness::around(hostile.signer.clone(), |_| config)
 }
 
 #[tokio::test]
@@ -159,15 +153,23 @@ async fn a_public_issuer_leads_to_no_private_address() {
         "https://[fd00::1]/".to_owned(),
         "https://[fe80::1]/".to_owned(),
     ];
-    for jwks_uri in private {
-        let document = json!({ "issuer": "https://as.example", "jwks_uri": jwks_uri });
-        hostile.reply("/meta", Reply::json(&document));
-        let server = public_issuer(&hostile, &["keys.internal"]);
-        let token = server.mint().issuer("https://as.example").sign();
-        let reason = reason(&server, &token).await;
+    // Nobody asks these issuers: their metadata is at URLs given by hand.
+    let issuer = |index: usize| format!("https://as{index}.example");
+    let servers = (0..private.len()).map(|index| {
+        let mut server = AuthorizationServer::new(issuer(index));
+        server.metadata_url = Some(format!("{}/meta{index}", hostile.origin));
+        server.allowed_key_hosts = vec!["keys.internal".to_owned()];
+        server
+    });
+    let config = Config::default().protect_resource(ProtectedResource::new(RESOURCE, servers));
+    let server = Harness::around(hostile.signer.clone(), |_| config);
+    for (index, jwks_uri) in private.iter().enumerate() {
+        let document = json!({ "issuer": issuer(index), "jwks_uri": jwks_uri });
+        hostile.reply(&format!("/meta{index}"), Reply::json(&document));
+        let reason = reason(&server, &server.mint().issuer(issuer(index)).sign()).await;
         assert!(reason.contains("allowed_key_hosts"), "{jwks_uri}: {reason}");
     }
-    assert_eq!(hostile.total(), hostile.count("/meta"), "nothing else was asked for");
+    assert_eq!(hostile.total(), private.len(), "nothing but metadata was asked for");
 }
 
 #[tokio::test]
