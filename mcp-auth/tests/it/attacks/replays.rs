@@ -1,12 +1,9 @@
-//! Tokens that were accepted before, and what resembles them.
+//! What resembles a token that was accepted before. Expiry, keys and resources: `token_cache`.
 
-use dev_issuer::DevIssuer;
-use mcp_auth::{Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
 use super::forge::{A, World, base64url, claims, with};
 use super::{check, header};
-use crate::support::{Harness, echo, request, send};
 
 #[tokio::test]
 async fn a_token_seen_before_opens_nothing_else() {
@@ -46,31 +43,4 @@ async fn a_token_seen_before_opens_nothing_else() {
     check(&world, rows()).await;
     let lower = good.to_ascii_lowercase();
     assert_ne!(world.call(&lower).await.code(), "ok");
-}
-
-#[tokio::test]
-async fn a_token_seen_before_is_judged_by_the_clock() {
-    let server = Harness::start().await;
-    let token = server.mint().expires_in(100).sign();
-    assert_eq!(server.call(&token).await.code(), "ok");
-    server.clock.advance(155);
-    assert_eq!(server.call(&token).await.code(), "ok", "with tolerance");
-    server.clock.advance(10);
-    assert_eq!(server.call(&token).await.code(), "expired");
-}
-
-#[tokio::test]
-async fn a_token_seen_at_one_resource_is_judged_anew_at_another() {
-    let issuer = DevIssuer::start().await.unwrap();
-    let [notes, mail] = ["notes", "mail"].map(|name| format!("https://h.example/api/{name}"));
-    let config = Config::new(&*notes, issuer.issuer()).unwrap();
-    let config = config.protect_resource(ProtectedResource::new(&*mail, [issuer.issuer()]));
-    let app = McpAuth::new(config).unwrap().protect(echo());
-    let authorization = format!("Bearer {}", issuer.mint().audience(notes).sign());
-    for _ in 0..2 {
-        for (path, code) in [("/api/notes", "ok"), ("/api/mail", "wrong_audience")] {
-            let request = request("POST", path, &[("authorization", &authorization)]);
-            assert_eq!(send(app.clone(), request).await.code(), code, "{path}");
-        }
-    }
 }
