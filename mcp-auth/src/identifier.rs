@@ -239,7 +239,12 @@ fn check_port(port: &str) -> Result<(), IdentifierError> {
 
 /// Whether a URL may be fetched.
 pub(crate) fn check_fetchable(url: &str, plain_http: PlainHttp) -> Result<(), IdentifierError> {
-    check_url(url.split('?').next().unwrap_or(url), plain_http).map(|_| ())
+    let (url, query) = url.split_once('?').unwrap_or((url, ""));
+    // RFC 3986 §3.4: what a path may have, and question marks.
+    if !is_path(&query.replace('?', "/")) {
+        return Err(IdentifierError::Malformed);
+    }
+    check_url(url, plain_http).map(|_| ())
 }
 
 /// The host of a URL that was checked, without port; brackets stay around an IPv6 address.
@@ -256,6 +261,7 @@ pub(crate) fn is_host(text: &str) -> bool {
 /// Whether a host name can only mean this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
     if host == "localhost" || host.ends_with(".localhost") {
         return true;
     }
@@ -322,6 +328,20 @@ mod tests {
             assert!(!mcp.matches(other), "{other}");
         }
         assert!(!mcp.matches("https://h.examplé/mcp"), "not cut inside a character");
+    }
+
+    #[test]
+    fn urls_that_are_fetched_may_have_a_query() {
+        let check = |url| check_fetchable(url, PlainHttp::Never);
+        assert_eq!(check("https://h.example/keys?p=B2C_1&x=a/b?c"), Ok(()));
+        for url in ["https://h.example/?a b", "https://h.example/?a#b", "https://h.example/?%zz"] {
+            assert_eq!(check(url), Err(IdentifierError::Malformed), "{url}");
+        }
+        assert!(
+            is_loopback("localhost.")
+                && is_loopback("a.LOCALHOST")
+                && !is_loopback("localhost.example")
+        );
     }
 
     #[test]

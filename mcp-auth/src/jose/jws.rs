@@ -137,7 +137,7 @@ pub(crate) struct SignatureVerified(());
 pub(crate) enum JwsError {
     /// `alg` is not supported: `none`, a symmetric one, or unknown.
     Algorithm(String),
-    /// The header has `crit`.
+    /// The header has `crit` or `b64`.
     Critical,
     /// A part is not base64url.
     Encoding,
@@ -153,7 +153,7 @@ impl fmt::Display for JwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Algorithm(_) => "`alg` is not a supported signature algorithm",
-            Self::Critical => "the header has `crit`",
+            Self::Critical => "the header has `crit` or `b64`",
             Self::Encoding => "a part is not base64url without padding",
             Self::Encrypted => {
                 "the token is encrypted (JWE): configure the provider to issue signed access tokens"
@@ -180,7 +180,8 @@ impl<'de> Object<'de> for Header<'de> {
             "alg" => self.algorithm = Some(map.next_value()?),
             "kid" => self.key_id = Some(map.next_value()?),
             "typ" => self.typ = Some(map.next_value()?),
-            "crit" => {
+            // RFC 7797 §7: `b64` has no place in a JWT, and without `crit` it would be a trap.
+            "crit" | "b64" => {
                 self.critical = true;
                 map.next_value::<Checked>()?;
             }

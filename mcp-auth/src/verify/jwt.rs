@@ -59,6 +59,8 @@ impl Verifier {
         trusted.check_header(&jws)?;
         let verified = trusted.verify_signature(&jws).await?;
         let mut claims = claims.verified(&verified.proof);
+        // Once more: keys may have been waited for.
+        let now = self.clock.unix_seconds();
         claims.validate(&self.rules, now)?;
         let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
         drop(claims);

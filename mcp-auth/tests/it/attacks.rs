@@ -102,6 +102,7 @@ async fn extensions_of_the_header_are_refused_when_critical() {
         ("crit", json!({ "crit": ["exp"], "exp": NOW }), "malformed"),
         ("crit b64", json!({ "crit": ["b64"], "b64": false }), "malformed"),
         ("crit b64 true", json!({ "crit": ["b64"], "b64": true }), "malformed"),
+        ("b64 alone", json!({ "b64": false }), "malformed"),
         ("empty crit", json!({ "crit": [] }), "malformed"),
         ("crit null", json!({ "crit": null }), "malformed"),
         ("crit text", json!({ "crit": "b64" }), "malformed"),
