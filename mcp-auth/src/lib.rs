@@ -44,7 +44,7 @@ pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
 pub use issuer::{AllowedAddresses, HttpClient, HttpError};
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
-pub use serve::{AuthLayer, AuthService, Decision, Forward, Reply};
+pub use serve::{AuthFuture, AuthLayer, AuthService, Decision, Forward, Reply};
 
 /// Compiles the guide's examples.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

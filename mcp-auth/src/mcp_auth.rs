@@ -1,5 +1,6 @@
 //! The one object that protects a server.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ impl fmt::Debug for McpAuth {
 
 struct Inner {
     resources: Vec<Arc<Resource>>,
+    /// By path, without slashes at the end.
+    mounts: HashMap<String, Arc<Resource>>,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
 }
@@ -49,7 +52,11 @@ impl McpAuth {
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
     ) -> Self {
-        Self(Arc::new(Inner { resources, issuers, serve_authorization_server_metadata }))
+        let mount = |resource: &Arc<Resource>| {
+            (resource.identifier.path().trim_end_matches('/').to_owned(), resource.clone())
+        };
+        let mounts = resources.iter().map(mount).collect();
+        Self(Arc::new(Inner { resources, mounts, issuers, serve_authorization_server_metadata }))
     }
 
     /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
@@ -135,16 +142,13 @@ impl McpAuth {
     }
 
     /// The resource whose path is the longest prefix; a single resource takes every request.
-    fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
+    pub(crate) fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
         if let [only] = self.resources() {
             return Some(only);
         }
-        let covers = |resource: &&Arc<Resource>| {
-            let mount = resource.identifier.path().trim_end_matches('/');
-            path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let covering = self.resources().iter().filter(covers);
-        covering.max_by_key(|resource| resource.identifier.path().trim_end_matches('/').len())
+        let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
+        let mounts = &self.0.mounts;
+        [path].into_iter().chain(parents).find_map(|mount| mounts.get(mount))
     }
 
     fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {

@@ -123,8 +123,12 @@ impl Issuer {
     }
 
     /// Which keys are in use: it changes when they do. `None` when there are none to be believed.
-    pub(crate) fn key_generation(self: &Arc<Self>) -> Option<u64> {
-        self.current().map(|snapshot| snapshot.key_generation)
+    pub(crate) fn key_generation(self: &Arc<Self>, now: u64) -> Option<u64> {
+        // Every request with a known token asks: no lock, no count, no clock.
+        match &*self.snapshot.load() {
+            Some(known) if known.is_fresh(now) => Some(known.key_generation),
+            _ => self.current().map(|snapshot| snapshot.key_generation),
+        }
     }
 
     /// Fetches metadata and keys if there are none yet.

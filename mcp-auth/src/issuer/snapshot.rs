@@ -80,6 +80,11 @@ impl Snapshot {
         Ok(Self::new(Some(metadata), Arc::new(keys), jwks.fresh_for, context))
     }
 
+    /// Whether no refresh is due.
+    pub(super) fn is_fresh(&self, now: u64) -> bool {
+        now.saturating_sub(self.fetched_at) <= self.fresh_for.as_secs()
+    }
+
     /// Verifies a signature with these keys.
     pub(super) fn verify(&self, jws: &Jws<'_>) -> Result<Verified, KeyMismatch> {
         let proof = self.keys.verify(jws)?;

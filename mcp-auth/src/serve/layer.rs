@@ -1,7 +1,9 @@
 //! A tower layer that carries out what [`McpAuth`] decides.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -9,10 +11,11 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Decision, Resource};
+use super::{Decision, Forward, Resource};
 use crate::mcp_auth::McpAuth;
 
 impl McpAuth {
@@ -48,6 +51,18 @@ impl<S> Layer<S> for AuthLayer {
 }
 
 impl AuthLayer {
+    /// What needs neither a signature nor the network: a caller whose token was accepted before.
+    fn check_seen(&self, request: &Parts) -> Option<Forward> {
+        if let Some(resource) = &self.resource {
+            return resource.check_seen(request);
+        }
+        let path = requested_path(request);
+        if path.starts_with("/.well-known/") {
+            return None;
+        }
+        self.auth.resource_at(path)?.check_seen(request)
+    }
+
     async fn check(&self, request: &Parts) -> Decision {
         if let Some(resource) = &self.resource {
             return resource.check(request).await;
@@ -86,32 +101,84 @@ where
 {
     type Response = Response<Either<Full<Bytes>, ResponseBody>>;
     type Error = S::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+    type Future = AuthFuture<S::Future, Self::Response, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        // Nearly every request: handed on without memory for a task of its own.
+        if let Some(forward) = self.layer.check_seen(&parts) {
+            let future = self.inner.call(admitted(parts, body, &forward));
+            return AuthFuture { state: State::Forwarded { future, forward } };
+        }
         // The service that is ready is used; its clone may not be.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
+        let future = Box::pin(async move {
             match layer.check(&parts).await {
                 Decision::Reply(reply) => {
                     Ok(reply.into_response::<Full<Bytes>>().map(Either::Left))
                 }
                 Decision::Forward(forward) => {
-                    // MCP authorization, "Token handling": a token must not be passed on.
-                    parts.headers.remove(AUTHORIZATION);
-                    parts.extensions.insert(forward.auth_info.clone());
-                    let mut response = inner.call(Request::from_parts(parts, body)).await?;
+                    let mut response = inner.call(admitted(parts, body, &forward)).await?;
                     forward.add_headers(response.headers_mut());
                     Ok(response.map(Either::Right))
                 }
             }
-        })
+        });
+        AuthFuture { state: State::Checked { future } }
+    }
+}
+
+/// The request as the service sees it.
+fn admitted<B>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
+    // MCP authorization, "Token handling": a token must not be passed on.
+    parts.headers.remove(AUTHORIZATION);
+    parts.extensions.insert(forward.auth_info.clone());
+    Request::from_parts(parts, body)
+}
+
+pin_project! {
+    /// The response of an [`AuthService`].
+    pub struct AuthFuture<F, R, E> {
+        #[pin]
+        state: State<F, R, E>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, R, E> {
+        Forwarded { #[pin] future: F, forward: Forward },
+        Checked { future: BoxFuture<'static, Result<R, E>> },
+    }
+}
+
+impl<F, B, E> Future for AuthFuture<F, Response<Either<Full<Bytes>, B>>, E>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<Either<Full<Bytes>, B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Forwarded { future, forward } => {
+                let mut response = ready!(future.poll(context))?;
+                forward.add_headers(response.headers_mut());
+                Poll::Ready(Ok(response.map(Either::Right)))
+            }
+            StateProjection::Checked { future } => future.as_mut().poll(context),
+        }
+    }
+}
+
+/// Says nothing of the request in it.
+impl<F, R, E> fmt::Debug for AuthFuture<F, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthFuture").finish_non_exhaustive()
     }
 }

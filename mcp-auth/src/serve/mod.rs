@@ -12,5 +12,5 @@ mod rmcp;
 
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
-pub use layer::{AuthLayer, AuthService};
+pub use layer::{AuthFuture, AuthLayer, AuthService};
 pub(crate) use resource::Resource;

@@ -75,6 +75,19 @@ impl Resource {
         }
     }
 
+    /// The same at once, for a caller whose token was accepted before; `None`: ask [`Self::check`].
+    pub(super) fn check_seen(&self, request: &Parts) -> Option<Forward> {
+        let response_headers = self.allowed_origins.admit(request).ok()?;
+        if request.method == Method::OPTIONS {
+            return None;
+        }
+        let token = BearerToken::from_request(request).ok()?;
+        let auth_info = self.verifier.verified_before(token)?;
+        self.authorize(&auth_info).ok()?;
+        self.log_allowed(&auth_info);
+        Some(Forward { auth_info, response_headers })
+    }
+
     async fn authenticate_and_authorize(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request)?;
         let auth_info = self.verifier.verify(token).await?;
@@ -170,7 +183,7 @@ impl Resource {
 
     /// RFC 9728 §2.
     fn describe(&self, config: &ProtectedResource) -> Bytes {
-        let issuers = self.verifier.issuers.iter().map(|trusted| &*trusted.name);
+        let issuers = self.verifier.issuers.list.iter().map(|trusted| &*trusted.name);
         let supported = [&config.scopes_supported, &self.required_scopes];
         let supported = supported.into_iter().find(|scopes| !scopes.is_empty());
         let mut document = Map::new();

@@ -1,5 +1,6 @@
 //! Step 2: verify a JWT access token.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cache::{Circumstances, TokenCache};
@@ -14,12 +15,26 @@ use crate::jose::{Algorithm, Jws, JwsError, MediaType};
 pub(crate) struct Verifier {
     /// Which resource it is, for the cache that all share.
     pub(crate) resource: usize,
-    pub(crate) issuers: Vec<TrustedIssuer>,
+    pub(crate) issuers: TrustedIssuers,
     pub(crate) rules: Rules,
     /// Longer tokens are refused unread, in bytes.
     pub(crate) max_token_bytes: usize,
     pub(crate) cache: Arc<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The issuers that one resource trusts, and where each is in the list.
+pub(crate) struct TrustedIssuers {
+    pub(crate) list: Vec<TrustedIssuer>,
+    positions: HashMap<Arc<str>, usize>,
+}
+
+impl FromIterator<TrustedIssuer> for TrustedIssuers {
+    fn from_iter<I: IntoIterator<Item = TrustedIssuer>>(issuers: I) -> Self {
+        let list: Vec<_> = issuers.into_iter().collect();
+        let positions = list.iter().enumerate().map(|(at, trusted)| (trusted.name.clone(), at));
+        Self { positions: positions.collect(), list }
+    }
 }
 
 /// An issuer as one resource trusts it.
@@ -36,8 +51,7 @@ pub(crate) struct TrustedIssuer {
 impl Verifier {
     /// The caller behind a token, or why it is refused.
     pub(crate) async fn verify(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
-        let now = self.clock.unix_seconds();
-        if let Some(auth_info) = self.verified_before(token, now) {
+        if let Some(auth_info) = self.verified_before(token) {
             return Ok(auth_info);
         }
         let text = token.as_text()?;
@@ -55,11 +69,11 @@ impl Verifier {
         };
         let claims = jws.payload::<Claims<'_>>().map_err(|error| Claims::malformed(&error))?;
         let issuer = self.position_of(claims.issuer())?;
-        let trusted = &self.issuers[issuer];
+        let trusted = &self.issuers.list[issuer];
         trusted.check_header(&jws)?;
         let verified = trusted.verify_signature(&jws).await?;
         let mut claims = claims.verified(&verified.proof);
-        // Once more: keys may have been waited for.
+        // Not before: keys may have been waited for.
         let now = self.clock.unix_seconds();
         claims.validate(&self.rules, now)?;
         let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
@@ -75,19 +89,19 @@ impl Verifier {
     }
 
     /// The caller behind a token that was accepted with the keys that are still in use.
-    fn verified_before(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
+    pub(crate) fn verified_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
+        let now = self.clock.unix_seconds();
         let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
-        let current = self.issuers[hit.circumstances.issuer].issuer.key_generation();
+        let current = self.issuers.list[hit.circumstances.issuer].issuer.key_generation(now);
         (current == Some(hit.circumstances.key_generation)).then_some(hit.auth_info)
     }
 
     /// `iss` picks issuer, keys and rules before anything is fetched.
     fn position_of(&self, iss: Option<&str>) -> Result<usize, TokenError> {
         let iss = iss.ok_or(TokenError::MissingClaim { claim: "iss" })?;
-        let position = self.issuers.iter().position(|trusted| *trusted.name == *iss);
-        position.ok_or_else(|| TokenError::UnknownIssuer {
+        self.issuers.positions.get(iss).copied().ok_or_else(|| TokenError::UnknownIssuer {
             actual: iss.to_owned(),
-            expected: self.issuers.iter().map(|trusted| trusted.name.to_string()).collect(),
+            expected: self.issuers.list.iter().map(|trusted| trusted.name.to_string()).collect(),
         })
     }
 }
