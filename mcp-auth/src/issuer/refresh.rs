@@ -59,8 +59,8 @@ type Flight = Shared<BoxFuture<'static, Outcome>>;
 struct Control {
     /// The refresh under way, or the last one.
     flight: Option<(Flight, AbortHandle)>,
-    /// Whether the last refresh failed.
-    failed: bool,
+    /// Why the last refresh failed, if it did.
+    failure: Option<String>,
     budget: Budget,
 }
 
@@ -72,8 +72,8 @@ enum Refresh {
     Joined(Flight),
     /// None was needed: another one ended in between.
     Landed,
-    /// None: the budget is spent. Whether the last one failed.
-    Spent { failed: bool },
+    /// None: the budget is spent. Why the last one failed, if it did.
+    Spent { failure: Option<String> },
 }
 
 impl Issuer {
@@ -83,7 +83,7 @@ impl Issuer {
         context: FetchContext,
     ) -> Self {
         let budget = Budget::new(context.clock.unix_seconds());
-        let control = Mutex::new(Control { flight: None, failed: false, budget });
+        let control = Mutex::new(Control { flight: None, failure: None, budget });
         Self { identifier, source, context, snapshot: ArcSwapOption::empty(), control }
     }
 
@@ -115,8 +115,10 @@ impl Issuer {
                 Refresh::Joined(flight) => flight.await.map(|()| refreshes_left - 1)?,
                 Refresh::Landed => refreshes_left - 1,
                 // What could not be asked just now may well have the key: 503 and not 401.
-                Refresh::Spent { failed: true } => return Err(self.asked_too_often().into()),
-                Refresh::Spent { failed: false } => return Err(error),
+                Refresh::Spent { failure: Some(reason) } => {
+                    return Err(self.asked_too_often(&reason).into());
+                }
+                Refresh::Spent { failure: None } => return Err(error),
             };
             seen = self.current();
         }
@@ -149,7 +151,9 @@ impl Issuer {
         match self.refresh(None) {
             Refresh::Started(flight) | Refresh::Joined(flight) => flight.await?,
             Refresh::Landed => {}
-            Refresh::Spent { .. } => return Err(self.asked_too_often()),
+            Refresh::Spent { failure } => {
+                return Err(self.asked_too_often(failure.as_deref().unwrap_or("it was well")));
+            }
         }
         self.current().ok_or_else(|| self.unavailable("no keys yet"))
     }
@@ -179,7 +183,7 @@ impl Issuer {
             return Refresh::Landed;
         }
         if !control.budget.take(self.context.clock.unix_seconds()) {
-            return Refresh::Spent { failed: control.failed };
+            return Refresh::Spent { failure: control.failure.clone() };
         }
         // Its own task: a client that hangs up must not abort what others wait for.
         let task = tokio::spawn(Arc::clone(self).fetch());
@@ -193,7 +197,7 @@ impl Issuer {
         let flight = task.map(|joined| joined.map_err(ended).and_then(|outcome| outcome));
         let flight = flight.boxed().shared();
         // Until it succeeds, which it may never do.
-        control.failed = true;
+        control.failure = Some("it did not end".to_owned());
         control.flight = Some((flight.clone(), handle));
         Refresh::Started(flight)
     }
@@ -213,7 +217,9 @@ impl Issuer {
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
                 }
-                Err(self.unavailable(&reason))
+                let unavailable = self.unavailable(&reason);
+                self.lock().failure = Some(reason);
+                Err(unavailable)
             }
         }
     }
@@ -227,7 +233,7 @@ impl Issuer {
         snapshot.keys.log_skipped(issuer, before.as_ref().map(|before| &*before.keys));
         tracing::debug!(issuer, keys = snapshot.keys.len(), "keys refreshed");
         self.snapshot.store(Some(Arc::new(snapshot)));
-        self.lock().failed = false;
+        self.lock().failure = None;
     }
 
     fn unavailable(&self, reason: &str) -> Unavailable {
@@ -235,8 +241,8 @@ impl Issuer {
         Unavailable::new(&self.identifier, reason, wait.max(RETRY_AFTER))
     }
 
-    fn asked_too_often(&self) -> Unavailable {
-        self.unavailable("asked too often without an answer")
+    fn asked_too_often(&self, last: &str) -> Unavailable {
+        self.unavailable(&format!("asked too often without an answer; the last time: {last}"))
     }
 
     fn age(&self, snapshot: &Snapshot) -> Duration {

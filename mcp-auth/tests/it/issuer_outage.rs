@@ -50,7 +50,10 @@ async fn waiting_as_told_is_enough_however_often_it_was_asked() {
         assert_unavailable(&server.call(&token).await);
     }
     assert!(server.issuer.requests().metadata < 20, "an outage is not made worse");
-    let wait = server.call(&token).await.header("retry-after").unwrap().parse().unwrap();
+    let refused = server.call(&token).await;
+    let why = refused.error.as_ref().unwrap().to_string();
+    assert!(why.contains("asked too often") && why.contains("/.well-known/"), "{why}");
+    let wait = refused.header("retry-after").unwrap().parse().unwrap();
     server.issuer.set_mode(Mode::Online);
     server.clock.advance(wait);
     assert_eq!(server.call(&token).await.code(), "ok");
