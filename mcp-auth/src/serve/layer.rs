@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::future::BoxFuture;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, EXPECT};
 use http::request::Parts;
 use http::{Request, Response};
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt, Either, Full};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -97,7 +97,9 @@ impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for AuthService
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Clone + Send + 'static,
     S::Future: Send,
-    RequestBody: Send + 'static,
+    RequestBody: BodyExt + Send + 'static,
+    RequestBody::Data: Send,
+    RequestBody::Error: Send,
 {
     type Response = Response<Either<Full<Bytes>, ResponseBody>>;
     type Error = S::Error;
@@ -121,6 +123,7 @@ where
         let future = Box::pin(async move {
             match layer.check(&parts).await {
                 Decision::Reply(reply) => {
+                    discard(&parts, body).await;
                     Ok(reply.into_response::<Full<Bytes>>().map(Either::Left))
                 }
                 Decision::Forward(forward) => {
@@ -133,6 +136,29 @@ where
         AuthFuture { state: State::Checked { future } }
     }
 }
+
+/// Reads what a refused request still sends, within limits.
+///
+/// A server that answers before it has read the body closes the connection afterwards, and a
+/// client that has just put it back for its next request, the sign-in, loses that request.
+async fn discard<B: BodyExt>(parts: &Parts, body: B) {
+    // RFC 9110 §10.1.1: this client waits for our word before it sends anything.
+    if parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut body = std::pin::pin!(body);
+    let mut left = MAX_DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Buf::remaining);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+/// Bytes of a refused request that are read and thrown away; one with more loses its connection.
+const MAX_DISCARDED: usize = 256 * 1024;
 
 /// The request as the service sees it.
 fn admitted<B>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {

@@ -4,6 +4,8 @@ use axum::Router;
 use axum::routing::get;
 use dev_issuer::DevIssuer;
 use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Harness, RESOURCE, echo, request, send};
 
@@ -112,4 +114,28 @@ async fn a_handler_that_is_not_protected_says_so() {
     assert_eq!(answer.status, 500);
     assert!(answer.json()["error_description"].as_str().unwrap().contains("McpAuth::layer()"));
     assert_eq!(&*send(app, request("GET", "/maybe", &[])).await.body, b"true");
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_the_connection_open_for_the_next_request() {
+    let server = Harness::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    tokio::spawn(axum::serve(listener, server.app.clone()).into_future());
+    for _ in 0..20 {
+        // The body comes after the headers, as many clients send it.
+        let headers = "POST /mcp HTTP/1.1\r\nhost: mcp.example.com\r\ncontent-length: 4\r\n\r\n";
+        client.write_all(headers.as_bytes()).await.unwrap();
+        tokio::task::yield_now().await;
+        client.write_all(b"body").await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with('}') {
+            let mut bytes = [0; 1024];
+            let length = client.read(&mut bytes).await.unwrap();
+            assert_ne!(length, 0, "the connection was closed after {answer:?}");
+            answer.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
+        }
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        assert!(!answer.contains("connection: close"), "{answer}");
+    }
 }
