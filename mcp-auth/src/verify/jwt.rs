@@ -62,9 +62,9 @@ impl Verifier {
         let jws = match Jws::parse(text) {
             Ok(jws) => jws,
             Err(error) => {
-                return Err(token
-                    .parse()
-                    .map_or_else(|fault| fault, |_| TokenError::from(error).into()));
+                // What has not even the syntax of a token is the header's fault.
+                token.parse()?;
+                return Err(TokenError::from(error).into());
             }
         };
         let claims = jws.payload::<Claims<'_>>().map_err(|error| Claims::malformed(&error))?;
