@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::authorize::Scopes;
+use crate::error::InsufficientScope;
 use crate::jose::NamesIssuer as _;
 use crate::verify::Claims;
 
@@ -16,7 +18,7 @@ use crate::verify::Claims;
 /// Cheap to clone. Made only by verifying a token, or by [`AuthInfo::from_verified_claims`].
 /// Take identity from here, never from a tool's arguments.
 #[derive(Clone)]
-pub struct AuthInfo(Arc<Inner>);
+pub struct AuthInfo(Arc<Inner>, Option<Arc<dyn StepUp>>);
 
 struct Inner {
     issuer: Arc<str>,
@@ -64,7 +66,7 @@ impl AuthInfo {
     ) -> Self {
         let token = Zeroizing::new(token.into());
         let (facts, claims) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { issuer, scopes, expires_at, payload, token, facts, claims }))
+        Self(Arc::new(Inner { issuer, scopes, expires_at, payload, token, facts, claims }), None)
     }
 
     /// All claims of the token.
@@ -116,6 +118,41 @@ impl AuthInfo {
         (self.issuer(), self.subject())
     }
 
+    /// Whether a person or a machine is calling.
+    ///
+    /// A machine client, one that got its token with its own credentials, is told by `idtyp` or
+    /// `gty`, or by its subject: there is none, or it is the client itself. What tells nothing is
+    /// a user.
+    pub fn principal(&self) -> Principal {
+        Principal::of(self)
+    }
+
+    /// Asks for more scopes than the operation was checked for, from inside a handler.
+    ///
+    /// Over HTTP the refusal becomes the 403 that makes clients ask the user for these scopes, as
+    /// long as the handler has sent nothing yet; so return the error at once. Scopes that include
+    /// others count as the resource's policy says.
+    ///
+    /// # Errors
+    /// [`InsufficientScope`] when the token lacks one of them.
+    pub fn require<S: AsRef<str>>(
+        &self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<(), InsufficientScope> {
+        let required: Scopes = scopes.into_iter().collect();
+        match &self.1 {
+            Some(request) => request.require(self.scopes(), &required),
+            None if self.scopes().contains_all(&required) => Ok(()),
+            None => Err(InsufficientScope::new(required, self.scopes().clone(), None)),
+        }
+    }
+
+    /// The same caller, in a request that can still be answered with a challenge.
+    pub(crate) fn in_request(mut self, request: Arc<dyn StepUp>) -> Self {
+        self.1 = Some(request);
+        self
+    }
+
     /// The token itself, for exchanging it at its issuer.
     ///
     /// Never send it to another service: the MCP specification forbids passing a client's token on.
@@ -138,6 +175,47 @@ impl AuthInfo {
     fn facts(&self) -> &Facts {
         let read = || Claims::read(&self.0.payload).map(Claims::into_facts).unwrap_or_default();
         self.0.facts.get_or_init(read)
+    }
+}
+
+/// A request in which a handler may find that it needs more scopes.
+pub(crate) trait StepUp: Send + Sync {
+    fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope>;
+}
+
+/// Who is behind a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Principal {
+    /// A person, through a client.
+    User,
+    /// A client on its own behalf (RFC 6749 §4.4).
+    Client,
+}
+
+impl Principal {
+    fn of(caller: &AuthInfo) -> Self {
+        let text = |name: &str| caller.claims().get(name).and_then(Value::as_str);
+        match text("idtyp") {
+            // Entra ID.
+            Some("app") => return Self::Client,
+            Some("user") => return Self::User,
+            _ => {}
+        }
+        // Auth0 and FusionAuth.
+        let by_grant = matches!(text("gty"), Some("client-credentials" | "client_credentials"));
+        let Some(subject) = caller.subject() else {
+            return Self::Client;
+        };
+        // RFC 9068 §2.2; Keycloak gives the client a user of this name.
+        let is_itself = caller.client_id().is_some_and(|client| {
+            subject == client
+                || subject.strip_suffix("@clients") == Some(client)
+                || text("preferred_username").and_then(|name| name.strip_prefix("service-account-"))
+                    == Some(client)
+        });
+        if by_grant || is_itself { Self::Client } else { Self::User }
     }
 }
 

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::authorize::{Authorizer, Authorizers};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, ParsedConfig, ParsedResource, ParsedServer};
+use crate::config::{
+    Config, ConfigError, ParsedConfig, ParsedResource, ParsedServer, ProtectedResource,
+};
 use crate::issuer::{
     FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient, TrustAnchors, UrlRules,
 };
@@ -21,6 +24,7 @@ pub struct McpAuthBuilder {
     http: Option<Arc<dyn HttpClient>>,
     clock: Arc<dyn Clock>,
     patch: Option<MetadataPatch>,
+    authorizers: Vec<Arc<dyn Authorizer>>,
     serve_authorization_server_metadata: bool,
 }
 
@@ -31,6 +35,7 @@ impl McpAuthBuilder {
             http: None,
             clock: Arc::new(SystemClock),
             patch: None,
+            authorizers: Vec::new(),
             serve_authorization_server_metadata: false,
         }
     }
@@ -58,6 +63,13 @@ impl McpAuthBuilder {
         self
     }
 
+    /// Adds rules for every resource: a [`ScopePolicy`](crate::ScopePolicy), or an [`Authorizer`]
+    /// of your own. All that are added must allow, and the policy of the resource as well.
+    pub fn authorizer(mut self, authorizer: impl Authorizer + 'static) -> Self {
+        self.authorizers.push(Arc::new(authorizer));
+        self
+    }
+
     /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
     /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
     pub fn serve_authorization_server_metadata(mut self) -> Self {
@@ -70,7 +82,9 @@ impl McpAuthBuilder {
     /// # Errors
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
-        let ParsedConfig { resources, trust_anchors } = self.config.parse()?;
+        let faults = self.authorizers.iter().flat_map(|authorizer| authorizer.faults());
+        let faults = faults.map(|fault| format!("authorizer.{fault}")).collect();
+        let ParsedConfig { resources, trust_anchors } = self.config.parse_beside(faults)?;
         let mut assembly = Assembly::new(&self, trust_anchors);
         let resources = resources.into_iter().enumerate();
         let resources = resources.map(|(index, parsed)| assembly.protect(index, parsed)).collect();
@@ -151,7 +165,14 @@ impl<'b> Assembly<'b> {
             cache: self.cache.clone(),
             clock: self.builder.clock.clone(),
         };
-        Arc::new(Resource::new(config, identifier, verifier))
+        let max_body_bytes = self.builder.config.max_body_bytes;
+        let authorizers = self.authorizers(config);
+        Arc::new(Resource::new(config, identifier, verifier, authorizers, max_body_bytes))
+    }
+
+    fn authorizers(&self, config: &ProtectedResource) -> Authorizers {
+        let policy = config.policy.as_ref().map(|policy| Arc::new(policy.renewed()) as _);
+        policy.into_iter().chain(self.builder.authorizers.iter().cloned()).collect()
     }
 
     /// Issuers and their keys are shared between resources.

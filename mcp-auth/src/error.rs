@@ -20,6 +20,8 @@ pub enum AuthError {
         /// What the token grants.
         granted: Scopes,
     },
+    /// The body is not what the server behind would read, so nobody can tell what it asks for.
+    InvalidMessage(MessageFault),
     /// The request carries its token in a way that RFC 6750 does not allow.
     InvalidRequest(RequestFault),
     /// The token is not acceptable.
@@ -41,6 +43,7 @@ impl AuthError {
         match self {
             Self::Forbidden(reason) => reason.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InvalidMessage(fault) => fault.code(),
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(error) => error.code(),
             Self::MissingToken => "missing_token",
@@ -54,8 +57,14 @@ impl AuthError {
             Self::Forbidden(Forbidden::Origin(origin)) => {
                 ("an origin in `allowed_origins`".to_owned(), format!("{origin:?}"))
             }
+            Self::Forbidden(Forbidden::Policy(reason)) => {
+                ("what the policy allows".to_owned(), reason.clone())
+            }
             Self::InsufficientScope { required, granted } => {
                 (required.to_string(), granted.to_string())
+            }
+            Self::InvalidMessage(fault) => {
+                ("one JSON-RPC message".to_owned(), fault.description().to_owned())
             }
             Self::InvalidRequest(fault) => {
                 ("one token in one Authorization header".to_owned(), fault.description().to_owned())
@@ -85,6 +94,9 @@ impl AuthError {
                 true,
                 "the access token lacks a required scope",
             ),
+            Self::InvalidMessage(fault) => {
+                row(fault.status(), "invalid_request", false, fault.description())
+            }
             Self::InvalidRequest(fault) => {
                 row(StatusCode::BAD_REQUEST, "invalid_request", true, fault.description())
             }
@@ -142,18 +154,22 @@ impl From<TokenError> for AuthError {
 pub enum Forbidden {
     /// The `Origin` header names a web origin that is not allowed.
     Origin(String),
+    /// The policy, for a reason that no scope would change. The reason is for logs.
+    Policy(String),
 }
 
 impl Forbidden {
     fn code(&self) -> &'static str {
         match self {
             Self::Origin(_) => "origin_not_allowed",
+            Self::Policy(_) => "policy_denied",
         }
     }
 
     fn description(&self) -> &'static str {
         match self {
             Self::Origin(_) => "the Origin is not in `allowed_origins`",
+            Self::Policy(_) => "the policy of this server does not allow it",
         }
     }
 }
@@ -179,6 +195,96 @@ impl RequestFault {
             Self::SeveralTokens => "the request has more than one Authorization header",
             Self::TokenInQuery => "an access token must not be sent in the query string",
         }
+    }
+}
+
+/// Why the body of a request is refused before anything in it is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageFault {
+    /// A batch, in a revision that has none (2025-06-18 and later).
+    Batch,
+    /// `Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` says something else than the body.
+    HeaderMismatch,
+    /// Not JSON-RPC 2.0, or with two members of one name.
+    Invalid,
+    /// Not JSON.
+    NotJson,
+    /// Longer than `max_body_bytes`.
+    TooLarge,
+}
+
+impl MessageFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Batch => "batch_not_allowed",
+            Self::HeaderMismatch => "header_mismatch",
+            Self::Invalid => "invalid_message",
+            Self::NotJson => "not_json",
+            Self::TooLarge => "body_too_large",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Of JSON-RPC 2.0 §5.1, and of MCP for headers.
+    pub(crate) fn json_rpc_code(self) -> i32 {
+        match self {
+            Self::NotJson => -32700,
+            Self::HeaderMismatch => -32020,
+            Self::Batch | Self::Invalid | Self::TooLarge => -32600,
+        }
+    }
+
+    pub(crate) fn description(self) -> &'static str {
+        match self {
+            Self::Batch => "batches exist in revision 2025-03-26 only",
+            Self::HeaderMismatch => {
+                "Mcp-Method, Mcp-Name or MCP-Protocol-Version contradicts the body"
+            }
+            Self::Invalid => "not one JSON-RPC 2.0 message with distinct members",
+            Self::NotJson => "the body is not JSON",
+            Self::TooLarge => "the body is too large",
+        }
+    }
+}
+
+/// A handler needs more scopes than the token grants: [`AuthInfo::require`](crate::AuthInfo::require).
+///
+/// Return it at once: as an axum response or an rmcp error it becomes a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InsufficientScope {
+    /// Everything that is needed.
+    pub required: Scopes,
+    /// What the token grants.
+    pub granted: Scopes,
+    /// The challenge (RFC 6750 §3) that asks for it, where the resource is known.
+    pub challenge: Option<String>,
+}
+
+impl InsufficientScope {
+    pub(crate) fn new(required: Scopes, granted: Scopes, challenge: Option<String>) -> Self {
+        Self { required, granted, challenge }
+    }
+}
+
+impl fmt::Display for InsufficientScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the access token lacks a required scope: {}", self.required)
+    }
+}
+
+impl std::error::Error for InsufficientScope {}
+
+impl From<InsufficientScope> for AuthError {
+    fn from(error: InsufficientScope) -> Self {
+        Self::InsufficientScope { required: error.required, granted: error.granted }
     }
 }
 

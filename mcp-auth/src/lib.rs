@@ -34,17 +34,28 @@ mod mcp_auth;
 mod serve;
 mod verify;
 
-pub use auth_info::AuthInfo;
-pub use authorize::Scopes;
+pub use auth_info::{AuthInfo, Principal};
+pub use authorize::{
+    Access, ArgumentRule, Authorizer, Explanation, Operation, OperationKind, Requirement,
+    ScopePolicy, Scopes, Verdict,
+};
 pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
-pub use config::{AuthorizationServer, Config, ConfigError, ProtectedResource, ServerType};
-pub use error::{AuthError, Forbidden, RequestFault, TokenError, Unavailable};
+pub use config::{
+    AuthorizationServer, ChallengeStyle, Config, ConfigError, ProtectedResource, ServerType,
+};
+pub use error::{
+    AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
+};
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
 pub use issuer::{AllowedAddresses, HttpClient, HttpError};
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
-pub use serve::{AuthFuture, AuthLayer, AuthService, Decision, Forward, Reply};
+#[cfg(feature = "rmcp3")]
+pub use serve::OptionalAuthInfo;
+pub use serve::{
+    AuthFuture, AuthLayer, AuthService, Decision, Forward, PendingDecision, ProtectedBody, Reply,
+};
 
 /// Compiles the guide's examples.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

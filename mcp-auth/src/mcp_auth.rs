@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
+use crate::auth_info::AuthInfo;
+use crate::authorize::{Explanation, Operation};
 use crate::builder::McpAuthBuilder;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
@@ -74,7 +76,8 @@ impl McpAuth {
 
     /// Decides about a request to a protected resource: the whole data path.
     ///
-    /// With several resources, the request's path says which one is meant.
+    /// With several resources, the request's path says which one is meant. Where a policy depends
+    /// on what is called, the answer to a POST is [`Decision::ReadBody`].
     pub async fn check(&self, request: &Parts) -> Decision {
         self.check_at(request.uri.path(), request).await
     }
@@ -88,6 +91,17 @@ impl McpAuth {
                 Decision::Reply(Reply::not_found())
             }
         }
+    }
+
+    /// Why an operation is allowed to a caller of the resource at this path, or not; `None` when
+    /// there is no such resource. Decides by the same rules as [`McpAuth::check`].
+    pub fn explain(
+        &self,
+        path: &str,
+        caller: Option<&AuthInfo>,
+        operation: &Operation<'_>,
+    ) -> Option<Explanation> {
+        Some(self.resource_at(path)?.explain(caller, operation))
     }
 
     /// Answers a request for a metadata document; `None` when the path names none.

@@ -1,5 +1,15 @@
-//! MAY THEY DO THIS? Sees only who is calling, never a token.
+//! MAY THEY DO THIS? Sees only who is calling and what is called, never a token.
 
+mod authorizer;
+mod authorizers;
+mod message;
+mod operation;
+mod policy;
 mod scope;
 
+pub use authorizer::{Access, Authorizer, Explanation, Verdict};
+pub(crate) use authorizers::Authorizers;
+pub(crate) use message::Messages;
+pub use operation::{Operation, OperationKind};
+pub use policy::{ArgumentRule, Requirement, ScopePolicy};
 pub use scope::Scopes;

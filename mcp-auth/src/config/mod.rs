@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::authorization_server::ParsedServer;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
 pub(crate) use self::protected_resource::ParsedResource;
-pub use self::protected_resource::ProtectedResource;
+pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
 use crate::authorize::Scopes;
 use crate::issuer::TrustAnchors;
 
@@ -28,6 +28,7 @@ use crate::issuer::TrustAnchors;
 /// - `fetch_timeout`: 5 s
 /// - `key_max_age`: 10 minutes
 /// - `key_max_stale`: 24 hours
+/// - `max_body_bytes`: 4 MiB
 /// - `max_token_bytes`: 16 KiB
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
@@ -56,6 +57,8 @@ pub struct Config {
     /// In data: seconds.
     #[serde(with = "seconds")]
     pub key_max_stale: Duration,
+    /// Longer bodies are refused, where a policy must read them; elsewhere the server decides.
+    pub max_body_bytes: usize,
     /// Longer tokens are refused unread.
     pub max_token_bytes: usize,
     /// Memory for tokens that were accepted before, in bytes; 0 verifies every token anew.
@@ -153,7 +156,15 @@ impl Config {
 
     /// What was checked, or every fault at once.
     pub(crate) fn parse(&self) -> Result<ParsedConfig<'_>, ConfigError> {
-        let mut faults = self.faults_of_limits();
+        self.parse_beside(Vec::new())
+    }
+
+    /// The same, with faults that were found elsewhere.
+    pub(crate) fn parse_beside(
+        &self,
+        mut faults: Vec<String>,
+    ) -> Result<ParsedConfig<'_>, ConfigError> {
+        self.check_limits(&mut faults);
         let trust_anchors = TrustAnchors::read(&self.ca_files, &mut faults);
         let resources = self.parse_resources(&mut faults);
         self.check_issuers_agree(&mut faults);
@@ -184,7 +195,7 @@ impl Config {
         parsed
     }
 
-    fn faults_of_limits(&self) -> Vec<String> {
+    fn check_limits(&self, faults: &mut Vec<String>) {
         let tolerance = MAX_CLOCK_TOLERANCE.as_secs();
         let rows = [
             (
@@ -196,10 +207,11 @@ impl Config {
                 self.key_max_stale < self.key_max_age,
                 "key_max_stale: must not be below key_max_age".to_owned(),
             ),
+            (self.max_body_bytes == 0, "max_body_bytes: must be above 0".to_owned()),
             (self.max_token_bytes == 0, "max_token_bytes: must be above 0".to_owned()),
             (self.resources.is_empty(), "resources: at least one is needed".to_owned()),
         ];
-        rows.into_iter().filter_map(|(wrong, fault)| wrong.then_some(fault)).collect()
+        faults.extend(rows.into_iter().filter_map(|(wrong, fault)| wrong.then_some(fault)));
     }
 
     /// Issuers are shared between resources, so their own settings must be the same everywhere.
@@ -233,6 +245,7 @@ impl Default for Config {
             fetch_timeout: Duration::from_secs(5),
             key_max_age: Duration::from_secs(600),
             key_max_stale: Duration::from_secs(24 * 3600),
+            max_body_bytes: 4 * 1024 * 1024,
             max_token_bytes: 16 * 1024,
             token_cache_bytes: 32 * 1024 * 1024,
             token_cache_max_age: Duration::from_secs(300),

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::authorization_server::{AuthorizationServer, ParsedServer};
-use crate::authorize::Scopes;
+use crate::authorize::{Authorizer, ScopePolicy, Scopes};
 use crate::identifier::ResourceIdentifier;
 
 /// One protected resource: an MCP endpoint.
@@ -27,6 +27,10 @@ pub struct ProtectedResource {
     pub audiences: Vec<String>,
     /// Scopes that every request needs. Empty: a valid token is enough.
     pub required_scopes: Scopes,
+    /// Who may call what, beyond the required scopes. None: whoever has those may do everything.
+    pub policy: Option<ScopePolicy>,
+    /// In which form a refused tool call asks for more scopes.
+    pub challenge_style: ChallengeStyle,
     /// `scopes_supported` of the metadata. Empty: the required scopes.
     pub scopes_supported: Scopes,
     /// Advertise and challenge `offline_access` where it is configured, against the
@@ -84,6 +88,8 @@ impl ProtectedResource {
             }
         }
         self.check_lists(place, faults);
+        let policy_faults = self.policy.iter().flat_map(Authorizer::faults);
+        faults.extend(policy_faults.map(|fault| format!("{place}.policy.{fault}")));
         let parsed = ParsedResource { config: self, identifier: identifier?, servers };
         (faults.len() == faults_before).then_some(parsed)
     }
@@ -119,6 +125,18 @@ impl ProtectedResource {
             faults.push(format!("{place}.allowed_hosts: {host:?} is not a host name"));
         }
     }
+}
+
+/// In which form a refused tool call asks for more scopes. What is refused is the same in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ChallengeStyle {
+    /// A 401 or 403 with `WWW-Authenticate`, as the MCP specification has it.
+    #[default]
+    Http,
+    /// A tool result with `isError` and `_meta["mcp/www_authenticate"]`, which ChatGPT acts on.
+    ToolResult,
 }
 
 /// A resource that was checked.

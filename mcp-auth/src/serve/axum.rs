@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use super::Reply;
 use crate::auth_info::AuthInfo;
+use crate::error::InsufficientScope;
 use crate::mcp_auth::{McpAuth, with_and_without_slash};
 
 impl McpAuth {
@@ -31,7 +32,7 @@ impl McpAuth {
             + 'static,
         S::Future: Send,
         B: HttpBody<Data = Bytes> + Send + 'static,
-        B::Error: Into<axum::BoxError>,
+        B::Error: Into<axum::BoxError> + Send,
     {
         let mut router = self.metadata_router();
         for resource in self.resources() {
@@ -61,6 +62,15 @@ async fn metadata(State(auth): State<McpAuth>, request: Request) -> Response {
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         Reply::into_response::<Body>(self)
+    }
+}
+
+/// A 403; the layer around the route adds the challenge.
+impl IntoResponse for InsufficientScope {
+    fn into_response(self) -> Response {
+        let (status, description) =
+            (StatusCode::FORBIDDEN, "the access token lacks a required scope");
+        Reply::error(status, "insufficient_scope", description).into_response()
     }
 }
 

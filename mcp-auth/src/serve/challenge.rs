@@ -6,13 +6,13 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::{Reply, Resource};
 use crate::authorize::Scopes;
-use crate::error::{AuthError, Wire};
+use crate::error::AuthError;
 
-/// The refusal as an HTTP answer.
-pub(super) fn refuse(resource: &Resource, error: AuthError) -> Reply {
+/// The refusal as an HTTP answer; `needed` is what to sign in for.
+pub(super) fn refuse(resource: &Resource, error: AuthError, needed: &Scopes) -> Reply {
     let wire = error.wire();
     let mut reply = Reply::error(wire.status, wire.error, wire.description);
-    if let Some(challenge) = challenge(resource, &error, &wire) {
+    if let Some(challenge) = challenge(resource, &error, needed) {
         reply.headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let AuthError::Unavailable(reason) = &error {
@@ -22,12 +22,20 @@ pub(super) fn refuse(resource: &Resource, error: AuthError) -> Reply {
     reply
 }
 
-fn challenge(resource: &Resource, error: &AuthError, wire: &Wire) -> Option<HeaderValue> {
+/// What a client must do to be let in; `None` when nothing it can do would help.
+pub(super) fn challenge(
+    resource: &Resource,
+    error: &AuthError,
+    needed: &Scopes,
+) -> Option<HeaderValue> {
+    let wire = error.wire();
     let scope = match error {
-        AuthError::Forbidden(_) | AuthError::Unavailable(_) => return None,
+        AuthError::Forbidden(_) | AuthError::InvalidMessage(_) | AuthError::Unavailable(_) => {
+            return None;
+        }
         AuthError::InvalidRequest(_) => None,
         AuthError::InsufficientScope { required, .. } => Some(required),
-        AuthError::InvalidToken(_) | AuthError::MissingToken => Some(&resource.required_scopes),
+        AuthError::InvalidToken(_) | AuthError::MissingToken => Some(needed),
     };
     let mut text = String::from("Bearer ");
     if wire.in_challenge {

@@ -1,10 +1,14 @@
 //! What is to be done with a request.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
+use super::{ListRules, OpenRequest, PendingDecision, Resource};
 use crate::auth_info::AuthInfo;
+use crate::authorize::Scopes;
 use crate::error::AuthError;
 
 /// What is to be done with a request; adapters carry it out and decide nothing.
@@ -13,21 +17,59 @@ use crate::error::AuthError;
 pub enum Decision {
     /// Hand the request on, without its `Authorization` header and with the caller's identity.
     Forward(Forward),
+    /// Read the body first: the answer depends on what it asks for.
+    ReadBody(PendingDecision),
     /// Answer at once; the request goes no further.
     Reply(Reply),
+}
+
+impl Decision {
+    /// The answer, where the request does not go on.
+    pub(super) fn into_reply(self) -> Reply {
+        match self {
+            Self::Reply(reply) => reply,
+            // What was not decided is not allowed.
+            Self::Forward(_) | Self::ReadBody(_) => Reply::error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "the request was not decided",
+            ),
+        }
+    }
 }
 
 /// A request that may go on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Forward {
-    /// Who is calling.
-    pub auth_info: AuthInfo,
+    /// Who is calling; `None` only for operations that need no token by policy.
+    pub auth_info: Option<AuthInfo>,
     /// To be added to the response by [`Forward::add_headers`]: CORS headers, when a page calls.
     pub response_headers: HeaderMap,
+    /// What the lists in the response may show; `None`: it is passed on as it is.
+    pub(super) lists: Option<Box<ListRules>>,
+    /// Where a handler's refusal is found.
+    pub(super) open: Option<Arc<OpenRequest>>,
 }
 
 impl Forward {
+    pub(super) fn new(auth_info: Option<AuthInfo>, response_headers: HeaderMap) -> Self {
+        Self { auth_info, response_headers, lists: None, open: None }
+    }
+
+    pub(super) fn with_lists(mut self, lists: Option<ListRules>) -> Self {
+        self.lists = lists.map(Box::new);
+        self
+    }
+
+    /// Lets the handlers of this request ask for more scopes.
+    pub(super) fn opened(mut self, resource: &Arc<Resource>, needed: Scopes) -> Self {
+        let open = OpenRequest::new(resource.clone(), needed);
+        self.auth_info = self.auth_info.map(|caller| caller.in_request(open.clone()));
+        self.open = Some(open);
+        self
+    }
+
     /// Adds our headers to the service's response, keeping its own lists.
     pub fn add_headers(&self, response: &mut HeaderMap) {
         for (name, value) in &self.response_headers {

@@ -9,13 +9,14 @@ use bytes::{Buf, Bytes};
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, EXPECT};
 use http::request::Parts;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Either, Full};
+use http::{Method, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Decision, Forward, Resource};
+use super::{Decision, Forward, PendingDecision, ProtectedBody, Resource, mcp_headers};
 use crate::mcp_auth::McpAuth;
 
 impl McpAuth {
@@ -24,6 +25,9 @@ impl McpAuth {
     /// The inner service sees only requests that are allowed, with [`AuthInfo`](crate::AuthInfo)
     /// in their extensions and without `Authorization`. Metadata documents are answered by the
     /// layer where it sees their paths; else add `metadata_router`, or [`McpAuth::metadata`].
+    ///
+    /// A policy reads the body of a request and hands on what it has read, so the service's
+    /// request body must be one that can be made of bytes, such as axum's.
     pub fn layer(&self) -> AuthLayer {
         AuthLayer { auth: self.clone(), resource: None }
     }
@@ -53,27 +57,45 @@ impl<S> Layer<S> for AuthLayer {
 impl AuthLayer {
     /// What needs neither a signature nor the network: a caller whose token was accepted before.
     fn check_seen(&self, request: &Parts) -> Option<Forward> {
-        if let Some(resource) = &self.resource {
-            return resource.check_seen(request);
-        }
         let path = requested_path(request);
-        if path.starts_with("/.well-known/") {
-            return None;
-        }
-        self.auth.resource_at(path)?.check_seen(request)
+        let resource = match &self.resource {
+            Some(resource) => resource,
+            None if path.starts_with("/.well-known/") => return None,
+            None => self.auth.resource_at(path)?,
+        };
+        let forward = resource.check_seen(request)?;
+        Some(opened(resource, request, forward))
     }
 
     async fn check(&self, request: &Parts) -> Decision {
-        if let Some(resource) = &self.resource {
-            return resource.check(request).await;
-        }
         let path = requested_path(request);
-        // A layer around a whole application must not ask for a token where clients learn how to
-        // get one.
-        match self.auth.metadata_at(path, request).await {
-            Some(document) => Decision::Reply(document),
-            None => self.auth.check_at(path, request).await,
+        let resource = match &self.resource {
+            Some(resource) => resource,
+            None => {
+                // A layer around a whole application must not ask for a token where clients learn
+                // how to get one.
+                if let Some(document) = self.auth.metadata_at(path, request).await {
+                    return Decision::Reply(document);
+                }
+                match self.auth.resource_at(path) {
+                    Some(resource) => resource,
+                    None => return self.auth.check_at(path, request).await,
+                }
+            }
+        };
+        match resource.check(request).await {
+            Decision::Forward(forward) => Decision::Forward(opened(resource, request, forward)),
+            other => other,
         }
+    }
+}
+
+/// Lets handlers ask for more scopes, where messages come to them.
+fn opened(resource: &Arc<Resource>, request: &Parts, forward: Forward) -> Forward {
+    if request.method == Method::POST && !mcp_headers::is_subscription(&request.headers) {
+        forward.opened(resource, resource.required_scopes.clone())
+    } else {
+        forward
     }
 }
 
@@ -97,11 +119,13 @@ impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for AuthService
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Clone + Send + 'static,
     S::Future: Send,
-    RequestBody: BodyExt + Send + 'static,
+    RequestBody: Body + From<Bytes> + Send + 'static,
     RequestBody::Data: Send,
     RequestBody::Error: Send,
+    ResponseBody: Body<Data = Bytes> + Send + 'static,
+    ResponseBody::Error: Send,
 {
-    type Response = Response<Either<Full<Bytes>, ResponseBody>>;
+    type Response = Response<ProtectedBody<ResponseBody>>;
     type Error = S::Error;
     type Future = AuthFuture<S::Future, Self::Response, S::Error>;
 
@@ -114,27 +138,40 @@ where
         // Nearly every request: handed on without memory for a task of its own.
         if let Some(forward) = self.layer.check_seen(&parts) {
             let future = self.inner.call(admitted(parts, body, &forward));
-            return AuthFuture { state: State::Forwarded { future, forward } };
+            return AuthFuture { state: State::Forwarded { future, forward: Some(forward) } };
         }
         // The service that is ready is used; its clone may not be.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         let future = Box::pin(async move {
-            match layer.check(&parts).await {
-                Decision::Reply(reply) => {
-                    discard(&parts, body).await;
-                    Ok(reply.into_response::<Full<Bytes>>().map(Either::Left))
-                }
-                Decision::Forward(forward) => {
-                    let mut response = inner.call(admitted(parts, body, &forward)).await?;
-                    forward.add_headers(response.headers_mut());
-                    Ok(response.map(Either::Right))
-                }
-            }
+            let (decision, body) = match layer.check(&parts).await {
+                Decision::ReadBody(pending) => decide(pending, &parts, body).await,
+                decision => (decision, body),
+            };
+            let Decision::Forward(forward) = decision else {
+                discard(&parts, body).await;
+                return Ok(decision.into_reply().into_response());
+            };
+            let response = inner.call(admitted(parts, body, &forward)).await?;
+            Ok(forward.finish(response).await)
         });
         AuthFuture { state: State::Checked { future } }
     }
+}
+
+/// Reads the body, within limits, and decides; the same bytes go on.
+async fn decide<B>(pending: PendingDecision, request: &Parts, body: B) -> (Decision, B)
+where
+    B: Body + From<Bytes>,
+{
+    // Whoever hung up in the middle reads no answer, whatever it is.
+    let body = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::ConnectionAborted));
+    let Ok(whole) = Limited::new(body, pending.max_bytes()).collect().await else {
+        return (Decision::Reply(pending.too_large()), B::from(Bytes::new()));
+    };
+    let whole = whole.to_bytes();
+    (pending.decide(request, &whole), B::from(whole))
 }
 
 /// Reads what a refused request still sends, within limits.
@@ -164,7 +201,10 @@ const MAX_DISCARDED: usize = 256 * 1024;
 fn admitted<B>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
     // MCP authorization, "Token handling": a token must not be passed on.
     parts.headers.remove(AUTHORIZATION);
-    parts.extensions.insert(forward.auth_info.clone());
+    if let Some(caller) = &forward.auth_info {
+        parts.extensions.insert(caller.clone());
+    }
+    forward.prepare(&mut parts.headers);
     Request::from_parts(parts, body)
 }
 
@@ -179,25 +219,38 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F, R, E> {
-        Forwarded { #[pin] future: F, forward: Forward },
+        Forwarded { #[pin] future: F, forward: Option<Forward> },
         Checked { future: BoxFuture<'static, Result<R, E>> },
     }
 }
 
-impl<F, B, E> Future for AuthFuture<F, Response<Either<Full<Bytes>, B>>, E>
+impl<F, B, E> Future for AuthFuture<F, Response<ProtectedBody<B>>, E>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Send,
 {
-    type Output = Result<Response<Either<Full<Bytes>, B>>, E>;
+    type Output = Result<Response<ProtectedBody<B>>, E>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Forwarded { future, forward } => {
-                let mut response = ready!(future.poll(context))?;
-                forward.add_headers(response.headers_mut());
-                Poll::Ready(Ok(response.map(Either::Right)))
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let mut state = self.as_mut().project().state;
+            match state.as_mut().project() {
+                StateProjection::Forwarded { future, forward } => {
+                    let mut response = ready!(future.poll(context))?;
+                    let Some(forward) = forward.take_if(|one| !one.passes(response.headers()))
+                    else {
+                        if let Some(forward) = forward {
+                            forward.add_headers(response.headers_mut());
+                        }
+                        return Poll::Ready(Ok(response.map(ProtectedBody::passed)));
+                    };
+                    // A stream whose start may have to wait.
+                    let future = Box::pin(async { Ok(forward.finish(response).await) });
+                    state.set(State::Checked { future });
+                }
+                StateProjection::Checked { future } => return future.as_mut().poll(context),
             }
-            StateProjection::Checked { future } => future.as_mut().poll(context),
         }
     }
 }

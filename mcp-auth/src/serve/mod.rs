@@ -5,12 +5,26 @@ mod axum;
 mod challenge;
 mod cors;
 mod decision;
+mod event_stream;
 mod layer;
+mod list_filter;
+mod list_rules;
+mod mcp_headers;
+mod open_request;
+mod pending_decision;
+mod protected_body;
 mod resource;
+mod response;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
 pub use layer::{AuthFuture, AuthLayer, AuthService};
+pub(crate) use list_rules::ListRules;
+pub(crate) use open_request::OpenRequest;
+pub use pending_decision::PendingDecision;
+pub use protected_body::ProtectedBody;
 pub(crate) use resource::Resource;
+#[cfg(feature = "rmcp3")]
+pub use rmcp::OptionalAuthInfo;

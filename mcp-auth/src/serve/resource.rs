@@ -1,20 +1,22 @@
 //! One protected resource, ready to answer: who may call it, and the document that describes it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::challenge::refuse;
 use super::cors::preflight;
-use super::{AllowedOrigins, Decision, Forward, Reply};
+use super::{AllowedOrigins, Decision, Forward, ListRules, PendingDecision, Reply};
 use crate::auth_info::AuthInfo;
-use crate::authorize::Scopes;
-use crate::config::ProtectedResource;
-use crate::error::AuthError;
+use crate::authorize::{Authorizers, Explanation, Operation, Scopes};
+use crate::config::{ChallengeStyle, ProtectedResource};
+use crate::error::{AuthError, MessageFault};
 use crate::identifier::ResourceIdentifier;
 use crate::verify::{BearerToken, Verifier};
 
@@ -23,6 +25,10 @@ pub(crate) struct Resource {
     pub(crate) identifier: ResourceIdentifier,
     pub(super) metadata_url: String,
     pub(super) required_scopes: Scopes,
+    pub(super) authorizers: Authorizers,
+    pub(super) challenge_style: ChallengeStyle,
+    /// Longer bodies are refused, where they must be read.
+    pub(super) max_body_bytes: usize,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) verifier: Verifier,
     advertise_offline_access: bool,
@@ -41,10 +47,15 @@ impl Resource {
         config: &ProtectedResource,
         identifier: ResourceIdentifier,
         verifier: Verifier,
+        authorizers: Authorizers,
+        max_body_bytes: usize,
     ) -> Self {
         let mut resource = Self {
             metadata_url: identifier.metadata_url(),
             required_scopes: config.required_scopes.clone(),
+            authorizers,
+            challenge_style: config.challenge_style,
+            max_body_bytes,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             advertise_offline_access: config.dangerous_advertise_offline_access,
@@ -56,8 +67,8 @@ impl Resource {
         resource
     }
 
-    /// The whole data path of a request.
-    pub(crate) async fn check(&self, request: &Parts) -> Decision {
+    /// The whole data path of a request, up to its body.
+    pub(crate) async fn check(self: &Arc<Self>, request: &Parts) -> Decision {
         let cors = match self.allowed_origins.admit(request) {
             Ok(cors) => cors,
             Err(forbidden) => return Decision::Reply(self.refuse(AuthError::Forbidden(forbidden))),
@@ -66,10 +77,22 @@ impl Resource {
             tracing::debug!(target: "mcp_auth::decision", code = "preflight", resource = %self.identifier, "preflight answered");
             return Decision::Reply(preflight(request, cors, "GET, POST, DELETE, OPTIONS"));
         }
-        match self.authenticate_and_authorize(request).await {
-            Ok(auth_info) => {
-                self.log_allowed(&auth_info);
-                Decision::Forward(Forward { auth_info, response_headers: cors })
+        let caller = self.authenticate(request).await;
+        if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
+            return PendingDecision::begin(self.clone(), caller, cors, request);
+        }
+        let outcome = caller.and_then(|caller| {
+            let nothing = [Operation::nothing()];
+            self.authorizers.authorize(&caller, &nothing, &self.required_scopes).map(|()| caller)
+        });
+        match outcome {
+            Ok(caller) => {
+                self.log_allowed(Some(&caller), &[]);
+                let lists = ListRules::for_stream(self, request, &caller);
+                Decision::Forward(Forward::new(Some(caller), cors).with_lists(lists))
+            }
+            Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
+                Decision::Reply(only_post().with_headers(cors))
             }
             Err(error) => Decision::Reply(self.refuse(error).with_headers(cors)),
         }
@@ -77,31 +100,46 @@ impl Resource {
 
     /// The same at once, for a caller whose token was accepted before; `None`: ask [`Self::check`].
     pub(super) fn check_seen(&self, request: &Parts) -> Option<Forward> {
+        if !self.authorizers.is_empty() || self.reads_body(request) {
+            return None;
+        }
         let response_headers = self.allowed_origins.admit(request).ok()?;
         if request.method == Method::OPTIONS {
             return None;
         }
         let token = BearerToken::from_request(request).ok()?;
-        let auth_info = self.verifier.verified_before(token)?;
-        self.authorize(&auth_info).ok()?;
-        self.log_allowed(&auth_info);
-        Some(Forward { auth_info, response_headers })
-    }
-
-    async fn authenticate_and_authorize(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
-        let token = BearerToken::from_request(request)?;
-        let auth_info = self.verifier.verify(token).await?;
-        self.authorize(&auth_info)?;
-        Ok(auth_info)
-    }
-
-    /// The baseline: scopes that every operation needs.
-    fn authorize(&self, auth_info: &AuthInfo) -> Result<(), AuthError> {
-        if auth_info.scopes().contains_all(&self.required_scopes) {
-            return Ok(());
+        let caller = self.verifier.verified_before(token)?;
+        if !caller.scopes().contains_all(&self.required_scopes) {
+            return None;
         }
-        let (required, granted) = (self.required_scopes.clone(), auth_info.scopes().clone());
-        Err(AuthError::InsufficientScope { required, granted })
+        self.log_allowed(Some(&caller), &[]);
+        Some(Forward::new(Some(caller), response_headers))
+    }
+
+    /// Why an operation is allowed to a caller, or not.
+    pub(crate) fn explain(
+        &self,
+        caller: Option<&AuthInfo>,
+        operation: &Operation<'_>,
+    ) -> Explanation {
+        self.authorizers.explain(caller, operation, &self.required_scopes)
+    }
+
+    async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
+        self.verifier.verify(BearerToken::from_request(request)?).await
+    }
+
+    /// Only POST carries messages, and only an answer that depends on them needs them.
+    fn reads_body(&self, request: &Parts) -> bool {
+        let depends =
+            !self.authorizers.is_empty() || self.challenge_style == ChallengeStyle::ToolResult;
+        request.method == Method::POST && depends
+    }
+
+    /// Whoever needs no token for some calls has no stream of their own: a session identifier is
+    /// no authentication. Clients take a 405 for a server without streams.
+    fn is_stream_of_nobody(&self, request: &Parts) -> bool {
+        self.authorizers.allows_anonymous() && request.method != Method::POST
     }
 
     /// The RFC 9728 document, for whoever asks for it.
@@ -153,28 +191,47 @@ impl Resource {
         }
     }
 
-    fn refuse(&self, error: AuthError) -> Reply {
-        self.log_refused(&error);
-        refuse(self, error)
+    pub(super) fn refuse(&self, error: AuthError) -> Reply {
+        self.log_refused(&error, &[]);
+        refuse(self, error, &self.required_scopes)
     }
 
-    fn log_allowed(&self, auth_info: &AuthInfo) {
+    /// A body that cannot be judged, answered in the way of JSON-RPC.
+    pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&RawValue>) -> Reply {
+        let error = AuthError::InvalidMessage(fault);
+        self.log_refused(&error, &[]);
+        let body = json!({
+            "jsonrpc": "2.0",
+            "id": id,
+            "error": { "code": fault.json_rpc_code(), "message": fault.description() },
+        });
+        let mut reply = Reply::json(error.status(), Bytes::from(body.to_string()));
+        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply.error = Some(error);
+        reply
+    }
+
+    pub(super) fn log_allowed(&self, caller: Option<&AuthInfo>, operations: &[Operation<'_>]) {
         tracing::debug!(
             target: "mcp_auth::decision",
             code = "allowed",
             resource = %self.identifier,
-            issuer = auth_info.issuer(),
+            issuer = caller.map(AuthInfo::issuer),
+            methods = ?Called(operations),
             "request allowed"
         );
     }
 
-    fn log_refused(&self, error: &AuthError) {
+    pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
         let (expected, actual) = error.compared();
+        let rules = operations.iter().flat_map(|operation| self.authorizers.rules(operation));
         tracing::info!(
             target: "mcp_auth::decision",
             code = error.code(),
             status = error.status().as_u16(),
             resource = %self.identifier,
+            methods = ?Called(operations),
+            rules = ?rules.collect::<Vec<_>>(),
             expected,
             actual,
             "request refused"
@@ -200,6 +257,28 @@ impl Resource {
         }
         Bytes::from(Value::Object(document).to_string())
     }
+}
+
+/// The methods and names of operations, for the log. A stranger chose them, so they are cut.
+struct Called<'o>(&'o [Operation<'o>]);
+
+impl fmt::Debug for Called<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 8;
+        let cut = |text: &str| text.chars().take(64).collect::<String>();
+        let called = self.0.iter().take(MOST).map(|operation| match operation.name() {
+            Some(name) => format!("{} {}", cut(operation.method()), cut(name)),
+            None => cut(operation.method()),
+        });
+        f.debug_list().entries(called).finish()
+    }
+}
+
+fn only_post() -> Reply {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut reply = Reply::error(status, "method_not_allowed", "use POST, or send a token");
+    reply.headers.insert(http::header::ALLOW, HeaderValue::from_static("POST"));
+    reply
 }
 
 /// The resource's own host, loopback for proxies and probes on this machine, and the listed ones.

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
+use rmcp::handler::server::tool::IntoCallToolResult;
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, MetaObject};
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 
+use serde_json::json;
+
 use crate::auth_info::AuthInfo;
+use crate::error::InsufficientScope;
 use crate::mcp_auth::McpAuth;
 
 impl McpAuth {
@@ -50,5 +55,37 @@ impl AuthInfo {
 impl<C: AsRequestContext> FromContextPart<C> for AuthInfo {
     fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
         Self::from_context(context.as_request_context())
+    }
+}
+
+/// The caller as an argument of tools and prompts that need no token by policy.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an argument pattern")]
+pub struct OptionalAuthInfo(pub Option<AuthInfo>);
+
+impl<C: AsRequestContext> FromContextPart<C> for OptionalAuthInfo {
+    fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
+        let parts = context.as_request_context().extensions.get::<Parts>();
+        Ok(Self(parts.and_then(|parts| parts.extensions.get::<AuthInfo>()).cloned()))
+    }
+}
+
+/// For handlers whose error is rmcp's; over HTTP it becomes a 403 with the challenge.
+impl From<InsufficientScope> for ErrorData {
+    fn from(error: InsufficientScope) -> Self {
+        let data =
+            json!({ "required_scopes": error.required, "www_authenticate": error.challenge });
+        Self::invalid_request(error.to_string(), Some(data))
+    }
+}
+
+/// As the error of a tool: where the response has begun, a result that carries the challenge.
+impl IntoCallToolResult for InsufficientScope {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        let mut result = CallToolResult::error(vec![ContentBlock::text(self.to_string())]);
+        let challenges: Vec<_> = self.challenge.into_iter().collect();
+        let meta = json!({ "mcp/www_authenticate": challenges });
+        result.meta = meta.as_object().cloned().map(MetaObject);
+        Ok(result.into())
     }
 }

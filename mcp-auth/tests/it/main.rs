@@ -17,6 +17,7 @@ mod key_rotation;
 mod key_stampede;
 mod logging;
 mod mounting;
+mod policy;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod static_keys;

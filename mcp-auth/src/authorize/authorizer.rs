@@ -1,0 +1,130 @@
+//! The seam for rules: who may do what.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Operation, Scopes};
+use crate::auth_info::AuthInfo;
+
+/// Decides whether a caller may carry out an operation.
+///
+/// [`ScopePolicy`](crate::ScopePolicy) is one; write another for rules of your own, or for a policy
+/// language. It is asked for every call, and for every item of a list. It must be quick and must
+/// not wait: what needs a database belongs in the handler, see [`AuthInfo::require`].
+///
+/// Where several are in force, all of them must allow.
+pub trait Authorizer: Send + Sync {
+    /// Whether this caller may do this.
+    ///
+    /// # Errors
+    /// An error denies; its text goes to the log, never to the client.
+    fn authorize(
+        &self,
+        caller: &AuthInfo,
+        operation: &Operation<'_>,
+    ) -> Result<Verdict, Box<dyn Error + Send + Sync>>;
+
+    /// Whether a token is needed for it. Default: always.
+    fn access(&self, _operation: &Operation<'_>) -> Access {
+        Access::Required
+    }
+
+    /// Whether [`Authorizer::access`] ever says that no token is needed. Unless it does, requests
+    /// without a good token are refused before their body is read. Default: no.
+    fn allows_anonymous(&self) -> bool {
+        false
+    }
+
+    /// Every scope that the operation needs, for the challenge; of alternatives, what is nearest to
+    /// the granted scopes. Default: none besides the resource's.
+    fn required_scopes(&self, _operation: &Operation<'_>, _granted: &Scopes) -> Scopes {
+        Scopes::default()
+    }
+
+    /// What to ask for when the granted scopes do not cover the required ones; `None` when they
+    /// do. Default: scopes imply nothing but themselves.
+    fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
+        (!granted.contains_all(required)).then(|| required.clone())
+    }
+
+    /// Whether a list shows what this operation would call. Default: unless it is forbidden, since
+    /// a missing scope can be asked for.
+    fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
+        match caller {
+            Some(caller) => {
+                !matches!(self.authorize(caller, operation), Ok(Verdict::Forbidden(_)) | Err(_))
+            }
+            None => true,
+        }
+    }
+
+    /// Which rules apply to the operation, for people. Default: none are named.
+    fn rules(&self, _operation: &Operation<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is wrong with the rules; asked once, when the server is built. Default: nothing.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What an [`Authorizer`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Go on.
+    Allow,
+    /// Not with this token, but with one that has all of these scopes: the client is told to ask
+    /// for them.
+    MissingScopes(Scopes),
+    /// Not at all; another token of the same caller would not help. The reason is for the log.
+    Forbidden(Cow<'static, str>),
+}
+
+impl Verdict {
+    /// [`Verdict::Forbidden`] for this reason.
+    pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Forbidden(reason.into())
+    }
+}
+
+/// Whether an operation needs a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Access {
+    /// Everybody may. A token is not looked at, and handlers see no caller.
+    Public,
+    /// Everybody may. A token that is sent must be good, and handlers see its caller.
+    Optional,
+    /// Only with a good token.
+    #[default]
+    Required,
+}
+
+/// Why an operation is allowed or refused, as data: [`McpAuth::explain`](crate::McpAuth::explain).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// `allowed`, `missing_token`, `insufficient_scope` or `policy_denied`.
+    pub code: &'static str,
+    /// The method.
+    pub method: String,
+    /// What it names.
+    pub name: Option<String>,
+    /// Whether a token is needed.
+    pub access: Access,
+    /// The rules that apply, such as `tools.delete_note`; the baseline always does.
+    pub rules: Vec<String>,
+    /// Why, in words.
+    pub reason: String,
+    /// Every scope that it needs.
+    pub required: Scopes,
+    /// Every scope that the caller has.
+    pub granted: Scopes,
+}

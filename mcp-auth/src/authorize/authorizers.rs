@@ -1,0 +1,153 @@
+//! Every authorizer of a resource as one: all of them must allow.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Access, Authorizer, Explanation, Operation, Scopes, Verdict};
+use crate::auth_info::AuthInfo;
+use crate::error::{AuthError, Forbidden};
+
+/// The rules of one resource, from its configuration and from code.
+#[derive(Clone, Default)]
+pub(crate) struct Authorizers(Vec<Arc<dyn Authorizer>>);
+
+impl FromIterator<Arc<dyn Authorizer>> for Authorizers {
+    fn from_iter<I: IntoIterator<Item = Arc<dyn Authorizer>>>(authorizers: I) -> Self {
+        Self(authorizers.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Authorizers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Authorizers").field(&self.0.len()).finish()
+    }
+}
+
+impl Authorizers {
+    /// Whether nothing depends on what is called.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn allows_anonymous(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|one| one.allows_anonymous())
+    }
+
+    /// The strictest access of all operations; what names none needs a token.
+    pub(crate) fn access(&self, operations: &[Operation<'_>]) -> Access {
+        let all = operations.iter().flat_map(|operation| {
+            self.0.iter().map(move |authorizer| authorizer.access(operation))
+        });
+        all.max().unwrap_or_default()
+    }
+
+    /// Whether the caller may do all of this; if not, the answer asks for all scopes at once.
+    pub(crate) fn authorize(
+        &self,
+        caller: &AuthInfo,
+        operations: &[Operation<'_>],
+        baseline: &Scopes,
+    ) -> Result<(), AuthError> {
+        let needs_baseline = self.access(operations) == Access::Required;
+        let mut is_missing = needs_baseline && self.uncovered(caller.scopes(), baseline).is_some();
+        let mut needed = vec![baseline.clone()];
+        for operation in operations {
+            for authorizer in &self.0 {
+                match judge(&**authorizer, caller, operation) {
+                    Verdict::Allow => {}
+                    Verdict::MissingScopes(scopes) => {
+                        is_missing = true;
+                        needed.push(scopes);
+                    }
+                    Verdict::Forbidden(reason) => {
+                        let reason = reason.into_owned();
+                        return Err(AuthError::Forbidden(Forbidden::Policy(reason)));
+                    }
+                }
+            }
+        }
+        if !is_missing {
+            return Ok(());
+        }
+        // A client that gave up what it has for what it lacks would come back for the other.
+        let granted = caller.scopes().clone();
+        let each = operations.iter().map(|operation| self.required_scopes(operation, &granted));
+        needed.extend(each);
+        let needed: Scopes = needed.iter().flat_map(Scopes::iter).collect();
+        let required = self.uncovered(&granted, &needed).unwrap_or(needed);
+        Err(AuthError::InsufficientScope { required, granted })
+    }
+
+    /// The scopes that the operation needs besides the resource's.
+    pub(crate) fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
+        let each = self.0.iter().map(|authorizer| authorizer.required_scopes(operation, granted));
+        each.collect::<Vec<_>>().iter().flat_map(Scopes::iter).collect()
+    }
+
+    /// What to ask for, unless the granted scopes cover the required ones.
+    pub(crate) fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
+        if granted.contains_all(required) {
+            return None;
+        }
+        let mut asked = Some(required.clone());
+        for authorizer in &self.0 {
+            asked = Some(authorizer.uncovered(granted, &asked?)?);
+        }
+        asked
+    }
+
+    /// Whether a list shows what this operation would call.
+    pub(crate) fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
+        self.0.iter().all(|authorizer| authorizer.lists(caller, operation))
+    }
+
+    /// The names of the rules that apply to the operation.
+    pub(crate) fn rules(&self, operation: &Operation<'_>) -> impl Iterator<Item = String> {
+        self.0.iter().flat_map(|authorizer| authorizer.rules(operation))
+    }
+
+    /// Every reason for allowing or refusing it, as data.
+    pub(crate) fn explain(
+        &self,
+        caller: Option<&AuthInfo>,
+        operation: &Operation<'_>,
+        baseline: &Scopes,
+    ) -> Explanation {
+        let operations = std::slice::from_ref(operation);
+        let access = self.access(operations);
+        let outcome = match caller {
+            Some(caller) => self.authorize(caller, operations, baseline),
+            None if access == Access::Required => Err(AuthError::MissingToken),
+            None => Ok(()),
+        };
+        let granted = caller.map(|caller| caller.scopes().clone()).unwrap_or_default();
+        let required = [baseline.clone(), self.required_scopes(operation, &granted)];
+        let required: Scopes = required.iter().flat_map(Scopes::iter).collect();
+        Explanation {
+            allowed: outcome.is_ok(),
+            code: outcome.as_ref().map_or_else(AuthError::code, |()| "allowed"),
+            method: operation.method().to_owned(),
+            name: operation.name().map(str::to_owned),
+            access,
+            rules: self.rules(operation).collect(),
+            reason: match &outcome {
+                Ok(()) => "nothing is missing".to_owned(),
+                Err(AuthError::Forbidden(Forbidden::Policy(reason))) => reason.clone(),
+                Err(error) => error.to_string(),
+            },
+            required: match &outcome {
+                Err(AuthError::InsufficientScope { required, .. }) => required.clone(),
+                _ => required,
+            },
+            granted,
+        }
+    }
+}
+
+/// The verdict; a failure to reach one denies.
+fn judge(authorizer: &dyn Authorizer, caller: &AuthInfo, operation: &Operation<'_>) -> Verdict {
+    authorizer.authorize(caller, operation).unwrap_or_else(|error| {
+        tracing::error!(%error, ?operation, "an authorizer failed, which denies");
+        Verdict::forbidden("an authorizer failed")
+    })
+}

@@ -1,0 +1,572 @@
+//! Takes out of an answer's lists what the caller may not see; every other byte stays as it is.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::jose::Text;
+
+/// A list that a server answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListKind {
+    Tools,
+    Prompts,
+    Resources,
+    ResourceTemplates,
+}
+
+impl ListKind {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Tools, Self::Prompts, Self::Resources, Self::ResourceTemplates];
+
+    /// The list that this method asks for.
+    pub(crate) fn from_method(method: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.row().0 == method)
+    }
+
+    /// The member of a result that holds the list.
+    pub(crate) fn member(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The member of an item that says which one it is.
+    fn identifier(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Tools => ("tools/list", "tools", "name"),
+            Self::Prompts => ("prompts/list", "prompts", "name"),
+            Self::Resources => ("resources/list", "resources", "uri"),
+            Self::ResourceTemplates => {
+                ("resources/templates/list", "resourceTemplates", "uriTemplate")
+            }
+        }
+    }
+}
+
+/// Which lists get `"cacheScope": "private"`; any other value of it is replaced in every case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PrivateRule {
+    /// All of them.
+    Always,
+    /// Those that may be cached: beside `ttlMs`, clients take an absent `cacheScope` for public.
+    IfCacheable,
+}
+
+/// Why an answer cannot be passed on; the texts hold nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    NotAMessage,
+    NotAList,
+    Duplicate,
+    TooLong,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAMessage => "the answer is not a JSON-RPC message or a batch of them",
+            Self::NotAList => "a list in the answer is not an array of objects",
+            Self::Duplicate => "the answer has its result or a list twice",
+            Self::TooLong => "an event of the answer is too long",
+        })
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Rewrites one JSON document: a JSON-RPC message, or a batch of them (revision 2025-03-26).
+///
+/// Lists of these kinds lose the items that are not kept, and get a `cacheScope`. `None`: there is
+/// nothing to change.
+///
+/// # Errors
+/// What readers could understand differently, so that nothing of it may be passed on.
+pub(super) fn rewrite(
+    document: &[u8],
+    kinds: &[ListKind],
+    keep: &dyn Fn(ListKind, &str) -> bool,
+    private: PrivateRule,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let mut rewriting = Rewriting { document, kinds, keep, private, edits: Vec::new() };
+    if document.trim_ascii_start().starts_with(b"[") {
+        let batch: Vec<&RawValue> =
+            serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?;
+        batch.into_iter().try_for_each(|message| rewriting.message(message))?;
+    } else {
+        rewriting.message(serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?)?;
+    }
+    Ok(rewriting.rewritten())
+}
+
+/// A document with the changes that were found to be needed.
+struct Rewriting<'d> {
+    document: &'d [u8],
+    kinds: &'d [ListKind],
+    keep: &'d dyn Fn(ListKind, &str) -> bool,
+    private: PrivateRule,
+    /// What to put in place of which bytes; they do not overlap.
+    edits: Vec<(Range<usize>, String)>,
+}
+
+impl<'d> Rewriting<'d> {
+    fn message(&mut self, message: &'d RawValue) -> Result<(), Fault> {
+        let members = Members::of(message)?;
+        if members.all("method").next().is_some() {
+            return Ok(());
+        }
+        match members.one("result")? {
+            Some(result) if is_object(result) => self.result(result),
+            _ => Ok(()),
+        }
+    }
+
+    fn result(&mut self, result: &'d RawValue) -> Result<(), Fault> {
+        let members = Members::of(result)?;
+        let mut has_list = false;
+        for &kind in self.kinds {
+            // Some servers write a list without items as `null`.
+            if let Some(list) = members.one(kind.member())?.filter(|list| list.get() != "null") {
+                self.list(kind, list)?;
+                has_list = true;
+            }
+        }
+        if has_list {
+            self.make_private(result, &members);
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, kind: ListKind, list: &'d RawValue) -> Result<(), Fault> {
+        let items: Vec<&RawValue> =
+            serde_json::from_str(list.get()).map_err(|_| Fault::NotAList)?;
+        if !items.iter().all(|item| is_object(item)) {
+            return Err(Fault::NotAList);
+        }
+        let is_kept = |item: &&RawValue| {
+            identifier(kind, item).is_some_and(|identifier| (self.keep)(kind, &identifier.0))
+        };
+        let kept: Vec<_> = items.iter().copied().filter(is_kept).map(RawValue::get).collect();
+        if kept.len() < items.len() {
+            self.edits.push((self.range(list), format!("[{}]", kept.join(","))));
+        }
+        Ok(())
+    }
+
+    fn make_private(&mut self, result: &'d RawValue, members: &Members<'d>) {
+        let is_cacheable = members.all("ttlMs").next().is_some();
+        let mut scopes = members.all("cacheScope").peekable();
+        if scopes.peek().is_none() && (is_cacheable || self.private == PrivateRule::Always) {
+            // The result has a list, so a member follows.
+            let first = self.range(result).start + 1;
+            self.edits.push((first..first, r#""cacheScope":"private","#.to_owned()));
+        }
+        for scope in scopes {
+            if text(scope).is_none_or(|scope| scope.0 != "private") {
+                self.edits.push((self.range(scope), r#""private""#.to_owned()));
+            }
+        }
+    }
+
+    /// Where a part, which is borrowed from the document, stands in it.
+    fn range(&self, part: &'d RawValue) -> Range<usize> {
+        let start = part.get().as_ptr().addr() - self.document.as_ptr().addr();
+        start..start + part.get().len()
+    }
+
+    fn rewritten(mut self) -> Option<Vec<u8>> {
+        if self.edits.is_empty() {
+            return None;
+        }
+        self.edits.sort_by_key(|(range, _)| range.start);
+        let mut rewritten = Vec::with_capacity(self.document.len());
+        let mut done = 0;
+        for (range, text) in self.edits {
+            rewritten.extend_from_slice(&self.document[done..range.start]);
+            rewritten.extend_from_slice(text.as_bytes());
+            done = range.end;
+        }
+        rewritten.extend_from_slice(&self.document[done..]);
+        Some(rewritten)
+    }
+}
+
+/// What an item is called; `None` when readers could disagree about it.
+fn identifier(kind: ListKind, item: &RawValue) -> Option<Text<'_>> {
+    text(Members::of(item).ok()?.one(kind.identifier()).ok()??)
+}
+
+fn text(value: &RawValue) -> Option<Text<'_>> {
+    serde_json::from_str(value.get()).ok()
+}
+
+fn is_object(value: &RawValue) -> bool {
+    value.get().starts_with('{')
+}
+
+/// The members of an object, in order, their names decoded and their values unread.
+struct Members<'d>(Vec<(Text<'d>, &'d RawValue)>);
+
+impl<'d> Members<'d> {
+    fn of(object: &'d RawValue) -> Result<Self, Fault> {
+        serde_json::from_str(object.get()).map_err(|_| Fault::NotAMessage)
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &'d RawValue> {
+        self.0.iter().filter(move |member| member.0.0 == name).map(|member| member.1)
+    }
+
+    /// The member of this name; two are a fault, because readers disagree which of them counts.
+    fn one(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
+        let mut all = self.all(name);
+        let first = all.next();
+        if all.next().is_some() { Err(Fault::Duplicate) } else { Ok(first) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'de> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(member) = map.next_entry()? {
+            self.0.push(member);
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Keeps everything whose name does not begin with "hidden".
+    fn rewritten(document: &str) -> Result<Option<String>, Fault> {
+        rewritten_by(PrivateRule::IfCacheable, document)
+    }
+
+    fn rewritten_by(private: PrivateRule, document: &str) -> Result<Option<String>, Fault> {
+        let keep = |_, name: &str| !name.starts_with("hidden");
+        let new = rewrite(document.as_bytes(), &ListKind::ALL, &keep, private)?;
+        Ok(new.map(|bytes| String::from_utf8(bytes).unwrap()))
+    }
+
+    #[test]
+    fn each_list_has_its_method_and_members() {
+        for kind in ListKind::ALL {
+            assert_eq!(ListKind::from_method(kind.row().0), Some(kind));
+            let (list, name) = (kind.member(), kind.identifier());
+            let document = format!(
+                r#"{{"id":1,"result":{{"{list}":[{{"{name}":"hidden"}},{{"{name}":"b"}}]}}}}"#
+            );
+            let expected = format!(r#"{{"id":1,"result":{{"{list}":[{{"{name}":"b"}}]}}}}"#);
+            assert_eq!(rewritten(&document), Ok(Some(expected)));
+            let others: Vec<_> = ListKind::ALL.into_iter().filter(|other| *other != kind).collect();
+            let hide = |_, _: &str| false;
+            assert_eq!(rewrite(document.as_bytes(), &others, &hide, PrivateRule::Always), Ok(None));
+        }
+        assert_eq!(ListKind::from_method("tools/call"), None);
+        assert_eq!(ListKind::from_method("tools"), None);
+    }
+
+    #[test]
+    fn the_kind_is_told() {
+        let document = br#"{"result":{"tools":[{"name":"a"}],"prompts":[{"name":"a"}]}}"#;
+        let keep = |kind, _: &str| kind == ListKind::Prompts;
+        let new = rewrite(document, &ListKind::ALL, &keep, PrivateRule::IfCacheable);
+        let expected = br#"{"result":{"tools":[],"prompts":[{"name":"a"}]}}"#;
+        assert_eq!(new, Ok(Some(expected.to_vec())));
+    }
+
+    #[test]
+    fn what_needs_no_change_is_not_changed() {
+        let rows = [
+            r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"}]}}"#,
+            " \t{\r\n\"result\" : { \"tools\" : [ {\"name\":\"a\" } , {\"name\":\"b\"} ] } } \n",
+            r#"{"result":{"tools":[]}}"#,
+            r#"{"result":{"tools":[{"name":"a"}],"ttlMs":5,"cacheScope":"private"}}"#,
+            r#"{"result":{"tools":[{"name":"a"}],"cacheScope":"\u0070rivate"}}"#,
+            // Not a result with a list.
+            r#"{"method":"x","params":{"tools":[{"name":"hidden"}]}}"#,
+            r#"{"result":{"tools":[{"name":"hidden"}]},"method":"x"}"#,
+            r#"{"result":{"content":{"tools":[{"name":"hidden"}]}}}"#,
+            r#"{"result":{"ttlMs":5,"cacheScope":"public"}}"#,
+            r#"{"result":[{"tools":[{"name":"hidden"}]}]}"#,
+            r#"{"result":null}"#,
+            r#"{"error":{"code":-1,"message":"tools"},"id":null}"#,
+            "{}",
+            "[]",
+            r#"[{"result":{"tools":[{"name":"a"}]}},{"method":"y"}]"#,
+        ];
+        for document in rows {
+            assert_eq!(rewritten(document), Ok(None), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_is_gone_and_the_rest_is_as_it_was() {
+        let rows = [
+            (
+                " {\"id\" : 1.0e+999, \"result\" : {\"tools\": [ {\"name\":\"hidden\"} ] }, \"\\u0061\":\"\\ud800\"} ",
+                " {\"id\" : 1.0e+999, \"result\" : {\"tools\": [] }, \"\\u0061\":\"\\ud800\"} ",
+            ),
+            (
+                r#"{"result":{"tools":[ {"name" : "a", "x":[1, 18446744073709551616]} , {"name":"hidden"},{"name":"\u00e9é"}]}}"#,
+                r#"{"result":{"tools":[{"name" : "a", "x":[1, 18446744073709551616]},{"name":"\u00e9é"}]}}"#,
+            ),
+            // Names are compared decoded, those of members too.
+            (
+                r#"{"result":{"tools":[{"name":"\u0068idden"},{"n\u0061me":"hidden"},{"n\u0061me":"b"}]}}"#,
+                r#"{"result":{"tools":[{"n\u0061me":"b"}]}}"#,
+            ),
+            (
+                r#"{"r\u0065sult":{"t\u006fols":[{"name":"hidden"}]}}"#,
+                r#"{"r\u0065sult":{"t\u006fols":[]}}"#,
+            ),
+            // No name, no string, two names, no text: nobody knows which item it is.
+            (
+                r#"{"result":{"tools":[{},{"name":1},{"name":null},{"name":["a"]},{"name":"a","name":"b"},
+                   {"name":"a","n\u0061me":"a"},{"name":"\ud800"},{"name":"a","\ud800":1},{"uri":"a"},{"name":"c"}]}}"#,
+                r#"{"result":{"tools":[{"name":"c"}]}}"#,
+            ),
+            // An inner `name` is not the item's.
+            (
+                r#"{"result":{"tools":[{"x":{"name":"a"}},{"x":{"name":"hidden"},"name":"a"}]}}"#,
+                r#"{"result":{"tools":[{"x":{"name":"hidden"},"name":"a"}]}}"#,
+            ),
+            (
+                r#"[{"method":"x"}, {"result":{"tools":[{"name":"hidden"}]}} ,{"result":{"prompts":[{"name":"hidden"}],"resources":[]}}]"#,
+                r#"[{"method":"x"}, {"result":{"tools":[]}} ,{"result":{"prompts":[],"resources":[]}}]"#,
+            ),
+        ];
+        for (document, expected) in rows {
+            assert_eq!(rewritten(document), Ok(Some(expected.to_owned())), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_list_becomes_private() {
+        let private = r#"{"result":{"tools":[],"cacheScope":"private"}}"#;
+        // A document, what it becomes when it is cacheable, and what it always becomes.
+        let rows = [
+            (private, None, None),
+            (r#"{"result":{"content":[],"ttlMs":1}}"#, None, None),
+            (
+                r#"{"result":{ "tools":[]}}"#,
+                None,
+                Some(r#"{"result":{"cacheScope":"private", "tools":[]}}"#),
+            ),
+            (r#"{"result":{"tools":[],"cacheScope":"public"}}"#, Some(private), Some(private)),
+            (r#"{"result":{"tools":[],"cacheScope":null}}"#, Some(private), Some(private)),
+            (
+                r#"{"result":{"cacheScope":"public","tools":[{"name":"hidden"}],"cacheScope":["a"],"ttlMs":1}}"#,
+                Some(
+                    r#"{"result":{"cacheScope":"private","tools":[],"cacheScope":"private","ttlMs":1}}"#,
+                ),
+                Some(
+                    r#"{"result":{"cacheScope":"private","tools":[],"cacheScope":"private","ttlMs":1}}"#,
+                ),
+            ),
+            (
+                r#"{"result":{"ttlMs":0,"tools":[{"name":"hidden"}]}}"#,
+                Some(r#"{"result":{"cacheScope":"private","ttlMs":0,"tools":[]}}"#),
+                Some(r#"{"result":{"cacheScope":"private","ttlMs":0,"tools":[]}}"#),
+            ),
+        ];
+        for (document, if_cacheable, always) in rows {
+            for (rule, expected) in
+                [(PrivateRule::IfCacheable, if_cacheable), (PrivateRule::Always, always)]
+            {
+                let new = rewritten_by(rule, document);
+                assert_eq!(new, Ok(expected.map(str::to_owned)), "{rule:?} {document}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_be_misread_is_a_fault() {
+        let rows = [
+            ("", Fault::NotAMessage),
+            ("x", Fault::NotAMessage),
+            ("null", Fault::NotAMessage),
+            ("\"tools\"", Fault::NotAMessage),
+            ("{", Fault::NotAMessage),
+            ("{} {}", Fault::NotAMessage),
+            ("[{},]", Fault::NotAMessage),
+            ("[1]", Fault::NotAMessage),
+            ("[[]]", Fault::NotAMessage),
+            ("\u{feff}{}", Fault::NotAMessage),
+            (r#"{"a":NaN}"#, Fault::NotAMessage),
+            (r#"{"\ud800":1}"#, Fault::NotAMessage),
+            (r#"{"result":{"\ud800":1}}"#, Fault::NotAMessage),
+            (r#"{"result":{},"result":{}}"#, Fault::Duplicate),
+            (r#"[{},{"result":1,"r\u0065sult":2}]"#, Fault::Duplicate),
+            (r#"{"result":{"tools":[],"tools":[]}}"#, Fault::Duplicate),
+            (r#"{"result":{"tools":[],"t\u006fols":[]}}"#, Fault::Duplicate),
+            (r#"{"result":{"tools":{"name":"a"}}}"#, Fault::NotAList),
+            (r#"{"result":{"tools":["a"]}}"#, Fault::NotAList),
+            (r#"{"result":{"tools":[{"name":"hidden"},[{"name":"a"}]]}}"#, Fault::NotAList),
+        ];
+        for (document, fault) in rows {
+            assert_eq!(rewritten(document), Err(fault), "{document}");
+        }
+        assert_eq!(
+            rewrite(b"{\"a\":\"\xff\"}", &[], &|_, _| true, PrivateRule::Always),
+            Err(Fault::NotAMessage)
+        );
+    }
+
+    #[test]
+    fn depth_is_no_danger() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let item = format!(r#"{{"name":"a","x":{deep}}}"#);
+        let document = format!(r#"{{"result":{{"tools":[{item},{{"name":"hidden"}}]}}}}"#);
+        let expected = format!(r#"{{"result":{{"tools":[{item}]}}}}"#);
+        assert_eq!(rewritten(&document), Ok(Some(expected)));
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            let name =
+                prop_oneof![Just("name".to_owned()), Just("tools".to_owned()), any::<String>()];
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(name, inner, 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    /// An item as it is written, and its name if it has exactly one.
+    fn any_item() -> impl Strategy<Value = (String, Option<String>)> {
+        let name = "[a-dé\\\\]{1,2}";
+        prop_oneof![
+            6 => (name, any_value(), any::<bool>()).prop_map(|(name, other, is_first)| {
+                let written = escaped(&name);
+                let text = if is_first {
+                    format!(r#"{{ "name" :{written},"a b": {other}}}"#)
+                } else {
+                    format!(r#"{{"annotations":{other}, "n\u0061me":{written} }}"#)
+                };
+                (text, Some(name))
+            }),
+            1 => any_value().prop_map(|other| (format!(r#"{{"title":{other}}}"#), None)),
+            1 => Just((r#"{"name":1}"#.to_owned(), None)),
+            1 => name.prop_map(|name| {
+                let name = escaped(&name);
+                (format!(r#"{{"name":{name},"name":{name}}}"#), None)
+            }),
+        ]
+    }
+
+    /// A string with every second character escaped.
+    fn escaped(name: &str) -> String {
+        let escape = |(position, character): (usize, char)| match position % 2 {
+            0 => format!("\\u{:04x}", u32::from(character)),
+            _ => json!(character.to_string()).to_string().trim_matches('"').to_owned(),
+        };
+        let text: String = name.chars().enumerate().map(escape).collect();
+        format!("\"{text}\"")
+    }
+
+    fn spaced(items: &[String], space: &str) -> String {
+        format!("[{space}{}{space}]", items.join(&format!("{space},{space}")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_kept_and_private_is_untouched(
+            items in vec(any_item().prop_filter("has a name", |item| item.1.is_some()), 0..6),
+            (before, after) in (any_value(), any_value()),
+            space in "[ \t\r\n]{0,2}",
+            is_batch: bool,
+        ) {
+            let items: Vec<_> = items.into_iter().map(|item| item.0).collect();
+            let list = spaced(&items, &space);
+            let mut document = format!(
+                r#"{space}{{"x":{before:#},"result":{space}{{"x":{after},"tools":{list},"cacheScope":"private"}},"y":{after}}}{space}"#
+            );
+            if is_batch {
+                document = spaced(&[document.clone(), r#"{"method":"x"}"#.to_owned(), document], &space);
+            }
+            let new = rewrite(document.as_bytes(), &ListKind::ALL, &|_, _| true, PrivateRule::Always);
+            prop_assert_eq!(new, Ok(None));
+        }
+
+        #[test]
+        fn it_does_what_a_filter_of_the_value_does(
+            items in vec(any_item(), 0..8),
+            visible in proptest::collection::btree_set("[a-dé\\\\]{1,2}", 0..16),
+            (before, after) in (any_value(), any_value()),
+            space in "[ \t\r\n]{0,2}",
+            scope in prop_oneof![Just(""), Just(r#""cacheScope":"public","#), Just(r#""ttlMs" : 1 ,"#)],
+        ) {
+            let written: Vec<_> = items.iter().map(|item| item.0.clone()).collect();
+            let list = spaced(&written, &space);
+            let document = format!(
+                r#"{{"x":{before:#}, "result":{space}{{{scope}"x":{after},"tools":{list} }},"y":{after}}}"#
+            );
+            let mut expected: Value = serde_json::from_str(&document).unwrap();
+            expected["result"]["cacheScope"] = json!("private");
+            expected["result"]["tools"] = kept(&items, &visible);
+            let keep = |_, name: &str| visible.contains(name);
+            let new = rewrite(document.as_bytes(), &[ListKind::Tools], &keep, PrivateRule::Always);
+            let new = new.unwrap().unwrap();
+            prop_assert_eq!(serde_json::from_slice::<Value>(&new).unwrap(), expected);
+            let again = rewrite(&new, &[ListKind::Tools], &keep, PrivateRule::Always);
+            prop_assert_eq!(again, Ok(None));
+        }
+
+        #[test]
+        fn broken_documents_are_no_danger(
+            items in vec(any_item(), 0..3),
+            changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let written: Vec<_> = items.into_iter().map(|item| item.0).collect();
+            let list = spaced(&written, " ");
+            let mut document = format!(r#"{{"result":{{"tools":{list},"ttlMs":1}}}}"#).into_bytes();
+            for (position, byte) in changes {
+                let position = position.index(document.len());
+                document[position] = byte;
+            }
+            let keep = |_, name: &str| name.starts_with('a');
+            let again = |new: &[u8]| rewrite(new, &ListKind::ALL, &keep, PrivateRule::Always);
+            if let Ok(Some(new)) = again(&document) {
+                prop_assert_eq!(again(&new), Ok(None));
+            }
+        }
+    }
+
+    fn kept(items: &[(String, Option<String>)], visible: &BTreeSet<String>) -> Value {
+        let is_kept = |name: &String| visible.contains(name);
+        let kept = items.iter().filter(|item| item.1.as_ref().is_some_and(is_kept));
+        kept.map(|item| serde_json::from_str::<Value>(&item.0).unwrap()).collect()
+    }
+}

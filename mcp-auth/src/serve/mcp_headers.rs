@@ -1,0 +1,80 @@
+//! The headers that repeat what the body says (MCP 2026-07-28, Streamable HTTP).
+
+use base64_simd::STANDARD;
+use http::{HeaderMap, HeaderValue};
+
+use crate::authorize::{Messages, Operation};
+use crate::error::MessageFault;
+
+const METHOD: &str = "mcp-method";
+const NAME: &str = "mcp-name";
+const REVISION: &str = "mcp-protocol-version";
+
+/// The last revision in which a body may hold several messages; also what a client without the
+/// header follows.
+const LAST_WITH_BATCHES: &str = "2025-03-26";
+/// The first revision whose results say who may keep them.
+const FIRST_WITH_CACHE_SCOPE: &str = "2026-07-28";
+
+/// Refuses headers that contradict the body, whatever revision is claimed: whoever routes by them
+/// would see another call than the one that is carried out.
+pub(super) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), MessageFault> {
+    if messages.is_batch && !allows_batches(headers) {
+        return Err(MessageFault::Batch);
+    }
+    let call = match &*messages.operations {
+        [only] if !messages.is_batch && !only.is_nothing() => Some(only),
+        _ => None,
+    };
+    let agrees = agrees(headers, METHOD, call.map(Operation::method))
+        && agrees(headers, NAME, call.and_then(name_in_header))
+        && messages.revision.as_deref().is_none_or(|said| agrees(headers, REVISION, Some(said)))
+        && headers.get_all(REVISION).iter().count() <= 1;
+    if agrees { Ok(()) } else { Err(MessageFault::HeaderMismatch) }
+}
+
+/// Whether results must say that nobody else may keep them.
+pub(super) fn has_cache_scope(headers: &HeaderMap) -> bool {
+    revision(headers).is_some_and(|revision| revision >= FIRST_WITH_CACHE_SCOPE)
+}
+
+/// Whether this asks for a stream of events that may all be a long time coming. Only a hint.
+pub(super) fn is_subscription(headers: &HeaderMap) -> bool {
+    headers.get(METHOD).is_some_and(|method| method == "subscriptions/listen")
+}
+
+fn allows_batches(headers: &HeaderMap) -> bool {
+    match headers.contains_key(REVISION) {
+        true => revision(headers).is_some_and(|revision| revision <= LAST_WITH_BATCHES),
+        false => true,
+    }
+}
+
+fn revision(headers: &HeaderMap) -> Option<&str> {
+    headers.get(REVISION)?.to_str().ok()
+}
+
+/// Whether the header is absent, or there once and as expected.
+fn agrees(headers: &HeaderMap, name: &str, expected: Option<&str>) -> bool {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => true,
+        (Some(value), None) => expected.is_some() && decoded(value).as_deref() == expected,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// The text of a value, which is base64 where it would not fit into a header.
+fn decoded(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?;
+    let encoded = text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?="));
+    match encoded {
+        Some(encoded) => String::from_utf8(STANDARD.decode_to_vec(encoded).ok()?).ok(),
+        None => Some(text.to_owned()),
+    }
+}
+
+/// Completion names its prompt or resource in the body only.
+fn name_in_header<'o>(call: &'o Operation<'_>) -> Option<&'o str> {
+    if call.method() == "completion/complete" { None } else { call.name() }
+}

@@ -1,0 +1,54 @@
+//! A request that is being carried out, and can still turn out to need more scopes.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::challenge::challenge;
+use super::{Reply, Resource};
+use crate::auth_info::StepUp;
+use crate::authorize::Scopes;
+use crate::error::{AuthError, InsufficientScope};
+
+/// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the
+/// layer around it to find.
+pub(crate) struct OpenRequest {
+    resource: Arc<Resource>,
+    /// What was asked for before the handler was called.
+    needed: Scopes,
+    refused: OnceLock<InsufficientScope>,
+}
+
+impl OpenRequest {
+    pub(super) fn new(resource: Arc<Resource>, needed: Scopes) -> Arc<Self> {
+        Arc::new(Self { resource, needed, refused: OnceLock::new() })
+    }
+
+    /// The 403 that the handler asked for, if it did.
+    pub(super) fn refusal(&self) -> Option<Reply> {
+        let refused = self.refused.get()?.clone();
+        Some(self.resource.refuse(AuthError::from(refused)))
+    }
+}
+
+impl StepUp for OpenRequest {
+    fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
+        let authorizers = &self.resource.authorizers;
+        if authorizers.uncovered(granted, required).is_none() {
+            return Ok(());
+        }
+        let all: Scopes = self.needed.iter().chain(required.iter()).collect();
+        let asked = authorizers.uncovered(granted, &all).unwrap_or(all);
+        let refused =
+            AuthError::InsufficientScope { required: asked.clone(), granted: granted.clone() };
+        let challenge = challenge(&self.resource, &refused, &asked);
+        let challenge = challenge.and_then(|value| value.to_str().ok().map(str::to_owned));
+        let error = InsufficientScope::new(asked, granted.clone(), challenge);
+        Err(self.refused.get_or_init(|| error).clone())
+    }
+}
+
+impl fmt::Debug for OpenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenRequest").field("refused", &self.refused).finish_non_exhaustive()
+    }
+}

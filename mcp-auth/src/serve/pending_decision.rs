@@ -1,0 +1,164 @@
+//! A decision that depends on the body of the request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{Decision, Forward, ListRules, Reply, Resource, challenge, mcp_headers};
+use crate::auth_info::AuthInfo;
+use crate::authorize::{Access, Messages, OperationKind, Scopes};
+use crate::config::ChallengeStyle;
+use crate::error::{AuthError, MessageFault};
+
+/// A request whose caller is known, and whose body is not.
+///
+/// Read the body, [`PendingDecision::max_bytes`] at most, and ask for the decision; then hand the
+/// same bytes on.
+pub struct PendingDecision {
+    resource: Arc<Resource>,
+    /// Who is calling, or why that is not known, which some operations may not mind.
+    caller: Result<AuthInfo, AuthError>,
+    cors: HeaderMap,
+}
+
+impl PendingDecision {
+    /// Asks for the body, unless it says itself that it is too long.
+    pub(super) fn begin(
+        resource: Arc<Resource>,
+        caller: Result<AuthInfo, AuthError>,
+        cors: HeaderMap,
+        request: &Parts,
+    ) -> Decision {
+        let pending = Self { resource, caller, cors };
+        let length = request.headers.get(CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > pending.max_bytes()) {
+            return Decision::Reply(pending.too_large());
+        }
+        Decision::ReadBody(pending)
+    }
+
+    /// How long a body may be, in bytes.
+    pub fn max_bytes(&self) -> usize {
+        self.resource.max_body_bytes
+    }
+
+    /// The answer to a body that is longer.
+    pub fn too_large(self) -> Reply {
+        let reply = self.resource.refuse_message(MessageFault::TooLarge, None);
+        reply.with_headers(self.cors)
+    }
+
+    /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
+    pub fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+        let messages = match Messages::parse(body) {
+            Ok(messages) => messages,
+            Err(fault) => {
+                let reply = self.resource.refuse_message(fault, None);
+                return Decision::Reply(reply.with_headers(self.cors));
+            }
+        };
+        if let Err(fault) = mcp_headers::check(&request.headers, &messages) {
+            let reply = self.resource.refuse_message(fault, messages.id);
+            return Decision::Reply(reply.with_headers(self.cors));
+        }
+        let Self { resource, caller, cors } = self;
+        let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
+        let needed = needed(&resource, &messages, &granted);
+        match authorize(&resource, caller, &messages) {
+            Ok(caller) => {
+                resource.log_allowed(caller.as_ref(), &messages.operations);
+                let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
+                let forward = Forward::new(caller, cors).with_lists(lists);
+                Decision::Forward(match may_step_up(&messages) {
+                    true => forward.opened(&resource, needed),
+                    false => forward,
+                })
+            }
+            Err(error) => {
+                let reply = refuse(&resource, error, &needed, &messages);
+                Decision::Reply(reply.with_headers(cors))
+            }
+        }
+    }
+}
+
+/// The caller, if one is needed or wanted, who may do everything that the body asks for.
+fn authorize(
+    resource: &Resource,
+    caller: Result<AuthInfo, AuthError>,
+    messages: &Messages<'_>,
+) -> Result<Option<AuthInfo>, AuthError> {
+    let authorizers = &resource.authorizers;
+    let caller = match (authorizers.access(&messages.operations), caller) {
+        (Access::Public, _) | (Access::Optional, Err(AuthError::MissingToken)) => return Ok(None),
+        (Access::Optional | Access::Required, caller) => caller?,
+    };
+    authorizers.authorize(&caller, &messages.operations, &resource.required_scopes)?;
+    Ok(Some(caller))
+}
+
+/// Whether a handler is called that may ask for more scopes.
+fn may_step_up(messages: &Messages<'_>) -> bool {
+    messages.operations.iter().any(|operation| operation.kind() != OperationKind::Other)
+}
+
+/// What to sign in for, for all that the body asks for.
+fn needed(resource: &Resource, messages: &Messages<'_>, granted: &Scopes) -> Scopes {
+    let each = messages.operations.iter();
+    let each = each.map(|one| resource.authorizers.required_scopes(one, granted));
+    let each: Vec<_> = [resource.required_scopes.clone()].into_iter().chain(each).collect();
+    each.iter().flat_map(Scopes::iter).collect()
+}
+
+fn refuse(
+    resource: &Resource,
+    error: AuthError,
+    needed: &Scopes,
+    messages: &Messages<'_>,
+) -> Reply {
+    resource.log_refused(&error, &messages.operations);
+    as_tool_result(resource, &error, needed, messages)
+        .unwrap_or_else(|| challenge::refuse(resource, error, needed))
+}
+
+/// The refusal of a tool call in the form that ChatGPT acts on.
+fn as_tool_result(
+    resource: &Resource,
+    error: &AuthError,
+    needed: &Scopes,
+    messages: &Messages<'_>,
+) -> Option<Reply> {
+    let is_tool_call = messages.operations.iter().any(|one| one.kind() == OperationKind::Tool);
+    if resource.challenge_style != ChallengeStyle::ToolResult || !is_tool_call {
+        return None;
+    }
+    let id: &RawValue = messages.id?;
+    let challenge = challenge::challenge(resource, error, needed)?;
+    let body = json!({
+        "jsonrpc": "2.0",
+        "id": id,
+        "result": {
+            "content": [{ "type": "text", "text": error.wire().description }],
+            "isError": true,
+            "_meta": { "mcp/www_authenticate": [challenge.to_str().ok()?] },
+        },
+    });
+    let mut reply = Reply::json(StatusCode::OK, Bytes::from(body.to_string()));
+    reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply.error = Some(error.clone());
+    Some(reply)
+}
+
+/// Says nothing of the caller.
+impl fmt::Debug for PendingDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingDecision").field("resource", &self.resource).finish_non_exhaustive()
+    }
+}

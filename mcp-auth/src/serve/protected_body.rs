@@ -1,0 +1,171 @@
+//! The body of a response: our own, the service's, or the service's with changes.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
+
+use super::ListRules;
+use super::event_stream::EventStream;
+
+/// A longer event ends the response, where its lists are filtered.
+const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+pin_project! {
+    /// The body of a response from an [`AuthService`](crate::AuthService).
+    pub struct ProtectedBody<B>
+    where
+        B: Body,
+    {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    enum Kind<B>
+    where
+        B: Body,
+    {
+        Own { #[pin] body: Full<Bytes> },
+        Passed { #[pin] body: B },
+        Held { frames: Frames<B>, body: Pin<Box<B>>, events: Option<Events> },
+    }
+}
+
+/// Frames that were read before the response was begun.
+pub(super) type Frames<B> = VecDeque<Result<Frame<Bytes>, <B as Body>::Error>>;
+
+/// A stream of events whose lists are filtered.
+struct Events {
+    stream: EventStream,
+    lists: Box<ListRules>,
+    is_over: bool,
+}
+
+impl<B: Body<Data = Bytes>> ProtectedBody<B> {
+    /// An answer of ours.
+    pub(super) fn own(body: Bytes) -> Self {
+        Self { kind: Kind::Own { body: Full::new(body) } }
+    }
+
+    /// The service's, as it is.
+    pub(super) fn passed(body: B) -> Self {
+        Self { kind: Kind::Passed { body } }
+    }
+
+    /// The service's, of which some frames were read already.
+    pub(super) fn held(
+        frames: Frames<B>,
+        body: Pin<Box<B>>,
+        lists: Option<Box<ListRules>>,
+    ) -> Self {
+        let events = lists.map(|lists| {
+            let stream = EventStream::new(MAX_EVENT_BYTES);
+            Events { stream, lists, is_over: false }
+        });
+        Self { kind: Kind::Held { frames, body, events } }
+    }
+}
+
+/// What [`Reply::into_response`](crate::Reply::into_response) makes of its bytes.
+impl<B: Body<Data = Bytes>> From<Bytes> for ProtectedBody<B> {
+    fn from(body: Bytes) -> Self {
+        Self::own(body)
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().kind.project() {
+            KindProjection::Own { body } => {
+                body.poll_frame(context).map_err(|never: Infallible| match never {})
+            }
+            KindProjection::Passed { body } => body.poll_frame(context),
+            KindProjection::Held { frames, body, events } => loop {
+                let frame = match frames.pop_front() {
+                    Some(frame) => Some(frame),
+                    None => ready!(body.as_mut().poll_frame(context)),
+                };
+                match (frame, events.as_mut()) {
+                    (Some(Ok(frame)), Some(events)) => {
+                        if let Some(changed) = events.pass(frame) {
+                            return Poll::Ready(changed.map(Ok));
+                        }
+                    }
+                    (None, Some(events)) => return Poll::Ready(events.end().map(Ok)),
+                    (frame, _) => return Poll::Ready(frame),
+                }
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Own { body } => body.is_end_stream(),
+            Kind::Passed { body } => body.is_end_stream(),
+            Kind::Held { frames, body, events: None } => frames.is_empty() && body.is_end_stream(),
+            Kind::Held { .. } => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Own { body } => body.size_hint(),
+            Kind::Passed { body } => body.size_hint(),
+            Kind::Held { .. } => SizeHint::default(),
+        }
+    }
+}
+
+impl Events {
+    /// The frame with shorter lists; `None`: nothing to send yet; `Some(None)`: the end.
+    #[expect(clippy::option_option, reason = "nothing yet and nothing more are different")]
+    fn pass(&mut self, frame: Frame<Bytes>) -> Option<Option<Frame<Bytes>>> {
+        if self.is_over {
+            return Some(None);
+        }
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(trailers) => return Some(Some(trailers)),
+        };
+        let lists = &self.lists;
+        match self.stream.push(&data, &mut |data| lists.apply_to_event(data)) {
+            Ok(data) if data.is_empty() => None,
+            Ok(data) => Some(Some(Frame::data(data))),
+            Err(fault) => {
+                tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
+                self.is_over = true;
+                Some(None)
+            }
+        }
+    }
+
+    fn end(&mut self) -> Option<Frame<Bytes>> {
+        if std::mem::replace(&mut self.is_over, true) {
+            return None;
+        }
+        let rest = self.stream.finish();
+        (!rest.is_empty()).then(|| Frame::data(rest))
+    }
+}
+
+/// Says nothing of what is in it.
+impl<B: Body> fmt::Debug for ProtectedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtectedBody").finish_non_exhaustive()
+    }
+}

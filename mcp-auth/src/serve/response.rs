@@ -1,0 +1,128 @@
+//! What is done with a service's response before the client gets it.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Limited};
+use tokio::time::{Instant, timeout_at};
+
+use super::event_stream::has_data;
+use super::protected_body::Frames;
+use super::{Forward, ListRules, OpenRequest, ProtectedBody, Reply};
+
+/// A longer document is not sent, where its lists are filtered.
+const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+/// For this long at most, the start of a stream waits for the handler to ask for more scopes.
+const MAX_HOLD: Duration = Duration::from_secs(2);
+
+impl Forward {
+    /// Prepares the request for a response that has to be read.
+    pub(super) fn prepare(&self, request: &mut HeaderMap) {
+        if self.lists.is_some() {
+            request.remove(ACCEPT_ENCODING);
+        }
+    }
+
+    /// Whether the response goes on as it is.
+    pub(super) fn passes(&self, response: &HeaderMap) -> bool {
+        let is_settled =
+            |open: &OpenRequest| open.refusal().is_none() && !is_event_stream(response);
+        self.lists.is_none() && self.open.as_deref().is_none_or(is_settled)
+    }
+
+    /// The response as the client may see it.
+    pub(super) async fn finish<B>(mut self, response: Response<B>) -> Response<ProtectedBody<B>>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let (mut parts, body) = response.into_parts();
+        self.add_headers(&mut parts.headers);
+        let (mut body, mut frames) = (Box::pin(body), Frames::<B>::new());
+        if let Some(open) = &self.open {
+            if is_event_stream(&parts.headers) {
+                hold(open, &mut body, &mut frames).await;
+            }
+            if let Some(refusal) = open.refusal() {
+                return refusal.with_headers(self.response_headers).into_response();
+            }
+        }
+        let Some(lists) = self.lists.take().filter(|_| parts.status == StatusCode::OK) else {
+            return Response::from_parts(parts, ProtectedBody::held(frames, body, None));
+        };
+        let filtered = if parts.headers.contains_key(CONTENT_ENCODING) {
+            Err("the service encoded it although nobody asked")
+        } else if is_event_stream(&parts.headers) {
+            parts.headers.remove(CONTENT_LENGTH);
+            Ok(ProtectedBody::held(frames, body, Some(lists)))
+        } else {
+            filter_document(&mut parts, body, &lists).await.map(ProtectedBody::own)
+        };
+        match filtered {
+            Ok(body) => Response::from_parts(parts, body),
+            Err(reason) => {
+                tracing::error!(reason, "a response is withheld: its lists cannot be filtered");
+                withheld().with_headers(self.response_headers).into_response()
+            }
+        }
+    }
+}
+
+/// Waits until the stream begins in earnest, or the handler refuses.
+///
+/// An event without data, which tells clients where to resume, is no beginning.
+async fn hold<B>(open: &OpenRequest, body: &mut Pin<Box<B>>, frames: &mut Frames<B>)
+where
+    B: Body<Data = Bytes>,
+{
+    let deadline = Instant::now() + MAX_HOLD;
+    while open.refusal().is_none() {
+        let Ok(Some(frame)) = timeout_at(deadline, body.frame()).await else { return };
+        let is_beginning = frame.as_ref().map_or(true, is_beginning);
+        frames.push_back(frame);
+        if is_beginning {
+            return;
+        }
+    }
+}
+
+fn is_beginning(frame: &Frame<Bytes>) -> bool {
+    // A comment keeps the connection alive: somebody has been waiting for long.
+    frame.data_ref().is_none_or(|data| data.starts_with(b":") || has_data(data))
+}
+
+async fn filter_document<B>(
+    parts: &mut Parts,
+    body: Pin<Box<B>>,
+    lists: &ListRules,
+) -> Result<Bytes, &'static str>
+where
+    B: Body<Data = Bytes>,
+{
+    let body = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::ConnectionAborted));
+    let document = Limited::new(body, MAX_DOCUMENT_BYTES).collect().await;
+    let document = document.map_err(|_| "it is too long, or broke off")?.to_bytes();
+    let changed = lists.apply(&document).map_err(|_| "it is not what a list should be")?;
+    Ok(match changed {
+        Some(changed) => {
+            parts.headers.remove(CONTENT_LENGTH);
+            Bytes::from(changed)
+        }
+        None => document,
+    })
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|text| text.split(';').next());
+    media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+fn withheld() -> Reply {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Reply::error(status, "server_error", "the lists of this response cannot be filtered")
+}
