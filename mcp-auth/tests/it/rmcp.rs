@@ -3,6 +3,7 @@
 mod flow;
 mod handlers;
 mod hosts;
+mod step_up;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

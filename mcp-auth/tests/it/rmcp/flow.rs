@@ -130,12 +130,12 @@ async fn a_client_known_by_its_document_signs_in_without_registration() {
 }
 
 /// A client that registers itself (RFC 7591).
-fn registration() -> AuthorizationRequest {
+pub(super) fn registration() -> AuthorizationRequest {
     AuthorizationRequest::new(REDIRECT_URI).with_client_name("rmcp")
 }
 
 /// What a client that knows nothing yet is told.
-async fn challenge(server: &Server, lifecycle: ClientLifecycleMode) -> String {
+pub(super) async fn challenge(server: &Server, lifecycle: ClientLifecycleMode) -> String {
     let manager = AuthorizationManager::new(&server.resource).await.unwrap();
     let http = AuthClient::new(reqwest::Client::new(), manager);
     let refused = server.connect(http, lifecycle).await.err().unwrap();
@@ -144,7 +144,10 @@ async fn challenge(server: &Server, lifecycle: ClientLifecycleMode) -> String {
 }
 
 /// The whole flow, with bob in front of the browser.
-async fn sign_in(server: &Server, request: AuthorizationRequest) -> AuthClient<reqwest::Client> {
+pub(super) async fn sign_in(
+    server: &Server,
+    request: AuthorizationRequest,
+) -> AuthClient<reqwest::Client> {
     let mut state = OAuthState::new(&server.resource, None).await.unwrap();
     state.start_authorization(request).await.unwrap();
     let callback = approve(authorization_url(&state, server).await, "bob").await;
@@ -167,7 +170,7 @@ async fn authorization_url(state: &OAuthState, server: &Server) -> Url {
 }
 
 /// Goes through the consent page as this user; where the browser is sent back to.
-async fn approve(url: Url, user: &str) -> Url {
+pub(super) async fn approve(url: Url, user: &str) -> Url {
     let no_redirects = reqwest::redirect::Policy::none();
     let browser = reqwest::Client::builder().redirect(no_redirects).build().unwrap();
     let page = browser.get(url).send().await.unwrap();
@@ -198,7 +201,7 @@ fn between<'a>(html: &'a str, start: &str) -> &'a str {
     rest.split_once('"').unwrap().0
 }
 
-fn param(url: &Url, name: &str) -> Option<String> {
+pub(super) fn param(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
