@@ -3,12 +3,12 @@
 use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use mcp_auth::{Config, Decision, McpAuth};
+use mcp_auth::{Config, Decision, McpAuth, ScopePolicy};
 
 use super::{Contender, Entrant};
 use crate::Failure;
 use crate::rounds::{Sample, measure};
-use crate::world::{Documents, RESOURCE, Token, World};
+use crate::world::{Documents, RESOURCE, SCOPE, Token, World};
 
 pub(super) struct OurOwn {
     config: Config,
@@ -27,8 +27,22 @@ impl OurOwn {
         Self::enter(world, None)
     }
 
+    /// With metadata and keys from memory, and a policy with a rule for each of so many tools.
+    pub(super) fn with_policy(world: &World, tools: usize) -> Entrant {
+        let mut config = Config::new(RESOURCE, world.issuer.issuer())?;
+        let policy = ScopePolicy::new().require_for_tool("whoami", [SCOPE]);
+        let rule = |policy: ScopePolicy, tool| {
+            policy.require_for_tool(format!("tool_{tool:05}"), ["mcp:admin"])
+        };
+        config.resources[0].policy = Some((1..tools).fold(policy, rule));
+        Self::of(config, Some(world.documents()))
+    }
+
     fn enter(world: &World, documents: Option<Documents>) -> Entrant {
-        let config = Config::new(RESOURCE, world.issuer.issuer())?;
+        Self::of(Config::new(RESOURCE, world.issuer.issuer())?, documents)
+    }
+
+    fn of(config: Config, documents: Option<Documents>) -> Entrant {
         let auth = build(&config, documents.as_ref())?;
         Ok(Box::new(Self { config, documents, auth }))
     }

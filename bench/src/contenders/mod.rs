@@ -88,6 +88,12 @@ pub(crate) const MCP_AUTH: Entry =
 pub(crate) const MCP_AUTH_OVER_HTTP: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::over_http(world)).boxed() };
 
+/// Ours with a policy of so many tools.
+pub(crate) const POLICY_OF_10: Entry =
+    Entry { name: OURS, make: |world, _| ready(OurOwn::with_policy(world, 10)).boxed() };
+pub(crate) const POLICY_OF_10_000: Entry =
+    Entry { name: OURS, make: |world, _| ready(OurOwn::with_policy(world, 10_000)).boxed() };
+
 /// A signature check and nothing else.
 pub(crate) const BARE_CHECK: Entry = Entry {
     name: "bare aws-lc-rs",

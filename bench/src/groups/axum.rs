@@ -15,7 +15,7 @@ const ABOUT: &str = "axum: a handler with a tiny JSON, RS256, one core for the s
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
     let subject = Subject { name: "axum", app, request };
-    Ok(Section { about: ABOUT, rows: http::run(&subject, plan.budget)? })
+    Ok(Section { about: ABOUT, rows: http::run(&subject, &http::usual_lines(), plan.budget)? })
 }
 
 fn app() -> Router {

@@ -56,14 +56,40 @@ struct Sample {
     accepted: f64,
 }
 
+/// A row of the table.
+pub(super) struct Line {
+    /// What is measured, behind the subject's name.
+    pub(super) work: &'static str,
+    /// `None`: unprotected.
+    pub(super) guard: Option<Entry>,
+    /// Whether every token has been seen before.
+    pub(super) seen: bool,
+    /// The line that this one is compared with.
+    pub(super) baseline: usize,
+}
+
+/// Seen and distinct tokens, with every guard.
+pub(super) fn usual_lines() -> Vec<Line> {
+    let line = |work, guard, baseline| Line { work, guard, seen: work == "seen", baseline };
+    let guards = [BARE_CHECK, MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS);
+    let mut lines = vec![line("seen", None, 0), line("seen", Some(MCP_AUTH), 0)];
+    lines.push(line("distinct", None, 2));
+    lines.extend(guards.map(|guard| line("distinct", Some(guard), 2)));
+    lines
+}
+
 /// Rounds of slices, each with a fresh server.
-pub(super) fn run(subject: &Subject, budget: Duration) -> Result<Vec<Row>, Failure> {
+pub(super) fn run(
+    subject: &Subject,
+    lines: &[Line],
+    budget: Duration,
+) -> Result<Vec<Row>, Failure> {
     let world = World::start()?;
     let requests = |count| -> Vec<Vec<u8>> {
         world.tokens(Algorithm::Rs256, count).iter().map(subject.request).collect()
     };
     let (warm_up, distinct, seen) = (requests(WARM_UP), requests(REQUESTS), requests(SEEN));
-    let mut slots = slots(subject.name, &warm_up, &distinct, &seen);
+    let mut slots = slots(subject.name, lines, &warm_up, &distinct, &seen);
     let end = Instant::now() + budget;
     let mut round = 0;
     while round < FEWEST_ROUNDS || Instant::now() < end {
@@ -82,29 +108,26 @@ pub(super) fn run(subject: &Subject, budget: Duration) -> Result<Vec<Row>, Failu
 
 fn slots<'a>(
     name: &str,
+    lines: &[Line],
     warm_up: &'a [Vec<u8>],
     distinct: &'a [Vec<u8>],
     seen: &'a [Vec<u8>],
 ) -> Vec<Slot<'a>> {
-    let slot = |work: &str, guard: Option<Entry>, baseline| {
+    let slot = |line: &Line| {
         // Where tokens are to have been seen, they come once before.
-        let (pool, before) = if work == "seen" { (seen, seen) } else { (distinct, &seen[..0]) };
+        let (pool, before) = if line.seen { (seen, seen) } else { (distinct, &seen[..0]) };
         Slot {
-            work: format!("{name} {work}"),
-            name: guard.map_or("unprotected", |entry| entry.name),
-            guard,
+            work: format!("{name} {}", line.work),
+            name: line.guard.map_or("unprotected", |entry| entry.name),
+            guard: line.guard,
             warm_up: warm_up.iter().chain(before).map(Vec::as_slice).collect(),
             requests: pool.iter().map(Vec::as_slice).cycle().take(REQUESTS).collect(),
-            baseline,
+            baseline: line.baseline,
             samples: Vec::new(),
             failure: None,
         }
     };
-    let guards = [BARE_CHECK, MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS);
-    let mut slots = vec![slot("seen", None, 0), slot("seen", Some(MCP_AUTH), 0)];
-    slots.push(slot("distinct", None, 2));
-    slots.extend(guards.map(|guard| slot("distinct", Some(guard), 2)));
-    slots
+    lines.iter().map(slot).collect()
 }
 
 /// One slice with a fresh server.

@@ -4,6 +4,7 @@ mod axum;
 mod burst;
 mod growth;
 mod http;
+mod policy;
 mod rmcp;
 mod verify;
 
@@ -21,6 +22,7 @@ pub(crate) enum Group {
     Verify,
     Axum,
     Rmcp,
+    Policy,
     Burst,
     Growth,
 }
@@ -34,14 +36,15 @@ pub(crate) struct Plan {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Verify, Self::Axum, Self::Rmcp, Self::Burst, Self::Growth];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Verify, Self::Axum, Self::Rmcp, Self::Policy, Self::Burst, Self::Growth];
 
     pub(crate) fn run(self, plan: &Plan) -> Result<Section, Failure> {
         match self {
             Self::Verify => verify::run(plan),
             Self::Axum => axum::run(plan),
             Self::Rmcp => rmcp::run(plan),
+            Self::Policy => policy::run(plan),
             Self::Burst => burst::run(plan),
             Self::Growth => growth::run(plan),
         }

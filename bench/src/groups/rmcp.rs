@@ -23,7 +23,7 @@ const ABOUT: &str = "rmcp: a tools/call of `whoami` (2026-07-28, stateless), RS2
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
     let subject = Subject { name: "rmcp", app, request };
-    Ok(Section { about: ABOUT, rows: http::run(&subject, plan.budget)? })
+    Ok(Section { about: ABOUT, rows: http::run(&subject, &http::usual_lines(), plan.budget)? })
 }
 
 struct Whoami;
@@ -43,17 +43,22 @@ impl Whoami {
 #[tool_handler]
 impl ServerHandler for Whoami {}
 
-fn app() -> Router {
+pub(super) fn app() -> Router {
     let sessions = Arc::new(LocalSessionManager::default());
     let service = StreamableHttpService::new(|| Ok(Whoami), sessions, Default::default());
     Router::new().route_service("/mcp", service)
 }
 
 fn request(token: &Token) -> Vec<u8> {
+    call(token, &json!({}))
+}
+
+/// A call of the tool with these arguments.
+pub(super) fn call(token: &Token, arguments: &Value) -> Vec<u8> {
     let token = &token.compact;
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": { "name": "whoami", "_meta": {
+        "params": { "name": "whoami", "arguments": arguments, "_meta": {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": {},
         } },
