@@ -50,14 +50,14 @@ impl Authorizers {
     ) -> Result<(), AuthError> {
         let needs_baseline = self.access(operations) == Access::Required;
         let mut is_missing = needs_baseline && self.uncovered(caller.scopes(), baseline).is_some();
-        let mut needed = vec![baseline.clone()];
+        let mut missing = Vec::new();
         for operation in operations {
             for authorizer in &self.0 {
                 match judge(&**authorizer, caller, operation) {
                     Verdict::Allow => {}
                     Verdict::MissingScopes(scopes) => {
                         is_missing = true;
-                        needed.push(scopes);
+                        missing.push(scopes);
                     }
                     Verdict::Forbidden(reason) => {
                         let reason = reason.into_owned();
@@ -71,17 +71,24 @@ impl Authorizers {
         }
         // A client that gave up what it has for what it lacks would come back for the other.
         let granted = caller.scopes().clone();
-        let each = operations.iter().map(|operation| self.required_scopes(operation, &granted));
-        needed.extend(each);
-        let needed: Scopes = needed.iter().flat_map(Scopes::iter).collect();
+        let needed = self.needed(operations, baseline, &granted);
+        let needed = Scopes::union([&needed].into_iter().chain(&missing));
         let required = self.uncovered(&granted, &needed).unwrap_or(needed);
         Err(AuthError::InsufficientScope { required, granted })
     }
 
-    /// The scopes that the operation needs besides the resource's.
-    pub(crate) fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        let each = self.0.iter().map(|authorizer| authorizer.required_scopes(operation, granted));
-        each.collect::<Vec<_>>().iter().flat_map(Scopes::iter).collect()
+    /// Every scope that all of this needs.
+    pub(crate) fn needed(
+        &self,
+        operations: &[Operation<'_>],
+        baseline: &Scopes,
+        granted: &Scopes,
+    ) -> Scopes {
+        let each = operations.iter().flat_map(|operation| {
+            self.0.iter().map(move |authorizer| authorizer.required_scopes(operation, granted))
+        });
+        let each: Vec<_> = each.collect();
+        Scopes::union([baseline].into_iter().chain(&each))
     }
 
     /// What to ask for, unless the granted scopes cover the required ones.
@@ -121,8 +128,7 @@ impl Authorizers {
             None => Ok(()),
         };
         let granted = caller.map(|caller| caller.scopes().clone()).unwrap_or_default();
-        let required = [baseline.clone(), self.required_scopes(operation, &granted)];
-        let required: Scopes = required.iter().flat_map(Scopes::iter).collect();
+        let required = self.needed(operations, baseline, &granted);
         Explanation {
             allowed: outcome.is_ok(),
             code: outcome.as_ref().map_or_else(AuthError::code, |()| "allowed"),

@@ -1,5 +1,6 @@
 //! The JSON-RPC messages of a request's body, read at least as strictly as by the server behind.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -8,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Operation, OperationKind};
 use crate::error::MessageFault;
+use crate::jose::Text;
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
@@ -17,7 +19,7 @@ pub(crate) struct Messages<'m> {
     /// The `id` of a single request, as it was written.
     pub(crate) id: Option<&'m RawValue>,
     /// The revision that a single message says it follows.
-    pub(crate) revision: Option<String>,
+    pub(crate) revision: Option<Cow<'m, str>>,
 }
 
 impl<'m> Messages<'m> {
@@ -40,8 +42,8 @@ impl<'m> Messages<'m> {
     fn parse_one(message: Message<'m>) -> Result<Self, MessageFault> {
         let answers = message.result.is_some() || message.error.is_some();
         let calls = message.method.is_some();
-        let is_message = answers != calls && message.method.as_deref() != Some("");
-        if message.jsonrpc.as_deref() != Some("2.0") || !is_message {
+        let is = |text: &Option<Text<'_>>, wanted| text.as_ref().is_some_and(|one| one.0 == wanted);
+        if !is(&message.jsonrpc, "2.0") || answers == calls || is(&message.method, "") {
             return Err(MessageFault::Invalid);
         }
         let params: Params<'m> = match message.params {
@@ -51,7 +53,7 @@ impl<'m> Messages<'m> {
         let revision = params.meta.as_ref().and_then(|meta| meta.revision);
         let revision = revision.map(text).transpose()?;
         let operation = match message.method {
-            Some(method) => operation(method, &params)?,
+            Some(method) => operation(method.0, &params)?,
             None => Operation::nothing(),
         };
         Ok(Self { operations: vec![operation], is_batch: false, id: message.id, revision })
@@ -61,10 +63,12 @@ impl<'m> Messages<'m> {
 /// JSON-RPC 2.0, with members that occur at most once.
 #[derive(serde::Deserialize)]
 struct Message<'m> {
-    jsonrpc: Option<String>,
+    #[serde(borrow)]
+    jsonrpc: Option<Text<'m>>,
     #[serde(borrow)]
     id: Option<&'m RawValue>,
-    method: Option<String>,
+    #[serde(borrow)]
+    method: Option<Text<'m>>,
     #[serde(borrow)]
     params: Option<&'m RawValue>,
     result: Option<IgnoredAny>,
@@ -104,7 +108,7 @@ struct Reference {
     uri: Option<String>,
 }
 
-fn operation<'m>(method: String, params: &Params<'m>) -> Result<Operation<'m>, MessageFault> {
+fn operation<'m>(method: Cow<'m, str>, params: &Params<'m>) -> Result<Operation<'m>, MessageFault> {
     use OperationKind::{Other, Prompt, Resource, Tool};
     let named = |operation: Operation<'m>, kind, name: Option<&'m RawValue>| {
         let name = text(name.ok_or(MessageFault::Invalid)?)?;
@@ -141,8 +145,8 @@ fn completed<'m>(
     }
 }
 
-fn text(written: &RawValue) -> Result<String, MessageFault> {
-    serde_json::from_str(written.get()).map_err(fault)
+fn text(written: &RawValue) -> Result<Cow<'_, str>, MessageFault> {
+    serde_json::from_str::<Text<'_>>(written.get()).map(|text| text.0).map_err(fault)
 }
 
 /// An object without two members of one name at any depth: readers disagree which of them counts.
@@ -206,13 +210,36 @@ impl<'de> Visitor<'de> for Distinct {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if !names.insert(name) {
+        let mut names = Names::default();
+        while let Some(name) = members.next_key::<Text<'de>>()? {
+            if !names.is_new(name.0) {
                 return Err(de::Error::custom("duplicate member"));
             }
             members.next_value::<Self>()?;
         }
         Ok(self)
+    }
+}
+
+/// The member names of one object.
+#[derive(Default)]
+struct Names<'de> {
+    /// Compared one by one, which is quicker while there are few.
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Names<'de> {
+    fn is_new(&mut self, name: Cow<'de, str>) -> bool {
+        const FEW: usize = 16;
+        if self.few.contains(&name) || self.many.contains(&name) {
+            return false;
+        }
+        if self.few.len() < FEW {
+            self.few.push(name);
+            true
+        } else {
+            self.many.insert(name)
+        }
     }
 }

@@ -44,6 +44,18 @@ impl Scopes {
         scopes.iter().all(|scope| self.contains(scope))
     }
 
+    /// Every scope that is in one of these sets.
+    pub(crate) fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
+        let mut sets = sets.into_iter().filter(|set| !set.is_empty());
+        match (sets.next(), sets.next()) {
+            (None, _) => Self::default(),
+            (Some(only), None) => only.clone(),
+            (Some(first), Some(second)) => {
+                [first, second].into_iter().chain(sets).flat_map(Self::iter).collect()
+            }
+        }
+    }
+
     /// The set without this scope.
     pub(crate) fn without(&self, scope: &str) -> Self {
         self.iter().filter(|present| *present != scope).collect()

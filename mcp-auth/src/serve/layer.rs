@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::header::{AUTHORIZATION, EXPECT};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -165,13 +165,32 @@ async fn decide<B>(pending: PendingDecision, request: &Parts, body: B) -> (Decis
 where
     B: Body + From<Bytes>,
 {
-    // Whoever hung up in the middle reads no answer, whatever it is.
-    let body = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::ConnectionAborted));
-    let Ok(whole) = Limited::new(body, pending.max_bytes()).collect().await else {
+    let Some(whole) = read(body, pending.max_bytes()).await else {
         return (Decision::Reply(pending.too_large()), B::from(Bytes::new()));
     };
-    let whole = whole.to_bytes();
     (pending.decide(request, &whole), B::from(whole))
+}
+
+/// The whole body; `None` when it is longer, or when it breaks off, and nobody reads the answer.
+async fn read<B: Body>(body: B, max_bytes: usize) -> Option<Bytes> {
+    let mut body = std::pin::pin!(body);
+    let mut whole = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.ok()?.into_data() else { continue };
+        let length = whole.len() + joined.len() + data.remaining();
+        if length > max_bytes {
+            return None;
+        }
+        // Most bodies come in one piece, which is not copied.
+        if length == data.remaining() {
+            whole = data.copy_to_bytes(length);
+        } else {
+            joined.put(std::mem::take(&mut whole));
+            joined.put(data);
+        }
+    }
+    Some(if joined.is_empty() { whole } else { joined.freeze() })
 }
 
 /// Reads what a refused request still sends, within limits.

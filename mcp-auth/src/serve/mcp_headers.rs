@@ -1,5 +1,7 @@
 //! The headers that repeat what the body says (MCP 2026-07-28, Streamable HTTP).
 
+use std::borrow::Cow;
+
 use base64_simd::STANDARD;
 use http::{HeaderMap, HeaderValue};
 
@@ -65,12 +67,15 @@ fn agrees(headers: &HeaderMap, name: &str, expected: Option<&str>) -> bool {
 }
 
 /// The text of a value, which is base64 where it would not fit into a header.
-fn decoded(value: &HeaderValue) -> Option<String> {
+fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
     let text = value.to_str().ok()?;
     let encoded = text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?="));
     match encoded {
-        Some(encoded) => String::from_utf8(STANDARD.decode_to_vec(encoded).ok()?).ok(),
-        None => Some(text.to_owned()),
+        Some(encoded) => {
+            let text = String::from_utf8(STANDARD.decode_to_vec(encoded).ok()?).ok()?;
+            Some(Cow::Owned(text))
+        }
+        None => Some(Cow::Borrowed(text)),
     }
 }
 

@@ -36,7 +36,7 @@ impl StepUp for OpenRequest {
         if authorizers.uncovered(granted, required).is_none() {
             return Ok(());
         }
-        let all: Scopes = self.needed.iter().chain(required.iter()).collect();
+        let all = Scopes::union([&self.needed, required]);
         let asked = authorizers.uncovered(granted, &all).unwrap_or(all);
         let refused =
             AuthError::InsufficientScope { required: asked.clone(), granted: granted.clone() };

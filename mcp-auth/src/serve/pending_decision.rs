@@ -70,7 +70,8 @@ impl PendingDecision {
         }
         let Self { resource, caller, cors } = self;
         let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
-        let needed = needed(&resource, &messages, &granted);
+        let baseline = &resource.required_scopes;
+        let needed = resource.authorizers.needed(&messages.operations, baseline, &granted);
         match authorize(&resource, caller, &messages) {
             Ok(caller) => {
                 resource.log_allowed(caller.as_ref(), &messages.operations);
@@ -107,14 +108,6 @@ fn authorize(
 /// Whether a handler is called that may ask for more scopes.
 fn may_step_up(messages: &Messages<'_>) -> bool {
     messages.operations.iter().any(|operation| operation.kind() != OperationKind::Other)
-}
-
-/// What to sign in for, for all that the body asks for.
-fn needed(resource: &Resource, messages: &Messages<'_>, granted: &Scopes) -> Scopes {
-    let each = messages.operations.iter();
-    let each = each.map(|one| resource.authorizers.required_scopes(one, granted));
-    let each: Vec<_> = [resource.required_scopes.clone()].into_iter().chain(each).collect();
-    each.iter().flat_map(Scopes::iter).collect()
 }
 
 fn refuse(

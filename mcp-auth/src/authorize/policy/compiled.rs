@@ -47,13 +47,36 @@ struct ClaimPaths {
 
 /// The rules that apply to an operation.
 enum Applying<'p> {
-    Rules(Vec<&'p Rule>),
+    Rules(Rules<'p>),
     /// None, and none is needed.
     Nothing,
     /// None, but the policy wants one.
     Undeclared,
     /// The URI may mean another resource than it says.
     Ambiguous,
+}
+
+/// One rule or more, the most specific first.
+struct Rules<'p> {
+    /// For what is named; only patterns for URIs may be several.
+    named: Option<&'p Rule>,
+    tied: Vec<&'p Rule>,
+    method: Option<&'p Rule>,
+}
+
+impl<'p> Rules<'p> {
+    fn iter(&self) -> impl Iterator<Item = &'p Rule> {
+        self.named.into_iter().chain(self.tied.iter().copied()).chain(self.method)
+    }
+
+    /// As the most specific one says.
+    fn access(&self) -> Access {
+        self.requirements().next().map_or(Access::Required, |first| first.access)
+    }
+
+    fn requirements(&self) -> impl Iterator<Item = &'p Requirement> {
+        self.iter().map(|rule| &rule.requirement)
+    }
 }
 
 impl CompiledPolicy {
@@ -109,10 +132,7 @@ impl CompiledPolicy {
 
     pub(super) fn access(&self, operation: &Operation<'_>) -> Access {
         match self.applying(operation) {
-            // The most specific rule is the first.
-            Applying::Rules(rules) => {
-                rules.first().map_or(Access::Required, |rule| rule.requirement.access)
-            }
+            Applying::Rules(rules) => rules.access(),
             // Without it, a caller without a token would never reach what needs none.
             Applying::Nothing if operation.is_housekeeping() && self.allows_anonymous => {
                 Access::Optional
@@ -130,19 +150,16 @@ impl CompiledPolicy {
         &self,
         caller: &AuthInfo,
         operation: &Operation<'_>,
-        by_arguments: fn(&[&Rule], &Operation<'_>) -> Scopes,
+        by_arguments: fn(&Rules<'_>, &Operation<'_>) -> Scopes,
     ) -> Verdict {
         let rules = match self.applying(operation) {
+            Applying::Rules(rules) if rules.access() != Access::Required => return Verdict::Allow,
             Applying::Rules(rules) => rules,
-            Applying::Nothing => Vec::new(),
+            Applying::Nothing => Rules { named: None, tied: Vec::new(), method: None },
             Applying::Undeclared => return Verdict::forbidden("no rule of the policy names it"),
             Applying::Ambiguous => return Verdict::forbidden("its URI can be read in two ways"),
         };
-        if self.access(operation) != Access::Required {
-            return Verdict::Allow;
-        }
-        let requirements =
-            || [&self.baseline].into_iter().chain(rules.iter().map(|rule| &rule.requirement));
+        let requirements = || [&self.baseline].into_iter().chain(rules.requirements());
         if let Some(reason) = requirements().find_map(|asked| self.denial(asked, caller)) {
             return Verdict::forbidden(reason);
         }
@@ -170,12 +187,12 @@ impl CompiledPolicy {
 
     pub(super) fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
         let is_covered = self.hierarchy.grants_all(granted, required);
-        (!is_covered).then(|| self.hierarchy.reduce(required))
+        (!is_covered).then(|| self.hierarchy.reduce(required.clone()))
     }
 
     pub(super) fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         // A list has no arguments, so what they need is not known.
-        let nothing = |_: &[&Rule], _: &Operation<'_>| Scopes::default();
+        let nothing = |_: &Rules<'_>, _: &Operation<'_>| Scopes::default();
         match caller.map(|caller| self.verdict_on(caller, operation, nothing)) {
             Some(Verdict::Allow) => true,
             Some(Verdict::MissingScopes(_)) => !self.strict_lists,
@@ -197,17 +214,18 @@ impl CompiledPolicy {
 
     /// The rules for an operation, the most specific first.
     fn applying(&self, operation: &Operation<'_>) -> Applying<'_> {
-        let mut rules = match (operation.kind(), operation.name()) {
-            (OperationKind::Tool, Some(name)) => self.tools.get(name).into_iter().collect(),
-            (OperationKind::Prompt, Some(name)) => self.prompts.get(name).into_iter().collect(),
+        let method = self.methods.get(operation.method());
+        let mut rules = Rules { named: None, tied: Vec::new(), method };
+        match (operation.kind(), operation.name()) {
+            (OperationKind::Tool, Some(name)) => rules.named = self.tools.get(name),
+            (OperationKind::Prompt, Some(name)) => rules.named = self.prompts.get(name),
             (OperationKind::Resource, Some(uri)) => match self.rules_for_resource(uri) {
-                Some(rules) => rules,
+                Some(found) => (rules.named, rules.tied) = found,
                 None => return Applying::Ambiguous,
             },
-            _ => Vec::new(),
-        };
-        rules.extend(self.methods.get(operation.method()));
-        if !rules.is_empty() {
+            _ => {}
+        }
+        if rules.iter().next().is_some() {
             Applying::Rules(rules)
         } else if self.deny_undeclared && !operation.is_housekeeping() && !operation.is_nothing() {
             Applying::Undeclared
@@ -217,10 +235,10 @@ impl CompiledPolicy {
     }
 
     /// `None`: not to be decided.
-    fn rules_for_resource(&self, uri: &str) -> Option<Vec<&Rule>> {
+    fn rules_for_resource(&self, uri: &str) -> Option<(Option<&Rule>, Vec<&Rule>)> {
         let uri = normal_case(uri);
         if let Some(exact) = self.resources.get(&uri) {
-            return Some(vec![exact]);
+            return Some((Some(exact), Vec::new()));
         }
         let has_rules = !self.patterns.is_empty() || !self.resources.is_empty();
         if has_rules && is_ambiguous(&uri) {
@@ -228,8 +246,9 @@ impl CompiledPolicy {
         }
         let matching = || self.patterns.iter().filter(|(pattern, _)| pattern.matches(&uri));
         let most_specific = matching().map(|(pattern, _)| pattern.fixed).max();
-        let best = matching().filter(|(pattern, _)| Some(pattern.fixed) == most_specific);
-        Some(best.map(|(_, rule)| rule).collect())
+        let mut best = matching().filter(|(pattern, _)| Some(pattern.fixed) == most_specific);
+        let first = best.next().map(|(_, rule)| rule);
+        Some((first, best.map(|(_, rule)| rule).collect()))
     }
 
     /// Why no token with other scopes would help.
@@ -264,8 +283,8 @@ impl CompiledPolicy {
     }
 
     /// All scopes to ask for; of alternatives, the one that lacks least.
-    fn needed(&self, rules: &[&Rule], by_arguments: &Scopes, granted: &Scopes) -> Scopes {
-        let requirements = [&self.baseline].into_iter().chain(rules.iter().map(|r| &r.requirement));
+    fn needed(&self, rules: &Rules<'_>, by_arguments: &Scopes, granted: &Scopes) -> Scopes {
+        let requirements = [&self.baseline].into_iter().chain(rules.requirements());
         let lacks = |set: &&Scopes| {
             set.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
         };
@@ -275,7 +294,7 @@ impl CompiledPolicy {
             needed.extend(asked.any_of.iter().min_by_key(lacks));
         }
         needed.push(by_arguments);
-        self.hierarchy.reduce(&needed.into_iter().flat_map(Scopes::iter).collect())
+        self.hierarchy.reduce(Scopes::union(needed))
     }
 }
 
@@ -315,8 +334,8 @@ fn resources(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) 
     (patterns, exact)
 }
 
-fn scopes_by_arguments(rules: &[&Rule], operation: &Operation<'_>) -> Scopes {
-    let depends = |rule: &&&Rule| rule.by_arguments.is_some() || !rule.requirement.when.is_empty();
+fn scopes_by_arguments(rules: &Rules<'_>, operation: &Operation<'_>) -> Scopes {
+    let depends = |rule: &&Rule| rule.by_arguments.is_some() || !rule.requirement.when.is_empty();
     let mut scopes = Vec::new();
     for rule in rules.iter().filter(depends) {
         let none = serde_json::Map::new();
@@ -325,7 +344,7 @@ fn scopes_by_arguments(rules: &[&Rule], operation: &Operation<'_>) -> Scopes {
         scopes.extend(applying.map(|when| when.scopes.clone()));
         scopes.extend(rule.by_arguments.as_ref().map(|function| (function.0)(arguments)));
     }
-    scopes.iter().flat_map(Scopes::iter).collect()
+    Scopes::union(&scopes)
 }
 
 /// Whether a claim is this text, has it in its list, or has a member of this name.

@@ -35,7 +35,10 @@ impl Hierarchy {
     }
 
     /// The fewest scopes that cover the same: without those that another one includes.
-    pub(super) fn reduce(&self, scopes: &Scopes) -> Scopes {
+    pub(super) fn reduce(&self, scopes: Scopes) -> Scopes {
+        if self.0.is_empty() {
+            return scopes;
+        }
         let includes = |scope: &str| {
             let broader = self.0.get(scope).into_iter().flatten();
             broader.into_iter().any(|broad| scopes.contains(broad))

@@ -51,7 +51,7 @@ async fn rules_of_ones_own_see_caller_and_arguments_and_an_error_denies() {
         assert_eq!(ran.len(), usize::from(status == 200));
         if code == "insufficient_scope" {
             let challenge = answer.challenge().unwrap();
-            assert!(challenge.contains("scope=\"notes:share notes:read\""), "{challenge}");
+            assert!(challenge.contains("scope=\"notes:read notes:share\""), "{challenge}");
         }
     }
     // The policy must allow as well.
