@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -25,38 +27,22 @@ pub(crate) struct Messages<'m> {
 impl<'m> Messages<'m> {
     /// Reads a body: one message, or a batch of them.
     pub(crate) fn parse(body: &'m [u8]) -> Result<Self, MessageFault> {
-        if !body.trim_ascii_start().starts_with(b"[") {
-            return Self::parse_one(serde_json::from_slice(body).map_err(fault)?);
-        }
-        let batch: Vec<Message<'m>> = serde_json::from_slice(body).map_err(fault)?;
-        if batch.is_empty() {
-            return Err(MessageFault::Invalid);
-        }
-        let mut all = Self { operations: Vec::new(), is_batch: true, id: None, revision: None };
-        for message in batch {
-            all.operations.extend(Self::parse_one(message)?.operations);
-        }
-        Ok(all)
-    }
-
-    fn parse_one(message: Message<'m>) -> Result<Self, MessageFault> {
-        let answers = message.result.is_some() || message.error.is_some();
-        let calls = message.method.is_some();
-        let is = |text: &Option<Text<'_>>, wanted| text.as_ref().is_some_and(|one| one.0 == wanted);
-        if !is(&message.jsonrpc, "2.0") || answers == calls || is(&message.method, "") {
-            return Err(MessageFault::Invalid);
-        }
-        let params: Params<'m> = match message.params {
-            Some(params) => serde_json::from_str(params.get()).map_err(fault)?,
-            None => Params::default(),
+        let text = std::str::from_utf8(body).map_err(|_| MessageFault::NotJson)?;
+        let is_batch = text.trim_ascii_start().starts_with('[');
+        let messages: Vec<Object<Message<'m>>> = match is_batch {
+            true => serde_json::from_str(text).map_err(fault)?,
+            false => vec![serde_json::from_str(text).map_err(fault)?],
         };
-        let revision = params.meta.as_ref().and_then(|meta| meta.revision);
-        let revision = revision.map(text).transpose()?;
-        let operation = match message.method {
-            Some(method) => operation(method.0, &params)?,
-            None => Operation::nothing(),
-        };
-        Ok(Self { operations: vec![operation], is_batch: false, id: message.id, revision })
+        let mut all = Self { operations: Vec::new(), is_batch, id: None, revision: None };
+        for (index, Object(message)) in messages.into_iter().enumerate() {
+            if !is_batch {
+                let meta = message.params.as_ref().and_then(|params| params.0.meta.as_ref());
+                let revision = meta.and_then(|meta| meta.0.revision);
+                (all.id, all.revision) = (message.id, revision.map(self::text).transpose()?);
+            }
+            all.operations.push(message.operation(text, index)?);
+        }
+        if all.operations.is_empty() { Err(MessageFault::Invalid) } else { Ok(all) }
     }
 }
 
@@ -70,9 +56,28 @@ struct Message<'m> {
     #[serde(borrow)]
     method: Option<Text<'m>>,
     #[serde(borrow)]
-    params: Option<&'m RawValue>,
+    params: Option<Object<Params<'m>>>,
     result: Option<IgnoredAny>,
     error: Option<IgnoredAny>,
+}
+
+impl<'m> Message<'m> {
+    /// What it asks for; it is at this place in the body.
+    fn operation(self, body: &'m str, index: usize) -> Result<Operation<'m>, MessageFault> {
+        let (calls, answers) =
+            (self.method.is_some(), self.result.is_some() || self.error.is_some());
+        let is = |text: &Option<Text<'_>>, wanted| text.as_ref().is_some_and(|one| one.0 == wanted);
+        if !is(&self.jsonrpc, "2.0") || answers == calls || is(&self.method, "") {
+            return Err(MessageFault::Invalid);
+        }
+        let Some(method) = self.method else { return Ok(Operation::nothing()) };
+        let params = self.params.map(|params| params.0).unwrap_or_default();
+        let operation = named(Operation::new(method.0), &params)?;
+        Ok(match params.arguments {
+            Some(_) => operation.with_arguments_in(body, index),
+            None => operation,
+        })
+    }
 }
 
 /// The members of `params` that say what is called, whatever the method; unread until it is known
@@ -88,10 +93,9 @@ struct Params<'m> {
     task_id: Option<&'m RawValue>,
     #[serde(borrow, rename = "ref")]
     reference: Option<&'m RawValue>,
-    #[serde(borrow)]
-    arguments: Option<&'m RawValue>,
+    arguments: Option<Distinct>,
     #[serde(borrow, rename = "_meta")]
-    meta: Option<Meta<'m>>,
+    meta: Option<Object<Meta<'m>>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -108,27 +112,23 @@ struct Reference {
     uri: Option<String>,
 }
 
-fn operation<'m>(method: Cow<'m, str>, params: &Params<'m>) -> Result<Operation<'m>, MessageFault> {
-    use OperationKind::{Other, Prompt, Resource, Tool};
-    let named = |operation: Operation<'m>, kind, name: Option<&'m RawValue>| {
-        let name = text(name.ok_or(MessageFault::Invalid)?)?;
-        Ok(operation.naming(kind, name))
-    };
-    let operation = Operation::new(method);
-    match operation.method() {
-        "tools/call" => Ok(named(operation, Tool, params.name)?
-            .with_written_arguments(distinct_arguments(params.arguments)?)),
-        "prompts/get" => Ok(named(operation, Prompt, params.name)?
-            .with_written_arguments(distinct_arguments(params.arguments)?)),
+/// The operation with what it names.
+fn named<'m>(operation: Operation<'m>, params: &Params<'m>) -> Result<Operation<'m>, MessageFault> {
+    let (kind, name) = match operation.method() {
+        "tools/call" => (OperationKind::Tool, params.name),
+        "prompts/get" => (OperationKind::Prompt, params.name),
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-            named(operation, Resource, params.uri)
+            (OperationKind::Resource, params.uri)
         }
-        "completion/complete" => completed(operation, params.reference),
+        "completion/complete" => return completed(operation, params.reference),
         tasks if tasks.starts_with("tasks/") && params.task_id.is_some() => {
-            named(operation, Other, params.task_id)
+            (OperationKind::Other, params.task_id)
         }
-        _ => Ok(operation),
-    }
+        _ => return Ok(operation),
+    };
+    let has_arguments = params.arguments.as_ref().is_none_or(|arguments| arguments.is_object);
+    let name = name.filter(|_| has_arguments).ok_or(MessageFault::Invalid)?;
+    Ok(operation.naming(kind, text(name)?))
 }
 
 /// Completing an argument of a prompt or a template tells what is behind it.
@@ -137,7 +137,8 @@ fn completed<'m>(
     reference: Option<&'m RawValue>,
 ) -> Result<Operation<'m>, MessageFault> {
     let reference = reference.ok_or(MessageFault::Invalid)?;
-    let reference: Reference = serde_json::from_str(reference.get()).map_err(fault)?;
+    let Object(reference): Object<Reference> =
+        serde_json::from_str(reference.get()).map_err(fault)?;
     match (&*reference.r#type, reference.name, reference.uri) {
         ("ref/prompt", Some(name), _) => Ok(operation.naming(OperationKind::Prompt, name)),
         ("ref/resource", _, Some(uri)) => Ok(operation.naming(OperationKind::Resource, uri)),
@@ -149,27 +150,45 @@ fn text(written: &RawValue) -> Result<Cow<'_, str>, MessageFault> {
     serde_json::from_str::<Text<'_>>(written.get()).map(|text| text.0).map_err(fault)
 }
 
-/// An object without two members of one name at any depth: readers disagree which of them counts.
-fn distinct_arguments(written: Option<&RawValue>) -> Result<Option<&RawValue>, MessageFault> {
-    if let Some(arguments) = written {
-        if !arguments.get().starts_with('{') {
-            return Err(MessageFault::Invalid);
-        }
-        let _: Distinct = serde_json::from_str(arguments.get()).map_err(fault)?;
-    }
-    Ok(written)
-}
-
 fn fault(error: serde_json::Error) -> MessageFault {
     if error.is_data() { MessageFault::Invalid } else { MessageFault::NotJson }
 }
 
-/// Any JSON value whose objects have distinct members.
-struct Distinct;
+/// A struct that is written as an object: serde would take an array of its fields as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
+    }
+}
+
+/// Any JSON value whose objects have distinct members: readers disagree which of two counts.
+struct Distinct {
+    is_object: bool,
+}
+
+impl Distinct {
+    const SCALAR: Self = Self { is_object: false };
+}
 
 impl<'de> Deserialize<'de> for Distinct {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+        deserializer.deserialize_any(Self::SCALAR)
     }
 }
 
@@ -217,7 +236,7 @@ impl<'de> Visitor<'de> for Distinct {
             }
             members.next_value::<Self>()?;
         }
-        Ok(self)
+        Ok(Self { is_object: true })
     }
 }
 

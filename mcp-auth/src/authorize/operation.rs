@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// One call of an MCP method, as a policy sees it.
@@ -15,7 +15,8 @@ pub struct Operation<'m> {
     method: Cow<'m, str>,
     name: Option<Cow<'m, str>>,
     kind: OperationKind,
-    written: Option<&'m RawValue>,
+    /// The body that its arguments are in, and its place among the messages there.
+    written: Option<(&'m str, usize)>,
     arguments: OnceLock<Map<String, Value>>,
 }
 
@@ -75,9 +76,10 @@ impl<'m> Operation<'m> {
         self
     }
 
-    /// `arguments` is an object that was found to have distinct members.
-    pub(crate) fn with_written_arguments(mut self, arguments: Option<&'m RawValue>) -> Self {
-        self.written = arguments;
+    /// Its arguments are in this body, which was found to be well-formed, in its message of this
+    /// index. They are read when a rule asks for them: most do not.
+    pub(crate) fn with_arguments_in(mut self, body: &'m str, index: usize) -> Self {
+        self.written = Some((body, index));
         self
     }
 
@@ -101,8 +103,8 @@ impl<'m> Operation<'m> {
         if let Some(known) = self.arguments.get() {
             return Some(known);
         }
-        let written = self.written?;
-        Some(self.arguments.get_or_init(|| serde_json::from_str(written.get()).unwrap_or_default()))
+        let (body, index) = self.written?;
+        Some(self.arguments.get_or_init(|| written_arguments(body, index).unwrap_or_default()))
     }
 
     /// Whether it is [`Operation::nothing`]. A message whose method is empty is refused.
@@ -124,6 +126,22 @@ impl<'m> Operation<'m> {
                 | "resources/templates/list"
         ) || self.method().starts_with("notifications/")
     }
+}
+
+fn written_arguments(body: &str, index: usize) -> Option<Map<String, Value>> {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Option<Params>,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        arguments: Option<Map<String, Value>>,
+    }
+    let message = match serde_json::from_str::<Message>(body) {
+        Ok(only) => only,
+        Err(_) => serde_json::from_str::<Vec<Message>>(body).ok()?.into_iter().nth(index)?,
+    };
+    message.params?.arguments
 }
 
 /// Names what is called; arguments stay out of logs.

@@ -140,6 +140,14 @@ async fn a_call_hidden_in_something_else_is_not_carried_out() {
             "vendor/forward",
             json!({ "method": "tools/call", "params": { "name": "delete_note" } }),
         ),
+        // An object written as the list of its values.
+        json!([["2.0", 1, "tools/call", { "name": "read_note" }, null, null]]),
+        message("tools/call", json!(["read_note", null, null, null, {}, null])),
+        message("tools/call", json!({ "name": "read_note", "_meta": ["2026-07-28"] })),
+        message(
+            "completion/complete",
+            json!({ "ref": ["ref/resource", null, "notes://public/1"] }),
+        ),
         json!({ "jsonrpc": "1.0", "id": 1, "method": "tools/call", "params": { "name": "read_note" } }),
         json!({ "id": 1, "method": "tools/call", "params": { "name": "read_note" } }),
         json!({ "jsonrpc": "2.0", "id": 1 }),
