@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use crate::authorize::Messages;
 use crate::config::AuthorizationServer;
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
@@ -150,6 +151,35 @@ pub fn claims(bytes: &[u8]) {
     assert_eq!(claims.into_facts().subject.as_deref(), whole.get("sub").and_then(Value::as_str));
 }
 
+/// The body of a request, which a server behind reads with a reader of its own.
+pub fn message(bytes: &[u8]) {
+    let Ok(messages) = Messages::parse(bytes) else { return };
+    // Of two members of one name, this one takes the last. What it cannot read, no server carries out.
+    let Ok(whole) = serde_json::from_slice::<Value>(bytes) else { return };
+    let all =
+        if messages.is_batch { whole.as_array().expect("a batch").clone() } else { vec![whole] };
+    assert_eq!(all.len(), messages.operations.len());
+    for (message, operation) in all.iter().zip(&messages.operations) {
+        assert_eq!(message["jsonrpc"], "2.0");
+        let method = message.get("method").map_or("", |method| method.as_str().expect("a text"));
+        assert_eq!(method, operation.method());
+        let params = &message["params"];
+        let name = match method {
+            "tools/call" | "prompts/get" => &params["name"],
+            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => &params["uri"],
+            "completion/complete" if params["ref"]["type"] == "ref/prompt" => {
+                &params["ref"]["name"]
+            }
+            "completion/complete" => &params["ref"]["uri"],
+            _ if method.starts_with("tasks/") => &params["taskId"],
+            _ => &Value::Null,
+        };
+        assert_eq!(name.as_str(), operation.name(), "{message}");
+        let arguments = params.get("arguments").and_then(Value::as_object);
+        assert_eq!(arguments, operation.arguments(), "{message}");
+    }
+}
+
 /// The table of RFC 7518 §3.1, RFC 8037 and RFC 9864, once more.
 fn key_type(algorithm: Algorithm) -> (&'static str, Option<&'static str>) {
     match algorithm {
@@ -230,12 +260,13 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 5] = [
+    const TARGETS: [Target; 6] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
         ("metadata", metadata),
         ("claims", claims),
+        ("message", message),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -74,8 +74,8 @@ impl<'m> Message<'m> {
         let params = self.params.map(|params| params.0).unwrap_or_default();
         let operation = named(Operation::new(method.0), &params)?;
         Ok(match params.arguments {
-            Some(_) => operation.with_arguments_in(body, index),
-            None => operation,
+            Some(arguments) if arguments.is_object => operation.with_arguments_in(body, index),
+            _ => operation,
         })
     }
 }
