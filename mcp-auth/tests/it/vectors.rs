@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 
-use axum::body::Bytes;
+use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode};
+use axum::routing::any_service;
 use futures_util::future::{BoxFuture, ready};
 use mcp_auth::{Clock, Config, HttpClient, HttpError, McpAuth};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{echo, request, send};
+use tower::service_fn;
+
+use crate::support::{request, send};
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -31,12 +35,17 @@ struct CaseRequest {
     method: String,
     target: String,
     authorization: Vec<String>,
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    #[serde(default)]
+    body: String,
 }
 
 #[derive(Deserialize)]
 struct Expectation {
     status: u16,
     code: String,
+    scope: Option<String>,
 }
 
 struct FixedClock(u64);
@@ -62,23 +71,44 @@ impl HttpClient for Documents {
 
 #[tokio::test]
 async fn every_case_is_decided_as_expected() {
-    let file = include_str!("../../../vectors/decisions.json");
-    let vectors: Vectors = serde_json::from_str(file).unwrap();
-    let auth = McpAuth::builder(vectors.config)
-        .clock(FixedClock(vectors.now))
-        .http_client(Documents(vectors.documents))
-        .build()
-        .unwrap();
-    let app = auth.protect(echo());
-    assert!(vectors.cases.len() > 60);
-    for case in vectors.cases {
-        let sent = case.request;
-        let headers: Vec<_> =
-            sent.authorization.iter().map(|value| ("authorization", &**value)).collect();
-        let answer = send(app.clone(), request(&sent.method, &sent.target, &headers)).await;
-        let actual = (answer.status.as_u16(), answer.code());
-        assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
-        // A 401 that does not say where to sign in is of no use to a client.
-        assert_eq!(answer.challenge().is_some(), actual.0 != 200, "{}", case.name);
+    for file in [
+        include_str!("../../../vectors/decisions.json"),
+        include_str!("../../../vectors/operations.json"),
+    ] {
+        let vectors: Vectors = serde_json::from_str(file).unwrap();
+        let auth = McpAuth::builder(vectors.config)
+            .clock(FixedClock(vectors.now))
+            .http_client(Documents(vectors.documents))
+            .build()
+            .unwrap();
+        let app =
+            auth.protect(any_service(service_fn(|_| async { Ok(Response::new(Body::empty())) })));
+        assert!(vectors.cases.len() > 40);
+        for case in vectors.cases {
+            check(app.clone(), case).await;
+        }
+    }
+}
+
+async fn check(app: Router, case: Case) {
+    let sent = &case.request;
+    let authorization = sent.authorization.iter().map(|value| ("authorization", &**value));
+    let headers = sent.headers.iter().map(|(name, value)| (&**name, &**value));
+    let headers: Vec<_> = authorization.chain(headers).collect();
+    let mut request = request(&sent.method, &sent.target, &headers);
+    *request.body_mut() = Body::from(sent.body.clone());
+    let answer = send(app, request).await;
+    let actual = (answer.status.as_u16(), answer.code());
+    assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
+    // A 401 that does not say where to sign in is of no use to a client.
+    let challenge = answer.challenge();
+    assert!(challenge.is_some() || !matches!(actual.0, 401), "{}", case.name);
+    if let Some(scope) = case.expect.scope {
+        let expected = format!("scope=\"{scope}\"");
+        assert!(
+            challenge.is_some_and(|text| text.contains(&expected)),
+            "{}: {challenge:?}",
+            case.name
+        );
     }
 }

@@ -1,47 +1,21 @@
-//! Writes `vectors/decisions.json`: requests with tokens, and what must be decided about them.
-//!
-//! `cargo run -p mcp-auth-dev-issuer --example vectors > vectors/decisions.json`
-//!
-//! Every run makes new keys; the expectations are written here by hand, not recorded.
+//! `decisions.json`: requests with tokens.
 
 use dev_issuer::{Algorithm, Broken, DevIssuer, Mint};
 use serde_json::{Value, json};
 
-const NOW: u64 = 1_800_000_000;
-const ISSUER: &str = "https://as.example.com";
-const RESOURCE: &str = "https://mcp.example.com/mcp";
+use crate::{ISSUER, NOW, RESOURCE, good};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    let issuer = DevIssuer::start().await.expect("a loopback port");
-    let cases = cases(&issuer);
-    // After the cases: a key is published when it first signs.
-    let jwks = reqwest::get(issuer.jwks_uri()).await.expect("the key set").bytes().await;
-    let jwks: Value = serde_json::from_slice(&jwks.expect("the key set")).expect("JSON");
-    let file = json!({
-        "about": "requests with tokens, and what must be decided about them; see vectors/README.md",
-        "now": NOW,
-        "config": { "resources": [{
-            "resource": RESOURCE,
-            "authorization_servers": [ISSUER],
-            "required_scopes": ["mcp"],
-            "audiences": ["api://notes"],
-        }] },
-        "documents": {
-            format!("{ISSUER}/.well-known/oauth-authorization-server"):
-                { "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") },
-            format!("{ISSUER}/jwks"): jwks,
-        },
-        "cases": cases,
-    });
-    println!("{}", serde_json::to_string_pretty(&file).expect("JSON"));
+pub(crate) fn config() -> Value {
+    json!({ "resources": [{
+        "resource": RESOURCE,
+        "authorization_servers": [ISSUER],
+        "required_scopes": ["mcp"],
+        "audiences": ["api://notes"],
+    }] })
 }
 
-fn cases(issuer: &DevIssuer) -> Vec<Value> {
-    let good = || {
-        let mint = issuer.mint().issued_at(NOW).issuer(ISSUER).audience(RESOURCE);
-        mint.subject("alice").client_id("client").scope("mcp notes:read")
-    };
+pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
+    let good = || good(issuer);
     let mut cases = vec![
         token("valid", 200, "ok", good()),
         token("aud is a list", 200, "ok", good().audiences(["https://other.example", RESOURCE])),

@@ -1,0 +1,49 @@
+//! Writes `vectors/decisions.json` and `vectors/operations.json`: requests, and what must be decided
+//! about them.
+//!
+//! `cargo run -p mcp-auth-dev-issuer --example vectors`, at the project's root
+//!
+//! Every run makes new keys; the expectations are written here by hand, not recorded.
+
+mod decisions;
+mod operations;
+
+use dev_issuer::{DevIssuer, Mint};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_800_000_000;
+const ISSUER: &str = "https://as.example.com";
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let issuer = DevIssuer::start().await.expect("a loopback port");
+    let files = [
+        ("decisions", decisions::config(), decisions::cases(&issuer)),
+        ("operations", operations::config(), operations::cases(&issuer)),
+    ];
+    // After the cases: a key is published when it first signs.
+    let jwks = reqwest::get(issuer.jwks_uri()).await.expect("the key set").bytes().await;
+    let jwks: Value = serde_json::from_slice(&jwks.expect("the key set")).expect("JSON");
+    for (name, config, cases) in files {
+        let file = json!({
+            "about": "requests, and what must be decided about them; see vectors/README.md",
+            "now": NOW,
+            "config": config,
+            "documents": {
+                format!("{ISSUER}/.well-known/oauth-authorization-server"):
+                    { "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") },
+                format!("{ISSUER}/jwks"): jwks,
+            },
+            "cases": cases,
+        });
+        let text = serde_json::to_string_pretty(&file).expect("JSON") + "\n";
+        std::fs::write(format!("vectors/{name}.json"), text).expect("a file that can be written");
+    }
+}
+
+/// A token that is good unless it is changed.
+fn good(issuer: &DevIssuer) -> Mint {
+    let mint = issuer.mint().issued_at(NOW).issuer(ISSUER).audience(RESOURCE);
+    mint.subject("alice").client_id("client").scope("mcp notes:read")
+}
