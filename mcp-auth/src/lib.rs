@@ -61,3 +61,8 @@ pub use serve::{
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/guide.md")]
 mod guide {}
+
+/// Compiles the examples of the page on policies.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/policies.md")]
+mod policies {}

@@ -73,6 +73,23 @@ fn data_and_builder_mean_the_same() {
     assert_eq!(serde_json::from_value::<ScopePolicy>(json).unwrap(), read);
 }
 
+/// The data of the documentation means what the code beside it means.
+#[test]
+fn the_page_on_policies_is_right() {
+    let page = include_str!("../../../../docs/policies.md");
+    let data = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
+    let config: Config = toml::from_str(data).unwrap();
+    config.check().unwrap();
+    let built = ScopePolicy::new()
+        .require(["mcp"])
+        .require_for_tool("read_note", ["notes:read"])
+        .require_for_tool("delete_note", ["notes:write"])
+        .require_for_tool("wipe", Requirement::all_of(["notes:write"]).roles(["admin"]))
+        .require_for_resource("notes://{id}", ["notes:read"])
+        .implies("notes:write", ["notes:read"]);
+    assert_eq!(config.resources[0].policy, Some(built));
+}
+
 #[test]
 fn every_fault_of_a_policy_is_listed_beside_those_of_the_configuration() {
     let policy: ScopePolicy = serde_json::from_value(json!({
