@@ -6,6 +6,7 @@ mod jsonwebtoken;
 mod jwt_authorizer;
 mod mcp_auth;
 mod oauth_resource_server;
+mod open_gate;
 mod tower_oauth2_resource_server;
 mod turbomcp_auth;
 
@@ -23,6 +24,7 @@ use self::jsonwebtoken::JsonWebToken;
 use self::jwt_authorizer::JwtAuthorizer;
 use self::mcp_auth::OurOwn;
 use self::oauth_resource_server::OauthResourceServer;
+use self::open_gate::OpenGate;
 use self::tower_oauth2_resource_server::TowerOauth2ResourceServer;
 use self::turbomcp_auth::TurbomcpAuth;
 use crate::Failure;
@@ -93,6 +95,12 @@ pub(crate) const POLICY_OF_10: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::with_policy(world, 10)).boxed() };
 pub(crate) const POLICY_OF_10_000: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::with_policy(world, 10_000)).boxed() };
+
+/// A layer that checks nothing.
+pub(crate) const OPEN_GATE: Entry = Entry {
+    name: "a layer that does nothing",
+    make: |_, _| ready(Ok(Box::new(OpenGate) as Box<dyn Contender>)).boxed(),
+};
 
 /// A signature check and nothing else.
 pub(crate) const BARE_CHECK: Entry = Entry {

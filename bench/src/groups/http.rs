@@ -7,7 +7,7 @@ use axum::Router;
 use dev_issuer::Algorithm;
 
 use crate::Failure;
-use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, PEERS};
+use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, OPEN_GATE, PEERS};
 use crate::load::Load;
 use crate::rounds::median;
 use crate::server::Server;
@@ -72,9 +72,11 @@ pub(super) struct Line {
 pub(super) fn usual_lines() -> Vec<Line> {
     let line = |work, guard, baseline| Line { work, guard, seen: work == "seen", baseline };
     let guards = [BARE_CHECK, MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS);
-    let mut lines = vec![line("seen", None, 0), line("seen", Some(MCP_AUTH), 0)];
-    lines.push(line("distinct", None, 2));
-    lines.extend(guards.map(|guard| line("distinct", Some(guard), 2)));
+    let mut lines = vec![line("seen", None, 0), line("seen", Some(OPEN_GATE), 0)];
+    lines.push(line("seen", Some(MCP_AUTH), 0));
+    let unprotected = lines.len();
+    lines.push(line("distinct", None, unprotected));
+    lines.extend(guards.map(|guard| line("distinct", Some(guard), unprotected)));
     lines
 }
 
