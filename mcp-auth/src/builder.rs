@@ -83,7 +83,10 @@ impl McpAuthBuilder {
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
         let faults = self.authorizers.iter().flat_map(|authorizer| authorizer.faults());
-        let faults = faults.map(|fault| format!("authorizer.{fault}")).collect();
+        let mut faults: Vec<_> = faults.map(|fault| format!("authorizer.{fault}")).collect();
+        if self.http.is_some() && !self.config.ca_files.is_empty() {
+            faults.push("ca_files: the HTTP client that was given does not use them".to_owned());
+        }
         let ParsedConfig { resources, trust_anchors } = self.config.parse_beside(faults)?;
         let mut assembly = Assembly::new(&self, trust_anchors);
         let resources = resources.into_iter().enumerate();

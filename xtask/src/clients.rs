@@ -2,7 +2,7 @@
 //! conformance suite.
 //!
 //! Each client runs the whole flow twice against one server: registering dynamically, and naming a
-//! client metadata document.
+//! client metadata document. The TypeScript clients also ask for more scopes, with the todo manager.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use crate::command::{Failure, Run, root, version};
 use crate::dev_server;
 use crate::install;
 use crate::step::{Outcome, Step, missing_tool};
+use crate::todo_manager;
 
 /// How a client introduces itself to the issuer: RFC 7591, or a client metadata document.
 const REGISTRATIONS: [&str; 2] = ["dcr", "cimd"];
@@ -19,12 +20,12 @@ pub(crate) fn steps() -> [Step; 4] {
     [
         Step {
             name: "client-typescript",
-            about: "npm @modelcontextprotocol/client: the whole OAuth flow",
+            about: "npm @modelcontextprotocol/client: the whole OAuth flow, more scopes",
             run: || typescript("client-v2.mjs"),
         },
         Step {
             name: "client-typescript-v1",
-            about: "npm @modelcontextprotocol/sdk: the whole OAuth flow",
+            about: "npm @modelcontextprotocol/sdk: the whole OAuth flow, more scopes",
             run: || typescript("client-v1.mjs"),
         },
         Step { name: "client-python", about: "PyPI mcp: the whole OAuth flow", run: python },
@@ -40,7 +41,9 @@ fn typescript(script: &str) -> Result<Outcome, Failure> {
     let Some(version) = version("node") else { return missing_tool("node") };
     let directory = directory("typescript");
     install::npm(&directory, &version)?;
-    sign_in_with(Path::new("node"), &directory.join(script))
+    let script = directory.join(script);
+    sign_in_with(Path::new("node"), &script)?;
+    step_up_with(&script)
 }
 
 fn python() -> Result<Outcome, Failure> {
@@ -73,6 +76,13 @@ fn sign_in_with(interpreter: &Path, script: &Path) -> Result<Outcome, Failure> {
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .run()
         })
+    })?;
+    Ok(Outcome::Passed)
+}
+
+fn step_up_with(script: &Path) -> Result<Outcome, Failure> {
+    todo_manager::with(|resource| {
+        Run::new("node").args([script]).args(["--flow", "step-up", "--resource", resource]).run()
     })?;
     Ok(Outcome::Passed)
 }

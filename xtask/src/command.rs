@@ -93,6 +93,16 @@ pub(crate) fn cargo(arguments: &[&str]) -> Run {
     Run::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments)
 }
 
+/// Runs a `cargo build` and returns the path of the binary.
+pub(crate) fn built(build: Run) -> Result<PathBuf, Failure> {
+    let messages = build.args(["--message-format", "json-render-diagnostics"]).output()?;
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    });
+    executables.next_back().ok_or_else(|| Failure::new("cargo built no binary"))
+}
+
 /// What `program --version` says, or nothing when it is not installed.
 pub(crate) fn version(program: impl AsRef<OsStr>) -> Option<String> {
     let output = Command::new(program).arg("--version").stderr(Stdio::null()).output().ok()?;

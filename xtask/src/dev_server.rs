@@ -8,11 +8,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::command::{Failure, cargo, root};
+use crate::command::{Failure, built, cargo, root};
 
 /// How long the server may take to listen, and to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the server says when it listens.
 #[derive(Debug, Deserialize)]
@@ -23,14 +24,33 @@ pub(crate) struct Ready {
     pub(crate) issuer: String,
 }
 
+/// The same of the issuer alone.
+#[derive(Debug, Deserialize)]
+struct IssuerReady {
+    issuer: String,
+}
+
 /// Runs `task` while `mcp-auth dev` serves. Shows the server's log when anything failed.
 ///
 /// # Errors
 ///
 /// The server does not build, start or stop cleanly, or the task failed.
 pub(crate) fn with(task: impl FnOnce(&Ready) -> Result<(), Failure>) -> Result<(), Failure> {
-    let mut server = DevServer::spawn(build()?)?;
-    let result = server.ready().and_then(|ready| task(&ready));
+    run(&[], |ready: Ready| task(&ready))
+}
+
+/// The same with the issuer alone, for a server of one's own.
+pub(crate) fn with_issuer(task: impl FnOnce(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+    run(&["--issuer-only"], |ready: IssuerReady| task(&ready.issuer))
+}
+
+fn run<R: DeserializeOwned>(
+    options: &[&str],
+    task: impl FnOnce(R) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let package = ["build", "--quiet", "--package", "mcp-auth-cli", "--bin", "mcp-auth"];
+    let mut server = DevServer::spawn(built(cargo(&package))?, options)?;
+    let result = server.ready().and_then(task);
     let stopped = server.stop();
     let result = result.and(stopped);
     let log = server.log();
@@ -38,18 +58,6 @@ pub(crate) fn with(task: impl FnOnce(&Ready) -> Result<(), Failure>) -> Result<(
         eprintln!("the server's log:\n{log}");
     }
     result
-}
-
-/// Builds the command line tool and returns the path of its binary.
-fn build() -> Result<PathBuf, Failure> {
-    let messages = cargo(&["build", "--quiet", "--package", "mcp-auth-cli", "--bin", "mcp-auth"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .output()?;
-    let mut executables = messages.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
-    });
-    executables.next_back().ok_or_else(|| Failure::new("cargo built no mcp-auth"))
 }
 
 /// The running server. Dropping it ends the process.
@@ -60,9 +68,10 @@ struct DevServer {
 }
 
 impl DevServer {
-    fn spawn(binary: PathBuf) -> Result<Self, Failure> {
+    fn spawn(binary: PathBuf, options: &[&str]) -> Result<Self, Failure> {
         let mut child = Command::new(binary)
             .args(["dev", "--port", "0", "--json"])
+            .args(options)
             .current_dir(root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -78,7 +87,7 @@ impl DevServer {
     }
 
     /// Waits for the one line that says that it listens.
-    fn ready(&self) -> Result<Ready, Failure> {
+    fn ready<R: DeserializeOwned>(&self) -> Result<R, Failure> {
         let line = self.stdout.recv_timeout(PATIENCE).map_err(|e| {
             Failure::new(match e {
                 RecvTimeoutError::Timeout => format!("mcp-auth dev not ready after {PATIENCE:?}"),
@@ -120,7 +129,8 @@ impl Drop for DevServer {
     }
 }
 
-fn lines(stdout: ChildStdout) -> Receiver<String> {
+/// What it writes, line by line.
+pub(crate) fn lines(stdout: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))

@@ -12,6 +12,7 @@ mod lint;
 mod source_checks;
 mod step;
 mod test;
+mod todo_manager;
 
 use std::process::ExitCode;
 

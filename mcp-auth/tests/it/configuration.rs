@@ -1,6 +1,9 @@
 //! A configuration that cannot work fails at construction, whole.
 
-use mcp_auth::{Config, McpAuth, ProtectedResource};
+use axum::body::Bytes;
+use axum::http::{Request, Response};
+use futures_util::future::{BoxFuture, ready};
+use mcp_auth::{Config, HttpClient, HttpError, McpAuth, ProtectedResource};
 use serde_json::json;
 
 #[test]
@@ -75,4 +78,20 @@ fn two_resources_cannot_share_a_path() {
         .protect_resource(ProtectedResource::new("https://b.example/mcp/", ["https://as.example"]));
     let error = McpAuth::new(config).err().unwrap();
     assert_eq!(error.faults, ["resources[1].resource: the path \"/mcp\" is taken by another"]);
+}
+
+/// A setting that nobody would heed is a fault and not a surprise.
+#[test]
+fn certificate_authorities_are_for_the_built_in_client() {
+    struct Client;
+    impl HttpClient for Client {
+        fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>> {
+            Box::pin(ready(Err(HttpError::new("never"))))
+        }
+    }
+    let mut config = Config::new("https://h.example/mcp", "https://as.example").unwrap();
+    config.ca_files = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into()];
+    let error = McpAuth::builder(config).http_client(Client).build().unwrap_err();
+    let fault = error.faults.iter().find(|fault| fault.starts_with("ca_files: "));
+    assert!(fault.is_some_and(|fault| fault.contains("does not use them")), "{error}");
 }

@@ -4,10 +4,14 @@ import assert from 'node:assert/strict';
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { main } from './flow.mjs';
+import { main } from './main.mjs';
 
 await main({
   isUnauthorized: (error) => error instanceof UnauthorizedError,
+  stepUp: {
+    asksFor: ['mcp', 'mcp create:todos', 'mcp delete:todos'],
+    triesRefreshTokenFirst: true,
+  },
   connection(url, options) {
     const transport = new StreamableHTTPClientTransport(url, options);
     const client = new Client({ name: 'real-client-v1', version: '0.0.0' });
@@ -18,7 +22,8 @@ await main({
         assert.equal(redirect.get('iss'), options.authProvider.discoveryState().authorizationServerMetadata.issuer);
         await transport.finishAuth(redirect.get('code') ?? '');
       },
-      callTool: async (name) => /** @type {any} */ (await client.callTool({ name })),
+      callTool: async (name, toolArguments) =>
+        /** @type {any} */ (await client.callTool({ name, arguments: toolArguments })),
       close: () => client.close(),
     };
   },

@@ -3,57 +3,32 @@
  * The whole flow, told once for both generations of the SDK: start with no token, be refused,
  * register, sign in as bob, call `whoami`, lose the access token to age, refresh, call again.
  *
- * @typedef {object} Sdk  what differs between the generations
- * @property {(url: URL, options: { authProvider: any, fetch: any }) => Connection} connection
- * @property {(error: unknown) => boolean} isUnauthorized
- *
- * @typedef {object} Connection
- * @property {() => Promise<void>} open
- * @property {(redirect: URLSearchParams) => Promise<void>} finishAuth
- * @property {(name: string) => Promise<{ isError?: boolean, structuredContent?: any }>} callTool
- * @property {() => Promise<void>} close
+ * @typedef {import('./main.mjs').Sdk} Sdk
+ * @typedef {import('./main.mjs').Connection} Connection
+ * @typedef {import('./trace.mjs').Trace} Trace
  */
 import assert from 'node:assert/strict';
-import { parseArgs } from 'node:util';
 import { serveClientDocument } from './document.mjs';
+import { mint } from './mint.mjs';
 import { approve } from './person.mjs';
 import { StoringProvider } from './provider.mjs';
-import { Trace } from './trace.mjs';
 
-const DEADLINE_MS = 120_000;
 const USER = 'bob';
 
-/** @param {Sdk} sdk */
-export async function main(sdk) {
-  const { resource, registration } = options();
-  const trace = new Trace();
-  const deadline = setTimeout(() => {
-    trace.report(new Error(`not finished after ${DEADLINE_MS} ms`));
-    process.exit(1);
-  }, DEADLINE_MS);
+/**
+ * @param {Sdk} sdk
+ * @param {string} resource
+ * @param {string} registration
+ * @param {Trace} trace
+ */
+export async function signInAndRefresh(sdk, resource, registration, trace) {
   const document = registration === 'cimd' ? await serveClientDocument() : undefined;
   try {
-    await signInAndRefresh(sdk, resource, document, trace);
-    console.log(`ok: ${registration}, signed in as ${USER}, called whoami, refreshed, called it again`);
-  } catch (error) {
-    trace.report(error);
-    process.exitCode = 1;
+    await run(sdk, resource, document, trace);
   } finally {
     document?.close();
-    clearTimeout(deadline);
   }
-}
-
-function options() {
-  const { values } = parseArgs({
-    options: { resource: { type: 'string' }, registration: { type: 'string', default: 'dcr' } },
-  });
-  const { resource, registration } = values;
-  if (!resource || !['dcr', 'cimd'].includes(registration)) {
-    console.error('usage: --resource URL [--registration dcr|cimd]');
-    process.exit(2);
-  }
-  return { resource, registration };
+  return `${registration}, signed in as ${USER}, called whoami, refreshed, called it again`;
 }
 
 /**
@@ -62,7 +37,7 @@ function options() {
  * @param {import('./document.mjs').ClientDocument | undefined} document
  * @param {Trace} trace
  */
-async function signInAndRefresh(sdk, resource, document, trace) {
+async function run(sdk, resource, document, trace) {
   const provider = new StoringProvider(document?.clientId);
   const connect = () => sdk.connection(new URL(resource), { authProvider: provider, fetch: trace.fetch });
 
@@ -156,10 +131,7 @@ async function whoami(connection, provider, resource) {
 
 /** A token of the same user for the same resource that expired two minutes ago.
  * @param {Trace} trace @param {StoringProvider} provider @param {string} resource */
-async function expiredToken(trace, provider, resource) {
+function expiredToken(trace, provider, resource) {
   const { issuer } = provider.discoveryState().authorizationServerMetadata;
-  const body = new URLSearchParams({ user: USER, resource, scope: 'mcp', expires_in: '-120' });
-  const response = await trace.fetch(`${issuer}/dev/mint`, { method: 'POST', body });
-  assert.equal(response.status, 200, 'POST /dev/mint');
-  return (await response.text()).trim();
+  return mint(trace.fetch, issuer, { user: USER, resource, scope: 'mcp', expires_in: '-120' });
 }

@@ -22,6 +22,7 @@ export class StoringProvider {
   /** @type {any} */ #client;
   /** @type {string | undefined} */ #knownClientId;
   /** @type {any} */ #discovery;
+  #keepsRefreshToken;
   #verifier = '';
   #state = '';
   /** @type {URL[]} where the SDK sent the person, one per sign-in */
@@ -30,9 +31,11 @@ export class StoringProvider {
   /**
    * @param {string} [clientId] a client id that is already known. With a metadata document the
    * SDKs take `clientMetadataUrl`, but only an https one: a document on loopback comes in here.
+   * @param {boolean} [keepsRefreshToken]
    */
-  constructor(clientId) {
+  constructor(clientId, keepsRefreshToken = true) {
     this.#knownClientId = clientId;
+    this.#keepsRefreshToken = keepsRefreshToken;
   }
 
   get redirectUrl() {
@@ -57,7 +60,7 @@ export class StoringProvider {
   }
   /** @param {any} tokens */
   saveTokens(tokens) {
-    this.#tokens = tokens;
+    this.#tokens = this.#keepsRefreshToken ? tokens : { ...tokens, refresh_token: undefined };
   }
   /** @param {URL} url */
   redirectToAuthorization(url) {
