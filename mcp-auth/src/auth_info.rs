@@ -1,16 +1,16 @@
 //! What a handler may know about the caller.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use crate::authorize::Scopes;
 use crate::error::InsufficientScope;
-use crate::jose::NamesIssuer as _;
+use crate::jose::{JsonLimits, NamesIssuer as _, VerifiedToken};
 use crate::verify::Claims;
 
 /// The authenticated caller of a request: who they are and what their token grants.
@@ -24,11 +24,17 @@ struct Inner {
     issuer: Arc<str>,
     scopes: Scopes,
     expires_at: u64,
-    payload: Vec<u8>,
-    token: Zeroizing<Box<[u8]>>,
+    source: Source,
     // Read when a handler first asks: most requests never do.
     facts: OnceLock<Facts>,
     claims: OnceLock<Map<String, Value>>,
+}
+
+/// Where the claims are.
+enum Source {
+    Token(VerifiedToken),
+    /// As JSON, from a verifier of the user's.
+    Claims(Vec<u8>),
 }
 
 /// Claims that only handlers ask for.
@@ -50,29 +56,32 @@ impl AuthInfo {
     /// that it must not have.
     pub fn from_verified_claims(claims: Map<String, Value>) -> Result<Self, crate::TokenError> {
         let payload = Value::Object(claims).to_string().into_bytes();
-        let mut claims = Claims::read(&payload)?;
+        let mut claims = Claims::read(&payload, JsonLimits::LARGEST)?;
         let issuer = claims.issuer().unwrap_or_default().into();
         let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
-        Ok(Self::new(issuer, scopes, expires_at, payload, b""))
+        drop(claims);
+        Ok(Self::with_source(issuer, scopes, expires_at, Source::Claims(payload)))
     }
 
-    /// `payload` is one that [`Claims::read`] accepts.
+    /// The caller behind a token whose claims [`Claims::read`] accepts.
     pub(crate) fn new(
         issuer: Arc<str>,
         scopes: Scopes,
         expires_at: u64,
-        payload: Vec<u8>,
-        token: &[u8],
+        token: VerifiedToken,
     ) -> Self {
-        let token = Zeroizing::new(token.into());
+        Self::with_source(issuer, scopes, expires_at, Source::Token(token))
+    }
+
+    fn with_source(issuer: Arc<str>, scopes: Scopes, expires_at: u64, source: Source) -> Self {
         let (facts, claims) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { issuer, scopes, expires_at, payload, token, facts, claims }), None)
+        Self(Arc::new(Inner { issuer, scopes, expires_at, source, facts, claims }), None)
     }
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
         // `Claims::read` has accepted it, and refuses what a map would refuse.
-        let parse = || serde_json::from_slice(&self.0.payload).unwrap_or_default();
+        let parse = || serde_json::from_slice(&self.payload()).unwrap_or_default();
         self.0.claims.get_or_init(parse)
     }
 
@@ -158,23 +167,37 @@ impl AuthInfo {
     /// Never send it to another service: the MCP specification forbids passing a client's token on.
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
-        // A token is ASCII.
         std::str::from_utf8(self.token()).unwrap_or_default()
     }
 
+    /// The bytes of the token, which is ASCII.
     pub(crate) fn token(&self) -> &[u8] {
-        &self.0.token
+        match &self.0.source {
+            Source::Token(token) => token.as_bytes(),
+            Source::Claims(_) => b"",
+        }
     }
 
     /// About how much memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        // Claims that a handler has read take about three times the payload more.
-        size_of::<Inner>() + self.0.token.len() + 4 * self.0.payload.len()
+        // Claims that a handler has read take about three times the payload, which is at most
+        // three quarters of the token.
+        size_of::<Inner>() + self.token().len() * 3
+    }
+
+    fn payload(&self) -> Cow<'_, [u8]> {
+        match &self.0.source {
+            Source::Token(token) => token.payload().into(),
+            Source::Claims(claims) => claims.into(),
+        }
     }
 
     fn facts(&self) -> &Facts {
-        let read = || Claims::read(&self.0.payload).map(Claims::into_facts).unwrap_or_default();
-        self.0.facts.get_or_init(read)
+        self.0.facts.get_or_init(|| {
+            let payload = self.payload();
+            let claims = Claims::read(&payload, JsonLimits::LARGEST);
+            claims.map(Claims::into_facts).unwrap_or_default()
+        })
     }
 }
 

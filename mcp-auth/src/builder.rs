@@ -164,7 +164,7 @@ impl<'b> Assembly<'b> {
                 audiences: config.audiences.clone(),
                 clock_tolerance: self.builder.config.clock_tolerance,
             },
-            max_token_bytes: self.builder.config.max_token_bytes,
+            limits: self.builder.config.token_limits(),
             cache: self.cache.clone(),
             clock: self.builder.clock.clone(),
         };

@@ -14,7 +14,7 @@ use crate::authorize::Messages;
 use crate::config::AuthorizationServer;
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
-use crate::jose::{Algorithm, Jws, VerificationKey};
+use crate::jose::{Algorithm, JsonLimits, Jws, TokenLimits, VerificationKey};
 use crate::verify::{BearerToken, Claims, Rules};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -49,7 +49,7 @@ pub fn bearer(bytes: &[u8]) {
 /// A token in compact serialization.
 pub fn jws(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(jws) = Jws::parse(text) else { return };
+    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST) else { return };
 
     let parts: Vec<_> = text.split('.').collect();
     let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };
@@ -123,7 +123,7 @@ pub fn metadata(bytes: &[u8]) {
 
 /// The payload of a token whose signature was verified.
 pub fn claims(bytes: &[u8]) {
-    let Ok(claims) = Claims::read(bytes) else { return };
+    let Ok(claims) = Claims::read(bytes, JsonLimits::LARGEST) else { return };
     let whole: Map<String, Value> =
         serde_json::from_slice(bytes).expect("what is read strictly can be read whole");
     assert!(has_distinct_names(bytes));
@@ -213,9 +213,15 @@ fn known_signing_inputs() -> HashSet<&'static str> {
     tokens.filter_map(|token| Some(token.rsplit_once('.')?.0)).collect()
 }
 
-/// Whether the members of an object have distinct names.
+/// Whether the members of an object have distinct names, and those of all objects in it.
 fn has_distinct_names(bytes: &[u8]) -> bool {
     struct Names;
+    struct Distinct(bool);
+    impl<'de> serde::Deserialize<'de> for Distinct {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(Names).map(Self)
+        }
+    }
     impl<'de> serde::de::Visitor<'de> for Names {
         type Value = bool;
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -224,10 +230,35 @@ fn has_distinct_names(bytes: &[u8]) -> bool {
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
             let mut seen = HashSet::new();
             let mut distinct = true;
-            while let Some((name, _)) = map.next_entry::<String, serde::de::IgnoredAny>()? {
-                distinct &= seen.insert(name);
+            while let Some((name, Distinct(inside))) = map.next_entry::<String, Distinct>()? {
+                distinct &= seen.insert(name) && inside;
             }
             Ok(distinct)
+        }
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+            let mut distinct = true;
+            while let Some(Distinct(inside)) = list.next_element()? {
+                distinct &= inside;
+            }
+            Ok(distinct)
+        }
+        fn visit_unit<E>(self) -> Result<bool, E> {
+            Ok(true)
+        }
+        fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+            Ok(true)
+        }
+        fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+            Ok(true)
+        }
+        fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+            Ok(true)
+        }
+        fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+            Ok(true)
+        }
+        fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+            Ok(true)
         }
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);

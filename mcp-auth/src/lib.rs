@@ -32,6 +32,7 @@ mod issuer;
 mod jose;
 mod mcp_auth;
 mod serve;
+mod text;
 mod verify;
 
 pub use auth_info::{AuthInfo, Principal};

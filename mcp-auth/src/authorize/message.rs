@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::{Operation, OperationKind};
 use crate::error::MessageFault;
-use crate::jose::Text;
+use crate::text::Text;
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {

@@ -16,6 +16,7 @@ pub(crate) use self::protected_resource::ParsedResource;
 pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
 use crate::authorize::Scopes;
 use crate::issuer::TrustAnchors;
+use crate::jose::{JsonLimits, TokenLimits};
 
 /// What a server protects and whom it trusts.
 ///
@@ -30,6 +31,9 @@ use crate::issuer::TrustAnchors;
 /// - `key_max_stale`: 24 hours
 /// - `max_body_bytes`: 4 MiB
 /// - `max_token_bytes`: 16 KiB
+/// - `max_token_claims`: 256
+/// - `max_token_depth`: 16
+/// - `max_token_header_bytes`: 4 KiB
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +65,13 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Longer tokens are refused unread.
     pub max_token_bytes: usize,
+    /// Tokens with more claims, or with more members in another object, are refused.
+    pub max_token_claims: usize,
+    /// Tokens whose header or claims have more objects and arrays inside each other are refused;
+    /// the outermost counts. At most 127.
+    pub max_token_depth: usize,
+    /// Tokens with a longer header, as it is sent, are refused unread.
+    pub max_token_header_bytes: usize,
     /// Memory for tokens that were accepted before, in bytes; 0 verifies every token anew.
     pub token_cache_bytes: usize,
     /// For this long at most, an accepted token is not verified again; never past its `exp`, and
@@ -154,6 +165,15 @@ impl Config {
         self.parse().map(|_| ())
     }
 
+    pub(crate) fn token_limits(&self) -> TokenLimits {
+        let json = JsonLimits { depth: self.max_token_depth, members: self.max_token_claims };
+        TokenLimits {
+            token_bytes: self.max_token_bytes,
+            header_bytes: self.max_token_header_bytes,
+            json,
+        }
+    }
+
     /// What was checked, or every fault at once.
     pub(crate) fn parse(&self) -> Result<ParsedConfig<'_>, ConfigError> {
         self.parse_beside(Vec::new())
@@ -209,6 +229,15 @@ impl Config {
             ),
             (self.max_body_bytes == 0, "max_body_bytes: must be above 0".to_owned()),
             (self.max_token_bytes == 0, "max_token_bytes: must be above 0".to_owned()),
+            (self.max_token_claims == 0, "max_token_claims: must be above 0".to_owned()),
+            (
+                !(1..=JsonLimits::LARGEST.depth).contains(&self.max_token_depth),
+                format!("max_token_depth: must be 1 to {}", JsonLimits::LARGEST.depth),
+            ),
+            (
+                self.max_token_header_bytes == 0,
+                "max_token_header_bytes: must be above 0".to_owned(),
+            ),
             (self.resources.is_empty(), "resources: at least one is needed".to_owned()),
         ];
         faults.extend(rows.into_iter().filter_map(|(wrong, fault)| wrong.then_some(fault)));
@@ -247,6 +276,9 @@ impl Default for Config {
             key_max_stale: Duration::from_secs(24 * 3600),
             max_body_bytes: 4 * 1024 * 1024,
             max_token_bytes: 16 * 1024,
+            max_token_claims: 256,
+            max_token_depth: 16,
+            max_token_header_bytes: 4 * 1024,
             token_cache_bytes: 32 * 1024 * 1024,
             token_cache_max_age: Duration::from_secs(300),
         }

@@ -1,92 +1,315 @@
-//! One strict reader for the JSON objects inside a token.
+//! One strict reader for the JSON objects (RFC 8259) inside a token.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+/// What the objects of a token may have at most; more is taken for an attack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JsonLimits {
+    /// Objects and arrays inside each other.
+    pub(crate) depth: usize,
+    /// Members of one object.
+    pub(crate) members: usize,
+}
 
-/// Members an object may have; more is taken for an attack.
-const MAX_MEMBERS: usize = 256;
+impl JsonLimits {
+    /// For what was accepted before; `serde_json` reads nothing deeper.
+    pub(crate) const LARGEST: Self = Self { depth: 127, members: usize::MAX };
+}
 
 /// An object that is read member by member.
-pub(crate) trait Object<'de>: Default {
-    /// Takes the value of one member; `map.next_value()` must be called exactly once.
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
+pub(crate) trait Object<'t>: Default {
+    /// Takes one member; exactly one value must be read.
+    fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError>;
 }
 
-/// Reads exactly one JSON object, refusing duplicate member names.
+/// Reads exactly one JSON object, refusing duplicate member names at any depth.
 ///
 /// RFC 8725 §2.4 and RFC 7515 §4: two readers that resolve duplicates differently see two tokens.
-pub(crate) fn read_object<'de, T: Object<'de>>(bytes: &'de [u8]) -> Result<T, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let object = deserializer.deserialize_map(ObjectVisitor(PhantomData))?;
-    deserializer.end()?;
-    Ok(object)
+/// What it accepts, `serde_json` accepts as a whole.
+pub(crate) fn read_object<'t, T: Object<'t>>(
+    bytes: &'t [u8],
+    limits: JsonLimits,
+) -> Result<T, JsonError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
+    let mut reader = JsonReader { text, at: 0, depth: 0, limits };
+    let mut object = T::default();
+    reader.object(|name, value| object.member(name, value))?;
+    match reader.next_byte() {
+        None => Ok(object),
+        Some(_) => Err(JsonError::Syntax(reader.at)),
+    }
 }
 
-struct ObjectVisitor<T>(PhantomData<T>);
+/// Why a text is not an object that could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonError {
+    DuplicateMember,
+    /// Not JSON, or not of the type that it must have, at this byte.
+    Syntax(usize),
+    TooDeep,
+    TooManyMembers,
+    /// A number that is not what it must be.
+    WrongNumber,
+}
 
-impl<'de, T: Object<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateMember => f.write_str("duplicate member"),
+            Self::Syntax(at) => write!(f, "not JSON, or not of the right type, at byte {at}"),
+            Self::TooDeep => f.write_str("nested deeper than `max_token_depth`"),
+            Self::TooManyMembers => f.write_str("more members than `max_token_claims`"),
+            Self::WrongNumber => f.write_str("a number is out of range"),
+        }
+    }
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+/// A place in a JSON text; each function takes the value that is there.
+pub(crate) struct JsonReader<'t> {
+    text: &'t str,
+    at: usize,
+    depth: usize,
+    limits: JsonLimits,
+}
+
+impl<'t> JsonReader<'t> {
+    /// A string, borrowed unless it holds escapes.
+    pub(crate) fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
+        self.expect(b'"')?;
+        let (text, start) = (self.text, self.at);
+        let end = start + plain_length(&text.as_bytes()[start..]);
+        if text.as_bytes().get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Cow::Borrowed(&text[start..end]));
+        }
+        self.at = end;
+        self.string_with_escapes(start - 1).map(Cow::Owned)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let mut object = T::default();
-        let mut names = Names::default();
-        while let Some(name) = map.next_key::<Text<'de>>()? {
-            object.member(&name.0, &mut map)?;
-            names.add(name).map_err(de::Error::custom)?;
+    #[cold]
+    fn string_with_escapes(&mut self, start: usize) -> Result<String, JsonError> {
+        let bytes = self.text.as_bytes();
+        while bytes.get(self.at) == Some(&b'\\') && self.at + 2 < bytes.len() {
+            self.at += 2;
+            self.at += plain_length(&bytes[self.at..]);
         }
-        Ok(object)
+        self.expect(b'"')?;
+        let whole = &bytes[start..self.at];
+        serde_json::from_slice(whole).map_err(|_| JsonError::Syntax(start))
+    }
+
+    /// A string, or an array of strings.
+    pub(crate) fn string_or_list(&mut self) -> Result<StringOrList<'t>, JsonError> {
+        if self.next_byte() != Some(b'[') {
+            return self.string().map(StringOrList::One);
+        }
+        let mut list = Vec::new();
+        self.items(b'[', b']', |item| item.string().map(|text| list.push(text)))?;
+        Ok(StringOrList::Many(list))
+    }
+
+    /// A number, as precise as a double.
+    pub(crate) fn number(&mut self) -> Result<f64, JsonError> {
+        self.skip_space();
+        let start = self.at;
+        self.take_if(|byte| byte == b'-');
+        if !self.take_if(|byte| byte == b'0') {
+            self.digits()?;
+        }
+        if self.take_if(|byte| byte == b'.') {
+            self.digits()?;
+        }
+        if self.take_if(|byte| matches!(byte, b'e' | b'E')) {
+            self.take_if(|byte| matches!(byte, b'+' | b'-'));
+            self.digits()?;
+        }
+        // Close to the largest double, readers disagree about what is too large.
+        let number = self.text[start..self.at].parse().ok();
+        number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
+    }
+
+    /// Any value, unread; nevertheless it must be one.
+    pub(crate) fn skip(&mut self) -> Result<(), JsonError> {
+        match self.next_byte() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => self.object(|_, value| value.skip()),
+            Some(b'[') => self.items(b'[', b']', Self::skip),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => self.number().map(drop),
+        }
+    }
+
+    /// What `read` takes, or `null`.
+    pub(crate) fn nullable<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, JsonError>,
+    ) -> Result<Option<T>, JsonError> {
+        match self.next_byte() {
+            Some(b'n') => self.word("null").map(|()| None),
+            _ => read(self).map(Some),
+        }
+    }
+
+    fn object(
+        &mut self,
+        mut member: impl FnMut(&str, &mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        let mut names = Names::new(self.limits.members);
+        self.items(b'{', b'}', |reader| {
+            let name = reader.string()?;
+            reader.expect(b':')?;
+            member(&name, reader)?;
+            names.add(name)
+        })
+    }
+
+    fn items(
+        &mut self,
+        open: u8,
+        close: u8,
+        mut item: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.expect(open)?;
+        if self.depth == self.limits.depth {
+            return Err(JsonError::TooDeep);
+        }
+        self.depth += 1;
+        if self.next_byte() != Some(close) {
+            item(self)?;
+            while self.next_byte() == Some(b',') {
+                self.at += 1;
+                item(self)?;
+            }
+        }
+        self.depth -= 1;
+        self.expect(close)
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), JsonError> {
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return self.wrong();
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        let rest = &self.text.as_bytes()[start..];
+        self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if self.at == start { self.wrong() } else { Ok(()) }
+    }
+
+    /// Takes the very next byte if it is such a one.
+    #[inline]
+    fn take_if(&mut self, is_wanted: impl Fn(u8) -> bool) -> bool {
+        let found = self.text.as_bytes().get(self.at).is_some_and(|byte| is_wanted(*byte));
+        self.at += usize::from(found);
+        found
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
+        if self.next_byte() != Some(byte) {
+            return self.wrong();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The next byte that is not white space.
+    #[inline]
+    fn next_byte(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    fn wrong<T>(&self) -> Result<T, JsonError> {
+        Err(JsonError::Syntax(self.at))
+    }
+}
+
+/// How many bytes come before the first that ends a string, escapes, or is a control character.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    // Eight bytes at a time: the lowest of them that is below the limit gets its highest bit set,
+    // and none below it does.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let equals = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = bytes.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let special = below(word, b' ') | equals(word, b'"') | equals(word, b'\\');
+        let special = special & (ONES * 0x80);
+        if special != 0 {
+            return index * 8 + special.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    words.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// One string or an array of strings, as `aud` (RFC 7519 §4.1.3) and the scopes of some providers.
+pub(crate) enum StringOrList<'t> {
+    One(Cow<'t, str>),
+    Many(Vec<Cow<'t, str>>),
+}
+
+impl StringOrList<'_> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        let all = match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        };
+        all.iter().map(|text| &**text)
     }
 }
 
 /// The member names seen so far; a usual token's fit without allocating.
-struct Names<'de> {
+struct Names<'t> {
+    /// How many more there may be.
+    left: usize,
     /// One bit for each kind of name seen: a name whose bit is not set is new.
     kinds: u64,
-    first: [Text<'de>; USUAL_MEMBERS],
-    more: Vec<Text<'de>>,
-    count: usize,
+    few: [&'t str; 16],
+    few_count: usize,
+    more: HashSet<Cow<'t, str>>,
 }
 
-/// Members that a token usually has at most.
-const USUAL_MEMBERS: usize = 16;
-
-impl Default for Names<'_> {
-    fn default() -> Self {
-        Self {
-            kinds: 0,
-            first: [const { Text(Cow::Borrowed("")) }; USUAL_MEMBERS],
-            more: Vec::new(),
-            count: 0,
-        }
+impl<'t> Names<'t> {
+    fn new(limit: usize) -> Self {
+        Self { left: limit, kinds: 0, few: [""; 16], few_count: 0, more: HashSet::new() }
     }
-}
 
-impl<'de> Names<'de> {
-    fn add(&mut self, name: Text<'de>) -> Result<(), &'static str> {
-        let kind = kind_of(&name.0);
-        if self.kinds & kind != 0 {
-            let first = &self.first[..self.count.min(USUAL_MEMBERS)];
-            if first.contains(&name) || self.more.contains(&name) {
-                return Err("duplicate member");
-            }
+    fn add(&mut self, name: Cow<'t, str>) -> Result<(), JsonError> {
+        self.left = self.left.checked_sub(1).ok_or(JsonError::TooManyMembers)?;
+        let kind = kind_of(&name);
+        if self.kinds & kind != 0 && self.contains(&name) {
+            return Err(JsonError::DuplicateMember);
         }
         self.kinds |= kind;
-        if self.count == MAX_MEMBERS {
-            return Err("too many members");
+        if let (Cow::Borrowed(name), Some(free)) = (&name, self.few.get_mut(self.few_count)) {
+            *free = name;
+            self.few_count += 1;
+        } else {
+            self.more.insert(name);
         }
-        match self.first.get_mut(self.count) {
-            Some(free) => *free = name,
-            None => self.more.push(name),
-        }
-        self.count += 1;
         Ok(())
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.few[..self.few_count].contains(&name) || self.more.contains(name)
     }
 }
 
@@ -96,125 +319,150 @@ fn kind_of(name: &str) -> u64 {
     1 << ((usize::from(first) * 5 + name.len()) % 64)
 }
 
-/// Any JSON value that a reader of the whole object would accept too, unread.
-///
-/// Unlike `IgnoredAny` it bounds depth and refuses broken strings and numbers, so that an object
-/// that was read strictly can also be read whole.
-pub(crate) struct Checked;
-
-impl<'de> Deserialize<'de> for Checked {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Checked {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        while members.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
-    }
-}
-
-/// A JSON string, borrowed from the input unless it holds escapes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Text<'de>(pub(crate) Cow<'de, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-        Ok(Text(Cow::Owned(text.to_owned())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Map, Value};
 
     use super::*;
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Whatever;
 
-    impl<'de> Object<'de> for Whatever {
-        fn member<A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
-            map.next_value::<Checked>().map(drop)
+    impl<'t> Object<'t> for Whatever {
+        fn member(&mut self, _: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
+            value.skip()
+        }
+    }
+
+    fn read(bytes: &[u8], depth: usize, members: usize) -> Result<(), JsonError> {
+        read_object::<Whatever>(bytes, JsonLimits { depth, members }).map(|_| ())
+    }
+
+    fn read_whole(bytes: &[u8]) -> Option<Map<String, Value>> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    #[test]
+    fn what_is_read_strictly_can_be_read_whole_and_the_reverse() {
+        let nested = |depth| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let rows: [&[u8]; 38] = [
+            br#"{}"#,
+            b" \t\r\n{ } \t\r\n",
+            b"\x0c{}",
+            b"\xef\xbb\xbf{}",
+            b"",
+            br#"{"a":null,"b":[1,-2,3.5,"x",{"y":true}],"c":false}"#,
+            br#"{ "a" : [ 1 , 2 ] , "b" : { "c" : { } } }"#,
+            br#"{"a":18446744073709551616}"#,
+            br#"{"a":[0,-0,0.0,1e5,1E+5,1e-5,-1.25e-400,0e999]}"#,
+            br#"{"a":1e999}"#,
+            br#"{"a":1e400000000000000000000}"#,
+            br#"{"a":01}"#,
+            br#"{"a":-}"#,
+            br#"{"a":1.}"#,
+            br#"{"a":.5}"#,
+            br#"{"a":1e}"#,
+            br#"{"a":+1}"#,
+            br#"{"a":NaN}"#,
+            br#"{"a":nul}"#,
+            br#"{"a":nulll}"#,
+            br#"{"a":"\ud800"}"#,
+            br#"{"a":"\ud83d\ude00 \u00e9 \/ \" \\ \b\f\n\r\t"}"#,
+            br#"{"a":"\x"}"#,
+            br#"{"a":"\u00"}"#,
+            "{\"é\":\"日本語\"}".as_bytes(),
+            b"{\"a\":\"\xff\"}",
+            b"{\"a\":\"a\nb\"}",
+            b"{\"a\":\"0123456\x1f\"}",
+            br#"{"a":{"b":"\ud800"}}"#,
+            br#"{"a":"\"#,
+            br#"{"a":"\""#,
+            br#"{"a":[1,]}"#,
+            br#"{"a":1,}"#,
+            br#"{a:1}"#,
+            br#"{"a":1]"#,
+            br#"{} x"#,
+            &nested(126).into_bytes(),
+            &nested(127).into_bytes(),
+        ];
+        for bytes in rows {
+            let strict = read(bytes, 127, 256);
+            assert_eq!(
+                strict.is_ok(),
+                read_whole(bytes).is_some(),
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 
     #[test]
-    fn what_is_read_strictly_can_be_read_whole() {
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
-        let nested = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
-        let rows: [&[u8]; 12] = [
-            br#"{}"#,
-            br#"{"a":null,"b":[1,-2,3.5,"x",{"y":true}]}"#,
-            br#"{"a":18446744073709551616}"#,
-            br#"{"a":1e999}"#,
-            br#"{"a":"\ud800"}"#,
-            br#"{"a":"\u00e9"}"#,
-            b"{\"a\":\"\xff\"}",
-            br#"{"a":{"b":"\ud800"}}"#,
-            br#"{"a":01}"#,
-            br#"{} x"#,
-            deep.as_bytes(),
-            nested.as_bytes(),
+    fn duplicates_are_refused_at_any_depth() {
+        let many: String = (0..40).map(|index| format!(r#""m{index}":0,"#)).collect();
+        let rows = [
+            r#"{"x":1,"x":2}"#.to_owned(),
+            r#"{"x":1,"\u0078":2}"#.to_owned(),
+            r#"{"\u0078":1,"x":2}"#.to_owned(),
+            r#"{"":1,"":2}"#.to_owned(),
+            r#"{"a":{"x":1,"x":2}}"#.to_owned(),
+            r#"{"a":[[{"b":{"x":1,"y":0,"x":2}}]]}"#.to_owned(),
+            format!(r#"{{{many}"m3":1}}"#),
+            format!(r#"{{{many}"m39":1}}"#),
         ];
-        for bytes in rows {
-            let whole = serde_json::from_slice::<Map<String, Value>>(bytes);
-            let strict = read_object::<Whatever>(bytes);
-            assert_eq!(strict.is_ok(), whole.is_ok(), "{}", String::from_utf8_lossy(bytes));
+        for text in rows {
+            assert_eq!(read(text.as_bytes(), 16, 256), Err(JsonError::DuplicateMember), "{text}");
+        }
+        assert_eq!(read(br#"{"x":{"x":{"x":1}},"y":{"x":1}}"#, 16, 256), Ok(()));
+        assert_eq!(read(format!(r#"{{{many}"m":1}}"#).as_bytes(), 16, 256), Ok(()));
+    }
+
+    #[test]
+    fn depth_and_members_are_bounded() {
+        assert_eq!(read(br#"{"a":[{}]}"#, 3, 1), Ok(()));
+        assert_eq!(read(br#"{"a":[{}]}"#, 2, 1), Err(JsonError::TooDeep));
+        assert_eq!(read(br#"{"a":{"b":1,"c":2}}"#, 3, 2), Ok(()));
+        assert_eq!(read(br#"{"a":{"b":1,"c":2}}"#, 3, 1), Err(JsonError::TooManyMembers));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn strings_are_read_as_the_reference_reads_them(
+            text in r#"[a-z"\\\x00-\x20/unbé😀\x{7f}0-9]{0,40}"#
+        ) {
+            #[derive(Default)]
+            struct One(String);
+            impl<'t> Object<'t> for One {
+                fn member(&mut self, _: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
+                    self.0 = value.string()?.into_owned();
+                    Ok(())
+                }
+            }
+            let read = |object: &str| read_object::<One>(object.as_bytes(), JsonLimits::LARGEST).ok();
+            let reference = |object: &str| {
+                Some(read_whole(object.as_bytes())?["a"].as_str().map(str::to_owned).unwrap_or_default())
+            };
+            for object in [format!("{{\"a\":\"{text}\"}}"), serde_json::json!({ "a": text }).to_string()] {
+                // With a quote inside it may be more than one member.
+                if reference(&object).is_none() || !text.contains('"') {
+                    prop_assert_eq!(read(&object).map(|one| one.0), reference(&object));
+                }
+            }
+        }
+
+        #[test]
+        fn structure_is_read_as_the_reference_reads_it(
+            text in r#"[{}\[\],:"ab0-9.eE+ -]{0,24}|[-+]?[0-9]{0,3}[.]?[0-9]{0,3}([eE][-+]?[0-9]{1,3})?"#
+        ) {
+            let object = format!("{{\"a\":{text}}}");
+            let (strict, whole) = (read(object.as_bytes(), 127, 256), read_whole(object.as_bytes()));
+            match strict {
+                Ok(()) => prop_assert!(whole.is_some(), "{}", object),
+                Err(JsonError::DuplicateMember | JsonError::WrongNumber) => {}
+                Err(_) => prop_assert!(whole.is_none(), "{}", object),
+            }
         }
     }
 }

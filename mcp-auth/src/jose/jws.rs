@@ -1,51 +1,85 @@
 //! A compact JSON Web Signature (RFC 7515), with its payload out of reach until it is verified.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
-use serde::de::MapAccess;
+use zeroize::Zeroize as _;
 
-use super::base64url::{Decoded, base64url};
-use super::{Algorithm, Checked, Object, Text, VerificationKey, read_object};
+use super::base64url::{append_base64url, base64url};
+use super::{Algorithm, JsonError, JsonLimits, JsonReader, Object, VerificationKey, read_object};
+
+/// How large a token may be; what is larger is refused unread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenLimits {
+    /// All of it, in bytes.
+    pub(crate) token_bytes: usize,
+    /// The header as it is sent, in bytes.
+    pub(crate) header_bytes: usize,
+    pub(crate) json: JsonLimits,
+}
+
+impl TokenLimits {
+    /// For tests.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) const LARGEST: Self =
+        Self { token_bytes: usize::MAX, header_bytes: usize::MAX, json: JsonLimits::LARGEST };
+}
 
 /// A parsed but unverified signature. Only what routing needs can be read: `alg`, `kid`, `typ`
 /// and the issuer of the payload.
 pub(crate) struct Jws<'t> {
+    token: &'t str,
     algorithm: Algorithm,
     key_id: Option<Box<str>>,
     typ: MediaType,
     signing_input: &'t str,
-    payload: Vec<u8>,
-    signature: Decoded<512>,
+    /// Payload and signature, in one piece of memory.
+    decoded: Vec<u8>,
+    payload: Range<usize>,
+    signature: Range<usize>,
+    json_limits: JsonLimits,
 }
 
 impl<'t> Jws<'t> {
     /// Splits and decodes a token; nothing in it is to be believed yet.
-    pub(crate) fn parse(token: &'t str) -> Result<Self, JwsError> {
+    pub(crate) fn parse(token: &'t str, limits: &TokenLimits) -> Result<Self, JwsError> {
+        if token.len() > limits.token_bytes {
+            return Err(JwsError::TooLarge("max_token_bytes"));
+        }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
         let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotJws)?;
-        if payload.contains('.') {
-            return Err(if token.split('.').count() == 5 {
-                JwsError::Encrypted
-            } else {
-                JwsError::NotJws
-            });
+        if header.len() > limits.header_bytes {
+            return Err(JwsError::TooLarge("max_token_header_bytes"));
         }
-        let header = Decoded::<256>::new(header).ok_or(JwsError::Encoding)?;
-        let header: Header<'_> = read_object(header.as_slice()).map_err(|_| JwsError::Header)?;
+        let mut decoded = Vec::with_capacity(token.len());
+        let mut decode = |part| {
+            append_base64url(&mut decoded, part).ok_or_else(|| match token.split('.').count() {
+                3 => JwsError::Encoding,
+                5 => JwsError::Encrypted,
+                _ => JwsError::NotJws,
+            })
+        };
+        let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
+        let header: Header<'_> =
+            read_object(&decoded[header], limits.json).map_err(JwsError::Header)?;
         // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
         if header.critical {
             return Err(JwsError::Critical);
         }
-        let algorithm = header.algorithm.ok_or(JwsError::Header)?;
-        let algorithm = Algorithm::from_name(&algorithm.0)
-            .ok_or_else(|| JwsError::Algorithm(algorithm.0.into_owned()))?;
+        let algorithm = header.algorithm.ok_or(JwsError::NoAlgorithm)?;
+        let algorithm = Algorithm::from_name(&algorithm)
+            .ok_or_else(|| JwsError::Algorithm(algorithm.into_owned()))?;
         Ok(Self {
+            token,
             algorithm,
-            key_id: header.key_id.map(|text| text.0.into()),
-            typ: MediaType::of(header.typ.as_ref().map(|text| &*text.0)),
+            key_id: header.key_id.map(Into::into),
+            typ: MediaType::of(header.typ.as_deref()),
             signing_input,
-            payload: base64url(payload).ok_or(JwsError::Encoding)?,
-            signature: Decoded::new(signature).ok_or(JwsError::Encoding)?,
+            decoded,
+            payload,
+            signature,
+            json_limits: limits.json,
         })
     }
 
@@ -65,19 +99,48 @@ impl<'t> Jws<'t> {
     }
 
     /// The payload as an object that nobody may look into yet.
-    pub(crate) fn payload<'p, T: Object<'p>>(&'p self) -> Result<Unverified<T>, serde_json::Error> {
-        read_object(&self.payload).map(Unverified)
+    pub(crate) fn payload<'p, T: Object<'p>>(&'p self) -> Result<Unverified<T>, JsonError> {
+        read_object(&self.decoded[self.payload.clone()], self.json_limits).map(Unverified)
     }
 
     /// Proof that this key made the signature, if it did.
     pub(crate) fn verify(&self, key: &VerificationKey) -> Option<SignatureVerified> {
-        let (message, signature) = (self.signing_input.as_bytes(), self.signature.as_slice());
+        let signature = &self.decoded[self.signature.clone()];
+        let message = self.signing_input.as_bytes();
         key.verifies(self.algorithm, message, signature).then_some(SignatureVerified(()))
     }
 
-    /// The bytes of the payload, for whoever has verified the signature.
-    pub(crate) fn into_payload(self, _: &SignatureVerified) -> Vec<u8> {
-        self.payload
+    /// The token to keep, for whoever has verified the signature.
+    pub(crate) fn into_token(self, _: &SignatureVerified) -> VerifiedToken {
+        VerifiedToken(self.token.as_bytes().into())
+    }
+}
+
+/// A token whose signature was verified. It is wiped when it goes.
+pub(crate) struct VerifiedToken(Box<[u8]>);
+
+impl VerifiedToken {
+    #[cfg(test)]
+    pub(crate) fn unchecked(token: &str) -> Self {
+        Self(token.as_bytes().into())
+    }
+
+    /// The token as it came; ASCII.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes of its payload.
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        let text = std::str::from_utf8(&self.0).unwrap_or_default();
+        text.split('.').nth(1).and_then(base64url).unwrap_or_default()
+    }
+}
+
+impl Drop for VerifiedToken {
+    fn drop(&mut self) {
+        // The slice and not the box: the whole at once and not byte by byte.
+        self.0[..].zeroize();
     }
 }
 
@@ -143,22 +206,28 @@ pub(crate) enum JwsError {
     Encoding,
     /// Five parts: an encrypted token.
     Encrypted,
-    /// The header is not a JSON object with a string `alg`, or has duplicate members.
-    Header,
+    /// The header is not a JSON object that can be read.
+    Header(JsonError),
+    /// The header has no `alg`.
+    NoAlgorithm,
     /// Not three parts: an opaque token, or garbage.
     NotJws,
+    /// Above the limit that this setting gives.
+    TooLarge(&'static str),
 }
 
 impl fmt::Display for JwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Header(error) => return write!(f, "header: {error}"),
+            Self::TooLarge(setting) => return write!(f, "longer than `{setting}`"),
             Self::Algorithm(_) => "`alg` is not a supported signature algorithm",
             Self::Critical => "the header has `crit` or `b64`",
             Self::Encoding => "a part is not base64url without padding",
             Self::Encrypted => {
                 "the token is encrypted (JWE): configure the provider to issue signed access tokens"
             }
-            Self::Header => "the header is not a JSON object with distinct members and a string `alg`",
+            Self::NoAlgorithm => "the header has no `alg`",
             Self::NotJws => {
                 "not a JWT: the provider issued an opaque token; ask for one whose audience is this resource"
             }
@@ -167,28 +236,26 @@ impl fmt::Display for JwsError {
 }
 
 #[derive(Default)]
-struct Header<'a> {
-    algorithm: Option<Text<'a>>,
-    key_id: Option<Text<'a>>,
-    typ: Option<Text<'a>>,
+struct Header<'t> {
+    algorithm: Option<Cow<'t, str>>,
+    key_id: Option<Cow<'t, str>>,
+    typ: Option<Cow<'t, str>>,
     critical: bool,
 }
 
-impl<'de> Object<'de> for Header<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+impl<'t> Object<'t> for Header<'t> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
         match name {
-            "alg" => self.algorithm = Some(map.next_value()?),
-            "kid" => self.key_id = Some(map.next_value()?),
-            "typ" => self.typ = Some(map.next_value()?),
+            "alg" => self.algorithm = Some(value.string()?),
+            "kid" => self.key_id = Some(value.string()?),
+            "typ" => self.typ = Some(value.string()?),
             // RFC 7797 §7: `b64` has no place in a JWT, and without `crit` it would be a trap.
             "crit" | "b64" => {
                 self.critical = true;
-                map.next_value::<Checked>()?;
+                value.skip()?;
             }
             // `jwk`, `jku`, `x5u`, `x5c`: a token does not choose its own key.
-            _ => {
-                map.next_value::<Checked>()?;
-            }
+            _ => value.skip()?,
         }
         Ok(())
     }
@@ -210,21 +277,25 @@ mod tests {
         .unwrap()
     }
 
+    fn parse(token: &str) -> Result<Jws<'_>, JwsError> {
+        Jws::parse(token, &TokenLimits::LARGEST)
+    }
+
     fn parse_error(token: &str) -> JwsError {
-        Jws::parse(token).map(|_| ()).unwrap_err()
+        parse(token).map(|_| ()).unwrap_err()
     }
 
     #[test]
     fn the_example_of_rfc_7515_verifies() {
-        let jws = Jws::parse(TOKEN).unwrap();
+        let jws = parse(TOKEN).unwrap();
         let verified = jws.verify(&key()).unwrap();
-        assert!(jws.into_payload(&verified).starts_with(b"{\"iss\":\"joe\""));
+        assert!(jws.into_token(&verified).payload().starts_with(b"{\"iss\":\"joe\""));
     }
 
     #[test]
     fn a_changed_byte_does_not_verify() {
         let changed = TOKEN.replace("DtEhU3", "DtEhU4");
-        assert!(Jws::parse(&changed).unwrap().verify(&key()).is_none());
+        assert!(parse(&changed).unwrap().verify(&key()).is_none());
     }
 
     #[test]
@@ -234,7 +305,7 @@ mod tests {
         assert_eq!(parse_error("a.b.c.d"), JwsError::NotJws);
         assert_eq!(parse_error("a.b.c.d.e"), JwsError::Encrypted);
         assert_eq!(parse_error(&format!("{TOKEN}=")), JwsError::Encoding);
-        assert_eq!(parse_error("e30.e30.AA"), JwsError::Header);
+        assert_eq!(parse_error("e30.e30.AA"), JwsError::NoAlgorithm);
     }
 
     #[test]
@@ -246,7 +317,10 @@ mod tests {
         assert_eq!(parse_error(&token(r#"{"alg":"none"}"#)), JwsError::Algorithm("none".into()));
         assert_eq!(parse_error(&token(r#"{"alg":"HS256"}"#)), JwsError::Algorithm("HS256".into()));
         assert_eq!(parse_error(&token(r#"{"alg":"ES256","crit":["b64"]}"#)), JwsError::Critical);
-        assert_eq!(parse_error(&token(r#"{"alg":"ES256","alg":"none"}"#)), JwsError::Header);
-        assert_eq!(parse_error(&token(r#"{"alg":7}"#)), JwsError::Header);
+        assert_eq!(
+            parse_error(&token(r#"{"alg":"ES256","alg":"none"}"#)),
+            JwsError::Header(JsonError::DuplicateMember)
+        );
+        assert_eq!(parse_error(&token(r#"{"alg":7}"#)), JwsError::Header(JsonError::Syntax(7)));
     }
 }

@@ -15,6 +15,8 @@ mod roca;
 mod wycheproof;
 
 pub use algorithm::Algorithm;
-pub(crate) use json::{Checked, Object, Text, read_object};
+pub(crate) use json::{JsonError, JsonLimits, JsonReader, Object, StringOrList, read_object};
 pub(crate) use jwk::VerificationKey;
-pub(crate) use jws::{Jws, JwsError, MediaType, NamesIssuer, SignatureVerified};
+pub(crate) use jws::{
+    Jws, JwsError, MediaType, NamesIssuer, SignatureVerified, TokenLimits, VerifiedToken,
+};

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::jose::Text;
+use crate::text::Text;
 
 /// A list that a server answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,12 +166,12 @@ impl Hasher for Unhashed {
 mod tests {
     use super::*;
     use crate::authorize::Scopes;
+    use crate::jose::VerifiedToken;
 
     const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: 1 };
 
     fn auth(token: &str) -> AuthInfo {
-        let payload = format!(r#"{{"jti":"{token}"}}"#).into_bytes();
-        AuthInfo::new("i".into(), Scopes::default(), 0, payload, token.as_bytes())
+        AuthInfo::new("i".into(), Scopes::default(), 0, VerifiedToken::unchecked(token))
     }
 
     fn found(cache: &TokenCache, resource: usize, token: &str, now: u64) -> bool {

@@ -1,16 +1,15 @@
 //! Step 2b: the claims of a token whose signature has been verified, against our rules.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
-
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::auth_info::Facts;
 use crate::authorize::Scopes;
 use crate::error::TokenError;
 use crate::identifier::ResourceIdentifier;
-use crate::jose::{Checked, NamesIssuer, Object, Text, read_object};
+use crate::jose::{
+    JsonError, JsonLimits, JsonReader, NamesIssuer, Object, StringOrList, read_object,
+};
 
 /// What a token must fulfil besides its signature and issuer.
 #[derive(Debug)]
@@ -24,18 +23,18 @@ pub(crate) struct Rules {
 /// The claims that matter to a decision, read once and borrowed from the payload.
 #[derive(Default)]
 pub(crate) struct Claims<'a> {
-    issuer: Option<Text<'a>>,
-    subject: Option<Text<'a>>,
+    issuer: Option<Cow<'a, str>>,
+    subject: Option<Cow<'a, str>>,
     audience: Option<StringOrList<'a>>,
     exp: Option<u64>,
     nbf: Option<u64>,
     iat: Option<u64>,
     /// `client_id`, `azp`, `cid`, `appid`, in this order of preference.
-    clients: [Option<Text<'a>>; 4],
+    clients: [Option<Cow<'a, str>>; 4],
     /// `scope`, `scp`, `scopes`, in this order of preference.
     scopes: [Option<StringOrList<'a>>; 3],
-    typ: Option<Text<'a>>,
-    token_use: Option<Text<'a>>,
+    typ: Option<Cow<'a, str>>,
+    token_use: Option<Cow<'a, str>>,
     has_events: bool,
     has_confirmation: bool,
     has_id_token_marker: bool,
@@ -44,11 +43,11 @@ pub(crate) struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     /// Reads a verified payload; every registered claim that is there must have its type.
-    pub(crate) fn read(payload: &'a [u8]) -> Result<Self, TokenError> {
-        read_object(payload).map_err(|error| Self::malformed(&error))
+    pub(crate) fn read(payload: &'a [u8], limits: JsonLimits) -> Result<Self, TokenError> {
+        read_object(payload, limits).map_err(Self::malformed)
     }
 
-    pub(crate) fn malformed(error: &serde_json::Error) -> TokenError {
+    pub(crate) fn malformed(error: JsonError) -> TokenError {
         TokenError::Malformed { reason: format!("claims: {error}") }
     }
 
@@ -72,19 +71,18 @@ impl<'a> Claims<'a> {
     /// The granted scopes.
     pub(crate) fn take_scopes(&mut self) -> Scopes {
         match self.scopes.iter_mut().find_map(Option::take) {
-            Some(StringOrList::One(text)) => Scopes::granted(&text.0),
-            Some(StringOrList::Many(list)) => list.iter().map(|text| &*text.0).collect(),
+            Some(StringOrList::One(text)) => Scopes::granted(&text),
+            Some(StringOrList::Many(list)) => list.iter().collect(),
             None => Scopes::default(),
         }
     }
 
     /// What handlers may know besides.
     pub(crate) fn into_facts(self) -> Facts {
-        let text = |text: Text<'a>| text.0.into_owned();
         let audience = self.audience.map(|audience| audience.iter().map(str::to_owned).collect());
         Facts {
-            subject: self.subject.map(text),
-            client_id: self.clients.into_iter().flatten().next().map(text),
+            subject: self.subject.map(Cow::into_owned),
+            client_id: self.clients.into_iter().flatten().next().map(Cow::into_owned),
             audience: audience.unwrap_or_default(),
         }
     }
@@ -92,10 +90,10 @@ impl<'a> Claims<'a> {
     /// Refuses ID tokens and other JWTs by markers that no access token has.
     fn check_kind(&self) -> Result<(), TokenError> {
         let wrong = |reason: &str| Err(TokenError::WrongType { reason: reason.to_owned() });
-        let is = |claim: &Option<Text<'_>>, kinds: &[&str]| {
+        let is = |claim: &Option<Cow<'_, str>>, kinds: &[&str]| {
             claim
                 .as_ref()
-                .is_some_and(|text| kinds.iter().any(|kind| text.0.eq_ignore_ascii_case(kind)))
+                .is_some_and(|text| kinds.iter().any(|kind| text.eq_ignore_ascii_case(kind)))
         };
         if is(&self.typ, &["ID", "Refresh", "Offline", "Logout"]) {
             return wrong("claim `typ`");
@@ -138,122 +136,71 @@ impl<'a> Claims<'a> {
     }
 }
 
-impl<'de> Object<'de> for Claims<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+impl<'t> Object<'t> for Claims<'t> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
         match name {
-            "iss" => self.issuer = Some(map.next_value()?),
-            "sub" => self.subject = map.next_value()?,
-            "aud" => self.audience = Some(map.next_value()?),
-            "exp" => self.exp = Some(map.next_value::<NumericDate>()?.0),
-            "nbf" => self.nbf = Some(map.next_value::<NumericDate>()?.0),
-            "iat" => self.iat = Some(map.next_value::<NumericDate>()?.0),
-            "azp" => self.clients[1] = map.next_value()?,
-            "scopes" => self.scopes[2] = map.next_value()?,
-            "typ" => self.typ = map.next_value()?,
-            "token_use" => self.token_use = map.next_value()?,
-            "events" => self.has_events = skip(map)?,
-            "cnf" => self.has_confirmation = skip(map)?,
-            "nonce" | "at_hash" | "c_hash" => self.has_id_token_marker = skip(map)?,
+            "iss" => self.issuer = Some(value.string()?),
+            "sub" => self.subject = value.nullable(JsonReader::string)?,
+            "aud" => self.audience = Some(value.string_or_list()?),
+            "exp" => self.exp = Some(numeric_date(value)?),
+            "nbf" => self.nbf = Some(numeric_date(value)?),
+            "iat" => self.iat = Some(numeric_date(value)?),
+            "azp" => self.clients[1] = value.nullable(JsonReader::string)?,
+            "scopes" => self.scopes[2] = value.nullable(JsonReader::string_or_list)?,
+            "typ" => self.typ = value.nullable(JsonReader::string)?,
+            "token_use" => self.token_use = value.nullable(JsonReader::string)?,
+            "events" => {
+                self.has_events = true;
+                value.skip()?;
+            }
+            "cnf" => {
+                self.has_confirmation = true;
+                value.skip()?;
+            }
+            "nonce" | "at_hash" | "c_hash" => {
+                self.has_id_token_marker = true;
+                value.skip()?;
+            }
             "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles" => {
                 self.has_access_token_marker = true;
-                self.marker(name, map)?;
+                self.marker(name, value)?;
             }
-            _ => {
-                skip(map)?;
-            }
+            _ => value.skip()?,
         }
         Ok(())
     }
 }
 
-impl<'a> Claims<'a> {
+impl<'t> Claims<'t> {
     /// A claim that only access tokens have.
-    fn marker<A: MapAccess<'a>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+    fn marker(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
         match name {
-            "scope" => self.scopes[0] = map.next_value()?,
-            "scp" => self.scopes[1] = map.next_value()?,
-            "client_id" => self.clients[0] = map.next_value()?,
-            "cid" => self.clients[2] = map.next_value()?,
-            "appid" => self.clients[3] = map.next_value()?,
-            _ => {
-                skip(map)?;
-            }
+            "scope" => self.scopes[0] = value.nullable(JsonReader::string_or_list)?,
+            "scp" => self.scopes[1] = value.nullable(JsonReader::string_or_list)?,
+            "client_id" => self.clients[0] = value.nullable(JsonReader::string)?,
+            "cid" => self.clients[2] = value.nullable(JsonReader::string)?,
+            "appid" => self.clients[3] = value.nullable(JsonReader::string)?,
+            _ => value.skip()?,
         }
         Ok(())
-    }
-}
-
-fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<bool, A::Error> {
-    map.next_value::<Checked>().map(|_| true)
-}
-
-impl NamesIssuer for Claims<'_> {
-    fn issuer(&self) -> Option<&str> {
-        self.issuer.as_ref().map(|text| &*text.0)
-    }
-}
-
-/// `aud` (RFC 7519 §4.1.3), and the scopes of some providers: one string or an array of strings.
-enum StringOrList<'a> {
-    One(Text<'a>),
-    Many(Vec<Text<'a>>),
-}
-
-impl StringOrList<'_> {
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        let all = match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        };
-        all.iter().map(|text| &*text.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for StringOrList<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StringOrListVisitor)
-    }
-}
-
-struct StringOrListVisitor;
-
-impl<'de> Visitor<'de> for StringOrListVisitor {
-    type Value = StringOrList<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
-    }
-
-    fn visit_borrowed_str<E>(self, one: &'de str) -> Result<StringOrList<'de>, E> {
-        Ok(StringOrList::One(Text(Cow::Borrowed(one))))
-    }
-
-    fn visit_str<E>(self, one: &str) -> Result<StringOrList<'de>, E> {
-        Ok(StringOrList::One(Text(Cow::Owned(one.to_owned()))))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<StringOrList<'de>, A::Error> {
-        let mut many = Vec::new();
-        while let Some(one) = list.next_element()? {
-            many.push(one);
-        }
-        Ok(StringOrList::Many(many))
     }
 }
 
 /// NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
-struct NumericDate(u64);
+fn numeric_date(value: &mut JsonReader<'_>) -> Result<u64, JsonError> {
+    /// The year 9999: what is beyond it is a mistake or an attack.
+    const LIMIT: f64 = 253_402_300_800.0;
+    let seconds = value.number()?;
+    if !(0.0..LIMIT).contains(&seconds) {
+        return Err(JsonError::WrongNumber);
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+    Ok(seconds as u64)
+}
 
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// The year 9999: what is beyond it is a mistake or an attack.
-        const LIMIT: f64 = 253_402_300_800.0;
-        let seconds = f64::deserialize(deserializer)?;
-        if !(0.0..LIMIT).contains(&seconds) {
-            return Err(de::Error::custom("not a date"));
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-        Ok(Self(seconds as u64))
+impl NamesIssuer for Claims<'_> {
+    fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 }
 
@@ -281,7 +228,7 @@ mod tests {
         // Numbers are written as given; a member set to the text "absent" is left out.
         claims.as_object_mut().unwrap().retain(|_, value| value != "absent");
         let payload = claims.to_string();
-        Claims::read(payload.as_bytes())
+        Claims::read(payload.as_bytes(), JsonLimits::LARGEST)
             .and_then(|claims| claims.validate(&rules(), NOW))
             .map_or_else(|error| error.code(), |()| "ok")
     }
@@ -343,14 +290,14 @@ mod tests {
     #[test]
     fn facts_prefer_the_registered_claims() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let mut claims = Claims::read(payload).unwrap();
+        let mut claims = Claims::read(payload, JsonLimits::LARGEST).unwrap();
         assert_eq!(claims.take_scopes().to_string(), "y z");
         assert_eq!(claims.into_facts().client_id.as_deref(), Some("c"));
     }
 
     #[test]
     fn duplicate_claims_are_refused() {
-        let read = Claims::read(br#"{"x":1,"x":2}"#).map(|_| ());
+        let read = Claims::read(br#"{"x":1,"x":2}"#, JsonLimits::LARGEST).map(|_| ());
         assert_eq!(read.unwrap_err().code(), "malformed");
     }
 }

@@ -9,7 +9,7 @@ use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Issuer, Verified, VerifyError};
-use crate::jose::{Algorithm, Jws, JwsError, MediaType};
+use crate::jose::{Algorithm, Jws, JwsError, MediaType, TokenLimits};
 
 /// Verifies the tokens of one protected resource.
 pub(crate) struct Verifier {
@@ -17,8 +17,7 @@ pub(crate) struct Verifier {
     pub(crate) resource: usize,
     pub(crate) issuers: TrustedIssuers,
     pub(crate) rules: Rules,
-    /// Longer tokens are refused unread, in bytes.
-    pub(crate) max_token_bytes: usize,
+    pub(crate) limits: TokenLimits,
     pub(crate) cache: Arc<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -55,19 +54,16 @@ impl Verifier {
             return Ok(auth_info);
         }
         let text = token.as_text()?;
-        if text.len() > self.max_token_bytes {
-            let reason = format!("longer than {} bytes", self.max_token_bytes);
-            return Err(TokenError::Malformed { reason }.into());
-        }
-        let jws = match Jws::parse(text) {
+        let jws = match Jws::parse(text, &self.limits) {
             Ok(jws) => jws,
+            Err(error @ JwsError::TooLarge(_)) => return Err(TokenError::from(error).into()),
             Err(error) => {
                 // What has not even the syntax of a token is the header's fault.
                 token.parse()?;
                 return Err(TokenError::from(error).into());
             }
         };
-        let claims = jws.payload::<Claims<'_>>().map_err(|error| Claims::malformed(&error))?;
+        let claims = jws.payload::<Claims<'_>>().map_err(Claims::malformed)?;
         let issuer = self.position_of(claims.issuer())?;
         let trusted = &self.issuers.list[issuer];
         trusted.check_header(&jws)?;
@@ -78,9 +74,8 @@ impl Verifier {
         claims.validate(&self.rules, now)?;
         let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
         drop(claims);
-        let payload = jws.into_payload(&verified.proof);
-        let auth_info =
-            AuthInfo::new(trusted.name.clone(), scopes, expires_at, payload, text.as_bytes());
+        let token = jws.into_token(&verified.proof);
+        let auth_info = AuthInfo::new(trusted.name.clone(), scopes, expires_at, token);
         let expires = expires_at.saturating_add(self.rules.clock_tolerance.as_secs());
         let key_generation = verified.key_generation;
         let circumstances = Circumstances { resource: self.resource, issuer, key_generation };

@@ -363,10 +363,43 @@ async fn a_token_longer_than_the_limit_is_refused_unread() {
 
 #[tokio::test]
 async fn what_is_accepted_can_be_read_whole() {
-    let server = Harness::start().await;
+    let server = Harness::with(|mut config| {
+        config.max_token_depth = 127;
+        config
+    })
+    .await;
     let nested = |depth| (0..depth).fold(serde_json::Value::Null, |inner, _| json!([inner]));
-    let answer = server.call(&server.mint().claim("deep", nested(100)).sign()).await;
+    let answer = server.call(&server.mint().claim("deep", nested(120)).sign()).await;
     assert_eq!((answer.code(), &answer.json()["claims"]["sub"]), ("ok", &json!("alice")));
-    let answer = server.call(&server.mint().claim("deep", nested(200)).sign()).await;
+    let answer = server.call(&server.mint().claim("deep", nested(127)).sign()).await;
     assert_eq!(answer.code(), "malformed", "and not accepted without its claims");
+}
+
+#[tokio::test]
+async fn header_depth_and_claims_are_bounded_as_configured() {
+    let server = Harness::with(|mut config| {
+        config.max_token_header_bytes = 1000;
+        config.max_token_depth = 3;
+        config.max_token_claims = 20;
+        config
+    })
+    .await;
+    let roles = json!({ "app": { "roles": { "a": 1 } } });
+    let many = |count| (0..count).map(|index| (format!("m{index}"), json!(0))).collect();
+    let many = |count| serde_json::Value::Object(many(count));
+    let rows = [
+        (server.mint(), "ok"),
+        (server.mint().header("x5t", "x".repeat(500)), "ok"),
+        (server.mint().header("x5t", "x".repeat(1000)), "malformed"),
+        (server.mint().header("x", json!([[]])), "ok"),
+        (server.mint().header("x", json!([[[]]])), "malformed"),
+        (server.mint().claim("resource_access", roles["app"].clone()), "ok"),
+        (server.mint().claim("resource_access", roles), "malformed"),
+        (server.mint().claim("x", many(20)), "ok"),
+        (server.mint().claim("x", many(21)), "malformed"),
+    ];
+    for (mint, expected) in rows {
+        let token = mint.sign();
+        assert_eq!(server.call(&token).await.code(), expected, "{token}");
+    }
 }

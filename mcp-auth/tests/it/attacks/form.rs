@@ -192,6 +192,8 @@ async fn bytes_that_are_no_text_are_refused() {
 async fn size_and_depth_are_bounded() {
     let world = World::with(&[], |mut config| {
         config.max_token_bytes = 256 * 1024;
+        config.max_token_header_bytes = 64 * 1024;
+        config.max_token_depth = 127;
         config
     });
     let usual = World::new();
