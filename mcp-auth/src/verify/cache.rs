@@ -1,27 +1,32 @@
 //! Tokens that were verified before: bounded, keyed, and never believed longer than the token.
 //!
-//! Only accepted tokens are kept, so strangers can neither fill it nor read from it.
+//! Only accepted tokens are kept, so strangers can neither fill it nor read from it. Looking one up
+//! writes to no memory that another thread reads.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use crate::auth_info::AuthInfo;
 
-/// Locks are taken per shard and held for a look-up only.
-const SHARDS: usize = 64;
 /// Bytes of a token that are hashed: its end is its signature, which differs between any two.
 const HASHED: usize = 64;
+/// Entries are given up by the shard, and one shard should not take long.
+const SHARD_BYTES: usize = 512 * 1024;
+/// There is a slot for so many bytes: tokens with what belongs to them are seldom smaller.
+const BYTES_PER_SLOT: usize = 1024;
+/// Slots that a token may be in.
+const WINDOW: usize = 16;
 
 /// Verified tokens of one or more resources, in a bounded amount of memory.
 pub(crate) struct TokenCache {
-    shards: Vec<Mutex<Shard>>,
+    shards: Vec<ArcSwap<Shard>>,
     hasher: RandomState,
     max_age: Duration,
-    max_shard_bytes: usize,
 }
 
 /// Under what circumstances a token was accepted.
@@ -36,47 +41,61 @@ pub(crate) struct Circumstances {
 }
 
 /// A token that was accepted before.
+#[derive(Clone)]
 pub(crate) struct Hit {
     pub(crate) auth_info: AuthInfo,
     pub(crate) circumstances: Circumstances,
 }
 
-#[derive(Default)]
+/// Two generations. When the young one is full it becomes the old one, whose entries are given up
+/// but for those that were asked for meanwhile.
 struct Shard {
-    entries: HashMap<u64, Entry, Unhashed>,
-    /// Oldest first; one that was used since gets a second round.
-    queue: VecDeque<u64>,
-    bytes: usize,
+    young: Arc<Generation>,
+    old: Arc<Generation>,
 }
 
+/// Entries that are written once, and go together.
+struct Generation {
+    slots: Box<[OnceLock<Entry>]>,
+    bytes: AtomicUsize,
+    /// For what the entries hold.
+    room: usize,
+    /// For that and the slots.
+    max_bytes: usize,
+}
+
+#[derive(Clone)]
 struct Entry {
-    auth_info: AuthInfo,
-    circumstances: Circumstances,
+    hash: u64,
+    hit: Hit,
     /// Not believed from this second on.
     until: u64,
-    bytes: usize,
-    used: bool,
 }
 
 impl TokenCache {
     /// `max_bytes` 0 keeps nothing.
     pub(crate) fn new(max_bytes: usize, max_age: Duration) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, hasher: RandomState::new(), max_age, max_shard_bytes: max_bytes / SHARDS }
+        let count = (max_bytes / SHARD_BYTES).clamp(1, 64);
+        let generation_bytes = max_bytes / count / 2;
+        let shards = (0..count).map(|_| ArcSwap::from_pointee(Shard::new(generation_bytes)));
+        Self { shards: shards.collect(), hasher: RandomState::new(), max_age }
     }
 
     /// The caller behind a token that this resource accepted before, unless that is too long ago.
     pub(crate) fn find(&self, resource: usize, token: &[u8], now: u64) -> Option<Hit> {
         let hash = self.hash(resource, token);
-        let hit = {
-            let mut shard = self.shard(hash);
-            let entry = shard.entries.get_mut(&hash).filter(|entry| now < entry.until)?;
-            entry.used = true;
-            Hit { auth_info: entry.auth_info.clone(), circumstances: entry.circumstances }
+        let shard = self.shard(hash).load();
+        let is_same = |entry: &&Entry| {
+            now < entry.until
+                && entry.hit.circumstances.resource == resource
+                && verify_slices_are_equal(entry.hit.auth_info.token(), token).is_ok()
         };
-        let same = hit.circumstances.resource == resource
-            && verify_slices_are_equal(hit.auth_info.token(), token).is_ok();
-        same.then_some(hit)
+        if let Some(entry) = shard.young.find(hash).filter(is_same) {
+            return Some(entry.hit.clone());
+        }
+        let entry = shard.old.find(hash).filter(is_same)?;
+        self.keep(entry);
+        Some(entry.hit.clone())
     }
 
     /// Keeps an accepted token until it expires, for at most `max_age`.
@@ -87,17 +106,21 @@ impl TokenCache {
         expires: u64,
         now: u64,
     ) {
-        let entry = Entry {
-            auth_info: auth_info.clone(),
-            circumstances,
-            until: expires.min(now.saturating_add(self.max_age.as_secs())),
-            bytes: auth_info.weight() + size_of::<Entry>(),
-            used: false,
-        };
-        if entry.bytes <= self.max_shard_bytes {
-            let hash = self.hash(circumstances.resource, auth_info.token());
-            self.shard(hash).insert(hash, entry, self.max_shard_bytes);
+        let until = expires.min(now.saturating_add(self.max_age.as_secs()));
+        let hash = self.hash(circumstances.resource, auth_info.token());
+        let hit = Hit { auth_info: auth_info.clone(), circumstances };
+        self.keep(&Entry { hash, hit, until });
+    }
+
+    fn keep(&self, entry: &Entry) {
+        let shard = self.shard(entry.hash);
+        let seen = shard.load();
+        if seen.young.keep(entry) || entry.weight() > seen.young.room {
+            return;
         }
+        // It is full. Whoever is first gives up the old one, and the others see that.
+        shard.compare_and_swap(&seen, Arc::new(seen.next()));
+        shard.load().young.keep(entry);
     }
 
     /// SipHash with a random key over the end of the token: keyed, and short.
@@ -108,57 +131,59 @@ impl TokenCache {
         hasher.finish()
     }
 
-    fn shard(&self, hash: u64) -> std::sync::MutexGuard<'_, Shard> {
-        let index = (hash >> 32) as usize % SHARDS;
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
+        &self.shards[(hash >> 32) as usize % self.shards.len()]
     }
 }
 
 impl Shard {
-    fn insert(&mut self, hash: u64, entry: Entry, max_bytes: usize) {
-        self.bytes += entry.bytes;
-        match self.entries.insert(hash, entry) {
-            Some(replaced) => self.bytes -= replaced.bytes,
-            None => self.queue.push_back(hash),
-        }
-        while self.bytes > max_bytes {
-            self.evict_one();
-        }
+    fn new(generation_bytes: usize) -> Self {
+        let young = Arc::new(Generation::new(generation_bytes));
+        Self { young, old: Arc::new(Generation::new(0)) }
     }
 
-    fn evict_one(&mut self) {
-        let Some(hash) = self.queue.pop_front() else { return };
-        match self.entries.get_mut(&hash) {
-            Some(entry) if entry.used => {
-                entry.used = false;
-                self.queue.push_back(hash);
-            }
-            _ => self.bytes -= self.entries.remove(&hash).map_or(0, |entry| entry.bytes),
-        }
+    /// What comes after the young generation is full.
+    fn next(&self) -> Self {
+        let young = Arc::new(Generation::new(self.young.max_bytes));
+        Self { young, old: self.young.clone() }
     }
 }
 
-/// The keys are hashes already.
-#[derive(Clone, Copy, Default)]
-struct Unhashed(u64);
+impl Generation {
+    fn new(max_bytes: usize) -> Self {
+        let slots: Box<[_]> = (0..max_bytes / BYTES_PER_SLOT).map(|_| OnceLock::new()).collect();
+        let room = max_bytes - size_of_val(&*slots);
+        Self { slots, bytes: AtomicUsize::new(0), room, max_bytes }
+    }
 
-impl BuildHasher for Unhashed {
-    type Hasher = Self;
+    /// The latest entry with this hash.
+    fn find(&self, hash: u64) -> Option<&Entry> {
+        let taken = self.window(hash).iter().map_while(OnceLock::get);
+        taken.filter(|entry| entry.hash == hash).last()
+    }
 
-    fn build_hasher(&self) -> Self {
-        *self
+    /// Whether there was room.
+    fn keep(&self, entry: &Entry) -> bool {
+        let more = |bytes| Some(bytes + entry.weight()).filter(|bytes| *bytes <= self.room);
+        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+            && self
+                .window(entry.hash)
+                .iter()
+                .any(|slot| slot.get().is_none() && slot.set(entry.clone()).is_ok())
+    }
+
+    /// The slots that an entry with this hash may be in; the first free one ends the search.
+    fn window(&self, hash: u64) -> &[OnceLock<Entry>] {
+        let places = self.slots.len().saturating_sub(WINDOW) + 1;
+        let start = hash as u32 as usize % places;
+        &self.slots[start..self.slots.len().min(start + WINDOW)]
     }
 }
 
-impl Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+impl Entry {
+    /// Bytes besides its slot.
+    fn weight(&self) -> usize {
+        self.hit.auth_info.weight()
     }
 }
 
@@ -176,6 +201,22 @@ mod tests {
 
     fn found(cache: &TokenCache, resource: usize, token: &str, now: u64) -> bool {
         cache.find(resource, token.as_bytes(), now).is_some()
+    }
+
+    fn bytes(cache: &TokenCache) -> usize {
+        let shards = cache.shards.iter().map(|shard| shard.load_full());
+        let generations = shards.flat_map(|shard| [shard.young.clone(), shard.old.clone()]);
+        let bytes = generations.map(|generation| {
+            let entries = generation.slots.iter().filter_map(OnceLock::get);
+            size_of_val(&*generation.slots) + entries.map(Entry::weight).sum::<usize>()
+        });
+        bytes.sum()
+    }
+
+    fn count(cache: &TokenCache) -> usize {
+        let shards = cache.shards.iter().map(|shard| shard.load_full());
+        let generations = shards.flat_map(|shard| [shard.young.clone(), shard.old.clone()]);
+        generations.map(|one| one.slots.iter().filter_map(OnceLock::get).count()).sum()
     }
 
     #[test]
@@ -198,6 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_was_verified_again_is_believed_anew_however_often() {
+        let cache = TokenCache::new(1 << 20, Duration::from_secs(300));
+        for key_generation in 0..1_000 {
+            let now = 1_000 + key_generation * 300;
+            assert!(!found(&cache, 0, "again", now));
+            let circumstances = Circumstances { key_generation, ..FIRST };
+            cache.insert(&auth("again"), circumstances, 999_999, now);
+            cache.insert(&auth("other"), FIRST, 999_999, now);
+            let hit = cache.find(0, b"again", now + 299).unwrap();
+            assert_eq!(hit.circumstances, circumstances);
+        }
+    }
+
+    #[test]
     fn it_is_bounded_and_keeps_what_is_used() {
         let max_bytes = 64 * 64 * 1024;
         let cache = TokenCache::new(max_bytes, Duration::from_secs(300));
@@ -206,10 +261,46 @@ mod tests {
             assert!(found(&cache, 0, "favourite", 1_000), "{index}");
             cache.insert(&auth(&format!("token-{index}")), FIRST, 9_000, 1_000);
         }
-        let shards = || cache.shards.iter().map(|shard| shard.lock().unwrap());
-        assert!(shards().map(|shard| shard.bytes).sum::<usize>() <= max_bytes);
-        assert!(shards().all(|shard| shard.queue.len() == shard.entries.len()));
-        assert!(shards().map(|shard| shard.entries.len()).sum::<usize>() > 1_000);
+        assert!(bytes(&cache) <= max_bytes);
+        assert!(count(&cache) > 1_000);
+    }
+
+    #[test]
+    fn it_is_bounded_for_any_mix_of_sizes() {
+        for max_bytes in [3_000, 70_000, 1 << 20] {
+            let cache = TokenCache::new(max_bytes, Duration::from_secs(300));
+            for index in 0..3_000 {
+                let token = format!("{}{index}", "x".repeat(index * 97 % 16_000));
+                cache.insert(&auth(&token), FIRST, 9_000, 1_000);
+                let fits = auth(&token).weight() <= cache.shards[0].load().young.room;
+                assert_eq!(found(&cache, 0, &token, 1_000), fits);
+            }
+            assert!(bytes(&cache) <= max_bytes);
+        }
+    }
+
+    #[test]
+    fn threads_find_what_others_keep() {
+        let max_bytes = 1 << 20;
+        let cache = TokenCache::new(max_bytes, Duration::from_secs(300));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    // Others may have filled both generations in between.
+                    let mut lost = 0;
+                    for index in 0..5_000 {
+                        let token = format!("token-{}", (index * 7 + thread) % 3_000);
+                        if !found(cache, 0, &token, 1_000) {
+                            cache.insert(&auth(&token), FIRST, 9_000, 1_000);
+                            lost += usize::from(!found(cache, 0, &token, 1_000));
+                        }
+                    }
+                    assert!(lost < 500, "{lost}");
+                });
+            }
+        });
+        assert!(bytes(&cache) <= max_bytes);
     }
 
     #[test]
