@@ -51,6 +51,8 @@ pub(crate) struct Verified {
     pub(crate) proof: SignatureVerified,
     /// Which keys were in use.
     pub(crate) key_generation: u64,
+    /// When, in seconds since 1970: keys may have been waited for.
+    pub(crate) now: u64,
 }
 
 type Outcome = Result<(), Unavailable>;
@@ -94,11 +96,15 @@ impl Issuer {
     /// Verifies a token's signature with one of this issuer's keys.
     ///
     /// A key in the current set is found without waiting and without a lock.
-    pub(crate) async fn verify(self: &Arc<Self>, jws: &Jws<'_>) -> Result<Verified, VerifyError> {
-        let mut seen = self.current();
+    pub(crate) async fn verify(
+        self: &Arc<Self>,
+        jws: &Jws<'_>,
+        mut now: u64,
+    ) -> Result<Verified, VerifyError> {
+        let mut seen = self.current(now);
         let mut refreshes_left = 2;
         loop {
-            let error = match seen.as_ref().map(|known| known.verify(jws)) {
+            let error = match seen.as_ref().map(|known| known.verify(jws, now)) {
                 Some(Ok(verified)) => return Ok(verified),
                 Some(Err(KeyMismatch::Forged)) => return Err(VerifyError::BadSignature),
                 Some(Err(KeyMismatch::NotNamed)) => VerifyError::BadSignature,
@@ -120,7 +126,8 @@ impl Issuer {
                 }
                 Refresh::Spent { failure: None } => return Err(error),
             };
-            seen = self.current();
+            now = self.context.clock.unix_seconds();
+            seen = self.current(now);
         }
     }
 
@@ -129,7 +136,7 @@ impl Issuer {
         // Every request with a known token asks: no lock, no count, no clock.
         match &*self.snapshot.load() {
             Some(known) if known.is_fresh(now) => Some(known.key_generation),
-            _ => self.current().map(|snapshot| snapshot.key_generation),
+            _ => self.current(now).map(|snapshot| snapshot.key_generation),
         }
     }
 
@@ -145,7 +152,8 @@ impl Issuer {
     }
 
     async fn known(self: &Arc<Self>) -> Result<Arc<Snapshot>, Unavailable> {
-        if let Some(snapshot) = self.current() {
+        let current = || self.current(self.context.clock.unix_seconds());
+        if let Some(snapshot) = current() {
             return Ok(snapshot);
         }
         match self.refresh(None) {
@@ -155,19 +163,20 @@ impl Issuer {
                 return Err(self.asked_too_often(failure.as_deref().unwrap_or("it was well")));
             }
         }
-        self.current().ok_or_else(|| self.unavailable("no keys yet"))
+        current().ok_or_else(|| self.unavailable("no keys yet"))
     }
 
     /// The last good snapshot, unless it is too old to be believed.
-    fn current(self: &Arc<Self>) -> Option<Arc<Snapshot>> {
+    fn current(self: &Arc<Self>, now: u64) -> Option<Arc<Snapshot>> {
         let snapshot = self.snapshot.load_full()?;
-        if self.is_too_old(&snapshot) {
+        if snapshot.is_fresh(now) {
+            return Some(snapshot);
+        }
+        if self.is_too_old(&snapshot, now) {
             return None;
         }
-        if self.age(&snapshot) > snapshot.fresh_for {
-            // In the background: nobody waits for it, and its failure is logged there.
-            drop(self.refresh(Some(&snapshot)));
-        }
+        // In the background: nobody waits for it, and its failure is logged there.
+        drop(self.refresh(Some(&snapshot)));
         Some(snapshot)
     }
 
@@ -178,11 +187,12 @@ impl Issuer {
         if let Some((flight, _)) = control.flight.as_ref().filter(|(_, task)| !task.is_finished()) {
             return Refresh::Joined(flight.clone());
         }
-        let latest = self.snapshot.load_full().filter(|latest| !self.is_too_old(latest));
+        let now = self.context.clock.unix_seconds();
+        let latest = self.snapshot.load_full().filter(|latest| !self.is_too_old(latest, now));
         if latest.is_some() && latest.as_ref().map(Arc::as_ptr) != seen.map(Arc::as_ptr) {
             return Refresh::Landed;
         }
-        if !control.budget.take(self.context.clock.unix_seconds()) {
+        if !control.budget.take(now) {
             return Refresh::Spent { failure: control.failure.clone() };
         }
         // Its own task: a client that hangs up must not abort what others wait for.
@@ -245,13 +255,8 @@ impl Issuer {
         self.unavailable(&format!("asked too often without an answer; the last time: {last}"))
     }
 
-    fn age(&self, snapshot: &Snapshot) -> Duration {
-        let now = self.context.clock.unix_seconds();
-        Duration::from_secs(now.saturating_sub(snapshot.fetched_at))
-    }
-
-    fn is_too_old(&self, snapshot: &Snapshot) -> bool {
-        self.age(snapshot) > self.context.max_stale
+    fn is_too_old(&self, snapshot: &Snapshot, now: u64) -> bool {
+        snapshot.age(now) > self.context.max_stale
     }
 
     fn lock(&self) -> MutexGuard<'_, Control> {

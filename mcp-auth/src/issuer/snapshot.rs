@@ -82,13 +82,17 @@ impl Snapshot {
 
     /// Whether no refresh is due.
     pub(super) fn is_fresh(&self, now: u64) -> bool {
-        now.saturating_sub(self.fetched_at) <= self.fresh_for.as_secs()
+        self.age(now) <= self.fresh_for
+    }
+
+    pub(super) fn age(&self, now: u64) -> Duration {
+        Duration::from_secs(now.saturating_sub(self.fetched_at))
     }
 
     /// Verifies a signature with these keys.
-    pub(super) fn verify(&self, jws: &Jws<'_>) -> Result<Verified, KeyMismatch> {
+    pub(super) fn verify(&self, jws: &Jws<'_>, now: u64) -> Result<Verified, KeyMismatch> {
         let proof = self.keys.verify(jws)?;
-        Ok(Verified { proof, key_generation: self.key_generation })
+        Ok(Verified { proof, key_generation: self.key_generation, now })
     }
 
     fn new(

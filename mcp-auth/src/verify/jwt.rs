@@ -50,7 +50,8 @@ pub(crate) struct TrustedIssuer {
 impl Verifier {
     /// The caller behind a token, or why it is refused.
     pub(crate) async fn verify(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
-        if let Some(auth_info) = self.verified_before(token) {
+        let now = self.clock.unix_seconds();
+        if let Some(auth_info) = self.verified_before_at(token, now) {
             return Ok(auth_info);
         }
         let text = token.as_text()?;
@@ -67,11 +68,9 @@ impl Verifier {
         let issuer = self.position_of(claims.issuer())?;
         let trusted = &self.issuers.list[issuer];
         trusted.check_header(&jws)?;
-        let verified = trusted.verify_signature(&jws).await?;
+        let verified = trusted.verify_signature(&jws, now).await?;
         let mut claims = claims.verified(&verified.proof);
-        // Not before: keys may have been waited for.
-        let now = self.clock.unix_seconds();
-        claims.validate(&self.rules, now)?;
+        claims.validate(&self.rules, verified.now)?;
         let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
         drop(claims);
         let token = jws.into_token(&verified.proof);
@@ -79,13 +78,16 @@ impl Verifier {
         let expires = expires_at.saturating_add(self.rules.clock_tolerance.as_secs());
         let key_generation = verified.key_generation;
         let circumstances = Circumstances { resource: self.resource, issuer, key_generation };
-        self.cache.insert(&auth_info, circumstances, expires, now);
+        self.cache.insert(&auth_info, circumstances, expires, verified.now);
         Ok(auth_info)
     }
 
     /// The caller behind a token that was accepted with the keys that are still in use.
     pub(crate) fn verified_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
-        let now = self.clock.unix_seconds();
+        self.verified_before_at(token, self.clock.unix_seconds())
+    }
+
+    fn verified_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
         let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
         let current = self.issuers.list[hit.circumstances.issuer].issuer.key_generation(now);
         (current == Some(hit.circumstances.key_generation)).then_some(hit.auth_info)
@@ -119,8 +121,8 @@ impl TrustedIssuer {
         }
     }
 
-    async fn verify_signature(&self, jws: &Jws<'_>) -> Result<Verified, AuthError> {
-        self.issuer.verify(jws).await.map_err(|error| match error {
+    async fn verify_signature(&self, jws: &Jws<'_>, now: u64) -> Result<Verified, AuthError> {
+        self.issuer.verify(jws, now).await.map_err(|error| match error {
             VerifyError::BadSignature => TokenError::BadSignature.into(),
             VerifyError::UnknownKey => {
                 TokenError::UnknownKey { key_id: jws.key_id().map(str::to_owned) }.into()
