@@ -77,6 +77,7 @@ pub(crate) struct JsonReader<'t> {
 
 impl<'t> JsonReader<'t> {
     /// A string, borrowed unless it holds escapes.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
         self.expect(b'"')?;
         let (text, start) = (self.text, self.at);
@@ -313,10 +314,11 @@ impl<'t> Names<'t> {
     }
 }
 
-/// A bit that depends on the name's length and first byte alone.
+/// A bit that depends on the name's length, first and last byte alone.
 fn kind_of(name: &str) -> u64 {
-    let first = name.bytes().next().unwrap_or_default();
-    1 << ((usize::from(first) * 5 + name.len()) % 64)
+    let (first, last) = (name.bytes().next(), name.bytes().next_back());
+    let [first, last] = [first, last].map(|byte| usize::from(byte.unwrap_or_default()));
+    1 << ((first * 5 + last * 3 + name.len()) % 64)
 }
 
 #[cfg(test)]
