@@ -20,6 +20,9 @@ const MAX_RSA_EXPONENT: usize = 4;
 /// A public key that may verify signatures, parsed and prepared once.
 pub(crate) struct VerificationKey {
     key_id: Option<Box<str>>,
+    /// A bit for each algorithm it may verify: keys that do not fit are passed over without a look
+    /// at anything else of them.
+    algorithms: u32,
     prepared: Vec<PreparedKey>,
 }
 
@@ -29,12 +32,13 @@ impl VerificationKey {
         let kty = member(jwk, "kty")?;
         check_use(jwk)?;
         let algorithms = algorithms_of(jwk, kty)?;
+        let bits = algorithms.iter().fold(0, |bits, algorithm| bits | bit(*algorithm));
         let prepared = algorithms
             .into_iter()
             .map(|algorithm| Ok(PreparedKey { algorithm, key: prepare(jwk, algorithm.scheme())? }))
             .collect::<Result<_, JwkError>>()?;
         let key_id = jwk.get("kid").and_then(Value::as_str).map(Into::into);
-        Ok(Self { key_id, prepared })
+        Ok(Self { key_id, algorithms: bits, prepared })
     }
 
     /// The key's `kid`.
@@ -44,7 +48,7 @@ impl VerificationKey {
 
     /// Whether `alg`, `kty`, `crv`, `use` and `key_ops` all allow this algorithm.
     pub(crate) fn supports(&self, algorithm: Algorithm) -> bool {
-        self.prepared.iter().any(|prepared| prepared.algorithm == algorithm)
+        self.algorithms & bit(algorithm) != 0
     }
 
     /// Whether `signature` over `message` was made with this key and algorithm.
@@ -54,6 +58,10 @@ impl VerificationKey {
             .filter(|prepared| prepared.algorithm == algorithm)
             .any(|prepared| prepared.key.verify_sig(message, signature).is_ok())
     }
+}
+
+fn bit(algorithm: Algorithm) -> u32 {
+    1 << algorithm as u32
 }
 
 impl fmt::Debug for VerificationKey {
