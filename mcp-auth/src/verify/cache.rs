@@ -132,7 +132,7 @@ impl TokenCache {
     }
 
     fn shard(&self, hash: u64) -> &ArcSwap<Shard> {
-        &self.shards[(hash >> 32) as usize % self.shards.len()]
+        &self.shards[pick((hash >> 32) as u32, self.shards.len())]
     }
 }
 
@@ -175,7 +175,7 @@ impl Generation {
     /// The slots that an entry with this hash may be in; the first free one ends the search.
     fn window(&self, hash: u64) -> &[OnceLock<Entry>] {
         let places = self.slots.len().saturating_sub(WINDOW) + 1;
-        let start = hash as u32 as usize % places;
+        let start = pick(hash as u32, places);
         &self.slots[start..self.slots.len().min(start + WINDOW)]
     }
 }
@@ -185,6 +185,11 @@ impl Entry {
     fn weight(&self) -> usize {
         self.hit.auth_info.weight()
     }
+}
+
+/// A number below `count`, without a division.
+fn pick(hash: u32, count: usize) -> usize {
+    (u64::from(hash) * count as u64 >> 32) as usize
 }
 
 #[cfg(test)]
