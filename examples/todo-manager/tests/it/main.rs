@@ -1,6 +1,7 @@
 //! The example as a program, with issuers that it knows only from its environment.
 
 mod server;
+mod tutorials;
 
 use serde_json::{Value, json};
 
