@@ -23,6 +23,11 @@ impl OpenRequest {
         Arc::new(Self { resource, needed, refused: OnceLock::new() })
     }
 
+    /// Whether the handler has asked for more.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.get().is_some()
+    }
+
     /// The 403 that the handler asked for, if it did.
     pub(super) fn refusal(&self) -> Option<Reply> {
         let refused = self.refused.get()?.clone();

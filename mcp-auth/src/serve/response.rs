@@ -30,8 +30,7 @@ impl Forward {
 
     /// Whether the response goes on as it is.
     pub(super) fn passes(&self, response: &HeaderMap) -> bool {
-        let is_settled =
-            |open: &OpenRequest| open.refusal().is_none() && !is_event_stream(response);
+        let is_settled = |open: &OpenRequest| !open.is_refused() && !is_event_stream(response);
         self.lists.is_none() && self.open.as_deref().is_none_or(is_settled)
     }
 
@@ -80,7 +79,7 @@ where
     B: Body<Data = Bytes>,
 {
     let deadline = Instant::now() + MAX_HOLD;
-    while open.refusal().is_none() {
+    while !open.is_refused() {
         let Ok(Some(frame)) = timeout_at(deadline, body.frame()).await else { return };
         let is_beginning = frame.as_ref().map_or(true, is_beginning);
         frames.push_back(frame);

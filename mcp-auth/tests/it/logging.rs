@@ -5,10 +5,15 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Once;
 
-use dev_issuer::Broken;
+use axum::Router;
+use axum::routing::post;
+use dev_issuer::{Broken, DevIssuer};
+use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
+use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::support::{Harness, request};
+use crate::policy::{PolicyServer, message};
+use crate::support::{Harness, RESOURCE, request, send};
 
 thread_local! {
     /// What this test's thread has logged: every test runs on a thread of its own.
@@ -108,4 +113,46 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
     let text = Log::take();
     assert_eq!(text.matches("code=\"invalid_request\"").count(), 2, "{text}");
     assert!(!text.contains("secret-in-query") && !text.contains("se cret"), "{text}");
+}
+
+#[tokio::test]
+async fn with_a_policy_the_log_says_what_was_called_and_which_rule_refused_it() {
+    Log::start();
+    let policy = ScopePolicy::new().require_for_tool("wipe", ["notes:write"]).deny_undeclared();
+    let server = PolicyServer::start(policy).await;
+    let token = server.mint("notes:read").sign();
+    let secret = "a-private-argument";
+    for (tool, fields) in [
+        ("wipe", [r#"methods=["tools/call wipe"]"#, r#"rules=["tools.wipe"]"#]),
+        ("other\nline", [r"methods=", r#"rules=["deny_undeclared"]"#]),
+    ] {
+        let params = json!({ "name": tool, "arguments": { "text": secret } });
+        Log::take();
+        server.post(Some(&token), &[], message("tools/call", params).to_string()).await;
+        let text = Log::take();
+        let decisions: Vec<_> =
+            text.lines().filter(|line| line.contains("mcp_auth::decision")).collect();
+        assert_eq!(decisions.len(), 1, "{text}");
+        assert!(fields.iter().all(|field| decisions[0].contains(field)), "{text}");
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_that_a_handler_asks_for_is_refused_in_one_line() {
+    Log::start();
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let handler = async |auth: AuthInfo| auth.require(["notes:write"]);
+    let app = Router::new().route("/mcp", post(handler)).layer(auth.layer());
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    for _ in 0..2 {
+        Log::take();
+        let headers = [("authorization", &*format!("Bearer {token}"))];
+        let answer = send(app.clone(), request("POST", "/mcp", &headers)).await;
+        let challenge = answer.challenge().unwrap();
+        assert!(challenge.contains("scope=\"notes:write\""), "{challenge}");
+        let text = Log::take();
+        assert_eq!(text.matches("code=\"insufficient_scope\"").count(), 1, "{text}");
+    }
 }
