@@ -189,7 +189,7 @@ impl Entry {
 
 /// A number below `count`, without a division.
 fn pick(hash: u32, count: usize) -> usize {
-    (u64::from(hash) * count as u64 >> 32) as usize
+    ((u64::from(hash) * count as u64) >> 32) as usize
 }
 
 #[cfg(test)]
