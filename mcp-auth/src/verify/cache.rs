@@ -50,19 +50,16 @@ pub(crate) struct Hit {
 /// Two generations. When the young one is full it becomes the old one, whose entries are given up
 /// but for those that were asked for meanwhile.
 struct Shard {
-    young: Arc<Generation>,
-    old: Arc<Generation>,
+    young: Arc<[Slot]>,
+    old: Arc<[Slot]>,
+    /// What the young entries hold.
+    bytes: AtomicUsize,
+    /// What they may hold.
+    room: usize,
 }
 
-/// Entries that are written once, and go together.
-struct Generation {
-    slots: Box<[OnceLock<Entry>]>,
-    bytes: AtomicUsize,
-    /// For what the entries hold.
-    room: usize,
-    /// For that and the slots.
-    max_bytes: usize,
-}
+/// Written once; it goes with its whole generation.
+type Slot = OnceLock<Entry>;
 
 #[derive(Clone)]
 struct Entry {
@@ -90,10 +87,10 @@ impl TokenCache {
                 && entry.hit.circumstances.resource == resource
                 && verify_slices_are_equal(entry.hit.auth_info.token(), token).is_ok()
         };
-        if let Some(entry) = shard.young.find(hash).filter(is_same) {
+        if let Some(entry) = latest(&shard.young, hash).filter(is_same) {
             return Some(entry.hit.clone());
         }
-        let entry = shard.old.find(hash).filter(is_same)?;
+        let entry = latest(&shard.old, hash).filter(is_same)?;
         self.keep(entry);
         Some(entry.hit.clone())
     }
@@ -115,12 +112,12 @@ impl TokenCache {
     fn keep(&self, entry: &Entry) {
         let shard = self.shard(entry.hash);
         let seen = shard.load();
-        if seen.young.keep(entry) || entry.weight() > seen.young.room {
+        if seen.keep(entry) || entry.weight() > seen.room {
             return;
         }
         // It is full. Whoever is first gives up the old one, and the others see that.
         shard.compare_and_swap(&seen, Arc::new(seen.next()));
-        shard.load().young.keep(entry);
+        shard.load().keep(entry);
     }
 
     /// SipHash with a random key over the end of the token: keyed, and short.
@@ -137,47 +134,46 @@ impl TokenCache {
 }
 
 impl Shard {
-    fn new(generation_bytes: usize) -> Self {
-        let young = Arc::new(Generation::new(generation_bytes));
-        Self { young, old: Arc::new(Generation::new(0)) }
+    /// `max_bytes` are for the slots of one generation and for what their entries hold.
+    fn new(max_bytes: usize) -> Self {
+        let count = max_bytes / BYTES_PER_SLOT;
+        Self::with(slots(count), Arc::default(), max_bytes - count * size_of::<Slot>())
     }
 
     /// What comes after the young generation is full.
     fn next(&self) -> Self {
-        let young = Arc::new(Generation::new(self.young.max_bytes));
-        Self { young, old: self.young.clone() }
-    }
-}
-
-impl Generation {
-    fn new(max_bytes: usize) -> Self {
-        let slots: Box<[_]> = (0..max_bytes / BYTES_PER_SLOT).map(|_| OnceLock::new()).collect();
-        let room = max_bytes - size_of_val(&*slots);
-        Self { slots, bytes: AtomicUsize::new(0), room, max_bytes }
+        Self::with(slots(self.young.len()), self.young.clone(), self.room)
     }
 
-    /// The latest entry with this hash.
-    fn find(&self, hash: u64) -> Option<&Entry> {
-        let taken = self.window(hash).iter().map_while(OnceLock::get);
-        taken.filter(|entry| entry.hash == hash).last()
+    fn with(young: Arc<[Slot]>, old: Arc<[Slot]>, room: usize) -> Self {
+        Self { young, old, bytes: AtomicUsize::new(0), room }
     }
 
     /// Whether there was room.
     fn keep(&self, entry: &Entry) -> bool {
         let more = |bytes| Some(bytes + entry.weight()).filter(|bytes| *bytes <= self.room);
         self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
-            && self
-                .window(entry.hash)
+            && window(&self.young, entry.hash)
                 .iter()
                 .any(|slot| slot.get().is_none() && slot.set(entry.clone()).is_ok())
     }
+}
 
-    /// The slots that an entry with this hash may be in; the first free one ends the search.
-    fn window(&self, hash: u64) -> &[OnceLock<Entry>] {
-        let places = self.slots.len().saturating_sub(WINDOW) + 1;
-        let start = pick(hash as u32, places);
-        &self.slots[start..self.slots.len().min(start + WINDOW)]
-    }
+fn slots(count: usize) -> Arc<[Slot]> {
+    (0..count).map(|_| Slot::new()).collect()
+}
+
+/// The latest entry with this hash.
+fn latest(slots: &[Slot], hash: u64) -> Option<&Entry> {
+    let taken = window(slots, hash).iter().map_while(Slot::get);
+    taken.filter(|entry| entry.hash == hash).last()
+}
+
+/// The slots that an entry with this hash may be in; the first free one ends the search.
+fn window(slots: &[Slot], hash: u64) -> &[Slot] {
+    let places = slots.len().saturating_sub(WINDOW) + 1;
+    let start = pick(hash as u32, places);
+    &slots[start..slots.len().min(start + WINDOW)]
 }
 
 impl Entry {
@@ -208,20 +204,21 @@ mod tests {
         cache.find(resource, token.as_bytes(), now).is_some()
     }
 
-    fn bytes(cache: &TokenCache) -> usize {
+    fn generations(cache: &TokenCache) -> Vec<Arc<[Slot]>> {
         let shards = cache.shards.iter().map(|shard| shard.load_full());
-        let generations = shards.flat_map(|shard| [shard.young.clone(), shard.old.clone()]);
-        let bytes = generations.map(|generation| {
-            let entries = generation.slots.iter().filter_map(OnceLock::get);
-            size_of_val(&*generation.slots) + entries.map(Entry::weight).sum::<usize>()
-        });
-        bytes.sum()
+        shards.flat_map(|shard| [shard.young.clone(), shard.old.clone()]).collect()
+    }
+
+    fn bytes(cache: &TokenCache) -> usize {
+        let bytes = |slots: &Arc<[Slot]>| {
+            let entries = slots.iter().filter_map(Slot::get);
+            size_of_val(&**slots) + entries.map(Entry::weight).sum::<usize>()
+        };
+        generations(cache).iter().map(bytes).sum()
     }
 
     fn count(cache: &TokenCache) -> usize {
-        let shards = cache.shards.iter().map(|shard| shard.load_full());
-        let generations = shards.flat_map(|shard| [shard.young.clone(), shard.old.clone()]);
-        generations.map(|one| one.slots.iter().filter_map(OnceLock::get).count()).sum()
+        generations(cache).iter().map(|slots| slots.iter().filter_map(Slot::get).count()).sum()
     }
 
     #[test]
@@ -277,7 +274,7 @@ mod tests {
             for index in 0..3_000 {
                 let token = format!("{}{index}", "x".repeat(index * 97 % 16_000));
                 cache.insert(&auth(&token), FIRST, 9_000, 1_000);
-                let fits = auth(&token).weight() <= cache.shards[0].load().young.room;
+                let fits = auth(&token).weight() <= cache.shards[0].load().room;
                 assert_eq!(found(&cache, 0, &token, 1_000), fits);
             }
             assert!(bytes(&cache) <= max_bytes);
