@@ -136,11 +136,22 @@ impl AuthInfo {
         Principal::of(self)
     }
 
+    /// Whether the token grants these scopes; scopes that include others count as the resource's
+    /// policy says. For handlers that do more for some callers, and refuse nobody.
+    pub fn has<S: AsRef<str>>(&self, scopes: impl IntoIterator<Item = S>) -> bool {
+        let wanted: Scopes = scopes.into_iter().collect();
+        match &self.1 {
+            Some(request) => request.grants(self.scopes(), &wanted),
+            None => self.scopes().contains_all(&wanted),
+        }
+    }
+
     /// Asks for more scopes than the operation was checked for, from inside a handler.
     ///
     /// Over HTTP the refusal becomes the 403 that makes clients ask the user for these scopes, as
-    /// long as the handler has sent nothing yet; so return the error at once. Scopes that include
-    /// others count as the resource's policy says.
+    /// long as the handler has sent nothing yet, whatever the handler returns: so return the error at
+    /// once, and use [`AuthInfo::has`] to look without asking. Scopes that include others count as
+    /// the resource's policy says.
     ///
     /// # Errors
     /// [`InsufficientScope`] when the token lacks one of them.
@@ -203,6 +214,8 @@ impl AuthInfo {
 
 /// A request in which a handler may find that it needs more scopes.
 pub(crate) trait StepUp: Send + Sync {
+    fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool;
+
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope>;
 }
 
@@ -235,8 +248,11 @@ impl Principal {
         let is_itself = caller.client_id().is_some_and(|client| {
             subject == client
                 || subject.strip_suffix("@clients") == Some(client)
-                || text("preferred_username").and_then(|name| name.strip_prefix("service-account-"))
-                    == Some(client)
+                // People choose their names; only service accounts have this claim there.
+                || (caller.claims().contains_key("clientAddress")
+                    && text("preferred_username")
+                        .and_then(|name| name.strip_prefix("service-account-"))
+                        == Some(client))
         });
         if by_grant || is_itself { Self::Client } else { Self::User }
     }

@@ -174,8 +174,10 @@ impl<'b> Assembly<'b> {
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {
-        let policy = config.policy.as_ref().map(|policy| Arc::new(policy.renewed()) as _);
-        policy.into_iter().chain(self.builder.authorizers.iter().cloned()).collect()
+        let policy = config.policy.as_ref().and_then(Authorizer::compiled);
+        let in_code = self.builder.authorizers.iter();
+        let in_code = in_code.map(|one| one.compiled().unwrap_or_else(|| one.clone()));
+        policy.into_iter().chain(in_code).collect()
     }
 
     /// Issuers and their keys are shared between resources.

@@ -210,8 +210,10 @@ pub enum MessageFault {
     Invalid,
     /// Not JSON.
     NotJson,
-    /// Longer than `max_body_bytes`.
+    /// Longer than `max_body_bytes`, or a batch of too many messages.
     TooLarge,
+    /// Not JSON in UTF-8, or compressed: the server behind might read it differently.
+    UnsupportedMediaType,
 }
 
 impl MessageFault {
@@ -222,12 +224,14 @@ impl MessageFault {
             Self::Invalid => "invalid_message",
             Self::NotJson => "not_json",
             Self::TooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
         }
     }
 
     fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -237,7 +241,7 @@ impl MessageFault {
         match self {
             Self::NotJson => -32700,
             Self::HeaderMismatch => -32020,
-            Self::Batch | Self::Invalid | Self::TooLarge => -32600,
+            Self::Batch | Self::Invalid | Self::TooLarge | Self::UnsupportedMediaType => -32600,
         }
     }
 
@@ -247,9 +251,12 @@ impl MessageFault {
             Self::HeaderMismatch => {
                 "Mcp-Method, Mcp-Name or MCP-Protocol-Version contradicts the body"
             }
-            Self::Invalid => "not one JSON-RPC 2.0 message with distinct members",
+            Self::Invalid => "not a JSON-RPC 2.0 message that is complete and has distinct members",
             Self::NotJson => "the body is not JSON",
             Self::TooLarge => "the body is too large",
+            Self::UnsupportedMediaType => {
+                "the body must be application/json in UTF-8, not compressed"
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,12 @@ pub trait Authorizer: Send + Sync {
     /// Which rules apply to the operation, for people. Default: none are named.
     fn rules(&self, _operation: &Operation<'_>) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The same rules in a form that decides faster; asked once, when the server is built. Default:
+    /// there is none.
+    fn compiled(&self) -> Option<Arc<dyn Authorizer>> {
+        None
     }
 
     /// What is wrong with the rules; asked once, when the server is built. Default: nothing.

@@ -153,7 +153,7 @@ impl Authorizers {
 /// The verdict; a failure to reach one denies.
 fn judge(authorizer: &dyn Authorizer, caller: &AuthInfo, operation: &Operation<'_>) -> Verdict {
     authorizer.authorize(caller, operation).unwrap_or_else(|error| {
-        tracing::error!(%error, ?operation, "an authorizer failed, which denies");
+        tracing::error!(%error, called = ?operation, "an authorizer failed, which denies");
         Verdict::forbidden("an authorizer failed")
     })
 }

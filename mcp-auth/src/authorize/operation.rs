@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::message::Object;
+
 /// One call of an MCP method, as a policy sees it.
 ///
 /// Made from the body of a request, never from its headers; or by hand, to ask
@@ -15,8 +17,10 @@ pub struct Operation<'m> {
     method: Cow<'m, str>,
     name: Option<Cow<'m, str>>,
     kind: OperationKind,
-    /// The body that its arguments are in, and its place among the messages there.
-    written: Option<(&'m str, usize)>,
+    /// The message that its arguments are in.
+    written: Option<&'m str>,
+    /// Whether nobody waits for an answer.
+    is_notification: bool,
     arguments: OnceLock<Map<String, Value>>,
 }
 
@@ -40,7 +44,8 @@ impl<'m> Operation<'m> {
     pub fn new(method: impl Into<Cow<'m, str>>) -> Self {
         let arguments = OnceLock::new();
         let kind = OperationKind::Other;
-        Self { method: method.into(), name: None, kind, written: None, arguments }
+        let method = method.into();
+        Self { method, name: None, kind, written: None, is_notification: false, arguments }
     }
 
     /// `tools/call` of this tool.
@@ -76,10 +81,15 @@ impl<'m> Operation<'m> {
         self
     }
 
-    /// Its arguments are in this body, which was found to be well-formed, in its message of this
-    /// index. They are read when a rule asks for them: most do not.
-    pub(crate) fn with_arguments_in(mut self, body: &'m str, index: usize) -> Self {
-        self.written = Some((body, index));
+    /// Its arguments are in this message, which was found to be well-formed. They are read when a
+    /// rule asks for them: most do not.
+    pub(crate) fn with_arguments_in(mut self, message: &'m str) -> Self {
+        self.written = Some(message);
+        self
+    }
+
+    pub(crate) fn notifying(mut self, is_notification: bool) -> Self {
+        self.is_notification = is_notification;
         self
     }
 
@@ -103,8 +113,8 @@ impl<'m> Operation<'m> {
         if let Some(known) = self.arguments.get() {
             return Some(known);
         }
-        let (body, index) = self.written?;
-        Some(self.arguments.get_or_init(|| written_arguments(body, index).unwrap_or_default()))
+        let message = self.written?;
+        Some(self.arguments.get_or_init(|| written_arguments(message).unwrap_or_default()))
     }
 
     /// Whether it is [`Operation::nothing`]. A message whose method is empty is refused.
@@ -124,32 +134,32 @@ impl<'m> Operation<'m> {
                 | "prompts/list"
                 | "resources/list"
                 | "resources/templates/list"
-        ) || self.method().starts_with("notifications/")
+        ) || (self.is_notification && self.method().starts_with("notifications/"))
     }
 }
 
-fn written_arguments(body: &str, index: usize) -> Option<Map<String, Value>> {
+fn written_arguments(message: &str) -> Option<Map<String, Value>> {
     #[derive(Deserialize)]
     struct Message {
-        params: Option<Params>,
+        params: Object<Params>,
     }
     #[derive(Deserialize)]
     struct Params {
-        arguments: Option<Map<String, Value>>,
+        arguments: Map<String, Value>,
     }
-    let message = match serde_json::from_str::<Message>(body) {
-        Ok(only) => only,
-        Err(_) => serde_json::from_str::<Vec<Message>>(body).ok()?.into_iter().nth(index)?,
-    };
-    message.params?.arguments
+    let Object(message): Object<Message> = serde_json::from_str(message).ok()?;
+    Some(message.params.0.arguments)
 }
 
-/// Names what is called; arguments stay out of logs.
+/// Names what is called, for the log; arguments stay out of it. A stranger chose the names, so they
+/// are cut, and a URI's query is left out.
 impl fmt::Debug for Operation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operation")
-            .field("method", &self.method)
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        let cut = |text: &str| text.chars().take(64).collect::<String>();
+        let method = cut(self.method());
+        match self.name().and_then(|name| name.split('?').next()) {
+            Some(name) => write!(f, "{:?}", format!("{method} {}", cut(name))),
+            None => write!(f, "{method:?}"),
+        }
     }
 }

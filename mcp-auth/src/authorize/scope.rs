@@ -61,6 +61,15 @@ impl Scopes {
         self.iter().filter(|present| *present != scope).collect()
     }
 
+    /// The set without the scopes that RFC 6749 §3.3 does not allow: they would break a header.
+    pub(crate) fn well_formed(&self) -> Self {
+        let malformed: Vec<_> = self.malformed().collect();
+        if malformed.is_empty() {
+            return self.clone();
+        }
+        self.iter().filter(|scope| !malformed.contains(scope)).collect()
+    }
+
     /// The scopes that RFC 6749 §3.3 does not allow: with `"`, `\` or a control character.
     pub(crate) fn malformed(&self) -> impl Iterator<Item = &str> {
         let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);

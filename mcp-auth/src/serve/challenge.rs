@@ -42,8 +42,9 @@ pub(super) fn challenge(
         push(&mut text, "error", wire.error);
         push(&mut text, "error_description", wire.description);
     }
-    let scope =
-        scope.map(|scope| resource.advertised(scope)).filter(|scope: &Scopes| !scope.is_empty());
+    let scope = scope
+        .map(|scope| resource.advertised(&scope.well_formed()))
+        .filter(|scope: &Scopes| !scope.is_empty());
     if let Some(scope) = scope {
         push(&mut text, "scope", &scope.to_string());
     }

@@ -39,7 +39,12 @@ impl Decision {
 }
 
 /// A request that may go on.
+///
+/// The layer also filters lists in the response, and turns a handler's
+/// [`AuthInfo::require`] into a challenge; whoever asks
+/// [`McpAuth::check`](crate::McpAuth::check) without it gets neither.
 #[derive(Debug)]
+#[must_use]
 #[non_exhaustive]
 pub struct Forward {
     /// Who is calling; `None` only for operations that need no token by policy.
@@ -50,11 +55,13 @@ pub struct Forward {
     pub(super) lists: Option<Box<ListRules>>,
     /// Where a handler's refusal is found.
     pub(super) open: Option<Arc<OpenRequest>>,
+    /// Whether the start of a stream may wait for it.
+    pub(super) may_wait: bool,
 }
 
 impl Forward {
     pub(super) fn new(auth_info: Option<AuthInfo>, response_headers: HeaderMap) -> Self {
-        Self { auth_info, response_headers, lists: None, open: None }
+        Self { auth_info, response_headers, lists: None, open: None, may_wait: false }
     }
 
     pub(super) fn with_lists(mut self, lists: Option<ListRules>) -> Self {
@@ -63,7 +70,13 @@ impl Forward {
     }
 
     /// Lets the handlers of this request ask for more scopes.
-    pub(super) fn opened(mut self, resource: &Arc<Resource>, needed: Scopes) -> Self {
+    pub(super) fn opened(
+        mut self,
+        resource: &Arc<Resource>,
+        needed: Scopes,
+        may_wait: bool,
+    ) -> Self {
+        self.may_wait = may_wait;
         let open = OpenRequest::new(resource.clone(), needed);
         self.auth_info = self.auth_info.map(|caller| caller.in_request(open.clone()));
         self.open = Some(open);

@@ -20,7 +20,8 @@ use super::{Decision, Forward, PendingDecision, ProtectedBody, Resource, mcp_hea
 use crate::mcp_auth::McpAuth;
 
 impl McpAuth {
-    /// A layer that protects any tower service that speaks HTTP.
+    /// A layer that protects any tower service that speaks HTTP; with a policy, put it around the MCP
+    /// endpoint alone, because then every POST must be a message.
     ///
     /// The inner service sees only requests that are allowed, with [`AuthInfo`](crate::AuthInfo)
     /// in their extensions and without `Authorization`. Metadata documents are answered by the
@@ -90,13 +91,11 @@ impl AuthLayer {
     }
 }
 
-/// Lets handlers ask for more scopes, where messages come to them.
+/// Lets handlers ask for more scopes.
 fn opened(resource: &Arc<Resource>, request: &Parts, forward: Forward) -> Forward {
-    if request.method == Method::POST && !mcp_headers::is_subscription(&request.headers) {
-        forward.opened(resource, resource.required_scopes.clone())
-    } else {
-        forward
-    }
+    let is_call = request.method == Method::POST;
+    let may_wait = is_call && !mcp_headers::is_subscription(&request.headers);
+    forward.opened(resource, resource.required_scopes.clone(), may_wait)
 }
 
 /// The path that the client asked for: a nested axum router cuts its own off.

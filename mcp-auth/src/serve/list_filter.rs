@@ -23,7 +23,11 @@ impl ListKind {
 
     /// The list that this method asks for.
     pub(crate) fn from_method(method: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.row().0 == method)
+        match method {
+            // Of rmcp, beyond the specification: what is in a directory.
+            "resources/directory/read" => Some(Self::Resources),
+            _ => Self::ALL.into_iter().find(|kind| kind.row().0 == method),
+        }
     }
 
     /// The member of a result that holds the list.

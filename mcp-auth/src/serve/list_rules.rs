@@ -26,8 +26,11 @@ impl ListRules {
         messages: &Messages<'_>,
         caller: Option<&AuthInfo>,
     ) -> Option<Self> {
-        let methods = messages.operations.iter().map(Operation::method);
-        let kinds = methods.filter_map(ListKind::from_method).collect();
+        let lists = |kind: &ListKind| {
+            let mut methods = messages.operations.iter().map(Operation::method);
+            methods.any(|method| ListKind::from_method(method) == Some(*kind))
+        };
+        let kinds = ListKind::ALL.into_iter().filter(lists).collect();
         Self::new(resource, request, kinds, caller)
     }
 

@@ -24,12 +24,10 @@ pub(super) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), 
     if messages.is_batch && !allows_batches(headers) {
         return Err(MessageFault::Batch);
     }
-    let call = match &*messages.operations {
-        [only] if !messages.is_batch && !only.is_nothing() => Some(only),
-        _ => None,
-    };
+    // The last one says what a message itself names, after what it also reaches.
+    let call = messages.operations.last().filter(|one| !messages.is_batch && !one.is_nothing());
     let agrees = agrees(headers, METHOD, call.map(Operation::method))
-        && agrees(headers, NAME, call.and_then(name_in_header))
+        && agrees(headers, NAME, call.and_then(Operation::name))
         && messages.revision.as_deref().is_none_or(|said| agrees(headers, REVISION, Some(said)))
         && headers.get_all(REVISION).iter().count() <= 1;
     if agrees { Ok(()) } else { Err(MessageFault::HeaderMismatch) }
@@ -77,9 +75,4 @@ fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
         }
         None => Some(Cow::Borrowed(text)),
     }
-}
-
-/// Completion names its prompt or resource in the body only.
-fn name_in_header<'o>(call: &'o Operation<'_>) -> Option<&'o str> {
-    if call.method() == "completion/complete" { None } else { call.name() }
 }

@@ -36,11 +36,15 @@ impl OpenRequest {
 }
 
 impl StepUp for OpenRequest {
+    fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
+        self.resource.authorizers.uncovered(granted, wanted).is_none()
+    }
+
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
-        let authorizers = &self.resource.authorizers;
-        if authorizers.uncovered(granted, required).is_none() {
+        if self.grants(granted, required) {
             return Ok(());
         }
+        let authorizers = &self.resource.authorizers;
         let all = Scopes::union([&self.needed, required]);
         let asked = authorizers.uncovered(granted, &all).unwrap_or(all);
         let refused =

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::response::is_encoded;
 use super::{Decision, Forward, ListRules, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Access, Messages, OperationKind, Scopes};
@@ -36,6 +37,9 @@ impl PendingDecision {
         request: &Parts,
     ) -> Decision {
         let pending = Self { resource, caller, cors };
+        if !is_utf8_json(&request.headers) {
+            return Decision::Reply(pending.refuse(MessageFault::UnsupportedMediaType));
+        }
         let length = request.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > pending.max_bytes()) {
@@ -51,18 +55,18 @@ impl PendingDecision {
 
     /// The answer to a body that is longer.
     pub fn too_large(self) -> Reply {
-        let reply = self.resource.refuse_message(MessageFault::TooLarge, None);
-        reply.with_headers(self.cors)
+        self.refuse(MessageFault::TooLarge)
+    }
+
+    fn refuse(self, fault: MessageFault) -> Reply {
+        self.resource.refuse_message(fault, None).with_headers(self.cors)
     }
 
     /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
     pub fn decide(self, request: &Parts, body: &[u8]) -> Decision {
         let messages = match Messages::parse(body) {
             Ok(messages) => messages,
-            Err(fault) => {
-                let reply = self.resource.refuse_message(fault, None);
-                return Decision::Reply(reply.with_headers(self.cors));
-            }
+            Err(fault) => return Decision::Reply(self.refuse(fault)),
         };
         if let Err(fault) = mcp_headers::check(&request.headers, &messages) {
             let reply = self.resource.refuse_message(fault, messages.id);
@@ -77,10 +81,8 @@ impl PendingDecision {
                 resource.log_allowed(caller.as_ref(), &messages.operations);
                 let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
                 let forward = Forward::new(caller, cors).with_lists(lists);
-                Decision::Forward(match may_step_up(&messages) {
-                    true => forward.opened(&resource, needed),
-                    false => forward,
-                })
+                let may_wait = may_step_up(&messages);
+                Decision::Forward(forward.opened(&resource, needed, may_wait))
             }
             Err(error) => {
                 let reply = refuse(&resource, error, &needed, &messages);
@@ -88,6 +90,22 @@ impl PendingDecision {
             }
         }
     }
+}
+
+/// Whether the service behind can only read the body as we do: JSON, in UTF-8 and not compressed.
+fn is_utf8_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return !is_encoded(headers) };
+    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|text| text.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = |parameter: &str| {
+        let Some((name, value)) = parameter.split_once('=') else { return parameter.is_empty() };
+        let is_utf8 = ["utf-8", "utf8", "us-ascii"];
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || is_utf8.iter().any(|one| value.eq_ignore_ascii_case(one))
+    };
+    let is_only = headers.get_all(CONTENT_TYPE).iter().count() == 1;
+    is_json && is_only && parts.all(is_utf8) && !is_encoded(headers)
 }
 
 /// The caller, if one is needed or wanted, who may do everything that the body asks for.
@@ -134,16 +152,13 @@ fn as_tool_result(
     }
     let id: &RawValue = messages.id?;
     let challenge = challenge::challenge(resource, error, needed)?;
-    let body = json!({
-        "jsonrpc": "2.0",
-        "id": id,
-        "result": {
-            "content": [{ "type": "text", "text": error.wire().description }],
-            "isError": true,
-            "_meta": { "mcp/www_authenticate": [challenge.to_str().ok()?] },
-        },
+    let result = json!({
+        "content": [{ "type": "text", "text": error.wire().description }],
+        "isError": true,
+        "_meta": { "mcp/www_authenticate": [challenge.to_str().ok()?] },
     });
-    let mut reply = Reply::json(StatusCode::OK, Bytes::from(body.to_string()));
+    let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+    let mut reply = Reply::json(StatusCode::OK, Bytes::from(body));
     reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply.error = Some(error.clone());
     Some(reply)

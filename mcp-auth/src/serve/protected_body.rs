@@ -36,7 +36,7 @@ pin_project! {
     {
         Own { #[pin] body: Full<Bytes> },
         Passed { #[pin] body: B },
-        Held { frames: Frames<B>, body: Pin<Box<B>>, events: Option<Events> },
+        Held { frames: Frames<B>, body: Option<Pin<Box<B>>>, events: Option<Events> },
     }
 }
 
@@ -61,10 +61,10 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
         Self { kind: Kind::Passed { body } }
     }
 
-    /// The service's, of which some frames were read already.
+    /// The service's, of which some frames were read already; no body: it is over.
     pub(super) fn held(
         frames: Frames<B>,
-        body: Pin<Box<B>>,
+        body: Option<Pin<Box<B>>>,
         lists: Option<Box<ListRules>>,
     ) -> Self {
         let events = lists.map(|lists| {
@@ -96,10 +96,14 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
             }
             KindProjection::Passed { body } => body.poll_frame(context),
             KindProjection::Held { frames, body, events } => loop {
-                let frame = match frames.pop_front() {
-                    Some(frame) => Some(frame),
-                    None => ready!(body.as_mut().poll_frame(context)),
+                let frame = match (frames.pop_front(), body.as_mut()) {
+                    (Some(frame), _) => Some(frame),
+                    (None, Some(unread)) => ready!(unread.as_mut().poll_frame(context)),
+                    (None, None) => None,
                 };
+                if frame.is_none() {
+                    *body = None;
+                }
                 match (frame, events.as_mut()) {
                     (Some(Ok(frame)), Some(events)) => {
                         if let Some(changed) = events.pass(frame) {
@@ -117,7 +121,9 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
         match &self.kind {
             Kind::Own { body } => body.is_end_stream(),
             Kind::Passed { body } => body.is_end_stream(),
-            Kind::Held { frames, body, events: None } => frames.is_empty() && body.is_end_stream(),
+            Kind::Held { frames, body, events: None } => {
+                frames.is_empty() && body.as_ref().is_none_or(|body| body.is_end_stream())
+            }
             Kind::Held { .. } => false,
         }
     }

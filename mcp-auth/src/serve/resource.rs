@@ -81,6 +81,9 @@ impl Resource {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
             return PendingDecision::begin(self.clone(), caller, cors, request);
         }
+        if caller.is_ok() && !self.authorizers.is_empty() && !is_known(&request.method) {
+            return Decision::Reply(not_allowed("GET, POST, DELETE, OPTIONS").with_headers(cors));
+        }
         let outcome = caller.and_then(|caller| {
             let nothing = [Operation::nothing()];
             self.authorizers.authorize(&caller, &nothing, &self.required_scopes).map(|()| caller)
@@ -92,7 +95,7 @@ impl Resource {
                 Decision::Forward(Forward::new(Some(caller), cors).with_lists(lists))
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
-                Decision::Reply(only_post().with_headers(cors))
+                Decision::Reply(not_allowed("POST").with_headers(cors))
             }
             Err(error) => Decision::Reply(self.refuse(error).with_headers(cors)),
         }
@@ -200,12 +203,10 @@ impl Resource {
     pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&RawValue>) -> Reply {
         let error = AuthError::InvalidMessage(fault);
         self.log_refused(&error, &[]);
-        let body = json!({
-            "jsonrpc": "2.0",
-            "id": id,
-            "error": { "code": fault.json_rpc_code(), "message": fault.description() },
-        });
-        let mut reply = Reply::json(error.status(), Bytes::from(body.to_string()));
+        let id = id.map_or("null", RawValue::get);
+        let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{wrong}}}"#);
+        let mut reply = Reply::json(error.status(), Bytes::from(body));
         reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         reply.error = Some(error);
         reply
@@ -217,20 +218,21 @@ impl Resource {
             code = "allowed",
             resource = %self.identifier,
             issuer = caller.map(AuthInfo::issuer),
-            methods = ?Called(operations),
+            methods = ?first(operations),
             "request allowed"
         );
     }
 
     pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
         let (expected, actual) = error.compared();
+        let operations = first(operations);
         let rules = operations.iter().flat_map(|operation| self.authorizers.rules(operation));
         tracing::info!(
             target: "mcp_auth::decision",
             code = error.code(),
             status = error.status().as_u16(),
             resource = %self.identifier,
-            methods = ?Called(operations),
+            methods = ?operations,
             rules = ?rules.collect::<Vec<_>>(),
             expected,
             actual,
@@ -259,25 +261,21 @@ impl Resource {
     }
 }
 
-/// The methods and names of operations, for the log. A stranger chose them, so they are cut.
-struct Called<'o>(&'o [Operation<'o>]);
-
-impl fmt::Debug for Called<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 8;
-        let cut = |text: &str| text.chars().take(64).collect::<String>();
-        let called = self.0.iter().take(MOST).map(|operation| match operation.name() {
-            Some(name) => format!("{} {}", cut(operation.method()), cut(name)),
-            None => cut(operation.method()),
-        });
-        f.debug_list().entries(called).finish()
-    }
+/// As many operations as are logged of a batch.
+fn first<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
+    const MOST: usize = 8;
+    &operations[..operations.len().min(MOST)]
 }
 
-fn only_post() -> Reply {
+/// Under a policy nothing goes on of which nobody knows what it does.
+fn is_known(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::POST, Method::DELETE].contains(method)
+}
+
+fn not_allowed(allowed: &'static str) -> Reply {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut reply = Reply::error(status, "method_not_allowed", "use POST, or send a token");
-    reply.headers.insert(http::header::ALLOW, HeaderValue::from_static("POST"));
+    let mut reply = Reply::error(status, "method_not_allowed", "not with this method");
+    reply.headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
     reply
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
@@ -24,13 +24,15 @@ impl Forward {
     /// Prepares the request for a response that has to be read.
     pub(super) fn prepare(&self, request: &mut HeaderMap) {
         if self.lists.is_some() {
-            request.remove(ACCEPT_ENCODING);
+            request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
     }
 
     /// Whether the response goes on as it is.
     pub(super) fn passes(&self, response: &HeaderMap) -> bool {
-        let is_settled = |open: &OpenRequest| !open.is_refused() && !is_event_stream(response);
+        let is_settled = |open: &OpenRequest| {
+            !open.is_refused() && !(self.may_wait && is_event_stream(response))
+        };
         self.lists.is_none() && self.open.as_deref().is_none_or(is_settled)
     }
 
@@ -41,25 +43,29 @@ impl Forward {
     {
         let (mut parts, body) = response.into_parts();
         self.add_headers(&mut parts.headers);
-        let (mut body, mut frames) = (Box::pin(body), Frames::<B>::new());
+        let is_stream = is_event_stream(&parts.headers);
+        let (mut body, mut frames) = (Some(Box::pin(body)), Frames::<B>::new());
         if let Some(open) = &self.open {
-            if is_event_stream(&parts.headers) {
+            if is_stream && self.may_wait {
                 hold(open, &mut body, &mut frames).await;
             }
             if let Some(refusal) = open.refusal() {
                 return refusal.with_headers(self.response_headers).into_response();
             }
         }
-        let Some(lists) = self.lists.take().filter(|_| parts.status == StatusCode::OK) else {
+        let may_have_lists = parts.status.is_success() && (is_stream || is_json(&parts.headers));
+        let (Some(lists), true) = (self.lists.take(), may_have_lists) else {
             return Response::from_parts(parts, ProtectedBody::held(frames, body, None));
         };
-        let filtered = if parts.headers.contains_key(CONTENT_ENCODING) {
-            Err("the service encoded it although nobody asked")
-        } else if is_event_stream(&parts.headers) {
-            parts.headers.remove(CONTENT_LENGTH);
-            Ok(ProtectedBody::held(frames, body, Some(lists)))
-        } else {
-            filter_document(&mut parts, body, &lists).await.map(ProtectedBody::own)
+        let filtered = match body {
+            _ if is_encoded(&parts.headers) => Err("the service encoded it although nobody asked"),
+            Some(body) if !is_stream => {
+                filter_document(&mut parts, body, &lists).await.map(ProtectedBody::own)
+            }
+            body => {
+                parts.headers.remove(CONTENT_LENGTH);
+                Ok(ProtectedBody::held(frames, body, Some(lists)))
+            }
         };
         match filtered {
             Ok(body) => Response::from_parts(parts, body),
@@ -74,13 +80,17 @@ impl Forward {
 /// Waits until the stream begins in earnest, or the handler refuses.
 ///
 /// An event without data, which tells clients where to resume, is no beginning.
-async fn hold<B>(open: &OpenRequest, body: &mut Pin<Box<B>>, frames: &mut Frames<B>)
+async fn hold<B>(open: &OpenRequest, body: &mut Option<Pin<Box<B>>>, frames: &mut Frames<B>)
 where
     B: Body<Data = Bytes>,
 {
     let deadline = Instant::now() + MAX_HOLD;
-    while !open.is_refused() {
-        let Ok(Some(frame)) = timeout_at(deadline, body.frame()).await else { return };
+    while let (false, Some(unread)) = (open.is_refused(), body.as_mut()) {
+        let Ok(frame) = timeout_at(deadline, unread.frame()).await else { return };
+        let Some(frame) = frame else {
+            *body = None;
+            return;
+        };
         let is_beginning = frame.as_ref().map_or(true, is_beginning);
         frames.push_back(frame);
         if is_beginning {
@@ -105,6 +115,9 @@ where
     let body = body.map_err(|_| std::io::Error::from(std::io::ErrorKind::ConnectionAborted));
     let document = Limited::new(body, MAX_DOCUMENT_BYTES).collect().await;
     let document = document.map_err(|_| "it is too long, or broke off")?.to_bytes();
+    if document.trim_ascii().is_empty() {
+        return Ok(document);
+    }
     let changed = lists.apply(&document).map_err(|_| "it is not what a list should be")?;
     Ok(match changed {
         Some(changed) => {
@@ -116,9 +129,19 @@ where
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.and_then(|text| text.split(';').next());
-    media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("text/event-stream"))
+    media_type(headers).is_some_and(|text| text.eq_ignore_ascii_case("text/event-stream"))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|text| text.to_ascii_lowercase().ends_with("json"))
+}
+
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next().map(str::trim)
+}
+
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity")
 }
 
 fn withheld() -> Reply {

@@ -1,6 +1,7 @@
 //! Who may call what: one policy for calls and for lists.
 
 mod access;
+mod adversary;
 mod bypasses;
 mod data;
 mod lists;

@@ -1,28 +1,31 @@
 //! A policy made ready: rules are found by hash, however many there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::error::Error;
 
 use serde_json::Value;
 
 use super::hierarchy::Hierarchy;
 use super::requirement::at;
-use super::uri_pattern::{UriPattern, is_ambiguous, normal_case};
+use super::uri_pattern::{UriPattern, is_ambiguous, normal_form, scheme_of};
 use super::{Requirement, ScopePolicy, ScopesByArguments};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{Access, Operation, OperationKind, Scopes, Verdict};
+use crate::authorize::{Access, Authorizer, Operation, OperationKind, Scopes, Verdict};
 
 /// What a [`ScopePolicy`] means.
 #[derive(Debug)]
 pub(super) struct CompiledPolicy {
-    pub(super) allows_anonymous: bool,
+    allows_anonymous: bool,
     /// For every operation.
     baseline: Requirement,
     methods: HashMap<String, Rule>,
     tools: HashMap<String, Rule>,
     prompts: HashMap<String, Rule>,
-    /// By URI in normal case.
+    /// By URI in normal form.
     resources: HashMap<String, Rule>,
     patterns: Vec<(UriPattern, Rule)>,
+    /// Of the URIs that rules are about.
+    schemes: HashSet<String>,
     hierarchy: Hierarchy,
     deny_undeclared: bool,
     strict_lists: bool,
@@ -69,9 +72,12 @@ impl<'p> Rules<'p> {
         self.named.into_iter().chain(self.tied.iter().copied()).chain(self.method)
     }
 
-    /// As the most specific one says.
+    /// As the rule for what is named says, the strictest of several; else as the method's says.
     fn access(&self) -> Access {
-        self.requirements().next().map_or(Access::Required, |first| first.access)
+        let named = self.named.into_iter().chain(self.tied.iter().copied());
+        let strictest = named.map(|rule| rule.requirement.access).max();
+        let method = self.method.map(|rule| rule.requirement.access);
+        strictest.or(method).unwrap_or_default()
     }
 
     fn requirements(&self) -> impl Iterator<Item = &'p Requirement> {
@@ -89,12 +95,15 @@ impl CompiledPolicy {
         };
         baseline.check("require", faults);
         for (scope, others) in &policy.implies {
-            let both = Scopes::parse(scope);
-            for wrong in both.malformed().chain(others.malformed()) {
+            let one = Scopes::parse(scope);
+            for wrong in one.malformed().chain(others.malformed()) {
                 faults.push(format!("implies: {wrong:?} is not a scope (RFC 6749 §3.3)"));
             }
+            if one.iter().count() != 1 {
+                faults.push(format!("implies: {scope:?} is not one scope"));
+            }
         }
-        let mut tools = rules("tools", &policy.tools, faults);
+        let mut tools: HashMap<_, _> = rules("tools", &policy.tools, faults).collect();
         for (tool, function) in &policy.by_arguments {
             let rule = tools.entry(tool.clone()).or_insert_with(|| Rule {
                 name: format!("tools.{tool}"),
@@ -102,12 +111,15 @@ impl CompiledPolicy {
                 by_arguments: None,
             });
             rule.by_arguments = Some(function.clone());
+            if rule.requirement.access != Access::Required {
+                faults.push(format!("{}: who needs no token needs nothing else either", rule.name));
+            }
         }
         let (patterns, resources) = resources(&policy.resources, faults);
-        let methods = rules("methods", &policy.methods, faults);
+        let methods: HashMap<_, _> = rules("methods", &policy.methods, faults).collect();
         let all = methods.values().chain(tools.values());
         let open = |rule: &&Rule| rule.requirement.access != Access::Required;
-        let prompts = rules("prompts", &policy.prompts, faults);
+        let prompts: HashMap<_, _> = rules("prompts", &policy.prompts, faults).collect();
         let all = all.chain(prompts.values()).chain(resources.values());
         let allows_anonymous = all.chain(patterns.iter().map(|(_, rule)| rule)).any(|r| open(&r));
         let paths = [&policy.roles_claim, &policy.groups_claim, &policy.permissions_claim];
@@ -121,6 +133,7 @@ impl CompiledPolicy {
             methods,
             tools,
             prompts,
+            schemes: policy.resources.keys().map(|uri| scheme_of(uri)).collect(),
             resources,
             patterns,
             hierarchy: Hierarchy::new(&policy.implies, faults),
@@ -130,23 +143,8 @@ impl CompiledPolicy {
         }
     }
 
-    pub(super) fn access(&self, operation: &Operation<'_>) -> Access {
-        match self.applying(operation) {
-            Applying::Rules(rules) => rules.access(),
-            // Without it, a caller without a token would never reach what needs none.
-            Applying::Nothing if operation.is_housekeeping() && self.allows_anonymous => {
-                Access::Optional
-            }
-            _ => Access::Required,
-        }
-    }
-
-    pub(super) fn verdict(&self, caller: &AuthInfo, operation: &Operation<'_>) -> Verdict {
-        self.verdict_on(caller, operation, scopes_by_arguments)
-    }
-
     /// The verdict, with this way to tell what the arguments need.
-    fn verdict_on(
+    fn verdict(
         &self,
         caller: &AuthInfo,
         operation: &Operation<'_>,
@@ -155,6 +153,9 @@ impl CompiledPolicy {
         let rules = match self.applying(operation) {
             Applying::Rules(rules) if rules.access() != Access::Required => return Verdict::Allow,
             Applying::Rules(rules) => rules,
+            Applying::Nothing if self.access(operation) != Access::Required => {
+                return Verdict::Allow;
+            }
             Applying::Nothing => Rules { named: None, tied: Vec::new(), method: None },
             Applying::Undeclared => return Verdict::forbidden("no rule of the policy names it"),
             Applying::Ambiguous => return Verdict::forbidden("its URI can be read in two ways"),
@@ -175,43 +176,6 @@ impl CompiledPolicy {
         Verdict::MissingScopes(self.needed(&rules, &by_arguments, granted))
     }
 
-    pub(super) fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        match self.applying(operation) {
-            Applying::Rules(rules) => {
-                let by_arguments = scopes_by_arguments(&rules, operation);
-                self.needed(&rules, &by_arguments, granted)
-            }
-            _ => self.baseline.all_of.clone(),
-        }
-    }
-
-    pub(super) fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
-        let is_covered = self.hierarchy.grants_all(granted, required);
-        (!is_covered).then(|| self.hierarchy.reduce(required.clone()))
-    }
-
-    pub(super) fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
-        // A list has no arguments, so what they need is not known.
-        let nothing = |_: &Rules<'_>, _: &Operation<'_>| Scopes::default();
-        match caller.map(|caller| self.verdict_on(caller, operation, nothing)) {
-            Some(Verdict::Allow) => true,
-            Some(Verdict::MissingScopes(_)) => !self.strict_lists,
-            Some(Verdict::Forbidden(_)) => false,
-            None => match self.applying(operation) {
-                Applying::Undeclared | Applying::Ambiguous => false,
-                _ => !self.strict_lists || self.access(operation) != Access::Required,
-            },
-        }
-    }
-
-    pub(super) fn rule_names(&self, operation: &Operation<'_>) -> Vec<String> {
-        match self.applying(operation) {
-            Applying::Rules(rules) => rules.iter().map(|rule| rule.name.clone()).collect(),
-            Applying::Undeclared => vec!["deny_undeclared".to_owned()],
-            Applying::Nothing | Applying::Ambiguous => Vec::new(),
-        }
-    }
-
     /// The rules for an operation, the most specific first.
     fn applying(&self, operation: &Operation<'_>) -> Applying<'_> {
         let method = self.methods.get(operation.method());
@@ -225,10 +189,16 @@ impl CompiledPolicy {
             },
             _ => {}
         }
-        if rules.iter().next().is_some() {
-            Applying::Rules(rules)
-        } else if self.deny_undeclared && !operation.is_housekeeping() && !operation.is_nothing() {
+        // A rule for a method does not declare everything that can be called with it.
+        let is_declared = match operation.kind() {
+            OperationKind::Other => rules.method.is_some(),
+            _ => rules.named.is_some(),
+        };
+        let is_free = operation.is_housekeeping() || operation.is_nothing();
+        if self.deny_undeclared && !is_declared && !is_free {
             Applying::Undeclared
+        } else if rules.iter().next().is_some() {
+            Applying::Rules(rules)
         } else {
             Applying::Nothing
         }
@@ -236,19 +206,33 @@ impl CompiledPolicy {
 
     /// `None`: not to be decided.
     fn rules_for_resource(&self, uri: &str) -> Option<(Option<&Rule>, Vec<&Rule>)> {
-        let uri = normal_case(uri);
-        if let Some(exact) = self.resources.get(&uri) {
-            return Some((Some(exact), Vec::new()));
+        if self.schemes.is_empty() {
+            return Some((None, Vec::new()));
         }
-        let has_rules = !self.patterns.is_empty() || !self.resources.is_empty();
-        if has_rules && is_ambiguous(&uri) {
+        // What a server might trim away must not make another scheme of it.
+        if uri.trim() != uri || uri.contains(char::is_control) {
             return None;
         }
-        let matching = || self.patterns.iter().filter(|(pattern, _)| pattern.matches(&uri));
-        let most_specific = matching().map(|(pattern, _)| pattern.fixed).max();
-        let mut best = matching().filter(|(pattern, _)| Some(pattern.fixed) == most_specific);
-        let first = best.next().map(|(_, rule)| rule);
-        Some((first, best.map(|(_, rule)| rule).collect()))
+        let whole = normal_form(uri);
+        if !self.schemes.contains(&scheme_of(&whole)) {
+            return Some((None, Vec::new()));
+        }
+        if is_ambiguous(&whole) {
+            return None;
+        }
+        // A rule for a resource is for it with any query, and with a slash at its end.
+        let path = whole.split('?').next().unwrap_or_default();
+        let forms = [whole.as_str(), path, path.trim_end_matches('/')];
+        if let Some(exact) = forms.iter().find_map(|form| self.resources.get(*form)) {
+            return Some((Some(exact), Vec::new()));
+        }
+        let is_meant = |pattern: &UriPattern| forms.iter().any(|form| pattern.matches(form));
+        let matching: Vec<_> =
+            self.patterns.iter().filter(|(pattern, _)| is_meant(pattern)).collect();
+        let most_specific = matching.iter().map(|(pattern, _)| pattern.fixed).max();
+        let best = matching.into_iter().filter(|(pattern, _)| Some(pattern.fixed) == most_specific);
+        let mut best = best.map(|(_, rule)| rule);
+        Some((best.next(), best.collect()))
     }
 
     /// Why no token with other scopes would help.
@@ -298,11 +282,79 @@ impl CompiledPolicy {
     }
 }
 
+impl Authorizer for CompiledPolicy {
+    fn authorize(
+        &self,
+        caller: &AuthInfo,
+        operation: &Operation<'_>,
+    ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        Ok(self.verdict(caller, operation, scopes_by_arguments))
+    }
+
+    fn access(&self, operation: &Operation<'_>) -> Access {
+        match self.applying(operation) {
+            Applying::Rules(rules) => rules.access(),
+            // Without it, a caller without a token would never reach what needs none.
+            Applying::Nothing if operation.is_housekeeping() && self.allows_anonymous => {
+                Access::Optional
+            }
+            _ => Access::Required,
+        }
+    }
+
+    fn allows_anonymous(&self) -> bool {
+        self.allows_anonymous
+    }
+
+    fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
+        match self.applying(operation) {
+            Applying::Rules(rules) => {
+                let by_arguments = scopes_by_arguments(&rules, operation);
+                self.needed(&rules, &by_arguments, granted)
+            }
+            _ => self.baseline.all_of.clone(),
+        }
+    }
+
+    fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
+        let is_covered = self.hierarchy.grants_all(granted, required);
+        (!is_covered).then(|| self.hierarchy.reduce(required.clone()))
+    }
+
+    fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
+        // A list has no arguments, so what they need is not known.
+        let nothing = |_: &Rules<'_>, _: &Operation<'_>| Scopes::default();
+        match caller.map(|caller| self.verdict(caller, operation, nothing)) {
+            Some(Verdict::Allow) => true,
+            Some(Verdict::MissingScopes(_)) => !self.strict_lists,
+            Some(Verdict::Forbidden(_)) => false,
+            // Nobody sees no more than somebody: what is for some roles or clients is hidden.
+            None => match self.applying(operation) {
+                Applying::Undeclared | Applying::Ambiguous => false,
+                Applying::Rules(rules) if rules.access() != Access::Required => true,
+                Applying::Rules(rules) => {
+                    !self.strict_lists
+                        && rules.requirements().all(Requirement::asks_for_scopes_alone)
+                }
+                Applying::Nothing => !self.strict_lists,
+            },
+        }
+    }
+
+    fn rules(&self, operation: &Operation<'_>) -> Vec<String> {
+        match self.applying(operation) {
+            Applying::Rules(rules) => rules.iter().map(|rule| rule.name.clone()).collect(),
+            Applying::Undeclared => vec!["deny_undeclared".to_owned()],
+            Applying::Nothing | Applying::Ambiguous => Vec::new(),
+        }
+    }
+}
+
 fn rules(
     section: &str,
     written: &BTreeMap<String, Requirement>,
     faults: &mut Vec<String>,
-) -> HashMap<String, Rule> {
+) -> impl Iterator<Item = (String, Rule)> + use<> {
     let rule = |(name, requirement): (&String, &Requirement)| {
         let place = format!("{section}.{name}");
         requirement.check(&place, faults);
@@ -312,7 +364,7 @@ fn rules(
         let requirement = requirement.clone();
         (name.clone(), Rule { name: place, requirement, by_arguments: None })
     };
-    written.iter().map(rule).collect()
+    written.iter().map(rule).collect::<Vec<_>>().into_iter()
 }
 
 type ResourceRules = (Vec<(UriPattern, Rule)>, HashMap<String, Rule>);
@@ -320,15 +372,18 @@ type ResourceRules = (Vec<(UriPattern, Rule)>, HashMap<String, Rule>);
 fn resources(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> ResourceRules {
     let (mut patterns, mut exact) = (Vec::new(), HashMap::new());
     for (uri, rule) in rules("resources", written, faults) {
-        if !UriPattern::is_pattern(&uri) {
-            if let Some(other) = exact.insert(normal_case(&uri), rule) {
+        let normal = normal_form(&uri);
+        if is_ambiguous(&normal) {
+            faults.push(format!("{}: a URI that can be read in two ways", rule.name));
+        } else if !UriPattern::is_pattern(&uri) {
+            if let Some(other) = exact.insert(normal, rule) {
                 faults.push(format!("{}: another rule is for the same URI", other.name));
             }
-            continue;
-        }
-        match UriPattern::parse(&uri) {
-            Ok(pattern) => patterns.push((pattern, rule)),
-            Err(fault) => faults.push(format!("{}: {fault}", rule.name)),
+        } else {
+            match UriPattern::parse(&normal) {
+                Ok(pattern) => patterns.push((pattern, rule)),
+                Err(fault) => faults.push(format!("{}: {fault}", rule.name)),
+            }
         }
     }
     (patterns, exact)
@@ -347,12 +402,15 @@ fn scopes_by_arguments(rules: &Rules<'_>, operation: &Operation<'_>) -> Scopes {
     Scopes::union(&scopes)
 }
 
-/// Whether a claim is this text, has it in its list, or has a member of this name.
+/// Whether a claim is this text, has it in its list, or has a member of this name that is not
+/// `false` or `null`.
 fn has_value(caller: &AuthInfo, path: &str, wanted: &str) -> bool {
     match at(caller.claims(), path) {
         Some(Value::String(text)) => text == wanted,
         Some(Value::Array(list)) => list.iter().any(|value| value == wanted),
-        Some(Value::Object(members)) => members.contains_key(wanted),
+        Some(Value::Object(members)) => {
+            members.get(wanted).is_some_and(|value| !value.is_null() && *value != false)
+        }
         _ => false,
     }
 }

@@ -8,7 +8,7 @@ mod uri_pattern;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -80,8 +80,6 @@ pub struct ScopePolicy {
     pub permissions_claim: String,
     #[serde(skip)]
     by_arguments: BTreeMap<String, ScopesByArguments>,
-    #[serde(skip)]
-    compiled: OnceLock<Arc<CompiledPolicy>>,
 }
 
 impl Default for ScopePolicy {
@@ -101,7 +99,6 @@ impl Default for ScopePolicy {
             groups_claim: "groups".to_owned(),
             permissions_claim: "permissions".to_owned(),
             by_arguments: BTreeMap::new(),
-            compiled: OnceLock::new(),
         }
     }
 }
@@ -200,48 +197,48 @@ impl ScopePolicy {
         self
     }
 
-    /// Ready to decide; compiled when it is first asked.
-    fn compiled(&self) -> &CompiledPolicy {
-        self.compiled.get_or_init(|| Arc::new(CompiledPolicy::new(self, &mut Vec::new())))
-    }
-
-    /// The same rules, to be compiled anew: fields may have changed since.
-    pub(crate) fn renewed(&self) -> Self {
-        Self { compiled: OnceLock::new(), ..self.clone() }
+    /// Ready to decide.
+    fn compile(&self) -> CompiledPolicy {
+        CompiledPolicy::new(self, &mut Vec::new())
     }
 }
 
+/// As data it is compiled for each question; a server does that once, when it is built.
 impl Authorizer for ScopePolicy {
     fn authorize(
         &self,
         caller: &AuthInfo,
         operation: &Operation<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        Ok(self.compiled().verdict(caller, operation))
+        self.compile().authorize(caller, operation)
     }
 
     fn access(&self, operation: &Operation<'_>) -> Access {
-        self.compiled().access(operation)
+        self.compile().access(operation)
     }
 
     fn allows_anonymous(&self) -> bool {
-        self.compiled().allows_anonymous
+        self.compile().allows_anonymous()
     }
 
     fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        self.compiled().required_scopes(operation, granted)
+        self.compile().required_scopes(operation, granted)
     }
 
     fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
-        self.compiled().uncovered(granted, required)
+        self.compile().uncovered(granted, required)
     }
 
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
-        self.compiled().lists(caller, operation)
+        self.compile().lists(caller, operation)
     }
 
     fn rules(&self, operation: &Operation<'_>) -> Vec<String> {
-        self.compiled().rule_names(operation)
+        self.compile().rules(operation)
+    }
+
+    fn compiled(&self) -> Option<Arc<dyn Authorizer>> {
+        Some(Arc::new(self.compile()))
     }
 
     fn faults(&self) -> Vec<String> {

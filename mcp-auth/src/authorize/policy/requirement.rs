@@ -19,7 +19,7 @@ use crate::authorize::{Access, Scopes};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Requirement {
-    /// Whether a token is needed at all. Without one, nothing below is asked for.
+    /// Whether a token is needed at all. If not, nothing else can be asked for.
     pub access: Access,
     /// Scopes that are all needed.
     pub all_of: Scopes,
@@ -104,6 +104,15 @@ impl Requirement {
         self
     }
 
+    /// Whether a token with other scopes is all that could be missing.
+    pub(super) fn asks_for_scopes_alone(&self) -> bool {
+        self.roles.is_empty()
+            && self.groups.is_empty()
+            && self.permissions.is_empty()
+            && self.allowed_clients.is_empty()
+            && self.caller.is_none()
+    }
+
     pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
         let sets = self.any_of.iter().chain([&self.all_of]);
         let sets = sets.chain(self.when.iter().map(|rule| &rule.scopes));
@@ -121,8 +130,8 @@ impl Requirement {
             rule.check(place, faults);
         }
         let asks = Self { access: self.access, ..Self::default() } != *self;
-        if self.access == Access::Public && asks {
-            faults.push(format!("{place}: `public` asks for nothing, so nothing else can be set"));
+        if self.access != Access::Required && asks {
+            faults.push(format!("{place}: who needs no token needs nothing else either"));
         }
     }
 }
@@ -134,7 +143,8 @@ impl Requirement {
 pub struct ArgumentRule {
     /// Which argument: its name, or a JSON Pointer (RFC 6901) such as `/options/mode`.
     pub argument: String,
-    /// It has this value.
+    /// It has this value. Servers may read other values in the same way, `"true"` as `true`: where
+    /// that matters, `unless` is safer.
     pub equals: Option<Value>,
     /// It is a text that starts with this.
     pub starts_with: Option<String>,
@@ -178,11 +188,11 @@ impl ArgumentRule {
     pub(super) fn applies_to(&self, arguments: &Map<String, Value>) -> bool {
         let value = at(arguments, &self.argument);
         if let Some(exempt) = &self.unless {
-            return value != Some(exempt);
+            return !value.is_some_and(|value| is_same(exempt, value));
         }
         let Some(value) = value else { return false };
         let text = value.as_str();
-        self.equals.as_ref().is_none_or(|expected| expected == value)
+        self.equals.as_ref().is_none_or(|expected| is_same(expected, value))
             && self
                 .starts_with
                 .as_ref()
@@ -200,6 +210,14 @@ impl ArgumentRule {
         if self.unless.is_some() && (self.equals.is_some() || self.starts_with.is_some()) {
             faults.push(format!("{place}: `unless` stands alone"));
         }
+    }
+}
+
+/// Whether two values are the same: numbers by what they are, not by how they are written.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one.total_cmp(&other).is_eq(),
+        _ => one == other,
     }
 }
 

@@ -26,12 +26,11 @@ impl UriPattern {
         text.ends_with('*') || text.contains(['{', '}'])
     }
 
-    /// Reads a pattern, or says what in it is not supported.
+    /// Reads a pattern in [`normal_form`], or says what in it is not supported.
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = normal_case(text);
         let (mut rest, is_prefix) = match text.strip_suffix('*') {
             Some(prefix) => (prefix, true),
-            None => (&*text, false),
+            None => (text, false),
         };
         let mut parts = Vec::new();
         while let Some((fixed, variable)) = rest.split_once('{') {
@@ -51,16 +50,15 @@ impl UriPattern {
         Ok(Self { parts, fixed })
     }
 
-    /// Whether a URI in [`normal_case`] is meant.
+    /// Whether a URI in [`normal_form`] is meant; takes time in proportion to its length.
     pub(super) fn matches(&self, uri: &str) -> bool {
-        let mut ends = vec![0];
+        // At which places of the URI the parts so far can end.
+        let mut ends = vec![false; uri.len() + 1];
+        ends[0] = true;
         for part in &self.parts {
-            let next = ends.iter().flat_map(|start| part.ends(uri, *start));
-            ends = next.collect();
-            ends.sort_unstable();
-            ends.dedup();
+            ends = part.ends(uri.as_bytes(), &ends);
         }
-        ends.contains(&uri.len())
+        ends[uri.len()]
     }
 }
 
@@ -80,56 +78,155 @@ impl Part {
         if is_name(name) { Ok(part) } else { Err(unsupported) }
     }
 
-    /// Where in the URI a part that starts here may end.
-    fn ends(&self, uri: &str, start: usize) -> Vec<usize> {
-        let rest = &uri[start..];
-        let until = |limit: &[char]| rest.find(limit).unwrap_or(rest.len());
-        let any_up_to = |length: usize, least: usize| {
-            let boundaries = (least..=length).filter(|at| rest.is_char_boundary(*at));
-            boundaries.map(|at| start + at).collect()
-        };
-        match self {
-            Self::Fixed(text) if rest.starts_with(text.as_str()) => vec![start + text.len()],
-            Self::Fixed(_) => Vec::new(),
-            Self::Segment => any_up_to(until(&['/', '?', '#']), 1),
-            Self::Rest => any_up_to(rest.len(), 0),
-            Self::Query if rest.starts_with('?') => any_up_to(until(&['#']), 0),
-            Self::Query => vec![start],
+    /// Where this part can end, if it begins at one of these places.
+    fn ends(&self, uri: &[u8], starts: &[bool]) -> Vec<bool> {
+        let mut ends = vec![false; starts.len()];
+        // Whether a part that takes any number of characters has begun.
+        let mut is_open = false;
+        for (at, starts_here) in starts.iter().copied().enumerate() {
+            let next = uri.get(at).copied();
+            match self {
+                Self::Fixed(text) => {
+                    if starts_here && uri[at..].starts_with(text.as_bytes()) {
+                        ends[at + text.len()] = true;
+                    }
+                }
+                Self::Segment => {
+                    ends[at] = is_open;
+                    is_open = (is_open || starts_here)
+                        && next.is_some_and(|byte| !b"/?#".contains(&byte));
+                }
+                Self::Rest => {
+                    is_open |= starts_here;
+                    ends[at] = is_open;
+                }
+                Self::Query => {
+                    is_open |= starts_here && next == Some(b'?');
+                    ends[at] = starts_here || is_open;
+                }
+            }
         }
+        ends
     }
 }
 
-/// RFC 3986 §6.2.2.1: scheme and host are the same in either case.
-pub(super) fn normal_case(uri: &str) -> String {
-    let scheme = uri.find(':').unwrap_or(0);
-    let end = match uri[scheme..].strip_prefix("://") {
-        Some(rest) => rest.find(['/', '?', '#']).map_or(uri.len(), |at| scheme + 3 + at),
-        None => scheme,
+/// The one form of a URI (RFC 3986 §6.2.2): scheme, host and the digits of escapes have one case,
+/// what is not ASCII is escaped. How many slashes come before the host of a scheme without rules of
+/// its own makes no difference.
+pub(super) fn normal_form(uri: &str) -> String {
+    let scheme = scheme_of(uri);
+    let rest = uri.get(scheme.len()..).unwrap_or_default();
+    let slashes =
+        rest.strip_prefix(':').map_or(0, |rest| rest.len() - rest.trim_start_matches('/').len());
+    let is_plain = !SPECIAL_SCHEMES.contains(&&*scheme);
+    let (slashes, path) = match rest.strip_prefix(':').filter(|_| slashes > 2 && is_plain) {
+        Some(rest) => ("://", rest.trim_start_matches('/')),
+        None => ("", rest),
     };
-    let (front, path) = uri.split_at(end);
-    front.to_ascii_lowercase() + path
+    let rest = format!("{slashes}{path}");
+    let host_end = match rest.strip_prefix("://") {
+        Some(after) => after.find(['/', '?', '#']).map_or(rest.len(), |at| at + 3),
+        None => 0,
+    };
+    let (host, path) = rest.split_at(host_end);
+    scheme + &escaped(&host.to_ascii_lowercase()) + &escaped(path)
 }
 
-/// Whether a URI can be read in more than one way: as it stands, and as a server reads it that
-/// decodes it or resolves its dots (RFC 3986 §6.2.2.2 and §6.2.2.3).
+/// Escapes what is not ASCII, and writes every escape with upper-case digits.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '%' => {
+                escaped.push('%');
+                let digits = characters.by_ref().take(2);
+                escaped.extend(digits.map(|digit| digit.to_ascii_uppercase()));
+            }
+            _ if character.is_ascii() => escaped.push(character),
+            _ => {
+                let mut utf8 = [0; 4];
+                let escape = |byte: u8| format!("%{byte:02X}");
+                escaped.extend(character.encode_utf8(&mut utf8).bytes().map(escape));
+            }
+        }
+    }
+    escaped
+}
+
+/// The scheme in lower case; empty when there is none.
+pub(super) fn scheme_of(uri: &str) -> String {
+    uri.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// Schemes of which the URL standard (WHATWG) reads many spellings as one.
+const SPECIAL_SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
+
+/// Whether a URI in [`normal_form`] can be read in more than one way: as it stands, and as a server
+/// reads it that decodes it, resolves its dots (RFC 3986 §6.2.2.2 and §6.2.2.3), or parses it as a
+/// browser does.
 pub(super) fn is_ambiguous(uri: &str) -> bool {
-    /// Longer than any URI that a rule is about; matching takes time in proportion.
+    /// Longer than any URI that a rule is about.
     const LONGEST: usize = 8192;
-    let path = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let scheme = scheme_of(uri);
+    let rest = uri.get(scheme.len() + 1..).unwrap_or_default();
+    let (authority, path) = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
+        None => ("", rest),
+    };
+    let path = path.split('?').next().unwrap_or_default();
+    let mut segments = path.trim_start_matches('/').split('/').peekable();
+    let mut has_odd_segment = path.starts_with("//");
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        has_odd_segment |= matches!(segment, "." | "..") || (segment.is_empty() && !is_last);
+    }
     uri.len() > LONGEST
-        || uri.contains(|c: char| c.is_control() || c == '\\' || c == ' ')
-        || path.split('/').any(|segment| segment == "." || segment == "..")
+        || uri.contains(|c: char| c.is_control() || matches!(c, '\\' | ' ' | '#'))
+        || has_odd_segment
+        || matches!(authority, "." | "..")
         || uri.match_indices('%').any(|(at, _)| !is_needed_escape(&uri[at..]))
+        || (SPECIAL_SCHEMES.contains(&&*scheme) && !is_plain_authority(&scheme, rest, authority))
+}
+
+/// Whether the authority of a special scheme is written as the URL standard writes it.
+fn is_plain_authority(scheme: &str, rest: &str, authority: &str) -> bool {
+    if scheme == "file" {
+        return rest.starts_with("///") && authority.is_empty();
+    }
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "1"));
+    let default = match scheme {
+        "http" | "ws" => "80",
+        "https" | "wss" => "443",
+        _ => "21",
+    };
+    let is_label =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._{}".contains(&byte);
+    // What ends in a number would be an IPv4 address in one of many spellings.
+    let is_address = host.split('.').count() == 4
+        && host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let ends_in_number =
+        host.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+    rest.starts_with("//")
+        && !host.is_empty()
+        && !host.ends_with('.')
+        && host.bytes().all(is_label)
+        && (!ends_in_number || is_address)
+        && !port.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && !port.starts_with('0')
+        && port != default
 }
 
 /// Whether these three characters stand for one that cannot stand for itself, and do not hide a
-/// delimiter of the path.
+/// delimiter.
 fn is_needed_escape(escape: &str) -> bool {
     let digits = escape.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
     digits.is_some_and(|byte| {
-        let unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        !unreserved && !byte.is_ascii_control() && !b"/\\%".contains(&byte)
+        // RFC 3986 §3.3: what a path segment may have as it is.
+        let stands_for_itself =
+            byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+        !stands_for_itself && !byte.is_ascii_control() && !b"/\\%?#".contains(&byte)
     })
 }
 
@@ -144,6 +241,7 @@ mod tests {
             ("notes://{id}", "notes://", false),
             ("notes://{id}", "notes://7/8", false),
             ("notes://{id}", "NOTES://7", true),
+            ("notes://{id}", "notes:///7", true),
             ("notes://team/{id}.md", "notes://team/a.b.md", true),
             ("notes://team/{id}.md", "notes://team/a.txt", false),
             ("file:///{+path}", "file:///a/b/c", true),
@@ -153,12 +251,20 @@ mod tests {
             ("notes://{id}{?page,size}", "notes://7", true),
             ("notes://{id}{?page,size}", "notes://7#x", false),
             ("notes://{a}-{b}", "notes://x-y-z", true),
+            ("notes://{a}-{b}", "notes://-y", false),
             ("notes://{a}", "notes://é", true),
+            ("notes://x/é/*", "notes://x/%c3%a9/1", true),
         ];
         for (pattern, uri, expected) in rows {
-            let found = UriPattern::parse(pattern).unwrap().matches(&normal_case(uri));
-            assert_eq!(found, expected, "{pattern} {uri}");
+            let pattern = UriPattern::parse(&normal_form(pattern)).unwrap();
+            assert_eq!(pattern.matches(&normal_form(uri)), expected, "{pattern:?} {uri}");
         }
+    }
+
+    #[test]
+    fn matching_takes_time_in_proportion() {
+        let pattern = UriPattern::parse("notes://{a}-{b}-{c}.{d}").unwrap();
+        assert!(!pattern.matches(&format!("notes://{}", "-".repeat(1_000_000))));
     }
 
     #[test]
@@ -171,8 +277,20 @@ mod tests {
 
     #[test]
     fn ambiguous_uris_are_told_from_plain_ones() {
-        for uri in ["notes://a/b?x=/../y", "file:///a%20b/c.txt", "urn:a:b", "notes://a/..b/c."] {
-            assert!(!is_ambiguous(uri), "{uri}");
+        let plain = [
+            "notes://a/b?x=/../y",
+            "file:///a%20b/c.txt",
+            "urn:a:b",
+            "notes://a/..b/c.",
+            "notes://a/",
+            "notes://é/caf%c3%a9",
+            "https://h.example/a?b",
+            "https://h.example:8443/",
+            "https://10.0.0.1/x",
+            "file:///data/{name}",
+        ];
+        for uri in plain {
+            assert!(!is_ambiguous(&normal_form(uri)), "{uri}");
         }
         let ambiguous = [
             "notes://public/../private/1",
@@ -182,15 +300,34 @@ mod tests {
             "notes://public/..%2fprivate",
             "notes://public\\..\\private",
             "notes://pri%76ate/1",
+            "notes://a/b%40c",
             "notes://a%5cb",
             "notes://a%zz",
             "notes://a%",
             "notes://a%00",
             "notes://a%252e",
             "notes://a\nb",
+            "notes://a#b",
+            "notes://a//b",
+            "notes://a/%3fb",
+            "file:///data//private",
+            "file:////data/private",
+            "file://localhost/data",
+            "file:/data",
+            "file:data",
+            "https:/h.example/x",
+            "https:h.example/x",
+            "https:///h.example/x",
+            "https://h.example:443/x",
+            "https://h.example:/x",
+            "https://u@h.example/x",
+            "https://ｈ.example/x",
+            "https://h.example./x",
+            "https://0x7f.1/x",
+            "https://127.1/x",
         ];
         for uri in ambiguous {
-            assert!(is_ambiguous(uri), "{uri:?}");
+            assert!(is_ambiguous(&normal_form(uri)), "{uri:?}");
         }
     }
 }

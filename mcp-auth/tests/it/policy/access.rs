@@ -52,13 +52,15 @@ async fn whoever_has_no_token_is_told_what_to_ask_for() {
 #[tokio::test]
 async fn a_client_without_a_token_can_open_a_connection_but_has_no_stream() {
     let server = PolicyServer::start(policy()).await;
-    for method in
-        ["initialize", "ping", "tools/list", "server/discover", "notifications/initialized"]
-    {
+    let started = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string();
+    let (answer, ran) = server.post(None, &[], started).await;
+    assert_eq!((answer.status.as_u16(), ran.len()), (200, 1));
+    for method in ["initialize", "ping", "tools/list", "server/discover"] {
         let (answer, ran) = server.post(None, &[], message(method, json!({})).to_string()).await;
         assert_eq!((answer.status.as_u16(), ran.len()), (200, 1), "{method}");
     }
-    for method in ["tasks/get", "resources/read"] {
+    // With an `id` it is a request, whatever it is called.
+    for method in ["tasks/get", "resources/read", "notifications/initialized"] {
         let params = json!({ "uri": "notes://1", "taskId": "1" });
         let (answer, ran) = server.post(None, &[], message(method, params).to_string()).await;
         assert_eq!((answer.status.as_u16(), ran.len()), (401, 0), "{method}");

@@ -113,7 +113,7 @@ fn every_fault_of_a_policy_is_listed_beside_those_of_the_configuration() {
         "resources[0].policy.tools: a rule without a name",
         "resources[0].policy.tools.t.any_of:",
         "resources[0].policy.tools.t: an empty name",
-        "resources[0].policy.tools.p: `public` asks for nothing",
+        "resources[0].policy.tools.p: who needs no token needs nothing else",
         "resources[0].policy.resources.notes://{: `{` without `}`",
         "another rule is for the same URI",
         "resources[0].policy.methods.m.when: `argument` must be set",
@@ -229,8 +229,12 @@ fn machines_are_told_from_people() {
         ),
         (json!({ "sub": "app@clients", "azp": "app" }), Principal::Client),
         (
-            json!({ "sub": "4f", "azp": "app", "preferred_username": "service-account-app" }),
+            json!({ "sub": "4f", "azp": "app", "clientAddress": "::1", "preferred_username": "service-account-app" }),
             Principal::Client,
+        ),
+        (
+            json!({ "sub": "4f", "azp": "app", "preferred_username": "service-account-app" }),
+            Principal::User,
         ),
         (
             json!({ "sub": "4f", "azp": "app", "preferred_username": "service-account-other" }),
