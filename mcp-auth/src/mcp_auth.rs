@@ -79,17 +79,9 @@ impl McpAuth {
     /// With several resources, the request's path says which one is meant. Where a policy depends
     /// on what is called, the answer to a POST is [`Decision::ReadBody`].
     pub async fn check(&self, request: &Parts) -> Decision {
-        self.check_at(request.uri.path(), request).await
-    }
-
-    /// The same, where the request's own path has been cut by a router.
-    pub(crate) async fn check_at(&self, path: &str, request: &Parts) -> Decision {
-        match self.resource_at(path) {
+        match self.resource_at(request.uri.path()) {
             Some(resource) => resource.check(request).await,
-            None => {
-                tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path, "request refused");
-                Decision::Reply(Reply::not_found())
-            }
+            None => unknown_resource(request.uri.path()),
         }
     }
 
@@ -188,6 +180,12 @@ impl McpAuth {
         let document = metadata.map(|metadata| metadata.document.clone());
         resource.public_document(request, document.map_err(AuthError::Unavailable))
     }
+}
+
+/// The answer at a path that belongs to no resource.
+pub(crate) fn unknown_resource(path: &str) -> Decision {
+    tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path, "request refused");
+    Decision::Reply(Reply::not_found())
 }
 
 const AUTHORIZATION_SERVER_PATH: &str = "/.well-known/oauth-authorization-server";

@@ -8,8 +8,9 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
@@ -65,12 +66,15 @@ impl IntoResponse for Reply {
     }
 }
 
-/// A 403; the layer around the route adds the challenge.
+/// A 403 with the challenge.
 impl IntoResponse for InsufficientScope {
     fn into_response(self) -> Response {
         let (status, description) =
             (StatusCode::FORBIDDEN, "the access token lacks a required scope");
-        Reply::error(status, "insufficient_scope", description).into_response()
+        let mut reply = Reply::error(status, "insufficient_scope", description);
+        let challenge = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+        reply.headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        reply.into_response()
     }
 }
 

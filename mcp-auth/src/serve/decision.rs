@@ -69,7 +69,13 @@ impl Forward {
         self
     }
 
-    /// Lets the handlers of this request ask for more scopes.
+    /// Lets handlers ask for more scopes by an error that is a response of its own.
+    pub(super) fn within(mut self, resource: &Arc<Resource>) -> Self {
+        self.auth_info = self.auth_info.map(|caller| caller.in_request(resource.clone()));
+        self
+    }
+
+    /// Lets the handlers of this request ask for more scopes, and looks whether they did.
     pub(super) fn opened(
         mut self,
         resource: &Arc<Resource>,

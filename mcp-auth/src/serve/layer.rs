@@ -17,7 +17,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Decision, Forward, PendingDecision, ProtectedBody, Resource, mcp_headers};
-use crate::mcp_auth::McpAuth;
+use crate::mcp_auth::{McpAuth, unknown_resource};
 
 impl McpAuth {
     /// A layer that protects any tower service that speaks HTTP; with a policy, put it around the MCP
@@ -80,7 +80,7 @@ impl AuthLayer {
                 }
                 match self.auth.resource_at(path) {
                     Some(resource) => resource,
-                    None => return self.auth.check_at(path, request).await,
+                    None => return unknown_resource(path),
                 }
             }
         };
@@ -93,8 +93,10 @@ impl AuthLayer {
 
 /// Lets handlers ask for more scopes.
 fn opened(resource: &Arc<Resource>, request: &Parts, forward: Forward) -> Forward {
-    let is_call = request.method == Method::POST;
-    let may_wait = is_call && !mcp_headers::is_subscription(&request.headers);
+    if request.method != Method::POST {
+        return forward.within(resource);
+    }
+    let may_wait = !mcp_headers::is_subscription(&request.headers);
     forward.opened(resource, resource.required_scopes.clone(), may_wait)
 }
 

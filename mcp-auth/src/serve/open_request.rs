@@ -37,23 +37,43 @@ impl OpenRequest {
 
 impl StepUp for OpenRequest {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
-        self.resource.authorizers.uncovered(granted, wanted).is_none()
+        self.resource.grants(granted, wanted)
     }
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
-        if self.grants(granted, required) {
-            return Ok(());
-        }
-        let authorizers = &self.resource.authorizers;
-        let all = Scopes::union([&self.needed, required]);
-        let asked = authorizers.uncovered(granted, &all).unwrap_or(all);
-        let refused =
-            AuthError::InsufficientScope { required: asked.clone(), granted: granted.clone() };
-        let challenge = challenge(&self.resource, &refused, &asked);
-        let challenge = challenge.and_then(|value| value.to_str().ok().map(str::to_owned));
-        let error = InsufficientScope::new(asked, granted.clone(), challenge);
-        Err(self.refused.get_or_init(|| error).clone())
+        require(&self.resource, &self.needed, granted, required)
+            .map_err(|error| self.refused.get_or_init(|| error).clone())
     }
+}
+
+/// Where nobody looks for a refusal afterwards: the error says it all.
+impl StepUp for Resource {
+    fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
+        self.authorizers.uncovered(granted, wanted).is_none()
+    }
+
+    fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
+        require(self, &self.required_scopes, granted, required)
+    }
+}
+
+/// Nothing, or what to ask for: `needed` by the request and `required` by its handler.
+fn require(
+    resource: &Resource,
+    needed: &Scopes,
+    granted: &Scopes,
+    required: &Scopes,
+) -> Result<(), InsufficientScope> {
+    if resource.grants(granted, required) {
+        return Ok(());
+    }
+    let all = Scopes::union([needed, required]);
+    let asked = resource.authorizers.uncovered(granted, &all).unwrap_or(all);
+    let refused =
+        AuthError::InsufficientScope { required: asked.clone(), granted: granted.clone() };
+    let challenge = challenge(resource, &refused, &asked);
+    let challenge = challenge.and_then(|value| value.to_str().ok().map(str::to_owned));
+    Err(InsufficientScope::new(asked, granted.clone(), challenge))
 }
 
 impl fmt::Debug for OpenRequest {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, VARY};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -78,6 +78,31 @@ impl Resource {
             return Decision::Reply(preflight(request, cors, "GET, POST, DELETE, OPTIONS"));
         }
         let caller = self.authenticate(request).await;
+        if !self.authorizers.is_empty() || self.reads_body(request) {
+            return self.check_by_rules(caller, cors, request);
+        }
+        let error = match caller {
+            Ok(caller) if caller.scopes().contains_all(&self.required_scopes) => {
+                self.log_allowed(Some(&caller), &[]);
+                return Decision::Forward(Forward::new(Some(caller), cors));
+            }
+            Ok(caller) => AuthError::InsufficientScope {
+                required: self.required_scopes.clone(),
+                granted: caller.scopes().clone(),
+            },
+            Err(error) => error,
+        };
+        Decision::Reply(self.refuse(error).with_headers(cors))
+    }
+
+    /// The rest of the data path, where more than scopes for everything is asked for.
+    #[inline(never)]
+    fn check_by_rules(
+        self: &Arc<Self>,
+        caller: Result<AuthInfo, AuthError>,
+        cors: HeaderMap,
+        request: &Parts,
+    ) -> Decision {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
             return PendingDecision::begin(self.clone(), caller, cors, request);
         }

@@ -1,7 +1,6 @@
 //! What is done with a service's response before the client gets it.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -9,7 +8,6 @@ use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Limited};
-use tokio::time::{Instant, timeout_at};
 
 use super::event_stream::has_data;
 use super::protected_body::Frames;
@@ -17,8 +15,6 @@ use super::{Forward, ListRules, OpenRequest, ProtectedBody, Reply};
 
 /// A longer document is not sent, where its lists are filtered.
 const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
-/// For this long at most, the start of a stream waits for the handler to ask for more scopes.
-const MAX_HOLD: Duration = Duration::from_secs(2);
 
 impl Forward {
     /// Prepares the request for a response that has to be read.
@@ -79,15 +75,14 @@ impl Forward {
 
 /// Waits until the stream begins in earnest, or the handler refuses.
 ///
-/// An event without data, which tells clients where to resume, is no beginning.
+/// An event without data, which tells clients where to resume, is no beginning. A comment is: servers
+/// send them when nothing happens for long.
 async fn hold<B>(open: &OpenRequest, body: &mut Option<Pin<Box<B>>>, frames: &mut Frames<B>)
 where
     B: Body<Data = Bytes>,
 {
-    let deadline = Instant::now() + MAX_HOLD;
     while let (false, Some(unread)) = (open.is_refused(), body.as_mut()) {
-        let Ok(frame) = timeout_at(deadline, unread.frame()).await else { return };
-        let Some(frame) = frame else {
+        let Some(frame) = unread.frame().await else {
             *body = None;
             return;
         };
@@ -100,7 +95,6 @@ where
 }
 
 fn is_beginning(frame: &Frame<Bytes>) -> bool {
-    // A comment keeps the connection alive: somebody has been waiting for long.
     frame.data_ref().is_none_or(|data| data.starts_with(b":") || has_data(data))
 }
 
