@@ -27,7 +27,7 @@ impl Forward {
     /// Whether the response goes on as it is.
     pub(super) fn passes(&self, response: &HeaderMap) -> bool {
         let is_settled = |open: &OpenRequest| {
-            !open.is_refused() && !(self.may_wait && is_event_stream(response))
+            !(open.is_refused() || (self.may_wait && is_event_stream(response)))
         };
         self.lists.is_none() && self.open.as_deref().is_none_or(is_settled)
     }

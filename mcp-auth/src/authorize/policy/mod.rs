@@ -258,7 +258,9 @@ impl PartialEq for ScopePolicy {
 
 /// Code that derives scopes from arguments.
 #[derive(Clone)]
-struct ScopesByArguments(Arc<dyn Fn(&Map<String, Value>) -> Scopes + Send + Sync>);
+struct ScopesByArguments(Arc<ScopesFunction>);
+
+type ScopesFunction = dyn Fn(&Map<String, Value>) -> Scopes + Send + Sync;
 
 impl fmt::Debug for ScopesByArguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
