@@ -167,6 +167,14 @@ impl AuthInfo {
         }
     }
 
+    /// The same caller with other scopes; only before anybody else has it.
+    pub(crate) fn with_scopes(mut self, scopes: Scopes) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.scopes = scopes;
+        }
+        self
+    }
+
     /// The same caller, in a request that can still be answered with a challenge.
     pub(crate) fn in_request(mut self, request: Arc<dyn StepUp>) -> Self {
         self.1 = Some(request);

@@ -15,7 +15,7 @@ use crate::issuer::{
 };
 use crate::mcp_auth::McpAuth;
 use crate::serve::Resource;
-use crate::verify::{Rules, TokenCache, TrustedIssuer, Verifier};
+use crate::verify::{IssuerRules, Rules, TokenCache, TrustedIssuer, Verifier};
 
 /// Makes a [`McpAuth`] with code of your own in it.
 #[must_use = "nothing is protected until `build` is called"]
@@ -114,6 +114,15 @@ impl McpAuthBuilder {
                     "every web page may call: `allowed_origins` has `*`"
                 );
             }
+            for server in &resource.authorization_servers {
+                for client in &server.dangerous_accept_clients {
+                    tracing::warn!(
+                        issuer = server.issuer,
+                        client,
+                        "`dangerous_accept_clients` is set: tokens of this client for other servers are accepted"
+                    );
+                }
+            }
             for server in
                 resource.authorization_servers.iter().filter(|one| one.dangerous_allow_http)
             {
@@ -158,7 +167,7 @@ impl<'b> Assembly<'b> {
         let ParsedResource { config, identifier, servers } = parsed;
         let verifier = Verifier {
             resource: index,
-            issuers: servers.into_iter().map(|server| self.trust(server)).collect(),
+            issuers: servers.into_iter().flat_map(|server| self.trust(server)).collect(),
             rules: Rules {
                 resource: identifier.clone(),
                 audiences: config.audiences.clone(),
@@ -180,10 +189,10 @@ impl<'b> Assembly<'b> {
         policy.into_iter().chain(in_code).collect()
     }
 
-    /// Issuers and their keys are shared between resources.
-    fn trust(&mut self, server: ParsedServer<'_>) -> TrustedIssuer {
+    /// Issuers and their keys are shared between resources. One entry for each `iss` of its tokens.
+    fn trust(&mut self, server: ParsedServer<'_>) -> Vec<TrustedIssuer> {
         let ParsedServer { config, identifier, source } = server;
-        let name = identifier.as_str().into();
+        let own = identifier.as_str().to_owned();
         let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
         let issuer = known.unwrap_or_else(|| {
             let context = self.fetch_context(UrlRules::fetched(config, &identifier));
@@ -191,12 +200,23 @@ impl<'b> Assembly<'b> {
             self.issuers.push(issuer.clone());
             issuer
         });
-        TrustedIssuer {
-            name,
-            issuer,
+        let rules = Arc::new(IssuerRules {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,
-        }
+            audiences: config.audiences.clone(),
+            accepted_clients: config.dangerous_accept_clients.clone(),
+            scope_claims: config.scope_claims.clone(),
+            scope_prefix: config.scope_prefix.clone(),
+            required_claims: config.required_claims.clone(),
+        });
+        let others = config.token_issuers.iter().map(|iss| (&**iss, false));
+        let trusted = |(iss, is_advertised): (&str, bool)| TrustedIssuer {
+            name: iss.into(),
+            is_advertised,
+            issuer: issuer.clone(),
+            rules: rules.clone(),
+        };
+        [(&*own, true)].into_iter().chain(others).map(trusted).collect()
     }
 
     fn fetch_context(&self, url_rules: UrlRules) -> FetchContext {

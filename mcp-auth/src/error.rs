@@ -306,6 +306,11 @@ pub enum TokenError {
     },
     /// The signature was not made by the issuer's key.
     BadSignature,
+    /// A claim has none of the values in `required_claims`.
+    ClaimNotAccepted {
+        /// Its name or JSON Pointer.
+        claim: String,
+    },
     /// `exp` has passed, clock tolerance included.
     Expired {
         /// The token's `exp`, in seconds since 1970.
@@ -375,6 +380,9 @@ impl TokenError {
                 ("algorithm_not_allowed", "the signature algorithm is not allowed")
             }
             Self::BadSignature => ("bad_signature", "the signature does not verify"),
+            Self::ClaimNotAccepted { .. } => {
+                ("claim_not_accepted", "a claim has a value that is not accepted here")
+            }
             Self::Expired { .. } => ("expired", "the access token expired"),
             Self::Malformed { .. } => ("malformed", "the access token is malformed"),
             Self::MissingClaim { .. } => ("missing_claim", "a required claim is missing"),
@@ -398,6 +406,9 @@ impl TokenError {
                 ("an allowed algorithm".to_owned(), format!("{algorithm:?}"))
             }
             Self::BadSignature => text("a signature by the issuer's key", "another"),
+            Self::ClaimNotAccepted { claim } => {
+                (format!("claim {claim:?} as in `required_claims`"), "another value".to_owned())
+            }
             Self::Expired { exp, now } => (format!("exp after {now}"), exp.to_string()),
             Self::Malformed { reason } => text("a signed JWT", reason),
             Self::MissingClaim { claim } => text(claim, "absent"),

@@ -1,5 +1,6 @@
 //! One authorization server as plain data.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,25 @@ pub struct AuthorizationServer {
     /// metadata names them as the place of its keys, such as `keys.internal`. Public addresses need
     /// no permission.
     pub allowed_key_hosts: Vec<String>,
+    /// Other `iss` values of its tokens, exact, for providers whose tokens do not name the issuer
+    /// that their metadata names.
+    pub token_issuers: Vec<String>,
+    /// `aud` values of its tokens that are accepted besides the resource and its `audiences`, compared
+    /// exactly. None is best.
+    pub audiences: Vec<String>,
+    /// Claims whose values count as scopes beside `scope`, `scp` or `scopes`: names, or JSON Pointers
+    /// (RFC 6901) such as `/realm_access/roles`. What a user may do is often more than what the client
+    /// was granted: be sure.
+    pub scope_claims: Vec<String>,
+    /// What scopes are missing in tokens in front, such as `api://notes/`: it is put before those that
+    /// have no `:` in them, and clients ask for the whole.
+    pub scope_prefix: Option<String>,
+    /// Claims that must have one of these values: by name or JSON Pointer.
+    pub required_claims: BTreeMap<String, Vec<Value>>,
+    /// For providers that cannot name this resource in `aud`: clients whose access tokens are accepted
+    /// whatever their audience. A token that one of these clients got for another server is then
+    /// accepted here too.
+    pub dangerous_accept_clients: Vec<String>,
     /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
     pub algorithms: Vec<Algorithm>,
     /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
@@ -74,6 +94,19 @@ impl AuthorizationServer {
             });
         let identifier = identifier.ok();
         let source = key_source::parse(self, identifier.as_ref(), place, faults);
+        let lists = [
+            &self.token_issuers,
+            &self.audiences,
+            &self.scope_claims,
+            &self.dangerous_accept_clients,
+        ];
+        if lists.into_iter().flatten().chain(&self.scope_prefix).any(String::is_empty) {
+            faults.push(format!("{place}: an empty text in a list would match nothing"));
+        }
+        for (claim, _) in self.required_claims.iter().filter(|(_, values)| values.is_empty()) {
+            faults
+                .push(format!("{place}.required_claims: {claim:?} has no value that is accepted"));
+        }
         Some(ParsedServer { config: self, identifier: identifier?, source: source? })
     }
 }

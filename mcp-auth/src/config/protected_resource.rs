@@ -82,6 +82,17 @@ impl ProtectedResource {
         for (index, server) in self.authorization_servers.iter().enumerate() {
             let place = format!("{place}.authorization_servers[{index}]");
             servers.extend(server.parse(&place, faults));
+            let others =
+                self.authorization_servers.iter().enumerate().filter(|(at, _)| *at != index);
+            let taken = |issuer: &&String| {
+                **issuer == server.issuer
+                    || others.clone().any(|(_, other)| {
+                        other.issuer == **issuer || other.token_issuers.contains(issuer)
+                    })
+            };
+            for issuer in server.token_issuers.iter().filter(taken) {
+                faults.push(format!("{place}.token_issuers: {issuer:?} is there twice"));
+            }
             let earlier = &self.authorization_servers[..index];
             if earlier.iter().any(|other| other.issuer == server.issuer) {
                 faults.push(format!("{place}: {:?} is there twice", server.issuer));

@@ -267,7 +267,8 @@ impl Resource {
 
     /// RFC 9728 §2.
     fn describe(&self, config: &ProtectedResource) -> Bytes {
-        let issuers = self.verifier.issuers.list.iter().map(|trusted| &*trusted.name);
+        let issuers = self.verifier.issuers.list.iter().filter(|trusted| trusted.is_advertised);
+        let issuers = issuers.map(|trusted| &*trusted.name);
         let supported = [&config.scopes_supported, &self.required_scopes];
         let supported = supported.into_iter().find(|scopes| !scopes.is_empty());
         let mut document = Map::new();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::IssuerRules;
 use crate::auth_info::Facts;
 use crate::authorize::Scopes;
 use crate::error::TokenError;
@@ -52,10 +53,20 @@ impl<'a> Claims<'a> {
     }
 
     /// RFC 9068 §4 and RFC 8725, but for signature and issuer, which are checked by now.
-    pub(crate) fn validate(&self, rules: &Rules, now: u64) -> Result<(), TokenError> {
+    pub(crate) fn validate(
+        &self,
+        rules: &Rules,
+        issuer: &IssuerRules,
+        now: u64,
+    ) -> Result<(), TokenError> {
         self.check_kind()?;
         self.check_time(rules.clock_tolerance.as_secs(), now)?;
-        self.check_audience(rules)?;
+        self.check_audience(rules, issuer).or_else(|error| {
+            match self.is_of_accepted_client(issuer) {
+                true => Ok(()),
+                false => Err(error),
+            }
+        })?;
         if self.has_confirmation {
             // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
             return Err(TokenError::SenderConstrained);
@@ -123,14 +134,24 @@ impl<'a> Claims<'a> {
         }
     }
 
-    fn check_audience(&self, rules: &Rules) -> Result<(), TokenError> {
+    /// The named, weaker rule for issuers that cannot bind a token to its resource. What has no claim
+    /// of an access token might be an ID token, whose audience is the client too.
+    fn is_of_accepted_client(&self, issuer: &IssuerRules) -> bool {
+        let client = self.clients.iter().flatten().next();
+        self.has_access_token_marker
+            && client
+                .is_some_and(|client| issuer.accepted_clients.iter().any(|one| *one == **client))
+    }
+
+    fn check_audience(&self, rules: &Rules, issuer: &IssuerRules) -> Result<(), TokenError> {
         let actual = self.audience.as_ref().ok_or(TokenError::MissingClaim { claim: "aud" })?;
-        let listed = |audience: &str| rules.audiences.iter().any(|accepted| accepted == audience);
+        let accepted = || rules.audiences.iter().chain(&issuer.audiences);
+        let listed = |audience: &str| accepted().any(|accepted| accepted == audience);
         if actual.iter().any(|audience| rules.resource.matches(audience) || listed(audience)) {
             return Ok(());
         }
         let own = rules.resource.to_string();
-        let expected = [own].into_iter().chain(rules.audiences.iter().cloned()).collect();
+        let expected = [own].into_iter().chain(accepted().cloned()).collect();
         let actual = actual.iter().map(str::to_owned).collect();
         Err(TokenError::WrongAudience { actual, expected })
     }
@@ -229,7 +250,7 @@ mod tests {
         claims.as_object_mut().unwrap().retain(|_, value| value != "absent");
         let payload = claims.to_string();
         Claims::read(payload.as_bytes(), JsonLimits::LARGEST)
-            .and_then(|claims| claims.validate(&rules(), NOW))
+            .and_then(|claims| claims.validate(&rules(), &IssuerRules::default(), NOW))
             .map_or_else(|error| error.code(), |()| "ok")
     }
 

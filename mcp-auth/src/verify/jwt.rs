@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::cache::{Circumstances, TokenCache};
-use super::{BearerToken, Claims, Rules};
+use super::{BearerToken, Claims, IssuerRules, Rules};
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Issuer, Verified, VerifyError};
-use crate::jose::{Algorithm, Jws, JwsError, MediaType, TokenLimits};
+use crate::jose::{Jws, JwsError, MediaType, TokenLimits};
 
 /// Verifies the tokens of one protected resource.
 pub(crate) struct Verifier {
@@ -40,11 +40,10 @@ impl FromIterator<TrustedIssuer> for TrustedIssuers {
 pub(crate) struct TrustedIssuer {
     /// Its identifier, shared with every caller from there.
     pub(crate) name: Arc<str>,
+    /// Whether clients are told of it: other `iss` values of one issuer are not.
+    pub(crate) is_advertised: bool,
     pub(crate) issuer: Arc<Issuer>,
-    /// Accepted algorithms; empty for all supported ones.
-    pub(crate) algorithms: Vec<Algorithm>,
-    /// RFC 9068 §4: whether `typ` must be `at+jwt`.
-    pub(crate) require_at_jwt: bool,
+    pub(crate) rules: Arc<IssuerRules>,
 }
 
 impl Verifier {
@@ -70,11 +69,12 @@ impl Verifier {
         trusted.check_header(&jws)?;
         let verified = trusted.verify_signature(&jws, now).await?;
         let mut claims = claims.verified(&verified.proof);
-        claims.validate(&self.rules, verified.now)?;
+        claims.validate(&self.rules, &trusted.rules, verified.now)?;
         let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
         drop(claims);
         let token = jws.into_token(&verified.proof);
         let auth_info = AuthInfo::new(trusted.name.clone(), scopes, expires_at, token);
+        let auth_info = trusted.rules.apply(auth_info)?;
         let expires = expires_at.saturating_add(self.rules.clock_tolerance.as_secs());
         let key_generation = verified.key_generation;
         let circumstances = Circumstances { resource: self.resource, issuer, key_generation };
@@ -105,13 +105,14 @@ impl Verifier {
 
 impl TrustedIssuer {
     fn check_header(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
-        if !self.algorithms.is_empty() && !self.algorithms.contains(&jws.algorithm()) {
+        let rules = &self.rules;
+        if !rules.algorithms.is_empty() && !rules.algorithms.contains(&jws.algorithm()) {
             return Err(TokenError::AlgorithmNotAllowed { algorithm: jws.algorithm().to_string() });
         }
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
         let accepted = match jws.typ() {
             MediaType::AccessToken => true,
-            MediaType::Jwt => !self.require_at_jwt,
+            MediaType::Jwt => !rules.require_at_jwt,
             MediaType::Other => false,
         };
         if accepted {

@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 
-use serde_json::Value;
-
 use super::hierarchy::Hierarchy;
-use super::requirement::at;
 use super::uri_pattern::{UriPattern, is_ambiguous, normal_form, scheme_of};
 use super::{Requirement, ScopePolicy, ScopesByArguments};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::authorize::{Access, Authorizer, Operation, OperationKind, Scopes, Verdict};
+use crate::claim_path::{at, texts};
 
 /// What a [`ScopePolicy`] means.
 #[derive(Debug)]
@@ -402,17 +400,9 @@ fn scopes_by_arguments(rules: &Rules<'_>, operation: &Operation<'_>) -> Scopes {
     Scopes::union(&scopes)
 }
 
-/// Whether a claim is this text, has it in its list, or has a member of this name that is not
-/// `false` or `null`.
+/// Whether the caller has this value in the claim.
 fn has_value(caller: &AuthInfo, path: &str, wanted: &str) -> bool {
-    match at(caller.claims(), path) {
-        Some(Value::String(text)) => text == wanted,
-        Some(Value::Array(list)) => list.iter().any(|value| value == wanted),
-        Some(Value::Object(members)) => {
-            members.get(wanted).is_some_and(|value| !value.is_null() && *value != false)
-        }
-        _ => false,
-    }
+    at(caller.claims(), path).is_some_and(|claim| texts(claim).contains(&wanted))
 }
 
 /// Entra ID names the claim instead of listing more than 200 groups in it.

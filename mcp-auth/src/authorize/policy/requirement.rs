@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::auth_info::Principal;
 use crate::authorize::{Access, Scopes};
+use crate::claim_path::at;
 
 /// What a caller needs for an operation. In data, a list of scopes stands for `all_of` alone.
 ///
@@ -219,18 +220,6 @@ fn is_same(one: &Value, other: &Value) -> bool {
         (Some(one), Some(other)) => one.total_cmp(&other).is_eq(),
         _ => one == other,
     }
-}
-
-/// A member by its name, or a value by its JSON Pointer (RFC 6901).
-pub(super) fn at<'v>(object: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
-    let Some(pointer) = path.strip_prefix('/') else {
-        return object.get(path);
-    };
-    let (first, rest) = match pointer.find('/') {
-        Some(slash) => pointer.split_at(slash),
-        None => (pointer, ""),
-    };
-    object.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
 }
 
 /// Scopes alone, as `all_of`.

@@ -1,0 +1,57 @@
+//! What the tokens of one issuer need besides what every token needs.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::auth_info::AuthInfo;
+use crate::authorize::Scopes;
+use crate::claim_path::{at, texts};
+use crate::error::TokenError;
+use crate::jose::Algorithm;
+
+/// The settings of an authorization server that are about its tokens.
+#[derive(Debug, Default)]
+pub(crate) struct IssuerRules {
+    /// Accepted algorithms; empty for all supported ones.
+    pub(crate) algorithms: Vec<Algorithm>,
+    /// RFC 9068 §4: whether `typ` must be `at+jwt`.
+    pub(crate) require_at_jwt: bool,
+    /// Audiences accepted besides the resource and its own list.
+    pub(crate) audiences: Vec<String>,
+    /// Clients whose tokens are accepted whatever their audience.
+    pub(crate) accepted_clients: Vec<String>,
+    pub(crate) scope_claims: Vec<String>,
+    pub(crate) scope_prefix: Option<String>,
+    pub(crate) required_claims: BTreeMap<String, Vec<Value>>,
+}
+
+impl IssuerRules {
+    /// The caller with all scopes that the token stands for, unless a claim is not what it must be.
+    pub(super) fn apply(&self, caller: AuthInfo) -> Result<AuthInfo, TokenError> {
+        for (path, accepted) in &self.required_claims {
+            if !at(caller.claims(), path).is_some_and(|value| accepted.contains(value)) {
+                return Err(TokenError::ClaimNotAccepted { claim: path.clone() });
+            }
+        }
+        if self.scope_claims.is_empty() && self.scope_prefix.is_none() {
+            return Ok(caller);
+        }
+        let scopes = self.scopes_of(&caller);
+        Ok(caller.with_scopes(scopes))
+    }
+
+    fn scopes_of(&self, caller: &AuthInfo) -> Scopes {
+        let claims = self.scope_claims.iter().filter_map(|path| at(caller.claims(), path));
+        let prefixed = caller.scopes().iter().map(|scope| match &self.scope_prefix {
+            Some(prefix) if !scope.contains(':') => format!("{prefix}{scope}"),
+            _ => scope.to_owned(),
+        });
+        // One text may hold several scopes; a role's name with a space in it is no scope.
+        let is_scope = |claim: &Value, text: &&str| claim.is_string() || !text.contains(' ');
+        let more = claims.flat_map(|claim| {
+            texts(claim).into_iter().filter(move |text| is_scope(claim, text)).map(str::to_owned)
+        });
+        prefixed.chain(more).collect()
+    }
+}
