@@ -21,6 +21,7 @@
 mod auth_info;
 mod authorize;
 mod builder;
+mod claim_path;
 mod clock;
 mod config;
 mod error;
@@ -43,7 +44,8 @@ pub use authorize::{
 pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    AuthorizationServer, ChallengeStyle, Config, ConfigError, ProtectedResource, ServerType,
+    AuthorizationServer, ChallengeStyle, Config, ConfigError, ProtectedResource, Provider,
+    ServerType,
 };
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
@@ -62,6 +64,11 @@ pub use serve::{
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/guide.md")]
 mod guide {}
+
+/// Compiles the examples of the page on providers.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/providers.md")]
+mod providers {}
 
 /// Compiles the examples of the page on policies.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

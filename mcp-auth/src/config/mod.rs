@@ -3,6 +3,7 @@
 mod authorization_server;
 mod key_source;
 mod protected_resource;
+mod provider;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use self::authorization_server::ParsedServer;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
 pub(crate) use self::protected_resource::ParsedResource;
 pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
+pub use self::provider::Provider;
 use crate::authorize::Scopes;
 use crate::issuer::TrustAnchors;
 use crate::jose::{JsonLimits, TokenLimits};
