@@ -18,6 +18,7 @@ mod key_stampede;
 mod logging;
 mod mounting;
 mod policy;
+mod providers;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod static_keys;
