@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use base64_simd::STANDARD;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::authorize::{Messages, Operation};
 use crate::error::MessageFault;
 
-const METHOD: &str = "mcp-method";
-const NAME: &str = "mcp-name";
-const REVISION: &str = "mcp-protocol-version";
+static METHOD: HeaderName = HeaderName::from_static("mcp-method");
+static NAME: HeaderName = HeaderName::from_static("mcp-name");
+static REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The last revision in which a body may hold several messages; also what a client without the
 /// header follows.
@@ -26,10 +26,10 @@ pub(super) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), 
     }
     // The last one says what a message itself names, after what it also reaches.
     let call = messages.operations.last().filter(|one| !messages.is_batch && !one.is_nothing());
-    let agrees = agrees(headers, METHOD, call.map(Operation::method))
-        && agrees(headers, NAME, call.and_then(Operation::name))
-        && messages.revision.as_deref().is_none_or(|said| agrees(headers, REVISION, Some(said)))
-        && headers.get_all(REVISION).iter().count() <= 1;
+    let agrees = agrees(headers, &METHOD, call.map(Operation::method))
+        && agrees(headers, &NAME, call.and_then(Operation::name))
+        && messages.revision.as_deref().is_none_or(|said| agrees(headers, &REVISION, Some(said)))
+        && headers.get_all(&REVISION).iter().count() <= 1;
     if agrees { Ok(()) } else { Err(MessageFault::HeaderMismatch) }
 }
 
@@ -40,22 +40,22 @@ pub(super) fn has_cache_scope(headers: &HeaderMap) -> bool {
 
 /// Whether this asks for a stream of events that may all be a long time coming. Only a hint.
 pub(super) fn is_subscription(headers: &HeaderMap) -> bool {
-    headers.get(METHOD).is_some_and(|method| method == "subscriptions/listen")
+    headers.get(&METHOD).is_some_and(|method| method == "subscriptions/listen")
 }
 
 fn allows_batches(headers: &HeaderMap) -> bool {
-    match headers.contains_key(REVISION) {
+    match headers.contains_key(&REVISION) {
         true => revision(headers).is_some_and(|revision| revision <= LAST_WITH_BATCHES),
         false => true,
     }
 }
 
 fn revision(headers: &HeaderMap) -> Option<&str> {
-    headers.get(REVISION)?.to_str().ok()
+    headers.get(&REVISION)?.to_str().ok()
 }
 
 /// Whether the header is absent, or there once and as expected.
-fn agrees(headers: &HeaderMap, name: &str, expected: Option<&str>) -> bool {
+fn agrees(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> bool {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => true,
