@@ -2,6 +2,8 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::{Map, Value};
+
 use crate::Mode;
 use crate::builder::Settings;
 use crate::client::Clients;
@@ -48,6 +50,19 @@ impl Core {
 
     pub(crate) fn grants(&self) -> MutexGuard<'_, Grants> {
         self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The claims of an access token of this issuer, opaque or not. Says nothing about expiry.
+    pub(crate) fn access_token(&self, token: &str) -> Option<Map<String, Value>> {
+        let opaque = self.grants().opaque(token).cloned();
+        opaque.or_else(|| self.keys.verify(token))
+    }
+
+    /// Revokes an access token.
+    pub(crate) fn revoke(&self, token: &str) {
+        let claims = self.access_token(token);
+        let jti = claims.as_ref().and_then(|claims| claims.get("jti")?.as_str());
+        jti.into_iter().for_each(|jti| self.grants().revoke_access_token(jti));
     }
 
     pub(crate) fn mode(&self) -> Mode {

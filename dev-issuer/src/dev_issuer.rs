@@ -69,6 +69,11 @@ impl DevIssuer {
         self.core.keys.rotate(false);
     }
 
+    /// Revokes an access token: introspection says from now on that it is not active.
+    pub fn revoke(&self, token: &str) {
+        self.core.revoke(token);
+    }
+
     /// Changes how requests are answered from now on. Requests that hang keep hanging.
     pub fn set_mode(&self, mode: Mode) {
         self.core.set_mode(mode);

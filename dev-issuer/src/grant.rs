@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::{Map, Value};
+
 use crate::endpoints::AuthorizationRequest;
 use crate::http::OAuthError;
 use crate::jose::random;
@@ -51,6 +53,8 @@ pub(crate) struct Grants {
     /// `jti` of access tokens to the grant they come from.
     access_tokens: HashMap<String, String>,
     revoked: HashSet<String>,
+    /// The claims of opaque access tokens, by token.
+    opaque_tokens: HashMap<String, Map<String, Value>>,
 }
 
 impl Grants {
@@ -185,6 +189,14 @@ impl Grants {
 
     pub(crate) fn revoke_access_token(&mut self, jti: &str) {
         self.revoked.insert(jti.to_owned());
+    }
+
+    pub(crate) fn keep_opaque(&mut self, token: &str, claims: Map<String, Value>) {
+        self.opaque_tokens.insert(token.to_owned(), claims);
+    }
+
+    pub(crate) fn opaque(&self, token: &str) -> Option<&Map<String, Value>> {
+        self.opaque_tokens.get(token)
     }
 }
 

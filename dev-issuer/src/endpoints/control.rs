@@ -17,6 +17,7 @@ use crate::{Mint, Mode};
 pub(super) async fn mint(State(core): State<Arc<Core>>, body: Bytes) -> Result<String, OAuthError> {
     let mut token = Mint::new(core);
     let mut audiences = Vec::new();
+    let mut is_opaque = false;
     for (name, value) in Params::parse(&body).iter() {
         token = match name {
             "user" => token.subject(value),
@@ -34,6 +35,10 @@ pub(super) async fn mint(State(core): State<Arc<Core>>, body: Bytes) -> Result<S
             "typ" => token.header("typ", value),
             "without" => token.without(value),
             "without_header" => token.without_header(value),
+            "opaque" => {
+                is_opaque = value == "true";
+                token
+            }
             "broken" => token.broken(parsed(name, value)?),
             _ => match name.split_once('.') {
                 Some(("claim", claim)) => token.claim(claim, json_or_string(value)),
@@ -42,7 +47,7 @@ pub(super) async fn mint(State(core): State<Arc<Core>>, body: Bytes) -> Result<S
             },
         };
     }
-    Ok(token.sign())
+    Ok(if is_opaque { token.opaque() } else { token.sign() })
 }
 
 /// A new key; `?drop=true` unpublishes the old ones.

@@ -20,13 +20,14 @@ pub(super) async fn revoke(
     let token = params.required("token")?;
     let foreign = || OAuthError::invalid_grant("the token was issued to another client");
 
+    let access_token = core.access_token(token);
     let mut grants = core.grants();
     if let Some(grant) = grants.grant_of_refresh_token(token).cloned() {
         if grant.client_id != client.id {
             return Err(foreign());
         }
         grants.revoke(&grant.id);
-    } else if let Some(claims) = core.keys.verify(token) {
+    } else if let Some(claims) = access_token {
         let claim = |name| claims.get(name).and_then(Value::as_str);
         if claim("client_id") != Some(&client.id) {
             return Err(foreign());

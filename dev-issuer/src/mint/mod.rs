@@ -156,6 +156,13 @@ impl Mint {
         sign::sign(&key, self.headers(&key.kid), self.payload(), self.broken)
     }
 
+    /// The same as an opaque token: its claims stay here, for introspection and UserInfo.
+    pub fn opaque(self) -> String {
+        let token = format!("opaque_{}", random::<24>());
+        self.core.grants().keep_opaque(&token, self.payload());
+        token
+    }
+
     /// Leaves out the claims that a development user brings along.
     pub(crate) fn without_user(mut self) -> Self {
         self.with_user = false;
