@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use crate::authorize::Scopes;
 use crate::error::InsufficientScope;
@@ -23,7 +24,7 @@ pub struct AuthInfo(Arc<Inner>, Option<Arc<dyn StepUp>>);
 struct Inner {
     issuer: Arc<str>,
     scopes: Scopes,
-    expires_at: u64,
+    expires_at: Option<u64>,
     source: Source,
     // Read when a handler first asks: most requests never do.
     facts: OnceLock<Facts>,
@@ -33,6 +34,8 @@ struct Inner {
 /// Where the claims are.
 enum Source {
     Token(VerifiedToken),
+    /// As JSON, from the issuer of an opaque token.
+    Introspected(Zeroizing<Box<[u8]>>, Vec<u8>),
     /// As JSON, from a verifier of the user's.
     Claims(Vec<u8>),
 }
@@ -67,13 +70,30 @@ impl AuthInfo {
     pub(crate) fn new(
         issuer: Arc<str>,
         scopes: Scopes,
-        expires_at: u64,
+        expires_at: Option<u64>,
         token: VerifiedToken,
     ) -> Self {
         Self::with_source(issuer, scopes, expires_at, Source::Token(token))
     }
 
-    fn with_source(issuer: Arc<str>, scopes: Scopes, expires_at: u64, source: Source) -> Self {
+    /// The caller behind an opaque token, of which its issuer says what [`Claims::read`] accepts.
+    pub(crate) fn introspected(
+        issuer: Arc<str>,
+        scopes: Scopes,
+        expires_at: Option<u64>,
+        token: &str,
+        claims: Vec<u8>,
+    ) -> Self {
+        let token = Zeroizing::new(token.as_bytes().into());
+        Self::with_source(issuer, scopes, expires_at, Source::Introspected(token, claims))
+    }
+
+    fn with_source(
+        issuer: Arc<str>,
+        scopes: Scopes,
+        expires_at: Option<u64>,
+        source: Source,
+    ) -> Self {
         let (facts, claims) = (OnceLock::new(), OnceLock::new());
         Self(Arc::new(Inner { issuer, scopes, expires_at, source, facts, claims }), None)
     }
@@ -115,8 +135,9 @@ impl AuthInfo {
         &self.0.scopes
     }
 
-    /// `exp`, in seconds since 1970.
-    pub fn expires_at(&self) -> u64 {
+    /// `exp`, in seconds since 1970; always there for a JWT, while issuers of opaque tokens need not
+    /// say.
+    pub fn expires_at(&self) -> Option<u64> {
         self.0.expires_at
     }
 
@@ -193,6 +214,7 @@ impl AuthInfo {
     pub(crate) fn token(&self) -> &[u8] {
         match &self.0.source {
             Source::Token(token) => token.as_bytes(),
+            Source::Introspected(token, _) => token,
             Source::Claims(_) => b"",
         }
     }
@@ -201,13 +223,17 @@ impl AuthInfo {
     pub(crate) fn weight(&self) -> usize {
         // Claims that a handler has read take about three times the payload, which is at most
         // three quarters of the token.
-        size_of::<Inner>() + self.token().len() * 3
+        let claims = match &self.0.source {
+            Source::Introspected(_, claims) => claims.len() * 4,
+            _ => 0,
+        };
+        size_of::<Inner>() + self.token().len() * 3 + claims
     }
 
     fn payload(&self) -> Cow<'_, [u8]> {
         match &self.0.source {
             Source::Token(token) => token.payload().into(),
-            Source::Claims(claims) => claims.into(),
+            Source::Introspected(_, claims) | Source::Claims(claims) => claims.into(),
         }
     }
 

@@ -3,19 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderName;
 use serde_json::Value;
 
 use crate::authorize::{Authorizer, Authorizers};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{
-    Config, ConfigError, ParsedConfig, ParsedResource, ParsedServer, ProtectedResource,
+    AuthorizationServer, ClientAuthMethod, Config, ConfigError, IntrospectionMethod, ParsedConfig,
+    ParsedIntrospection, ParsedResource, ParsedServer, ProtectedResource,
 };
 use crate::issuer::{
-    FetchContext, HttpClient, Issuer, MetadataPatch, ReqwestClient, TrustAnchors, UrlRules,
+    FetchContext, HttpClient, Introspector, Issuer, MetadataPatch, ReqwestClient, TrustAnchors,
+    UrlRules,
 };
 use crate::mcp_auth::McpAuth;
 use crate::serve::Resource;
-use crate::verify::{IssuerRules, Rules, TokenCache, TrustedIssuer, Verifier};
+use crate::verify::{
+    IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TokenVerifier, TrustedIssuer,
+    Verifier,
+};
 
 /// Makes a [`McpAuth`] with code of your own in it.
 #[must_use = "nothing is protected until `build` is called"]
@@ -25,6 +31,7 @@ pub struct McpAuthBuilder {
     clock: Arc<dyn Clock>,
     patch: Option<MetadataPatch>,
     authorizers: Vec<Arc<dyn Authorizer>>,
+    token_verifiers: Vec<Arc<dyn TokenVerifier>>,
     serve_authorization_server_metadata: bool,
 }
 
@@ -36,6 +43,7 @@ impl McpAuthBuilder {
             clock: Arc::new(SystemClock),
             patch: None,
             authorizers: Vec::new(),
+            token_verifiers: Vec::new(),
             serve_authorization_server_metadata: false,
         }
     }
@@ -70,6 +78,13 @@ impl McpAuthBuilder {
         self
     }
 
+    /// Verifies tokens in a way of your own, for every resource, before the authorization servers are
+    /// asked.
+    pub fn token_verifier(mut self, verifier: impl TokenVerifier + 'static) -> Self {
+        self.token_verifiers.push(Arc::new(verifier));
+        self
+    }
+
     /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
     /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
     pub fn serve_authorization_server_metadata(mut self) -> Self {
@@ -84,8 +99,8 @@ impl McpAuthBuilder {
     pub fn build(self) -> Result<McpAuth, ConfigError> {
         let faults = self.authorizers.iter().flat_map(|authorizer| authorizer.faults());
         let mut faults: Vec<_> = faults.map(|fault| format!("authorizer.{fault}")).collect();
-        if self.http.is_some() && !self.config.ca_files.is_empty() {
-            faults.push("ca_files: the HTTP client that was given does not use them".to_owned());
+        if self.http.is_some() {
+            faults.extend(self.unused_files());
         }
         let ParsedConfig { resources, trust_anchors } = self.config.parse_beside(faults)?;
         let mut assembly = Assembly::new(&self, trust_anchors);
@@ -97,6 +112,17 @@ impl McpAuthBuilder {
             assembly.issuers,
             self.serve_authorization_server_metadata,
         ))
+    }
+
+    /// Settings that only the built-in client heeds.
+    fn unused_files(&self) -> impl Iterator<Item = String> {
+        let servers = self.config.resources.iter().flat_map(|one| &one.authorization_servers);
+        let introspections = servers.flat_map(|server| &server.introspection);
+        let by_certificate =
+            introspections.filter(|one| one.auth_method == ClientAuthMethod::TlsClientAuth);
+        let ca_files = (!self.config.ca_files.is_empty()).then_some("ca_files");
+        let names = ca_files.into_iter().chain(by_certificate.map(|_| "certificate_file"));
+        names.map(|name| format!("{name}: the HTTP client that was given does not use it"))
     }
 
     fn warn_of_weak_settings(&self) {
@@ -123,6 +149,12 @@ impl McpAuthBuilder {
                     );
                 }
             }
+            for server in resource.authorization_servers.iter().filter(|one| asks_userinfo(one)) {
+                tracing::warn!(
+                    issuer = server.issuer,
+                    "`dangerous_userinfo` is set: tokens that any other service got from this issuer are accepted"
+                );
+            }
             for server in
                 resource.authorization_servers.iter().filter(|one| one.dangerous_allow_http)
             {
@@ -133,6 +165,11 @@ impl McpAuthBuilder {
             }
         }
     }
+}
+
+fn asks_userinfo(server: &AuthorizationServer) -> bool {
+    let introspection = server.introspection.as_ref();
+    introspection.is_some_and(|one| one.method == IntrospectionMethod::DangerousUserinfo)
 }
 
 /// Shows the configuration.
@@ -146,6 +183,7 @@ impl fmt::Debug for McpAuthBuilder {
 struct Assembly<'b> {
     builder: &'b McpAuthBuilder,
     http: Arc<dyn HttpClient>,
+    trust_anchors: TrustAnchors,
     cache: Arc<TokenCache>,
     issuers: Vec<Arc<Issuer>>,
 }
@@ -153,21 +191,25 @@ struct Assembly<'b> {
 impl<'b> Assembly<'b> {
     fn new(builder: &'b McpAuthBuilder, trust_anchors: TrustAnchors) -> Self {
         let config = &builder.config;
-        let built_in = || Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors)) as _;
+        let built_in =
+            || Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors.clone(), None)) as _;
+        let http = builder.http.clone().unwrap_or_else(built_in);
         let cache = TokenCache::new(config.token_cache_bytes, config.token_cache_max_age);
-        Self {
-            builder,
-            http: builder.http.clone().unwrap_or_else(built_in),
-            cache: Arc::new(cache),
-            issuers: Vec::new(),
-        }
+        Self { builder, http, trust_anchors, cache: Arc::new(cache), issuers: Vec::new() }
     }
 
     fn protect(&mut self, index: usize, parsed: ParsedResource<'_>) -> Arc<Resource> {
         let ParsedResource { config, identifier, servers } = parsed;
+        let mut sources = TokenSources::default();
+        let own = self.builder.token_verifiers.iter();
+        let own = own.map(|one| (sources.of(one.token_header()), one.clone())).collect();
+        let issuers = servers.into_iter().flat_map(|server| self.trust(server, &mut sources));
+        let issuers = issuers.collect();
         let verifier = Verifier {
             resource: index,
-            issuers: servers.into_iter().flat_map(|server| self.trust(server)).collect(),
+            token_headers: sources.0.into(),
+            own,
+            issuers,
             rules: Rules {
                 resource: identifier.clone(),
                 audiences: config.audiences.clone(),
@@ -190,12 +232,18 @@ impl<'b> Assembly<'b> {
     }
 
     /// Issuers and their keys are shared between resources. One entry for each `iss` of its tokens.
-    fn trust(&mut self, server: ParsedServer<'_>) -> Vec<TrustedIssuer> {
-        let ParsedServer { config, identifier, source } = server;
+    fn trust(
+        &mut self,
+        server: ParsedServer<'_>,
+        sources: &mut TokenSources,
+    ) -> Vec<TrustedIssuer> {
+        let ParsedServer { config, identifier, source, token_header, introspection } = server;
+        let token_source = sources.of(token_header);
         let own = identifier.as_str().to_owned();
         let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
         let issuer = known.unwrap_or_else(|| {
-            let context = self.fetch_context(UrlRules::fetched(config, &identifier));
+            let needs_keys = introspection.is_none();
+            let context = self.fetch_context(UrlRules::fetched(config, &identifier), needs_keys);
             let issuer = Arc::new(Issuer::new(identifier, source, context));
             self.issuers.push(issuer.clone());
             issuer
@@ -203,32 +251,67 @@ impl<'b> Assembly<'b> {
         let rules = Arc::new(IssuerRules {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,
+            token_issuers: config.token_issuers.clone(),
             audiences: config.audiences.clone(),
             accepted_clients: config.dangerous_accept_clients.clone(),
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
             required_claims: config.required_claims.clone(),
         });
+        let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
         let others = config.token_issuers.iter().map(|iss| (&**iss, false));
         let trusted = |(iss, is_advertised): (&str, bool)| TrustedIssuer {
             name: iss.into(),
             is_advertised,
+            source: token_source,
             issuer: issuer.clone(),
             rules: rules.clone(),
+            opaque: opaque.clone(),
         };
         [(&*own, true)].into_iter().chain(others).map(trusted).collect()
     }
 
-    fn fetch_context(&self, url_rules: UrlRules) -> FetchContext {
+    fn opaque_tokens(&self, parsed: ParsedIntrospection<'_>, issuer: &Arc<Issuer>) -> OpaqueTokens {
+        let ParsedIntrospection { config, client, identity } = parsed;
+        let http = match identity {
+            Some(identity) => {
+                let timeout = self.builder.config.fetch_timeout;
+                let anchors = self.trust_anchors.clone();
+                Arc::new(ReqwestClient::new(timeout, anchors, Some(identity)))
+            }
+            None => self.http.clone(),
+        };
+        let introspector = Introspector::new(issuer.clone(), http, client, config);
+        let binds_audience = config.method != IntrospectionMethod::DangerousUserinfo;
+        OpaqueTokens::new(introspector, config, binds_audience)
+    }
+
+    fn fetch_context(&self, url_rules: UrlRules, needs_keys: bool) -> FetchContext {
         let config = &self.builder.config;
         FetchContext {
             http: self.http.clone(),
             clock: self.builder.clock.clone(),
             patch: self.builder.patch.clone(),
             url_rules: Arc::new(url_rules),
+            needs_keys,
             timeout: config.fetch_timeout,
             max_age: config.key_max_age,
             max_stale: config.key_max_stale,
         }
+    }
+}
+
+/// The headers that one resource's tokens may be in.
+#[derive(Default)]
+struct TokenSources(Vec<HeaderName>);
+
+impl TokenSources {
+    fn of(&mut self, header: Option<HeaderName>) -> TokenSource {
+        let Some(header) = header else { return TokenSource::Authorization };
+        let known = self.0.iter().position(|one| *one == header);
+        TokenSource::Header(known.unwrap_or_else(|| {
+            self.0.push(header);
+            self.0.len() - 1
+        }))
     }
 }

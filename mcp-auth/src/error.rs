@@ -5,7 +5,6 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::authorize::Scopes;
-use crate::identifier::IssuerIdentifier;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +70,7 @@ impl AuthError {
             }
             Self::InvalidToken(error) => error.compared(),
             Self::MissingToken => ("a bearer token".to_owned(), "none".to_owned()),
-            Self::Unavailable(reason) => ("keys of the issuer".to_owned(), reason.to_string()),
+            Self::Unavailable(reason) => ("an answer of the issuer".to_owned(), reason.to_string()),
         };
         (expected, shorten(actual))
     }
@@ -318,6 +317,8 @@ pub enum TokenError {
         /// The time of the check, in seconds since 1970.
         now: u64,
     },
+    /// Its issuer says that it is not, or no longer, active.
+    Inactive,
     /// Not a signed JWT in a form that can be read.
     Malformed {
         /// What is wrong with it.
@@ -384,6 +385,7 @@ impl TokenError {
                 ("claim_not_accepted", "a claim has a value that is not accepted here")
             }
             Self::Expired { .. } => ("expired", "the access token expired"),
+            Self::Inactive => ("inactive", "the access token is not active"),
             Self::Malformed { .. } => ("malformed", "the access token is malformed"),
             Self::MissingClaim { .. } => ("missing_claim", "a required claim is missing"),
             Self::NotYetValid { .. } => ("not_yet_valid", "the access token is not valid yet"),
@@ -410,6 +412,7 @@ impl TokenError {
                 (format!("claim {claim:?} as in `required_claims`"), "another value".to_owned())
             }
             Self::Expired { exp, now } => (format!("exp after {now}"), exp.to_string()),
+            Self::Inactive => text("an active token", "not active, says its issuer"),
             Self::Malformed { reason } => text("a signed JWT", reason),
             Self::MissingClaim { claim } => text(claim, "absent"),
             Self::NotYetValid { valid_from, now } => {
@@ -469,8 +472,9 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    pub(crate) fn new(issuer: &IssuerIdentifier, reason: &str, retry_after: u64) -> Self {
-        Self { issuer: issuer.to_string(), reason: reason.to_owned(), retry_after }
+    /// For verifiers of your own: who could not be asked, why, and when to try again, in seconds.
+    pub fn new(issuer: impl fmt::Display, reason: impl Into<String>, retry_after: u64) -> Self {
+        Self { issuer: issuer.to_string(), reason: reason.into(), retry_after }
     }
 }
 

@@ -44,8 +44,8 @@ pub use authorize::{
 pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    AuthorizationServer, ChallengeStyle, Config, ConfigError, ProtectedResource, Provider,
-    ServerType,
+    AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config, ConfigError, Introspection,
+    IntrospectionMethod, ProtectedResource, Provider, Secret, ServerType,
 };
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
@@ -59,6 +59,8 @@ pub use serve::OptionalAuthInfo;
 pub use serve::{
     AuthFuture, AuthLayer, AuthService, Decision, Forward, PendingDecision, ProtectedBody, Reply,
 };
+
+pub use verify::TokenVerifier;
 
 /// Compiles the guide's examples.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::introspection::{Introspection, ParsedIntrospection};
 use super::key_source;
 use crate::identifier::{IssuerIdentifier, PlainHttp};
 use crate::issuer::KeySource;
@@ -58,6 +61,12 @@ pub struct AuthorizationServer {
     /// whatever their audience. A token that one of these clients got for another server is then
     /// accepted here too.
     pub dangerous_accept_clients: Vec<String>,
+    /// How its opaque tokens are checked; absent: they are refused.
+    pub introspection: Option<Introspection>,
+    /// The header that its tokens come in, as they are and without a scheme, instead of
+    /// `Authorization: Bearer`: `Cf-Access-Jwt-Assertion`. Tokens of this server are then accepted
+    /// there alone, and tokens of others not there.
+    pub token_header: Option<String>,
     /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
     pub algorithms: Vec<Algorithm>,
     /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
@@ -73,6 +82,11 @@ impl AuthorizationServer {
         Self { issuer: issuer.into(), ..Self::default() }
     }
 
+    /// Whether its keys are given by hand.
+    pub(super) fn has_keys(&self) -> bool {
+        self.jwks.is_some() || self.jwks_file.is_some()
+    }
+
     /// Whether both lead to the same metadata and keys.
     pub(super) fn is_found_like(&self, other: &Self) -> bool {
         self.server_type == other.server_type
@@ -80,6 +94,7 @@ impl AuthorizationServer {
             && self.metadata == other.metadata
             && self.jwks == other.jwks
             && self.jwks_file == other.jwks_file
+            && self.introspection.is_some() == other.introspection.is_some()
             && self.allowed_key_hosts == other.allowed_key_hosts
             && self.dangerous_allow_http == other.dangerous_allow_http
     }
@@ -107,7 +122,33 @@ impl AuthorizationServer {
             faults
                 .push(format!("{place}.required_claims: {claim:?} has no value that is accepted"));
         }
-        Some(ParsedServer { config: self, identifier: identifier?, source: source? })
+        let token_header = self.parse_token_header(place, faults);
+        let introspection = match &self.introspection {
+            Some(introspection) => Some(introspection.parse(self, place, faults)?),
+            None => None,
+        };
+        Some(ParsedServer {
+            config: self,
+            identifier: identifier?,
+            source: source?,
+            token_header,
+            introspection,
+        })
+    }
+
+    fn parse_token_header(&self, place: &str, faults: &mut Vec<String>) -> Option<HeaderName> {
+        let name = self.token_header.as_deref()?;
+        match HeaderName::from_bytes(name.as_bytes()) {
+            Ok(name) if name != AUTHORIZATION => Some(name),
+            Ok(_) => {
+                faults.push(format!("{place}.token_header: leave it out for `Authorization`"));
+                None
+            }
+            Err(_) => {
+                faults.push(format!("{place}.token_header: {name:?} is not the name of a header"));
+                None
+            }
+        }
     }
 }
 
@@ -116,6 +157,8 @@ pub(crate) struct ParsedServer<'a> {
     pub(crate) config: &'a AuthorizationServer,
     pub(crate) identifier: IssuerIdentifier,
     pub(crate) source: KeySource,
+    pub(crate) token_header: Option<HeaderName>,
+    pub(crate) introspection: Option<ParsedIntrospection<'a>>,
 }
 
 impl<S: Into<String>> From<S> for AuthorizationServer {

@@ -41,7 +41,7 @@ pub(super) fn parse(
 /// Settings of which one would be ignored beside the other.
 fn contradictions(server: &AuthorizationServer, place: &str, faults: &mut Vec<String>) {
     let fixed = if server.jwks.is_some() { "jwks" } else { "jwks_file" };
-    let has_keys = server.jwks.is_some() || server.jwks_file.is_some();
+    let has_keys = server.has_keys();
     let rows = [
         (server.jwks.is_some() && server.jwks_file.is_some(), "jwks", "jwks_file"),
         (server.metadata.is_some() && server.metadata_url.is_some(), "metadata", "metadata_url"),
@@ -57,6 +57,10 @@ fn contradictions(server: &AuthorizationServer, place: &str, faults: &mut Vec<St
 /// The keys given by hand, or the setting and what is wrong with it.
 fn keys(server: &AuthorizationServer) -> Option<Result<KeySet, String>> {
     if let Some(jwks) = &server.jwks {
+        let is_empty = jwks.get("keys").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if is_empty && server.introspection.is_some() {
+            return Some(Ok(KeySet::none()));
+        }
         let keys = KeySet::read(&Value::Object(jwks.clone()));
         return Some(keys.map_err(|fault| format!("jwks: {fault}")));
     }
@@ -79,7 +83,7 @@ fn metadata(
     let document = Value::Object(server.metadata.clone()?);
     let rules = UrlRules::configured(PlainHttp::configured(server.dangerous_allow_http));
     let metadata = Metadata::read(issuer, &document, &rules).and_then(|metadata| {
-        if !has_keys {
+        if !has_keys && server.introspection.is_none() {
             metadata.jwks_uri()?;
         }
         Ok(metadata)

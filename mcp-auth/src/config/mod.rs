@@ -1,9 +1,11 @@
 //! Configuration as plain data: the same fields in Rust, TOML, Python and JavaScript.
 
 mod authorization_server;
+mod introspection;
 mod key_source;
 mod protected_resource;
 mod provider;
+mod secret;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,9 +15,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::authorization_server::ParsedServer;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
+pub(crate) use self::introspection::ParsedIntrospection;
+pub use self::introspection::{ClientAuthMethod, Introspection, IntrospectionMethod};
 pub(crate) use self::protected_resource::ParsedResource;
 pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
 pub use self::provider::Provider;
+pub use self::secret::Secret;
 use crate::authorize::Scopes;
 use crate::issuer::TrustAnchors;
 use crate::jose::{JsonLimits, TokenLimits};

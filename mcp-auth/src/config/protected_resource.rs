@@ -98,11 +98,31 @@ impl ProtectedResource {
                 faults.push(format!("{place}: {:?} is there twice", server.issuer));
             }
         }
+        self.check_prefixes(place, faults);
         self.check_lists(place, faults);
         let policy_faults = self.policy.iter().flat_map(Authorizer::faults);
         faults.extend(policy_faults.map(|fault| format!("{place}.policy.{fault}")));
         let parsed = ParsedResource { config: self, identifier: identifier?, servers };
         (faults.len() == faults_before).then_some(parsed)
+    }
+
+    /// Of several servers that are asked about opaque tokens, which one must be told by the token.
+    fn check_prefixes(&self, place: &str, faults: &mut Vec<String>) {
+        let servers = || self.authorization_servers.iter().enumerate();
+        let takes_all = |server: &AuthorizationServer| {
+            let introspection = server.introspection.as_ref();
+            introspection.is_some_and(|one| one.token_prefixes.is_empty())
+        };
+        for (index, server) in servers().filter(|(_, server)| takes_all(server)) {
+            let is_hidden = |other: &AuthorizationServer| {
+                other.introspection.is_some() && other.token_header == server.token_header
+            };
+            if servers().any(|(other, server)| other > index && is_hidden(server)) {
+                faults.push(format!(
+                    "{place}.authorization_servers[{index}].introspection.token_prefixes: must not be empty, since others come after it"
+                ));
+            }
+        }
     }
 
     fn check_lists(&self, place: &str, faults: &mut Vec<String>) {

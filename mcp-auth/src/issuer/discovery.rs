@@ -36,7 +36,9 @@ async fn fetch_metadata(
     let mut document = fetch_json(place, &*context.http).await?.document;
     context.patch.iter().for_each(|patch| patch(issuer.as_str(), &mut document));
     let metadata = Metadata::read(issuer, &document, &context.url_rules)?;
-    metadata.jwks_uri()?;
+    if context.needs_keys {
+        metadata.jwks_uri()?;
+    }
     Ok(metadata)
 }
 

@@ -42,6 +42,11 @@ impl KeySet {
         Ok(Self { keys, skipped, document: document.to_string() })
     }
 
+    /// The keys of an issuer whose tokens are all opaque.
+    pub(crate) fn none() -> Self {
+        Self { keys: Vec::new(), skipped: Vec::new(), document: String::new() }
+    }
+
     /// Whether both were read from the same document.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         self.document == other.document

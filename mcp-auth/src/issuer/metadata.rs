@@ -41,6 +41,25 @@ impl Metadata {
     pub(crate) fn jwks_uri(&self) -> Result<&Destination, String> {
         self.jwks_uri.as_ref().ok_or_else(|| "`jwks_uri` is missing".to_owned())
     }
+
+    /// Whether it says where its keys are.
+    pub(super) fn has_keys(&self) -> bool {
+        self.jwks_uri.is_some()
+    }
+
+    /// The URL that a member names; with a certificate, the alias for it where there is one.
+    pub(super) fn endpoint(
+        &self,
+        member: &str,
+        with_certificate: bool,
+        rules: &UrlRules,
+    ) -> Result<Destination, String> {
+        let document: Value = serde_json::from_slice(&self.document).unwrap_or_default();
+        let alias = with_certificate.then(|| &document["mtls_endpoint_aliases"][member]);
+        let url = alias.and_then(Value::as_str).or_else(|| document[member].as_str());
+        let url = url.ok_or_else(|| format!("the metadata has no `{member}`"))?;
+        rules.admit(url.to_owned()).map_err(|fault| format!("`{member}` {fault}"))
+    }
 }
 
 #[derive(Deserialize)]

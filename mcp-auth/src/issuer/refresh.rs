@@ -12,7 +12,7 @@ use super::budget::Budget;
 use super::fetch::FetchFault;
 use super::key_set::KeyMismatch;
 use super::snapshot::Snapshot;
-use super::{FetchContext, KeySource, Metadata};
+use super::{Destination, FetchContext, KeySource, Metadata};
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
 use crate::jose::{Jws, SignatureVerified};
@@ -151,6 +151,27 @@ impl Issuer {
         self.known().await?.metadata.clone().ok_or_else(|| self.unavailable(by_hand))
     }
 
+    /// The URL that a member of the metadata names; for clients that show a certificate, the one
+    /// among its aliases (RFC 8705 §5) where there is one.
+    pub(super) async fn endpoint(
+        self: &Arc<Self>,
+        member: &str,
+        with_certificate: bool,
+    ) -> Result<Destination, String> {
+        let metadata = self.metadata().await.map_err(|unavailable| unavailable.reason)?;
+        metadata.endpoint(member, with_certificate, &self.context.url_rules)
+    }
+
+    /// How long all that is asked for one decision may take.
+    pub(super) fn patience(&self) -> Duration {
+        // Several requests, each with its own timeout, must not add up.
+        self.context.timeout.saturating_mul(2)
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.context.clock.unix_seconds()
+    }
+
     async fn known(self: &Arc<Self>) -> Result<Arc<Snapshot>, Unavailable> {
         let current = || self.current(self.context.clock.unix_seconds());
         if let Some(snapshot) = current() {
@@ -213,8 +234,7 @@ impl Issuer {
     }
 
     async fn fetch(self: Arc<Self>) -> Outcome {
-        // Several requests, each with its own timeout, must not add up.
-        let limit = self.context.timeout.saturating_mul(2);
+        let limit = self.patience();
         let snapshot = Snapshot::fetch(&self.identifier, &self.source, &self.context);
         let fetched = tokio::time::timeout(limit, snapshot).await;
         match fetched.unwrap_or_else(|_| Err(too_slow(limit))) {
@@ -246,7 +266,7 @@ impl Issuer {
         self.lock().failure = None;
     }
 
-    fn unavailable(&self, reason: &str) -> Unavailable {
+    pub(super) fn unavailable(&self, reason: &str) -> Unavailable {
         let wait = self.lock().budget.wait(self.context.clock.unix_seconds());
         Unavailable::new(&self.identifier, reason, wait.max(RETRY_AFTER))
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::Identity;
 use reqwest::redirect::{Action, Attempt, Policy};
 
 use super::resolver::{HINT, PublicResolver, SystemResolver};
@@ -23,6 +24,8 @@ const MAX_REDIRECTS: usize = 3;
 pub(crate) struct ReqwestClient {
     timeout: Duration,
     trust_anchors: TrustAnchors,
+    /// The certificate that is shown to servers that ask for one.
+    identity: Option<Identity>,
     proxies: Matcher,
     /// By the proxy of the environment, if there is one.
     remote: LazyClient,
@@ -36,10 +39,14 @@ pub(crate) struct ReqwestClient {
 type LazyClient = OnceLock<Result<reqwest::Client, HttpError>>;
 
 impl ReqwestClient {
-    pub(crate) fn new(timeout: Duration, trust_anchors: TrustAnchors) -> Self {
+    pub(crate) fn new(
+        timeout: Duration,
+        trust_anchors: TrustAnchors,
+        identity: Option<Identity>,
+    ) -> Self {
         let proxies = Matcher::from_system();
         let [remote, loopback, public] = [const { OnceLock::new() }; 3];
-        Self { timeout, trust_anchors, proxies, remote, loopback, public }
+        Self { timeout, trust_anchors, identity, proxies, remote, loopback, public }
     }
 
     fn client_for(
@@ -82,6 +89,10 @@ impl ReqwestClient {
                 .tls_certs_merge(self.trust_anchors.certificates())
                 .redirect(Policy::custom(within_the_origin))
                 .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
+            let builder = match &self.identity {
+                Some(identity) => builder.identity(identity.clone()),
+                None => builder,
+            };
             special(builder).build().map_err(describe)
         };
         client.get_or_init(build).as_ref().map_err(Clone::clone)

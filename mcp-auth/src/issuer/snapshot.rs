@@ -35,6 +35,8 @@ pub(crate) struct FetchContext {
     pub(crate) patch: Option<MetadataPatch>,
     /// Which URLs a fetched document may name.
     pub(crate) url_rules: Arc<UrlRules>,
+    /// Whether metadata without `jwks_uri` is of no use: not where all tokens may be opaque.
+    pub(crate) needs_keys: bool,
     /// How long one request may take.
     pub(crate) timeout: Duration,
     /// After this long at the latest, the next request refreshes in the background.
@@ -72,6 +74,9 @@ impl Snapshot {
                 return Ok(Self::new(metadata.clone(), keys.clone(), None, context));
             }
         };
+        if !metadata.has_keys() && !context.needs_keys {
+            return Ok(Self::new(Some(metadata), Arc::new(KeySet::none()), None, context));
+        }
         let jwks_uri = metadata.jwks_uri()?;
         let jwks = fetch_json(jwks_uri, &*context.http).await;
         let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;

@@ -43,6 +43,20 @@ pub(crate) fn read_object<'t, T: Object<'t>>(
     }
 }
 
+/// Whether the bytes are an object that [`read_object`] would read, whatever is in it.
+pub(crate) fn check_object(bytes: &[u8], limits: JsonLimits) -> Result<(), JsonError> {
+    read_object::<Anything>(bytes, limits).map(drop)
+}
+
+#[derive(Default)]
+struct Anything;
+
+impl Object<'_> for Anything {
+    fn member(&mut self, _: &str, value: &mut JsonReader<'_>) -> Result<(), JsonError> {
+        value.skip()
+    }
+}
+
 /// Why a text is not an object that could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JsonError {

@@ -151,6 +151,8 @@ pub(crate) enum MediaType {
     AccessToken,
     /// `JWT`, or no `typ` at all.
     Jwt,
+    /// `token-introspection+jwt` (RFC 9701 §5).
+    TokenIntrospection,
     /// Every other one.
     Other,
 }
@@ -162,6 +164,8 @@ impl MediaType {
             Self::AccessToken
         } else if typ.is_none() || is("JWT") {
             Self::Jwt
+        } else if is("token-introspection+jwt") || is("application/token-introspection+jwt") {
+            Self::TokenIntrospection
         } else {
             Self::Other
         }
@@ -229,7 +233,7 @@ impl fmt::Display for JwsError {
             }
             Self::NoAlgorithm => "the header has no `alg`",
             Self::NotJws => {
-                "not a JWT: the provider issued an opaque token; ask for one whose audience is this resource"
+                "not a JWT: the provider issued an opaque token; let it issue JWTs for this resource, or configure `introspection`"
             }
         })
     }

@@ -11,12 +11,16 @@ mod jws;
 #[cfg(test)]
 mod rfc_examples;
 mod roca;
+mod signing;
 #[cfg(test)]
 mod wycheproof;
 
 pub use algorithm::Algorithm;
-pub(crate) use json::{JsonError, JsonLimits, JsonReader, Object, StringOrList, read_object};
+pub(crate) use json::{
+    JsonError, JsonLimits, JsonReader, Object, StringOrList, check_object, read_object,
+};
 pub(crate) use jwk::VerificationKey;
 pub(crate) use jws::{
     Jws, JwsError, MediaType, NamesIssuer, SignatureVerified, TokenLimits, VerifiedToken,
 };
+pub(crate) use signing::{Digest, SigningKey, random_id, sha256};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::{ListRules, OpenRequest, PendingDecision, Resource};
@@ -51,6 +51,8 @@ pub struct Forward {
     pub auth_info: Option<AuthInfo>,
     /// To be added to the response by [`Forward::add_headers`]: CORS headers, when a page calls.
     pub response_headers: HeaderMap,
+    /// Where tokens may be besides `Authorization`.
+    token_headers: Option<Arc<[HeaderName]>>,
     /// What the lists in the response may show; `None`: it is passed on as it is.
     pub(super) lists: Option<Box<ListRules>>,
     /// Where a handler's refusal is found.
@@ -60,8 +62,15 @@ pub struct Forward {
 }
 
 impl Forward {
-    pub(super) fn new(auth_info: Option<AuthInfo>, response_headers: HeaderMap) -> Self {
-        Self { auth_info, response_headers, lists: None, open: None, may_wait: false }
+    pub(super) fn new(
+        resource: &Resource,
+        auth_info: Option<AuthInfo>,
+        response_headers: HeaderMap,
+    ) -> Self {
+        let headers = &resource.verifier.token_headers;
+        let token_headers = (!headers.is_empty()).then(|| headers.clone());
+        let (lists, open, may_wait) = (None, None, false);
+        Self { auth_info, response_headers, token_headers, lists, open, may_wait }
     }
 
     pub(super) fn with_lists(mut self, lists: Option<ListRules>) -> Self {
@@ -87,6 +96,15 @@ impl Forward {
         self.auth_info = self.auth_info.map(|caller| caller.in_request(open.clone()));
         self.open = Some(open);
         self
+    }
+
+    /// Removes every header that may hold a token from the request, before it goes on.
+    pub fn remove_tokens(&self, request: &mut HeaderMap) {
+        // MCP authorization, "Token handling": a token must not be passed on.
+        request.remove(header::AUTHORIZATION);
+        for name in self.token_headers.iter().flat_map(|names| &**names) {
+            request.remove(name);
+        }
     }
 
     /// Adds our headers to the service's response, keeping its own lists.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, EXPECT};
+use http::header::EXPECT;
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -219,8 +219,7 @@ const MAX_DISCARDED: usize = 256 * 1024;
 
 /// The request as the service sees it.
 fn admitted<B>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
-    // MCP authorization, "Token handling": a token must not be passed on.
-    parts.headers.remove(AUTHORIZATION);
+    forward.remove_tokens(&mut parts.headers);
     if let Some(caller) = &forward.auth_info {
         parts.extensions.insert(caller.clone());
     }

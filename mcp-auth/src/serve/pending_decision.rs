@@ -80,7 +80,7 @@ impl PendingDecision {
             Ok(caller) => {
                 resource.log_allowed(caller.as_ref(), &messages.operations);
                 let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
-                let forward = Forward::new(caller, cors).with_lists(lists);
+                let forward = Forward::new(&resource, caller, cors).with_lists(lists);
                 let may_wait = may_step_up(&messages);
                 Decision::Forward(forward.opened(&resource, needed, may_wait))
             }

@@ -84,7 +84,7 @@ impl Resource {
         let error = match caller {
             Ok(caller) if caller.scopes().contains_all(&self.required_scopes) => {
                 self.log_allowed(Some(&caller), &[]);
-                return Decision::Forward(Forward::new(Some(caller), cors));
+                return Decision::Forward(Forward::new(self, Some(caller), cors));
             }
             Ok(caller) => AuthError::InsufficientScope {
                 required: self.required_scopes.clone(),
@@ -117,7 +117,7 @@ impl Resource {
             Ok(caller) => {
                 self.log_allowed(Some(&caller), &[]);
                 let lists = ListRules::for_stream(self, request, &caller);
-                Decision::Forward(Forward::new(Some(caller), cors).with_lists(lists))
+                Decision::Forward(Forward::new(self, Some(caller), cors).with_lists(lists))
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(not_allowed("POST").with_headers(cors))
@@ -135,13 +135,13 @@ impl Resource {
         if request.method == Method::OPTIONS {
             return None;
         }
-        let token = BearerToken::from_request(request).ok()?;
+        let token = BearerToken::from_request(request, &self.verifier.token_headers).ok()?;
         let caller = self.verifier.verified_before(token)?;
         if !caller.scopes().contains_all(&self.required_scopes) {
             return None;
         }
         self.log_allowed(Some(&caller), &[]);
-        Some(Forward::new(Some(caller), response_headers))
+        Some(Forward::new(self, Some(caller), response_headers))
     }
 
     /// Why an operation is allowed to a caller, or not.
@@ -154,7 +154,8 @@ impl Resource {
     }
 
     async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
-        self.verifier.verify(BearerToken::from_request(request)?).await
+        let token = BearerToken::from_request(request, &self.verifier.token_headers)?;
+        self.verifier.verify(token).await
     }
 
     /// Only POST carries messages, and only an answer that depends on them needs them.

@@ -1,28 +1,46 @@
-//! Step 1: the bearer token of a request (RFC 6750 §2.1), from the `Authorization` header only.
+//! Step 1: the bearer token of a request (RFC 6750 §2.1), from the `Authorization` header, or one
+//! that the operator names.
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{AuthError, RequestFault};
 
+/// Where a request carries its token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TokenSource {
+    /// `Authorization: Bearer`.
+    #[default]
+    Authorization,
+    /// The header at this place of the resource's list.
+    Header(usize),
+}
+
 /// A token as it came, not yet believed.
 #[derive(Clone, Copy)]
-pub(crate) struct BearerToken<'r>(&'r [u8]);
+pub(crate) struct BearerToken<'r> {
+    bytes: &'r [u8],
+    source: TokenSource,
+}
 
 impl<'r> BearerToken<'r> {
-    /// The one bearer token of a request.
-    pub(crate) fn from_request(request: &'r Parts) -> Result<Self, AuthError> {
+    /// The one bearer token of a request: in the first of these headers that is there, else in
+    /// `Authorization`.
+    pub(crate) fn from_request(
+        request: &'r Parts,
+        headers: &[HeaderName],
+    ) -> Result<Self, AuthError> {
         if request.uri.query().is_some_and(has_access_token) {
             return Err(AuthError::InvalidRequest(RequestFault::TokenInQuery));
         }
-        let mut values = request.headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Err(AuthError::MissingToken);
-        };
-        if values.next().is_some() {
-            return Err(AuthError::InvalidRequest(RequestFault::SeveralTokens));
+        for (at, name) in headers.iter().enumerate() {
+            if let Some(value) = only(request, name)? {
+                let bytes = value.as_bytes().trim_ascii();
+                return Ok(Self { bytes, source: TokenSource::Header(at) });
+            }
         }
+        let value = only(request, &AUTHORIZATION)?.ok_or(AuthError::MissingToken)?;
         let (scheme, token) = value.as_bytes().split_at(value.len().min("bearer".len()));
         // Another scheme is no bearer token at all: the client is told which one to use.
         if !scheme.eq_ignore_ascii_case(b"bearer")
@@ -30,26 +48,45 @@ impl<'r> BearerToken<'r> {
         {
             return Err(AuthError::MissingToken);
         }
-        Ok(Self(token.trim_ascii_start()))
+        Ok(Self { bytes: token.trim_ascii_start(), source: TokenSource::Authorization })
+    }
+
+    /// A token that came another way than in a request.
+    pub(crate) fn new(token: &'r str) -> Self {
+        Self { bytes: token.as_bytes(), source: TokenSource::Authorization }
+    }
+
+    /// Where it was.
+    pub(crate) fn source(self) -> TokenSource {
+        self.source
     }
 
     /// The bytes after the scheme; what they are is for the verifier to say.
     pub(crate) fn as_bytes(self) -> &'r [u8] {
-        self.0
+        self.bytes
     }
 
     /// The token as text, its syntax not checked: reading it as a JWS is stricter.
     pub(crate) fn as_text(self) -> Result<&'r str, AuthError> {
-        std::str::from_utf8(self.0).map_err(|_| Self::malformed())
+        std::str::from_utf8(self.bytes).map_err(|_| Self::malformed())
     }
 
     /// The token, if it has the syntax of one: else the header is to blame.
     pub(crate) fn parse(self) -> Result<&'r str, AuthError> {
-        if is_b64token(self.0) { self.as_text() } else { Err(Self::malformed()) }
+        if is_b64token(self.bytes) { self.as_text() } else { Err(Self::malformed()) }
     }
 
     fn malformed() -> AuthError {
         AuthError::InvalidRequest(RequestFault::MalformedAuthorization)
+    }
+}
+
+/// The value of a header that may be there once.
+fn only<'r>(request: &'r Parts, name: &HeaderName) -> Result<Option<&'r HeaderValue>, AuthError> {
+    let mut values = request.headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(AuthError::InvalidRequest(RequestFault::SeveralTokens)),
     }
 }
 
@@ -81,7 +118,7 @@ mod tests {
             request = request.header(AUTHORIZATION, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        BearerToken::from_request(&parts)?.parse().map(str::to_owned)
+        BearerToken::from_request(&parts, &[])?.parse().map(str::to_owned)
     }
 
     #[test]

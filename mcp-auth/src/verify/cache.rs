@@ -36,8 +36,8 @@ pub(crate) struct Circumstances {
     pub(crate) resource: usize,
     /// Which of its issuers, as an index.
     pub(crate) issuer: usize,
-    /// Which keys that issuer had.
-    pub(crate) key_generation: u64,
+    /// Which keys that issuer had; `None` for a token that no key signed.
+    pub(crate) key_generation: Option<u64>,
 }
 
 /// A token that was accepted before.
@@ -194,10 +194,10 @@ mod tests {
     use crate::authorize::Scopes;
     use crate::jose::VerifiedToken;
 
-    const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: 1 };
+    const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: Some(1) };
 
     fn auth(token: &str) -> AuthInfo {
-        AuthInfo::new("i".into(), Scopes::default(), 0, VerifiedToken::unchecked(token))
+        AuthInfo::new("i".into(), Scopes::default(), Some(0), VerifiedToken::unchecked(token))
     }
 
     fn found(cache: &TokenCache, resource: usize, token: &str, now: u64) -> bool {
@@ -246,6 +246,7 @@ mod tests {
         for key_generation in 0..1_000 {
             let now = 1_000 + key_generation * 300;
             assert!(!found(&cache, 0, "again", now));
+            let key_generation = Some(key_generation);
             let circumstances = Circumstances { key_generation, ..FIRST };
             cache.insert(&auth("again"), circumstances, 999_999, now);
             cache.insert(&auth("other"), FIRST, 999_999, now);

@@ -60,23 +60,31 @@ impl<'a> Claims<'a> {
         now: u64,
     ) -> Result<(), TokenError> {
         self.check_kind()?;
+        self.exp.ok_or(TokenError::MissingClaim { claim: "exp" })?;
         self.check_time(rules.clock_tolerance.as_secs(), now)?;
-        self.check_audience(rules, issuer).or_else(|error| {
-            match self.is_of_accepted_client(issuer) {
-                true => Ok(()),
-                false => Err(error),
-            }
-        })?;
-        if self.has_confirmation {
-            // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
-            return Err(TokenError::SenderConstrained);
-        }
-        Ok(())
+        self.check_recipient(rules, issuer)?;
+        self.check_confirmation()
     }
 
-    /// `exp`; 0 when there is none, which [`Claims::validate`] refuses.
-    pub(crate) fn expires_at(&self) -> u64 {
-        self.exp.unwrap_or_default()
+    /// The same for what an issuer says of an opaque token, where `exp` is optional (RFC 7662 §2.2).
+    pub(crate) fn validate_introspected(
+        &self,
+        rules: &Rules,
+        issuer: &IssuerRules,
+        binds_audience: bool,
+        now: u64,
+    ) -> Result<(), TokenError> {
+        self.check_kind()?;
+        self.check_time(rules.clock_tolerance.as_secs(), now)?;
+        if binds_audience {
+            self.check_recipient(rules, issuer)?;
+        }
+        self.check_confirmation()
+    }
+
+    /// `exp`.
+    pub(crate) fn expires_at(&self) -> Option<u64> {
+        self.exp
     }
 
     /// The granted scopes.
@@ -109,7 +117,7 @@ impl<'a> Claims<'a> {
         if is(&self.typ, &["ID", "Refresh", "Offline", "Logout"]) {
             return wrong("claim `typ`");
         }
-        if self.token_use.is_some() && !is(&self.token_use, &["access"]) {
+        if self.token_use.is_some() && !is(&self.token_use, &["access", "access_token"]) {
             return wrong("claim `token_use`");
         }
         if self.has_events {
@@ -122,8 +130,7 @@ impl<'a> Claims<'a> {
     }
 
     fn check_time(&self, tolerance: u64, now: u64) -> Result<(), TokenError> {
-        let exp = self.exp.ok_or(TokenError::MissingClaim { claim: "exp" })?;
-        if exp.saturating_add(tolerance) <= now {
+        if let Some(exp) = self.exp.filter(|exp| exp.saturating_add(tolerance) <= now) {
             return Err(TokenError::Expired { exp, now });
         }
         match self.nbf.max(self.iat) {
@@ -132,6 +139,22 @@ impl<'a> Claims<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the token is for us, or of a client that may do without.
+    fn check_recipient(&self, rules: &Rules, issuer: &IssuerRules) -> Result<(), TokenError> {
+        match self.check_audience(rules, issuer) {
+            Err(_) if self.is_of_accepted_client(issuer) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn check_confirmation(&self) -> Result<(), TokenError> {
+        if self.has_confirmation {
+            // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
+            return Err(TokenError::SenderConstrained);
+        }
+        Ok(())
     }
 
     /// The named, weaker rule for issuers that cannot bind a token to its resource. What has no claim

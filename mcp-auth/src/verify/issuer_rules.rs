@@ -17,6 +17,8 @@ pub(crate) struct IssuerRules {
     pub(crate) algorithms: Vec<Algorithm>,
     /// RFC 9068 §4: whether `typ` must be `at+jwt`.
     pub(crate) require_at_jwt: bool,
+    /// Its other names in `iss`.
+    pub(crate) token_issuers: Vec<String>,
     /// Audiences accepted besides the resource and its own list.
     pub(crate) audiences: Vec<String>,
     /// Clients whose tokens are accepted whatever their audience.

@@ -3,11 +3,18 @@
 mod bearer;
 mod cache;
 mod claims;
+mod flights;
 mod issuer_rules;
 mod jwt;
+mod opaque;
+mod refused_tokens;
+mod token_verifier;
+mod verifier;
 
-pub(crate) use bearer::BearerToken;
+pub(crate) use bearer::{BearerToken, TokenSource};
 pub(crate) use cache::TokenCache;
 pub(crate) use claims::{Claims, Rules};
 pub(crate) use issuer_rules::IssuerRules;
-pub(crate) use jwt::{TrustedIssuer, Verifier};
+pub(crate) use opaque::OpaqueTokens;
+pub use token_verifier::TokenVerifier;
+pub(crate) use verifier::{TrustedIssuer, Verifier};

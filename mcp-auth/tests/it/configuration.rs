@@ -99,5 +99,5 @@ fn certificate_authorities_are_for_the_built_in_client() {
     config.ca_files = vec![concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into()];
     let error = McpAuth::builder(config).http_client(Client).build().unwrap_err();
     let fault = error.faults.iter().find(|fault| fault.starts_with("ca_files: "));
-    assert!(fault.is_some_and(|fault| fault.contains("does not use them")), "{error}");
+    assert!(fault.is_some_and(|fault| fault.contains("does not use it")), "{error}");
 }

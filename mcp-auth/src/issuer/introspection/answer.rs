@@ -1,0 +1,214 @@
+//! What the authorization server answered about a token.
+
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::Introspector;
+use super::question::SIGNED;
+use crate::config::IntrospectionMethod;
+use crate::issuer::VerifyError;
+use crate::jose::{JsonLimits, Jws, MediaType, TokenLimits, check_object};
+
+/// How large a signed answer may be, and what is in one.
+const LIMITS: TokenLimits = TokenLimits {
+    token_bytes: 256 * 1024,
+    header_bytes: 4 * 1024,
+    json: JsonLimits { depth: 32, members: 1024 },
+};
+
+impl Introspector {
+    /// The claims of an active token, or `None`; what cannot be understood says nothing.
+    pub(super) async fn read(
+        &self,
+        response: &Response<Bytes>,
+    ) -> Result<Option<Map<String, Value>>, String> {
+        if !response.status().is_success() {
+            return self.refused(response);
+        }
+        match self.method {
+            IntrospectionMethod::Rfc7662 if self.signed_response => {
+                active(self.verified(response).await?)
+            }
+            IntrospectionMethod::Rfc7662 => active(object(response.body())?),
+            IntrospectionMethod::GoogleTokeninfo => google(object(response.body())?).map(Some),
+            IntrospectionMethod::GithubCheckToken => {
+                github(&object(response.body())?, &self.client_id).map(Some)
+            }
+            IntrospectionMethod::DangerousUserinfo => userinfo(object(response.body())?).map(Some),
+        }
+    }
+
+    /// Whether another status means that the token is not active, or that it was not looked at.
+    fn refused(&self, response: &Response<Bytes>) -> Result<Option<Map<String, Value>>, String> {
+        let status = response.status();
+        let is_about_the_token = match self.method {
+            // RFC 7662 §2.2 has another answer for that, but some issuers have this one too.
+            IntrospectionMethod::Rfc7662 => {
+                let error = object(response.body()).ok();
+                let error = error.as_ref().and_then(|object| object.get("error")?.as_str());
+                let names_it = matches!(error, Some("unsupported_token_type" | "invalid_token"));
+                status == StatusCode::BAD_REQUEST && names_it
+            }
+            IntrospectionMethod::GoogleTokeninfo => status == StatusCode::BAD_REQUEST,
+            IntrospectionMethod::GithubCheckToken => {
+                [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY].contains(&status)
+            }
+            // RFC 6750 §3.1.
+            IntrospectionMethod::DangerousUserinfo => {
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
+            }
+        };
+        if is_about_the_token {
+            return Ok(None);
+        }
+        let ours = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+        let hint = if ours { "; is this client allowed to introspect?" } else { "" };
+        Err(format!("status {}{hint}", status.as_u16()))
+    }
+
+    /// RFC 9701 §5: what a signed answer says, after all of it was checked.
+    async fn verified(&self, response: &Response<Bytes>) -> Result<Map<String, Value>, String> {
+        let media_type = response.headers().get(header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !media_type.split(';').next().is_some_and(|one| one.trim().eq_ignore_ascii_case(SIGNED))
+        {
+            return Err(format!("the answer is {media_type:?} and not signed ({SIGNED})"));
+        }
+        let token = std::str::from_utf8(response.body()).map_err(|error| error.to_string())?;
+        let jws = Jws::parse(token.trim(), &LIMITS).map_err(|error| error.to_string())?;
+        if jws.typ() != MediaType::TokenIntrospection {
+            return Err("the signed answer's `typ` is not token-introspection+jwt".to_owned());
+        }
+        let verified =
+            self.issuer.verify(&jws, self.issuer.now()).await.map_err(|error| match error {
+                VerifyError::BadSignature => "the answer's signature does not verify".to_owned(),
+                VerifyError::UnknownKey => "the answer is signed with an unknown key".to_owned(),
+                VerifyError::Unavailable(reason) => reason.reason,
+            })?;
+        let mut claims = object(&jws.into_token(&verified.proof).payload())?;
+        if claims.get("iss").and_then(Value::as_str) != Some(self.issuer.identifier().as_str()) {
+            return Err("the signed answer is of another issuer".to_owned());
+        }
+        let audience = claims.get("aud");
+        let named = |value: &Value| value.as_str() == Some(&self.client_id);
+        let is_ours = audience.is_some_and(|aud| {
+            named(aud) || aud.as_array().is_some_and(|all| all.iter().any(named))
+        });
+        if !is_ours {
+            return Err("the signed answer is for another client".to_owned());
+        }
+        match claims.remove("token_introspection") {
+            Some(Value::Object(answer)) => Ok(answer),
+            _ => Err("the signed answer has no `token_introspection`".to_owned()),
+        }
+    }
+}
+
+/// A JSON object without two members of one name, at any depth.
+fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    check_object(body, LIMITS.json)
+        .map_err(|error| format!("the answer cannot be used: {error}"))?;
+    serde_json::from_slice(body).map_err(|error| format!("the answer cannot be used: {error}"))
+}
+
+/// RFC 7662 §2.2. Only `true` is true.
+fn active(mut answer: Map<String, Value>) -> Result<Option<Map<String, Value>>, String> {
+    match answer.remove("active") {
+        Some(Value::Bool(true)) => Ok(Some(answer)),
+        Some(Value::Bool(false)) => Ok(None),
+        _ => Err("the answer does not say whether the token is active".to_owned()),
+    }
+}
+
+/// Numbers are texts there.
+fn google(mut answer: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    for name in ["exp", "expires_in"] {
+        let Some(Value::String(text)) = answer.get(name) else { continue };
+        let number: u64 = text.parse().map_err(|_| format!("`{name}` is not a number"))?;
+        answer.insert(name.to_owned(), number.into());
+    }
+    if !answer.contains_key("exp") {
+        return Err("the answer has no `exp`".to_owned());
+    }
+    Ok(answer)
+}
+
+/// The members that correspond to claims. The answer repeats the token, which is left out.
+fn github(answer: &Map<String, Value>, client_id: &str) -> Result<Map<String, Value>, String> {
+    let at = |path: &[&str]| {
+        path[1..].iter().try_fold(answer.get(path[0])?, |value, name| value.get(name))
+    };
+    let user = at(&["user", "id"]).and_then(Value::as_u64).ok_or("the answer names no user")?;
+    let scopes = at(&["scopes"]).and_then(Value::as_array).ok_or("the answer has no scopes")?;
+    if at(&["app", "client_id"]).and_then(Value::as_str) != Some(client_id) {
+        return Err("the answer is about another application".to_owned());
+    }
+    let scope: Vec<_> = scopes.iter().filter_map(Value::as_str).collect();
+    let mut claims = Map::new();
+    claims.insert("sub".to_owned(), user.to_string().into());
+    claims.insert("client_id".to_owned(), client_id.into());
+    claims.insert("scope".to_owned(), scope.join(" ").into());
+    claims.extend(at(&["user", "login"]).map(|login| ("login".to_owned(), login.clone())));
+    Ok(claims)
+}
+
+/// OpenID Connect Core §5.3.2: `sub` is always there.
+fn userinfo(answer: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    match answer.get("sub") {
+        Some(Value::String(_)) => Ok(answer),
+        _ => Err("the answer has no `sub`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn only_true_is_active() {
+        assert_eq!(
+            active(map(json!({ "active": true, "sub": "a" }))),
+            Ok(Some(map(json!({ "sub": "a" }))))
+        );
+        assert_eq!(active(map(json!({ "active": false }))), Ok(None));
+        for odd in [json!("true"), json!(1), json!(null), json!(["true"]), json!({})] {
+            assert!(active(map(json!({ "active": odd }))).is_err(), "{odd}");
+        }
+        assert!(active(Map::new()).is_err());
+    }
+
+    #[test]
+    fn answers_with_two_members_of_one_name_are_not_used() {
+        assert!(object(br#"{"active":false,"active":true}"#).is_err());
+        assert!(object(br#"{"active":true,"a":{"b":1,"b":2}}"#).is_err());
+        assert!(object(b"[]").is_err() && object(b"").is_err() && object(b"<html>").is_err());
+    }
+
+    #[test]
+    fn texts_become_numbers_for_google() {
+        let claims = google(map(json!({ "exp": "1800000000", "aud": "a" }))).unwrap();
+        assert_eq!(claims["exp"], 1_800_000_000);
+        assert!(google(map(json!({ "exp": "soon" }))).is_err());
+        assert!(google(map(json!({ "aud": "a" }))).is_err());
+    }
+
+    #[test]
+    fn of_github_only_claims_are_kept() {
+        let answer = map(json!({
+            "token": "gho_secret", "hashed_token": "h", "scopes": ["repo", "user"],
+            "app": { "client_id": "Iv1" }, "user": { "id": 7, "login": "octocat" },
+        }));
+        let expected =
+            json!({ "sub": "7", "client_id": "Iv1", "scope": "repo user", "login": "octocat" });
+        assert_eq!(github(&answer, "Iv1"), Ok(map(expected)));
+        assert!(github(&answer, "Iv2").is_err());
+        assert!(github(&Map::new(), "Iv1").is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! Asking an authorization server about a token (RFC 7662, and what others have in its place).
+
+mod answer;
+mod client_credentials;
+mod question;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+pub(crate) use self::client_credentials::ClientCredentials;
+use super::{Destination, HttpClient, Issuer};
+use crate::config::IntrospectionMethod;
+use crate::error::Unavailable;
+
+/// Questions that are open at one time; more wait for their turn.
+const MAX_OPEN: usize = 64;
+
+/// Whom to ask about the opaque tokens of one issuer, and as whom.
+pub(crate) struct Introspector {
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) method: IntrospectionMethod,
+    /// `None`: where the metadata says.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) client_id: String,
+    pub(crate) credentials: ClientCredentials,
+    pub(crate) signed_response: bool,
+    pub(crate) http: Arc<dyn HttpClient>,
+    open: Semaphore,
+}
+
+impl Introspector {
+    pub(crate) fn new(
+        issuer: Arc<Issuer>,
+        http: Arc<dyn HttpClient>,
+        credentials: ClientCredentials,
+        config: &crate::config::Introspection,
+    ) -> Self {
+        Self {
+            issuer,
+            method: config.method,
+            endpoint: config.endpoint.clone(),
+            client_id: config.client_id.clone(),
+            credentials,
+            signed_response: config.signed_response,
+            http,
+            open: Semaphore::new(MAX_OPEN),
+        }
+    }
+
+    /// What the issuer says of an active token; `None` when it is not active.
+    pub(crate) async fn ask(&self, token: &str) -> Result<Option<Map<String, Value>>, Unavailable> {
+        let limit = self.issuer.patience();
+        let asked = tokio::time::timeout(limit, self.ask_in_turn(token)).await;
+        let too_slow =
+            |_| Err(format!("introspection: no answer within {} s", limit.as_secs_f32()));
+        asked.unwrap_or_else(too_slow).map_err(|reason| {
+            let unavailable = self.issuer.unavailable(&reason);
+            tracing::warn!(
+                issuer = unavailable.issuer,
+                reason,
+                "a token could not be introspected"
+            );
+            unavailable
+        })
+    }
+
+    async fn ask_in_turn(&self, token: &str) -> Result<Option<Map<String, Value>>, String> {
+        let _turn = self.open.acquire().await.map_err(|error| error.to_string())?;
+        let place = self.place().await?;
+        let request = self.question(&place, token)?;
+        let response = self.send(request).await.map_err(|reason| at(&place, &reason))?;
+        self.read(&response).await.map_err(|reason| at(&place, &reason))
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+        self.http.send(request).await.map_err(|error| error.to_string())
+    }
+
+    /// Where to ask.
+    async fn place(&self) -> Result<Destination, String> {
+        if let Some(url) = &self.endpoint {
+            return Ok(Destination::configured(url.clone()));
+        }
+        let member = match self.method {
+            IntrospectionMethod::Rfc7662 => "introspection_endpoint",
+            IntrospectionMethod::DangerousUserinfo => "userinfo_endpoint",
+            IntrospectionMethod::GoogleTokeninfo => {
+                let url = "https://oauth2.googleapis.com/tokeninfo".to_owned();
+                return Ok(Destination::configured(url));
+            }
+            IntrospectionMethod::GithubCheckToken => {
+                let url = format!("https://api.github.com/applications/{}/token", self.client_id);
+                return Ok(Destination::configured(url));
+            }
+        };
+        let with_certificate = matches!(self.credentials, ClientCredentials::Certificate);
+        self.issuer.endpoint(member, with_certificate).await
+    }
+}
+
+fn at(place: &Destination, reason: &str) -> String {
+    format!("{}: {reason}", place.url)
+}

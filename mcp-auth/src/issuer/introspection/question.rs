@@ -1,0 +1,81 @@
+//! The request that asks about a token.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use serde_json::json;
+
+use super::client_credentials::{basic, form};
+use super::{ClientCredentials, Introspector};
+use crate::config::IntrospectionMethod;
+use crate::issuer::Destination;
+
+/// The media type of a signed answer (RFC 9701 §3).
+pub(super) const SIGNED: &str = "application/token-introspection+jwt";
+
+impl Introspector {
+    pub(super) fn question(
+        &self,
+        place: &Destination,
+        token: &str,
+    ) -> Result<Request<Bytes>, String> {
+        let mut headers = HeaderMap::new();
+        let accept = if self.signed_response { SIGNED } else { "application/json" };
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        let (method, body) = match self.method {
+            IntrospectionMethod::Rfc7662 => (Method::POST, self.form(token, &mut headers)?),
+            IntrospectionMethod::GoogleTokeninfo => {
+                // In the form and not in the URL, where logs would keep it.
+                (Method::POST, as_form(&mut headers, &[("access_token", token.to_owned())]))
+            }
+            IntrospectionMethod::GithubCheckToken => {
+                headers.insert(AUTHORIZATION, self.github_client()?);
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                (Method::POST, json!({ "access_token": token }).to_string())
+            }
+            IntrospectionMethod::DangerousUserinfo => {
+                headers.insert(AUTHORIZATION, bearer(token)?);
+                (Method::GET, String::new())
+            }
+        };
+        let mut request = Request::new(Bytes::from(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = place.url.parse().map_err(|_| "not a valid URL".to_owned())?;
+        *request.headers_mut() = headers;
+        request.extensions_mut().insert(place.addresses);
+        Ok(request)
+    }
+
+    /// RFC 7662 §2.1.
+    fn form(&self, token: &str, headers: &mut HeaderMap) -> Result<String, String> {
+        let hint = ("token_type_hint", "access_token".to_owned());
+        let mut members = vec![("token", token.to_owned()), hint];
+        let issuer = self.issuer.identifier().as_str();
+        let now = self.issuer.now();
+        self.credentials.prove(&self.client_id, issuer, now, headers, &mut members)?;
+        Ok(as_form(headers, &members))
+    }
+
+    /// GitHub takes the secret as it is.
+    fn github_client(&self) -> Result<HeaderValue, String> {
+        let (ClientCredentials::Basic(secret) | ClientCredentials::Post(secret)) =
+            &self.credentials
+        else {
+            return Err("a client secret is needed".to_owned());
+        };
+        basic(&format!("{}:{}", self.client_id, secret.expose()))
+    }
+}
+
+fn as_form(headers: &mut HeaderMap, members: &[(&'static str, String)]) -> String {
+    let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+    headers.insert(CONTENT_TYPE, form_type);
+    form(members)
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, String> {
+    let text = format!("Bearer {token}");
+    let mut value = HeaderValue::from_str(&text).map_err(|error| error.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
+}

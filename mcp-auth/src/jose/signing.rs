@@ -1,0 +1,128 @@
+//! The one thing that is signed here: a client assertion (RFC 7523), with a key of the operator's.
+
+use aws_lc_rs::digest;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING as P256, ECDSA_P384_SHA384_FIXED_SIGNING as P384, EcdsaKeyPair,
+    Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use base64_simd::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::Algorithm;
+
+/// A private key and the algorithm that it signs with.
+pub(crate) struct SigningKey {
+    pair: KeyPair,
+    algorithm: Algorithm,
+}
+
+enum KeyPair {
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair),
+}
+
+impl SigningKey {
+    /// A key in PKCS #8: RSA signs RS256, P-256 and P-384 sign ES256 and ES384, Ed25519 EdDSA.
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        let ecdsa = |curve| EcdsaKeyPair::from_pkcs8(curve, der).map(KeyPair::Ecdsa).ok();
+        let ed25519 = || Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(KeyPair::Ed25519).ok();
+        let rsa = || RsaKeyPair::from_pkcs8(der).map(KeyPair::Rsa).ok();
+        let (pair, algorithm) = ecdsa(&P256)
+            .map(|pair| (pair, Algorithm::Es256))
+            .or_else(|| Some((ecdsa(&P384)?, Algorithm::Es384)))
+            .or_else(|| Some((ed25519()?, Algorithm::EdDsa)))
+            .or_else(|| Some((rsa()?, Algorithm::Rs256)))?;
+        Some(Self { pair, algorithm })
+    }
+
+    /// These claims as a compact JWS; `None` when the system has no randomness.
+    pub(crate) fn sign(&self, key_id: Option<&str>, claims: &Value) -> Option<String> {
+        let mut header = json!({ "alg": self.algorithm.name(), "typ": "JWT" });
+        if let Some(key_id) = key_id {
+            header["kid"] = key_id.into();
+        }
+        let encode = |part: &Value| URL_SAFE_NO_PAD.encode_to_string(part.to_string());
+        let signing_input = format!("{}.{}", encode(&header), encode(claims));
+        let signature = self.signature(signing_input.as_bytes())?;
+        Some(format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode_to_string(signature)))
+    }
+
+    fn signature(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match &self.pair {
+            KeyPair::Ecdsa(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
+            KeyPair::Ed25519(pair) => Some(pair.sign(message).as_ref().to_vec()),
+            KeyPair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).ok()?;
+                Some(signature)
+            }
+        }
+    }
+}
+
+/// 128 random bits as text; `None` when the system has no randomness.
+pub(crate) fn random_id() -> Option<String> {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode_to_string(bytes))
+}
+
+/// Stands for a token where the token itself should not be kept.
+pub(crate) type Digest = [u8; 32];
+
+/// SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    let mut all = Digest::default();
+    all.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256,
+    };
+
+    use super::*;
+    use crate::jose::{Jws, TokenLimits, VerificationKey};
+
+    #[test]
+    fn every_kind_of_key_signs_what_its_public_half_verifies() {
+        let rows = [
+            (&PKCS_RSA_SHA256, Algorithm::Rs256),
+            (&PKCS_ECDSA_P256_SHA256, Algorithm::Es256),
+            (&PKCS_ECDSA_P384_SHA384, Algorithm::Es384),
+            (&PKCS_ED25519, Algorithm::EdDsa),
+        ];
+        for (kind, algorithm) in rows {
+            let pair = KeyPair::generate_for(kind).unwrap();
+            let key = SigningKey::from_pkcs8(&pair.serialize_der()).unwrap();
+            assert_eq!(key.algorithm, algorithm);
+            let token = key.sign(Some("k"), &json!({ "iss": "me" })).unwrap();
+            let jws = Jws::parse(&token, &TokenLimits::LARGEST).unwrap();
+            assert_eq!((jws.algorithm(), jws.key_id()), (algorithm, Some("k")));
+            let public = VerificationKey::from_jwk(&jwk(algorithm, &pair)).unwrap();
+            assert!(jws.verify(&public).is_some(), "{algorithm}");
+        }
+        assert!(SigningKey::from_pkcs8(b"garbage").is_none());
+    }
+
+    /// The public half, taken from its fixed place at the end of the raw key.
+    fn jwk(algorithm: Algorithm, pair: &KeyPair) -> Value {
+        let raw = pair.public_key_raw();
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
+        let (kty, crv) = algorithm.key_type();
+        match kty {
+            "EC" => {
+                let (x, y) = raw[1..].split_at(raw.len() / 2);
+                json!({ "kty": kty, "crv": crv, "x": text(x), "y": text(y) })
+            }
+            "OKP" => json!({ "kty": kty, "crv": crv, "x": text(raw) }),
+            // RSAPublicKey: both numbers of a 2048 bit key have fixed places.
+            _ => json!({ "kty": kty, "n": text(&raw[9..265]), "e": text(&raw[267..]) }),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Step 2, for tokens that only their issuer can read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::flights::Flights;
+use super::refused_tokens::RefusedTokens;
+use super::{Claims, Rules, TrustedIssuer};
+use crate::auth_info::AuthInfo;
+use crate::error::{AuthError, TokenError, Unavailable};
+use crate::issuer::Introspector;
+use crate::jose::{Digest, JsonLimits, sha256};
+
+/// How long a refusal is believed, in seconds: tokens do not come back to life.
+const REFUSED_FOR: u64 = 30;
+/// When a client should try again while too many questions are open, in seconds.
+const RETRY_AFTER: u64 = 1;
+
+/// The opaque tokens of one issuer, as one resource accepts them.
+pub(crate) struct OpaqueTokens {
+    pub(crate) introspector: Arc<Introspector>,
+    /// How they begin; empty: any.
+    pub(crate) prefixes: Vec<String>,
+    /// For how long at most an answer is believed.
+    pub(crate) max_age: Duration,
+    /// Whether JWTs are asked about too.
+    pub(crate) also_jwts: bool,
+    /// Whether the answer says for whom the token was issued.
+    pub(crate) binds_audience: bool,
+    answers: Flights<Result<Option<Map<String, Value>>, Unavailable>>,
+    refused: RefusedTokens,
+}
+
+/// What an issuer said of an active token.
+pub(super) struct Introspected {
+    pub(super) auth_info: AuthInfo,
+    /// Not believed from this second on.
+    pub(super) until: u64,
+}
+
+impl OpaqueTokens {
+    pub(crate) fn new(
+        introspector: Introspector,
+        config: &crate::config::Introspection,
+        binds_audience: bool,
+    ) -> Self {
+        Self {
+            introspector: Arc::new(introspector),
+            prefixes: config.token_prefixes.clone(),
+            max_age: config.cache_max_age,
+            also_jwts: config.also_jwts,
+            binds_audience,
+            answers: Flights::new(),
+            refused: RefusedTokens::default(),
+        }
+    }
+
+    /// Whether a token that is no JWT is for this issuer.
+    pub(super) fn is_for(&self, token: &str) -> bool {
+        self.prefixes.is_empty() || self.prefixes.iter().any(|one| token.starts_with(&**one))
+    }
+
+    /// The caller behind an opaque token.
+    pub(super) async fn verify(
+        &self,
+        token: &str,
+        issuer: &TrustedIssuer,
+        rules: &Rules,
+        now: u64,
+    ) -> Result<Introspected, AuthError> {
+        let digest = sha256(token.as_bytes());
+        let claims = self.active(token, digest, now).await?;
+        self.validate(claims, token, issuer, rules, now).map_err(|error| {
+            self.refused.insert(digest, error.clone(), now + self.refused_for());
+            AuthError::InvalidToken(error)
+        })
+    }
+
+    /// Asks about a JWT that was verified. Only whether it is active counts.
+    pub(super) async fn confirm(&self, token: &str, now: u64) -> Result<(), AuthError> {
+        self.active(token, sha256(token.as_bytes()), now).await.map(drop)
+    }
+
+    /// What the issuer says of the token, if it is active.
+    async fn active(
+        &self,
+        token: &str,
+        digest: Digest,
+        now: u64,
+    ) -> Result<Map<String, Value>, AuthError> {
+        if let Some(error) = self.refused.find(&digest, now) {
+            return Err(AuthError::InvalidToken(error));
+        }
+        let (introspector, asked) = (self.introspector.clone(), token.to_owned());
+        let flight = self.answers.join(digest, async move { introspector.ask(&asked).await });
+        let unavailable = |reason| {
+            let issuer = self.introspector.issuer.identifier();
+            AuthError::Unavailable(Unavailable::new(issuer, reason, RETRY_AFTER))
+        };
+        let flight = flight.ok_or_else(|| unavailable("too many tokens are being introspected"))?;
+        let answer = flight.await.ok_or_else(|| unavailable("the introspection broke off"))?;
+        match answer.map_err(AuthError::Unavailable)? {
+            Some(claims) => Ok(claims),
+            None => {
+                self.refused.insert(digest, TokenError::Inactive, now + self.refused_for());
+                Err(AuthError::InvalidToken(TokenError::Inactive))
+            }
+        }
+    }
+
+    fn validate(
+        &self,
+        mut claims: Map<String, Value>,
+        token: &str,
+        issuer: &TrustedIssuer,
+        rules: &Rules,
+        now: u64,
+    ) -> Result<Introspected, TokenError> {
+        // RFC 7662 §2.2: `iss` is optional. What is there must be right.
+        let named = claims.entry("iss").or_insert_with(|| Value::from(&*issuer.name));
+        if !named.as_str().is_some_and(|iss| issuer.is_named(iss)) {
+            let (actual, expected) = (named.to_string(), vec![issuer.name.to_string()]);
+            return Err(TokenError::UnknownIssuer { actual, expected });
+        }
+        let payload = Value::Object(claims).to_string().into_bytes();
+        let mut claims = Claims::read(&payload, JsonLimits::LARGEST)?;
+        claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
+        let (scopes, exp) = (claims.take_scopes(), claims.expires_at());
+        drop(claims);
+        let auth_info = AuthInfo::introspected(issuer.name.clone(), scopes, exp, token, payload);
+        let until = now.saturating_add(self.max_age.as_secs()).min(exp.unwrap_or(u64::MAX));
+        Ok(Introspected { auth_info: issuer.rules.apply(auth_info)?, until })
+    }
+
+    fn refused_for(&self) -> u64 {
+        REFUSED_FOR.min(self.max_age.as_secs())
+    }
+}

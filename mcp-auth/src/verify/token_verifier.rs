@@ -1,0 +1,34 @@
+//! Verifiers of the user's own: a seam.
+
+use futures_util::future::BoxFuture;
+use http::HeaderName;
+
+use crate::auth_info::AuthInfo;
+use crate::error::AuthError;
+
+/// Verifies tokens in a way of your own: API keys, a session store, an issuer with rules that no
+/// setting covers.
+///
+/// The first verifier that a token is for decides, and nobody is asked after it: yours, in the order
+/// in which they were added; then the authorization servers, for JWTs by `iss` and for opaque tokens by
+/// prefix. Required scopes and policies hold for every caller, whoever verified the token.
+///
+/// Nothing of what it accepts is kept: a verifier that is slow should remember its own answers.
+pub trait TokenVerifier: Send + Sync {
+    /// Whether this token is for this verifier, told by its form alone, such as a prefix.
+    fn is_for(&self, token: &str) -> bool;
+
+    /// The caller behind the token, made with
+    /// [`AuthInfo::from_verified_claims`](crate::AuthInfo::from_verified_claims).
+    ///
+    /// # Errors
+    /// [`TokenError`](crate::TokenError) in an [`AuthError`] when the token is not acceptable, which
+    /// is a 401; [`Unavailable`](crate::Unavailable) when that cannot be told right now, a 503.
+    fn verify<'t>(&'t self, token: &'t str) -> BoxFuture<'t, Result<AuthInfo, AuthError>>;
+
+    /// The header that its tokens come in, as they are and without a scheme; `None`:
+    /// `Authorization: Bearer`. Asked once.
+    fn token_header(&self) -> Option<HeaderName> {
+        None
+    }
+}

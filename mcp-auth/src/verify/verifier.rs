@@ -1,0 +1,163 @@
+//! Step 2: who is calling? The first verifier that a token is for decides, and nobody after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::cache::{Circumstances, TokenCache};
+use super::opaque::OpaqueTokens;
+use super::{BearerToken, IssuerRules, Rules, TokenSource, TokenVerifier};
+use crate::auth_info::AuthInfo;
+use crate::clock::Clock;
+use crate::error::{AuthError, TokenError};
+use crate::issuer::Issuer;
+use crate::jose::{JwsError, TokenLimits};
+
+/// Verifies the tokens of one protected resource.
+pub(crate) struct Verifier {
+    /// Which resource it is, for the cache that all share.
+    pub(crate) resource: usize,
+    /// Where tokens may be besides `Authorization`.
+    pub(crate) token_headers: Arc<[HeaderName]>,
+    /// Of the user, each with where its tokens are.
+    pub(crate) own: Vec<(TokenSource, Arc<dyn TokenVerifier>)>,
+    pub(crate) issuers: TrustedIssuers,
+    pub(crate) rules: Rules,
+    pub(crate) limits: TokenLimits,
+    pub(crate) cache: Arc<TokenCache>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The issuers that one resource trusts, and where each is in the list.
+pub(crate) struct TrustedIssuers {
+    pub(crate) list: Vec<TrustedIssuer>,
+    positions: HashMap<Arc<str>, usize>,
+}
+
+impl FromIterator<TrustedIssuer> for TrustedIssuers {
+    fn from_iter<I: IntoIterator<Item = TrustedIssuer>>(issuers: I) -> Self {
+        let list: Vec<_> = issuers.into_iter().collect();
+        let positions = list.iter().enumerate().map(|(at, trusted)| (trusted.name.clone(), at));
+        Self { positions: positions.collect(), list }
+    }
+}
+
+/// An issuer as one resource trusts it.
+pub(crate) struct TrustedIssuer {
+    /// Its identifier, shared with every caller from there.
+    pub(crate) name: Arc<str>,
+    /// Whether clients are told of it: other `iss` values of one issuer are not.
+    pub(crate) is_advertised: bool,
+    /// Where its tokens are.
+    pub(crate) source: TokenSource,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) rules: Arc<IssuerRules>,
+    /// How its opaque tokens are checked, if they are.
+    pub(crate) opaque: Option<Arc<OpaqueTokens>>,
+}
+
+impl TrustedIssuer {
+    /// Whether this is one of its names in `iss`.
+    pub(super) fn is_named(&self, iss: &str) -> bool {
+        iss == &*self.name || self.rules.token_issuers.iter().any(|other| other == iss)
+    }
+}
+
+impl Verifier {
+    /// The caller behind a token, or why it is refused.
+    pub(crate) async fn verify(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
+        let now = self.clock.unix_seconds();
+        if let Some(auth_info) = self.verified_before_at(token, now) {
+            return Ok(auth_info);
+        }
+        let text = token.as_text()?;
+        if let Some(own) = self.own_for(token.source(), text) {
+            return own.verify(token.parse()?).await;
+        }
+        if self.issuers.list.iter().any(|one| one.opaque.is_some()) && !is_jwt(text) {
+            return self.verify_opaque(token, now).await;
+        }
+        self.verify_jwt(token, text, now).await
+    }
+
+    /// The caller behind a token that was accepted with the keys that are still in use.
+    pub(crate) fn verified_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
+        self.verified_before_at(token, self.clock.unix_seconds())
+    }
+
+    fn verified_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
+        let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
+        let trusted = &self.issuers.list[hit.circumstances.issuer];
+        let is_current = match hit.circumstances.key_generation {
+            Some(generation) => trusted.issuer.key_generation(now) == Some(generation),
+            None => true,
+        };
+        (is_current && trusted.source == token.source()).then_some(hit.auth_info)
+    }
+
+    fn own_for(&self, source: TokenSource, token: &str) -> Option<&Arc<dyn TokenVerifier>> {
+        let is_for = |(from, own): &&(TokenSource, Arc<dyn TokenVerifier>)| {
+            *from == source && own.is_for(token)
+        };
+        self.own.iter().find(is_for).map(|(_, own)| own)
+    }
+
+    async fn verify_opaque(&self, token: BearerToken<'_>, now: u64) -> Result<AuthInfo, AuthError> {
+        let text = token.parse()?;
+        if text.len() > self.limits.token_bytes {
+            return Err(TokenError::from(JwsError::TooLarge("max_token_bytes")).into());
+        }
+        let list = self.issuers.list.iter().enumerate();
+        let found = list.filter(|(_, one)| one.source == token.source()).find_map(|(at, one)| {
+            let opaque = one.opaque.as_ref().filter(|opaque| opaque.is_for(text))?;
+            Some((at, one, opaque))
+        });
+        let Some((issuer, trusted, opaque)) = found else {
+            let reason = "an opaque token whose beginning is in no `token_prefixes`".to_owned();
+            return Err(TokenError::Malformed { reason }.into());
+        };
+        let introspected = opaque.verify(text, trusted, &self.rules, now).await?;
+        let circumstances = Circumstances { resource: self.resource, issuer, key_generation: None };
+        self.cache.insert(&introspected.auth_info, circumstances, introspected.until, now);
+        Ok(introspected.auth_info)
+    }
+
+    /// `iss` picks issuer, keys and rules before anything is fetched.
+    pub(super) fn position_of(
+        &self,
+        iss: Option<&str>,
+        source: TokenSource,
+    ) -> Result<usize, TokenError> {
+        let iss = iss.ok_or(TokenError::MissingClaim { claim: "iss" })?;
+        let position = self.issuers.positions.get(iss).copied();
+        position.filter(|at| self.issuers.list[*at].source == source).ok_or_else(|| {
+            let expected = self.issuers.list.iter().filter(|one| one.source == source);
+            TokenError::UnknownIssuer {
+                actual: iss.to_owned(),
+                expected: expected.map(|trusted| trusted.name.to_string()).collect(),
+            }
+        })
+    }
+}
+
+/// Whether a token has the form of a JWT, signed or encrypted: three or five parts, the first of them
+/// a JSON object in base64url. No other verifier is asked about what has it.
+fn is_jwt(token: &str) -> bool {
+    token.starts_with("ey") && matches!(token.bytes().filter(|byte| *byte == b'.').count(), 2 | 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jwts_are_told_by_their_form() {
+        for jwt in ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "eyJ.a.b.c.d"] {
+            assert!(is_jwt(jwt), "{jwt}");
+        }
+        for opaque in ["", "ey", "gho_abc", "ya29.a0.b", "a.b.c", "eyJ.a", "eyJ.a.b.c"] {
+            assert!(!is_jwt(opaque), "{opaque}");
+        }
+    }
+}
