@@ -103,7 +103,7 @@ pub fn jwk_set(bytes: &[u8]) {
 pub fn metadata(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
     let issuer = IssuerIdentifier::parse(ISSUER).expect("a good one");
-    let fetched = UrlRules::fetched(&AuthorizationServer::new(ISSUER), &issuer);
+    let fetched = UrlRules::of_metadata(&AuthorizationServer::new(ISSUER), &issuer);
     let by_hand = UrlRules::configured(PlainHttp::Loopback);
     for (rules, is_fetched) in [(fetched, true), (by_hand, false)] {
         let Ok(metadata) = Metadata::read(&issuer, &document, &rules) else { continue };

@@ -113,6 +113,26 @@ impl Provider {
     pub fn onelogin(subdomain: &str, client: &str) -> AuthorizationServer {
         preset(include_str!("providers/onelogin.json"), &[subdomain, client])
     }
+
+    /// Google, whose opaque tokens its `tokeninfo` is asked about. `client`: the OAuth client whose tokens are accepted.
+    pub fn google(client: &str) -> AuthorizationServer {
+        preset(include_str!("providers/google.json"), &[client])
+    }
+
+    /// GitHub, which is asked about its opaque tokens. `client`, `secret`: of the app whose tokens are accepted.
+    pub fn github(client: &str, secret: &str) -> AuthorizationServer {
+        preset(include_str!("providers/github.json"), &[client, secret])
+    }
+
+    /// FusionAuth. `url`: where it is; `issuer`: as the tenant has it, a URL; `client`: the application's id.
+    pub fn fusionauth(url: &str, issuer: &str, client: &str) -> AuthorizationServer {
+        preset(include_str!("providers/fusionauth.json"), &[url, issuer, client])
+    }
+
+    /// Cloudflare Access in front of the server. `team`: such as `acme`; `audience`: the application's AUD tag.
+    pub fn cloudflare_access(team: &str, audience: &str) -> AuthorizationServer {
+        preset(include_str!("providers/cloudflare_access.json"), &[team, audience])
+    }
 }
 
 /// The data of one provider.
@@ -173,6 +193,10 @@ mod tests {
         ("hydra", include_str!("providers/hydra.json")),
         ("curity", include_str!("providers/curity.json")),
         ("onelogin", include_str!("providers/onelogin.json")),
+        ("google", include_str!("providers/google.json")),
+        ("github", include_str!("providers/github.json")),
+        ("fusionauth", include_str!("providers/fusionauth.json")),
+        ("cloudflare_access", include_str!("providers/cloudflare_access.json")),
     ];
 
     #[test]

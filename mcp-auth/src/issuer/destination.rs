@@ -53,13 +53,21 @@ pub(crate) struct UrlRules {
 }
 
 impl UrlRules {
+    /// For the metadata of a server: written by the operator, or fetched.
+    pub(crate) fn of_metadata(server: &AuthorizationServer, issuer: &IssuerIdentifier) -> Self {
+        match server.metadata {
+            Some(_) => Self::configured(PlainHttp::configured(server.dangerous_allow_http)),
+            None => Self::fetched(server, issuer),
+        }
+    }
+
     /// For a document that the operator wrote.
     pub(crate) fn configured(plain_http: PlainHttp) -> Self {
         Self { plain_http, trusted_hosts: None, loopback: true }
     }
 
     /// For a document that is fetched.
-    pub(crate) fn fetched(server: &AuthorizationServer, issuer: &IssuerIdentifier) -> Self {
+    fn fetched(server: &AuthorizationServer, issuer: &IssuerIdentifier) -> Self {
         let own = [Some(issuer.as_str()), server.metadata_url.as_deref()];
         let own = own.into_iter().flatten().map(host_in);
         let listed = server.allowed_key_hosts.iter().map(String::as_str);

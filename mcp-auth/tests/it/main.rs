@@ -11,6 +11,7 @@ mod cors;
 mod discovery;
 mod hostile;
 mod hostile_issuer;
+mod introspection;
 mod issuer_outage;
 mod key_fetching;
 mod key_rotation;
@@ -21,6 +22,7 @@ mod policy;
 mod providers;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
+mod scripted;
 mod static_keys;
 mod support;
 mod token_cache;
