@@ -243,7 +243,8 @@ impl<'b> Assembly<'b> {
         let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
         let issuer = known.unwrap_or_else(|| {
             let needs_keys = introspection.is_none();
-            let context = self.fetch_context(UrlRules::of_metadata(config, &identifier), needs_keys);
+            let context =
+                self.fetch_context(UrlRules::of_metadata(config, &identifier), needs_keys);
             let issuer = Arc::new(Issuer::new(identifier, source, context));
             self.issuers.push(issuer.clone());
             issuer

@@ -10,6 +10,7 @@ use dev_issuer::{Algorithm, DevIssuer, Mint};
 use mcp_auth::{AuthInfo, Clock, Config, McpAuth, ProtectedResource, Provider as Preset};
 use serde_json::{Value, json};
 
+use crate::scripted::{JSON, Scripted};
 use crate::support::{request, send};
 
 struct FixedClock(u64);
@@ -79,6 +80,7 @@ async fn tokens_in_the_shapes_of_providers_are_decided_as_expected() {
     let cases = expectations["cases"].as_array().unwrap();
     assert!(cases.len() >= 40);
     let mut providers = BTreeSet::new();
+    let endpoint = Scripted::start("").await;
     for case in cases {
         let file = case["file"].as_str().unwrap();
         let provider = file.split('/').next().unwrap();
@@ -88,6 +90,11 @@ async fn tokens_in_the_shapes_of_providers_are_decided_as_expected() {
         let jwks = reqwest::get(issuer.jwks_uri()).await.unwrap().json::<Value>().await.unwrap();
         let config = |profile: &Value| -> Config {
             let mut server = json!({ "issuer": issuer_of(provider), "jwks": jwks });
+            if let Some(answer) = case["introspection"].as_str().filter(|_| !profile.is_null()) {
+                endpoint.says(200, JSON, fixture(answer));
+                server["introspection"] = json!({ "endpoint": endpoint.url, "client_id": "us",
+                    "client_secret": "secret" });
+            }
             for (name, value) in profile["server"].as_object().into_iter().flatten() {
                 server[name] = value.clone();
             }
@@ -107,7 +114,9 @@ async fn tokens_in_the_shapes_of_providers_are_decided_as_expected() {
             accepted = accepted.or(outcome.ok());
         }
         let Some(seen) = accepted else { continue };
-        assert_eq!(seen["claims"], token_fixture["claims"], "{file}: every claim can be read");
+        if case["introspection"].is_null() {
+            assert_eq!(seen["claims"], token_fixture["claims"], "{file}: every claim is readable");
+        }
         for (name, value) in case["expect"].as_object().into_iter().flatten() {
             if name != "roles" {
                 assert_eq!(seen[name], *value, "{file}: {name}");
@@ -311,6 +320,39 @@ async fn captured_tokens_verify_at_their_time() {
         }
     }
     assert!(counts["logto ok"] >= 8 && counts["oidc-provider ok"] >= 15, "{counts:?}");
+}
+
+/// What real servers said of opaque tokens, at the time of the capture; plain and signed.
+#[tokio::test]
+async fn captured_answers_to_introspection_are_believed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/captures");
+    let endpoint = Scripted::start("").await;
+    for server in ["oidc-provider", "oidc-provider-path"] {
+        let read = |file: &str| -> Value {
+            serde_json::from_slice(&fs::read(folder.join(server).join(file)).unwrap()).unwrap()
+        };
+        let (captured, metadata) = (read("introspection.json"), read("metadata.json"));
+        let now = captured["active"]["iat"].as_u64().unwrap() + 1;
+        let decide = async |is_signed: bool| {
+            let introspection = json!({ "endpoint": endpoint.url, "client_id": "rs",
+                "client_secret": "secret", "signed_response": is_signed });
+            let trusted = json!({ "issuer": metadata["issuer"], "metadata": metadata,
+                "jwks": read("jwks.json"), "introspection": introspection });
+            let resource = json!({ "resource": "http://127.0.0.1:3000/mcp",
+                "authorization_servers": [trusted] });
+            let config = serde_json::from_value(json!({ "resources": [resource] })).unwrap();
+            outcome(config, now, "opaque").await
+        };
+        endpoint.says(200, JSON, &captured["active"]);
+        assert_eq!(decide(false).await.unwrap()["client_id"], "cc-opaque");
+        endpoint.says(200, JSON, &captured["unknown"]);
+        assert_eq!(decide(false).await.unwrap_err(), "inactive");
+        endpoint.says(400, JSON, &captured["jwt"]["body"]);
+        assert_eq!(decide(false).await.unwrap_err(), "unavailable");
+        let media_type = "application/token-introspection+jwt; charset=utf-8";
+        endpoint.says(200, media_type, captured["signed"]["raw"].as_str().unwrap());
+        assert_eq!(decide(true).await.unwrap()["client_id"], "cc-opaque");
+    }
 }
 
 /// Every key set is usable, whatever it holds beside.

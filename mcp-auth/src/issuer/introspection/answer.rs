@@ -47,7 +47,7 @@ impl Introspector {
             IntrospectionMethod::Rfc7662 => {
                 let error = object(response.body()).ok();
                 let error = error.as_ref().and_then(|object| object.get("error")?.as_str());
-                let names_it = matches!(error, Some("unsupported_token_type" | "invalid_token"));
+                let names_it = error == Some("invalid_token");
                 status == StatusCode::BAD_REQUEST && names_it
             }
             IntrospectionMethod::GoogleTokeninfo => status == StatusCode::BAD_REQUEST,
