@@ -60,7 +60,7 @@ pub use serve::{
     AuthFuture, AuthLayer, AuthService, Decision, Forward, PendingDecision, ProtectedBody, Reply,
 };
 
-pub use verify::TokenVerifier;
+pub use verify::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};
 
 /// Compiles the guide's examples.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

@@ -14,6 +14,7 @@ use crate::error::{AuthError, Unavailable};
 use crate::identifier::WELL_KNOWN;
 use crate::issuer::Issuer;
 use crate::serve::{Decision, Reply, Resource};
+use crate::verify::TokenExplanation;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
 #[derive(Clone)]
@@ -94,6 +95,13 @@ impl McpAuth {
         operation: &Operation<'_>,
     ) -> Option<Explanation> {
         Some(self.resource_at(path)?.explain(caller, operation))
+    }
+
+    /// Why the resource at this path accepts this token or refuses it, check by check, and what its
+    /// caller may do; `None` when there is no such resource. Decides by the same rules as
+    /// [`McpAuth::check`].
+    pub async fn explain_token(&self, path: &str, token: &str) -> Option<TokenExplanation> {
+        Some(self.resource_at(path)?.explain_token(token).await)
     }
 
     /// Answers a request for a metadata document; `None` when the path names none.

@@ -183,6 +183,11 @@ impl<T: NamesIssuer> Unverified<T> {
 }
 
 impl<T> Unverified<T> {
+    /// All of it, to show what a refused token says: nothing may be decided by it.
+    pub(crate) fn unverified_for_explanation(self) -> T {
+        self.0
+    }
+
     /// All of it, for whoever has verified the signature.
     pub(crate) fn verified(self, _: &SignatureVerified) -> T {
         self.0

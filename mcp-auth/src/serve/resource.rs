@@ -14,11 +14,11 @@ use super::challenge::refuse;
 use super::cors::preflight;
 use super::{AllowedOrigins, Decision, Forward, ListRules, PendingDecision, Reply};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Authorizers, Explanation, Operation, Scopes};
+use crate::authorize::{Authorizers, Explanation, Operation, ScopePolicy, Scopes};
 use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, MessageFault};
 use crate::identifier::ResourceIdentifier;
-use crate::verify::{BearerToken, Verifier};
+use crate::verify::{BearerToken, TokenExplanation, Verifier};
 
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
@@ -31,6 +31,8 @@ pub(crate) struct Resource {
     pub(super) max_body_bytes: usize,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) verifier: Verifier,
+    /// What the configured policy has rules for.
+    named_operations: Vec<Operation<'static>>,
     advertise_offline_access: bool,
     allowed_origins: AllowedOrigins,
     document: Bytes,
@@ -58,6 +60,7 @@ impl Resource {
             max_body_bytes,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
+            named_operations: config.policy.as_ref().map(ScopePolicy::named).unwrap_or_default(),
             advertise_offline_access: config.dangerous_advertise_offline_access,
             document: Bytes::new(),
             identifier,
@@ -151,6 +154,22 @@ impl Resource {
         operation: &Operation<'_>,
     ) -> Explanation {
         self.authorizers.explain(caller, operation, &self.required_scopes)
+    }
+
+    /// Why a token is accepted or refused here, and what its caller may do.
+    pub(crate) async fn explain_token(&self, token: &str) -> TokenExplanation {
+        let (checks, outcome) = self.verifier.explain(BearerToken::new(token)).await;
+        let caller = outcome.as_ref().ok();
+        let operations = self.named_operations.iter();
+        TokenExplanation {
+            resource: self.identifier.to_string(),
+            accepted: caller.is_some(),
+            code: outcome.as_ref().err().map_or("ok", AuthError::code),
+            checks,
+            required: self.required_scopes.clone(),
+            granted: caller.map(|caller| caller.scopes().clone()).unwrap_or_default(),
+            operations: operations.map(|operation| self.explain(caller, operation)).collect(),
+        }
     }
 
     async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {

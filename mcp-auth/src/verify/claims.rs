@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::IssuerRules;
+use super::token_explanation::Checks;
 use crate::auth_info::Facts;
 use crate::authorize::Scopes;
 use crate::error::TokenError;
@@ -80,6 +81,29 @@ impl<'a> Claims<'a> {
             self.check_recipient(rules, issuer)?;
         }
         self.check_confirmation()
+    }
+
+    /// The same checks one by one, for people.
+    pub(super) fn explain(
+        &self,
+        rules: &Rules,
+        issuer: &IssuerRules,
+        now: u64,
+        checks: &mut Checks,
+    ) {
+        checks.add("kind", self.check_kind(), "an access token", "no mark of another kind");
+        let has_exp = self.exp.ok_or(TokenError::MissingClaim { claim: "exp" });
+        let time = has_exp.and_then(|_| self.check_time(rules.clock_tolerance.as_secs(), now));
+        let left = self.exp.unwrap_or_default().saturating_sub(now);
+        let exp = format!("{}, in {left} s", self.exp.unwrap_or_default());
+        checks.add("exp", time, &format!("after {now}"), &exp);
+        let audiences: Vec<_> = self.audience.iter().flat_map(StringOrList::iter).collect();
+        let accepted = [rules.resource.as_str()].into_iter();
+        let accepted =
+            accepted.chain(rules.audiences.iter().chain(&issuer.audiences).map(|a| &**a));
+        let accepted = accepted.collect::<Vec<_>>().join(" or ");
+        checks.add("aud", self.check_recipient(rules, issuer), &accepted, &audiences.join(", "));
+        checks.add("cnf", self.check_confirmation(), "none", "none");
     }
 
     /// `exp`.

@@ -26,7 +26,8 @@ impl Verifier {
         let claims = jws.payload::<Claims<'_>>().map_err(Claims::malformed)?;
         let issuer = self.position_of(claims.issuer(), token.source())?;
         let trusted = &self.issuers.list[issuer];
-        trusted.check_header(&jws)?;
+        trusted.check_algorithm(&jws)?;
+        trusted.check_typ(&jws)?;
         let verified = trusted.verify_signature(&jws, now).await?;
         let mut claims = claims.verified(&verified.proof);
         claims.validate(&self.rules, &trusted.rules, verified.now)?;
@@ -49,15 +50,19 @@ impl Verifier {
 }
 
 impl TrustedIssuer {
-    fn check_header(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
-        let rules = &self.rules;
-        if !rules.algorithms.is_empty() && !rules.algorithms.contains(&jws.algorithm()) {
-            return Err(TokenError::AlgorithmNotAllowed { algorithm: jws.algorithm().to_string() });
+    pub(super) fn check_algorithm(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
+        let allowed = &self.rules.algorithms;
+        if allowed.is_empty() || allowed.contains(&jws.algorithm()) {
+            return Ok(());
         }
+        Err(TokenError::AlgorithmNotAllowed { algorithm: jws.algorithm().to_string() })
+    }
+
+    pub(super) fn check_typ(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
         let accepted = match jws.typ() {
             MediaType::AccessToken => true,
-            MediaType::Jwt => !rules.require_at_jwt,
+            MediaType::Jwt => !self.rules.require_at_jwt,
             MediaType::TokenIntrospection | MediaType::Other => false,
         };
         if accepted {
@@ -67,7 +72,11 @@ impl TrustedIssuer {
         }
     }
 
-    async fn verify_signature(&self, jws: &Jws<'_>, now: u64) -> Result<Verified, AuthError> {
+    pub(super) async fn verify_signature(
+        &self,
+        jws: &Jws<'_>,
+        now: u64,
+    ) -> Result<Verified, AuthError> {
         self.issuer.verify(jws, now).await.map_err(|error| match error {
             VerifyError::BadSignature => TokenError::BadSignature.into(),
             VerifyError::UnknownKey => {

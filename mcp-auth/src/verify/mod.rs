@@ -8,6 +8,7 @@ mod issuer_rules;
 mod jwt;
 mod opaque;
 mod refused_tokens;
+mod token_explanation;
 mod token_verifier;
 mod verifier;
 
@@ -16,5 +17,6 @@ pub(crate) use cache::TokenCache;
 pub(crate) use claims::{Claims, Rules};
 pub(crate) use issuer_rules::IssuerRules;
 pub(crate) use opaque::OpaqueTokens;
+pub use token_explanation::{CheckOutcome, TokenCheck, TokenExplanation};
 pub use token_verifier::TokenVerifier;
 pub(crate) use verifier::{TrustedIssuer, Verifier};

@@ -75,7 +75,7 @@ impl Verifier {
         if let Some(own) = self.own_for(token.source(), text) {
             return own.verify(token.parse()?).await;
         }
-        if self.issuers.list.iter().any(|one| one.opaque.is_some()) && !is_jwt(text) {
+        if self.is_opaque(text) {
             return self.verify_opaque(token, now).await;
         }
         self.verify_jwt(token, text, now).await
@@ -101,6 +101,15 @@ impl Verifier {
             *from == source && own.is_for(token)
         };
         self.own.iter().find(is_for).map(|(_, own)| own)
+    }
+
+    /// Whether somebody else than its signature tells what a token is.
+    pub(super) fn is_asked_about(&self, token: BearerToken<'_>, text: &str) -> bool {
+        self.own_for(token.source(), text).is_some() || self.is_opaque(text)
+    }
+
+    fn is_opaque(&self, token: &str) -> bool {
+        self.issuers.list.iter().any(|one| one.opaque.is_some()) && !is_jwt(token)
     }
 
     async fn verify_opaque(&self, token: BearerToken<'_>, now: u64) -> Result<AuthInfo, AuthError> {

@@ -9,6 +9,7 @@ mod challenge;
 mod configuration;
 mod cors;
 mod discovery;
+mod explanation;
 mod hostile;
 mod hostile_issuer;
 mod introspection;

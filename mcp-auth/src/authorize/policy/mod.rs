@@ -109,6 +109,15 @@ impl ScopePolicy {
         Self::default()
     }
 
+    /// Every operation that has a rule of its own; patterns of URIs as they are written.
+    pub(crate) fn named(&self) -> Vec<Operation<'static>> {
+        let tools = self.tools.keys().map(|name| Operation::tool(name.clone()));
+        let prompts = self.prompts.keys().map(|name| Operation::prompt(name.clone()));
+        let resources = self.resources.keys().map(|uri| Operation::resource(uri.clone()));
+        let methods = self.methods.keys().map(|method| Operation::new(method.clone()));
+        tools.chain(prompts).chain(resources).chain(methods).collect()
+    }
+
     /// Requires these scopes for every operation.
     #[must_use]
     pub fn require<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {

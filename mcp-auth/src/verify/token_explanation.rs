@@ -1,0 +1,195 @@
+//! Why a token is accepted or refused, check by check: for people, deciding nothing.
+
+use serde::Serialize;
+
+use super::{BearerToken, Claims, TrustedIssuer, Verifier};
+use crate::auth_info::AuthInfo;
+use crate::authorize::{Explanation, Scopes};
+use crate::error::{AuthError, TokenError};
+use crate::jose::{Jws, MediaType};
+
+/// Why a resource accepts a token or refuses it: [`McpAuth::explain_token`](crate::McpAuth::explain_token).
+///
+/// It holds what was compared, such as issuers, audiences and times, and of the caller only the granted
+/// scopes: no claim that tells who they are, and never the signature.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TokenExplanation {
+    /// The resource that was asked.
+    pub resource: String,
+    /// Whether the token says who is calling. What they may do is in `operations`.
+    pub accepted: bool,
+    /// `ok`, or the code of the refusal.
+    pub code: &'static str,
+    /// Every check in its order, also those after one that failed.
+    pub checks: Vec<TokenCheck>,
+    /// The scopes that every request needs.
+    pub required: Scopes,
+    /// The scopes that the token grants; none when it is refused.
+    pub granted: Scopes,
+    /// What the rules of the policy say about this caller, for every operation that one names.
+    pub operations: Vec<Explanation>,
+}
+
+/// One check of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TokenCheck {
+    /// What is checked: a member of the token, or `form`, `kind`, `key`, `signature`, `introspection`,
+    /// `required_claims`.
+    pub name: &'static str,
+    /// How it ended.
+    pub outcome: CheckOutcome,
+    /// What would pass.
+    pub expected: String,
+    /// What is there.
+    pub actual: String,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CheckOutcome {
+    /// The token is as it must be.
+    Passed,
+    /// The token is refused for it.
+    Failed,
+    /// It depends on a check that failed.
+    NotReached,
+}
+
+impl Verifier {
+    /// Every check of a token, and what comes of all of them.
+    pub(crate) async fn explain(
+        &self,
+        token: BearerToken<'_>,
+    ) -> (Vec<TokenCheck>, Result<AuthInfo, AuthError>) {
+        let outcome = self.verify(token).await;
+        let mut checks = Checks::default();
+        match token.as_text() {
+            Ok(text) if self.is_asked_about(token, text) => {
+                checks.add_outcome("introspection", &outcome, "active and for this resource");
+            }
+            Ok(text) => match Jws::parse(text, &self.limits) {
+                Ok(jws) => self.explain_jwt(&jws, token, &outcome, &mut checks).await,
+                Err(_) => checks.add_outcome("form", &outcome, "a signed JWT"),
+            },
+            Err(_) => checks.add_outcome("form", &outcome, "a token"),
+        }
+        if outcome.is_err() && checks.0.iter().all(|one| one.outcome != CheckOutcome::Failed) {
+            checks.add_outcome("verification", &outcome, "");
+        }
+        (checks.0, outcome)
+    }
+
+    async fn explain_jwt(
+        &self,
+        jws: &Jws<'_>,
+        token: BearerToken<'_>,
+        outcome: &Result<AuthInfo, AuthError>,
+        checks: &mut Checks,
+    ) {
+        checks.passed("form", "a signed JWT", "a signed JWT");
+        let claims = match jws.payload::<Claims<'_>>() {
+            Ok(claims) => claims,
+            Err(error) => return checks.add("claims", Err(Claims::malformed(error)), "", ""),
+        };
+        let position = self.position_of(claims.issuer(), token.source());
+        let iss = claims.issuer().unwrap_or_default().to_owned();
+        let trusted = position.as_ref().ok().map(|at| &self.issuers.list[*at]);
+        checks.add("iss", position.map(drop), "a trusted issuer", &iss);
+        let Some(trusted) = trusted else {
+            return checks.not_reached(&["alg", "typ", "signature", "exp", "aud"]);
+        };
+        trusted.explain_header(jws, checks);
+        let now = self.clock.unix_seconds();
+        let signature = trusted.verify_signature(jws, now).await.map(drop);
+        checks.add_outcome("signature", &signature, "made by a key of the issuer");
+        // What it says is shown, and nothing is decided by it: the outcome is known.
+        let claims = claims.unverified_for_explanation();
+        claims.explain(&self.rules, &trusted.rules, now, checks);
+        let after_claims = |error: &TokenError| {
+            matches!(error, TokenError::ClaimNotAccepted { .. } | TokenError::Inactive)
+        };
+        match outcome {
+            Err(AuthError::InvalidToken(error)) if after_claims(error) => {
+                let name = match error {
+                    TokenError::Inactive => "introspection",
+                    _ => "required_claims",
+                };
+                checks.add(name, Err(error.clone()), "", "");
+            }
+            _ if !trusted.rules.required_claims.is_empty() && outcome.is_ok() => {
+                let names: Vec<_> = trusted.rules.required_claims.keys().cloned().collect();
+                checks.passed("required_claims", &names.join(", "), "as required");
+            }
+            _ => {}
+        }
+    }
+}
+
+impl TrustedIssuer {
+    fn explain_header(&self, jws: &Jws<'_>, checks: &mut Checks) {
+        let algorithm = jws.algorithm().to_string();
+        let allowed = match &*self.rules.algorithms {
+            [] => "a supported algorithm".to_owned(),
+            some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        checks.add("alg", self.check_algorithm(jws), &allowed, &algorithm);
+        let (accepted, typ) = match (self.rules.require_at_jwt, jws.typ()) {
+            (true, MediaType::AccessToken) => ("at+jwt", "at+jwt"),
+            (false, MediaType::AccessToken) => ("at+jwt, JWT or none", "at+jwt"),
+            (_, MediaType::Jwt) => ("at+jwt, JWT or none", "JWT or none"),
+            _ => ("at+jwt, JWT or none", "another"),
+        };
+        checks.add("typ", self.check_typ(jws), accepted, typ);
+    }
+}
+
+/// The checks so far.
+#[derive(Default)]
+pub(super) struct Checks(Vec<TokenCheck>);
+
+impl Checks {
+    /// A check with what is compared; when it fails, the error knows that better.
+    pub(super) fn add(
+        &mut self,
+        name: &'static str,
+        outcome: Result<(), TokenError>,
+        expected: &str,
+        actual: &str,
+    ) {
+        match outcome {
+            Ok(()) => self.passed(name, expected, actual),
+            Err(error) => {
+                self.add_outcome(name, &Err::<(), _>(AuthError::InvalidToken(error)), "");
+            }
+        }
+    }
+
+    fn add_outcome<T>(&mut self, name: &'static str, outcome: &Result<T, AuthError>, passed: &str) {
+        match outcome {
+            Ok(_) => self.passed(name, passed, passed),
+            Err(error) => {
+                let (expected, actual) = error.compared();
+                self.0.push(TokenCheck { name, outcome: CheckOutcome::Failed, expected, actual });
+            }
+        }
+    }
+
+    fn passed(&mut self, name: &'static str, expected: &str, actual: &str) {
+        let (expected, actual) = (expected.to_owned(), actual.to_owned());
+        self.0.push(TokenCheck { name, outcome: CheckOutcome::Passed, expected, actual });
+    }
+
+    fn not_reached(&mut self, names: &[&'static str]) {
+        let not_reached = |name: &&'static str| TokenCheck {
+            name,
+            outcome: CheckOutcome::NotReached,
+            expected: String::new(),
+            actual: String::new(),
+        };
+        self.0.extend(names.iter().map(not_reached));
+    }
+}

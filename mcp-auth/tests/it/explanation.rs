@@ -1,0 +1,118 @@
+//! Why a token is accepted or refused, for people.
+
+use dev_issuer::{Broken, Mint};
+use mcp_auth::{CheckOutcome, Config, Introspection, McpAuth, ScopePolicy, TokenExplanation};
+use serde_json::json;
+
+use crate::support::{Harness, RESOURCE};
+
+/// What is said of a token by a server with this configuration.
+async fn explain(server: &Harness, config: &Config, token: &str) -> TokenExplanation {
+    let auth = McpAuth::builder(config.clone()).clock(server.clock.clone()).build().unwrap();
+    auth.explain_token("/mcp", token).await.unwrap()
+}
+
+fn failed(explanation: &TokenExplanation) -> Vec<&str> {
+    let checks = explanation.checks.iter();
+    checks.filter(|one| one.outcome == CheckOutcome::Failed).map(|one| one.name).collect()
+}
+
+fn config(server: &Harness) -> Config {
+    Config::new(RESOURCE, server.issuer.issuer()).unwrap().with_required_scopes(["mcp"])
+}
+
+#[tokio::test]
+async fn every_check_is_named_also_behind_one_that_failed() {
+    let server = Harness::start().await;
+    let config = config(&server);
+    let rows: [(fn(Mint) -> Mint, &str, &[&str]); 12] = [
+        (|mint| mint, "ok", &[]),
+        (|mint| mint.expires_in(-100), "expired", &["exp"]),
+        (|mint| mint.without("exp"), "missing_claim", &["exp"]),
+        (|mint| mint.audience("https://other.example"), "wrong_audience", &["aud"]),
+        (|mint| mint.expires_in(-100).audience("x"), "expired", &["exp", "aud"]),
+        (
+            |mint| mint.broken(Broken::Signature).expires_in(-100).claim("typ", "ID"),
+            "bad_signature",
+            &["signature", "kind", "exp"],
+        ),
+        (|mint| mint.issuer("https://other.example"), "unknown_issuer", &["iss"]),
+        (|mint| mint.header("typ", "logout+jwt"), "wrong_type", &["typ"]),
+        (|mint| mint.header("kid", "unknown"), "unknown_key", &["signature"]),
+        (|mint| mint.claim("cnf", json!({ "jkt": "x" })), "sender_constrained", &["cnf"]),
+        (|mint| mint.broken(Broken::AlgorithmNone), "algorithm_not_allowed", &["form"]),
+        (|mint| mint.broken(Broken::Truncated), "malformed", &["form"]),
+    ];
+    for (change, code, expected) in rows {
+        let token = change(server.mint()).sign();
+        let explanation = explain(&server, &config, &token).await;
+        assert_eq!(explanation.code, code);
+        assert_eq!(explanation.accepted, code == "ok");
+        assert_eq!(failed(&explanation), expected, "{explanation:#?}");
+        // The same decision as for a request.
+        assert_eq!(server.call(&token).await.code(), code);
+    }
+}
+
+#[tokio::test]
+async fn what_is_configured_beyond_is_explained_too() {
+    let server = Harness::start().await;
+    let mut config = config(&server);
+    let issuer = &mut config.resources[0].authorization_servers[0];
+    issuer.required_claims.insert("tid".to_owned(), vec![json!("acme")]);
+    issuer.require_at_jwt = true;
+    issuer.algorithms = vec![mcp_auth::Algorithm::Es256];
+    issuer.introspection = Some(Introspection::new("dev", "dev"));
+    let good = server.mint().claim("tid", "acme");
+    let explanation = explain(&server, &config, &good.clone().sign()).await;
+    assert_eq!((explanation.code, failed(&explanation)), ("ok", vec![]));
+    assert!(explanation.checks.iter().any(|one| one.name == "required_claims"));
+    let explanation = explain(&server, &config, &server.mint().sign()).await;
+    assert_eq!(failed(&explanation), ["required_claims"]);
+    let jwt = good.clone().header("typ", "JWT").algorithm(dev_issuer::Algorithm::Es384).sign();
+    assert_eq!(failed(&explain(&server, &config, &jwt).await), ["alg", "typ"]);
+    let explanation = explain(&server, &config, &good.opaque()).await;
+    assert_eq!((explanation.code, explanation.checks[0].name), ("ok", "introspection"));
+    let explanation = explain(&server, &config, "no-such-token").await;
+    assert_eq!((explanation.code, failed(&explanation)), ("inactive", vec!["introspection"]));
+}
+
+#[tokio::test]
+async fn operations_say_what_would_unlock_them() {
+    let server = Harness::start().await;
+    let mut config = config(&server);
+    config.resources[0].policy = Some(
+        ScopePolicy::new()
+            .require_for_tool("read_note", ["notes:read"])
+            .require_for_tool("delete_note", ["notes:write"])
+            .require_for_resource("notes://{id}", ["notes:read"])
+            .implies("notes:write", ["notes:read"]),
+    );
+    let token = server.mint().scope("mcp notes:read").sign();
+    let explanation = explain(&server, &config, &token).await;
+    let seen: Vec<_> = explanation
+        .operations
+        .iter()
+        .map(|one| (one.name.as_deref().unwrap(), one.allowed, one.required.to_string()))
+        .collect();
+    assert_eq!(seen[0].0, "delete_note");
+    assert!(!seen[0].1 && seen[0].2.contains("notes:write"), "{seen:?}");
+    assert!(seen[1].1 && seen[1].0 == "read_note");
+    assert!(seen[2].1 && seen[2].0 == "notes://{id}");
+    let refused = explain(&server, &config, &server.mint().expires_in(-100).sign()).await;
+    assert!(refused.operations.iter().all(|one| !one.allowed));
+}
+
+#[tokio::test]
+async fn neither_signature_nor_identity_is_in_it() {
+    let server = Harness::start().await;
+    let mint = server.mint().subject("private-subject").claim("email", "private@example.com");
+    for token in [mint.clone().sign(), mint.broken(Broken::Signature).sign()] {
+        let explanation = explain(&server, &config(&server), &token).await;
+        let text = serde_json::to_string(&explanation).unwrap();
+        let (_, signature) = token.rsplit_once('.').unwrap();
+        for private in ["private", &token, signature] {
+            assert!(!text.contains(private), "{text}");
+        }
+    }
+}
