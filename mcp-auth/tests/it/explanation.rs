@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::support::{Harness, RESOURCE};
 
+type Change = fn(Mint) -> Mint;
+
 /// What is said of a token by a server with this configuration.
 async fn explain(server: &Harness, config: &Config, token: &str) -> TokenExplanation {
     let auth = McpAuth::builder(config.clone()).clock(server.clock.clone()).build().unwrap();
@@ -25,7 +27,7 @@ fn config(server: &Harness) -> Config {
 async fn every_check_is_named_also_behind_one_that_failed() {
     let server = Harness::start().await;
     let config = config(&server);
-    let rows: [(fn(Mint) -> Mint, &str, &[&str]); 12] = [
+    let rows: [(Change, &str, &[&str]); 12] = [
         (|mint| mint, "ok", &[]),
         (|mint| mint.expires_in(-100), "expired", &["exp"]),
         (|mint| mint.without("exp"), "missing_claim", &["exp"]),

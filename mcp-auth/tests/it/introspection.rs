@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Harness, RESOURCE};
 
+type Change = fn(Mint) -> Mint;
+
 /// A server that asks the development issuer.
 async fn server(change: impl FnOnce(&mut Introspection)) -> Harness {
     asking(DevIssuer::start().await.unwrap(), change)
@@ -158,7 +160,7 @@ async fn an_issuer_that_hangs_is_given_up() {
 #[tokio::test]
 async fn what_the_issuer_says_is_checked_like_a_token() {
     let server = server(|_| {}).await;
-    let rows: [(fn(Mint) -> Mint, &str); 10] = [
+    let rows: [(Change, &str); 10] = [
         (|mint| mint.audiences(["https://other.example", RESOURCE]), "ok"),
         (|mint| mint.audience("https://other.example/mcp"), "wrong_audience"),
         (|mint| mint.without("aud"), "missing_claim"),
