@@ -13,8 +13,8 @@ use crate::config::{
     ParsedIntrospection, ParsedResource, ParsedServer, ProtectedResource,
 };
 use crate::issuer::{
-    FetchContext, HttpClient, Introspector, Issuer, MetadataPatch, ReqwestClient, TrustAnchors,
-    UrlRules,
+    FetchContext, HttpClient, Introspector, Issuer, IssuerReport, MetadataPatch, ReqwestClient,
+    TrustAnchors, UrlRules, inspect,
 };
 use crate::mcp_auth::McpAuth;
 use crate::serve::Resource;
@@ -97,12 +97,7 @@ impl McpAuthBuilder {
     /// # Errors
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
-        let faults = self.authorizers.iter().flat_map(|authorizer| authorizer.faults());
-        let mut faults: Vec<_> = faults.map(|fault| format!("authorizer.{fault}")).collect();
-        if self.http.is_some() {
-            faults.extend(self.unused_files());
-        }
-        let ParsedConfig { resources, trust_anchors } = self.config.parse_beside(faults)?;
+        let ParsedConfig { resources, trust_anchors } = self.parse()?;
         let mut assembly = Assembly::new(&self, trust_anchors);
         let resources = resources.into_iter().enumerate();
         let resources = resources.map(|(index, parsed)| assembly.protect(index, parsed)).collect();
@@ -123,6 +118,36 @@ impl McpAuthBuilder {
         let ca_files = (!self.config.ca_files.is_empty()).then_some("ca_files");
         let names = ca_files.into_iter().chain(by_certificate.map(|_| "certificate_file"));
         names.map(|name| format!("{name}: the HTTP client that was given does not use it"))
+    }
+
+    /// Asks every authorization server for its metadata and keys, as the server that `build` makes
+    /// would, and reports what it found and how that suits MCP clients.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault at once; whatever is wrong with an authorization server is
+    /// in its report.
+    pub async fn inspect_issuers(self) -> Result<Vec<IssuerReport>, ConfigError> {
+        let ParsedConfig { resources, trust_anchors } = self.parse()?;
+        let assembly = Assembly::new(&self, trust_anchors);
+        let mut reports = Vec::new();
+        for ParsedResource { config, servers, .. } in resources {
+            for server in servers {
+                let url_rules = UrlRules::of_metadata(server.config, &server.identifier);
+                let needs_keys = server.introspection.is_none();
+                let context = assembly.fetch_context(url_rules, needs_keys);
+                reports.push(inspect(&server, &config.resource, &context).await);
+            }
+        }
+        Ok(reports)
+    }
+
+    fn parse(&self) -> Result<ParsedConfig<'_>, ConfigError> {
+        let faults = self.authorizers.iter().flat_map(|authorizer| authorizer.faults());
+        let mut faults: Vec<_> = faults.map(|fault| format!("authorizer.{fault}")).collect();
+        if self.http.is_some() {
+            faults.extend(self.unused_files());
+        }
+        self.config.parse_beside(faults)
     }
 
     fn warn_of_weak_settings(&self) {

@@ -45,13 +45,18 @@ pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config, ConfigError, Introspection,
-    IntrospectionMethod, ProtectedResource, Provider, Secret, ServerType,
+    IntrospectionMethod, KnownProvider, ProtectedResource, Provider, ProviderFacts, Secret,
+    ServerType, SuggestedConfiguration,
 };
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
 };
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
-pub use issuer::{AllowedAddresses, HttpClient, HttpError};
+pub use issuer::{
+    AllowedAddresses, FaultKind, HttpClient, HttpError, IssuerMetadata, IssuerReport, KeyReport,
+    KeySetReport, Level, MetadataFault, MetadataPlace, ProviderCheck, ProviderCheckOutcome,
+    RevisionReport, Standard, Suitability,
+};
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
 #[cfg(feature = "rmcp3")]

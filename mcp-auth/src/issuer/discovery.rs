@@ -1,6 +1,9 @@
 //! Where an issuer's metadata may be, in the order the MCP specification gives.
 
-use super::fetch::{FetchFault, fetch_json};
+use serde::Serialize;
+
+use super::fetch::{FaultKind, FetchFault, fetch_json};
+use super::metadata::MetadataFault;
 use super::{Destination, FetchContext, Metadata};
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
@@ -28,22 +31,71 @@ pub(super) async fn discover(
     Err(faults.unwrap_or_default())
 }
 
-async fn fetch_metadata(
+/// The document at one place, if it is this issuer's and says where its keys are.
+pub(super) async fn fetch_metadata(
     issuer: &IssuerIdentifier,
     place: &Destination,
     context: &FetchContext,
 ) -> Result<Metadata, FetchFault> {
     let mut document = fetch_json(place, &*context.http).await?.document;
     context.patch.iter().for_each(|patch| patch(issuer.as_str(), &mut document));
-    let metadata = Metadata::read(issuer, &document, &context.url_rules)?;
+    let metadata = Metadata::read(issuer, &document, &context.url_rules).map_err(unusable)?;
     if context.needs_keys {
         metadata.jwks_uri()?;
     }
     Ok(metadata)
 }
 
-/// The well-known URLs of an issuer, most specific rule first.
+fn unusable(fault: MetadataFault) -> FetchFault {
+    match fault {
+        MetadataFault::OtherIssuer(reason) => FetchFault::new(FaultKind::OtherIssuer, reason),
+        MetadataFault::Unusable(reason) => FetchFault::new(FaultKind::Unusable, reason),
+    }
+}
+
+/// A well-known URL of an issuer.
+pub(super) struct WellKnown {
+    pub(super) url: String,
+    pub(super) standard: Standard,
+}
+
+/// The specification that names a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum Standard {
+    /// RFC 8414: authorization server metadata.
+    #[serde(rename = "RFC 8414")]
+    Oauth,
+    /// OpenID Connect Discovery 1.0, also where RFC 8414 §5 inserts it.
+    #[serde(rename = "OpenID Connect Discovery")]
+    Oidc,
+    /// No specification; some providers serve metadata there.
+    #[serde(rename = "none")]
+    None,
+}
+
+impl Standard {
+    /// Whether a server of this type is looked for there.
+    pub(super) fn is_for(self, server_type: ServerType) -> bool {
+        match server_type {
+            ServerType::Any => true,
+            ServerType::Oidc => self == Self::Oidc,
+            ServerType::Oauth => self != Self::Oidc,
+        }
+    }
+}
+
+/// The well-known URLs of an issuer that are looked at, most specific rule first.
 pub(super) fn well_known_urls(issuer: &IssuerIdentifier, server_type: ServerType) -> Vec<String> {
+    well_known_places(issuer)
+        .into_iter()
+        .filter(|place| place.standard.is_for(server_type))
+        .map(|place| place.url)
+        .collect()
+}
+
+/// All well-known URLs of an issuer, most specific rule first.
+pub(super) fn well_known_places(issuer: &IssuerIdentifier) -> Vec<WellKnown> {
     // RFC 8414 §3.1: a slash at the end is removed before anything is inserted or appended.
     let issuer = issuer.as_str().trim_end_matches('/');
     let host = issuer.find("://").map_or(0, |scheme| scheme + 3);
@@ -51,16 +103,13 @@ pub(super) fn well_known_urls(issuer: &IssuerIdentifier, server_type: ServerType
         issuer.split_at(issuer[host..].find('/').map_or(issuer.len(), |at| host + at));
     let oauth = format!("{origin}/.well-known/oauth-authorization-server{path}");
     let oidc = format!("{origin}/.well-known/openid-configuration{path}");
-    let mut urls = vec![(ServerType::Oauth, oauth), (ServerType::Oidc, oidc)];
+    let mut urls = vec![(Standard::Oauth, oauth), (Standard::Oidc, oidc)];
     if !path.is_empty() {
-        urls.push((ServerType::Oidc, format!("{issuer}/.well-known/openid-configuration")));
+        urls.push((Standard::Oidc, format!("{issuer}/.well-known/openid-configuration")));
         // Not in any specification, but where Logto and Supabase serve it.
-        urls.push((ServerType::Oauth, format!("{issuer}/.well-known/oauth-authorization-server")));
+        urls.push((Standard::None, format!("{issuer}/.well-known/oauth-authorization-server")));
     }
-    urls.into_iter()
-        .filter(|(kind, _)| server_type == ServerType::Any || server_type == *kind)
-        .map(|(_, url)| url)
-        .collect()
+    urls.into_iter().map(|(standard, url)| WellKnown { url, standard }).collect()
 }
 
 #[cfg(test)]

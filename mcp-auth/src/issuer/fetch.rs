@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::cache_control::{delta_seconds, fresh_for};
-use super::{Destination, HttpClient};
+use super::{Destination, HttpClient, HttpError};
 
 /// A document, and how long it is fresh if its headers say so.
 pub(super) struct Fetched {
@@ -15,9 +16,28 @@ pub(super) struct Fetched {
     pub(super) fresh_for: Option<Duration>,
 }
 
+/// What is the matter with a place where a document should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The server answered with a status other than 200.
+    NoDocument,
+    /// What it answered with is not JSON.
+    NotJson,
+    /// The document belongs to another issuer.
+    OtherIssuer,
+    /// There was no answer, or one that is too large, too slow, or redirects elsewhere.
+    #[default]
+    Unreachable,
+    /// The document lacks what is needed, or names what may not be fetched.
+    Unusable,
+}
+
 /// Why a document cannot be had.
 #[derive(Debug, Default)]
 pub(super) struct FetchFault {
+    pub(super) kind: FaultKind,
     /// For operators.
     pub(super) reason: String,
     /// Seconds that the server asks us to leave it alone.
@@ -25,6 +45,10 @@ pub(super) struct FetchFault {
 }
 
 impl FetchFault {
+    pub(super) fn new(kind: FaultKind, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into(), retry_after: None }
+    }
+
     /// The same, with the place where it happened.
     pub(super) fn at(self, url: &str) -> Self {
         Self { reason: format!("{url}: {}", self.reason), ..self }
@@ -33,6 +57,7 @@ impl FetchFault {
     /// Both.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
+            kind: self.kind,
             reason: format!("{}; {}", self.reason, other.reason),
             retry_after: self.retry_after.max(other.retry_after),
         }
@@ -41,7 +66,7 @@ impl FetchFault {
 
 impl From<String> for FetchFault {
     fn from(reason: String) -> Self {
-        Self { reason, retry_after: None }
+        Self::new(FaultKind::Unusable, reason)
     }
 }
 
@@ -55,13 +80,15 @@ pub(super) async fn fetch_json(
         .extension(from.addresses)
         .body(Bytes::new())
         .map_err(|_| "not a valid URL".to_owned())?;
-    let response = http.send(request).await.map_err(|error| error.to_string())?;
+    let unreachable = |error: HttpError| FetchFault::new(FaultKind::Unreachable, error.to_string());
+    let response = http.send(request).await.map_err(unreachable)?;
     if response.status() != StatusCode::OK {
         let reason = format!("status {}", response.status().as_u16());
-        return Err(FetchFault { reason, retry_after: retry_after(&response) });
+        let retry_after = retry_after(&response);
+        return Err(FetchFault { kind: FaultKind::NoDocument, reason, retry_after });
     }
-    let document =
-        serde_json::from_slice(response.body()).map_err(|error| format!("not JSON: {error}"))?;
+    let document = serde_json::from_slice(response.body())
+        .map_err(|error| FetchFault::new(FaultKind::NotJson, format!("not JSON: {error}")))?;
     Ok(Fetched { document, fresh_for: fresh_for(response.headers()) })
 }
 

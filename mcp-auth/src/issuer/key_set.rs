@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::jose::{Jws, SignatureVerified, VerificationKey};
+use crate::jose::{JwkError, Jws, SignatureVerified, VerificationKey};
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
@@ -24,10 +24,9 @@ pub(crate) struct KeySet {
 impl KeySet {
     /// Prepares every usable key of a set.
     pub(crate) fn read(document: &Value) -> Result<Self, String> {
-        let listed = document.get("keys").and_then(Value::as_array).ok_or("no `keys` array")?;
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-        for jwk in listed.iter().take(MAX_KEYS) {
-            match VerificationKey::from_jwk(jwk) {
+        for (jwk, judged) in Self::judge(document)? {
+            match judged {
                 Ok(key) => keys.push(key),
                 Err(reason) => skipped.push(SkippedKey::new(jwk, &reason)),
             }
@@ -36,8 +35,9 @@ impl KeySet {
             let first = skipped.first().map_or("it is empty".to_owned(), SkippedKey::to_string);
             return Err(format!("no key in the set can verify signatures: {first}"));
         }
-        if listed.len() > MAX_KEYS {
-            tracing::warn!(keys = listed.len(), MAX_KEYS, "a key set is cut: it has too many keys");
+        let ignored = Self::ignored(document);
+        if ignored > 0 {
+            tracing::warn!(ignored, MAX_KEYS, "a key set is cut: it has too many keys");
         }
         Ok(Self { keys, skipped, document: document.to_string() })
     }
@@ -45,6 +45,24 @@ impl KeySet {
     /// The keys of an issuer whose tokens are all opaque.
     pub(crate) fn none() -> Self {
         Self { keys: Vec::new(), skipped: Vec::new(), document: String::new() }
+    }
+
+    /// The keys of a set that are looked at, each prepared, or why it cannot be used.
+    pub(super) fn judge(
+        document: &Value,
+    ) -> Result<impl Iterator<Item = (&Value, Result<VerificationKey, JwkError>)>, String> {
+        let keys = listed(document).ok_or("no `keys` array")?;
+        Ok(keys.iter().take(MAX_KEYS).map(|jwk| (jwk, VerificationKey::from_jwk(jwk))))
+    }
+
+    /// How many keys of a set are not looked at.
+    pub(super) fn ignored(document: &Value) -> usize {
+        listed(document).map_or(0, |keys| keys.len().saturating_sub(MAX_KEYS))
+    }
+
+    /// The document they were read from.
+    pub(super) fn document(&self) -> &str {
+        &self.document
     }
 
     /// Whether both were read from the same document.
@@ -104,6 +122,10 @@ impl KeySet {
             .filter(move |key| key.supports(algorithm) && wanted(key))
             .take(MAX_CANDIDATES)
     }
+}
+
+fn listed(document: &Value) -> Option<&Vec<Value>> {
+    document.get("keys").and_then(Value::as_array)
 }
 
 /// Why a set has no key for a token.

@@ -1,5 +1,6 @@
 //! Authorization server metadata (RFC 8414): the document, and the few members we act on.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,11 +27,11 @@ impl Metadata {
         issuer: &IssuerIdentifier,
         document: &Value,
         rules: &UrlRules,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, MetadataFault> {
         let members = Members::deserialize(document).map_err(|error| error.to_string())?;
         // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
         if members.issuer != issuer.as_str() {
-            return Err(mismatch(issuer.as_str(), &members.issuer));
+            return Err(MetadataFault::OtherIssuer(mismatch(issuer.as_str(), &members.issuer)));
         }
         let jwks_uri = members.jwks_uri.map(|url| rules.admit(url)).transpose();
         let jwks_uri = jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?;
@@ -59,6 +60,26 @@ impl Metadata {
         let url = alias.and_then(Value::as_str).or_else(|| document[member].as_str());
         let url = url.ok_or_else(|| format!("the metadata has no `{member}`"))?;
         rules.admit(url.to_owned()).map_err(|fault| format!("`{member}` {fault}"))
+    }
+}
+
+/// Why a document is not used.
+#[derive(Debug)]
+pub(crate) enum MetadataFault {
+    OtherIssuer(String),
+    Unusable(String),
+}
+
+impl From<String> for MetadataFault {
+    fn from(reason: String) -> Self {
+        Self::Unusable(reason)
+    }
+}
+
+impl fmt::Display for MetadataFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::OtherIssuer(reason) | Self::Unusable(reason)) = self;
+        f.write_str(reason)
     }
 }
 

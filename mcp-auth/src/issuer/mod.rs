@@ -7,6 +7,7 @@ mod destination;
 mod discovery;
 mod fetch;
 mod http_client;
+mod inspection;
 mod introspection;
 mod key_set;
 mod metadata;
@@ -18,7 +19,14 @@ mod trust_anchors;
 
 pub use destination::AllowedAddresses;
 pub(crate) use destination::{Destination, UrlRules};
+pub use discovery::Standard;
+pub use fetch::FaultKind;
 pub use http_client::{HttpClient, HttpError};
+pub(crate) use inspection::inspect;
+pub use inspection::{
+    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, Level, MetadataFault, MetadataPlace,
+    ProviderCheck, ProviderCheckOutcome, RevisionReport, Suitability,
+};
 pub(crate) use introspection::{ClientCredentials, Introspector};
 pub(crate) use key_set::KeySet;
 pub(crate) use metadata::{Metadata, MetadataPatch};

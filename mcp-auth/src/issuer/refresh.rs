@@ -242,7 +242,7 @@ impl Issuer {
                 self.publish(snapshot);
                 Ok(())
             }
-            Err(FetchFault { reason, retry_after }) => {
+            Err(FetchFault { reason, retry_after, .. }) => {
                 tracing::warn!(issuer = %self.identifier, reason, "keys could not be refreshed");
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);

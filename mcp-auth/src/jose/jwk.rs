@@ -172,7 +172,7 @@ fn prepare(jwk: &Value, scheme: Scheme) -> Result<ParsedPublicKey, JwkError> {
 }
 
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JwkError> {
-    let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    let bits = bits_of(n);
     let odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
     let good_modulus = (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) && odd(n);
     let good_exponent = odd(e) && e != [1] && e.len() <= MAX_RSA_EXPONENT;
@@ -183,6 +183,19 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JwkError> {
         return Err(JwkError::FactorableRsa);
     }
     Ok(())
+}
+
+/// The size of an RSA key, in bits; `None` for other keys.
+pub(crate) fn modulus_bits(jwk: &Value) -> Option<usize> {
+    unsigned(jwk, "n")
+        .ok()
+        .filter(|_| jwk.get("kty").is_some_and(|kty| kty == "RSA"))
+        .map(|n| bits_of(&n))
+}
+
+/// The bits of a number without zeros in front.
+fn bits_of(number: &[u8]) -> usize {
+    number.len() * 8 - number.first().map_or(0, |byte| byte.leading_zeros() as usize)
 }
 
 /// A Base64urlUInt; leading zero bytes, which some issuers add, do not change the number.

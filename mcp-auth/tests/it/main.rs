@@ -13,6 +13,7 @@ mod explanation;
 mod hostile;
 mod hostile_issuer;
 mod introspection;
+mod issuer_inspection;
 mod issuer_outage;
 mod key_fetching;
 mod key_rotation;

@@ -1,0 +1,102 @@
+//! Providers that are known by their issuer, and what to do there.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::issuer_pattern::captures;
+use super::provider::{PRESETS, Preset, fill_in};
+
+/// A provider that was recognised by its issuer.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct KnownProvider {
+    /// Its name, such as `Auth0`.
+    pub name: String,
+    /// The preset for it, a function of [`Provider`](crate::Provider).
+    pub preset: &'static str,
+    /// The arguments of the preset. `<name>` stands for what the issuer does not tell.
+    pub arguments: Vec<String>,
+    /// What is known of it.
+    pub facts: ProviderFacts,
+    /// What to set up there, step by step, with the strings to paste.
+    pub advice: Vec<String>,
+    /// The fields that the preset sets.
+    #[serde(skip)]
+    pub(super) server: Value,
+}
+
+/// What is known of a provider from its documentation, because its metadata does not tell.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProviderFacts {
+    /// Where it serves metadata.
+    pub metadata: Option<String>,
+    /// PKCE with S256.
+    pub pkce: Option<String>,
+    /// Dynamic client registration (RFC 7591).
+    pub registration: Option<String>,
+    /// Client ID Metadata Documents.
+    pub client_id_metadata_documents: Option<String>,
+    /// Resource indicators (RFC 8707).
+    pub resource_indicators: Option<String>,
+}
+
+impl KnownProvider {
+    /// The first provider whose pattern fits; `resource` is filled in in its advice.
+    pub(crate) fn recognise(issuer: &str, resource: &str) -> Option<Self> {
+        PRESETS.iter().find_map(|(preset, data)| {
+            let data: Preset = serde_json::from_str(data).ok()?;
+            let found = data.recognise.iter().find_map(|pattern| captures(pattern, issuer))?;
+            Some(Self::new(preset, data, &found, resource))
+        })
+    }
+
+    fn new(preset: &'static str, data: Preset, found: &[(String, String)], resource: &str) -> Self {
+        let value_of = |parameter: &String| {
+            let found = found.iter().find(|(name, _)| name == parameter);
+            found.map_or_else(|| format!("<{parameter}>"), |(_, value)| value.clone())
+        };
+        let arguments: Vec<_> = data.parameters.iter().map(value_of).collect();
+        let mut names = data.parameters;
+        names.push("resource".to_owned());
+        let values: Vec<_> = arguments.iter().map(String::as_str).chain([resource]).collect();
+        let mut server = data.server;
+        fill_in(&mut server, &names, &values);
+        let advice = data.advice.into_iter().map(|step| {
+            let mut step = Value::String(step);
+            fill_in(&mut step, &names, &values);
+            step.as_str().unwrap_or_default().to_owned()
+        });
+        let advice = advice.collect();
+        Self { name: data.name, preset, arguments, facts: data.facts, advice, server }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_recognised_by_the_issuer_that_it_makes() {
+        for (preset, data) in PRESETS {
+            let data: Preset = serde_json::from_str(data).unwrap();
+            for pattern in &data.recognise {
+                // An issuer that fits: a word for each `*`.
+                let issuer: String =
+                    pattern.replace("**", "https://h.example").replace('*', "word");
+                let issuer = issuer.split('{').map(|part| match part.split_once('=') {
+                    Some((_, rest)) => rest.replace('}', ""),
+                    None => part.to_owned(),
+                });
+                let issuer: String = issuer.collect();
+                let known = KnownProvider::recognise(&issuer, "https://mcp.example.com/mcp");
+                let known = known.unwrap_or_else(|| panic!("{pattern}: {issuer}"));
+                assert_eq!(known.preset, *preset, "{issuer}");
+                for step in &known.advice {
+                    assert!(!step.contains("{resource}"), "{step}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Looking at an issuer as verification does, and telling everything that was found.
+
+mod key;
+mod members;
+mod report;
+mod requirements;
+mod revision;
+
+use serde_json::Value;
+
+pub use self::key::KeyReport;
+pub use self::members::IssuerMetadata;
+pub use self::report::{IssuerReport, KeySetReport, MetadataFault, MetadataPlace};
+pub use self::revision::{Level, ProviderCheck, ProviderCheckOutcome, RevisionReport, Suitability};
+use super::discovery::{Standard, WellKnown, fetch_metadata, well_known_places};
+use super::fetch::{FetchFault, fetch_json};
+use super::{Destination, FetchContext, KeySet, KeySource, Metadata};
+use crate::config::{KnownProvider, ParsedServer, SuggestedConfiguration};
+use crate::jose::Algorithm;
+
+/// Asks an issuer for all it serves, and judges it.
+pub(crate) async fn inspect(
+    server: &ParsedServer<'_>,
+    resource: &str,
+    context: &FetchContext,
+) -> IssuerReport {
+    let mut inspection = Inspection { server, context, places: candidates(server), document: None };
+    // As for a token, all requests together must not take longer than this.
+    let limit = context.timeout.saturating_mul(2);
+    let verification = tokio::time::timeout(limit, inspection.as_for_a_token()).await;
+    let too_slow = || format!("no answer within {} s", limit.as_secs_f32());
+    let keys = verification.unwrap_or_else(|_| KeySetReport::unavailable(None, too_slow()));
+    inspection.look_at_the_rest().await;
+    inspection.report(resource, keys)
+}
+
+struct Inspection<'a> {
+    server: &'a ParsedServer<'a>,
+    context: &'a FetchContext,
+    places: Vec<Place>,
+    /// The metadata that verification uses, or else what a client may find.
+    document: Option<Value>,
+}
+
+/// A place where metadata may be.
+struct Place {
+    report: MetadataPlace,
+    /// Whether verification looks there.
+    is_candidate: bool,
+    is_visited: bool,
+}
+
+/// All places in the order in which verification looks at its own.
+fn candidates(server: &ParsedServer<'_>) -> Vec<Place> {
+    let place = |url, standard, is_candidate| Place {
+        report: MetadataPlace { url, standard, is_used: false, fault: None },
+        is_candidate,
+        is_visited: false,
+    };
+    let given = match &server.source {
+        KeySource::MetadataUrl(url) => Some(url.clone()),
+        _ => None,
+    };
+    let is_candidate = |standard: Standard| match &server.source {
+        KeySource::Discover(server_type) => standard.is_for(*server_type),
+        _ => false,
+    };
+    let well_known = well_known_places(&server.identifier)
+        .into_iter()
+        .filter(|known| Some(&known.url) != given.as_ref())
+        .map(|WellKnown { url, standard }| place(url, standard, is_candidate(standard)));
+    let given = given.clone().map(|url| place(url, Standard::None, true));
+    given.into_iter().chain(well_known).collect()
+}
+
+impl Inspection<'_> {
+    /// What the verification of a first token does: the first usable metadata, and its keys.
+    async fn as_for_a_token(&mut self) -> KeySetReport {
+        let accepted = &self.server.config.algorithms;
+        let metadata = match &self.server.source {
+            KeySource::Keys(keys, metadata) => {
+                self.document = metadata.as_deref().map(document_of);
+                let document = serde_json::from_str(keys.document()).unwrap_or_default();
+                return KeySetReport::read(None, &document, accepted);
+            }
+            KeySource::Metadata(metadata) => {
+                self.document = Some(document_of(metadata));
+                Ok(metadata.jwks_uri().map(clone_of))
+            }
+            _ => self.first_usable().await.map(|metadata| {
+                let jwks_uri = metadata.jwks_uri().map(clone_of);
+                self.document = Some(document_of(&metadata));
+                jwks_uri
+            }),
+        };
+        match metadata {
+            Err(()) => KeySetReport::unavailable(None, "no usable metadata says where they are"),
+            Ok(Err(fault)) => KeySetReport::unavailable(None, fault),
+            Ok(Ok(jwks_uri)) => match fetch_json(&jwks_uri, &*self.context.http).await {
+                Ok(fetched) => KeySetReport::read(Some(jwks_uri.url), &fetched.document, accepted),
+                Err(fault) => KeySetReport::unavailable(Some(jwks_uri.url), fault.reason),
+            },
+        }
+    }
+
+    async fn first_usable(&mut self) -> Result<Metadata, ()> {
+        for place in self.places.iter_mut().filter(|place| place.is_candidate) {
+            if let Some(metadata) = place.visit(self.server, self.context).await {
+                place.report.is_used = true;
+                return Ok(metadata);
+            }
+        }
+        Err(())
+    }
+
+    /// Where verification does not look, or no longer: clients may.
+    async fn look_at_the_rest(&mut self) {
+        for place in self.places.iter_mut().filter(|place| !place.is_visited) {
+            let found = place.visit(self.server, self.context).await;
+            if self.document.is_none() {
+                self.document = found.as_ref().map(document_of);
+            }
+        }
+    }
+
+    fn report(self, resource: &str, keys: KeySetReport) -> IssuerReport {
+        let places: Vec<_> = self.places.into_iter().map(|place| place.report).collect();
+        let metadata = self.document.as_ref().map(IssuerMetadata::read);
+        let issuer = self.server.identifier.as_str();
+        let provider = KnownProvider::recognise(issuer, resource);
+        let facts = provider.as_ref().map(|provider| &provider.facts);
+        let configuration =
+            SuggestedConfiguration::new(self.server.config, provider.as_ref(), resource);
+        IssuerReport {
+            issuer: issuer.to_owned(),
+            resource: resource.to_owned(),
+            revisions: revision::judge(&places, metadata.as_ref(), facts),
+            places,
+            metadata,
+            keys,
+            provider,
+            configuration,
+        }
+    }
+}
+
+impl Place {
+    async fn visit(
+        &mut self,
+        server: &ParsedServer<'_>,
+        context: &FetchContext,
+    ) -> Option<Metadata> {
+        let place = Destination::configured(self.report.url.clone());
+        let found = fetch_metadata(&server.identifier, &place, context).await;
+        self.is_visited = true;
+        let fault = |FetchFault { kind, reason, .. }| MetadataFault { kind, reason };
+        found.map_err(|found| self.report.fault = Some(fault(found))).ok()
+    }
+}
+
+fn document_of(metadata: &Metadata) -> Value {
+    serde_json::from_slice(&metadata.document).unwrap_or_default()
+}
+
+fn clone_of(destination: &Destination) -> Destination {
+    Destination { url: destination.url.clone(), addresses: destination.addresses }
+}
+
+/// The algorithms that tokens may be signed with: every key's, in the order of [`Algorithm::ALL`].
+fn algorithms_of(keys: &[KeyReport]) -> Vec<Algorithm> {
+    let of_some_key = |one: &&Algorithm| keys.iter().any(|key| key.algorithms.contains(*one));
+    Algorithm::ALL.iter().filter(of_some_key).copied().collect()
+}
