@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use http::HeaderName;
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use crate::config::{
 };
 use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, IssuerReport, MetadataPatch, ReqwestClient,
-    TrustAnchors, UrlRules, inspect,
+    Spawner, TrustAnchors, UrlRules, inspect,
 };
 use crate::mcp_auth::McpAuth;
 use crate::serve::Resource;
@@ -29,6 +30,7 @@ pub struct McpAuthBuilder {
     config: Config,
     http: Option<Arc<dyn HttpClient>>,
     clock: Arc<dyn Clock>,
+    spawner: Spawner,
     patch: Option<MetadataPatch>,
     authorizers: Vec<Arc<dyn Authorizer>>,
     token_verifiers: Vec<Arc<dyn TokenVerifier>>,
@@ -41,6 +43,7 @@ impl McpAuthBuilder {
             config,
             http: None,
             clock: Arc::new(SystemClock),
+            spawner: Spawner::default(),
             patch: None,
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
@@ -57,6 +60,18 @@ impl McpAuthBuilder {
     /// Tells the time with this clock instead of the system's.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Runs background work, such as fetching keys, with this function instead of `tokio::spawn`.
+    ///
+    /// The work needs a tokio runtime with time and IO. Everything else does not: with this, requests
+    /// may be checked on any thread, and what needs no answer of an issuer is decided at the first poll.
+    pub fn spawn_with(
+        mut self,
+        spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
+    ) -> Self {
+        self.spawner = Spawner::new(spawn);
         self
     }
 
@@ -317,6 +332,7 @@ impl<'b> Assembly<'b> {
         FetchContext {
             http: self.http.clone(),
             clock: self.builder.clock.clone(),
+            spawner: self.builder.spawner.clone(),
             patch: self.builder.patch.clone(),
             url_rules: Arc::new(url_rules),
             needs_keys,

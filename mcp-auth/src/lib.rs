@@ -62,7 +62,8 @@ pub use mcp_auth::McpAuth;
 #[cfg(feature = "rmcp3")]
 pub use serve::OptionalAuthInfo;
 pub use serve::{
-    AuthFuture, AuthLayer, AuthService, Decision, Forward, PendingDecision, ProtectedBody, Reply,
+    AuthFuture, AuthLayer, AuthService, Decision, Forward, Passage, PendingDecision, ProtectedBody,
+    Reply, ResponseFilter,
 };
 
 pub use verify::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};

@@ -97,6 +97,28 @@ impl McpAuth {
         Some(self.resource_at(path)?.explain(caller, operation))
     }
 
+    /// The caller behind a token, for the first resource; scopes and policies are not looked at.
+    ///
+    /// For frameworks that do everything else themselves.
+    ///
+    /// # Errors
+    /// Why the token is refused, or why that cannot be told right now.
+    pub async fn verify_token(&self, token: &str) -> Result<AuthInfo, AuthError> {
+        match self.resources().first() {
+            Some(resource) => resource.verify_token(token).await,
+            None => Err(AuthError::MissingToken),
+        }
+    }
+
+    /// The same for the resource at this path; `None` when there is no such resource.
+    pub async fn verify_token_for(
+        &self,
+        path: &str,
+        token: &str,
+    ) -> Option<Result<AuthInfo, AuthError>> {
+        Some(self.resource_at(path)?.verify_token(token).await)
+    }
+
     /// Why the resource at this path accepts this token or refuses it, check by check, and what its
     /// caller may do; `None` when there is no such resource. Decides by the same rules as
     /// [`McpAuth::check`].

@@ -15,6 +15,7 @@ mod refresh;
 mod reqwest_client;
 mod resolver;
 mod snapshot;
+mod spawner;
 mod trust_anchors;
 
 pub use destination::AllowedAddresses;
@@ -33,4 +34,5 @@ pub(crate) use metadata::{Metadata, MetadataPatch};
 pub(crate) use refresh::{Issuer, Verified, VerifyError};
 pub(crate) use reqwest_client::ReqwestClient;
 pub(crate) use snapshot::{FetchContext, KeySource};
+pub(crate) use spawner::{Running, Spawner};
 pub(crate) use trust_anchors::TrustAnchors;

@@ -6,13 +6,12 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::task::{AbortHandle, JoinError};
 
 use super::budget::Budget;
 use super::fetch::FetchFault;
 use super::key_set::KeyMismatch;
 use super::snapshot::Snapshot;
-use super::{Destination, FetchContext, KeySource, Metadata};
+use super::{Destination, FetchContext, KeySource, Metadata, Running, Spawner};
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
 use crate::jose::{Jws, SignatureVerified};
@@ -60,7 +59,7 @@ type Flight = Shared<BoxFuture<'static, Outcome>>;
 
 struct Control {
     /// The refresh under way, or the last one.
-    flight: Option<(Flight, AbortHandle)>,
+    flight: Option<(Flight, Running)>,
     /// Why the last refresh failed, if it did.
     failure: Option<String>,
     budget: Budget,
@@ -168,6 +167,11 @@ impl Issuer {
         self.context.timeout.saturating_mul(2)
     }
 
+    /// Where background work for it runs.
+    pub(crate) fn spawner(&self) -> &Spawner {
+        &self.context.spawner
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.context.clock.unix_seconds()
     }
@@ -204,8 +208,7 @@ impl Issuer {
     /// Joins the refresh under way, or starts one as the budget allows.
     fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>) -> Refresh {
         let mut control = self.lock();
-        // A flight that is over but still here was cancelled or panicked.
-        if let Some((flight, _)) = control.flight.as_ref().filter(|(_, task)| !task.is_finished()) {
+        if let Some((flight, _)) = control.flight.as_ref().filter(|(_, task)| !task.is_over()) {
             return Refresh::Joined(flight.clone());
         }
         let now = self.context.clock.unix_seconds();
@@ -217,19 +220,13 @@ impl Issuer {
             return Refresh::Spent { failure: control.failure.clone() };
         }
         // Its own task: a client that hangs up must not abort what others wait for.
-        let task = tokio::spawn(Arc::clone(self).fetch());
-        let handle = task.abort_handle();
-        let identifier = self.identifier.clone();
-        let ended = move |error: JoinError| {
-            let reason =
-                if error.is_panic() { "the refresh panicked" } else { "the refresh was aborted" };
-            Unavailable::new(&identifier, reason, RETRY_AFTER)
-        };
-        let flight = task.map(|joined| joined.map_err(ended).and_then(|outcome| outcome));
-        let flight = flight.boxed().shared();
+        let (task, running) = self.context.spawner.start(Arc::clone(self).fetch());
+        let broke_off =
+            Unavailable::new(&self.identifier, "the refresh broke off: it panicked", RETRY_AFTER);
+        let flight = task.map(|outcome| outcome.unwrap_or(Err(broke_off))).boxed().shared();
         // Until it succeeds, which it may never do.
         control.failure = Some("it did not end".to_owned());
-        control.flight = Some((flight.clone(), handle));
+        control.flight = Some((flight.clone(), running));
         Refresh::Started(flight)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::discovery::{discover, well_known_urls};
 use super::fetch::{FetchFault, fetch_json};
 use super::key_set::KeyMismatch;
-use super::{HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
+use super::{HttpClient, KeySet, Metadata, MetadataPatch, Spawner, UrlRules, Verified};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
@@ -32,6 +32,7 @@ pub(crate) enum KeySource {
 pub(crate) struct FetchContext {
     pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spawner: Spawner,
     pub(crate) patch: Option<MetadataPatch>,
     /// Which URLs a fetched document may name.
     pub(crate) url_rules: Arc<UrlRules>,

@@ -40,9 +40,8 @@ impl Decision {
 
 /// A request that may go on.
 ///
-/// The layer also filters lists in the response, and turns a handler's
-/// [`AuthInfo::require`] into a challenge; whoever asks
-/// [`McpAuth::check`](crate::McpAuth::check) without it gets neither.
+/// What is to be done with the response, such as filtering its lists, [`Forward::respond`] knows; the layer
+/// does it by itself.
 #[derive(Debug)]
 #[must_use]
 #[non_exhaustive]

@@ -69,25 +69,41 @@ impl AuthLayer {
     }
 
     async fn check(&self, request: &Parts) -> Decision {
-        let path = requested_path(request);
-        let resource = match &self.resource {
-            Some(resource) => resource,
-            None => {
-                // A layer around a whole application must not ask for a token where clients learn
-                // how to get one.
-                if let Some(document) = self.auth.metadata_at(path, request).await {
-                    return Decision::Reply(document);
-                }
-                match self.auth.resource_at(path) {
-                    Some(resource) => resource,
-                    None => return unknown_resource(path),
-                }
-            }
-        };
-        match resource.check(request).await {
-            Decision::Forward(forward) => Decision::Forward(opened(resource, request, forward)),
-            other => other,
+        match &self.resource {
+            Some(resource) => check_opened(resource, request).await,
+            None => self.auth.decide_at(requested_path(request), request).await,
         }
+    }
+}
+
+impl McpAuth {
+    /// Decides about any request to the server, as the layer does: the whole edge, for adapters that
+    /// are no tower service.
+    ///
+    /// Metadata documents are answered, protected resources are checked, and handlers may ask for more
+    /// scopes. What is to be done with the response of a request that goes on, [`Forward::respond`]
+    /// knows.
+    pub async fn decide(&self, request: &Parts) -> Decision {
+        self.decide_at(request.uri.path(), request).await
+    }
+
+    async fn decide_at(&self, path: &str, request: &Parts) -> Decision {
+        // An adapter around a whole application must not ask for a token where clients learn how to
+        // get one.
+        if let Some(document) = self.metadata_at(path, request).await {
+            return Decision::Reply(document);
+        }
+        match self.resource_at(path) {
+            Some(resource) => check_opened(resource, request).await,
+            None => unknown_resource(path),
+        }
+    }
+}
+
+async fn check_opened(resource: &Arc<Resource>, request: &Parts) -> Decision {
+    match resource.check(request).await {
+        Decision::Forward(forward) => Decision::Forward(opened(resource, request, forward)),
+        other => other,
     }
 }
 

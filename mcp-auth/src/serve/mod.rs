@@ -6,6 +6,7 @@ mod challenge;
 mod cors;
 mod decision;
 mod event_stream;
+mod filtered_events;
 mod layer;
 mod list_filter;
 mod list_rules;
@@ -15,6 +16,7 @@ mod pending_decision;
 mod protected_body;
 mod resource;
 mod response;
+mod response_filter;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 
@@ -26,5 +28,6 @@ pub(crate) use open_request::OpenRequest;
 pub use pending_decision::PendingDecision;
 pub use protected_body::ProtectedBody;
 pub(crate) use resource::Resource;
+pub use response_filter::{Passage, ResponseFilter};
 #[cfg(feature = "rmcp3")]
 pub use rmcp::OptionalAuthInfo;

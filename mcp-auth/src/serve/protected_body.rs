@@ -12,10 +12,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 use super::ListRules;
-use super::event_stream::EventStream;
-
-/// A longer event ends the response, where its lists are filtered.
-const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+use super::filtered_events::FilteredEvents;
 
 pin_project! {
     /// The body of a response from an [`AuthService`](crate::AuthService).
@@ -36,19 +33,12 @@ pin_project! {
     {
         Own { #[pin] body: Full<Bytes> },
         Passed { #[pin] body: B },
-        Held { frames: Frames<B>, body: Option<Pin<Box<B>>>, events: Option<Events> },
+        Held { frames: Frames<B>, body: Option<Pin<Box<B>>>, events: Option<FilteredEvents> },
     }
 }
 
 /// Frames that were read before the response was begun.
 pub(super) type Frames<B> = VecDeque<Result<Frame<Bytes>, <B as Body>::Error>>;
-
-/// A stream of events whose lists are filtered.
-struct Events {
-    stream: EventStream,
-    lists: Box<ListRules>,
-    is_over: bool,
-}
 
 impl<B: Body<Data = Bytes>> ProtectedBody<B> {
     /// An answer of ours.
@@ -67,10 +57,7 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
         body: Option<Pin<Box<B>>>,
         lists: Option<Box<ListRules>>,
     ) -> Self {
-        let events = lists.map(|lists| {
-            let stream = EventStream::new(MAX_EVENT_BYTES);
-            Events { stream, lists, is_over: false }
-        });
+        let events = lists.map(FilteredEvents::new);
         Self { kind: Kind::Held { frames, body, events } }
     }
 }
@@ -106,11 +93,14 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
                 }
                 match (frame, events.as_mut()) {
                     (Some(Ok(frame)), Some(events)) => {
-                        if let Some(changed) = events.pass(frame) {
+                        if let Some(changed) = pass(events, frame) {
                             return Poll::Ready(changed.map(Ok));
                         }
                     }
-                    (None, Some(events)) => return Poll::Ready(events.end().map(Ok)),
+                    (None, Some(events)) => {
+                        let rest = events.finish();
+                        return Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))));
+                    }
                     (frame, _) => return Poll::Ready(frame),
                 }
             },
@@ -137,35 +127,16 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
     }
 }
 
-impl Events {
-    /// The frame with shorter lists; `None`: nothing to send yet; `Some(None)`: the end.
-    #[expect(clippy::option_option, reason = "nothing yet and nothing more are different")]
-    fn pass(&mut self, frame: Frame<Bytes>) -> Option<Option<Frame<Bytes>>> {
-        if self.is_over {
-            return Some(None);
-        }
-        let data = match frame.into_data() {
-            Ok(data) => data,
-            Err(trailers) => return Some(Some(trailers)),
-        };
-        let lists = &self.lists;
-        match self.stream.push(&data, &mut |data| lists.apply_to_event(data)) {
-            Ok(data) if data.is_empty() => None,
-            Ok(data) => Some(Some(Frame::data(data))),
-            Err(fault) => {
-                tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
-                self.is_over = true;
-                Some(None)
-            }
-        }
-    }
-
-    fn end(&mut self) -> Option<Frame<Bytes>> {
-        if std::mem::replace(&mut self.is_over, true) {
-            return None;
-        }
-        let rest = self.stream.finish();
-        (!rest.is_empty()).then(|| Frame::data(rest))
+/// The frame with shorter lists; `None`: nothing to send yet; `Some(None)`: the end.
+#[expect(clippy::option_option, reason = "nothing yet and nothing more are different")]
+fn pass(events: &mut FilteredEvents, frame: Frame<Bytes>) -> Option<Option<Frame<Bytes>>> {
+    match frame.into_data() {
+        Ok(data) => match events.push(&data) {
+            Some(data) if data.is_empty() => None,
+            Some(data) => Some(Some(Frame::data(data))),
+            None => Some(None),
+        },
+        Err(trailers) => Some((!events.is_over()).then_some(trailers)),
     }
 }
 

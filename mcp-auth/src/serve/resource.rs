@@ -172,6 +172,11 @@ impl Resource {
         }
     }
 
+    /// The caller behind a token that came another way than in a request.
+    pub(crate) async fn verify_token(&self, token: &str) -> Result<AuthInfo, AuthError> {
+        self.verifier.verify(BearerToken::new(token)).await
+    }
+
     async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.verifier.token_headers)?;
         self.verifier.verify(token).await

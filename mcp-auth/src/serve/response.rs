@@ -14,7 +14,7 @@ use super::protected_body::Frames;
 use super::{Forward, ListRules, OpenRequest, ProtectedBody, Reply};
 
 /// A longer document is not sent, where its lists are filtered.
-const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 
 impl Forward {
     /// Prepares the request for a response that has to be read.
@@ -95,7 +95,12 @@ where
 }
 
 fn is_beginning(frame: &Frame<Bytes>) -> bool {
-    frame.data_ref().is_none_or(|data| data.starts_with(b":") || has_data(data))
+    frame.data_ref().is_none_or(|data| begins(data))
+}
+
+/// Whether a stream begins in earnest with this.
+pub(super) fn begins(data: &[u8]) -> bool {
+    data.starts_with(b":") || has_data(data)
 }
 
 async fn filter_document<B>(
@@ -122,11 +127,11 @@ where
     })
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|text| text.eq_ignore_ascii_case("text/event-stream"))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|text| text.to_ascii_lowercase().ends_with("json"))
 }
 
@@ -138,7 +143,7 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().any(|encoding| encoding != "identity")
 }
 
-fn withheld() -> Reply {
+pub(super) fn withheld() -> Reply {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     Reply::error(status, "server_error", "the lists of this response cannot be filtered")
 }

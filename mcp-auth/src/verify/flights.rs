@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
+use crate::issuer::Spawner;
 use crate::jose::Digest;
 
 /// Questions that may be open at one time; nobody waits for more.
@@ -26,6 +27,7 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
     pub(super) fn join(
         &self,
         key: Digest,
+        spawner: &Spawner,
         ask: impl Future<Output = T> + Send + 'static,
     ) -> Option<Flight<T>> {
         let mut open = lock(&self.0);
@@ -37,11 +39,11 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
         let landing = Landing { open: self.0.clone(), key };
         // Its own task: a client that hangs up must not abort what others wait for.
-        let task = tokio::spawn(async move {
+        let (task, _) = spawner.start(async move {
             let _landing = landing;
             ask.await
         });
-        let flight = task.map(Result::ok).boxed().shared();
+        let flight = task.shared();
         open.insert(key, flight.clone());
         Some(flight)
     }
@@ -86,7 +88,7 @@ mod tests {
                 }
                 asked.fetch_add(1, Ordering::Relaxed)
             };
-            waiting.push(flights.join([1; 32], ask).unwrap());
+            waiting.push(flights.join([1; 32], &Spawner::default(), ask).unwrap());
         }
         answer.send(()).unwrap();
         for flight in waiting {
@@ -94,21 +96,25 @@ mod tests {
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         assert!(lock(&flights.0).is_empty());
-        assert_eq!(flights.join([1; 32], async { 7 }).unwrap().await, Some(7));
+        assert_eq!(flights.join([1; 32], &Spawner::default(), async { 7 }).unwrap().await, Some(7));
     }
 
     #[tokio::test]
     async fn a_panic_ends_the_question_and_too_many_are_refused() {
         let flights = Flights::<usize>::new();
-        let broken = flights.join([1; 32], async { panic!("on purpose") }).unwrap();
+        let broken =
+            flights.join([1; 32], &Spawner::default(), async { panic!("on purpose") }).unwrap();
         assert_eq!(broken.await, None);
         assert!(lock(&flights.0).is_empty());
         for index in 0..MAX_OPEN {
             let mut key = [0; 32];
             key[..8].copy_from_slice(&index.to_le_bytes());
-            assert!(flights.join(key, std::future::pending()).is_some());
+            assert!(flights.join(key, &Spawner::default(), std::future::pending()).is_some());
         }
-        assert!(flights.join([9; 32], std::future::pending()).is_none());
-        assert!(flights.join([0; 32], std::future::pending()).is_some(), "one that is open");
+        assert!(flights.join([9; 32], &Spawner::default(), std::future::pending()).is_none());
+        assert!(
+            flights.join([0; 32], &Spawner::default(), std::future::pending()).is_some(),
+            "one that is open"
+        );
     }
 }

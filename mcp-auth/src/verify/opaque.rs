@@ -94,7 +94,9 @@ impl OpaqueTokens {
             return Err(AuthError::InvalidToken(error));
         }
         let (introspector, asked) = (self.introspector.clone(), token.to_owned());
-        let flight = self.answers.join(digest, async move { introspector.ask(&asked).await });
+        let spawner = self.introspector.issuer.spawner();
+        let ask = async move { introspector.ask(&asked).await };
+        let flight = self.answers.join(digest, spawner, ask);
         let unavailable = |reason| {
             let issuer = self.introspector.issuer.identifier();
             AuthError::Unavailable(Unavailable::new(issuer, reason, RETRY_AFTER))

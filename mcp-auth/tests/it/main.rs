@@ -3,6 +3,7 @@
 #![cfg(feature = "axum")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod adapter;
 mod attacks;
 mod bearer;
 mod challenge;

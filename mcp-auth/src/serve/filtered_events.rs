@@ -1,0 +1,49 @@
+//! A stream of events whose lists are filtered as they come by.
+
+use bytes::Bytes;
+
+use super::ListRules;
+use super::event_stream::EventStream;
+
+/// A longer event ends the response.
+const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Events of which one caller sees what the policy allows.
+pub(super) struct FilteredEvents {
+    stream: EventStream,
+    lists: Box<ListRules>,
+    is_over: bool,
+}
+
+impl FilteredEvents {
+    pub(super) fn new(lists: Box<ListRules>) -> Self {
+        Self { stream: EventStream::new(MAX_EVENT_BYTES), lists, is_over: false }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// What can be sent of what has come; `None`: the response ends here.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Option<Bytes> {
+        if self.is_over {
+            return None;
+        }
+        let lists = &self.lists;
+        let passed = self.stream.push(chunk, &mut |data| lists.apply_to_event(data));
+        passed
+            .map_err(|fault| {
+                tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
+                self.is_over = true;
+            })
+            .ok()
+    }
+
+    /// What is left at the end.
+    pub(super) fn finish(&mut self) -> Bytes {
+        if std::mem::replace(&mut self.is_over, true) {
+            return Bytes::new();
+        }
+        self.stream.finish()
+    }
+}
