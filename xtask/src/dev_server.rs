@@ -1,4 +1,4 @@
-//! `mcp-auth dev`, for as long as a step needs it.
+//! `mcp-auth dev`, or another server, for as long as a step needs it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -48,8 +48,24 @@ fn run<R: DeserializeOwned>(
     options: &[&str],
     task: impl FnOnce(R) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let package = ["build", "--quiet", "--package", "mcp-auth-cli", "--bin", "mcp-auth"];
-    let mut server = DevServer::spawn(built(cargo(&package))?, options)?;
+    let mut command = Command::new(command_line_tool()?);
+    command.args(["dev", "--port", "0", "--json"]).args(options).current_dir(root());
+    with_server("mcp-auth dev", command, task)
+}
+
+/// Builds the `mcp-auth` command and says where it is.
+pub(crate) fn command_line_tool() -> Result<PathBuf, Failure> {
+    built(cargo(&["build", "--quiet", "--package", "mcp-auth-cli", "--bin", "mcp-auth"]))
+}
+
+/// Runs `task` while any server serves: one that says in one line of JSON that it listens, and stops
+/// when its standard input closes.
+pub(crate) fn with_server<R: DeserializeOwned>(
+    name: &'static str,
+    command: Command,
+    task: impl FnOnce(R) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut server = DevServer::spawn(name, command)?;
     let result = server.ready().and_then(task);
     let stopped = server.stop();
     let result = result.and(stopped);
@@ -62,23 +78,19 @@ fn run<R: DeserializeOwned>(
 
 /// The running server. Dropping it ends the process.
 struct DevServer {
+    name: &'static str,
     child: Child,
     stdout: Receiver<String>,
     stderr: Option<JoinHandle<String>>,
 }
 
 impl DevServer {
-    fn spawn(binary: PathBuf, options: &[&str]) -> Result<Self, Failure> {
-        let mut child = Command::new(binary)
-            .args(["dev", "--port", "0", "--json"])
-            .args(options)
-            .current_dir(root())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+    fn spawn(name: &'static str, mut command: Command) -> Result<Self, Failure> {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let server = Self {
+            name,
             child,
             stdout: lines(stdout.ok_or_else(|| Failure::new("no stdout"))?),
             stderr: Some(collect(stderr.ok_or_else(|| Failure::new("no stderr"))?)),
@@ -88,31 +100,33 @@ impl DevServer {
 
     /// Waits for the one line that says that it listens.
     fn ready<R: DeserializeOwned>(&self) -> Result<R, Failure> {
+        let name = self.name;
         let line = self.stdout.recv_timeout(PATIENCE).map_err(|e| {
             Failure::new(match e {
-                RecvTimeoutError::Timeout => format!("mcp-auth dev not ready after {PATIENCE:?}"),
-                RecvTimeoutError::Disconnected => "mcp-auth dev stopped before it was ready".into(),
+                RecvTimeoutError::Timeout => format!("{name} not ready after {PATIENCE:?}"),
+                RecvTimeoutError::Disconnected => format!("{name} stopped before it was ready"),
             })
         })?;
-        serde_json::from_str(&line).map_err(|e| Failure::new(format!("mcp-auth dev: {e}: {line}")))
+        serde_json::from_str(&line).map_err(|e| Failure::new(format!("{name}: {e}: {line}")))
     }
 
     /// Closes its standard input, which asks it to stop, and waits until it has.
     fn stop(&mut self) -> Result<(), Failure> {
+        let name = self.name;
         drop(self.child.stdin.take());
         loop {
             match self.stdout.recv_timeout(PATIENCE) {
-                Ok(line) => eprintln!("mcp-auth dev wrote one more line: {line}"),
+                Ok(line) => eprintln!("{name} wrote one more line: {line}"),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     self.child.kill()?;
-                    let message = format!("mcp-auth dev not stopped after {PATIENCE:?}");
+                    let message = format!("{name} not stopped after {PATIENCE:?}");
                     return Err(Failure::new(message));
                 }
             }
         }
         let status = self.child.wait()?;
-        if status.success() { Ok(()) } else { Err(Failure::new(format!("mcp-auth dev: {status}"))) }
+        if status.success() { Ok(()) } else { Err(Failure::new(format!("{name}: {status}"))) }
     }
 
     /// What it wrote to standard error. Call it after [`Self::stop`].

@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`, `fuzz`.
+//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`, `fuzz`,
+//! `peers`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -9,6 +10,7 @@ mod dev_server;
 mod fuzz;
 mod install;
 mod lint;
+mod peers;
 mod source_checks;
 mod step;
 mod test;
@@ -55,6 +57,12 @@ enum Task {
         /// The targets to run; all of them when none is named.
         targets: Vec<String>,
     },
+    /// What servers do that other packages protect, in two tables; needs Node and Python 3.11.
+    Peers {
+        /// Only these; may be repeated.
+        #[arg(long)]
+        only: Vec<String>,
+    },
 }
 
 #[derive(Args)]
@@ -90,6 +98,7 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
             Ok(ExitCode::SUCCESS)
         }
+        Task::Peers { only } => peers::run(&only).map(|()| ExitCode::SUCCESS),
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets).map(|()| ExitCode::SUCCESS),
     }
 }
