@@ -125,15 +125,18 @@ impl Measured {
             serve(&mut |issuer, resource| {
                 let probe = directory("probe").join("main.mjs");
                 let probe = Run::new("node").args([probe]).args([group, issuer, resource]);
-                self.probes.add(name, findings(&probe.output()?)?);
+                self.probes.add(name, parsed::<Vec<_>>(&probe.output()?)?);
                 Ok(())
             })?;
         }
         serve(&mut |issuer, resource| {
             let mint = directory("probe").join("mint.mjs");
-            let token = Run::new("node").args([mint]).args([issuer, resource]).output()?;
+            let tokens = Run::new("node").args([mint]).args([issuer, resource]).output()?;
+            let tokens: Tokens = parsed(&tokens)?;
             let check = Command::new(&tools.command)
-                .args(["check", "server", resource, "--format", "json", "--token", token.trim()])
+                .args(["check", "server", resource, "--format", "json"])
+                .args(["--weak-token", &tokens.weak, "--refused-token", &tokens.refused])
+                .env("MCP_AUTH_TOKEN", &tokens.token)
                 .output()?;
             let report: Report = parsed(&String::from_utf8_lossy(&check.stdout))?;
             let rows = report.findings.into_iter();
@@ -142,6 +145,14 @@ impl Measured {
             Ok(())
         })
     }
+}
+
+/// What `mcp-auth check server` is given.
+#[derive(Deserialize)]
+struct Tokens {
+    token: String,
+    weak: String,
+    refused: String,
 }
 
 /// What `mcp-auth check server` prints.
@@ -155,10 +166,6 @@ struct Finding {
     id: String,
     title: String,
     verdict: String,
-}
-
-fn findings(json: &str) -> Result<Vec<(String, String)>, Failure> {
-    parsed(json)
 }
 
 fn parsed<T: for<'a> Deserialize<'a>>(json: &str) -> Result<T, Failure> {

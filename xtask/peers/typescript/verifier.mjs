@@ -7,7 +7,7 @@ import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
  *
  * @param {string} issuer
  * @param {string} resource
- * @param {(message: string) => Error} invalidToken
+ * @param {(message: string) => Error} invalidToken  Its message goes into the challenge as it is.
  */
 export function verifier(issuer, resource, invalidToken) {
   const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
@@ -18,7 +18,7 @@ export function verifier(issuer, resource, invalidToken) {
       const scopes = String(payload.scope ?? '').split(' ');
       return { token, clientId: String(payload.client_id ?? ''), scopes, expiresAt: payload.exp };
     } catch (error) {
-      throw error instanceof errors.JOSEError ? invalidToken(error.message) : error;
+      throw error instanceof errors.JOSEError ? invalidToken('invalid token') : error;
     }
   };
   return { verifyAccessToken };
