@@ -4,7 +4,7 @@
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
@@ -137,6 +137,7 @@ impl Measured {
                 .args(["check", "server", resource, "--format", "json"])
                 .args(["--weak-token", &tokens.weak, "--refused-token", &tokens.refused])
                 .env("MCP_AUTH_TOKEN", &tokens.token)
+                .stderr(Stdio::inherit())
                 .output()?;
             let report: Report = parsed(&String::from_utf8_lossy(&check.stdout))?;
             let rows = report.findings.into_iter();
