@@ -11,6 +11,7 @@ const TOKENS = [
   ['valid, typ JWT', () => ({ typ: 'JWT' })],
   ['valid, no typ', () => ({ without_header: 'typ' })],
   ['valid, aud is a list', (resource) => ({ 'claim.aud': JSON.stringify(['https://other.example', resource]) })],
+  ['valid, 20 KiB', () => ({ 'claim.filling': 'x'.repeat(15_000) })],
   ['no aud', () => ({ without: 'aud' })],
   ['aud of another server', () => ({ resource: 'https://other.example/mcp' })],
   ['aud is the origin alone', (resource) => ({ resource: new URL(resource).origin })],
