@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use clap::Args;
 use dev_issuer::{DevIssuer, StartError, User};
@@ -52,8 +54,11 @@ impl Options {
 pub(crate) async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     if options.issuer_only {
         let issuer = start_issuer(&options, options.port.unwrap_or(SERVER_PORT + 1)).await?;
-        banner::issuer_only(&issuer, &options);
-        stop_requested(options.json).await?;
+        let mut stopped = pin!(stop_requested(options.json));
+        if !is_over(stopped.as_mut()).await? {
+            banner::issuer_only(&issuer, &options);
+            stopped.await?;
+        }
         issuer.shutdown().await;
         return Ok(());
     }
@@ -76,10 +81,14 @@ async fn serve(
         .with_allowed_origins(INSPECTOR_ORIGINS);
     let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
     let app = auth.protect(auth.streamable_http_service(|| Whoami));
+    let mut stopped = pin!(stop_requested(options.json));
+    if is_over(stopped.as_mut()).await? {
+        return Ok(());
+    }
     banner::server(&resource, issuer, options);
     tokio::select! {
         served = axum::serve(listener, app).into_future() => served?,
-        stopped = stop_requested(options.json) => stopped?,
+        stopped = stopped => stopped?,
     }
     Ok(())
 }
@@ -118,6 +127,16 @@ async fn listen(port: u16) -> Result<TcpListener, String> {
 
 fn taken(port: u16, whose: &str) -> String {
     format!("port {port}, for {whose}, is taken; choose others with --port (0 picks free ones)")
+}
+
+/// Whether the request to stop has come already. It is noticed from now on: before, Ctrl-C would end the
+/// process at once, and whoever reads the introduction may send it.
+async fn is_over(mut stopped: Pin<&mut impl Future<Output = io::Result<()>>>) -> io::Result<bool> {
+    std::future::poll_fn(|context| match stopped.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(outcome.map(|()| true)),
+        Poll::Pending => Poll::Ready(Ok(false)),
+    })
+    .await
 }
 
 async fn stop_requested(with_standard_input: bool) -> io::Result<()> {
