@@ -1,7 +1,9 @@
 //! The `mcp-auth` command.
 
 mod banner;
+mod check;
 mod dev;
+mod output;
 mod whoami;
 
 use std::process::ExitCode;
@@ -21,6 +23,9 @@ struct Arguments {
 enum Command {
     /// Start a protected sample MCP server and a development authorization server.
     Dev(dev::Options),
+    /// Check what others do, from outside.
+    #[command(subcommand)]
+    Check(check::Check),
 }
 
 #[tokio::main]
@@ -31,6 +36,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let outcome = match arguments.command {
         Command::Dev(options) => dev::run(options).await,
+        Command::Check(check) => return check::run(check).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,143 @@
+//! What a client without a token meets: a 401 that says where to sign in.
+
+use reqwest::Url;
+
+use super::challenge::Challenge;
+use super::{Answer, Outcome, Prober, Row, mcp};
+use crate::check::row::{Revision, always, since};
+use crate::output::{Level, quoted};
+
+pub(super) static UNAUTHENTICATED: Row = Row {
+    id: "R1.unauthenticated",
+    requirement: "R1",
+    levels: always(Level::Must),
+    title: "A request without a token is refused with 401",
+    expected: "401",
+    fix: "Check the token before the message is read, and answer 401: not 200 with a JSON-RPC error, not 403, \
+          not a redirect to a sign-in page. With mcp-auth: McpAuth::protect, or its layer. On 404: is the URL right?",
+};
+
+static CHALLENGE: Row = Row {
+    id: "R1.challenge",
+    requirement: "R1",
+    levels: always(Level::Must),
+    title: "The 401 has a Bearer challenge that can be read",
+    expected: "WWW-Authenticate: Bearer …, values in quotes, separated by commas",
+    fix: "Send `WWW-Authenticate: Bearer resource_metadata=\"…\"` with every 401 (RFC 6750 §3).",
+};
+
+static NO_ERROR_CODE: Row = Row {
+    id: "R1.no-error-code",
+    requirement: "R1",
+    levels: always(Level::Should),
+    title: "Without a token the challenge names no error",
+    expected: "no `error` parameter",
+    fix: "Leave `error` out when the request had no token (RFC 6750 §3.1): some clients give up on \
+          invalid_token instead of signing in.",
+};
+
+static CHALLENGE_URL: Row = Row {
+    id: "R3.challenge-url",
+    requirement: "R3",
+    levels: [None, Some(Level::Must), Some(Level::Should), Some(Level::Should)],
+    title: "The challenge says where the metadata is",
+    expected: "resource_metadata with an absolute URL",
+    fix: "Add `resource_metadata=\"https://host/.well-known/oauth-protected-resource/path\"` to the challenge \
+          (RFC 9728 §5.1). Clients of 2025-06-18 know no other way.",
+};
+
+static SCOPE: Row = Row {
+    id: "R4.scope",
+    requirement: "R4",
+    levels: since(Revision::R20251125, Level::Should),
+    title: "The challenge says which scopes to ask for",
+    expected: "a `scope` parameter",
+    fix: "Add `scope=\"…\"` with what the request needs. With mcp-auth: `required_scopes`, or a policy.",
+};
+
+static NO_OFFLINE_ACCESS: Row = Row {
+    id: "R11.challenge",
+    requirement: "R11",
+    levels: since(Revision::R20260728, Level::Should),
+    title: "The challenge does not ask for offline_access",
+    expected: "no offline_access in `scope`",
+    fix: "Leave offline_access out of the challenge: whether to ask for refresh tokens is the client's business.",
+};
+
+impl Prober {
+    /// Whether the server serves strangers, and the challenge that a client without a token gets.
+    ///
+    /// # Errors
+    /// When nobody answers: then there is nothing to check.
+    pub(super) async fn probe_challenge(&mut self) -> Result<(bool, Option<Challenge>), String> {
+        let call = mcp::initialize("a request without a token", &self.target);
+        let answer = self.send(call).await;
+        if let Some(failure) = answer.failure() {
+            let url = &self.target.text;
+            return Err(format!(
+                "{url} does not answer: {failure}. Is the server running, and the URL right?"
+            ));
+        }
+        self.record(&UNAUTHENTICATED, Outcome::when(answer.status() == 401, answer.words()));
+        let challenge = self.read_challenge(&answer);
+        self.judge_challenge(challenge.as_ref());
+        Ok((answer.is_success(), challenge))
+    }
+
+    fn read_challenge(&mut self, answer: &Answer) -> Option<Challenge> {
+        if answer.status() != 401 {
+            self.record(&CHALLENGE, Outcome::skipped("there is no 401"));
+            return None;
+        }
+        match answer.challenge() {
+            Ok(challenge) => {
+                self.record(&CHALLENGE, Outcome::Holds("Bearer".to_owned()));
+                Some(challenge)
+            }
+            Err(fault) => {
+                self.record(&CHALLENGE, Outcome::Broken(fault));
+                None
+            }
+        }
+    }
+
+    fn judge_challenge(&mut self, challenge: Option<&Challenge>) {
+        let Some(challenge) = challenge else {
+            for row in [&NO_ERROR_CODE, &CHALLENGE_URL, &SCOPE, &NO_OFFLINE_ACCESS] {
+                self.record(row, Outcome::skipped("there is no challenge"));
+            }
+            return;
+        };
+        self.record(
+            &NO_ERROR_CODE,
+            match challenge.parameter("error") {
+                None => Outcome::Holds("no `error`".to_owned()),
+                Some(error) => Outcome::Broken(format!("error=\"{}\"", quoted(error))),
+            },
+        );
+        self.record(&CHALLENGE_URL, metadata_url(challenge));
+        let scope = challenge.parameter("scope");
+        self.record(
+            &SCOPE,
+            match scope {
+                Some(scope) => Outcome::Holds(quoted(scope)),
+                None => Outcome::Broken("no `scope`".to_owned()),
+            },
+        );
+        let scope = scope.unwrap_or_default();
+        let asks = scope.split(' ').any(|one| one == "offline_access");
+        self.record(&NO_OFFLINE_ACCESS, Outcome::when(!asks, quoted(scope)));
+    }
+}
+
+/// Whether a challenge leads to the metadata.
+fn metadata_url(challenge: &Challenge) -> Outcome {
+    match challenge.parameter("resource_metadata") {
+        None => Outcome::Broken("no `resource_metadata`".to_owned()),
+        Some(text) => {
+            let url = Url::parse(text);
+            let is_web = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+            Outcome::when(is_web, quoted(text))
+        }
+    }
+}

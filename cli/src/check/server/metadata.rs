@@ -1,0 +1,386 @@
+//! The document that describes the server (RFC 9728).
+
+use reqwest::Url;
+use serde_json::Value;
+
+use super::challenge::Challenge;
+use super::target::{is_https_or_loopback, is_safe_to_follow, path_inserted};
+use super::{Call, Outcome, Prober, Row, Target};
+use crate::check::row::{Revision, since};
+use crate::output::{Level, quoted};
+
+static DOCUMENT: Row = Row {
+    id: "R2.document",
+    requirement: "R2",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "There is Protected Resource Metadata",
+    expected: "a JSON object, without a token, at the challenge's URL or a well-known one",
+    fix: "Serve RFC 9728 metadata at /.well-known/oauth-protected-resource followed by the path of the server, \
+          outside of authentication. With mcp-auth: McpAuth::protect does, or McpAuth::metadata_router.",
+};
+
+static CHALLENGE_DOCUMENT: Row = Row {
+    id: "R3.challenge-document",
+    requirement: "R3",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "The URL in the challenge leads to the metadata",
+    expected: "200 with a JSON object, without a redirect",
+    fix: "Make `resource_metadata` the URL at which the document really is, as seen by clients.",
+};
+
+static PATH_INSERTED: Row = Row {
+    id: "R3.path-inserted",
+    requirement: "R3",
+    levels: since(Revision::R20250618, Level::Should),
+    title: "The metadata is at the well-known URL of the path",
+    expected: "200 with a JSON object, without a redirect",
+    fix: "Serve the document at /.well-known/oauth-protected-resource followed by the path: some clients do not \
+          read the challenge. A proxy must hand on /.well-known/ too.",
+};
+
+static ROOT: Row = Row {
+    id: "R3.root",
+    requirement: "R3",
+    levels: since(Revision::R20250618, Level::May),
+    title: "The metadata is at the root's well-known URL as well",
+    expected: "200 with a JSON object",
+    fix: "Serve the same document at /.well-known/oauth-protected-resource when the origin has one MCP server.",
+};
+
+static AGREE: Row = Row {
+    id: "R3.agree",
+    requirement: "R3",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "Every copy of the metadata says the same",
+    expected: "the same `resource` and `authorization_servers` everywhere",
+    fix: "Serve one document from one configuration.",
+};
+
+static MEDIA_TYPE: Row = Row {
+    id: "R2.media-type",
+    requirement: "R2",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "The metadata is application/json",
+    expected: "Content-Type: application/json",
+    fix: "Set the Content-Type to application/json (RFC 9728 §3.2).",
+};
+
+static RESOURCE: Row = Row {
+    id: "R2.resource",
+    requirement: "R2",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "`resource` is the URL that clients connect to",
+    expected: "exactly the checked URL",
+    fix: "Set `resource` to the URL that users paste into their client; clients refuse any other (RFC 9728 §3.3). \
+          With mcp-auth: the first argument of Config::new, or MCP_AUTH_RESOURCE.",
+};
+
+static CANONICAL: Row = Row {
+    id: "R14.canonical",
+    requirement: "R14",
+    levels: since(Revision::R20250618, Level::Should),
+    title: "`resource` is in its canonical form",
+    expected: "scheme and host in lower case, no slash at the end of a path, no fragment",
+    fix: "Take the slash away: clients and providers ask for the audience without it.",
+};
+
+static AUTHORIZATION_SERVERS: Row = Row {
+    id: "R2.authorization-servers",
+    requirement: "R2",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "The metadata names an authorization server",
+    expected: "`authorization_servers` with at least one URL",
+    fix: "List the issuer of your provider, as it writes itself. With mcp-auth: the second argument of Config::new.",
+};
+
+static HTTPS: Row = Row {
+    id: "R15.https",
+    requirement: "R15",
+    levels: since(Revision::R20250326, Level::Must),
+    title: "Every URL is https, except on loopback",
+    expected: "https",
+    fix: "Serve over TLS and write https into the configuration. Behind a proxy, do not derive URLs from the \
+          connection, which is plain there.",
+};
+
+static BEARER_METHODS: Row = Row {
+    id: "R12.bearer-methods",
+    requirement: "R12",
+    levels: since(Revision::R20250618, Level::Must),
+    title: "The metadata offers tokens in the header only",
+    expected: "`bearer_methods_supported` absent or [\"header\"]",
+    fix: "Write [\"header\"]: MCP takes tokens from the Authorization header and nowhere else.",
+};
+
+static NO_OFFLINE_ACCESS: Row = Row {
+    id: "R11.metadata",
+    requirement: "R11",
+    levels: since(Revision::R20260728, Level::Should),
+    title: "`scopes_supported` does not list offline_access",
+    expected: "no offline_access",
+    fix: "Leave offline_access out of scopes_supported.",
+};
+
+static CORS: Row = Row {
+    id: "CORS.metadata",
+    requirement: "CORS",
+    levels: since(Revision::R20250618, Level::May),
+    title: "Pages of an allowed origin can read the metadata",
+    expected: "Access-Control-Allow-Origin",
+    fix: "Answer with Access-Control-Allow-Origin; the document is public. Only clients in browsers need it.",
+};
+
+/// What is judged of a document, when there is one.
+static CONTENT: [&Row; 9] = [
+    &AGREE,
+    &MEDIA_TYPE,
+    &RESOURCE,
+    &CANONICAL,
+    &AUTHORIZATION_SERVERS,
+    &HTTPS,
+    &BEARER_METHODS,
+    &NO_OFFLINE_ACCESS,
+    &CORS,
+];
+
+/// The copies of the metadata that were found.
+pub(super) struct Documents(Vec<Document>);
+
+struct Document {
+    place: &'static str,
+    json: Value,
+    media_type: String,
+    is_readable_by_pages: bool,
+}
+
+impl Documents {
+    /// The issuers that clients are sent to.
+    pub(super) fn issuers(&self) -> Vec<String> {
+        self.0
+            .first()
+            .map(|document| strings(&document.json["authorization_servers"]))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn scopes(&self) -> Vec<String> {
+        self.0
+            .first()
+            .map(|document| strings(&document.json["scopes_supported"]))
+            .unwrap_or_default()
+    }
+
+    /// What each copy is blamed for, with its place when there are several.
+    fn complaints(&self, blame: impl Fn(&Document) -> Option<String>) -> Vec<String> {
+        let mut complaints: Vec<String> = Vec::new();
+        for document in &self.0 {
+            let complaint = blame(document);
+            complaints
+                .extend(complaint.map(|complaint| format!("{}: {complaint}", document.place)));
+        }
+        complaints
+    }
+}
+
+impl Prober {
+    /// Reads the metadata wherever clients look for it.
+    pub(super) async fn probe_metadata(&mut self, challenge: Option<&Challenge>) -> Documents {
+        let inserted = path_inserted(&self.target.url, SUFFIX);
+        let root = self.target.with_path(&format!("/.well-known/{SUFFIX}"));
+        let named = challenge.and_then(|challenge| challenge.parameter("resource_metadata"));
+        let mut documents = Documents(Vec::new());
+        match named.map(|url| self.followable(url)) {
+            Some(Ok(url)) => self.read(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await,
+            Some(Err(reason)) => self.record(&CHALLENGE_DOCUMENT, Outcome::skipped(reason)),
+            None => {
+                self.record(&CHALLENGE_DOCUMENT, Outcome::skipped("the challenge names no URL"))
+            }
+        }
+        if inserted == root {
+            self.record(
+                &ROOT,
+                Outcome::skipped("the same as R3.path-inserted for a server at the root"),
+            );
+        }
+        self.read(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
+        if inserted != root {
+            self.read(&ROOT, "root", root, &mut documents).await;
+        }
+        let places: Vec<_> = documents.0.iter().map(|document| document.place).collect();
+        let seen = if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") };
+        self.record(&DOCUMENT, Outcome::when(!places.is_empty(), seen));
+        self.judge(&documents, named);
+        documents
+    }
+
+    fn followable(&self, text: &str) -> Result<String, String> {
+        match Url::parse(text) {
+            Ok(url) if is_safe_to_follow(&url, &self.target) => Ok(text.to_owned()),
+            Ok(_) => Err("the URL is not followed: neither https nor this server".to_owned()),
+            Err(_) => Err("the challenge names no URL".to_owned()),
+        }
+    }
+
+    async fn read(
+        &mut self,
+        row: &'static Row,
+        place: &'static str,
+        url: String,
+        found: &mut Documents,
+    ) {
+        let origin = self.origin.clone();
+        let call = Call::get("a request for the metadata", url)
+            .header("accept", "application/json")
+            .header("origin", origin);
+        let answer = self.send(call).await;
+        let json = answer.json().filter(|json| answer.status() == 200 && json.is_object());
+        let seen = if answer.status() == 200 && json.is_none() {
+            "200, but no JSON object".to_owned()
+        } else {
+            answer.words()
+        };
+        self.record(row, Outcome::when(json.is_some(), seen));
+        found.0.extend(json.map(|json| Document {
+            place,
+            json,
+            media_type: answer.header("content-type").unwrap_or_default().to_owned(),
+            is_readable_by_pages: answer.header("access-control-allow-origin").is_some(),
+        }));
+    }
+
+    fn judge(&mut self, documents: &Documents, named: Option<&str>) {
+        let insecure = insecure(&self.target, documents, named);
+        let Some(first) = documents.0.first() else {
+            for row in CONTENT.into_iter().filter(|row| row.id != HTTPS.id) {
+                self.record(row, Outcome::skipped("there is no metadata"));
+            }
+            self.record(&HTTPS, Outcome::unless(insecure, "https or loopback"));
+            return;
+        };
+        let target = self.target.text.clone();
+        let differs = |document: &Document| {
+            ["resource", "authorization_servers"]
+                .into_iter()
+                .find(|name| document.json[name] != first.json[name])
+                .map(|name| format!("another `{name}` than {}", first.place))
+        };
+        let outcomes = [
+            (documents.complaints(differs), "they agree".to_owned()),
+            (documents.complaints(wrong_media_type), "application/json".to_owned()),
+            (documents.complaints(|one| wrong_resource(&one.json, &target)), target.clone()),
+            (documents.complaints(|one| not_canonical(&one.json, &target)), target.clone()),
+            (documents.complaints(|one| no_servers(&one.json)), documents.issuers().join(", ")),
+            (insecure, "https or loopback".to_owned()),
+            (documents.complaints(|one| wrong_methods(&one.json)), "header".to_owned()),
+            (documents.complaints(|one| offline_access(&one.json)), "not listed".to_owned()),
+            (documents.complaints(unreadable), "Access-Control-Allow-Origin".to_owned()),
+        ];
+        for (row, (complaints, good)) in CONTENT.into_iter().zip(outcomes) {
+            self.record(row, Outcome::unless(complaints, quoted(&good)));
+        }
+    }
+}
+
+const SUFFIX: &str = "oauth-protected-resource";
+
+fn wrong_media_type(document: &Document) -> Option<String> {
+    let essence = document.media_type.split(';').next().unwrap_or_default().trim();
+    (!essence.eq_ignore_ascii_case("application/json")).then(|| quoted(&document.media_type))
+}
+
+/// Identifiers are compared as text; only the root may have its slash or not.
+fn wrong_resource(document: &Value, target: &str) -> Option<String> {
+    let Some(resource) = document["resource"].as_str() else {
+        return Some("no `resource`".to_owned());
+    };
+    let trimmed = |text: &str| text.trim_end_matches('/').to_owned();
+    let is_root = Url::parse(target).is_ok_and(|url| url.path() == "/");
+    if resource == target || (is_root && trimmed(resource) == trimmed(target)) {
+        return None;
+    }
+    let seen = quoted(resource);
+    if trimmed(resource) == trimmed(target) {
+        return Some(format!("{seen}, which differs by the slash at its end"));
+    }
+    if Url::parse(resource).ok() == Url::parse(target).ok() {
+        return Some(format!("{seen}, which is the same URL written differently"));
+    }
+    Some(seen)
+}
+
+fn not_canonical(document: &Value, target: &str) -> Option<String> {
+    let resource = document["resource"].as_str()?;
+    let url = Url::parse(resource).ok()?;
+    let has_slash = url.path() != "/" && url.path().ends_with('/') && target.ends_with('/');
+    let in_upper_case =
+        resource.split('/').take(3).any(|part| part.chars().any(|one| one.is_ascii_uppercase()));
+    (has_slash || url.fragment().is_some() || in_upper_case).then(|| quoted(resource))
+}
+
+fn no_servers(document: &Value) -> Option<String> {
+    let servers = strings(&document["authorization_servers"]);
+    let is_url = |text: &String| Url::parse(text).is_ok_and(|url| url.has_host());
+    match servers.iter().find(|server| !is_url(server)) {
+        Some(server) => Some(format!("{} is not a URL", quoted(server))),
+        None if servers.is_empty() => Some("none".to_owned()),
+        None => None,
+    }
+}
+
+fn wrong_methods(document: &Value) -> Option<String> {
+    let methods = &document["bearer_methods_supported"];
+    let is_right = methods.is_null() || strings(methods) == ["header"];
+    (!is_right).then(|| quoted(&methods.to_string()))
+}
+
+fn offline_access(document: &Value) -> Option<String> {
+    let listed = strings(&document["scopes_supported"]).iter().any(|one| one == "offline_access");
+    listed.then(|| "offline_access is listed".to_owned())
+}
+
+fn unreadable(document: &Document) -> Option<String> {
+    (!document.is_readable_by_pages).then(|| "no Access-Control-Allow-Origin".to_owned())
+}
+
+fn insecure(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
+    let mut urls = vec![target.text.clone()];
+    urls.extend(named.map(str::to_owned));
+    for document in &documents.0 {
+        urls.extend(document.json["resource"].as_str().map(str::to_owned));
+        urls.extend(strings(&document.json["authorization_servers"]));
+    }
+    urls.retain(|text| Url::parse(text).is_ok_and(|url| !is_https_or_loopback(&url)));
+    urls.sort();
+    urls.dedup();
+    urls.iter().map(|url| quoted(url)).collect()
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_resource_is_compared_as_text_and_the_difference_named() {
+        let rows = [
+            ("https://h.example/mcp", "https://h.example/mcp", None),
+            ("https://h.example", "https://h.example/", None),
+            ("https://h.example/mcp/", "https://h.example/mcp", Some("slash")),
+            ("https://H.example/mcp", "https://h.example/mcp", Some("written differently")),
+            ("https://other.example/mcp", "https://h.example/mcp", Some("other.example")),
+        ];
+        for (resource, target, expected) in rows {
+            let complaint = wrong_resource(&json!({ "resource": resource }), target);
+            match expected {
+                None => assert_eq!(complaint, None),
+                Some(part) => assert!(complaint.unwrap().contains(part), "{resource}"),
+            }
+        }
+        assert!(wrong_resource(&json!({}), "https://h.example").is_some());
+    }
+}

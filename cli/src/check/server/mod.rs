@@ -1,0 +1,184 @@
+//! `mcp-auth check server`: whether an MCP server does what an OAuth 2.1 resource server must.
+//!
+//! Everything is seen from outside, so the server may be written in any language.
+
+mod browser;
+mod caller;
+mod challenge;
+mod discovery;
+mod every_request;
+mod forged;
+mod http;
+mod issuers;
+mod mcp;
+mod messages;
+mod metadata;
+mod routing;
+mod target;
+mod unseen;
+
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use self::http::{Answer, Call, Http, is_sendable};
+use self::mcp::Dialect;
+use self::metadata::Documents;
+use self::target::Target;
+use super::row::{Findings, Outcome, Revision, Row};
+use crate::output::{Format, Progress, Report, could_not_check};
+
+/// Sends about 70 requests, one after another, and calls no tool. Exit codes: 0 when every MUST
+/// holds, 1 when one does not, 2 when the server could not be checked.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The URL that clients connect to, such as https://mcp.example.com/mcp
+    url: String,
+    /// A token that the server accepts, so that more can be checked; `-` reads it from standard input
+    #[arg(long, env = "MCP_AUTH_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// A genuine token that lacks a scope which `tools/list` needs
+    #[arg(long, env = "MCP_AUTH_WEAK_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    weak_token: Option<String>,
+    /// A genuine token that must be refused: expired, or for another audience
+    #[arg(long, env = "MCP_AUTH_REFUSED_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    refused_token: Option<String>,
+    /// A web origin whose pages may call, instead of the server's own
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Option<String>,
+    /// The MCP revision that decides which requirement is a MUST
+    #[arg(long, value_enum, default_value_t = Revision::R20260728, hide_possible_values = true)]
+    revision: Revision,
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// How long to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+}
+
+/// Checks, prints, and says how the process should end.
+pub(crate) async fn run(options: Options) -> ExitCode {
+    let format = if options.json { Format::Json } else { options.format };
+    let prober = match Prober::new(options) {
+        Ok(prober) => prober,
+        Err(reason) => return could_not_check(reason),
+    };
+    match prober.probe().await {
+        Ok(report) => report.print(format),
+        Err(reason) => could_not_check(reason),
+    }
+}
+
+/// Asks the server, and keeps what was found.
+struct Prober {
+    http: Http,
+    target: Target,
+    /// The web origin that should be let in, and whether the user named it.
+    origin: String,
+    origin_is_given: bool,
+    token: Option<String>,
+    weak_token: Option<String>,
+    refused_token: Option<String>,
+    findings: Findings,
+    /// Redirects that lead where no token should go.
+    strays: Vec<String>,
+    progress: Progress,
+}
+
+impl Prober {
+    fn new(options: Options) -> Result<Self, String> {
+        let target = Target::parse(&options.url)?;
+        let token = options.token.map(|token| if token == "-" { read_line() } else { Ok(token) });
+        let token = token.transpose()?;
+        for (name, token) in [
+            ("--token", &token),
+            ("--weak-token", &options.weak_token),
+            ("--refused-token", &options.refused_token),
+        ] {
+            if token.as_deref().is_some_and(|token| !is_sendable(token)) {
+                return Err(format!("{name}: a token is printable ASCII without spaces"));
+            }
+        }
+        let http = Http::new(&target, Duration::from_secs(options.timeout))
+            .map_err(|error| format!("no HTTP client can be made: {error}"))?;
+        Ok(Self {
+            http,
+            origin_is_given: options.origin.is_some(),
+            origin: options.origin.unwrap_or_else(|| target.origin()),
+            target,
+            token,
+            weak_token: options.weak_token,
+            refused_token: options.refused_token,
+            findings: Findings::new(options.revision),
+            strays: Vec::new(),
+            progress: Progress::new(),
+        })
+    }
+
+    /// Every probe, from what a client meets first on.
+    async fn probe(mut self) -> Result<Report, String> {
+        let (is_open, challenge) = self.probe_challenge().await?;
+        let documents = self.probe_metadata(challenge.as_ref()).await;
+        self.probe_issuers(&documents).await;
+        let dialect = self.probe_token().await;
+        if !is_open {
+            self.probe_forged_tokens(&documents, challenge.as_ref()).await;
+            self.probe_token_places(dialect.as_ref()).await;
+            self.probe_every_request(dialect.as_ref()).await;
+        }
+        self.probe_origins(dialect.as_ref()).await;
+        self.probe_cors().await;
+        self.probe_routing(dialect.as_ref()).await;
+        self.probe_scopes_and_genuine_tokens().await;
+        self.probe_messages(dialect.as_ref()).await;
+        self.end_session(dialect.as_ref()).await;
+        self.record_leaks();
+        self.record_unseen(is_open);
+        Ok(self.report())
+    }
+
+    /// Sends a call, and keeps an eye on where redirects lead.
+    async fn send(&mut self, call: Call) -> Answer {
+        self.progress.step(call.name);
+        let name = call.name;
+        let answer = self.http.send(call).await;
+        self.strays.extend(self.target.stray(name, &answer));
+        answer
+    }
+
+    /// The call with the token that should be accepted; without one, just the call.
+    fn signed(&self, call: Call) -> Call {
+        match &self.token {
+            Some(token) => call.bearer(token),
+            None => call,
+        }
+    }
+
+    fn record(&mut self, row: &'static Row, outcome: Outcome) {
+        self.findings.record(row, outcome);
+    }
+
+    fn report(self) -> Report {
+        let with_token = if self.token.is_some() { "with a token" } else { "without a token" };
+        Report {
+            command: "check server",
+            subject: self.target.text.clone(),
+            note: with_token.to_owned(),
+            conforms: self.findings.conform(),
+            findings: self.findings.list(),
+            revisions: self.findings.revisions(),
+        }
+    }
+}
+
+fn read_line() -> Result<String, String> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(|error| format!("--token -: {error}"))?;
+    Ok(line.trim().to_owned())
+}

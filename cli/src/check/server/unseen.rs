@@ -1,0 +1,92 @@
+//! What showed up on the way, and what cannot be seen from outside.
+
+use super::{Outcome, Prober, Row};
+use crate::check::row::{Revision, always, since};
+use crate::output::Level;
+
+static ECHO: Row = Row {
+    id: "R6.token-echo",
+    requirement: "R6",
+    levels: always(Level::Should),
+    title: "No answer repeats the token that was sent",
+    expected: "never, in headers or bodies",
+    fix: "Answer refusals with fixed texts: error pages end up in logs and screenshots.",
+};
+
+static TRACE: Row = Row {
+    id: "R7.stack-trace",
+    requirement: "R7",
+    levels: always(Level::Should),
+    title: "No refusal shows the inside of the server",
+    expected: "no stack trace, no debug page",
+    fix: "Turn debug pages off, and catch errors around the check of the token.",
+};
+
+/// Why an open server is not asked further.
+const OPEN: &str = "the server answers without any token: see R1.unauthenticated";
+
+static EVERYTHING_ELSE: Row = Row {
+    id: "R13.every-request",
+    requirement: "R13",
+    levels: always(Level::Must),
+    title: "Tokens are checked",
+    expected: "401 for bad and missing ones",
+    fix: "",
+};
+
+/// Rows of which only the inside of a server knows.
+static UNSEEN: [(Row, &str); 5] = [
+    (
+        unseen("R6.pass-through", "R6", always(Level::Must)),
+        "whether tokens are passed on to other services is not seen from outside",
+    ),
+    (
+        unseen("R9.all-scopes-at-once", "R9", since(Revision::R20251125, Level::Should)),
+        "which scopes an operation needs is known to the server only",
+    ),
+    (
+        unseen("R10.hierarchy", "R10", since(Revision::R20251125, Level::Must)),
+        "which scopes include others is known to the server only",
+    ),
+    (
+        unseen("R18.request-state", "R18", since(Revision::R20260728, Level::Must)),
+        "whether `requestState` decides anything is known to the server only",
+    ),
+    (
+        unseen("R23.extensions", "R23", since(Revision::R20260728, Level::May)),
+        "which extensions the authorization server accepts is not seen from outside",
+    ),
+];
+
+impl Prober {
+    /// What the answers to all those requests had in them.
+    pub(super) fn record_leaks(&mut self) {
+        let said = |mut names: Vec<&'static str>| {
+            names.sort_unstable();
+            names.dedup();
+            names.into_iter().map(|name| format!("the answer to {name}")).collect::<Vec<_>>()
+        };
+        let echoes = said(std::mem::take(&mut self.http.echoes));
+        let traces = said(std::mem::take(&mut self.http.traces));
+        self.record(&ECHO, Outcome::unless(echoes, "never"));
+        self.record(&TRACE, Outcome::unless(traces, "none"));
+    }
+
+    /// What this check says nothing about, and why.
+    pub(super) fn record_unseen(&mut self, is_open: bool) {
+        if is_open {
+            self.record(&EVERYTHING_ELSE, Outcome::skipped(OPEN));
+        }
+        for (row, reason) in &UNSEEN {
+            self.record(row, Outcome::skipped(*reason));
+        }
+    }
+}
+
+const fn unseen(
+    id: &'static str,
+    requirement: &'static str,
+    levels: crate::check::row::Levels,
+) -> Row {
+    Row { id, requirement, levels, title: "Not visible from outside", expected: "", fix: "" }
+}

@@ -1,0 +1,168 @@
+//! For people at a terminal: what holds in one line each, what does not with what to do.
+
+use super::{Finding, Report, RevisionVerdict, Verdict};
+
+/// Columns that long texts are broken at.
+const WIDTH: usize = 100;
+/// Where the details of a finding begin.
+const LABEL: usize = 16;
+
+pub(super) fn render(report: &Report, colour: bool) -> String {
+    let paint = Paint { colour };
+    let mut text = format!("mcp-auth {} {}\n", report.command, paint.bold(&report.subject));
+    if !report.note.is_empty() {
+        text += &format!("{}\n", report.note);
+    }
+    let id_width = report.findings.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
+    let (skipped, checked): (Vec<_>, Vec<_>) =
+        report.findings.iter().partition(|finding| finding.verdict == Verdict::Skip);
+    text.push('\n');
+    for finding in checked {
+        text += &line(finding, finding.title, id_width, &paint);
+        if finding.verdict != Verdict::Pass {
+            text += &details(finding, &paint);
+        }
+    }
+    if !skipped.is_empty() {
+        text += "\nNot checked\n";
+    }
+    for finding in skipped {
+        text += &line(finding, &finding.actual, id_width, &paint);
+    }
+    text.push('\n');
+    for verdict in &report.revisions {
+        text += &revision(verdict, &paint);
+    }
+    text + &format!("\n{}\n", report.summary())
+}
+
+fn line(finding: &Finding, text: &str, id_width: usize, paint: &Paint) -> String {
+    let verdict = paint.verdict(finding.verdict, finding.verdict.name());
+    let indent = 4 + 2 + id_width + 2;
+    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrapped(text, indent))
+}
+
+fn details(finding: &Finding, paint: &Paint) -> String {
+    let level = finding.level.name();
+    let rows = [
+        ("expected", format!("{} ({level})", finding.expected)),
+        ("actual", finding.actual.clone()),
+        ("fix", finding.fix.to_owned()),
+    ];
+    let rows = rows.into_iter().filter(|(_, text)| !text.is_empty());
+    rows.map(|(label, text)| {
+        let label = paint.dim(&format!("{label:<10}"));
+        format!("{:6}{label}{}\n", "", wrapped(&text, LABEL))
+    })
+    .collect()
+}
+
+fn revision(verdict: &RevisionVerdict, paint: &Paint) -> String {
+    let words = paint.verdict(verdict.verdict, verdict.words());
+    let because = match verdict.because.as_slice() {
+        [] => String::new(),
+        ids => format!(": {}", ids.join(", ")),
+    };
+    format!("{}  {words}{}\n", verdict.revision, wrapped(&because, 12))
+}
+
+/// The text with line breaks between words; further lines are indented.
+fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut column = indent;
+    for (index, word) in text.split(' ').enumerate() {
+        let length = word.chars().count() + 1;
+        if index > 0 && column + length > WIDTH {
+            lines += &format!("\n{:indent$}", "");
+            column = indent;
+        } else if index > 0 {
+            lines.push(' ');
+        }
+        lines += word;
+        column += length;
+    }
+    lines
+}
+
+/// Colours, where they are wanted.
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn verdict(&self, verdict: Verdict, text: &str) -> String {
+        match verdict {
+            Verdict::Pass => self.with("32", text),
+            Verdict::Info => self.with("36", text),
+            Verdict::Warn => self.with("33", text),
+            Verdict::Fail => self.with("1;31", text),
+            Verdict::Skip => self.dim(text),
+        }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sample;
+    use super::*;
+
+    #[test]
+    fn what_holds_takes_a_line_and_what_does_not_says_what_to_do() {
+        let expected = "\
+mcp-auth check server https://mcp.example.com/mcp
+without a token
+
+pass  R7.one    A token is refused | with 401
+FAIL  R7.two    A token is refused | with 401
+      expected  401 (MUST)
+      actual    200 <script>
+      fix       Refuse it.
+warn  R7.three  A token is refused | with 401
+      expected  401 (SHOULD)
+      actual    no `error`
+      fix       Add it.
+info  R7.four   A token is refused | with 401
+      expected  401 (MAY)
+      actual    none
+
+Not checked
+skip  R18.five  cannot be seen from outside
+
+2025-11-25  does not conform: R7.two
+2026-07-28  conforms, as far as checked
+
+1 passed, 1 failed, 1 warning, 1 note, 1 not checked
+";
+        assert_eq!(render(&sample(), false), expected);
+    }
+
+    #[test]
+    fn colours_change_nothing_but_colour() {
+        let coloured = render(&sample(), true);
+        assert!(coloured.contains("\x1b[1;31mFAIL\x1b[0m"), "{coloured}");
+        let mut plain = String::new();
+        for (index, part) in coloured.split('\x1b').enumerate() {
+            plain += if index == 0 { part } else { part.split_once('m').unwrap().1 };
+        }
+        assert_eq!(plain, render(&sample(), false));
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        let text = wrapped(&"word ".repeat(40), 16);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.lines().skip(1).all(|line| line.starts_with(&" ".repeat(16))), "{text}");
+    }
+}
