@@ -123,9 +123,11 @@ impl Verdict {
 
 impl Report {
     /// Prints it, and says how the process should end: 0 when every MUST holds, else 1.
-    pub(crate) fn print(&self, format: Format) -> ExitCode {
+    ///
+    /// `verbose`: people also read what holds, each on its own line.
+    pub(crate) fn print(&self, format: Format, verbose: bool) -> ExitCode {
         let text = match format {
-            Format::Human => human::render(self, wants_colour()),
+            Format::Human => human::render(self, verbose, wants_colour()),
             Format::Json => serde_json::to_string_pretty(self).unwrap_or_default(),
             Format::Markdown => markdown::render(self),
             Format::Sarif => sarif::render(self),

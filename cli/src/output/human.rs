@@ -7,39 +7,64 @@ const WIDTH: usize = 100;
 /// Where the details of a finding begin.
 const LABEL: usize = 16;
 
-pub(super) fn render(report: &Report, colour: bool) -> String {
+pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     let paint = Paint { colour };
     let mut text = format!("mcp-auth {} {}\n", report.command, paint.bold(&report.subject));
     if !report.note.is_empty() {
         text += &format!("{}\n", report.note);
     }
-    let id_width = report.findings.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
-    let (skipped, checked): (Vec<_>, Vec<_>) =
-        report.findings.iter().partition(|finding| finding.verdict == Verdict::Skip);
+    let is_listed = |finding: &&Finding| match finding.verdict {
+        Verdict::Pass => verbose,
+        Verdict::Skip => false,
+        _ => true,
+    };
+    let listed: Vec<_> = report.findings.iter().filter(is_listed).collect();
+    let id_width = listed.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
     text.push('\n');
-    for finding in checked {
-        text += &line(finding, finding.title, id_width, &paint);
+    for finding in &listed {
+        text += &line(finding, id_width, &paint);
         if finding.verdict != Verdict::Pass {
             text += &details(finding, &paint);
         }
     }
-    if !skipped.is_empty() {
-        text += "\nNot checked\n";
+    if !listed.is_empty() {
+        text.push('\n');
     }
-    for finding in skipped {
-        text += &line(finding, &finding.actual, id_width, &paint);
-    }
-    text.push('\n');
+    text += &not_checked(report, &paint);
     for verdict in &report.revisions {
         text += &revision(verdict, &paint);
     }
-    text + &format!("\n{}\n", report.summary())
+    text += &format!("\n{}\n", report.summary());
+    if !verbose && report.count(Verdict::Pass) > 0 {
+        text += &format!("{}\n", paint.dim("--verbose lists what passed"));
+    }
+    text
 }
 
-fn line(finding: &Finding, text: &str, id_width: usize, paint: &Paint) -> String {
+/// The skipped findings, by reason.
+fn not_checked(report: &Report, paint: &Paint) -> String {
+    let skipped = report.findings.iter().filter(|finding| finding.verdict == Verdict::Skip);
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for finding in skipped {
+        match reasons.iter_mut().find(|(reason, _)| *reason == finding.actual) {
+            Some((_, ids)) => ids.push(finding.id),
+            None => reasons.push((&finding.actual, vec![finding.id])),
+        }
+    }
+    if reasons.is_empty() {
+        return String::new();
+    }
+    let lines = reasons.into_iter().map(|(reason, ids)| {
+        let reason = paint.dim(&wrapped(reason, 2));
+        format!("  {reason}\n    {}\n", wrapped(&ids.join(", "), 4))
+    });
+    format!("Not checked\n{}\n", lines.collect::<String>())
+}
+
+fn line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
     let verdict = paint.verdict(finding.verdict, finding.verdict.name());
     let indent = 4 + 2 + id_width + 2;
-    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrapped(text, indent))
+    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrapped(finding.title, indent))
 }
 
 fn details(finding: &Finding, paint: &Paint) -> String {
@@ -138,25 +163,28 @@ info  R7.four   A token is refused | with 401
       actual    none
 
 Not checked
-skip  R18.five  cannot be seen from outside
+  cannot be seen from outside
+    R18.five
 
 2025-11-25  does not conform: R7.two
 2026-07-28  conforms, as far as checked
 
 1 passed, 1 failed, 1 warning, 1 note, 1 not checked
 ";
-        assert_eq!(render(&sample(), false), expected);
+        assert_eq!(render(&sample(), true, false), expected);
+        let short = render(&sample(), false, false);
+        assert!(!short.contains("R7.one") && short.contains("--verbose"), "{short}");
     }
 
     #[test]
     fn colours_change_nothing_but_colour() {
-        let coloured = render(&sample(), true);
+        let coloured = render(&sample(), true, true);
         assert!(coloured.contains("\x1b[1;31mFAIL\x1b[0m"), "{coloured}");
         let mut plain = String::new();
         for (index, part) in coloured.split('\x1b').enumerate() {
             plain += if index == 0 { part } else { part.split_once('m').unwrap().1 };
         }
-        assert_eq!(plain, render(&sample(), false));
+        assert_eq!(plain, render(&sample(), true, false));
     }
 
     #[test]

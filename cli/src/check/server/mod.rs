@@ -57,6 +57,9 @@ pub(crate) struct Options {
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// List what passed too; the other formats always do
+    #[arg(long, short)]
+    verbose: bool,
     /// How long to wait for each answer
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -65,12 +68,13 @@ pub(crate) struct Options {
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> ExitCode {
     let format = if options.json { Format::Json } else { options.format };
+    let verbose = options.verbose;
     let prober = match Prober::new(options) {
         Ok(prober) => prober,
         Err(reason) => return could_not_check(reason),
     };
     match prober.probe().await {
-        Ok(report) => report.print(format),
+        Ok(report) => report.print(format, verbose),
         Err(reason) => could_not_check(reason),
     }
 }
