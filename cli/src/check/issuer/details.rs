@@ -1,0 +1,116 @@
+//! What was found, place by place and key by key, and what to paste.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, MetadataPlace};
+use serde::Serialize;
+
+use crate::output::{Format, Report, quoted};
+
+/// A report as data, with everything behind it.
+#[derive(Serialize)]
+struct WithDetails<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    issuer: &'a IssuerReport,
+}
+
+/// Prints the report with its details, and says how the process should end.
+pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> ExitCode {
+    if format == Format::Json {
+        let json = serde_json::to_string_pretty(&WithDetails { report, issuer });
+        // A reader that has seen enough, such as `head`, is no error.
+        let _ = writeln!(io::stdout().lock(), "{}", json.unwrap_or_default());
+        return if report.conforms { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let ending = report.print(format);
+    let text = render(issuer);
+    let _ = match format {
+        Format::Human => writeln!(io::stdout().lock(), "\n{}", text.trim_end()),
+        Format::Markdown => writeln!(io::stdout().lock(), "\n```text\n{}\n```", text.trim_end()),
+        _ => Ok(()),
+    };
+    ending
+}
+
+fn render(issuer: &IssuerReport) -> String {
+    let mut text = String::from("Metadata\n");
+    text.extend(issuer.places.iter().map(place));
+    text.extend(issuer.metadata.iter().map(advertised));
+    text += &keys(issuer);
+    if let Some(provider) = &issuer.provider {
+        text += &format!("\nAt {}, from its documentation as of August 2026\n", provider.name);
+        let steps = provider.advice.iter().enumerate();
+        text.extend(steps.map(|(index, step)| format!("  {}. {step}\n", index + 1)));
+    }
+    // What does not work is not to be pasted; the preset of a provider may differ from it.
+    if !issuer.can_verify() && issuer.provider.is_none() {
+        return text;
+    }
+    if let Some(rust) = &issuer.configuration.rust {
+        text += &format!("\nHere, in Rust\n{}", indented(rust));
+    }
+    text + &format!("\nHere, as TOML\n{}", indented(&issuer.configuration.toml))
+}
+
+fn place(place: &MetadataPlace) -> String {
+    let url = quoted(&place.url);
+    match &place.fault {
+        Some(fault) => format!("  no      {url}\n          {}\n", quoted(&fault.reason)),
+        None if place.is_used => format!("  used    {url}\n"),
+        None => format!("  usable  {url}\n"),
+    }
+}
+
+fn advertised(metadata: &IssuerMetadata) -> String {
+    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| list.join(", "));
+    let rows = [
+        ("grant types", list(&metadata.grant_types_supported)),
+        ("response types", list(&metadata.response_types_supported)),
+        ("clients authenticate by", list(&metadata.token_endpoint_auth_methods_supported)),
+        ("introspection", metadata.introspection_endpoint.clone()),
+        ("introspection by", list(&metadata.introspection_endpoint_auth_methods_supported)),
+        ("scopes", list(&metadata.scopes_supported)),
+    ];
+    let row = |(name, value): (&str, Option<String>)| {
+        let value = value.map_or("not advertised".to_owned(), |value| quoted(&value));
+        format!("  {name:<24}{value}\n")
+    };
+    format!("\nAdvertised\n{}", rows.into_iter().map(row).collect::<String>())
+}
+
+fn keys(issuer: &IssuerReport) -> String {
+    let set = &issuer.keys;
+    let from = set.jwks_uri.as_deref().map_or(String::new(), |url| format!(" at {}", quoted(url)));
+    let mut text = format!("\nKeys{from}\n");
+    text.extend(set.fault.iter().map(|fault| format!("  none can be used: {}\n", quoted(fault))));
+    text.extend(set.keys.iter().map(key));
+    if set.ignored > 0 {
+        text += &format!("  {} more are not looked at\n", set.ignored);
+    }
+    text
+}
+
+fn key(key: &KeyReport) -> String {
+    let names: Vec<_> = key.algorithms.iter().map(|one| one.name()).collect();
+    let label = [
+        key.kid.as_deref().map_or("no kid".to_owned(), |kid| format!("kid {}", quoted(kid))),
+        key.kty.as_deref().map(quoted).unwrap_or_default(),
+        key.crv.as_deref().map(quoted).unwrap_or_default(),
+        key.bits.map(|bits| format!("{bits} bits")).unwrap_or_default(),
+        key.alg.as_deref().map(|alg| format!("alg {}", quoted(alg))).unwrap_or_default(),
+        key.issuer.as_deref().map(|of| format!("of {}", quoted(of))).unwrap_or_default(),
+    ];
+    let label: Vec<_> = label.into_iter().filter(|part| !part.is_empty()).collect();
+    let (word, why) = match &key.fault {
+        None => ("usable", format!("verifies {}", names.join(", "))),
+        Some(_) if key.is_for_encryption() => ("other", "for encryption".to_owned()),
+        Some(fault) => ("no", fault.clone()),
+    };
+    format!("  {word:<8}{}: {why}\n", label.join(", "))
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("{}\n", format!("  {line}").trim_end())).collect()
+}

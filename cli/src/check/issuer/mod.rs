@@ -1,0 +1,139 @@
+//! `mcp-auth check issuer`: whether an authorization server is fit for MCP, and what to change there.
+//!
+//! The library asks and judges, with the code that verifies tokens; here is only what to print.
+
+mod details;
+mod findings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use mcp_auth::{
+    AuthorizationServer, Config, FaultKind, IssuerReport, McpAuth, ProtectedResource, ServerType,
+};
+
+use super::row::Revision;
+use crate::output::{Format, Progress, could_not_check};
+
+/// What the advice is for when no resource is given.
+const EXAMPLE_RESOURCE: &str = "https://mcp.example.com/mcp";
+
+/// Fetches its metadata from every well-known place, and its keys. Exit codes: 0 when tokens can be
+/// verified and every MUST holds, 1 when not, 2 when the issuer could not be checked.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The issuer identifier, exactly as in its tokens, such as https://tenant.eu.auth0.com/
+    url: String,
+    /// The MCP server that clients connect to: it is filled in where the provider must know it
+    #[arg(long, value_name = "URL")]
+    resource: Option<String>,
+    /// Which well-known documents the server is to look for
+    #[arg(long = "type", value_enum, default_value_t = Documents::Any)]
+    documents: Documents,
+    /// Where the metadata is, when it is not at a well-known place
+    #[arg(long, value_name = "URL")]
+    metadata_url: Option<String>,
+    /// Allow http on hosts that are not loopback
+    #[arg(long)]
+    allow_http: bool,
+    /// A PEM file with certificate authorities to trust besides the system's; may be repeated
+    #[arg(long = "ca-file", value_name = "FILE")]
+    ca_files: Vec<PathBuf>,
+    /// The MCP revision that decides which requirement is a MUST
+    #[arg(long, value_enum, default_value_t = Revision::R20260728, hide_possible_values = true)]
+    revision: Revision,
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// How long to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Documents {
+    /// Both
+    Any,
+    /// OpenID Connect Discovery only
+    Oidc,
+    /// RFC 8414 only
+    Oauth,
+}
+
+/// Checks, prints, and says how the process should end.
+pub(crate) async fn run(options: Options) -> ExitCode {
+    let progress = Progress::new();
+    progress.step(&format!("asking {}", options.url));
+    let inspected = McpAuth::builder(options.config()).inspect_issuers().await;
+    drop(progress);
+    let reports = match inspected {
+        Ok(reports) => reports,
+        Err(error) => return could_not_check(plain(&error.faults)),
+    };
+    let Some(issuer) = reports.first() else { return could_not_check("no issuer was asked") };
+    if let Some(reason) = unreachable(issuer) {
+        return could_not_check(reason);
+    }
+    let format = if options.json { Format::Json } else { options.format };
+    details::print(&findings::report(issuer, &options), issuer, format)
+}
+
+impl Options {
+    fn config(&self) -> Config {
+        let mut server = AuthorizationServer::new(&*self.url);
+        server.metadata_url.clone_from(&self.metadata_url);
+        server.dangerous_allow_http = self.allow_http;
+        server.server_type = match self.documents {
+            Documents::Any => ServerType::Any,
+            Documents::Oidc => ServerType::Oidc,
+            Documents::Oauth => ServerType::Oauth,
+        };
+        let resource = self.resource.as_deref().unwrap_or(EXAMPLE_RESOURCE);
+        let resource = ProtectedResource::new(resource, [server]);
+        let mut config = Config::default().protect_resource(resource);
+        config.ca_files.clone_from(&self.ca_files);
+        config.fetch_timeout = Duration::from_secs(self.timeout);
+        config
+    }
+}
+
+/// Faults by the option that they are about, and not by the field of the configuration.
+fn plain(faults: &[String]) -> String {
+    let plain = |fault: &String| {
+        let from = fault.find("]: ").map_or(0, |at| at + 3);
+        let from = fault.rfind("].").map_or(from, |at| at + 2);
+        fault[from..].replace("`dangerous_allow_http`", "--allow-http")
+    };
+    faults.iter().map(plain).collect::<Vec<_>>().join("; ")
+}
+
+/// Why nothing can be said: no place has answered.
+fn unreachable(issuer: &IssuerReport) -> Option<String> {
+    let faults = issuer.places.iter().map(|place| Some((place, place.fault.as_ref()?)));
+    let faults: Vec<_> = faults.collect::<Option<_>>()?;
+    let all = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
+    let lines = faults.iter().map(|(place, fault)| format!("\n  {}: {}", place.url, fault.reason));
+    all.then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_named_as_the_user_wrote_them() {
+        let faults = [
+            "resources[0].authorization_servers[0].issuer: \"x\" is bad (or set `dangerous_allow_http`)",
+            "resources[0].resource: \"y\" is bad",
+            "ca_files[0]: \"z\" cannot be read",
+        ];
+        let expected = "issuer: \"x\" is bad (or set --allow-http); resource: \"y\" is bad; \
+                        \"z\" cannot be read";
+        assert_eq!(plain(&faults.map(str::to_owned)), expected);
+    }
+}

@@ -1,0 +1,139 @@
+//! `mcp-auth check issuer`, as people and programs start it.
+
+use std::process::{Command, Output, Stdio};
+
+use axum::Router;
+use axum::routing::get;
+use dev_issuer::{DevIssuer, MetadataLocation, Mode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// Starts the command and waits for its end; it stands still on no thread of the test's.
+async fn check(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+    command.args(["check", "issuer"]).args(arguments).env_remove("RUST_LOG");
+    command.stdin(Stdio::null());
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_healthy_issuer_is_fine() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let output = check(&[issuer.issuer(), "--resource", "https://mcp.example.org/mcp"]).await;
+    let text = text(&output);
+    assert_eq!(code(&output), 0, "{text}");
+    let used = format!("used    {}/.well-known/oauth-authorization-server", issuer.issuer());
+    for part in [
+        &*used,
+        "pass  pkce_s256",
+        "2026-07-28  conforms",
+        "verifies ES256",
+        "resource = \"https://mcp.example.org/mcp\"",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "no colours where nobody looks");
+}
+
+#[tokio::test]
+async fn programs_read_everything_as_json() {
+    let issuer = DevIssuer::builder().path("/t").start().await.unwrap();
+    let output = check(&[issuer.issuer(), "--json"]).await;
+    let report = json_of(&output);
+    assert_eq!((code(&output), &report["conforms"]), (0, &json!(true)));
+    assert_eq!(report["issuer"]["places"].as_array().unwrap().len(), 4);
+    assert_eq!(report["issuer"]["keys"]["algorithms"], json!(["ES256"]));
+    assert_eq!(report["revisions"][3]["revision"], "2026-07-28");
+    let ids = report["findings"].as_array().unwrap().iter().map(|finding| &finding["id"]);
+    assert!(
+        ids.clone().any(|id| id == "keys") && ids.clone().any(|id| id == "resource_indicators")
+    );
+}
+
+#[tokio::test]
+async fn the_revision_decides() {
+    let issuer = DevIssuer::builder().path("/t").metadata_at([MetadataLocation::OpenIdAppended]);
+    let issuer = issuer.start().await.unwrap();
+    assert_eq!(code(&check(&[issuer.issuer()]).await), 0);
+    let older = check(&[issuer.issuer(), "--revision", "2025-06-18"]).await;
+    assert_eq!(code(&older), 1);
+    assert!(text(&older).contains("2025-06-18  does not conform: metadata"), "{}", text(&older));
+}
+
+#[tokio::test]
+async fn the_type_narrows_what_a_server_looks_at() {
+    let issuer = DevIssuer::builder().metadata_at([MetadataLocation::OpenIdAppended]);
+    let issuer = issuer.start().await.unwrap();
+    assert_eq!(code(&check(&[issuer.issuer(), "--type", "oidc"]).await), 0);
+    let output = check(&[issuer.issuer(), "--type", "oauth"]).await;
+    assert_eq!(code(&output), 1);
+    assert!(text(&output).contains("FAIL  keys"), "{}", text(&output));
+}
+
+#[tokio::test]
+async fn metadata_elsewhere_is_found_by_its_url() {
+    let issuer = DevIssuer::builder().path("/t").metadata_at([MetadataLocation::OAuthAppended]);
+    let issuer = issuer.start().await.unwrap();
+    let url = format!("{}/.well-known/oauth-authorization-server", issuer.issuer());
+    let output = check(&[issuer.issuer(), "--metadata-url", &url, "--json"]).await;
+    let report = json_of(&output);
+    assert_eq!(report["issuer"]["places"][0]["url"], url);
+    assert_eq!(report["issuer"]["places"][0]["is_used"], true);
+    assert_eq!(report["issuer"]["keys"]["fault"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_issuer_of_somebody_else_fails() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let output = check(&[&format!("{}/", issuer.issuer())]).await;
+    let text = text(&output);
+    assert_eq!(code(&output), 1);
+    assert!(text.contains("must be exactly") && text.contains("to the letter"), "{text}");
+    assert!(!text.contains("Here, as TOML"), "what does not work is not to be pasted: {text}");
+}
+
+#[tokio::test]
+async fn keys_that_are_garbage_fail() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") }).to_string();
+    let keys = r#"{"keys":[{"kty":"RSA","kid":"\u001b[31mred","n":"AQAB","e":"AQAB"}]}"#;
+    let app = Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata))
+        .route("/keys", get(keys));
+    tokio::spawn(async { axum::serve(listener, app).await });
+    let output = check(&[&issuer]).await;
+    let text = text(&output);
+    assert_eq!(code(&output), 1);
+    assert!(text.contains("FAIL  keys") && text.contains("2048 to 8192 bits"), "{text}");
+    assert!(!text.contains('\u{1b}'), "what a stranger wrote is harmless: {text}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_is_not_judged() {
+    let issuer = DevIssuer::start().await.unwrap();
+    issuer.set_mode(Mode::Offline);
+    let rows = [
+        (issuer.issuer(), "cannot be reached"),
+        ("ftp://as.example", "must be an absolute URL"),
+        ("http://as.example", "--allow-http"),
+    ];
+    for (url, part) in rows {
+        let output = check(&[url]).await;
+        let error = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), 2, "{url}: {error}");
+        assert!(error.contains(part) && text(&output).is_empty(), "{error}");
+    }
+}
