@@ -138,6 +138,17 @@ impl McpAuthBuilder {
     /// Asks every authorization server for its metadata and keys, as the server that `build` makes
     /// would, and reports what it found and how that suits MCP clients.
     ///
+    /// ```
+    /// # use mcp_auth::{Config, ConfigError, McpAuth};
+    /// # async fn show() -> Result<(), ConfigError> {
+    /// let config = Config::new("https://mcp.example.com/mcp", "https://tenant.eu.auth0.com/")?;
+    /// for report in McpAuth::builder(config).inspect_issuers().await? {
+    ///     println!("{}: {}", report.issuer, report.can_verify());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] lists every fault at once; whatever is wrong with an authorization server is
     /// in its report.

@@ -99,4 +99,29 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_documentation_says_the_same() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/providers.md");
+        let documentation = std::fs::read_to_string(path).unwrap();
+        for (preset, data) in PRESETS {
+            let data: Preset = serde_json::from_str(data).unwrap();
+            let facts = [
+                data.facts.metadata,
+                data.facts.pkce,
+                data.facts.registration,
+                data.facts.client_id_metadata_documents,
+                data.facts.resource_indicators,
+            ];
+            let facts = facts.map(|fact| fact.unwrap_or("not known".to_owned())).join(" | ");
+            let call = format!("`{preset}({})`", data.parameters.join(", "));
+            let row = format!("\n| {} | {call} | {facts} |\n", data.name);
+            assert!(documentation.contains(&row), "{row}");
+            let steps = data.advice.iter().enumerate();
+            let steps: String =
+                steps.map(|(index, step)| format!("{}. {step}\n", index + 1)).collect();
+            let section = format!("\n### {}\n\n{steps}\n", data.name);
+            assert!(documentation.contains(&section), "{section}");
+        }
+    }
 }
