@@ -63,6 +63,29 @@ async fn programs_read_everything_as_json() {
 }
 
 #[tokio::test]
+async fn a_known_provider_gets_advice_with_the_strings_to_paste() {
+    let issuer = DevIssuer::builder().path("/realms/staff").start().await.unwrap();
+    let output = check(&[issuer.issuer(), "--resource", "https://mcp.example.org/mcp"]).await;
+    let text = text(&output);
+    let url = issuer.issuer().replace("/realms/staff", "");
+    let preset = format!("Provider::keycloak({url:?}, \"staff\")");
+    let mapper = "Included Custom Audience is `https://mcp.example.org/mcp`";
+    for part in ["To do at Keycloak", mapper, &preset] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn people_get_it_for_an_issue_and_programs_for_code_scanning() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let markdown = text(&check(&[issuer.issuer(), "--format", "markdown"]).await);
+    assert!(markdown.starts_with("# mcp-auth check issuer `http://"), "{markdown}");
+    assert!(markdown.contains("```text\nMetadata\n") && markdown.ends_with("```\n"), "{markdown}");
+    let sarif = json_of(&check(&[issuer.issuer(), "--format", "sarif"]).await);
+    assert_eq!(sarif["version"], "2.1.0");
+}
+
+#[tokio::test]
 async fn the_revision_decides() {
     let issuer = DevIssuer::builder().path("/t").metadata_at([MetadataLocation::OpenIdAppended]);
     let issuer = issuer.start().await.unwrap();

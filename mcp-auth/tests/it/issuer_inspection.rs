@@ -238,6 +238,14 @@ async fn a_key_set_that_cannot_be_used_is_told_from_one_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn a_document_cannot_lead_into_the_network_around() {
+    let private = members(json!({ "jwks_uri": "https://10.0.0.1/keys" }));
+    let issuer = DevIssuer::builder().metadata_override(private).start().await.unwrap();
+    let fault = inspect(issuer.issuer()).await.keys.fault.unwrap();
+    assert!(fault.contains("10.0.0.1 is not a public address"), "{fault}");
+}
+
+#[tokio::test]
 async fn endpoints_that_are_not_secure_and_a_flow_that_is_missing_do_not_suit() {
     let wrong = json!({
         "token_endpoint": "http://as.example/token",

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, MetadataPlace};
+use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, KnownProvider, MetadataPlace};
 use serde::Serialize;
 
 use crate::output::{Format, Report, quoted};
@@ -28,7 +28,11 @@ pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> E
     let text = render(issuer);
     let _ = match format {
         Format::Human => writeln!(io::stdout().lock(), "\n{}", text.trim_end()),
-        Format::Markdown => writeln!(io::stdout().lock(), "\n```text\n{}\n```", text.trim_end()),
+        Format::Markdown => {
+            // A stranger's text must not end the block.
+            let text = text.replace("```", "\u{2019}\u{2019}\u{2019}");
+            writeln!(io::stdout().lock(), "\n```text\n{}\n```", text.trim_end())
+        }
         _ => Ok(()),
     };
     ending
@@ -39,11 +43,7 @@ fn render(issuer: &IssuerReport) -> String {
     text.extend(issuer.places.iter().map(place));
     text.extend(issuer.metadata.iter().map(advertised));
     text += &keys(issuer);
-    if let Some(provider) = &issuer.provider {
-        text += &format!("\nAt {}, from its documentation as of August 2026\n", provider.name);
-        let steps = provider.advice.iter().enumerate();
-        text.extend(steps.map(|(index, step)| format!("  {}. {step}\n", index + 1)));
-    }
+    text.extend(issuer.provider.iter().map(provider));
     // What does not work is not to be pasted; the preset of a provider may differ from it.
     if !issuer.can_verify() && issuer.provider.is_none() {
         return text;
@@ -109,6 +109,24 @@ fn key(key: &KeyReport) -> String {
         Some(fault) => ("no", fault.clone()),
     };
     format!("  {word:<8}{}: {why}\n", label.join(", "))
+}
+
+fn provider(provider: &KnownProvider) -> String {
+    let facts = &provider.facts;
+    let rows = [
+        ("metadata", &facts.metadata),
+        ("PKCE with S256", &facts.pkce),
+        ("dynamic registration", &facts.registration),
+        ("metadata documents", &facts.client_id_metadata_documents),
+        ("resource indicators", &facts.resource_indicators),
+    ];
+    let fact =
+        |(name, fact): (&str, &Option<String>)| Some(format!("  {name:<24}{}\n", fact.as_ref()?));
+    let facts: String = rows.into_iter().filter_map(fact).collect();
+    let steps = provider.advice.iter().enumerate();
+    let steps: String = steps.map(|(at, step)| format!("  {}. {step}\n", at + 1)).collect();
+    let name = &provider.name;
+    format!("\n{name} does, as documented in August 2026\n{facts}\nTo do at {name}\n{steps}")
 }
 
 fn indented(text: &str) -> String {
