@@ -73,7 +73,7 @@ pub fn jws(bytes: &[u8]) {
 /// A JWK Set.
 pub fn jwk_set(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
-    let set = KeySet::read(&document);
+    let set = KeySet::read(&document, "");
     let keys = document.get("keys").and_then(Value::as_array);
     let mut any = false;
     for jwk in keys.into_iter().flatten().take(256) {

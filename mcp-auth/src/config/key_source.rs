@@ -61,17 +61,17 @@ fn keys(server: &AuthorizationServer) -> Option<Result<KeySet, String>> {
         if is_empty && server.introspection.is_some() {
             return Some(Ok(KeySet::none()));
         }
-        let keys = KeySet::read(&Value::Object(jwks.clone()));
+        let keys = KeySet::read(&Value::Object(jwks.clone()), &server.issuer);
         return Some(keys.map_err(|fault| format!("jwks: {fault}")));
     }
     let file = server.jwks_file.as_deref()?;
-    Some(keys_in(file).map_err(|fault| format!("jwks_file: {file:?} {fault}")))
+    Some(keys_in(file, &server.issuer).map_err(|fault| format!("jwks_file: {file:?} {fault}")))
 }
 
-fn keys_in(file: &Path) -> Result<KeySet, String> {
+fn keys_in(file: &Path, issuer: &str) -> Result<KeySet, String> {
     let json = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let jwks = serde_json::from_slice(&json).map_err(|error| format!("is not JSON: {error}"))?;
-    KeySet::read(&jwks).map_err(|fault| format!("cannot be used: {fault}"))
+    KeySet::read(&jwks, issuer).map_err(|fault| format!("cannot be used: {fault}"))
 }
 
 /// The metadata given by hand. Beside keys given by hand it need not say where they are.

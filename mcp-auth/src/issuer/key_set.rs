@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::jose::{JwkError, Jws, SignatureVerified, VerificationKey};
+use crate::identifier::host_in;
+use crate::jose::{Jws, SignatureVerified, VerificationKey};
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
@@ -22,13 +23,13 @@ pub(crate) struct KeySet {
 }
 
 impl KeySet {
-    /// Prepares every usable key of a set.
-    pub(crate) fn read(document: &Value) -> Result<Self, String> {
+    /// Prepares every key of a set that this issuer can use.
+    pub(crate) fn read(document: &Value, issuer: &str) -> Result<Self, String> {
         let (mut keys, mut skipped) = (Vec::new(), Vec::new());
-        for (jwk, judged) in Self::judge(document)? {
+        for (jwk, judged) in Self::judge(document, issuer)? {
             match judged {
                 Ok(key) => keys.push(key),
-                Err(reason) => skipped.push(SkippedKey::new(jwk, &reason)),
+                Err(reason) => skipped.push(SkippedKey::new(jwk, reason)),
             }
         }
         if keys.is_empty() {
@@ -48,11 +49,16 @@ impl KeySet {
     }
 
     /// The keys of a set that are looked at, each prepared, or why it cannot be used.
-    pub(super) fn judge(
-        document: &Value,
-    ) -> Result<impl Iterator<Item = (&Value, Result<VerificationKey, JwkError>)>, String> {
+    pub(super) fn judge<'d>(
+        document: &'d Value,
+        issuer: &str,
+    ) -> Result<impl Iterator<Item = (&'d Value, Result<VerificationKey, String>)>, String> {
         let keys = listed(document).ok_or("no `keys` array")?;
-        Ok(keys.iter().take(MAX_KEYS).map(|jwk| (jwk, VerificationKey::from_jwk(jwk))))
+        let judged = move |jwk| {
+            check_owner(jwk, issuer)?;
+            VerificationKey::from_jwk(jwk).map_err(|error| error.to_string())
+        };
+        Ok(keys.iter().take(MAX_KEYS).map(move |jwk| (jwk, judged(jwk))))
     }
 
     /// How many keys of a set are not looked at.
@@ -128,6 +134,20 @@ fn listed(document: &Value) -> Option<&Vec<Value>> {
     document.get("keys").and_then(Value::as_array)
 }
 
+/// Entra ID says in each key whose tokens it signs, and `{tenantid}` stands for every tenant. Decided
+/// here and not for each token: an issuer is known by its exact name.
+fn check_owner(jwk: &Value, issuer: &str) -> Result<(), String> {
+    let Some(owner) = jwk.get("issuer").and_then(Value::as_str) else { return Ok(()) };
+    let same = |(part, own): (&str, &str)| part == own || part == "{tenantid}";
+    let fits = owner.split('/').count() == issuer.split('/').count()
+        && owner.split('/').zip(issuer.split('/')).all(same);
+    // Its v1 issuers are on another host than the v2 ones, and share their keys.
+    if fits || host_in(owner) != host_in(issuer) {
+        return Ok(());
+    }
+    Err("a key of another issuer: its `issuer` says so".to_owned())
+}
+
 /// Why a set has no key for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyMismatch {
@@ -148,11 +168,11 @@ struct SkippedKey {
 }
 
 impl SkippedKey {
-    fn new(jwk: &Value, reason: &dyn fmt::Display) -> Self {
+    fn new(jwk: &Value, reason: String) -> Self {
         let kid = jwk.get("kid").and_then(Value::as_str);
         Self {
             kid: kid.map(|kid| kid.chars().take(MAX_KID).collect()),
-            reason: reason.to_string(),
+            reason,
             encrypts: jwk.get("use").is_some_and(|purpose| purpose == "enc"),
         }
     }
@@ -161,5 +181,35 @@ impl SkippedKey {
 impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "kid {:?} {}", self.kid.as_deref().unwrap_or_default(), self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_names_its_issuer_is_for_that_one() {
+        let issuer = "https://login.example/8c6f/v2.0";
+        let rows = [
+            (json!("https://login.example/8c6f/v2.0"), true),
+            (json!("https://login.example/{tenantid}/v2.0"), true),
+            (json!("https://login.example/9188/v2.0"), false),
+            (json!("https://login.example/8c6f/v2.0/"), false),
+            (json!("https://login.example/{tenantid}"), false),
+            (json!("https://login.example/x{tenantid}/v2.0"), false),
+            (json!("https://sts.example/{tenantid}/"), true),
+            (json!(7), true),
+        ];
+        for (owner, expected) in rows {
+            assert_eq!(
+                check_owner(&json!({ "issuer": owner }), issuer).is_ok(),
+                expected,
+                "{owner}"
+            );
+        }
+        assert!(check_owner(&json!({}), issuer).is_ok());
     }
 }

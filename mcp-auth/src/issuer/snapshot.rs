@@ -81,7 +81,7 @@ impl Snapshot {
         let jwks_uri = metadata.jwks_uri()?;
         let jwks = fetch_json(jwks_uri, &*context.http).await;
         let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;
-        let keys = KeySet::read(&jwks.document)
+        let keys = KeySet::read(&jwks.document, issuer.as_str())
             .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;
         Ok(Self::new(Some(metadata), Arc::new(keys), jwks.fresh_for, context))
     }

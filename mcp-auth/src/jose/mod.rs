@@ -19,7 +19,7 @@ pub use algorithm::Algorithm;
 pub(crate) use json::{
     JsonError, JsonLimits, JsonReader, Object, StringOrList, check_object, read_object,
 };
-pub(crate) use jwk::{JwkError, VerificationKey, modulus_bits};
+pub(crate) use jwk::{VerificationKey, modulus_bits};
 pub(crate) use jws::{
     Jws, JwsError, MediaType, NamesIssuer, SignatureVerified, TokenLimits, VerifiedToken,
 };

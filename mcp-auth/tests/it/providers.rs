@@ -242,6 +242,27 @@ async fn required_claims_must_have_one_of_their_values() {
     }
 }
 
+#[tokio::test]
+async fn a_key_of_another_issuer_on_the_same_host_verifies_nothing() {
+    let provider = Provider::with(json!({})).await;
+    let jwks = reqwest::get(provider.issuer.jwks_uri()).await.unwrap();
+    let jwks = jwks.json::<Value>().await.unwrap();
+    for (owner, expected) in
+        [("https://as.example.com", "ok"), ("https://as.example.com/other", "no key in the set")]
+    {
+        let mut labelled = jwks.clone();
+        labelled["keys"][0]["issuer"] = json!(owner);
+        let server = json!({ "issuer": ISSUER, "jwks": labelled });
+        let resource = json!({ "resource": RESOURCE, "authorization_servers": [server] });
+        let config: Config = serde_json::from_value(json!({ "resources": [resource] })).unwrap();
+        let outcome = match config.check() {
+            Ok(()) => outcome(config, NOW, &provider.mint().sign()).await.map(|_| "ok".to_owned()),
+            Err(error) => Ok(error.to_string()),
+        };
+        assert!(outcome.as_ref().unwrap().contains(expected), "{owner}: {outcome:?}");
+    }
+}
+
 #[test]
 fn settings_that_would_match_nothing_are_faults() {
     let config: Config = serde_json::from_value(json!({ "resources": [{

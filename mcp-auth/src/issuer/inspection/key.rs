@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::jose::{Algorithm, JwkError, VerificationKey, modulus_bits};
+use crate::jose::{Algorithm, VerificationKey, modulus_bits};
 
 /// Characters of a member that are told.
 const MAX_TEXT: usize = 128;
@@ -37,7 +37,7 @@ impl KeyReport {
     /// `accepted`: the algorithms that are configured; empty for all.
     pub(super) fn new(
         jwk: &Value,
-        judged: Result<VerificationKey, JwkError>,
+        judged: Result<VerificationKey, String>,
         accepted: &[Algorithm],
     ) -> Self {
         let text = |name| {
@@ -59,7 +59,7 @@ impl KeyReport {
             purpose: text("use"),
             issuer: text("issuer"),
             algorithms: judged.as_ref().map(verifies).unwrap_or_default(),
-            fault: judged.err().map(|fault| fault.to_string()),
+            fault: judged.err(),
         }
     }
 

@@ -76,12 +76,12 @@ fn candidates(server: &ParsedServer<'_>) -> Vec<Place> {
 impl Inspection<'_> {
     /// What the verification of a first token does: the first usable metadata, and its keys.
     async fn as_for_a_token(&mut self) -> KeySetReport {
-        let accepted = &self.server.config.algorithms;
+        let (issuer, accepted) = (self.server.identifier.as_str(), &self.server.config.algorithms);
         let metadata = match &self.server.source {
             KeySource::Keys(keys, metadata) => {
                 self.document = metadata.as_deref().map(document_of);
                 let document = serde_json::from_str(keys.document()).unwrap_or_default();
-                return KeySetReport::read(None, &document, accepted);
+                return KeySetReport::read(None, &document, issuer, accepted);
             }
             KeySource::Metadata(metadata) => {
                 self.document = Some(document_of(metadata));
@@ -97,7 +97,9 @@ impl Inspection<'_> {
             Err(()) => KeySetReport::unavailable(None, "no usable metadata says where they are"),
             Ok(Err(fault)) => KeySetReport::unavailable(None, fault),
             Ok(Ok(jwks_uri)) => match fetch_json(&jwks_uri, &*self.context.http).await {
-                Ok(fetched) => KeySetReport::read(Some(jwks_uri.url), &fetched.document, accepted),
+                Ok(fetched) => {
+                    KeySetReport::read(Some(jwks_uri.url), &fetched.document, issuer, accepted)
+                }
                 Err(fault) => KeySetReport::unavailable(Some(jwks_uri.url), fault.reason),
             },
         }

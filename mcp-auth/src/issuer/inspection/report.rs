@@ -88,13 +88,18 @@ impl KeySetReport {
         Self { jwks_uri, fault, keys: Vec::new(), ignored: 0, algorithms: Vec::new() }
     }
 
-    pub(super) fn read(jwks_uri: Option<String>, document: &Value, accepted: &[Algorithm]) -> Self {
-        let judged = KeySet::judge(document).into_iter().flatten();
+    pub(super) fn read(
+        jwks_uri: Option<String>,
+        document: &Value,
+        issuer: &str,
+        accepted: &[Algorithm],
+    ) -> Self {
+        let judged = KeySet::judge(document, issuer).into_iter().flatten();
         let keys: Vec<_> =
             judged.map(|(jwk, judged)| KeyReport::new(jwk, judged, accepted)).collect();
         let algorithms = algorithms_of(&keys);
         let none_accepted = "the algorithms of its keys are none of those in `algorithms`";
-        let fault = KeySet::read(document)
+        let fault = KeySet::read(document, issuer)
             .err()
             .or_else(|| algorithms.is_empty().then(|| none_accepted.to_owned()));
         Self { jwks_uri, fault, keys, ignored: KeySet::ignored(document), algorithms }

@@ -204,6 +204,10 @@ async fn entra_for_all_tenants_is_not_an_issuer() {
     let report = report_on(&ROWS[5]).await;
     let tenant = "https://login.microsoftonline.com/8c6f1e2a-3b4d-4c5e-9f60-7a8b9c0d1e2f/v2.0";
     assert!(report.keys.keys.iter().all(|key| key.issuer.as_deref() == Some(tenant)));
+    let shared = Row { jwks: "jwks.common.json", ..ROWS[5] };
+    let keys = report_on(&shared).await.keys.keys;
+    assert_eq!(keys[0].fault, None, "a key of every tenant");
+    assert!(keys[1].fault.as_ref().unwrap().contains("of another issuer"), "{:?}", keys[1]);
     let common = "https://login.microsoftonline.com/common/v2.0";
     let documents = Documents::default().with(
         format!("{common}/.well-known/openid-configuration"),
