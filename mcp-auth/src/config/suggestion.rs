@@ -77,10 +77,11 @@ fn toml(fields: &Map<String, Value>, resource: &str) -> String {
 fn inline(value: &Value) -> String {
     match value {
         Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, value)| format!("{} = {}", Value::from(name.as_str()), inline(value)));
-            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+            let members = members.iter().filter(|(_, value)| !value.is_null());
+            let member = |(name, value)| {
+                format!("{} = {}", Value::from(String::as_str(name)), inline(value))
+            };
+            format!("{{ {} }}", members.map(member).collect::<Vec<_>>().join(", "))
         }
         Value::Array(items) => {
             format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))

@@ -278,6 +278,24 @@ async fn what_is_given_by_hand_is_judged_without_a_network() {
 }
 
 #[tokio::test]
+async fn an_issuer_of_opaque_tokens_needs_no_keys() {
+    let issuer = "https://as.example";
+    let metadata =
+        json!({ "issuer": issuer, "introspection_endpoint": "https://as.example/introspect" });
+    let http = Documents::default()
+        .with("https://as.example/.well-known/oauth-authorization-server", &metadata);
+    let introspecting: AuthorizationServer = serde_json::from_value(json!({
+        "issuer": issuer,
+        "introspection": { "client_id": "server", "client_secret": "hush" },
+    }))
+    .unwrap();
+    let report = inspect_through(http.clone(), introspecting).await;
+    assert!(report.can_verify() && report.keys.keys.is_empty(), "{:?}", report.keys);
+    assert!(!serde_json::to_string(&report).unwrap().contains("hush"));
+    assert!(!inspect_through(http, issuer).await.can_verify(), "its tokens would be JWTs");
+}
+
+#[tokio::test]
 async fn a_configuration_that_cannot_be_used_is_a_fault_and_asks_nobody() {
     let http = Documents::default();
     let builder = McpAuth::builder(config("http://as.example")).http_client(http.clone());

@@ -80,6 +80,9 @@ impl Inspection<'_> {
         let metadata = match &self.server.source {
             KeySource::Keys(keys, metadata) => {
                 self.document = metadata.as_deref().map(document_of);
+                if keys.len() == 0 {
+                    return KeySetReport::not_needed();
+                }
                 let document = serde_json::from_str(keys.document()).unwrap_or_default();
                 return KeySetReport::read(None, &document, issuer, accepted);
             }
@@ -95,6 +98,7 @@ impl Inspection<'_> {
         };
         match metadata {
             Err(()) => KeySetReport::unavailable(None, "no usable metadata says where they are"),
+            Ok(Err(_)) if !self.context.needs_keys => KeySetReport::not_needed(),
             Ok(Err(fault)) => KeySetReport::unavailable(None, fault),
             Ok(Ok(jwks_uri)) => match fetch_json(&jwks_uri, &*self.context.http).await {
                 Ok(fetched) => {

@@ -36,7 +36,8 @@ pub struct IssuerReport {
 }
 
 impl IssuerReport {
-    /// Whether tokens of this issuer can be verified: its keys were found, and some can be used.
+    /// Whether tokens of this issuer can be verified: its keys were found, and some can be used, or
+    /// none are needed because its tokens are introspected.
     pub fn can_verify(&self) -> bool {
         self.keys.fault.is_none()
     }
@@ -83,9 +84,13 @@ pub struct KeySetReport {
 }
 
 impl KeySetReport {
+    /// There is none, and tokens are opaque.
+    pub(super) fn not_needed() -> Self {
+        Self { jwks_uri: None, fault: None, keys: Vec::new(), ignored: 0, algorithms: Vec::new() }
+    }
+
     pub(super) fn unavailable(jwks_uri: Option<String>, fault: impl Into<String>) -> Self {
-        let fault = Some(fault.into());
-        Self { jwks_uri, fault, keys: Vec::new(), ignored: 0, algorithms: Vec::new() }
+        Self { jwks_uri, fault: Some(fault.into()), ..Self::not_needed() }
     }
 
     pub(super) fn read(
