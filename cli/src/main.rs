@@ -3,6 +3,7 @@
 mod banner;
 mod check;
 mod dev;
+mod explain;
 mod output;
 mod whoami;
 
@@ -26,6 +27,8 @@ enum Command {
     /// Check what others do, from outside.
     #[command(subcommand)]
     Check(check::Check),
+    /// Say why a token is accepted or refused, check by check.
+    Explain(explain::Options),
 }
 
 #[tokio::main]
@@ -37,6 +40,7 @@ async fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Dev(options) => dev::run(options).await,
         Command::Check(check) => return check::run(check).await,
+        Command::Explain(options) => return explain::run(options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde::Serialize;
 
+pub(crate) use human::Paint;
 pub(crate) use progress::Progress;
 
 /// Everything a check found out.

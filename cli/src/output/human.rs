@@ -1,6 +1,6 @@
 //! For people at a terminal: what holds in one line each, what does not with what to do.
 
-use super::{Finding, Report, RevisionVerdict, Verdict};
+use super::{Finding, Report, RevisionVerdict, Verdict, wants_colour};
 
 /// Columns that long texts are broken at.
 const WIDTH: usize = 100;
@@ -110,12 +110,17 @@ fn wrapped(text: &str, indent: usize) -> String {
 }
 
 /// Colours, where they are wanted.
-struct Paint {
+pub(crate) struct Paint {
     colour: bool,
 }
 
 impl Paint {
-    fn verdict(&self, verdict: Verdict, text: &str) -> String {
+    /// As standard output is.
+    pub(crate) fn for_stdout() -> Self {
+        Self { colour: wants_colour() }
+    }
+
+    pub(crate) fn verdict(&self, verdict: Verdict, text: &str) -> String {
         match verdict {
             Verdict::Pass => self.with("32", text),
             Verdict::Info => self.with("36", text),
@@ -125,11 +130,11 @@ impl Paint {
         }
     }
 
-    fn bold(&self, text: &str) -> String {
+    pub(crate) fn bold(&self, text: &str) -> String {
         self.with("1", text)
     }
 
-    fn dim(&self, text: &str) -> String {
+    pub(crate) fn dim(&self, text: &str) -> String {
         self.with("2", text)
     }
 

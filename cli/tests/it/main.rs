@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod explain;
 mod issuer;
 
 use std::io::{BufRead as _, BufReader};

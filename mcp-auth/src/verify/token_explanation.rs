@@ -105,7 +105,11 @@ impl Verifier {
         trusted.explain_header(jws, checks);
         let now = self.clock.unix_seconds();
         let signature = trusted.verify_signature(jws, now).await.map(drop);
-        checks.add_outcome("signature", &signature, "made by a key of the issuer");
+        let key = match jws.key_id() {
+            Some(key_id) => format!("made by the issuer's key {key_id:?}"),
+            None => "made by a key of the issuer".to_owned(),
+        };
+        checks.add_outcome("signature", &signature, &key);
         // What it says is shown, and nothing is decided by it: the outcome is known.
         let claims = claims.unverified_for_explanation();
         claims.explain(&self.rules, &trusted.rules, now, checks);

@@ -24,7 +24,7 @@ pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> E
         let _ = writeln!(io::stdout().lock(), "{}", json.unwrap_or_default());
         return if report.conforms { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let ending = report.print(format);
+    let ending = report.print(format, true);
     let text = render(issuer);
     let _ = match format {
         Format::Human => writeln!(io::stdout().lock(), "\n{}", text.trim_end()),

@@ -1,0 +1,109 @@
+//! The explanation for people.
+
+use std::fmt::Write as _;
+
+use mcp_auth::{CheckOutcome, TokenCheck};
+use serde_json::{Map, Value};
+
+use super::Report;
+use crate::output::{Paint, Verdict, quoted};
+
+pub(super) fn render(report: &Report) -> String {
+    let paint = Paint::for_stdout();
+    let explanation = &report.explanation;
+    let mut text = format!("mcp-auth explain, at {}\n\n", paint.bold(&explanation.resource));
+    let verdict = match explanation.code {
+        "ok" => paint.verdict(Verdict::Pass, "The token is accepted."),
+        "unavailable" => paint.verdict(Verdict::Warn, "Whether it is good cannot be told now."),
+        code => paint.verdict(Verdict::Fail, &format!("The token is refused: {code}.")),
+    };
+    let _ = writeln!(text, "{verdict}\n");
+    explanation.checks.iter().for_each(|check| text.push_str(&line(check, &paint)));
+    let _ = write!(text, "\n{}", scopes(report));
+    text.push_str(&operations(report, &paint));
+    if let Some(server) = &report.server {
+        let meaning = match server.status {
+            401 => ": it refuses the token",
+            403 => ": it knows the token, which is not enough",
+            500.. => ": it is in trouble itself",
+            _ => ": the token is not what it minds",
+        };
+        let _ = writeln!(text, "\nThe server answers a `ping` with {}{meaning}.", server.status);
+        if let Some(challenge) = &server.challenge {
+            let _ = writeln!(text, "  {}", quoted(challenge));
+        }
+        text.push_str("What it checks beyond its metadata is not known here.\n");
+    }
+    text.push_str(&members("header", &report.token.header, &paint));
+    text.push_str(&members("claims", &report.token.claims, &paint));
+    text
+}
+
+fn line(check: &TokenCheck, paint: &Paint) -> String {
+    let (verdict, word) = match check.outcome {
+        CheckOutcome::Passed => (Verdict::Pass, "pass"),
+        CheckOutcome::Failed => (Verdict::Fail, "FAIL"),
+        _ => (Verdict::Skip, "skip"),
+    };
+    let word = paint.verdict(verdict, word);
+    let name = check.name;
+    match check.outcome {
+        CheckOutcome::Passed => format!("{word}  {name:<15}  {}\n", quoted(&check.actual)),
+        CheckOutcome::Failed => format!(
+            "{word}  {name:<15}  expected {}\n{:23}actual   {}\n",
+            quoted(&check.expected),
+            "",
+            quoted(&check.actual)
+        ),
+        _ => format!("{word}  {name:<15}  not reached\n"),
+    }
+}
+
+fn scopes(report: &Report) -> String {
+    let words = |scopes: &mcp_auth::Scopes| match scopes.is_empty() {
+        true => "none".to_owned(),
+        false => scopes.to_string(),
+    };
+    let explanation = &report.explanation;
+    let mut text = format!("Scopes that every call needs: {}\n", words(&explanation.required));
+    if explanation.accepted {
+        let _ = writeln!(text, "Scopes that it grants:        {}", words(&explanation.granted));
+        let missing = explanation.required.iter().filter(|one| !explanation.granted.contains(one));
+        let missing: Vec<_> = missing.collect();
+        if !missing.is_empty() {
+            let _ = writeln!(text, "Calls get a 403: it lacks     {}", missing.join(" "));
+        }
+    }
+    text
+}
+
+/// Which operations the scopes unlock.
+fn operations(report: &Report, paint: &Paint) -> String {
+    let operations = &report.explanation.operations;
+    let mut text = String::new();
+    for operation in operations.iter().filter(|_| report.explanation.accepted) {
+        let word = match operation.allowed {
+            true => paint.verdict(Verdict::Pass, "may    "),
+            false => paint.verdict(Verdict::Fail, "may not"),
+        };
+        let name = operation.name.as_deref().unwrap_or_default();
+        let what = format!("{} {name}", operation.method);
+        let reason = if operation.allowed { "" } else { &*operation.reason };
+        let _ = writeln!(text, "{word}  {}  {}", quoted(what.trim()), quoted(reason));
+    }
+    text
+}
+
+fn members(title: &str, members: &Map<String, Value>, paint: &Paint) -> String {
+    if members.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\nIts {title}\n");
+    let width = members.keys().map(String::len).max().unwrap_or(0).min(30);
+    for (name, value) in members {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let name = paint.dim(&format!("{:width$}", quoted(name)));
+        let _ = writeln!(text, "  {name}  {}", quoted(&value));
+    }
+    text
+}

@@ -1,0 +1,167 @@
+//! `mcp-auth explain`: why a token is accepted or refused, check by check.
+//!
+//! The library decides and explains; here is only whom to ask, and what to print.
+
+mod human;
+mod shown;
+mod source;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mcp_auth::{Clock, Config, McpAuth, SystemClock, TokenExplanation};
+use serde::Serialize;
+
+use self::shown::Shown;
+use self::source::Answer;
+use crate::output::{Progress, could_not_check};
+
+/// Shows every check of a token in its order, with expected and actual, and what its scopes unlock.
+/// Never prints the signature; claims that say who somebody is only with `--show-claims`. Exit codes:
+/// 0 when the token is accepted, 1 when it is refused, 2 when that could not be told.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The token, or - to read it from standard input, which keeps it out of the process list
+    #[arg(value_name = "TOKEN", env = "MCP_AUTH_TOKEN", hide_env_values = true)]
+    token: String,
+    #[command(flatten)]
+    source: Source,
+    /// A file with the issuer's keys (a JWK Set): nothing is fetched from the issuer then
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// Judge at this time, in seconds since 1970, instead of now
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<u64>,
+    /// Show the values of all claims
+    #[arg(long)]
+    show_claims: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Whose rules decide.
+#[derive(Args)]
+struct Source {
+    /// An MCP server: its metadata says what it is and whom it trusts, and it is asked what it says of
+    /// the token
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "resource", "issuers"])]
+    server: Option<String>,
+    /// A configuration of mcp-auth, in TOML or JSON
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resource", "issuers"])]
+    config: Option<PathBuf>,
+    /// The resource identifier, together with --issuer
+    #[arg(long, value_name = "URL", requires = "issuers")]
+    resource: Option<String>,
+    /// An issuer that the resource trusts; may be repeated
+    #[arg(long = "issuer", value_name = "URL", requires = "resource")]
+    issuers: Vec<String>,
+}
+
+/// Everything that is said about one token.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    explanation: TokenExplanation,
+    token: Shown,
+    /// What the server itself says, when it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<Answer>,
+}
+
+/// Explains, prints, and says how the process should end.
+pub(crate) async fn run(options: Options) -> ExitCode {
+    let progress = Progress::new();
+    let explained = explain(&options, &progress).await;
+    drop(progress);
+    let report = match explained {
+        Ok(report) => report,
+        Err(reason) => return could_not_check(reason),
+    };
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+    } else {
+        print!("{}", human::render(&report));
+    }
+    match report.explanation.code {
+        "ok" => ExitCode::SUCCESS,
+        "unavailable" => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
+    let token = token(&options.token)?;
+    let shown = Shown::of(&token, options.show_claims);
+    progress.step("reading the configuration");
+    let (mut config, answer) = source::read(&options.source, &token, progress).await?;
+    if let Some(file) = &options.jwks {
+        use_keys(&mut config, file, shown.issuer());
+    }
+    let path = config.resources.first().map(|one| path_of(&one.resource)).unwrap_or_default();
+    let builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let auth = builder.build().map_err(|error| error.to_string())?;
+    progress.step("checking the token");
+    let explanation = auth.explain_token(&path, &token).await;
+    let explanation = explanation.ok_or("the configuration has no resource")?;
+    Ok(Report { explanation, token: shown, server: answer })
+}
+
+/// The token itself, without what people copy along.
+fn token(argument: &str) -> Result<String, String> {
+    let mut text = argument.to_owned();
+    if argument == "-" {
+        text.clear();
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.map_err(|error| format!("standard input: {error}"))?;
+    }
+    let text = text.trim();
+    let text = text.strip_prefix("Authorization:").unwrap_or(text).trim();
+    let text = text.strip_prefix("Bearer ").unwrap_or(text).trim();
+    if text.is_empty() { Err("the token is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Gives the token's issuer these keys; the others are not asked anyway.
+fn use_keys(config: &mut Config, file: &std::path::Path, issuer: Option<&str>) {
+    let servers = config.resources.iter_mut().flat_map(|one| &mut one.authorization_servers);
+    for server in servers {
+        let is_named = Some(&*server.issuer) == issuer
+            || server.token_issuers.iter().any(|one| Some(&**one) == issuer);
+        if is_named {
+            server.jwks = None;
+            server.jwks_file = Some(file.to_owned());
+            server.metadata_url = None;
+            server.server_type = mcp_auth::ServerType::Any;
+            server.allowed_key_hosts.clear();
+        }
+    }
+}
+
+fn path_of(resource: &str) -> String {
+    let rest = resource.split_once("://").map_or("", |(_, rest)| rest);
+    rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned()
+}
+
+/// The time that was asked for, or now.
+struct TheTime(Option<u64>);
+
+impl Clock for TheTime {
+    fn unix_seconds(&self) -> u64 {
+        self.0.unwrap_or_else(|| SystemClock::default().unix_seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_copy_along_is_cut() {
+        for text in ["a.b.c", " a.b.c\n", "Bearer a.b.c", "Authorization: Bearer a.b.c"] {
+            assert_eq!(token(text).unwrap(), "a.b.c");
+        }
+        assert!(token(" ").is_err());
+    }
+}

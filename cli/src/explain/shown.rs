@@ -1,0 +1,115 @@
+//! What of a token may be shown: its header, and the claims that decide. Nothing here is verified.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Claims that say nothing of a person.
+const OPEN: [&str; 17] = [
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "auth_time",
+    "scope",
+    "scp",
+    "scopes",
+    "client_id",
+    "azp",
+    "cid",
+    "appid",
+    "typ",
+    "token_use",
+    "ver",
+    "cnf",
+];
+
+/// A token as people may see it.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    /// `JWT`, `JWE`, or `opaque`.
+    pub(super) form: &'static str,
+    /// The header of a JWT.
+    pub(super) header: Map<String, Value>,
+    /// The claims of a JWT; a hidden value is replaced by its type.
+    pub(super) claims: Map<String, Value>,
+}
+
+impl Shown {
+    pub(super) fn of(token: &str, with_all_claims: bool) -> Self {
+        let parts: Vec<_> = token.split('.').collect();
+        let (header, claims) = match parts.as_slice() {
+            [header, claims, _] => (object(header), object(claims)),
+            [header, _, _, _, _] => (object(header), None),
+            _ => (None, None),
+        };
+        let form = match (&header, &claims) {
+            (Some(_), Some(_)) => "JWT",
+            (Some(_), None) if parts.len() == 5 => "JWE",
+            _ => "opaque",
+        };
+        let mut claims = claims.unwrap_or_default();
+        for (name, value) in &mut claims {
+            if !with_all_claims && !OPEN.contains(&name.as_str()) {
+                *value = Value::from(kind(value));
+            }
+        }
+        Self { form, header: header.unwrap_or_default(), claims }
+    }
+
+    /// The issuer that it names.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.claims.get("iss")?.as_str()
+    }
+}
+
+fn object(part: &str) -> Option<Map<String, Value>> {
+    let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// What stands for a hidden value.
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("(hidden list of {})", items.len()),
+        Value::Object(_) => "(hidden object)".to_owned(),
+        Value::String(_) => "(hidden text)".to_owned(),
+        Value::Number(_) => "(hidden number)".to_owned(),
+        Value::Bool(_) => "(hidden yes or no)".to_owned(),
+        Value::Null => "null".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn jwt(claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        format!("{}.{}.c2lnbmF0dXJl", part(&json!({ "alg": "ES256" })), part(claims))
+    }
+
+    #[test]
+    fn who_somebody_is_stays_hidden_and_so_does_the_signature() {
+        let claims = json!({ "iss": "i", "sub": "alice", "email": "a@b.c", "roles": ["x", "y"] });
+        let shown = Shown::of(&jwt(&claims), false);
+        assert_eq!(shown.issuer(), Some("i"));
+        let text = serde_json::to_string(&shown).unwrap();
+        for hidden in ["alice", "a@b.c", "\"x\"", "c2lnbmF0dXJl"] {
+            assert!(!text.contains(hidden), "{text}");
+        }
+        assert!(text.contains("hidden list of 2"));
+        assert_eq!(Shown::of(&jwt(&claims), true).claims["sub"], "alice");
+    }
+
+    #[test]
+    fn forms_are_told_apart() {
+        assert_eq!(Shown::of("opaque", false).form, "opaque");
+        assert_eq!(Shown::of("a.b.c", false).form, "opaque");
+        assert_eq!(Shown::of("eyJhbGciOiJkaXIifQ.a.b.c.d", false).form, "JWE");
+    }
+}
