@@ -1,4 +1,4 @@
-//! Installs what the real clients need, once per lockfile.
+//! Installs what real clients and servers need, once per lockfile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub(crate) fn pip(directory: &Path, python: &str, version: &str) -> Result<PathB
 
 /// A file among the installed packages that says what they were installed from: the lockfile's
 /// content and the interpreter's version. It is written last, so an interrupted install is redone.
-struct Stamp {
+pub(crate) struct Stamp {
     path: PathBuf,
     content: String,
 }
@@ -48,14 +48,19 @@ struct Stamp {
 impl Stamp {
     fn new(installed: &Path, lockfile: &Path, version: &str) -> Result<Self, Failure> {
         let lockfile = fs::read_to_string(lockfile)?;
-        Ok(Self { path: installed.join(".installed"), content: format!("{version}\n{lockfile}") })
+        Ok(Self::of(installed, &format!("{version}\n{lockfile}")))
     }
 
-    fn is_current(&self) -> bool {
+    /// The same of something else that says what is installed.
+    pub(crate) fn of(installed: &Path, content: &str) -> Self {
+        Self { path: installed.join(".installed"), content: content.to_owned() }
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
         fs::read_to_string(&self.path).is_ok_and(|content| content == self.content)
     }
 
-    fn write(&self) -> Result<(), Failure> {
+    pub(crate) fn write(&self) -> Result<(), Failure> {
         Ok(fs::write(&self.path, &self.content)?)
     }
 }

@@ -4,6 +4,7 @@
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
 
+mod child;
 mod clients;
 mod command;
 mod dev_server;
@@ -11,6 +12,7 @@ mod fuzz;
 mod install;
 mod lint;
 mod peers;
+mod providers;
 mod source_checks;
 mod step;
 mod test;

@@ -24,7 +24,11 @@ pub(crate) enum Outcome {
 /// Skips a step because a required tool is missing. On CI that is a failure: a run that checked
 /// less must not look like one that checked everything.
 pub(crate) fn missing_tool(tool: &str) -> Result<Outcome, Failure> {
-    let reason = format!("{tool} is not installed");
+    skip(format!("{tool} is not installed"))
+}
+
+/// The same for another reason.
+pub(crate) fn skip(reason: String) -> Result<Outcome, Failure> {
     if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
         return Err(Failure::new(format!("{reason}, and CI is set")));
     }

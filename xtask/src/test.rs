@@ -7,6 +7,7 @@ use crate::clients;
 use crate::command::{Failure, cargo, root};
 use crate::fuzz;
 use crate::lint::cargo_in_examples;
+use crate::providers;
 use crate::step::{Outcome, Step, missing_tool};
 
 /// The steps of `cargo xtask test`.
@@ -19,6 +20,7 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "examples", about: "the examples' own workspace", run: examples },
     ];
     steps.extend(clients::steps());
+    steps.extend(providers::steps());
     steps
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
+use crate::child::lines;
 use crate::command::{Failure, built};
-use crate::dev_server::{self, PATIENCE, lines};
+use crate::dev_server::{self, PATIENCE};
 use crate::lint::cargo_in_examples;
 
 /// How often a port is chosen: another program may take a free one first.

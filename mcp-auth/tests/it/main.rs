@@ -23,6 +23,7 @@ mod logging;
 mod mounting;
 mod policy;
 mod providers;
+mod real_providers;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod scripted;

@@ -1,0 +1,84 @@
+//! Authorization servers that others wrote, each started on loopback for the library's ignored tests.
+//!
+//! A step whose server cannot be had here is skipped, unless `MCP_AUTH_REQUIRE_PROVIDERS` is set.
+
+mod keycloak;
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::child;
+use crate::command::{Failure, cargo, root};
+use crate::step::{Outcome, Step, skip};
+
+/// How long a server may take to listen, and to stop: the first start of Keycloak builds it.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// One step per server.
+pub(crate) fn steps() -> [Step; 1] {
+    [Step {
+        name: "provider-keycloak",
+        about: "Keycloak, from Maven Central: the library's tests against it",
+        run: || run(&keycloak::PROVIDER),
+    }]
+}
+
+/// A server, and the tests that need it.
+struct Provider {
+    name: &'static str,
+    /// The module of tests in `mcp-auth/tests/it/real_providers/`.
+    tests: &'static str,
+    /// Gets what others wrote; returns what [`Self::command`] needs.
+    install: fn() -> Result<PathBuf, Failure>,
+    /// Prepares a start of it. The server ends when its standard input is closed.
+    command: fn(PathBuf) -> Result<Command, Failure>,
+    /// Finds the URL in the line that says that the server listens.
+    listens: fn(&str) -> Option<Result<String, Failure>>,
+}
+
+fn run(provider: &Provider) -> Result<Outcome, Failure> {
+    let installed = match (provider.install)() {
+        Ok(installed) => installed,
+        Err(failure) => return absent(provider.name, &failure),
+    };
+    let command = (provider.command)(installed)?;
+    child::serve(provider.name, command, PATIENCE, provider.listens, |url| {
+        test(provider.tests, &url)
+    })?;
+    Ok(Outcome::Passed)
+}
+
+fn absent(name: &str, why: &Failure) -> Result<Outcome, Failure> {
+    let reason = format!("no {name}: {why}");
+    if env::var_os("MCP_AUTH_REQUIRE_PROVIDERS").is_some_and(|value| !value.is_empty()) {
+        return Err(Failure::new(format!("{reason}; MCP_AUTH_REQUIRE_PROVIDERS is set")));
+    }
+    skip(reason)
+}
+
+fn test(module: &str, url: &str) -> Result<(), Failure> {
+    let filter = format!("real_providers::{module}::");
+    let tests = |more: &[&str]| {
+        cargo(&["test", "--package", "mcp-auth", "--all-features", "--test", "it", "--"])
+            .args(["--ignored", &filter])
+            .args(more)
+            .env("MCP_AUTH_TEST_PROVIDER", url)
+    };
+    // A filter that no test matches is not an error for cargo.
+    if !tests(&["--list"]).output()?.contains(&filter) {
+        return Err(Failure::new(format!("there are no tests {filter}*")));
+    }
+    tests(&[]).run()
+}
+
+/// Where the files of a server are in the repository.
+fn directory(name: &str) -> PathBuf {
+    root().join("xtask/providers").join(name)
+}
+
+/// Where servers are installed and built.
+fn target(name: &str) -> PathBuf {
+    root().join("target/providers").join(name)
+}
