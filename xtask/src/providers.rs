@@ -3,26 +3,35 @@
 //! A step whose server cannot be had here is skipped, unless `MCP_AUTH_REQUIRE_PROVIDERS` is set.
 
 mod keycloak;
+mod oidc_provider;
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::child;
 use crate::command::{Failure, cargo, root};
+use crate::dev_server::{IssuerReady, ready};
 use crate::step::{Outcome, Step, skip};
 
 /// How long a server may take to listen, and to stop: the first start of Keycloak builds it.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One step per server.
-pub(crate) fn steps() -> [Step; 1] {
-    [Step {
-        name: "provider-keycloak",
-        about: "Keycloak, from Maven Central: the library's tests against it",
-        run: || run(&keycloak::PROVIDER),
-    }]
+pub(crate) fn steps() -> [Step; 2] {
+    [
+        Step {
+            name: "provider-keycloak",
+            about: "Keycloak, from Maven Central: the library's tests against it",
+            run: || run(&keycloak::PROVIDER),
+        },
+        Step {
+            name: "provider-oidc-provider",
+            about: "npm oidc-provider: the library's tests against it",
+            run: || run(&oidc_provider::PROVIDER),
+        },
+    ]
 }
 
 /// A server, and the tests that need it.
@@ -33,7 +42,7 @@ struct Provider {
     /// Gets what others wrote; returns what [`Self::command`] needs.
     install: fn() -> Result<PathBuf, Failure>,
     /// Prepares a start of it. The server ends when its standard input is closed.
-    command: fn(PathBuf) -> Result<Command, Failure>,
+    command: fn(&Path) -> Result<Command, Failure>,
     /// Finds the URL in the line that says that the server listens.
     listens: fn(&str) -> Option<Result<String, Failure>>,
 }
@@ -43,7 +52,7 @@ fn run(provider: &Provider) -> Result<Outcome, Failure> {
         Ok(installed) => installed,
         Err(failure) => return absent(provider.name, &failure),
     };
-    let command = (provider.command)(installed)?;
+    let command = (provider.command)(&installed)?;
     child::serve(provider.name, command, PATIENCE, provider.listens, |url| {
         test(provider.tests, &url)
     })?;
@@ -71,6 +80,11 @@ fn test(module: &str, url: &str) -> Result<(), Failure> {
         return Err(Failure::new(format!("there are no tests {filter}*")));
     }
     tests(&[]).run()
+}
+
+/// The URL in a line of JSON, as our own programs write it.
+fn issuer(line: &str) -> Result<String, Failure> {
+    ready(line).map(|IssuerReady { issuer }| issuer)
 }
 
 /// Where the files of a server are in the repository.

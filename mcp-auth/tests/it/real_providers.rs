@@ -4,6 +4,7 @@
 
 mod flow;
 mod keycloak;
+mod oidc_provider;
 
 use axum::Router;
 use mcp_auth::{AuthorizationServer, Config, Introspection, McpAuth, ProtectedResource};

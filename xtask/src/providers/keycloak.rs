@@ -67,7 +67,7 @@ fn install() -> Result<PathBuf, Failure> {
     Ok(home)
 }
 
-fn start(home: PathBuf) -> Result<Command, Failure> {
+fn start(home: &Path) -> Result<Command, Failure> {
     let data = home.join("data");
     if data.exists() {
         fs::remove_dir_all(&data)?;
