@@ -4,6 +4,7 @@
 
 mod keycloak;
 mod oidc_provider;
+mod zitadel_oidc;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::step::{Outcome, Step, skip};
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One step per server.
-pub(crate) fn steps() -> [Step; 2] {
+pub(crate) fn steps() -> [Step; 3] {
     [
         Step {
             name: "provider-keycloak",
@@ -30,6 +31,11 @@ pub(crate) fn steps() -> [Step; 2] {
             name: "provider-oidc-provider",
             about: "npm oidc-provider: the library's tests against it",
             run: || run(&oidc_provider::PROVIDER),
+        },
+        Step {
+            name: "provider-zitadel-oidc",
+            about: "Go's github.com/zitadel/oidc: the library's tests against it",
+            run: || run(&zitadel_oidc::PROVIDER),
         },
     ]
 }

@@ -5,6 +5,7 @@
 mod flow;
 mod keycloak;
 mod oidc_provider;
+mod zitadel_oidc;
 
 use axum::Router;
 use mcp_auth::{AuthorizationServer, Config, Introspection, McpAuth, ProtectedResource};

@@ -155,6 +155,10 @@ impl Http {
         self.send(Method::POST, url, headers, form(fields)).await
     }
 
+    pub(super) async fn post_text(&self, url: &str, text: String) -> Page {
+        self.send(Method::POST, url, HeaderMap::new(), text).await
+    }
+
     /// JSON, with a bearer token.
     pub(super) async fn send_json(
         &self,
