@@ -23,7 +23,7 @@ static TRACE: Row = Row {
 };
 
 /// Why an open server is not asked further.
-const OPEN: &str = "the server answers without any token: see R1.unauthenticated";
+const OPEN: &str = "requests without a token are no 401 at all: see R1.unauthenticated";
 
 static EVERYTHING_ELSE: Row = Row {
     id: "R13.every-request",

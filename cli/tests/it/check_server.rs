@@ -1,0 +1,189 @@
+//! `mcp-auth check server` against a correct server, and against the same one with one fault each.
+
+mod fault;
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::{fs, io};
+
+use dev_issuer::DevIssuer;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use self::fault::Fault;
+use self::server::{ALLOWED_ORIGIN, Server};
+
+/// The ids of what does not hold, with their verdicts.
+type Complaints = BTreeMap<String, String>;
+
+#[tokio::test]
+async fn nothing_is_wrong_with_a_correct_server() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    for with_token in [false, true] {
+        let output = check(&server, with_token, &["--json"]).await;
+        assert_eq!(complaints(&output), Complaints::new(), "with a token: {with_token}");
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn with_tokens_all_is_checked_that_can_be_seen() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    let report = json(&check(&server, true, &["--json"]).await);
+    let skipped: BTreeSet<_> =
+        with_verdict(&report, |verdict| verdict == "skip").into_keys().collect();
+    let unseen = [
+        "R10.hierarchy",
+        "R18.request-state",
+        "R23.extensions",
+        "R6.pass-through",
+        "R9.all-scopes-at-once",
+    ];
+    assert_eq!(skipped, BTreeSet::from(unseen.map(str::to_owned)));
+}
+
+#[tokio::test]
+async fn every_fault_is_found_and_nothing_else() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (mut wrong, mut found) = (Vec::new(), BTreeSet::new());
+    for (name, fault) in faults() {
+        let expected = fault.expect.clone();
+        let server = Server::start(&issuer, fault).await;
+        let output = check(&server, true, &["--json"]).await;
+        let actual = complaints(&output);
+        let fails = expected.values().any(|verdict| verdict == "fail");
+        if actual != expected || output.status.code() != Some(i32::from(fails)) {
+            wrong.push(format!("{name}\n  expected {expected:?}\n  actual   {actual:?}"));
+        }
+        found.extend(actual.into_keys());
+    }
+    assert!(wrong.is_empty(), "{} fault(s):\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(never_broken(&issuer, &found).await, Vec::<String>::new(), "no fault breaks these");
+}
+
+/// The findings of the correct server that can fail, but never did.
+async fn never_broken(issuer: &DevIssuer, found: &BTreeSet<String>) -> Vec<String> {
+    let server = Server::start(issuer, Fault::none()).await;
+    let report = json(&check(&server, true, &["--json"]).await);
+    let passed = with_verdict(&report, |verdict| verdict == "pass").into_keys();
+    passed.filter(|id| !found.contains(id)).collect()
+}
+
+#[tokio::test]
+async fn a_token_is_in_no_format_whatever_the_server_repeats() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_, fault) = faults().into_iter().find(|(name, _)| name == "token-echoed").unwrap();
+    let server = Server::start(&issuer, fault).await;
+    for format in ["human", "json", "markdown", "sarif"] {
+        let output = check(&server, true, &["--format", format, "--verbose"]).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("R6.token-echo"), "{text}");
+        assert!(!text.contains(&server.good_token) && !text.contains('\x1b'), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_can_come_from_standard_input() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    let mut child = command(&[&server.resource, "--token", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let line = format!("{}\n", server.good_token);
+    child.stdin.take().unwrap().write_all(line.as_bytes()).await.unwrap();
+    let report = json(&child.wait_with_output().await.unwrap());
+    let passed = with_verdict(&report, |verdict| verdict == "pass");
+    assert!(passed.contains_key("R1.accepts-token"), "{passed:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_says_why() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/mcp", gone.local_addr().unwrap());
+    drop(gone);
+    let rows: [(&[&str], &str); 4] = [
+        (&[&url], "does not answer"),
+        (&["mcp.example.com"], "is not a URL"),
+        (&[&url, "--token", "two words"], "--token"),
+        (&[&url, "--json", "--format", "human"], "cannot be used with"),
+    ];
+    for (arguments, expected) in rows {
+        let output = command(arguments).output().await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_revision_decides_what_is_a_must() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_, fault) =
+        faults().into_iter().find(|(name, _)| name == "challenge-without-url").unwrap();
+    let server = Server::start(&issuer, fault).await;
+    for (revision, code) in [("2025-06-18", 1), ("2025-11-25", 0)] {
+        let output = check(&server, false, &["--revision", revision]).await;
+        assert_eq!(output.status.code(), Some(code), "{revision}");
+    }
+}
+
+/// Runs the command, with everything that it may be given or with the URL alone.
+async fn check(server: &Server, with_token: bool, options: &[&str]) -> Output {
+    let mut command = command(&[&server.resource]);
+    command.args(options);
+    if with_token {
+        command
+            .args(["--origin", ALLOWED_ORIGIN])
+            .env("MCP_AUTH_TOKEN", &server.good_token)
+            .env("MCP_AUTH_WEAK_TOKEN", &server.weak_token)
+            .env("MCP_AUTH_REFUSED_TOKEN", &server.foreign_token);
+    }
+    command.output().await.unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+    command.args(["check", "server"]).args(arguments).kill_on_drop(true).stdin(Stdio::null());
+    for name in ["MCP_AUTH_TOKEN", "MCP_AUTH_WEAK_TOKEN", "MCP_AUTH_REFUSED_TOKEN"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn complaints(output: &Output) -> Complaints {
+    with_verdict(&json(output), |verdict| !matches!(verdict, "pass" | "skip"))
+}
+
+fn with_verdict(report: &Value, wanted: impl Fn(&str) -> bool) -> Complaints {
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let pairs = findings.map(|finding| (text(finding, "id"), text(finding, "verdict")));
+    pairs.filter(|(_, verdict)| wanted(verdict)).collect()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Every fault of `vectors/broken-servers/`, by the name of its file.
+fn faults() -> Vec<(String, Fault)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/broken-servers");
+    let entries: io::Result<Vec<_>> = fs::read_dir(folder).unwrap().collect();
+    let mut paths: Vec<_> = entries.unwrap().into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    let read = |path: &std::path::PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let fault = serde_json::from_str(&fs::read_to_string(path).unwrap());
+        (name.clone(), fault.unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
+    paths.iter().map(read).collect()
+}
