@@ -165,7 +165,7 @@ impl Prober {
                     .body(form)
                     .secret(token);
                 let answer = self.send(call).await;
-                Outcome::when(matches!(answer.status(), 400..=499), answer.words())
+                Outcome::when(!answer.is_success(), answer.words())
             }
         };
         self.record(&FORM, form);

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Call, Dialect, Outcome, Prober, Row, mcp};
+use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};
 use crate::check::row::{Revision, always, since};
 use crate::output::Level;
 
@@ -58,7 +58,7 @@ static IDENTITY_HEADERS: Row = Row {
     requirement: "R13",
     levels: always(Level::Must),
     title: "Headers that claim an identity do not replace a token",
-    expected: "401",
+    expected: "a refusal, as without a token",
     fix: "Ignore such headers, or remove them at the edge: whoever reaches the server can send them.",
 };
 
@@ -67,7 +67,7 @@ static AFTER_GOOD: Row = Row {
     requirement: "R13",
     levels: since(Revision::R20250326, Level::Must),
     title: "A good token does not open the connection for what follows",
-    expected: "401",
+    expected: "a refusal, as without a token",
     fix: "Keep nothing about the caller per connection.",
 };
 
@@ -104,7 +104,7 @@ impl Prober {
         let call =
             IDENTITIES.iter().fold(mcp::initialize("identity headers", &self.target), claims);
         let answer = self.send(call).await;
-        self.record(&IDENTITY_HEADERS, Outcome::when(answer.status() == 401, answer.words()));
+        self.record(&IDENTITY_HEADERS, refused(&answer));
     }
 
     async fn probe_messages_without_token(&mut self) {
@@ -152,7 +152,7 @@ impl Prober {
         self.send(signed).await;
         let bare = dialect.list_tools("a request after one with a token", &self.target);
         let answer = self.send(bare).await;
-        self.record(&AFTER_GOOD, Outcome::when(answer.status() == 401, answer.words()));
+        self.record(&AFTER_GOOD, refused(&answer));
     }
 
     async fn probe_paths(&mut self) {
@@ -167,6 +167,11 @@ impl Prober {
         }
         self.record(&PATHS, Outcome::unless(complaints, "none is answered"));
     }
+}
+
+/// Not served; with which status is for R1 to judge.
+fn refused(answer: &Answer) -> Outcome {
+    Outcome::when(matches!(answer.status(), 300..=499), answer.words())
 }
 
 const MADE_UP: &str = "mcp-auth-check-made-up";

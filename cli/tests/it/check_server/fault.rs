@@ -56,6 +56,8 @@ pub(crate) struct When {
     query: Option<String>,
     /// Each header has this text in one of its values.
     headers: BTreeMap<String, String>,
+    /// A header that is not there.
+    lacks: Option<String>,
     /// The body has this text.
     body: Option<String>,
     token: Option<Vec<Token>>,
@@ -142,6 +144,7 @@ impl When {
             && self.path.as_ref().is_none_or(|paths| paths.iter().any(|path| path == seen.path))
             && self.query.as_deref().is_none_or(|name| seen.query.starts_with(&format!("{name}=")))
             && self.headers.iter().all(has)
+            && self.lacks.as_ref().is_none_or(|name| !seen.headers.contains_key(name.as_str()))
             && self.body.as_deref().is_none_or(|text| seen.body.contains(text))
             && self.token.as_ref().is_none_or(|kinds| kinds.contains(&seen.token))
             && self.token_before.is_none_or(|kind| kind == seen.token_before)

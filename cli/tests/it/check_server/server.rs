@@ -47,6 +47,7 @@ impl Server {
             rules: fault.rules(&[
                 ("{resource}", &resource),
                 ("{origin}", &format!("http://{authority}")),
+                ("{authority}", &authority),
                 ("{issuer}", issuer.issuer()),
             ]),
             good_token: mint(&resource, "mcp"),
