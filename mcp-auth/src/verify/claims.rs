@@ -39,8 +39,14 @@ pub(crate) struct Claims<'a> {
     token_use: Option<Cow<'a, str>>,
     has_events: bool,
     has_confirmation: bool,
-    has_id_token_marker: bool,
+    /// `nonce`, which some providers put into access tokens too.
+    has_nonce: bool,
+    /// `at_hash` or `c_hash`, which belong to ID tokens alone.
+    has_token_hash: bool,
+    /// Any claim that an ID token seldom has.
     has_access_token_marker: bool,
+    /// One of them that says what is granted.
+    has_grant: bool,
 }
 
 impl<'a> Claims<'a> {
@@ -147,8 +153,11 @@ impl<'a> Claims<'a> {
         if self.has_events {
             return wrong("claim `events`");
         }
-        if self.has_id_token_marker && !self.has_access_token_marker {
-            return wrong("`nonce`, `at_hash` or `c_hash` without any claim of an access token");
+        if self.has_nonce && !self.has_access_token_marker {
+            return wrong("`nonce` without any claim of an access token");
+        }
+        if self.has_token_hash && !self.has_grant {
+            return wrong("`at_hash` or `c_hash` without scopes or permissions");
         }
         Ok(())
     }
@@ -225,12 +234,17 @@ impl<'t> Object<'t> for Claims<'t> {
                 self.has_confirmation = true;
                 value.skip()?;
             }
-            "nonce" | "at_hash" | "c_hash" => {
-                self.has_id_token_marker = true;
+            "nonce" => {
+                self.has_nonce = true;
+                value.skip()?;
+            }
+            "at_hash" | "c_hash" => {
+                self.has_token_hash = true;
                 value.skip()?;
             }
             "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles" => {
                 self.has_access_token_marker = true;
+                self.has_grant |= !matches!(name, "client_id" | "cid" | "appid");
                 self.marker(name, value)?;
             }
             _ => value.skip()?,
@@ -347,7 +361,10 @@ mod tests {
             (json!({ "events": {} }), "wrong_type"),
             (json!({ "nonce": "n" }), "wrong_type"),
             (json!({ "nonce": "n", "scope": "a" }), "ok"),
+            (json!({ "nonce": "n", "client_id": "c" }), "ok"),
             (json!({ "at_hash": "n", "azp": "c" }), "wrong_type"),
+            (json!({ "at_hash": "n", "client_id": "c" }), "wrong_type"),
+            (json!({ "c_hash": "n", "scp": ["a"] }), "ok"),
             (json!({ "cnf": { "jkt": "x" }, "scope": "a" }), "sender_constrained"),
         ];
         for (change, expected) in rows {
