@@ -34,5 +34,5 @@ pub(crate) use metadata::{Metadata, MetadataPatch};
 pub(crate) use refresh::{Issuer, Verified, VerifyError};
 pub(crate) use reqwest_client::ReqwestClient;
 pub(crate) use snapshot::{FetchContext, KeySource};
-pub(crate) use spawner::{Running, Spawner};
+pub(crate) use spawner::{Running, Spawner, background};
 pub(crate) use trust_anchors::TrustAnchors;

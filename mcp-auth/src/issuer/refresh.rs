@@ -11,7 +11,7 @@ use super::budget::Budget;
 use super::fetch::FetchFault;
 use super::key_set::KeyMismatch;
 use super::snapshot::Snapshot;
-use super::{Destination, FetchContext, KeySource, Metadata, Running, Spawner};
+use super::{Destination, FetchContext, KeySource, Metadata, Running, Spawner, background};
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
 use crate::jose::{Jws, SignatureVerified};
@@ -220,13 +220,15 @@ impl Issuer {
             return Refresh::Spent { failure: control.failure.clone() };
         }
         // Its own task: a client that hangs up must not abort what others wait for.
-        let (task, running) = self.context.spawner.start(Arc::clone(self).fetch());
+        let (work, task, running) = background(Arc::clone(self).fetch());
         let broke_off =
             Unavailable::new(&self.identifier, "the refresh broke off: it panicked", RETRY_AFTER);
         let flight = task.map(|outcome| outcome.unwrap_or(Err(broke_off))).boxed().shared();
         // Until it succeeds, which it may never do.
         control.failure = Some("it did not end".to_owned());
         control.flight = Some((flight.clone(), running));
+        drop(control);
+        self.context.spawner.start(work);
         Refresh::Started(flight)
     }
 

@@ -16,23 +16,30 @@ impl Spawner {
         Self(Arc::new(spawn))
     }
 
-    /// Starts the work. The result is `None` when the work broke off: it panicked, or its runtime
-    /// ended.
-    pub(crate) fn start<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> (BoxFuture<'static, Option<T>>, Running) {
-        let (send, receive) = oneshot::channel();
-        let alive = Arc::new(());
-        let running = Running(Arc::downgrade(&alive));
-        (self.0)(Box::pin(async move {
-            let result = work.await;
-            drop(alive);
-            // Whoever was waiting may have gone.
-            let _ = send.send(result);
-        }));
-        (receive.map(Result::ok).boxed(), running)
+    /// Starts the work. It may run, or be dropped, before this returns: hold no lock that it takes.
+    pub(crate) fn start(&self, work: Work) {
+        (self.0)(work);
     }
+}
+
+/// Work that is not started yet.
+pub(crate) type Work = BoxFuture<'static, ()>;
+
+/// The work to start, and what comes of it: `None` when the work broke off, since it panicked or its
+/// runtime ended.
+pub(crate) fn background<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> (Work, BoxFuture<'static, Option<T>>, Running) {
+    let (send, receive) = oneshot::channel();
+    let alive = Arc::new(());
+    let running = Running(Arc::downgrade(&alive));
+    let work = async move {
+        let result = work.await;
+        drop(alive);
+        // Whoever was waiting may have gone.
+        let _ = send.send(result);
+    };
+    (work.boxed(), receive.map(Result::ok).boxed(), running)
 }
 
 /// In the tokio runtime of whoever asks.
@@ -61,17 +68,23 @@ impl Running {
 mod tests {
     use super::*;
 
+    /// What comes of work that is started so.
+    async fn outcome<T: Send + 'static>(
+        spawner: &Spawner,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (work, result, running) = background(work);
+        spawner.start(work);
+        let result = result.await;
+        assert!(running.is_over());
+        result
+    }
+
     #[tokio::test]
     async fn work_ends_with_its_result_or_breaks_off() {
         let spawner = Spawner::default();
-        let (result, running) = spawner.start(async { 7 });
-        assert_eq!(result.await, Some(7));
-        assert!(running.is_over());
-        let (result, running) = spawner.start(async { panic!("on purpose") });
-        assert_eq!(result.await, None::<()>);
-        assert!(running.is_over());
-        let (result, running) = Spawner::new(drop).start(async { 7 });
-        assert_eq!(result.await, None, "it was never begun");
-        assert!(running.is_over());
+        assert_eq!(outcome(&spawner, async { 7 }).await, Some(7));
+        assert_eq!(outcome(&spawner, async { panic!("on purpose") }).await, None::<()>);
+        assert_eq!(outcome(&Spawner::new(drop), async { 7 }).await, None, "it was never begun");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::issuer::Spawner;
+use crate::issuer::{Spawner, background};
 use crate::jose::Digest;
 
 /// Questions that may be open at one time; nobody waits for more.
@@ -39,12 +39,15 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
         }
         let landing = Landing { open: self.0.clone(), key };
         // Its own task: a client that hangs up must not abort what others wait for.
-        let (task, _) = spawner.start(async move {
+        let (work, answer, _) = background(async move {
             let _landing = landing;
             ask.await
         });
-        let flight = task.shared();
+        let flight = answer.shared();
         open.insert(key, flight.clone());
+        // The landing takes the lock, and it may come before `start` returns.
+        drop(open);
+        spawner.start(work);
         Some(flight)
     }
 }
@@ -116,5 +119,18 @@ mod tests {
             flights.join([0; 32], &Spawner::default(), std::future::pending()).is_some(),
             "one that is open"
         );
+    }
+
+    #[tokio::test]
+    async fn a_spawner_may_run_or_drop_the_work_at_once() {
+        let at_once = |work: BoxFuture<'static, ()>| work.now_or_never().unwrap_or_default();
+        for (spawner, expected) in [(Spawner::new(at_once), Some(7)), (Spawner::new(drop), None)] {
+            let flights = Flights::<usize>::new();
+            for _ in 0..3 {
+                let flight = flights.join([1; 32], &spawner, async { 7 }).unwrap();
+                assert!(lock(&flights.0).is_empty());
+                assert_eq!(flight.await, expected);
+            }
+        }
     }
 }

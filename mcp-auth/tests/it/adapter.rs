@@ -194,3 +194,28 @@ fn without_a_runtime_what_needs_no_answer_is_decided_at_once() {
     }
     assert!(queue.lock().unwrap().is_empty());
 }
+
+#[test]
+fn work_that_is_dropped_or_done_at_once_is_an_answer_and_no_standstill() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let issuer = runtime.block_on(DevIssuer::start()).unwrap();
+    let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
+    config.resources[0].authorization_servers[0].introspection =
+        Some(mcp_auth::Introspection::new("dev", "dev"));
+    let tokens =
+        || [issuer.mint().audience(RESOURCE).sign(), issuer.mint().audience(RESOURCE).opaque()];
+
+    let lost = McpAuth::builder(config.clone()).spawn_with(drop).build().unwrap();
+    for token in tokens() {
+        for _ in 0..2 {
+            let error = lost.verify_token(&token).now_or_never().unwrap().unwrap_err();
+            assert_eq!(error.code(), "unavailable");
+        }
+    }
+    let handle = runtime.handle().clone();
+    let inline = McpAuth::builder(config).spawn_with(move |work| handle.block_on(work));
+    let inline = inline.build().unwrap();
+    for token in tokens() {
+        assert!(inline.verify_token(&token).now_or_never().unwrap().is_ok());
+    }
+}
