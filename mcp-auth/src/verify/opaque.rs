@@ -13,7 +13,8 @@ use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, JsonLimits, sha256};
 
-/// How long a refusal is believed, in seconds: tokens do not come back to life.
+/// How long a refusal is believed, in seconds: a good token may be refused so long when its issuer did
+/// not know it everywhere at once.
 const REFUSED_FOR: u64 = 30;
 /// When a client should try again while too many questions are open, in seconds.
 const RETRY_AFTER: u64 = 1;
@@ -72,10 +73,8 @@ impl OpaqueTokens {
     ) -> Result<Introspected, AuthError> {
         let digest = sha256(token.as_bytes());
         let claims = self.active(token, digest, now).await?;
-        self.validate(claims, token, issuer, rules, now).map_err(|error| {
-            self.refused.insert(digest, error.clone(), now + self.refused_for());
-            AuthError::InvalidToken(error)
-        })
+        self.validate(claims, token, issuer, rules, now)
+            .map_err(|error| self.refuse(digest, error, now))
     }
 
     /// Asks about a JWT that was verified. Only whether it is active counts.
@@ -105,10 +104,7 @@ impl OpaqueTokens {
         let answer = flight.await.ok_or_else(|| unavailable("the introspection broke off"))?;
         match answer.map_err(AuthError::Unavailable)? {
             Some(claims) => Ok(claims),
-            None => {
-                self.refused.insert(digest, TokenError::Inactive, now + self.refused_for());
-                Err(AuthError::InvalidToken(TokenError::Inactive))
-            }
+            None => Err(self.refuse(digest, TokenError::Inactive, now)),
         }
     }
 
@@ -136,7 +132,12 @@ impl OpaqueTokens {
         Ok(Introspected { auth_info: issuer.rules.apply(auth_info)?, until })
     }
 
-    fn refused_for(&self) -> u64 {
-        REFUSED_FOR.min(self.max_age.as_secs())
+    /// Remembers the refusal, unless it ends by itself.
+    fn refuse(&self, digest: Digest, error: TokenError, now: u64) -> AuthError {
+        if !matches!(error, TokenError::NotYetValid { .. }) {
+            let refused_for = REFUSED_FOR.min(self.max_age.as_secs());
+            self.refused.insert(digest, error.clone(), now.saturating_add(refused_for));
+        }
+        AuthError::InvalidToken(error)
     }
 }
