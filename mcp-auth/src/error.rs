@@ -418,7 +418,9 @@ impl TokenError {
             Self::NotYetValid { valid_from, now } => {
                 (format!("valid at {now}"), valid_from.to_string())
             }
-            Self::SenderConstrained => text("no `cnf`", "`cnf`"),
+            Self::SenderConstrained => {
+                text("no `cnf`, a bearer token", "`cnf`, or another `token_type`")
+            }
             Self::UnknownIssuer { actual, expected } => {
                 let stem = |issuer: &str| issuer.trim_end_matches('/').to_owned();
                 let slash = expected.iter().any(|issuer| stem(issuer) == stem(actual));

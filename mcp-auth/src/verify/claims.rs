@@ -37,6 +37,7 @@ pub(crate) struct Claims<'a> {
     scopes: [Option<StringOrList<'a>>; 3],
     typ: Option<Cow<'a, str>>,
     token_use: Option<Cow<'a, str>>,
+    token_type: Option<Cow<'a, str>>,
     has_events: bool,
     has_confirmation: bool,
     /// `nonce`, which some providers put into access tokens too.
@@ -150,6 +151,10 @@ impl<'a> Claims<'a> {
         if self.token_use.is_some() && !is(&self.token_use, &["access", "access_token"]) {
             return wrong("claim `token_use`");
         }
+        // RFC 8693 §2.2.1: `N_A` is no access token.
+        if is(&self.token_type, &["refresh", "refresh_token", "id", "id_token", "N_A"]) {
+            return wrong("claim `token_type`");
+        }
         if self.has_events {
             return wrong("claim `events`");
         }
@@ -183,8 +188,11 @@ impl<'a> Claims<'a> {
     }
 
     fn check_confirmation(&self) -> Result<(), TokenError> {
-        if self.has_confirmation {
-            // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
+        // RFC 9449 §6.2: introspection tells such a token by its `token_type` too.
+        let needs_proof =
+            |kind: &str| ["DPoP", "PoP", "MAC"].iter().any(|one| one.eq_ignore_ascii_case(kind));
+        // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
+        if self.has_confirmation || self.token_type.as_deref().is_some_and(needs_proof) {
             return Err(TokenError::SenderConstrained);
         }
         Ok(())
@@ -226,6 +234,7 @@ impl<'t> Object<'t> for Claims<'t> {
             "scopes" => self.scopes[2] = value.nullable(JsonReader::string_or_list)?,
             "typ" => self.typ = value.nullable(JsonReader::string)?,
             "token_use" => self.token_use = value.nullable(JsonReader::string)?,
+            "token_type" => self.token_type = value.nullable(JsonReader::string)?,
             "events" => {
                 self.has_events = true;
                 value.skip()?;
@@ -358,6 +367,11 @@ mod tests {
             (json!({ "typ": "Refresh" }), "wrong_type"),
             (json!({ "token_use": "access" }), "ok"),
             (json!({ "token_use": "id" }), "wrong_type"),
+            (json!({ "token_type": "Bearer" }), "ok"),
+            (json!({ "token_type": "access_token" }), "ok"),
+            (json!({ "token_type": "refresh_token" }), "wrong_type"),
+            (json!({ "token_type": "N_A" }), "wrong_type"),
+            (json!({ "token_type": "DPoP" }), "sender_constrained"),
             (json!({ "events": {} }), "wrong_type"),
             (json!({ "nonce": "n" }), "wrong_type"),
             (json!({ "nonce": "n", "scope": "a" }), "ok"),
