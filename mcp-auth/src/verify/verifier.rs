@@ -153,7 +153,9 @@ impl Verifier {
 /// Whether a token has the form of a JWT, signed or encrypted: three or five parts, the first of them
 /// a JSON object in base64url. No other verifier is asked about what has it.
 fn is_jwt(token: &str) -> bool {
-    token.starts_with("ey") && matches!(token.bytes().filter(|byte| *byte == b'.').count(), 2 | 4)
+    // `{` with a quote or a space after it, or with the end of a line or a tab.
+    let begins_as_object = token.starts_with("ey") || token.starts_with("ew");
+    begins_as_object && matches!(token.bytes().filter(|byte| *byte == b'.').count(), 2 | 4)
 }
 
 #[cfg(test)]
@@ -162,10 +164,10 @@ mod tests {
 
     #[test]
     fn jwts_are_told_by_their_form() {
-        for jwt in ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "eyJ.a.b.c.d"] {
+        for jwt in ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "eyJ.a.b.c.d", "ewog.a.b", "ew0K.a.b"] {
             assert!(is_jwt(jwt), "{jwt}");
         }
-        for opaque in ["", "ey", "gho_abc", "ya29.a0.b", "a.b.c", "eyJ.a", "eyJ.a.b.c"] {
+        for opaque in ["", "ey", "gho_abc", "ya29.a0.b", "a.b.c", "eyJ.a", "eyJ.a.b.c", "EyJ.a.b"] {
             assert!(!is_jwt(opaque), "{opaque}");
         }
     }
