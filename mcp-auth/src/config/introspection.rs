@@ -114,6 +114,13 @@ impl Introspection {
         if self.signed_response && self.method != IntrospectionMethod::Rfc7662 {
             fault(".signed_response: only RFC 7662 has signed answers (RFC 9701)".to_owned());
         }
+        let has_secret = matches!(
+            self.auth_method,
+            ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
+        );
+        if self.method == IntrospectionMethod::GithubCheckToken && !has_secret {
+            fault(".auth_method: GitHub asks for a client secret".to_owned());
+        }
         let mut credentials = Credentials { client: ClientCredentials::None, identity: None };
         if needs_client {
             match self.credentials() {

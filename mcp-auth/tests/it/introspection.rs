@@ -256,6 +256,10 @@ fn settings_that_cannot_work_are_named() {
                 "private_key_file": concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml") }),
             ".private_key_file: ",
         ),
+        (
+            json!({ "method": "github_check_token", "client_id": "a", "auth_method": "none" }),
+            ".auth_method: GitHub asks for a client secret",
+        ),
         (json!({ "client_id": "a", "auth_method": "tls_client_auth" }), ".certificate_file: must"),
         (
             json!({ "client_id": "a", "client_secret": "b", "endpoint": "http://as.example/i" }),

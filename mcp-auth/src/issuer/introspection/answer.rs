@@ -51,12 +51,13 @@ impl Introspector {
                 status == StatusCode::BAD_REQUEST && names_it
             }
             IntrospectionMethod::GoogleTokeninfo => status == StatusCode::BAD_REQUEST,
-            IntrospectionMethod::GithubCheckToken => {
-                [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY].contains(&status)
-            }
-            // RFC 6750 §3.1.
+            // Its 422 may mean that it was asked too often: that says nothing about the token.
+            IntrospectionMethod::GithubCheckToken => status == StatusCode::NOT_FOUND,
+            // RFC 6750 §3: a 403 without a challenge is somebody else's, such as a firewall's.
             IntrospectionMethod::DangerousUserinfo => {
-                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
+                status == StatusCode::UNAUTHORIZED
+                    || (status == StatusCode::FORBIDDEN
+                        && response.headers().contains_key(header::WWW_AUTHENTICATE))
             }
         };
         if is_about_the_token {

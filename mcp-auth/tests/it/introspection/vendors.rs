@@ -79,6 +79,8 @@ async fn github_checks_tokens_of_its_application() {
     assert_eq!(call(&server, "ghu_z").await.code(), "inactive");
     endpoint.says(401, JSON, json!({ "message": "Bad credentials" }));
     assert_eq!(call(&server, "gho_z").await.code(), "unavailable");
+    endpoint.says(422, JSON, json!({ "message": "Validation Failed, or spammed" }));
+    assert_eq!(call(&server, "gho_w").await.code(), "unavailable", "it may be good");
     let asked = endpoint.count();
     for other in ["ghp_personal", "anything"] {
         assert_eq!(call(&server, other).await.code(), "malformed");
@@ -113,6 +115,8 @@ async fn userinfo_lets_in_who_can_read_it_and_says_so_at_start_up() {
     let introspection = json!({ "method": "dangerous_userinfo", "endpoint": endpoint.url });
     server.introspection = Some(serde_json::from_value(introspection).unwrap());
     assert_eq!(call(&server, "x").await.code(), "unavailable");
+    endpoint.says(403, JSON, "");
+    assert_eq!(call(&server, "w").await.code(), "unavailable", "a firewall's");
     endpoint.says(200, JSON, json!({ "sub": "a", "aud": "x" }));
     assert_eq!(call(&server, "y").await.code(), "ok");
 }
