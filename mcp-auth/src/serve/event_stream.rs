@@ -93,6 +93,15 @@ pub(super) fn has_data(event: &[u8]) -> bool {
     lines(event).filter_map(data).any(|data| !data.trim_ascii().is_empty())
 }
 
+/// Whether a stream begins in earnest with this: with data, or with a comment.
+///
+/// An event without data, which tells clients where to resume, is no beginning. A comment is: servers
+/// send them when nothing happens for long. So is too much of anything else, which nobody should hold.
+pub(super) fn begins(start: &[u8]) -> bool {
+    const MAX_HELD: usize = 16 * 1024;
+    start.len() > MAX_HELD || has_data(start) || lines(start).any(|line| line.starts_with(b":"))
+}
+
 fn pass(event: &[u8], out: &mut Vec<u8>, rewrite: &mut Rewrite<'_>) -> Result<(), Fault> {
     if has_data(event) {
         let data: Vec<&[u8]> = lines(event).filter_map(data).collect();

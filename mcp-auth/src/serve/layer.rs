@@ -235,11 +235,10 @@ const MAX_DISCARDED: usize = 256 * 1024;
 
 /// The request as the service sees it.
 fn admitted<B>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
-    forward.remove_tokens(&mut parts.headers);
+    forward.prepare_request(&mut parts.headers);
     if let Some(caller) = &forward.auth_info {
         parts.extensions.insert(caller.clone());
     }
-    forward.prepare(&mut parts.headers);
     Request::from_parts(parts, body)
 }
 

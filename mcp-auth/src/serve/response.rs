@@ -2,14 +2,14 @@
 
 use std::pin::Pin;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Limited};
 
-use super::event_stream::has_data;
+use super::event_stream::begins;
 use super::protected_body::Frames;
 use super::{Forward, ListRules, OpenRequest, ProtectedBody, Reply};
 
@@ -17,8 +17,10 @@ use super::{Forward, ListRules, OpenRequest, ProtectedBody, Reply};
 pub(super) const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
 
 impl Forward {
-    /// Prepares the request for a response that has to be read.
-    pub(super) fn prepare(&self, request: &mut HeaderMap) {
+    /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens),
+    /// and asking for no encoding of a response that has to be read.
+    pub fn prepare_request(&self, request: &mut HeaderMap) {
+        self.remove_tokens(request);
         if self.lists.is_some() {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -74,33 +76,24 @@ impl Forward {
 }
 
 /// Waits until the stream begins in earnest, or the handler refuses.
-///
-/// An event without data, which tells clients where to resume, is no beginning. A comment is: servers
-/// send them when nothing happens for long.
 async fn hold<B>(open: &OpenRequest, body: &mut Option<Pin<Box<B>>>, frames: &mut Frames<B>)
 where
     B: Body<Data = Bytes>,
 {
+    let mut start = BytesMut::new();
     while let (false, Some(unread)) = (open.is_refused(), body.as_mut()) {
         let Some(frame) = unread.frame().await else {
             *body = None;
             return;
         };
-        let is_beginning = frame.as_ref().map_or(true, is_beginning);
+        let data = frame.as_ref().ok().and_then(Frame::data_ref);
+        data.into_iter().for_each(|data| start.extend_from_slice(data));
+        let is_beginning = data.is_none() || begins(&start);
         frames.push_back(frame);
         if is_beginning {
             return;
         }
     }
-}
-
-fn is_beginning(frame: &Frame<Bytes>) -> bool {
-    frame.data_ref().is_none_or(|data| begins(data))
-}
-
-/// Whether a stream begins in earnest with this.
-pub(super) fn begins(data: &[u8]) -> bool {
-    data.starts_with(b":") || has_data(data)
 }
 
 async fn filter_document<B>(

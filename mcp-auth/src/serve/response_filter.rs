@@ -7,8 +7,9 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
+use super::event_stream::begins;
 use super::filtered_events::FilteredEvents;
-use super::response::{MAX_DOCUMENT_BYTES, begins, is_encoded, is_event_stream, is_json, withheld};
+use super::response::{MAX_DOCUMENT_BYTES, is_encoded, is_event_stream, is_json, withheld};
 use super::{Forward, ListRules, OpenRequest, Reply};
 
 /// Changes one response as the policy asks; made by [`Forward::respond`].
@@ -95,6 +96,10 @@ impl ResponseFilter {
         if let Some(refusal) = self.refusal() {
             return refusal;
         }
+        if chunk.is_empty() {
+            // Nothing of the body: the response may still be replaced.
+            return Passage::Hold;
+        }
         match std::mem::replace(&mut self.state, State::Over) {
             State::Transparent => {
                 self.state = State::Transparent;
@@ -102,7 +107,7 @@ impl ResponseFilter {
             }
             State::Waiting { mut held, lists } => {
                 held.extend_from_slice(chunk);
-                if begins(chunk) {
+                if begins(&held) {
                     return self.begin(&held, lists);
                 }
                 self.state = State::Waiting { held, lists };
@@ -167,7 +172,7 @@ impl ResponseFilter {
                 self.state = State::Events(events);
                 self.send(data)
             }
-            None => Passage::CutOff,
+            None => self.withhold("an event is not what it should be"),
         }
     }
 

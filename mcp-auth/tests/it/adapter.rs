@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
-use mcp_auth::{Config, Decision, Forward, McpAuth, Passage, Reply, ScopePolicy};
+use mcp_auth::{
+    AuthInfo, Config, Decision, Forward, McpAuth, Passage, Reply, ResponseFilter, ScopePolicy,
+};
 use serde_json::{Value, json};
 
 use crate::support::RESOURCE;
@@ -161,6 +163,79 @@ async fn a_handler_that_needs_more_scopes_turns_its_response_into_a_challenge() 
         assert!(matches!(filter.push(b"data: 2\n\n"), Passage::Send(_)));
         assert!(matches!(filter.end(), Passage::Send(_)));
     }
+}
+
+/// The filter for the response of a call of `open`, and its caller.
+async fn opened(auth: &McpAuth, token: &str, media_type: &str) -> (ResponseFilter, AuthInfo) {
+    let ask = message("tools/call", json!({ "name": "open" }));
+    let forward = decide(auth, token, &ask).await.unwrap();
+    let caller = forward.auth_info.clone().unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, media_type.parse().unwrap());
+    (forward.respond(StatusCode::OK, &mut headers), caller)
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_its_data_wherever_that_is_cut() {
+    let (issuer, auth) = server(Some(policy())).await;
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    let stream = "text/event-stream; charset=utf-8";
+    for start in [
+        "id: 1\ndata:\n\ndata: 1\n\n",
+        "id: 1\r\n\r\nevent: message\r\ndata:1\r\n\r\n",
+        "\n: c\n\n",
+    ] {
+        let (mut filter, _) = opened(&auth, &token, stream).await;
+        let mut sent = Vec::new();
+        for byte in start.as_bytes().chunks(1) {
+            if let Passage::Send(data) = filter.push(byte) {
+                sent.extend_from_slice(&data);
+            }
+        }
+        assert_eq!(String::from_utf8(sent).unwrap(), start, "without waiting for the end");
+    }
+    // What never begins is not held without bound.
+    let (mut filter, _) = opened(&auth, &token, stream).await;
+    let sent = (0..1000).find(|_| matches!(filter.push(&[b'x'; 100]), Passage::Send(_)));
+    assert!(sent.is_some());
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_there_is_something() {
+    let (issuer, auth) = server(Some(policy())).await;
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    for media_type in ["application/json", "text/event-stream"] {
+        let (mut filter, caller) = opened(&auth, &token, media_type).await;
+        assert!(matches!(filter.push(b""), Passage::Hold));
+        assert!(caller.require(["notes:write"]).is_err());
+        let Passage::Replace(reply) = filter.push(b"data: 1\n\n") else { panic!("a challenge") };
+        assert_eq!(reply.status, 403);
+        assert!(matches!(filter.push(b"data: 2\n\n"), Passage::CutOff));
+        assert!(matches!(filter.end(), Passage::CutOff));
+    }
+    let withheld = [
+        ("text/event-stream", "data: {\"result\":{\"tools\":7}}\n\n"),
+        ("application/json", "\u{feff}{\"result\":{\"tools\":[{\"name\":\"admin\"}]}}"),
+    ];
+    for (media_type, body) in withheld {
+        let (status, text) =
+            respond(decide_list(&auth, &token).await, media_type, body, 1_000).unwrap();
+        assert_eq!((status, text.contains("admin")), (500, false), "{media_type}");
+    }
+    // A service that encodes although it was asked not to.
+    let forward = decide_list(&auth, &token).await;
+    let mut request = HeaderMap::new();
+    request.insert(header::ACCEPT_ENCODING, "gzip, br".parse().unwrap());
+    request.insert(header::AUTHORIZATION, "Bearer x".parse().unwrap());
+    forward.prepare_request(&mut request);
+    assert_eq!(request[header::ACCEPT_ENCODING], "identity");
+    assert!(!request.contains_key(header::AUTHORIZATION));
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+    headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+    let mut filter = forward.respond(StatusCode::OK, &mut headers);
+    assert!(!filter.is_transparent());
+    assert!(matches!(filter.end(), Passage::Replace(reply) if reply.status == 500));
 }
 
 /// Work that waits for a runtime.
