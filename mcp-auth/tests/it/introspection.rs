@@ -3,6 +3,7 @@
 mod answers;
 mod chain;
 mod clients;
+mod places;
 mod vendors;
 
 use dev_issuer::{DevIssuer, Mint, Mode};
