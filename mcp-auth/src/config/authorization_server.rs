@@ -39,8 +39,8 @@ pub struct AuthorizationServer {
     /// A file that holds them; it is read once, when the configuration is checked.
     pub jwks_file: Option<PathBuf>,
     /// Hosts besides its own and that of `metadata_url` that may be at private addresses when its
-    /// metadata names them as the place of its keys, such as `keys.internal`. Public addresses need
-    /// no permission.
+    /// metadata names them as the place of its keys or of introspection, such as `keys.internal`. Public
+    /// addresses need no permission.
     pub allowed_key_hosts: Vec<String>,
     /// Other `iss` values of its tokens, exact, for providers whose tokens do not name the issuer
     /// that their metadata names.

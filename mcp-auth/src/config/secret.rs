@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// A secret. It is read like any text, wiped when it goes, and never written: not as data, not in logs.
+/// A secret. It is read like any text, and never written: not as data, not in logs. It is wiped when it
+/// goes; the text that it was read from, and the requests that it was put into, are not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 

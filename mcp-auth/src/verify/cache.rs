@@ -104,6 +104,9 @@ impl TokenCache {
         now: u64,
     ) {
         let until = expires.min(now.saturating_add(self.max_age.as_secs()));
+        if until <= now {
+            return;
+        }
         let hash = self.hash(circumstances.resource, auth_info.token());
         let hit = Hit { auth_info: auth_info.clone(), circumstances };
         self.keep(&Entry { hash, hit, until });
@@ -304,6 +307,13 @@ mod tests {
             }
         });
         assert!(bytes(&cache) <= max_bytes);
+    }
+
+    #[test]
+    fn what_would_never_be_found_takes_no_room() {
+        let cache = TokenCache::new(1 << 20, Duration::from_secs(300));
+        cache.insert(&auth("a"), FIRST, 1_000, 1_000);
+        assert_eq!(count(&cache), 0);
     }
 
     #[test]

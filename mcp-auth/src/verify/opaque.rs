@@ -21,15 +21,15 @@ const RETRY_AFTER: u64 = 1;
 
 /// The opaque tokens of one issuer, as one resource accepts them.
 pub(crate) struct OpaqueTokens {
-    pub(crate) introspector: Arc<Introspector>,
+    introspector: Arc<Introspector>,
     /// How they begin; empty: any.
-    pub(crate) prefixes: Vec<String>,
+    prefixes: Vec<String>,
     /// For how long at most an answer is believed.
-    pub(crate) max_age: Duration,
+    pub(super) max_age: Duration,
     /// Whether JWTs are asked about too.
-    pub(crate) also_jwts: bool,
+    pub(super) also_jwts: bool,
     /// Whether the answer says for whom the token was issued.
-    pub(crate) binds_audience: bool,
+    binds_audience: bool,
     answers: Flights<Result<Option<Map<String, Value>>, Unavailable>>,
     refused: RefusedTokens,
 }

@@ -22,13 +22,13 @@ const MAX_OPEN: usize = 64;
 /// Whom to ask about the opaque tokens of one issuer, and as whom.
 pub(crate) struct Introspector {
     pub(crate) issuer: Arc<Issuer>,
-    pub(crate) method: IntrospectionMethod,
+    method: IntrospectionMethod,
     /// `None`: where the metadata says.
-    pub(crate) endpoint: Option<String>,
-    pub(crate) client_id: String,
-    pub(crate) credentials: ClientCredentials,
-    pub(crate) signed_response: bool,
-    pub(crate) http: Arc<dyn HttpClient>,
+    endpoint: Option<String>,
+    client_id: String,
+    credentials: ClientCredentials,
+    signed_response: bool,
+    http: Arc<dyn HttpClient>,
     open: Semaphore,
 }
 
