@@ -94,6 +94,7 @@ impl McpAuth {
         caller: Option<&AuthInfo>,
         operation: &Operation<'_>,
     ) -> Option<Explanation> {
+        let caller = caller.ok_or(&AuthError::MissingToken);
         Some(self.resource_at(path)?.explain(caller, operation))
     }
 

@@ -41,6 +41,22 @@ impl Authorizers {
         all.max().unwrap_or_default()
     }
 
+    /// The caller, if one is needed or wanted, who may do all of this.
+    pub(crate) fn admit<'c>(
+        &self,
+        caller: Result<&'c AuthInfo, &AuthError>,
+        operations: &[Operation<'_>],
+        baseline: &Scopes,
+    ) -> Result<Option<&'c AuthInfo>, AuthError> {
+        let caller = match (self.access(operations), caller) {
+            (Access::Public, _) | (Access::Optional, Err(AuthError::MissingToken)) => {
+                return Ok(None);
+            }
+            (Access::Optional | Access::Required, caller) => caller.map_err(Clone::clone)?,
+        };
+        self.authorize(caller, operations, baseline).map(|()| Some(caller))
+    }
+
     /// Whether the caller may do all of this; if not, the answer asks for all scopes at once.
     pub(crate) fn authorize(
         &self,
@@ -116,17 +132,13 @@ impl Authorizers {
     /// Every reason for allowing or refusing it, as data.
     pub(crate) fn explain(
         &self,
-        caller: Option<&AuthInfo>,
+        caller: Result<&AuthInfo, &AuthError>,
         operation: &Operation<'_>,
         baseline: &Scopes,
     ) -> Explanation {
         let operations = std::slice::from_ref(operation);
         let access = self.access(operations);
-        let outcome = match caller {
-            Some(caller) => self.authorize(caller, operations, baseline),
-            None if access == Access::Required => Err(AuthError::MissingToken),
-            None => Ok(()),
-        };
+        let outcome = self.admit(caller, operations, baseline).map(drop);
         let granted = caller.map(|caller| caller.scopes().clone()).unwrap_or_default();
         let required = self.needed(operations, baseline, &granted);
         Explanation {

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::response::is_encoded;
 use super::{Decision, Forward, ListRules, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Access, Messages, OperationKind, Scopes};
+use crate::authorize::{Messages, OperationKind, Scopes};
 use crate::config::ChallengeStyle;
 use crate::error::{AuthError, MessageFault};
 
@@ -76,8 +76,9 @@ impl PendingDecision {
         let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
         let baseline = &resource.required_scopes;
         let needed = resource.authorizers.needed(&messages.operations, baseline, &granted);
-        match authorize(&resource, caller, &messages) {
+        match resource.authorizers.admit(caller.as_ref(), &messages.operations, baseline) {
             Ok(caller) => {
+                let caller = caller.cloned();
                 resource.log_allowed(caller.as_ref(), &messages.operations);
                 let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
                 let forward = Forward::new(&resource, caller, cors).with_lists(lists);
@@ -106,21 +107,6 @@ fn is_utf8_json(headers: &HeaderMap) -> bool {
     };
     let is_only = headers.get_all(CONTENT_TYPE).iter().count() == 1;
     is_json && is_only && parts.all(is_utf8) && !is_encoded(headers)
-}
-
-/// The caller, if one is needed or wanted, who may do everything that the body asks for.
-fn authorize(
-    resource: &Resource,
-    caller: Result<AuthInfo, AuthError>,
-    messages: &Messages<'_>,
-) -> Result<Option<AuthInfo>, AuthError> {
-    let authorizers = &resource.authorizers;
-    let caller = match (authorizers.access(&messages.operations), caller) {
-        (Access::Public, _) | (Access::Optional, Err(AuthError::MissingToken)) => return Ok(None),
-        (Access::Optional | Access::Required, caller) => caller?,
-    };
-    authorizers.authorize(&caller, &messages.operations, &resource.required_scopes)?;
-    Ok(Some(caller))
 }
 
 /// Whether a handler is called that may ask for more scopes.

@@ -150,7 +150,7 @@ impl Resource {
     /// Why an operation is allowed to a caller, or not.
     pub(crate) fn explain(
         &self,
-        caller: Option<&AuthInfo>,
+        caller: Result<&AuthInfo, &AuthError>,
         operation: &Operation<'_>,
     ) -> Explanation {
         self.authorizers.explain(caller, operation, &self.required_scopes)
@@ -159,12 +159,12 @@ impl Resource {
     /// Why a token is accepted or refused here, and what its caller may do.
     pub(crate) async fn explain_token(&self, token: &str) -> TokenExplanation {
         let (checks, outcome) = self.verifier.explain(BearerToken::new(token)).await;
-        let caller = outcome.as_ref().ok();
+        let caller = outcome.as_ref();
         let operations = self.named_operations.iter();
         TokenExplanation {
             resource: self.identifier.to_string(),
-            accepted: caller.is_some(),
-            code: outcome.as_ref().err().map_or("ok", AuthError::code),
+            accepted: caller.is_ok(),
+            code: caller.map_or_else(AuthError::code, |_| "ok"),
             checks,
             required: self.required_scopes.clone(),
             granted: caller.map(|caller| caller.scopes().clone()).unwrap_or_default(),

@@ -106,6 +106,39 @@ async fn operations_say_what_would_unlock_them() {
 }
 
 #[tokio::test]
+async fn what_needs_no_token_is_allowed_as_requests_are() {
+    let server = Harness::start().await;
+    let mut config = config(&server);
+    config.resources[0].policy = Some(
+        ScopePolicy::new()
+            .require_for_tool("about", mcp_auth::Requirement::public())
+            .require_for_tool("delete", ["notes:write"])
+            .require_for_tool("search", mcp_auth::Requirement::optional()),
+    );
+    let auth = McpAuth::builder(config.clone()).clock(server.clock.clone()).build().unwrap();
+    let app = auth.protect(axum::routing::post(|| async {}));
+    let tokens = [
+        server.mint().sign(),
+        server.mint().scope("other").sign(),
+        server.mint().expires_in(-100).sign(),
+    ];
+    for token in tokens {
+        for operation in explain(&server, &config, &token).await.operations {
+            let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                "params": { "name": operation.name } });
+            let request = axum::http::Request::post("/mcp")
+                .header("authorization", format!("Bearer {token}"))
+                .header("content-type", "application/json");
+            let request = request.body(call.to_string().into()).unwrap();
+            let answer = crate::support::send(app.clone(), request).await;
+            assert_eq!(answer.status == 200, operation.allowed, "{operation:?}");
+            let code = if operation.allowed { "ok" } else { operation.code };
+            assert_eq!(answer.code(), code, "{operation:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn neither_signature_nor_identity_is_in_it() {
     let server = Harness::start().await;
     let mint = server.mint().subject("private-subject").claim("email", "private@example.com");
