@@ -100,7 +100,8 @@ impl McpAuth {
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.
     ///
-    /// For frameworks that do everything else themselves.
+    /// For frameworks that do everything else themselves. The token counts as one in `Authorization`:
+    /// those that belong in another header are refused.
     ///
     /// # Errors
     /// Why the token is refused, or why that cannot be told right now.
@@ -122,7 +123,7 @@ impl McpAuth {
 
     /// Why the resource at this path accepts this token or refuses it, check by check, and what its
     /// caller may do; `None` when there is no such resource. Decides by the same rules as
-    /// [`McpAuth::check`].
+    /// [`McpAuth::check`], for a token in the header where it belongs.
     pub async fn explain_token(&self, path: &str, token: &str) -> Option<TokenExplanation> {
         Some(self.resource_at(path)?.explain_token(token).await)
     }

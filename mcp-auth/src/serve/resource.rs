@@ -18,7 +18,7 @@ use crate::authorize::{Authorizers, Explanation, Operation, ScopePolicy, Scopes}
 use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, MessageFault};
 use crate::identifier::ResourceIdentifier;
-use crate::verify::{BearerToken, TokenExplanation, Verifier};
+use crate::verify::{BearerToken, TokenExplanation, TokenSource, Verifier};
 
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
@@ -158,7 +158,7 @@ impl Resource {
 
     /// Why a token is accepted or refused here, and what its caller may do.
     pub(crate) async fn explain_token(&self, token: &str) -> TokenExplanation {
-        let (checks, outcome) = self.verifier.explain(BearerToken::new(token)).await;
+        let (checks, outcome) = self.verifier.explain(token).await;
         let caller = outcome.as_ref();
         let operations = self.named_operations.iter();
         TokenExplanation {
@@ -174,7 +174,7 @@ impl Resource {
 
     /// The caller behind a token that came another way than in a request.
     pub(crate) async fn verify_token(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        self.verifier.verify(BearerToken::new(token)).await
+        self.verifier.verify(BearerToken::new(token, TokenSource::Authorization)).await
     }
 
     async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {

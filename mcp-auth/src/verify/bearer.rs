@@ -52,8 +52,8 @@ impl<'r> BearerToken<'r> {
     }
 
     /// A token that came another way than in a request.
-    pub(crate) fn new(token: &'r str) -> Self {
-        Self { bytes: token.as_bytes(), source: TokenSource::Authorization }
+    pub(crate) fn new(token: &'r str, source: TokenSource) -> Self {
+        Self { bytes: token.as_bytes(), source }
     }
 
     /// Where it was.

@@ -60,11 +60,12 @@ pub enum CheckOutcome {
 }
 
 impl Verifier {
-    /// Every check of a token, and what comes of all of them.
+    /// Every check of a token in the header where its like belongs, and what comes of all of them.
     pub(crate) async fn explain(
         &self,
-        token: BearerToken<'_>,
+        token: &str,
     ) -> (Vec<TokenCheck>, Result<AuthInfo, AuthError>) {
+        let token = BearerToken::new(token, self.source_of(token));
         let outcome = self.verify(token).await;
         let mut checks = Checks::default();
         match token.as_text() {

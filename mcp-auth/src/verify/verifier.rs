@@ -7,12 +7,12 @@ use http::HeaderName;
 
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
-use super::{BearerToken, IssuerRules, Rules, TokenSource, TokenVerifier};
+use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource, TokenVerifier};
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
-use crate::jose::{JwsError, TokenLimits};
+use crate::jose::{Jws, JwsError, TokenLimits};
 
 /// Verifies the tokens of one protected resource.
 pub(crate) struct Verifier {
@@ -130,6 +130,26 @@ impl Verifier {
         let circumstances = Circumstances { resource: self.resource, issuer, key_generation: None };
         self.cache.insert(&introspected.auth_info, circumstances, introspected.until, now);
         Ok(introspected.auth_info)
+    }
+
+    /// Where a token like this belongs, to explain one that nobody says it of.
+    pub(super) fn source_of(&self, token: &str) -> TokenSource {
+        if let Some((source, _)) = self.own.iter().find(|(_, own)| own.is_for(token)) {
+            return *source;
+        }
+        let issuers = self.issuers.list.iter();
+        let issuer = if self.is_opaque(token) {
+            issuers
+                .into_iter()
+                .find(|one| one.opaque.as_ref().is_some_and(|opaque| opaque.is_for(token)))
+        } else {
+            let jws = Jws::parse(token, &self.limits).ok();
+            let claims = jws.as_ref().and_then(|jws| jws.payload::<Claims<'_>>().ok());
+            let position =
+                claims.and_then(|claims| self.issuers.positions.get(claims.issuer()?).copied());
+            position.map(|at| &self.issuers.list[at])
+        };
+        issuer.map(|one| one.source).unwrap_or_default()
     }
 
     /// `iss` picks issuer, keys and rules before anything is fetched.

@@ -80,6 +80,22 @@ async fn what_is_configured_beyond_is_explained_too() {
 }
 
 #[tokio::test]
+async fn a_token_is_explained_in_the_header_where_it_belongs() {
+    let server = Harness::start().await;
+    let mut config = config(&server);
+    let issuer = &mut config.resources[0].authorization_servers[0];
+    issuer.token_header = Some("Cf-Access-Jwt-Assertion".to_owned());
+    issuer.introspection = Some(Introspection::new("dev", "dev"));
+    for token in [server.mint().sign(), server.mint().opaque()] {
+        let explanation = explain(&server, &config, &token).await;
+        assert_eq!((explanation.code, failed(&explanation)), ("ok", vec![]));
+        let auth = McpAuth::builder(config.clone()).clock(server.clock.clone()).build().unwrap();
+        assert!(auth.verify_token(&token).await.is_err(), "that is for tokens in Authorization");
+    }
+    assert_eq!(explain(&server, &config, "garbage").await.code, "inactive");
+}
+
+#[tokio::test]
 async fn operations_say_what_would_unlock_them() {
     let server = Harness::start().await;
     let mut config = config(&server);
