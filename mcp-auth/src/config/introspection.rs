@@ -17,7 +17,7 @@ use crate::jose::SigningKey;
 ///
 /// # Defaults
 /// RFC 7662 introspection at the endpoint that the metadata names, as a client with a secret
-/// (`client_secret_basic`), for every token that is not a JWT; an answer is believed for 60 s.
+/// (`client_secret_basic`), for every token that is not a signed JWT; an answer is believed for 60 s.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

@@ -234,7 +234,7 @@ impl fmt::Display for JwsError {
             Self::Critical => "the header has `crit` or `b64`",
             Self::Encoding => "a part is not base64url without padding",
             Self::Encrypted => {
-                "the token is encrypted (JWE): configure the provider to issue signed access tokens"
+                "the token is encrypted (JWE): let the provider issue signed access tokens, or configure `introspection`"
             }
             Self::NoAlgorithm => "the header has no `alg`",
             Self::NotJws => {

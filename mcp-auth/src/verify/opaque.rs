@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::flights::Flights;
 use super::refused_tokens::RefusedTokens;
@@ -13,9 +14,11 @@ use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, JsonLimits, sha256};
 
+/// Questions that are open at one time; more wait for their turn.
+const MAX_OPEN: usize = 64;
 /// How long a refusal is believed, in seconds: a good token may be refused so long when its issuer did
 /// not know it everywhere at once.
-const REFUSED_FOR: u64 = 30;
+const REFUSED_FOR: u64 = 5;
 /// When a client should try again while too many questions are open, in seconds.
 const RETRY_AFTER: u64 = 1;
 
@@ -30,8 +33,23 @@ pub(crate) struct OpaqueTokens {
     pub(super) also_jwts: bool,
     /// Whether the answer says for whom the token was issued.
     binds_audience: bool,
-    answers: Flights<Result<Option<Map<String, Value>>, Unavailable>>,
+    /// For tokens that anybody may have made up.
+    opaque: Lane,
+    /// For JWTs that were verified: strangers cannot fill it.
+    verified: Lane,
     refused: RefusedTokens,
+}
+
+/// Questions that wait for each other and for no others.
+struct Lane {
+    answers: Flights<Result<Option<Map<String, Value>>, Unavailable>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new() -> Self {
+        Self { answers: Flights::new(), turns: Arc::new(Semaphore::new(MAX_OPEN)) }
+    }
 }
 
 /// What an issuer said of an active token.
@@ -53,7 +71,8 @@ impl OpaqueTokens {
             max_age: config.cache_max_age,
             also_jwts: config.also_jwts,
             binds_audience,
-            answers: Flights::new(),
+            opaque: Lane::new(),
+            verified: Lane::new(),
             refused: RefusedTokens::default(),
         }
     }
@@ -72,14 +91,14 @@ impl OpaqueTokens {
         now: u64,
     ) -> Result<Introspected, AuthError> {
         let digest = sha256(token.as_bytes());
-        let claims = self.active(token, digest, now).await?;
+        let claims = self.active(token, digest, &self.opaque, now).await?;
         self.validate(claims, token, issuer, rules, now)
             .map_err(|error| self.refuse(digest, error, now))
     }
 
     /// Asks about a JWT that was verified. Only whether it is active counts.
     pub(super) async fn confirm(&self, token: &str, now: u64) -> Result<(), AuthError> {
-        self.active(token, sha256(token.as_bytes()), now).await.map(drop)
+        self.active(token, sha256(token.as_bytes()), &self.verified, now).await.map(drop)
     }
 
     /// What the issuer says of the token, if it is active.
@@ -87,15 +106,16 @@ impl OpaqueTokens {
         &self,
         token: &str,
         digest: Digest,
+        lane: &Lane,
         now: u64,
     ) -> Result<Map<String, Value>, AuthError> {
         if let Some(error) = self.refused.find(&digest, now) {
             return Err(AuthError::InvalidToken(error));
         }
         let (introspector, asked) = (self.introspector.clone(), token.to_owned());
-        let spawner = self.introspector.issuer.spawner();
-        let ask = async move { introspector.ask(&asked).await };
-        let flight = self.answers.join(digest, spawner, ask);
+        let (spawner, turns) = (self.introspector.issuer.spawner(), lane.turns.clone());
+        let ask = async move { introspector.ask(&asked, &turns).await };
+        let flight = lane.answers.join(digest, spawner, ask);
         let unavailable = |reason| {
             let issuer = self.introspector.issuer.identifier();
             AuthError::Unavailable(Unavailable::new(issuer, reason, RETRY_AFTER))
@@ -122,12 +142,16 @@ impl OpaqueTokens {
             let (actual, expected) = (named.to_string(), vec![issuer.name.to_string()]);
             return Err(TokenError::UnknownIssuer { actual, expected });
         }
+        let name = match named.as_str() {
+            Some(alias) if alias != &*issuer.name => Arc::from(alias),
+            _ => issuer.name.clone(),
+        };
         let payload = Value::Object(claims).to_string().into_bytes();
         let mut claims = Claims::read(&payload, JsonLimits::LARGEST)?;
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
         let (scopes, exp) = (claims.take_scopes(), claims.expires_at());
         drop(claims);
-        let auth_info = AuthInfo::introspected(issuer.name.clone(), scopes, exp, token, payload);
+        let auth_info = AuthInfo::introspected(name, scopes, exp, token, payload);
         let until = now.saturating_add(self.max_age.as_secs()).min(exp.unwrap_or(u64::MAX));
         Ok(Introspected { auth_info: issuer.rules.apply(auth_info)?, until })
     }

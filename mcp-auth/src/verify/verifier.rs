@@ -109,7 +109,7 @@ impl Verifier {
     }
 
     fn is_opaque(&self, token: &str) -> bool {
-        self.issuers.list.iter().any(|one| one.opaque.is_some()) && !is_jwt(token)
+        self.issuers.list.iter().any(|one| one.opaque.is_some()) && parts_of_jwt(token) != Some(3)
     }
 
     async fn verify_opaque(&self, token: BearerToken<'_>, now: u64) -> Result<AuthInfo, AuthError> {
@@ -123,6 +123,9 @@ impl Verifier {
             Some((at, one, opaque))
         });
         let Some((issuer, trusted, opaque)) = found else {
+            if parts_of_jwt(text) == Some(5) {
+                return Err(TokenError::from(JwsError::Encrypted).into());
+            }
             let reason = "an opaque token whose beginning is in no `token_prefixes`".to_owned();
             return Err(TokenError::Malformed { reason }.into());
         };
@@ -170,12 +173,15 @@ impl Verifier {
     }
 }
 
-/// Whether a token has the form of a JWT, signed or encrypted: three or five parts, the first of them
-/// a JSON object in base64url. No other verifier is asked about what has it.
-fn is_jwt(token: &str) -> bool {
+/// How many parts a token in the form of a JWT has: three when it is signed, five when it is encrypted.
+///
+/// No other verifier is asked about a signed one. An encrypted one is opaque to whoever has no key:
+/// its issuer may be asked.
+fn parts_of_jwt(token: &str) -> Option<usize> {
     // `{` with a quote or a space after it, or with the end of a line or a tab.
     let begins_as_object = token.starts_with("ey") || token.starts_with("ew");
-    begins_as_object && matches!(token.bytes().filter(|byte| *byte == b'.').count(), 2 | 4)
+    let parts = token.split('.').count();
+    (begins_as_object && matches!(parts, 3 | 5)).then_some(parts)
 }
 
 #[cfg(test)]
@@ -184,11 +190,12 @@ mod tests {
 
     #[test]
     fn jwts_are_told_by_their_form() {
-        for jwt in ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "eyJ.a.b.c.d", "ewog.a.b", "ew0K.a.b"] {
-            assert!(is_jwt(jwt), "{jwt}");
+        let signed = ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "ewog.a.b", "ew0K.a.b"];
+        for (jwt, parts) in signed.map(|jwt| (jwt, 3)).into_iter().chain([("eyJ.a.b.c.d", 5)]) {
+            assert_eq!(parts_of_jwt(jwt), Some(parts), "{jwt}");
         }
         for opaque in ["", "ey", "gho_abc", "ya29.a0.b", "a.b.c", "eyJ.a", "eyJ.a.b.c", "EyJ.a.b"] {
-            assert!(!is_jwt(opaque), "{opaque}");
+            assert_eq!(parts_of_jwt(opaque), None, "{opaque}");
         }
     }
 }

@@ -155,7 +155,9 @@ fn github(answer: &Map<String, Value>, client_id: &str) -> Result<Map<String, Va
 }
 
 /// OpenID Connect Core §5.3.2: `sub` is always there.
-fn userinfo(answer: Map<String, Value>) -> Result<Map<String, Value>, String> {
+fn userinfo(mut answer: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    // It is about a person: what is granted it does not say, whatever it says.
+    answer.retain(|name, _| !["scope", "scp", "scopes"].contains(&name.as_str()));
     match answer.get("sub") {
         Some(Value::String(_)) => Ok(answer),
         _ => Err("the answer has no `sub`".to_owned()),

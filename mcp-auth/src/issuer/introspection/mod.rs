@@ -16,9 +16,6 @@ use super::{Destination, HttpClient, Issuer};
 use crate::config::IntrospectionMethod;
 use crate::error::Unavailable;
 
-/// Questions that are open at one time; more wait for their turn.
-const MAX_OPEN: usize = 64;
-
 /// Whom to ask about the opaque tokens of one issuer, and as whom.
 pub(crate) struct Introspector {
     pub(crate) issuer: Arc<Issuer>,
@@ -29,7 +26,6 @@ pub(crate) struct Introspector {
     credentials: ClientCredentials,
     signed_response: bool,
     http: Arc<dyn HttpClient>,
-    open: Semaphore,
 }
 
 impl Introspector {
@@ -47,14 +43,19 @@ impl Introspector {
             credentials,
             signed_response: config.signed_response,
             http,
-            open: Semaphore::new(MAX_OPEN),
         }
     }
 
     /// What the issuer says of an active token; `None` when it is not active.
-    pub(crate) async fn ask(&self, token: &str) -> Result<Option<Map<String, Value>>, Unavailable> {
+    ///
+    /// `turns` bounds how many questions are open at one time; more wait.
+    pub(crate) async fn ask(
+        &self,
+        token: &str,
+        turns: &Semaphore,
+    ) -> Result<Option<Map<String, Value>>, Unavailable> {
         let limit = self.issuer.patience();
-        let asked = tokio::time::timeout(limit, self.ask_in_turn(token)).await;
+        let asked = tokio::time::timeout(limit, self.ask_in_turn(token, turns)).await;
         let too_slow =
             |_| Err(format!("introspection: no answer within {} s", limit.as_secs_f32()));
         asked.unwrap_or_else(too_slow).map_err(|reason| {
@@ -68,8 +69,12 @@ impl Introspector {
         })
     }
 
-    async fn ask_in_turn(&self, token: &str) -> Result<Option<Map<String, Value>>, String> {
-        let _turn = self.open.acquire().await.map_err(|error| error.to_string())?;
+    async fn ask_in_turn(
+        &self,
+        token: &str,
+        turns: &Semaphore,
+    ) -> Result<Option<Map<String, Value>>, String> {
+        let _turn = turns.acquire().await.map_err(|error| error.to_string())?;
         let place = self.place().await?;
         let request = self.question(&place, token)?;
         let response = self.send(request).await.map_err(|reason| at(&place, &reason))?;

@@ -117,6 +117,7 @@ async fn userinfo_lets_in_who_can_read_it_and_says_so_at_start_up() {
     assert_eq!(call(&server, "x").await.code(), "unavailable");
     endpoint.says(403, JSON, "");
     assert_eq!(call(&server, "w").await.code(), "unavailable", "a firewall's");
-    endpoint.says(200, JSON, json!({ "sub": "a", "aud": "x" }));
-    assert_eq!(call(&server, "y").await.code(), "ok");
+    endpoint.says(200, JSON, json!({ "sub": "a", "aud": "x", "scope": "admin" }));
+    let answer = call(&server, "y").await;
+    assert_eq!((answer.code(), &answer.json()["scopes"]), ("ok", &json!([])));
 }

@@ -41,6 +41,7 @@ async fn a_person_signs_in_and_the_id_token_for_the_same_audience_is_refused() {
     assert_eq!(answer.json()["subject"], "alice");
     let id_token = text(&tokens["id_token"]);
     assert_eq!(claims(&id_token)["aud"], json!(["app", RESOURCE]));
+    // Its `client_id` looks like that of an access token.
     assert_eq!(server.code(&id_token).await, "wrong_type");
 }
 
@@ -50,6 +51,7 @@ async fn an_opaque_token_is_introspected_until_it_is_revoked() {
     let issuer = issuer().await;
     let server = Server::asking(&issuer.issuer, introspection());
     let machine = issuer.client_credentials("machine-opaque", MCP).await;
+    assert_eq!(machine.split('.').count(), 5, "a JWE, that its issuer alone can read");
     assert_eq!(server.call(&machine).await.json()["client_id"], "machine-opaque");
     let elsewhere = issuer.client_credentials("machine-opaque", &[]).await;
     assert_eq!(server.code(&elsewhere).await, "wrong_audience");
