@@ -91,20 +91,20 @@ impl Prober {
             format!("{scheme}://{host}.stranger.invalid{port}"),
             format!("{scheme}://stranger-{host}{port}"),
         ];
-        let answer = self.from_origin(STRANGERS_ORIGIN, dialect).await;
+        let answer = self.ask_as_page_of(STRANGERS_ORIGIN, dialect).await;
         self.record(&STRANGER, self.kept_out(&[&answer], dialect));
         let is_echoed = answer.header("access-control-allow-origin") == Some(STRANGERS_ORIGIN);
         let has_credentials = answer.header("access-control-allow-credentials") == Some("true");
         let seen = if is_echoed { "its origin is echoed" } else { "its origin is not echoed" };
         self.record(&CREDENTIALS, Outcome::when(!(is_echoed && has_credentials), seen));
-        let first = self.from_origin(&lookalikes[0], dialect).await;
-        let second = self.from_origin(&lookalikes[1], dialect).await;
+        let first = self.ask_as_page_of(&lookalikes[0], dialect).await;
+        let second = self.ask_as_page_of(&lookalikes[1], dialect).await;
         self.record(&LOOKALIKE, self.kept_out(&[&first, &second], dialect));
-        let answer = self.from_origin("null", dialect).await;
+        let answer = self.ask_as_page_of("null", dialect).await;
         self.record(&OPAQUE, self.kept_out(&[&answer], dialect));
         let allowed = if self.origin_is_given {
             let origin = self.origin.clone();
-            let answer = self.from_origin(&origin, dialect).await;
+            let answer = self.ask_as_page_of(&origin, dialect).await;
             let may_read = answer.header("access-control-allow-origin").is_some();
             let seen =
                 if may_read { answer.words() } else { format!("{}, not readable", answer.words()) };
@@ -115,7 +115,7 @@ impl Prober {
         self.record(&ALLOWED, allowed);
     }
 
-    async fn from_origin(&mut self, origin: &str, dialect: Option<&Dialect>) -> Answer {
+    async fn ask_as_page_of(&mut self, origin: &str, dialect: Option<&Dialect>) -> Answer {
         let name = "a request from a web page";
         let call = match dialect {
             Some(dialect) => self.signed(dialect.list_tools(name, &self.target)),
