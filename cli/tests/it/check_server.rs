@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use std::{fs, io};
 
 use dev_issuer::DevIssuer;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -34,7 +34,7 @@ async fn nothing_is_wrong_with_a_correct_server() {
 async fn with_tokens_all_is_checked_that_can_be_seen() {
     let issuer = DevIssuer::start().await.unwrap();
     let server = Server::start(&issuer, Fault::none()).await;
-    let report = json(&check(&server, true, &["--json"]).await);
+    let report = report(&check(&server, true, &["--json"]).await);
     let skipped: BTreeSet<_> =
         with_verdict(&report, |verdict| verdict == "skip").into_keys().collect();
     let unseen = [
@@ -69,7 +69,7 @@ async fn every_fault_is_found_and_nothing_else() {
 /// The findings of the correct server that can fail, but never did.
 async fn never_broken(issuer: &DevIssuer, found: &BTreeSet<String>) -> Vec<String> {
     let server = Server::start(issuer, Fault::none()).await;
-    let report = json(&check(&server, true, &["--json"]).await);
+    let report = report(&check(&server, true, &["--json"]).await);
     let passed = with_verdict(&report, |verdict| verdict == "pass").into_keys();
     passed.filter(|id| !found.contains(id)).collect()
 }
@@ -88,6 +88,28 @@ async fn a_token_is_in_no_format_whatever_the_server_repeats() {
 }
 
 #[tokio::test]
+async fn a_server_with_sessions_is_checked_in_its_own_dialect() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let knows_no_2026 = json!({
+        "when": { "headers": { "mcp-protocol-version": "2026-07-28" }, "token": ["good"] },
+        "answer": { "status": 400 },
+    });
+    let trusts_sessions = json!({
+        "when": { "headers": { "mcp-session-id": "-" }, "token": ["none"], "method": "POST" },
+        "request": { "authorize": true },
+    });
+    let server = Server::start(&issuer, Fault::of(vec![knows_no_2026.clone()])).await;
+    let output = check(&server, true, &["--json"]).await;
+    assert_eq!(complaints(&output), Complaints::new());
+    let skipped = with_verdict(&report(&output), |verdict| verdict == "skip");
+    assert!(skipped.contains_key("R19.method-header") && !skipped.contains_key("2025-06-18.batch"));
+
+    let server = Server::start(&issuer, Fault::of(vec![knows_no_2026, trusts_sessions])).await;
+    let complaints = complaints(&check(&server, true, &["--json"]).await);
+    assert_eq!(complaints.into_keys().collect::<Vec<_>>(), ["R13.after-good-token", "R13.session"]);
+}
+
+#[tokio::test]
 async fn the_token_can_come_from_standard_input() {
     let issuer = DevIssuer::start().await.unwrap();
     let server = Server::start(&issuer, Fault::none()).await;
@@ -98,7 +120,7 @@ async fn the_token_can_come_from_standard_input() {
         .unwrap();
     let line = format!("{}\n", server.good_token);
     child.stdin.take().unwrap().write_all(line.as_bytes()).await.unwrap();
-    let report = json(&child.wait_with_output().await.unwrap());
+    let report = report(&child.wait_with_output().await.unwrap());
     let passed = with_verdict(&report, |verdict| verdict == "pass");
     assert!(passed.contains_key("R1.accepts-token"), "{passed:?}");
 }
@@ -158,7 +180,7 @@ fn command(arguments: &[&str]) -> Command {
 }
 
 fn complaints(output: &Output) -> Complaints {
-    with_verdict(&json(output), |verdict| !matches!(verdict, "pass" | "skip"))
+    with_verdict(&report(output), |verdict| !matches!(verdict, "pass" | "skip"))
 }
 
 fn with_verdict(report: &Value, wanted: impl Fn(&str) -> bool) -> Complaints {
@@ -168,7 +190,7 @@ fn with_verdict(report: &Value, wanted: impl Fn(&str) -> bool) -> Complaints {
     pairs.filter(|(_, verdict)| wanted(verdict)).collect()
 }
 
-fn json(output: &Output) -> Value {
+fn report(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }

@@ -22,8 +22,13 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn none() -> Self {
+        Self::of(Vec::new())
+    }
+
+    /// A server that differs by these rules.
+    pub(crate) fn of(rules: Vec<Value>) -> Self {
         let (_breaks, _about) = (String::new(), String::new());
-        Self { _breaks, _about, rules: Vec::new(), expect: BTreeMap::new() }
+        Self { _breaks, _about, rules, expect: BTreeMap::new() }
     }
 
     /// The rules, with the names of this server in place of `{resource}`, `{origin}` and `{issuer}`.
