@@ -1,0 +1,160 @@
+/** Responses of `node:http`, held until it is certain what the client may see. */
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+import { lines, pairs } from '../headers.js';
+import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
+
+type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
+type Callback = (error?: Error | null) => void;
+
+/**
+ * Looks at the start of a response before it is sent. Most go on untouched; where lists are filtered, or a
+ * handler may still ask for more scopes, status and headers wait for the body.
+ */
+export function filterResponse(forward: Forward, response: ServerResponse): void {
+  new HeldResponse(forward, response).install();
+}
+
+class HeldResponse {
+  readonly #forward: Forward;
+  readonly #response: ServerResponse;
+  readonly #own: Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
+  #filter: Filter | undefined;
+  #state: 'new' | 'held' | 'begun' | 'over' = 'new';
+
+  constructor(forward: Forward, response: ServerResponse) {
+    this.#forward = forward;
+    this.#response = response;
+    const { writeHead, flushHeaders, write, end } = response;
+    this.#own = { writeHead, flushHeaders, write, end };
+  }
+
+  install(): void {
+    const response = this.#response;
+    response.writeHead = ((status: number, ...rest: unknown[]) => this.#writeHead(status, rest)) as never;
+    response.flushHeaders = () => this.#start() && this.#own.flushHeaders.call(response);
+    response.write = ((...given: unknown[]) => this.#write(given)) as never;
+    response.end = ((...given: unknown[]) => this.#end(given)) as never;
+  }
+
+  /** Whether the response goes on as it is; from then on nothing of this is in its way. */
+  #start(): boolean {
+    if (this.#state !== 'new') return this.#filter === undefined;
+    const response = this.#response;
+    const before = lines(list(response));
+    const decided = this.#forward.respond(response.statusCode, before);
+    this.#state = 'held';
+    if (typeof decided !== 'string') {
+      this.#filter = decided;
+      return false;
+    }
+    Object.assign(response, this.#own);
+    if (decided !== before) setHeaders(response, decided);
+    return true;
+  }
+
+  #writeHead(status: number, rest: unknown[]): ServerResponse {
+    const response = this.#response;
+    const headers = (typeof rest[0] === 'string' ? rest[1] : rest[0]) as HeadersArgument;
+    response.statusCode = status;
+    if (typeof rest[0] === 'string') response.statusMessage = rest[0];
+    if (this.#state === 'new') mergeHeaders(response, headers);
+    return this.#start() ? this.#own.writeHead.call(response, status) : response;
+  }
+
+  #write([chunk, encoding, callback]: unknown[]): boolean {
+    if (this.#start()) return this.#own.write.apply(this.#response, [chunk, encoding, callback] as never);
+    const done = (typeof encoding === 'function' ? encoding : callback) as Callback | undefined;
+    const goesOn = this.#carryOut((this.#filter as Filter).push(bytes(chunk, encoding)), done);
+    return goesOn;
+  }
+
+  #end(given: unknown[]): ServerResponse {
+    const response = this.#response;
+    if (this.#start()) return this.#own.end.apply(response, given as never);
+    if (this.#state === 'over') return response;
+    const callback = given.find((one) => typeof one === 'function') as Callback | undefined;
+    const [chunk, encoding] = given;
+    if (chunk && typeof chunk !== 'function') this.#carryOut((this.#filter as Filter).push(bytes(chunk, encoding)));
+    if (this.#isOver()) return response;
+    this.#carryOut((this.#filter as Filter).end());
+    if (!this.#isOver()) this.#own.end.apply(response, [callback] as never);
+    this.#state = 'over';
+    return response;
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  #carryOut(piece: Piece, done?: Callback): boolean {
+    const response = this.#response;
+    if (this.#state === 'over' || piece === true) {
+      if (done) process.nextTick(done);
+      return true;
+    }
+    if (piece === false) {
+      this.#state = 'over';
+      response.destroy();
+      return false;
+    }
+    if (Buffer.isBuffer(piece)) {
+      this.#begin();
+      if (piece.length) return this.#own.write.apply(response, [piece, done] as never);
+      if (done) process.nextTick(done);
+      return true;
+    }
+    this.#replace(piece);
+    if (done) process.nextTick(done);
+    return true;
+  }
+
+  #begin(): void {
+    if (this.#state === 'begun') return;
+    this.#state = 'begun';
+    const response = this.#response;
+    setHeaders(response, (this.#filter as Filter).headers);
+    response.writeHead = this.#own.writeHead;
+    this.#own.writeHead.call(response, response.statusCode);
+    response.writeHead = ((status: number, ...rest: unknown[]) => this.#writeHead(status, rest)) as never;
+  }
+
+  /** A refusal takes the place of everything that was held. */
+  #replace({ status, headers, body }: Answered): void {
+    const response = this.#response;
+    this.#state = 'over';
+    response.writeHead = this.#own.writeHead;
+    response.statusMessage = '';
+    response.statusCode = status;
+    setHeaders(response, headers);
+    this.#own.end.apply(response, [body] as never);
+  }
+}
+
+function bytes(chunk: unknown, encoding: unknown): Uint8Array {
+  if (typeof chunk !== 'string') return chunk as Uint8Array;
+  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+}
+
+function* list(response: ServerResponse): Generator<[string, string]> {
+  for (const [name, value] of Object.entries(response.getHeaders())) {
+    for (const one of Array.isArray(value) ? value : [value]) yield [name, String(one)];
+  }
+}
+
+/** What `writeHead` is given counts more than what was set before. */
+function mergeHeaders(response: ServerResponse, headers: HeadersArgument): void {
+  if (!headers) return;
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+    return;
+  }
+  const names = headers.filter((_, at) => at % 2 === 0);
+  names.forEach((name) => response.removeHeader(String(name)));
+  names.forEach((name, at) => response.appendHeader(String(name), String(headers[2 * at + 1])));
+}
+
+function setHeaders(response: ServerResponse, text: string): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  for (const [name, value] of pairs(text)) response.appendHeader(name, value);
+}

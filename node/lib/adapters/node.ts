@@ -1,0 +1,102 @@
+/** Middleware for Express, Connect and bare `node:http`: carries out what {@link McpAuth} decides. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+
+import type { AuthInfo } from '../auth-info.js';
+import { pairs } from '../headers.js';
+import type { McpAuth } from '../mcp-auth.js';
+import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
+import { discard, readBody } from './node-body.js';
+import { filterResponse } from './node-response.js';
+
+/** A request that went on. Handlers find their caller in `auth`, as with the official SDK. */
+export interface AuthenticatedRequest extends IncomingMessage {
+  /** Who is calling; absent only for operations that need no token by policy. */
+  auth?: AuthInfo;
+  /** The message, where a policy had to read it: the stream has been read then. */
+  body?: unknown;
+  originalUrl?: string;
+}
+
+/** What Express and Connect call middleware. */
+export type Middleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/**
+ * Protects everything after it, and answers requests for metadata:
+ *
+ * ```ts
+ * app.use(protect(auth));
+ * app.post('/mcp', (request, response) => { request.auth … });
+ * ```
+ *
+ * With a policy, put it around the MCP endpoint alone, because then every POST must be a message.
+ */
+export function protect(auth: McpAuth): Middleware {
+  return (request, response, next) => {
+    decide(auth, request, response).then((allowed) => allowed && next(), next);
+  };
+}
+
+/** Protects a listener of `node:http`. */
+export function protectListener(
+  auth: McpAuth,
+  listener: (request: AuthenticatedRequest, response: ServerResponse) => void,
+): RequestListener {
+  const middleware = protect(auth);
+  return (request, response) => {
+    middleware(request, response, (error) => {
+      if (!error) return listener(request, response);
+      response.destroy(error as Error);
+    });
+  };
+}
+
+/** Whether the request goes on; else it has been answered. */
+export async function decide(auth: McpAuth, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  const target = (request as AuthenticatedRequest).originalUrl ?? request.url ?? '/';
+  let outcome: Outcome = auth.native.decide(request.method ?? 'GET', target, request.rawHeaders.join('\n'));
+  if (outcome instanceof native.Pending) outcome = await settle(outcome);
+  if (outcome instanceof native.ReadBody) outcome = await decideByBody(outcome, request);
+  if (outcome instanceof native.Forward) {
+    admit(auth, outcome, target, request as AuthenticatedRequest);
+    filterResponse(outcome, response);
+    return true;
+  }
+  await answer(outcome as Answered, request, response);
+  return false;
+}
+
+async function decideByBody(question: ReadBody, request: AuthenticatedRequest): Promise<Settled> {
+  const body = await readBody(request, question.maxBytes);
+  if (!body) return question.tooLarge();
+  const settled = await settle(question.decide(body));
+  // What was decided about is what the service sees.
+  if (settled instanceof native.Forward) request.body ??= JSON.parse(body.toString());
+  return settled;
+}
+
+function admit(auth: McpAuth, forward: Forward, target: string, request: AuthenticatedRequest): void {
+  const names = auth.tokenHeaders;
+  for (const name of names) delete request.headers[name];
+  const raw = request.rawHeaders;
+  for (let at = raw.length - 2; at >= 0; at -= 2) {
+    if (names.has((raw[at] as string).toLowerCase())) raw.splice(at, 2);
+  }
+  const query = target.indexOf('?');
+  const caller = auth.callerOf(forward, query < 0 ? target : target.slice(0, query));
+  if (caller) request.auth = caller;
+}
+
+async function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  await discard(request);
+  send(answered, response);
+}
+
+/** Sends a complete answer. */
+export function send({ status, headers, body }: Answered, response: ServerResponse): void {
+  response.writeHead(status, pairs(headers).flat());
+  response.end(body);
+}

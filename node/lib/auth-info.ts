@@ -1,0 +1,149 @@
+import { InsufficientScopeError, McpAuthError, refusalOf } from './errors.js';
+import type { Forward } from './native.js';
+
+interface Facts {
+  issuer: string;
+  subject: string | null;
+  clientId: string | null;
+  scopes: string[];
+  audience: string[];
+  expiresAt: number | null;
+  principal: 'user' | 'client';
+  claims: Record<string, unknown>;
+}
+
+/** Where callers come from, for what frameworks ask besides. */
+export interface Resource {
+  readonly identifier: string;
+  readonly metadataUrl: string;
+}
+
+/**
+ * The authenticated caller: who they are and what their token grants.
+ *
+ * It satisfies `AuthInfo` of the official SDK, 1.x and 2.x. What it says is read when it is first asked for.
+ */
+export class AuthInfo {
+  #source: string | Forward;
+  #facts: Facts | undefined;
+  #resource: Resource | undefined;
+
+  /** @internal */
+  constructor(source: string | Forward, resource?: Resource) {
+    this.#source = source;
+    this.#resource = resource;
+  }
+
+  /** All claims of the token. */
+  get claims(): Record<string, unknown> {
+    return this.#read().claims;
+  }
+
+  /** `iss`: who issued the token. */
+  get issuer(): string {
+    return this.#read().issuer;
+  }
+
+  /** `sub`: the caller, unique within the issuer; machine clients may have none. */
+  get subject(): string | undefined {
+    return this.#read().subject ?? undefined;
+  }
+
+  /** The OAuth client, or an empty text. */
+  get clientId(): string {
+    return this.#read().clientId ?? '';
+  }
+
+  /** `aud`: for whom the token was issued. */
+  get audience(): string[] {
+    return this.#read().audience;
+  }
+
+  /** The granted scopes. */
+  get scopes(): string[] {
+    return this.#read().scopes;
+  }
+
+  /** `exp`, in seconds since 1970. */
+  get expiresAt(): number | undefined {
+    return this.#read().expiresAt ?? undefined;
+  }
+
+  /** Whether a person is calling, or a client on its own behalf. */
+  get principal(): 'user' | 'client' {
+    return this.#read().principal;
+  }
+
+  /** The key under which to store what belongs to this caller; a subject alone is not unique. */
+  get key(): [issuer: string, subject: string | undefined] {
+    return [this.issuer, this.subject];
+  }
+
+  /** Empty: handlers do not see the token. See {@link dangerousRawToken}. */
+  get token(): string {
+    return '';
+  }
+
+  /** The protected resource, as the official SDK compares it. */
+  get resource(): URL | undefined {
+    return this.#resource && new URL(this.#resource.identifier);
+  }
+
+  /** Where the metadata of the resource is. */
+  get resourceMetadataUrl(): string | undefined {
+    return this.#resource?.metadataUrl;
+  }
+
+  /** What the official SDK has no member for. */
+  get extra(): Record<string, unknown> {
+    const { claims, issuer, subject, audience, principal } = this;
+    return { claims, issuer, subject, audience, principal };
+  }
+
+  /** Whether the token grants these scopes; scopes that include others count as the policy says. */
+  has(...scopes: string[]): boolean {
+    if (typeof this.#source !== 'string') return this.#source.has(scopes);
+    return scopes.every((scope) => this.scopes.includes(scope));
+  }
+
+  /**
+   * Asks for more scopes, from inside a handler: over HTTP the refusal becomes the 403 that makes clients
+   * ask the user for them, as long as nothing was sent yet.
+   *
+   * @throws {InsufficientScopeError} when the token lacks one of them
+   */
+  require(...scopes: string[]): void {
+    if (typeof this.#source !== 'string') {
+      const refusal = this.#source.require(scopes);
+      if (refusal) throw refusalOf(refusal);
+    } else if (!this.has(...scopes)) {
+      const fields = { required: scopes, granted: this.scopes };
+      throw new InsufficientScopeError('insufficient_scope', 403, `scopes [${scopes.join(' ')}] are required`, fields);
+    }
+  }
+
+  /**
+   * The token itself, for exchanging it at its issuer. Never send it to another service: the MCP
+   * specification forbids passing a client's token on. Only for callers of a request.
+   */
+  dangerousRawToken(): string {
+    if (typeof this.#source === 'string') {
+      throw new McpAuthError('no_token', 500, 'whoever verified a token by hand has it already');
+    }
+    return this.#source.token();
+  }
+
+  /** Everything but the token. */
+  toJSON(): object {
+    const { issuer, subject, clientId, scopes, audience, expiresAt, principal, claims } = this;
+    return { issuer, subject, clientId, scopes, audience, expiresAt, principal, claims };
+  }
+
+  #read(): Facts {
+    if (!this.#facts) {
+      const source = this.#source;
+      this.#facts = JSON.parse(typeof source === 'string' ? source : (source.caller() ?? '{}')) as Facts;
+    }
+    return this.#facts;
+  }
+}

@@ -1,0 +1,91 @@
+/** Refusals, as classes: what was compared is in their fields, and `code` is the same in every language. */
+
+/** What every error of this package is. */
+export class McpAuthError extends Error {
+  override name = 'McpAuthError';
+  /** A stable word, such as `expired`. */
+  readonly code: string;
+  /** The HTTP status of the refusal. */
+  readonly status: number;
+
+  constructor(code: string, status: number, message: string, fields: object = {}) {
+    super(message);
+    this.code = code;
+    this.status = status;
+    Object.assign(this, fields);
+  }
+}
+
+/** The configuration cannot be used; `faults` names each field that is wrong. */
+export class ConfigError extends McpAuthError {
+  override name = 'ConfigError';
+  declare readonly faults: string[];
+
+  constructor(message: string) {
+    const faults = message.split('\n- ').slice(1);
+    super('invalid_config', 500, message, { faults: faults.length ? faults : [message] });
+  }
+}
+
+/** The request carries no token, or not as RFC 6750 has it. */
+export class RequestError extends McpAuthError {
+  override name = 'RequestError';
+}
+
+/** The token is not acceptable. Which fields there are depends on `code`. */
+export class TokenError extends McpAuthError {
+  override name = 'TokenError';
+  declare readonly actual?: string | string[];
+  declare readonly expected?: string[];
+  declare readonly algorithm?: string;
+  declare readonly claim?: string;
+  declare readonly exp?: number;
+  declare readonly keyId?: string | null;
+  declare readonly now?: number;
+  declare readonly reason?: string;
+  declare readonly validFrom?: number;
+}
+
+/** The token is good, but lacks a scope. */
+export class InsufficientScopeError extends McpAuthError {
+  override name = 'InsufficientScopeError';
+  declare readonly required: string[];
+  declare readonly granted: string[];
+  /** The value of `WWW-Authenticate` that asks for them. */
+  declare readonly challenge?: string;
+}
+
+/** Refused by policy; another token of the same caller would not help. */
+export class ForbiddenError extends McpAuthError {
+  override name = 'ForbiddenError';
+  declare readonly origin?: string;
+  declare readonly reason?: string;
+}
+
+/** Whether the token is good cannot be told right now. */
+export class UnavailableError extends McpAuthError {
+  override name = 'UnavailableError';
+  declare readonly issuer: string;
+  declare readonly reason: string;
+  /** Seconds after which to try again. */
+  declare readonly retryAfter: number;
+}
+
+const CLASSES = {
+  forbidden: ForbiddenError,
+  request: RequestError,
+  scope: InsufficientScopeError,
+  token: TokenError,
+  unavailable: UnavailableError,
+} as const;
+
+/** The error for a refusal, which the native half describes in JSON. */
+export function refusalOf(json: string): McpAuthError {
+  const { kind, code, status, message, ...fields } = JSON.parse(json) as {
+    kind: keyof typeof CLASSES;
+    code: string;
+    status: number;
+    message: string;
+  };
+  return new CLASSES[kind](code, status, message, fields);
+}

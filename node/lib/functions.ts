@@ -1,0 +1,59 @@
+/** Functions of the user's, in the form that the native half calls. */
+import { AuthInfo } from './auth-info.js';
+import { McpAuthError } from './errors.js';
+
+/** One call of an MCP method. */
+export interface Operation {
+  method: string;
+  /** The tool, prompt, resource or task that is meant. */
+  name: string | null;
+  kind: 'tool' | 'prompt' | 'resource' | 'other';
+  arguments: Record<string, unknown> | null;
+}
+
+/** `true`, or which scopes are missing, or why not at all (for the log); `false` is the latter. */
+export type Verdict = boolean | { missingScopes: string[] } | { forbidden: string };
+
+/** Whether a caller may carry out an operation. An error denies. */
+export type Authorize = (caller: AuthInfo, operation: Operation) => Verdict;
+
+/**
+ * The claims behind a token, which you have verified: `iss`, `sub`, `exp`, `scope`, … or `null` when it is
+ * not acceptable. An error is a refusal when its `status` is 401, and otherwise "cannot tell right now".
+ */
+export type VerifyToken = (token: string) => Claims | null | Promise<Claims | null>;
+
+type Claims = Record<string, unknown>;
+
+/** @internal */
+export function policyFunction(authorize: Authorize): (caller: string, operation: string) => string {
+  return (caller, operation) => {
+    const verdict = authorize(new AuthInfo(caller), JSON.parse(operation) as Operation);
+    if (verdict === true) return '"allow"';
+    return JSON.stringify(verdict === false ? { forbidden: 'refused by `authorize`' } : verdict);
+  };
+}
+
+/** @internal */
+export function beginVerification(
+  verify: VerifyToken,
+  answer: (number: number, answer: string) => void,
+): (token: string, number: number) => void {
+  return (token, number) => {
+    // Never at once: whoever asks is still being asked.
+    void Promise.resolve(token)
+      .then(verify)
+      .then(found, failed)
+      .then((text) => answer(number, text));
+  };
+}
+
+function found(claims: Claims | null): string {
+  return JSON.stringify(claims ? { claims } : { refused: '`verifyToken` does not accept it' });
+}
+
+function failed(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const isRefusal = error instanceof McpAuthError && error.status === 401;
+  return JSON.stringify(isRefusal ? { refused: message } : { unavailable: message });
+}

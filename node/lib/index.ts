@@ -1,0 +1,16 @@
+/** Authentication and authorization for MCP servers. See docs/node.md. */
+export { AuthInfo } from './auth-info.js';
+export type {
+  AuthorizationServer,
+  Config,
+  ConfigData,
+  Introspection,
+  Limits,
+  ProtectedResource,
+  Requirement,
+  ScopePolicy,
+} from './config.js';
+export * from './errors.js';
+export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js';
+export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
+export type { Allowed } from './web.js';

@@ -1,0 +1,197 @@
+import { AuthInfo, type Resource } from './auth-info.js';
+import { type Config, type ConfigData, toData } from './config.js';
+import { ConfigError, McpAuthError, refusalOf } from './errors.js';
+import { beginVerification, policyFunction, type Authorize, type VerifyToken } from './functions.js';
+import { type Answered, type Forward, native, type NativeAuth, type Outcome, settle, type Settled } from './native.js';
+import { type Allowed, handle } from './web.js';
+
+/** What is code and not data. */
+export interface Options {
+  /**
+   * Rules of your own, for every call and every item of a list, besides the policies. It must be quick and
+   * must not wait: what needs a database belongs in the handler, see {@link AuthInfo.require}.
+   */
+  authorize?: Authorize;
+  /** Verifies tokens in a way of your own, before the authorization servers are asked. */
+  verifyToken?: VerifyToken;
+  /** What tokens for {@link Options.verifyToken} begin with; without it, it is asked about all of them. */
+  tokenPrefixes?: string[];
+  /** Also serves the first issuer's metadata on our origin, for clients of the 2025-03-26 specification. */
+  serveAuthorizationServerMetadata?: boolean;
+  /** @internal For tests: the time, and what authorization servers answer. */
+  testing?: { now?: number; documents?: Record<string, object> };
+}
+
+/** What `OAuthTokenVerifier` of the official SDK is, in 1.x and in 2.x. */
+export interface TokenVerifier {
+  verifyAccessToken(token: string): Promise<AuthInfo>;
+}
+
+/**
+ * Protects an MCP server as an OAuth 2.1 resource server.
+ *
+ * ```ts
+ * const auth = new McpAuth({
+ *   resource: 'https://mcp.example.com/mcp',
+ *   authorizationServers: ['https://tenant.example.com/'],
+ * });
+ * app.use(protect(auth)); // of mcp-auth-node/express
+ * ```
+ */
+export class McpAuth {
+  /** @internal */
+  readonly native: NativeAuth;
+  /** @internal In lower case: where tokens may be. */
+  readonly tokenHeaders: ReadonlySet<string>;
+  readonly #resources: (Resource & { path: string })[];
+
+  /**
+   * Checks the configuration; does not touch the network.
+   *
+   * @throws {ConfigError} which lists every fault at once
+   */
+  constructor(config: Config, options: Options = {}) {
+    const data = isData(config) ? config[DATA] : toData(config);
+    this.native = construct(data, options);
+    this.#resources = data.resources.map(({ resource }) => described(resource));
+    this.tokenHeaders = new Set(['authorization', ...data.resources.flatMap(headersOf)]);
+  }
+
+  /** The same from the form that files have: snake_case, a list of `resources`. */
+  static fromConfig(data: ConfigData, options?: Options): McpAuth {
+    return new McpAuth({ [DATA]: data } as unknown as Config, options);
+  }
+
+  /** Reads one resource from `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` and `MCP_AUTH_SCOPES`. */
+  static fromEnv(options?: Options): McpAuth {
+    const { MCP_AUTH_RESOURCE: resource, MCP_AUTH_ISSUER: issuers, MCP_AUTH_SCOPES: scopes } = process.env;
+    if (!resource || !issuers) throw new ConfigError('MCP_AUTH_RESOURCE and MCP_AUTH_ISSUER must be set');
+    const authorizationServers = issuers.split(',').map((issuer) => issuer.trim());
+    return new McpAuth({ resource, authorizationServers, requiredScopes: scopes ?? '' }, options);
+  }
+
+  /**
+   * Decides about a web-standard request: the response to send, or what to go on with.
+   *
+   * ```ts
+   * const answer = await auth.handle(request);
+   * if (answer instanceof Response) return answer;
+   * return answer.respond(await serve(answer.request, answer.authInfo));
+   * ```
+   */
+  handle(request: Request): Promise<Response | Allowed> {
+    return handle(this, request);
+  }
+
+  /** The same around a handler, such as that of `Bun.serve` or a route of Next.js. */
+  protect<Rest extends unknown[]>(
+    handler: (request: Request, authInfo: AuthInfo | undefined, ...rest: Rest) => Response | Promise<Response>,
+  ): (request: Request, ...rest: Rest) => Promise<Response> {
+    return async (request, ...rest) => {
+      const answer = await handle(this, request);
+      if (answer instanceof Response) return answer;
+      return answer.respond(await handler(answer.request, answer.authInfo, ...rest));
+    };
+  }
+
+  /**
+   * Verifies a token, for the first resource or the one at `path`; scopes and policies are not looked at.
+   *
+   * @throws {TokenError} when it is refused
+   * @throws {UnavailableError} when that cannot be told right now
+   */
+  async verifyAccessToken(token: string, path?: string): Promise<AuthInfo> {
+    let outcome: Outcome = this.native.verify(token, path);
+    if (typeof outcome !== 'string') outcome = await settle(outcome);
+    if (typeof outcome !== 'string') throw refusalOf((outcome as Answered).refusal ?? '');
+    return new AuthInfo(outcome, this.resourceAt(path));
+  }
+
+  /**
+   * A verifier for the official SDK, which answers 401 only to errors of its own class:
+   *
+   * ```ts
+   * auth.tokenVerifier((message) => new InvalidTokenError(message)); // 1.x
+   * auth.tokenVerifier((message) => new OAuthError(OAuthErrorCode.InvalidToken, message)); // 2.x
+   * ```
+   */
+  tokenVerifier(refused: (message: string, cause: McpAuthError) => Error): TokenVerifier {
+    return {
+      verifyAccessToken: async (token) => {
+        try {
+          return await this.verifyAccessToken(token);
+        } catch (error) {
+          // What cannot be told right now is no fault of the token.
+          const isRefusal = error instanceof McpAuthError && error.status === 401;
+          throw isRefusal ? refused('the access token is not acceptable', error) : error;
+        }
+      },
+    };
+  }
+
+  /** Fetches every issuer's keys, for servers that rather fail at start-up. */
+  async ready(): Promise<void> {
+    const outcome = await settle(this.native.ready());
+    if (typeof outcome !== 'string') throw refusalOf((outcome as Answered).refusal ?? '');
+  }
+
+  /** Why the resource at this path accepts a token or refuses it, check by check. */
+  async explainToken(path: string, token: string): Promise<unknown> {
+    return JSON.parse((await settle(this.native.explainToken(path, token))) as string);
+  }
+
+  /** The host names that requests may be addressed to, for the `Host` check of a framework. */
+  get allowedHosts(): string[] {
+    return this.native.allowedHosts();
+  }
+
+  /** @internal */
+  callerOf(forward: Forward, path: string): AuthInfo | undefined {
+    return forward.hasCaller ? new AuthInfo(forward, this.resourceAt(path)) : undefined;
+  }
+
+  /** For what frameworks ask besides; the native half knows by itself. */
+  private resourceAt(path: string | undefined): Resource | undefined {
+    const [first, ...others] = this.#resources;
+    if (path === undefined || others.length === 0) return first;
+    const within = this.#resources.filter((one) => path === one.path || path.startsWith(`${one.path}/`));
+    return within.sort((a, b) => b.path.length - a.path.length)[0];
+  }
+}
+
+const DATA = Symbol('data');
+
+function isData(config: object): config is { [DATA]: ConfigData } {
+  return DATA in config;
+}
+
+function construct(data: ConfigData, options: Options): NativeAuth {
+  const { authorize, verifyToken, tokenPrefixes, serveAuthorizationServerMetadata, testing } = options;
+  const extras = { serveAuthorizationServerMetadata, tokenPrefixes, ...testing };
+  try {
+    const auth: NativeAuth = new native.NativeAuth(
+      JSON.stringify(data),
+      JSON.stringify(extras),
+      authorize && policyFunction(authorize),
+      verifyToken && beginVerification(verifyToken, (number, answer) => auth.verified(number, answer)),
+    );
+    return auth;
+  } catch (error) {
+    throw new ConfigError((error as Error).message);
+  }
+}
+
+function headersOf({ authorization_servers }: ConfigData['resources'][number]): string[] {
+  const servers = (authorization_servers ?? []).filter((server) => typeof server !== 'string');
+  return servers.flatMap((server) => server.token_header?.toLowerCase() ?? []);
+}
+
+/** RFC 9728 §3.1: the well-known path goes between the host and the path. */
+function described(identifier: string): Resource & { path: string } {
+  const { origin, pathname, search } = new URL(identifier);
+  const path = pathname.replace(/\/$/, '');
+  return { identifier, path, metadataUrl: `${origin}/.well-known/oauth-protected-resource${path}${search}` };
+}
+
+/** @internal */
+export type { Settled };

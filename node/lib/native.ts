@@ -1,0 +1,120 @@
+/** Finds and loads the native half, and says what it offers. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a request that waits for an authorization server is asked again with. */
+export interface Pending {
+  wait(): Promise<void>;
+  poll(): Outcome;
+}
+
+export interface Forward {
+  readonly hasCaller: boolean;
+  caller(): string | null;
+  token(): string;
+  has(scopes: string[]): boolean;
+  require(scopes: string[]): string | null;
+  respond(status: number, headers: string): string | Filter;
+}
+
+export interface Filter {
+  readonly headers: string;
+  push(chunk: Uint8Array): Piece;
+  end(): Piece;
+}
+
+/** Send it, send something else instead, hold everything (`true`), or break off (`false`). */
+export type Piece = Buffer | Answered | boolean;
+
+export interface ReadBody {
+  readonly maxBytes: number;
+  decide(body: Uint8Array): Outcome;
+  tooLarge(): Answered;
+}
+
+/** An answer to be sent. Headers are names and values in turn, one per line. */
+export interface Answered {
+  status: number;
+  headers: string;
+  body: Buffer;
+  refusal?: string | null;
+}
+
+export type Settled = string | Forward | ReadBody | Answered;
+export type Outcome = Settled | Pending;
+
+export interface NativeAuth {
+  decide(method: string, target: string, headers: string): Outcome;
+  verify(token: string, path?: string): Outcome;
+  explainToken(path: string, token: string): Outcome;
+  ready(): Outcome;
+  allowedHosts(): string[];
+  verified(number: number, answer: string): void;
+}
+
+export interface NativeDevIssuer {
+  readonly issuer: string;
+  readonly jwksUri: string;
+  mint(options: string): string;
+  rotateKeys(dropOld: boolean): void;
+  revoke(token: string): void;
+  setMode(mode: string): void;
+  requests(): [metadata: number, jwks: number];
+  stop(): void;
+}
+
+type Class<T> = abstract new (...values: never[]) => T;
+
+interface Native {
+  NativeAuth: new (
+    config: string,
+    extras: string,
+    policy?: (caller: string, operation: string) => string,
+    beginVerification?: (token: string, number: number) => void,
+  ) => NativeAuth;
+  NativeDevIssuer: { start(options: string): NativeDevIssuer };
+  Pending: Class<Pending>;
+  Forward: Class<Forward>;
+  ReadBody: Class<ReadBody>;
+  Filter: Class<Filter>;
+}
+
+function platform(): string {
+  const { platform, arch } = process;
+  if (platform === 'win32') return `win32-${arch}-msvc`;
+  return platform === 'linux' ? `linux-${arch}-${libc()}` : `${platform}-${arch}`;
+}
+
+function libc(): 'gnu' | 'musl' {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  return report?.header?.glibcVersionRuntime ? 'gnu' : 'musl';
+}
+
+function load(): Native {
+  const name = platform();
+  const local = join(__dirname, '..', `mcp-auth-node.${name}.node`);
+  const published = `mcp-auth-node-${name}`;
+  try {
+    return require(existsSync(local) ? local : published) as Native;
+  } catch (cause) {
+    throw new Error(
+      `mcp-auth-node has no binary that works here (${name}, Node ${process.version}). ` +
+        `It looked for ${local} and for the package ${published}. ` +
+        'Install again without --omit=optional (--no-optional), on the platform that it is to run on; ' +
+        'or build it from its repository with `cargo xtask node pack`.',
+      { cause },
+    );
+  }
+}
+
+/** The native half. */
+export const native: Native = load();
+
+/** Waits until there is an answer. */
+export async function settle(outcome: Outcome): Promise<Settled> {
+  while (outcome instanceof native.Pending) {
+    await outcome.wait();
+    outcome = outcome.poll();
+  }
+  return outcome as Settled;
+}

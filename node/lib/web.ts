@@ -1,0 +1,102 @@
+/** Web-standard requests and responses. */
+import type { AuthInfo } from './auth-info.js';
+import { lines, pairs } from './headers.js';
+import type { McpAuth } from './mcp-auth.js';
+import { type Answered, type Filter, type Forward, native, type Piece, type ReadBody, settle } from './native.js';
+
+/** A request that may go on. */
+export interface Allowed {
+  /** Who is calling; `undefined` only for operations that need no token by policy. */
+  authInfo: AuthInfo | undefined;
+  /** The request, without its token. */
+  request: Request;
+  /** What to send for the service's response: lists may be filtered in it, and headers added. */
+  respond(response: Response): Promise<Response>;
+}
+
+export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
+  const { pathname, search } = new URL(request.url);
+  const first = auth.native.decide(request.method, pathname + search, lines(request.headers));
+  let settled = await settle(first);
+  let body: Uint8Array<ArrayBuffer> | undefined;
+  if (settled instanceof native.ReadBody) {
+    const question = settled as ReadBody;
+    body = await read(request, question.maxBytes);
+    settled = body ? await settle(question.decide(body)) : question.tooLarge();
+  }
+  if (!(settled instanceof native.Forward)) return toResponse(settled as Answered);
+  const forward = settled as Forward;
+  return {
+    authInfo: auth.callerOf(forward, pathname),
+    request: withoutToken(auth, request, body),
+    respond: (response) => respond(forward, response),
+  };
+}
+
+/** The body; `undefined` when it is longer. */
+async function read(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function withoutToken(auth: McpAuth, request: Request, body: Uint8Array<ArrayBuffer> | undefined): Request {
+  const headers = new Headers(request.headers);
+  for (const name of auth.tokenHeaders) headers.delete(name);
+  return new Request(request, body ? { headers, body } : { headers });
+}
+
+function toResponse({ status, headers, body }: Answered): Response {
+  const isEmpty = body.length === 0;
+  return new Response(isEmpty ? null : new Uint8Array(body), { status, headers: pairs(headers) });
+}
+
+async function respond(forward: Forward, response: Response): Promise<Response> {
+  const before = lines(response.headers);
+  const decided = forward.respond(response.status, before);
+  const { status, statusText } = response;
+  if (typeof decided === 'string') {
+    if (decided === before) return response;
+    return new Response(response.body, { status, statusText, headers: pairs(decided) });
+  }
+  const source = response.body?.getReader();
+  const next = async (): Promise<[piece: Piece, isLast: boolean]> => {
+    const { done, value } = (await source?.read()) ?? { done: true };
+    return done ? [decided.end(), true] : [decided.push(value as Uint8Array), false];
+  };
+  let [piece, isLast] = await next();
+  while (piece === true && !isLast) [piece, isLast] = await next();
+  if (typeof piece === 'object' && !Buffer.isBuffer(piece)) {
+    void source?.cancel();
+    return toResponse(piece);
+  }
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => void emit(controller, piece, isLast),
+    pull: async (controller) => {
+      let held = true;
+      while (held) {
+        [piece, isLast] = await next();
+        held = emit(controller, piece, isLast);
+      }
+    },
+    cancel: (reason) => source?.cancel(reason),
+  });
+  return new Response(stream, { status, statusText, headers: pairs((decided as Filter).headers) });
+}
+
+/** Whether nothing was sent, so that more is needed. */
+function emit(controller: ReadableStreamDefaultController<Uint8Array>, piece: Piece, isLast: boolean): boolean {
+  if (piece === true && !isLast) return true;
+  if (Buffer.isBuffer(piece)) {
+    if (piece.length) controller.enqueue(new Uint8Array(piece));
+    if (isLast) controller.close();
+    return piece.length === 0 && !isLast;
+  }
+  controller.error(new Error('the response was cut off: its lists cannot be filtered'));
+  return false;
+}

@@ -1,0 +1,123 @@
+//! The object that JavaScript's `McpAuth` holds.
+
+use mcp_auth::{AuthError, Config, McpAuth};
+use napi::Error;
+use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
+use napi_derive::napi;
+use serde::Deserialize;
+
+use crate::functions::{self, Policy, Verifier};
+use crate::outcome::{Answer, Answered, Outcome};
+use crate::testing::{Documents, FixedClock};
+use crate::{log, pending, request, runtime};
+
+/// What is not in the configuration.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+struct Extras {
+    serve_authorization_server_metadata: bool,
+    token_prefixes: Vec<String>,
+    /// For tests: the time, and what authorization servers answer.
+    now: Option<u64>,
+    documents: Option<Documents>,
+}
+
+/// Protects a server.
+#[napi]
+pub struct NativeAuth {
+    auth: McpAuth,
+}
+
+#[napi]
+impl NativeAuth {
+    /// Checks the configuration, with the fields of `Config`, and touches no network.
+    #[napi(constructor)]
+    pub fn new(
+        config: String,
+        extras: String,
+        policy: Option<Function<'_, FnArgs<(String, String)>, String>>,
+        begin_verification: Option<Function<'_, FnArgs<(String, u32)>, ()>>,
+    ) -> Result<Self> {
+        log::start();
+        let config: Config = serde_json::from_str(&config)?;
+        let extras: Extras = serde_json::from_str(&extras)?;
+        let mut builder = McpAuth::builder(config).spawn_with(runtime::spawn);
+        if let Some(policy) = policy {
+            builder = builder.authorizer(Policy(policy.create_ref()?));
+        }
+        if let Some(begin) = begin_verification {
+            let begin = begin.create_ref()?;
+            builder = builder.token_verifier(Verifier { begin, prefixes: extras.token_prefixes });
+        }
+        if extras.serve_authorization_server_metadata {
+            builder = builder.serve_authorization_server_metadata();
+        }
+        if let Some(now) = extras.now {
+            builder = builder.clock(FixedClock(now));
+        }
+        if let Some(documents) = extras.documents {
+            builder = builder.http_client(documents);
+        }
+        let auth = builder.build().map_err(|error| Error::from_reason(error.to_string()))?;
+        Ok(Self { auth })
+    }
+
+    /// Decides about a request: all that is known of it before its body.
+    #[napi]
+    pub fn decide(
+        &self,
+        env: Env,
+        method: String,
+        target: String,
+        headers: String,
+    ) -> Result<Outcome> {
+        let Some(parts) = request::parse(&method, &target, &headers) else {
+            return Ok(Outcome::D(Answered::malformed()));
+        };
+        let auth = self.auth.clone();
+        let work = async move {
+            let decision = auth.decide(&parts).await;
+            Answer::Decision(decision, parts)
+        };
+        pending::begin(env, Box::pin(work))
+    }
+
+    /// Verifies a token for the resource at this path, or for the first one.
+    #[napi]
+    pub fn verify(&self, env: Env, token: String, path: Option<String>) -> Result<Outcome> {
+        let auth = self.auth.clone();
+        let work = async move {
+            let Some(path) = path else { return Answer::Caller(auth.verify_token(&token).await) };
+            let verified = auth.verify_token_for(&path, &token).await;
+            Answer::Caller(verified.unwrap_or(Err(AuthError::MissingToken)))
+        };
+        pending::begin(env, Box::pin(work))
+    }
+
+    /// Why a token is accepted or refused, in JSON.
+    #[napi]
+    pub fn explain_token(&self, env: Env, path: String, token: String) -> Result<Outcome> {
+        let auth = self.auth.clone();
+        let work = async move { Answer::Explanation(auth.explain_token(&path, &token).await) };
+        pending::begin(env, Box::pin(work))
+    }
+
+    /// Fetches the keys of every authorization server.
+    #[napi]
+    pub fn ready(&self, env: Env) -> Result<Outcome> {
+        let auth = self.auth.clone();
+        pending::begin(env, Box::pin(async move { Answer::Ready(auth.ready().await) }))
+    }
+
+    /// The host names that requests may be addressed to.
+    #[napi]
+    pub fn allowed_hosts(&self) -> Vec<String> {
+        self.auth.allowed_hosts()
+    }
+
+    /// Takes what a verifier of the user's found out, in JSON.
+    #[napi]
+    pub fn verified(&self, number: u32, answer: String) {
+        functions::verified(number, answer);
+    }
+}

@@ -1,0 +1,139 @@
+//! Functions of the user's, called while a decision is made, on the thread that asked for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::error::Error as StdError;
+
+use futures_util::FutureExt;
+
+use futures_util::future::BoxFuture;
+use mcp_auth::{
+    AuthError, AuthInfo, Authorizer, Operation, OperationKind, Scopes, TokenError, TokenVerifier,
+    Unavailable, Verdict,
+};
+use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot::{Sender, channel};
+
+use crate::facts;
+
+thread_local! {
+    /// Set while a decision is made: only then may JavaScript be called.
+    static ENV: Cell<Option<Env>> = const { Cell::new(None) };
+    /// Who waits for the answer of a verifier, by the number that it was given.
+    static WAITING: RefCell<HashMap<u32, Sender<String>>> = RefCell::default();
+    static NUMBER: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Makes a decision in which JavaScript may be called.
+pub(crate) fn within<T>(env: Env, decide: impl FnOnce() -> T) -> T {
+    let before = ENV.replace(Some(env));
+    let decided = decide();
+    ENV.set(before);
+    decided
+}
+
+/// Takes the answer of a verifier, in JSON.
+pub(crate) fn verified(number: u32, answer: String) {
+    if let Some(sender) = WAITING.with_borrow_mut(|waiting| waiting.remove(&number)) {
+        // Whoever asked may have gone.
+        let _ = sender.send(answer);
+    }
+}
+
+/// A function that takes a caller and an operation, in JSON, and returns a verdict, in JSON.
+pub(crate) struct Policy(pub(crate) FunctionRef<FnArgs<(String, String)>, String>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Said {
+    Allow,
+    MissingScopes(Scopes),
+    Forbidden(String),
+}
+
+impl Authorizer for Policy {
+    fn authorize(
+        &self,
+        caller: &AuthInfo,
+        operation: &Operation<'_>,
+    ) -> Result<Verdict, Box<dyn StdError + Send + Sync>> {
+        let env = ENV.get().ok_or("asked outside of a request")?;
+        let described = describe(operation).to_string();
+        let function = self.0.borrow_back(&env).map_err(|error| error.to_string())?;
+        let said = function.call(FnArgs::from((facts::of_caller(caller), described)));
+        let said = said.map_err(|error| error.to_string())?;
+        Ok(match serde_json::from_str(&said)? {
+            Said::Allow => Verdict::Allow,
+            Said::MissingScopes(scopes) => Verdict::MissingScopes(scopes),
+            Said::Forbidden(reason) => Verdict::forbidden(reason),
+        })
+    }
+}
+
+fn describe(operation: &Operation<'_>) -> Value {
+    let kind = match operation.kind() {
+        OperationKind::Tool => "tool",
+        OperationKind::Prompt => "prompt",
+        OperationKind::Resource => "resource",
+        _ => "other",
+    };
+    json!({
+        "method": operation.method(),
+        "name": operation.name(),
+        "kind": kind,
+        "arguments": operation.arguments(),
+    })
+}
+
+/// A function that begins to verify a token and answers later, by [`verified`].
+pub(crate) struct Verifier {
+    pub(crate) begin: FunctionRef<FnArgs<(String, u32)>, ()>,
+    /// Tokens that it is for begin with one of these; none: every token.
+    pub(crate) prefixes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Found {
+    Claims(Map<String, Value>),
+    Refused(String),
+    Unavailable(String),
+}
+
+impl Verifier {
+    async fn ask(&self, token: &str) -> Result<AuthInfo, AuthError> {
+        let unavailable =
+            |reason: String| AuthError::Unavailable(Unavailable::new("verifyToken", reason, 5));
+        let number = NUMBER.get();
+        NUMBER.set(number.wrapping_add(1));
+        let (sender, answer) = channel();
+        WAITING.with_borrow_mut(|waiting| waiting.insert(number, sender));
+        let asked = match ENV.get() {
+            Some(env) => self
+                .begin
+                .borrow_back(&env)
+                .and_then(|begin| begin.call(FnArgs::from((token.to_owned(), number)))),
+            None => return Err(unavailable("asked outside of a request".to_owned())),
+        };
+        asked.map_err(|error| unavailable(error.to_string()))?;
+        let answer = answer.await.map_err(|error| unavailable(error.to_string()))?;
+        match serde_json::from_str(&answer) {
+            Ok(Found::Claims(claims)) => Ok(AuthInfo::from_verified_claims(claims)?),
+            Ok(Found::Refused(reason)) => Err(TokenError::Malformed { reason }.into()),
+            Ok(Found::Unavailable(reason)) => Err(unavailable(reason)),
+            Err(error) => Err(unavailable(error.to_string())),
+        }
+    }
+}
+
+impl TokenVerifier for Verifier {
+    fn is_for(&self, token: &str) -> bool {
+        self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| token.starts_with(prefix))
+    }
+
+    fn verify<'t>(&'t self, token: &'t str) -> BoxFuture<'t, Result<AuthInfo, AuthError>> {
+        self.ask(token).boxed()
+    }
+}

@@ -1,0 +1,15 @@
+//! The native half of the npm package `mcp-auth-node`: the library for one call per request.
+//!
+//! Nothing is decided here. JavaScript hands over strings and gets a decision; where an authorization
+//! server has to be asked first, it gets a [`Pending`](pending::Pending) and asks again.
+
+mod auth;
+mod facts;
+mod functions;
+mod log;
+mod outcome;
+mod pending;
+mod request;
+mod response;
+mod runtime;
+mod testing;

@@ -1,0 +1,127 @@
+//! What JavaScript gets: an answer, or something to ask again.
+
+use http::request::Parts;
+use mcp_auth::{
+    AuthError, AuthInfo, Decision, PendingDecision, Reply, TokenExplanation, Unavailable,
+};
+use napi::Error;
+use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
+use napi_derive::napi;
+
+use crate::pending::Pending;
+use crate::response::Forward;
+use crate::{facts, functions, request};
+
+/// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
+pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
+
+/// How work ends.
+pub(crate) enum Answer {
+    Decision(Decision, Parts),
+    Caller(std::result::Result<AuthInfo, AuthError>),
+    Explanation(Option<TokenExplanation>),
+    Ready(std::result::Result<(), Unavailable>),
+}
+
+impl Answer {
+    pub(crate) fn into_outcome(self) -> Result<Outcome> {
+        match self {
+            Self::Decision(decision, parts) => of_decision(decision, parts),
+            Self::Caller(Ok(caller)) => Ok(Outcome::A(facts::of_caller(&caller))),
+            Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
+            Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),
+            Self::Ready(Ok(())) => Ok(Outcome::A(String::new())),
+            Self::Ready(Err(reason)) => {
+                Ok(Outcome::D(Answered::refused(&AuthError::Unavailable(reason))))
+            }
+        }
+    }
+}
+
+fn of_decision(decision: Decision, parts: Parts) -> Result<Outcome> {
+    match decision {
+        Decision::Forward(forward) => Ok(Outcome::B(Forward::new(forward))),
+        Decision::ReadBody(pending) => Ok(Outcome::C(ReadBody { pending: Some((pending, parts)) })),
+        Decision::Reply(reply) => Ok(Outcome::D(reply.into())),
+        _ => Err(Error::from_reason("a decision that this package does not know")),
+    }
+}
+
+/// An answer to be sent, or a refusal where nothing is sent.
+#[napi(object, object_from_js = false)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names and values in turn, one per line.
+    pub headers: String,
+    /// The body, complete.
+    pub body: Buffer,
+    /// Why it is a refusal, in JSON.
+    pub refusal: Option<String>,
+}
+
+impl Answered {
+    /// A refusal alone.
+    pub(crate) fn refused(error: &AuthError) -> Self {
+        Self {
+            status: error.status().as_u16(),
+            headers: String::new(),
+            body: Buffer::from(Vec::new()),
+            refusal: Some(facts::of_refusal(error)),
+        }
+    }
+
+    /// The answer to what is no request by RFC 9112.
+    pub(crate) fn malformed() -> Self {
+        Self {
+            status: 400,
+            headers: "content-type\napplication/json".to_owned(),
+            body: Buffer::from(br#"{"error":"invalid_request"}"#.to_vec()),
+            refusal: None,
+        }
+    }
+}
+
+impl From<Reply> for Answered {
+    fn from(reply: Reply) -> Self {
+        Self {
+            status: reply.status.as_u16(),
+            headers: request::write(&reply.headers),
+            body: Buffer::from(reply.body.to_vec()),
+            refusal: reply.error.as_ref().map(facts::of_refusal),
+        }
+    }
+}
+
+/// A request whose body says what it asks for.
+#[napi]
+pub struct ReadBody {
+    pending: Option<(PendingDecision, Parts)>,
+}
+
+#[napi]
+impl ReadBody {
+    /// How long the body may be, in bytes.
+    #[napi(getter)]
+    pub fn max_bytes(&self) -> u32 {
+        let max = self.pending.as_ref().map_or(0, |(pending, _)| pending.max_bytes());
+        u32::try_from(max).unwrap_or(u32::MAX)
+    }
+
+    /// Decides by the body.
+    #[napi]
+    pub fn decide(&mut self, env: Env, body: Uint8Array) -> Result<Outcome> {
+        let (pending, parts) = self.take()?;
+        functions::within(env, || of_decision(pending.decide(&parts, &body), parts.clone()))
+    }
+
+    /// The answer to a body that is too long.
+    #[napi]
+    pub fn too_large(&mut self) -> Result<Answered> {
+        Ok(self.take()?.0.too_large().into())
+    }
+
+    fn take(&mut self) -> Result<(PendingDecision, Parts)> {
+        self.pending.take().ok_or_else(|| Error::from_reason("this was decided before"))
+    }
+}

@@ -1,0 +1,38 @@
+//! Requests and headers, in the form that JavaScript sends and gets them: text.
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+
+/// The start of a request; `None` when it is not what a server for HTTP would let through.
+pub(crate) fn parse(method: &str, target: &str, headers: &str) -> Option<Parts> {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = Method::from_bytes(method.as_bytes()).ok()?;
+    parts.uri = target.parse::<Uri>().ok()?;
+    parts.headers = parse_headers(headers)?;
+    Some(parts)
+}
+
+/// Names and values in turn, one per line.
+pub(crate) fn parse_headers(text: &str) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let mut lines = text.split('\n');
+    while let Some(name) = lines.next().filter(|name| !name.is_empty()) {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_bytes(lines.next()?.as_bytes()).ok()?);
+    }
+    Some(headers)
+}
+
+/// Headers in the same form.
+pub(crate) fn write(headers: &HeaderMap) -> String {
+    let mut text = String::new();
+    for (name, value) in headers {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(name.as_str());
+        text.push('\n');
+        text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+    }
+    text
+}

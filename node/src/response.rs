@@ -1,0 +1,136 @@
+//! A request that goes on, and the response to it.
+
+use http::{HeaderMap, StatusCode};
+use mcp_auth::{Passage, ResponseFilter};
+use napi::bindgen_prelude::{Buffer, Either3, Env, Result, Uint8Array};
+use napi::{Either, Error};
+use napi_derive::napi;
+
+use crate::outcome::Answered;
+use crate::{facts, functions, request};
+
+/// A request that may go on.
+#[napi]
+pub struct Forward {
+    forward: Option<mcp_auth::Forward>,
+    caller: Option<mcp_auth::AuthInfo>,
+}
+
+impl Forward {
+    pub(crate) fn new(forward: mcp_auth::Forward) -> Self {
+        Self { caller: forward.auth_info.clone(), forward: Some(forward) }
+    }
+}
+
+#[napi]
+impl Forward {
+    /// Whether somebody is calling; only without a token that a policy does not ask for is nobody.
+    #[napi(getter)]
+    pub fn has_caller(&self) -> bool {
+        self.caller.is_some()
+    }
+
+    /// Who is calling, in JSON.
+    #[napi]
+    pub fn caller(&self) -> Option<String> {
+        self.caller.as_ref().map(facts::of_caller)
+    }
+
+    /// The token, for exchanging it at its issuer.
+    #[napi]
+    pub fn token(&self) -> String {
+        self.caller.as_ref().map_or("", |caller| caller.dangerous_raw_token()).to_owned()
+    }
+
+    /// Whether the caller has these scopes.
+    #[napi]
+    pub fn has(&self, scopes: Vec<String>) -> bool {
+        self.caller.as_ref().is_some_and(|caller| caller.has(scopes))
+    }
+
+    /// Asks for more scopes: nothing when the caller has them, or what is refused, in JSON.
+    #[napi]
+    pub fn require(&self, scopes: Vec<String>) -> Option<String> {
+        let caller = self.caller.as_ref()?;
+        let refused = caller.require(scopes).err()?;
+        let challenge = refused.challenge.clone();
+        let mut text = facts::of_refusal(&refused.into());
+        if let Some(challenge) = challenge {
+            text.pop();
+            text.push_str(&format!(r#","challenge":{}}}"#, serde_json::Value::from(challenge)));
+        }
+        Some(text)
+    }
+
+    /// The names of headers that may hold a token, among the given ones.
+    #[napi]
+    pub fn token_headers(&self, names: Vec<String>) -> Vec<String> {
+        let Some(forward) = &self.forward else { return names };
+        let mut headers = HeaderMap::new();
+        for name in names.iter().filter_map(|name| name.parse::<http::HeaderName>().ok()) {
+            headers.insert(name, http::HeaderValue::from_static(""));
+        }
+        forward.remove_tokens(&mut headers);
+        names.into_iter().filter(|name| !headers.contains_key(name.as_str())).collect()
+    }
+
+    /// Looks at the start of the response: its headers as they are to be sent, or a filter that holds
+    /// them until its body is there. Can be called once.
+    #[napi]
+    pub fn respond(&mut self, status: u16, headers: String) -> Result<Either<String, Filter>> {
+        let forward = self.forward.take();
+        let forward = forward.ok_or_else(|| Error::from_reason("this was answered before"))?;
+        let parsed = request::parse_headers(&headers);
+        let mut headers = parsed.ok_or_else(|| Error::from_reason("malformed headers"))?;
+        let status = StatusCode::from_u16(status);
+        let status = status.map_err(|error| Error::from_reason(error.to_string()))?;
+        let filter = forward.respond(status, &mut headers);
+        let headers = request::write(&headers);
+        Ok(if filter.is_transparent() {
+            Either::A(headers)
+        } else {
+            Either::B(Filter { filter, headers })
+        })
+    }
+}
+
+/// Changes one response as the policy asks.
+#[napi]
+pub struct Filter {
+    filter: ResponseFilter,
+    headers: String,
+}
+
+/// What to do with a piece of a response: send it, send something else instead, hold everything
+/// (`true`), or break off (`false`).
+type Piece = Either3<Buffer, Answered, bool>;
+
+#[napi]
+impl Filter {
+    /// The headers of the response, once something is sent.
+    #[napi(getter)]
+    pub fn headers(&self) -> String {
+        self.headers.clone()
+    }
+
+    /// Takes a piece of the body.
+    #[napi]
+    pub fn push(&mut self, env: Env, chunk: Uint8Array) -> Piece {
+        functions::within(env, || piece(self.filter.push(&chunk)))
+    }
+
+    /// Takes the end of the body.
+    #[napi]
+    pub fn end(&mut self, env: Env) -> Piece {
+        functions::within(env, || piece(self.filter.end()))
+    }
+}
+
+fn piece(passage: Passage) -> Piece {
+    match passage {
+        Passage::Hold => Piece::C(true),
+        Passage::Send(bytes) => Piece::A(bytes.to_vec().into()),
+        Passage::Replace(reply) => Piece::B((*reply).into()),
+        _ => Piece::C(false),
+    }
+}
