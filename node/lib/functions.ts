@@ -1,6 +1,6 @@
 /** Functions of the user's, in the form that the native half calls. */
 import { AuthInfo } from './auth-info.js';
-import { McpAuthError } from './errors.js';
+import { TokenError } from './errors.js';
 
 /** One call of an MCP method. */
 export interface Operation {
@@ -48,12 +48,18 @@ export function beginVerification(
   };
 }
 
+/** Codes that come with what was compared. */
+const COMPARED: Record<string, string> = { unknown_issuer: 'unknownIssuer', wrong_audience: 'wrongAudience' };
+
 function found(claims: Claims | null): string {
   return JSON.stringify(claims ? { claims } : { refused: '`verifyToken` does not accept it' });
 }
 
 function failed(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const isRefusal = error instanceof McpAuthError && error.status === 401;
+  if (error instanceof TokenError && error.code in COMPARED) {
+    return JSON.stringify({ [COMPARED[error.code] as string]: { actual: error.actual, expected: error.expected } });
+  }
+  const isRefusal = (error as { status?: unknown } | null)?.status === 401;
   return JSON.stringify(isRefusal ? { refused: message } : { unavailable: message });
 }

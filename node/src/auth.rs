@@ -77,7 +77,7 @@ impl NativeAuth {
         let auth = self.auth.clone();
         let work = async move {
             let decision = auth.decide(&parts).await;
-            Answer::Decision(decision, parts)
+            Answer::Decision(Box::new((decision, parts)))
         };
         pending::begin(env, Box::pin(work))
     }

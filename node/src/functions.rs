@@ -99,6 +99,8 @@ pub(crate) struct Verifier {
 enum Found {
     Claims(Map<String, Value>),
     Refused(String),
+    UnknownIssuer { actual: String, expected: Vec<String> },
+    WrongAudience { actual: Vec<String>, expected: Vec<String> },
     Unavailable(String),
 }
 
@@ -122,6 +124,12 @@ impl Verifier {
         match serde_json::from_str(&answer) {
             Ok(Found::Claims(claims)) => Ok(AuthInfo::from_verified_claims(claims)?),
             Ok(Found::Refused(reason)) => Err(TokenError::Malformed { reason }.into()),
+            Ok(Found::UnknownIssuer { actual, expected }) => {
+                Err(TokenError::UnknownIssuer { actual, expected }.into())
+            }
+            Ok(Found::WrongAudience { actual, expected }) => {
+                Err(TokenError::WrongAudience { actual, expected }.into())
+            }
             Ok(Found::Unavailable(reason)) => Err(unavailable(reason)),
             Err(error) => Err(unavailable(error.to_string())),
         }

@@ -17,7 +17,7 @@ pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
 
 /// How work ends.
 pub(crate) enum Answer {
-    Decision(Decision, Parts),
+    Decision(Box<(Decision, Parts)>),
     Caller(std::result::Result<AuthInfo, AuthError>),
     Explanation(Option<TokenExplanation>),
     Ready(std::result::Result<(), Unavailable>),
@@ -26,7 +26,7 @@ pub(crate) enum Answer {
 impl Answer {
     pub(crate) fn into_outcome(self) -> Result<Outcome> {
         match self {
-            Self::Decision(decision, parts) => of_decision(decision, parts),
+            Self::Decision(decided) => of_decision(decided.0, decided.1),
             Self::Caller(Ok(caller)) => Ok(Outcome::A(facts::of_caller(&caller))),
             Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
             Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),

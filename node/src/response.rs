@@ -62,18 +62,6 @@ impl Forward {
         Some(text)
     }
 
-    /// The names of headers that may hold a token, among the given ones.
-    #[napi]
-    pub fn token_headers(&self, names: Vec<String>) -> Vec<String> {
-        let Some(forward) = &self.forward else { return names };
-        let mut headers = HeaderMap::new();
-        for name in names.iter().filter_map(|name| name.parse::<http::HeaderName>().ok()) {
-            headers.insert(name, http::HeaderValue::from_static(""));
-        }
-        forward.remove_tokens(&mut headers);
-        names.into_iter().filter(|name| !headers.contains_key(name.as_str())).collect()
-    }
-
     /// Looks at the start of the response: its headers as they are to be sent, or a filter that holds
     /// them until its body is there. Can be called once.
     #[napi]

@@ -54,18 +54,34 @@ export function protectListener(
   };
 }
 
+/** How the original's middleware differs. */
+export interface Differences {
+  /** Names the compared values in the body of a refusal. */
+  showErrorDetails?: boolean;
+  /** Leaves out of challenges where the metadata is. */
+  hidesMetadata?: boolean;
+  /** What `request.auth` is. */
+  caller?: (caller: AuthInfo, token: string) => unknown;
+}
+
 /** Whether the request goes on; else it has been answered. */
-export async function decide(auth: McpAuth, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+export async function decide(
+  auth: McpAuth,
+  request: IncomingMessage,
+  response: ServerResponse,
+  differences?: Differences,
+): Promise<boolean> {
   const target = (request as AuthenticatedRequest).originalUrl ?? request.url ?? '/';
   let outcome: Outcome = auth.native.decide(request.method ?? 'GET', target, request.rawHeaders.join('\n'));
   if (outcome instanceof native.Pending) outcome = await settle(outcome);
   if (outcome instanceof native.ReadBody) outcome = await decideByBody(outcome, request);
   if (outcome instanceof native.Forward) {
-    admit(auth, outcome, target, request as AuthenticatedRequest);
+    admit(auth, outcome, target, request as AuthenticatedRequest, differences);
     filterResponse(outcome, response);
     return true;
   }
-  await answer(outcome as Answered, request, response);
+  const answered = differences ? differing(outcome as Answered, differences) : (outcome as Answered);
+  await answer(answered, request, response);
   return false;
 }
 
@@ -78,7 +94,23 @@ async function decideByBody(question: ReadBody, request: AuthenticatedRequest): 
   return settled;
 }
 
-function admit(auth: McpAuth, forward: Forward, target: string, request: AuthenticatedRequest): void {
+function differing(answered: Answered, { showErrorDetails, hidesMetadata }: Differences): Answered {
+  const { headers, body, refusal } = answered;
+  const details = showErrorDetails && refusal && body.length > 0 ? { cause: JSON.parse(refusal) as unknown } : {};
+  return {
+    ...answered,
+    headers: hidesMetadata ? headers.replace(/(?:, )?resource_metadata="[^"]*"(?:, )?/, '') : headers,
+    body: showErrorDetails ? Buffer.from(JSON.stringify({ ...(JSON.parse(body.toString() || '{}') as object), ...details })) : body,
+  };
+}
+
+function admit(
+  auth: McpAuth,
+  forward: Forward,
+  target: string,
+  request: AuthenticatedRequest,
+  differences: Differences | undefined,
+): void {
   const names = auth.tokenHeaders;
   for (const name of names) delete request.headers[name];
   const raw = request.rawHeaders;
@@ -87,7 +119,8 @@ function admit(auth: McpAuth, forward: Forward, target: string, request: Authent
   }
   const query = target.indexOf('?');
   const caller = auth.callerOf(forward, query < 0 ? target : target.slice(0, query));
-  if (caller) request.auth = caller;
+  if (!caller) return;
+  request.auth = differences?.caller ? (differences.caller(caller, caller.dangerousRawToken()) as AuthInfo) : caller;
 }
 
 async function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): Promise<void> {
