@@ -101,7 +101,7 @@ function load(): Native {
       `mcp-auth-node has no binary that works here (${name}, Node ${process.version}). ` +
         `It looked for ${local} and for the package ${published}. ` +
         'Install again without --omit=optional (--no-optional), on the platform that it is to run on; ' +
-        'or build it from its repository with `cargo xtask node pack`.',
+        'or build it from its repository: `npm pack` in the folder node/.',
       { cause },
     );
   }

@@ -99,7 +99,7 @@ function differing(answered: Answered, { showErrorDetails, hidesMetadata }: Diff
   const details = showErrorDetails && refusal && body.length > 0 ? { cause: JSON.parse(refusal) as unknown } : {};
   return {
     ...answered,
-    headers: hidesMetadata ? headers.replace(/(?:, )?resource_metadata="[^"]*"(?:, )?/, '') : headers,
+    headers: hidesMetadata ? headers.replace(/(?:,? )resource_metadata="[^"]*"/, '') : headers,
     body: showErrorDetails ? Buffer.from(JSON.stringify({ ...(JSON.parse(body.toString() || '{}') as object), ...details })) : body,
   };
 }

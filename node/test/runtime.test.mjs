@@ -1,0 +1,138 @@
+// @ts-check
+// Threads, processes, waiting and memory.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { McpAuth, UnavailableError } from '../dist/index.js';
+import { DevIssuer } from '../dist/testing.js';
+import { run } from './support/program.mjs';
+
+const RESOURCE = 'https://mcp.example.com/mcp';
+
+/** @param {import('node:test').TestContext} context */
+function protectedBy(context, limits = {}) {
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  return { issuer, auth: new McpAuth({ ...limits, resource: RESOURCE, authorizationServers: [issuer.issuer] }) };
+}
+
+test('constructing starts no thread, the first fetch one, and the process ends when idle', async () => {
+  const printed = await run(`
+    const { readdirSync } = require('node:fs');
+    const threads = () => (process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0);
+    const { McpAuth } = require('./dist/index.js');
+    const before = threads();
+    const auth = new McpAuth({ resource: '${RESOURCE}', authorizationServers: ['http://127.0.0.1:1'] });
+    auth.verifyAccessToken('a.b.c').catch((error) => {
+      const after = threads();
+      auth.ready().catch(({ code }) => console.log(after - before, process.platform !== 'linux' || threads() > after, error.code, code));
+    });
+  `);
+  assert.equal(printed, '0 true malformed unavailable');
+});
+
+test('the event loop goes on while keys are fetched, and an issuer that hangs is a 503', async (context) => {
+  const { issuer, auth } = protectedBy(context, { fetchTimeout: 0.3 });
+  issuer.setMode('hang');
+  let turns = 0;
+  const counting = setInterval(() => (turns += 1), 1);
+  const error = await auth.verifyAccessToken(issuer.mint({ audience: RESOURCE })).catch((error) => error);
+  clearInterval(counting);
+  assert.ok(error instanceof UnavailableError);
+  assert.equal(error.status, 503);
+  assert.ok(error.retryAfter > 0);
+  assert.ok(turns > 10, `${turns} turns`);
+});
+
+test('a hundred requests at once fetch once', async (context) => {
+  const { issuer, auth } = protectedBy(context);
+  const tokens = Array.from({ length: 100 }, () => issuer.mint({ audience: RESOURCE }));
+  await Promise.all(tokens.map((token) => auth.verifyAccessToken(token)));
+  assert.deepEqual(issuer.requests, { metadata: 1, jwks: 1 });
+});
+
+test('a rotation of keys heals on the first request', async (context) => {
+  const { issuer, auth } = protectedBy(context);
+  await auth.verifyAccessToken(issuer.mint({ audience: RESOURCE }));
+  issuer.rotateKeys({ dropOld: true });
+  assert.equal((await auth.verifyAccessToken(issuer.mint({ audience: RESOURCE }))).subject, 'alice');
+});
+
+test('worker threads each have their own, and may end at any time', async () => {
+  const printed = await run(`
+    const { Worker } = require('node:worker_threads');
+    const { DevIssuer } = require('./dist/testing.js');
+    const issuer = new DevIssuer();
+    const token = issuer.mint({ audience: '${RESOURCE}' });
+    const code = \`
+      const { workerData, parentPort } = require('node:worker_threads');
+      const { McpAuth } = require(workerData.main);
+      const auth = new McpAuth({ resource: '${RESOURCE}', authorizationServers: [workerData.issuer] });
+      auth.verifyAccessToken(workerData.token).then((caller) => parentPort.postMessage(caller.subject));
+    \`;
+    const workerData = { main: require.resolve('./dist/index.js'), issuer: issuer.issuer, token };
+    const work = () => new Promise((resolve, reject) => {
+      const worker = new Worker(code, { eval: true, workerData });
+      let said;
+      worker.on('message', (subject) => (said = subject)).on('error', reject).on('exit', () => resolve(said));
+    });
+    (async () => {
+      const said = await Promise.all([work(), work(), work(), work()]);
+      issuer.setMode('hang');
+      const waiting = new Worker(code, { eval: true, workerData });
+      await new Promise((resolve) => waiting.on('online', resolve));
+      while (issuer.requests.metadata < 5) await new Promise(setImmediate);
+      await waiting.terminate();
+      issuer.setMode('online');
+      console.log(said.join(), await work());
+      issuer.stop();
+    })();
+  `);
+  assert.equal(printed, 'alice,alice,alice,alice alice');
+});
+
+test('cluster: every worker process serves', async (context) => {
+  const { issuer } = protectedBy(context);
+  const program = fileURLToPath(new URL('support/cluster.mjs', import.meta.url));
+  const tokens = [1, 2].map(() => issuer.mint({ audience: RESOURCE }));
+  const { stdout } = await promisify(execFile)(process.execPath, [program, RESOURCE, issuer.issuer, ...tokens]);
+  assert.equal(stdout.trim(), 'alice alice');
+});
+
+test('a million calls leave nothing behind', { timeout: 310_000 }, async () => {
+  const printed = await run(
+    `
+    const { McpAuth } = require('./dist/index.js');
+    const { DevIssuer } = require('./dist/testing.js');
+    const issuer = new DevIssuer();
+    const auth = new McpAuth({ resource: '${RESOURCE}', authorizationServers: [issuer.issuer] });
+    const token = issuer.mint({ audience: '${RESOURCE}' });
+    const refused = issuer.mint({ audience: 'https://other.example' });
+    const calls = async (count) => {
+      for (let call = 0; call < count; call += 1) {
+        await auth.verifyAccessToken(token);
+        if (call % 100 === 0) await auth.verifyAccessToken(refused).catch(() => {});
+        if (call % 1000 === 0) {
+          const headers = 'authorization\\nBearer ' + token;
+          for (let times = 0; times < 100; times += 1) auth.native.decide('POST', '/mcp', headers);
+          await new Promise(setImmediate);
+        }
+      }
+      for (let times = 0; times < 5; times += 1) { gc(); await new Promise(setImmediate); }
+      return process.memoryUsage().rss / 2 ** 20;
+    };
+    (async () => {
+      await calls(200_000);
+      const before = await calls(100_000);
+      const after = await calls(1_000_000);
+      console.log(after - before < 20 ? 'steady' : before + ' MiB became ' + after);
+      issuer.stop();
+    })();
+  `,
+    ['--expose-gc'],
+    300_000,
+  );
+  assert.equal(printed, 'steady');
+});

@@ -1,0 +1,109 @@
+// @ts-check
+// Beside the official SDK: its verifier interface in both generations, its clients, the examples.
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import test from 'node:test';
+import { promisify } from 'node:util';
+import { requireBearerAuth as requireBearerAuth2 } from '@modelcontextprotocol/express';
+import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
+import { requireBearerAuth as requireBearerAuth1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
+import { OAuthError, OAuthErrorCode } from '@modelcontextprotocol/server';
+import express from 'express';
+import { McpAuth } from '../dist/index.js';
+import { DevIssuer } from '../dist/testing.js';
+import { start as startProgram, FOLDER } from './support/program.mjs';
+import { post, start } from './support/server.mjs';
+
+const GENERATIONS = {
+  '1.x': (/** @type {McpAuth} */ auth, /** @type {string} */ resource) =>
+    requireBearerAuth1({
+      verifier: auth.tokenVerifier((message) => new InvalidTokenError(message)),
+      requiredScopes: ['mcp'],
+      expectedResource: new URL(resource),
+    }),
+  '2.x': (/** @type {McpAuth} */ auth, /** @type {string} */ resource) =>
+    requireBearerAuth2({
+      verifier: auth.tokenVerifier((message) => new OAuthError(OAuthErrorCode.InvalidToken, message)),
+      requiredScopes: ['mcp'],
+      expectedResource: new URL(resource),
+      resourceMetadataUrl: 'https://mcp.example.com/.well-known/oauth-protected-resource/mcp',
+    }),
+};
+
+for (const [generation, middleware] of Object.entries(GENERATIONS)) {
+  test(`requireBearerAuth of ${generation} takes our verifier`, async (context) => {
+    const { resource, mint, issuer } = await start(context, (resource, issuer) => {
+      const app = express();
+      app.use(middleware(new McpAuth({ resource, authorizationServers: [issuer.issuer] }), resource));
+      app.use((/** @type {any} */ request, response) => {
+        response.json({ clientId: request.auth.clientId, subject: request.auth.extra.subject, scopes: request.auth.scopes });
+      });
+      return app;
+    });
+    const good = await fetch(resource, post(mint()));
+    assert.deepEqual(await good.json(), { clientId: 'dev', subject: 'alice', scopes: ['mcp'] });
+    assert.equal((await fetch(resource, post(mint({ audience: 'https://other.example' })))).status, 401);
+    assert.equal((await fetch(resource, post(mint({ scope: 'other' })))).status, 403);
+    issuer.setMode('offline');
+    const unknown = await fetch(resource, post(mint({ broken: 'unknown-key-id' })));
+    assert.equal(unknown.status, 500, 'it is not the fault of the token');
+  });
+}
+
+const CLIENTS = join(FOLDER, '../xtask/clients/typescript');
+const EXAMPLES = join(FOLDER, '../examples/node');
+
+test('the official clients, whole flow', async (context) => {
+  assert.ok(existsSync(join(CLIENTS, 'node_modules')), 'run `cargo xtask test --only node`, which installs them');
+  execFileSync(process.execPath, [join(EXAMPLES, 'node_modules/typescript/bin/tsc')], { cwd: EXAMPLES });
+  /** @type {[string, string[]][]} */
+  const rows = [
+    ['whoami.js', ['--registration', 'dcr']],
+    ['whoami.js', ['--registration', 'cimd']],
+    ['todo-manager.js', ['--flow', 'step-up']],
+  ];
+  for (const client of ['client-v1.mjs', 'client-v2.mjs']) {
+    for (const [example, options] of rows) {
+      await context.test(`${client} ${options.join(' ')} with ${example}`, async (context) => {
+        const issuer = new DevIssuer();
+        context.after(() => issuer.stop());
+        const resource = await startExample(context, join(EXAMPLES, 'dist', example), issuer.issuer);
+        const { stdout } = await promisify(execFile)(process.execPath, [join(CLIENTS, client), '--resource', resource, ...options]);
+        assert.match(stdout, /^ok: /m);
+      });
+    }
+  }
+});
+
+test("the original's own example runs, with the official client", async (context) => {
+  for (const client of ['client-v1.mjs', 'client-v2.mjs']) {
+    const issuer = new DevIssuer();
+    context.after(() => issuer.stop());
+    const example = join(FOLDER, 'test/support/original-example.mjs');
+    const resource = await startExample(context, example, issuer.issuer);
+    const { stdout } = await promisify(execFile)(process.execPath, [join(CLIENTS, client), '--resource', resource]);
+    assert.match(stdout, /^ok: /m);
+  }
+});
+
+/** @param {import('node:test').TestContext} context @param {string} file @param {string} issuer */
+async function startExample(context, file, issuer) {
+  const bind = `127.0.0.1:${await freePort()}`;
+  const resource = `http://${bind}/mcp`;
+  const env = { MCP_AUTH_RESOURCE: resource, MCP_AUTH_ISSUER: issuer, MCP_AUTH_SCOPES: 'mcp', MCP_AUTH_BIND: bind };
+  await startProgram(context, [file], env, /^listening on/);
+  return resource;
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
+}

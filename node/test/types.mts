@@ -1,0 +1,74 @@
+// Checked by tsc and never run: what the types promise.
+import type { OAuthTokenVerifier as Verifier1 } from '@modelcontextprotocol/sdk/server/auth/provider.js';
+import type { AuthInfo as AuthInfo1 } from '@modelcontextprotocol/sdk/server/auth/types.js';
+import type { AuthInfo as AuthInfo2, OAuthTokenVerifier as Verifier2 } from '@modelcontextprotocol/server';
+import express from 'express';
+import { fastify } from 'fastify';
+import { Hono } from 'hono';
+import {
+  AuthInfo,
+  type Authorize,
+  type Config,
+  createVerifyJwt,
+  MCPAuth,
+  McpAuth,
+  TokenError,
+  validateServerConfig,
+} from '../dist/index.js';
+import { protect } from '../dist/adapters/node.js';
+import { protect as fastifyProtect } from '../dist/adapters/fastify.js';
+import { type AuthEnv, protect as honoProtect } from '../dist/adapters/hono.js';
+import '../dist/sdk.mjs';
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Same<A, B>): void {}
+
+const auth = new McpAuth({ resource: 'https://mcp.example.com/mcp', authorizationServers: ['https://as.example.com'] });
+
+auth satisfies Verifier1;
+auth satisfies Verifier2;
+declare const caller: AuthInfo;
+caller satisfies AuthInfo1;
+caller satisfies AuthInfo2;
+same<AuthInfo['subject'], string | undefined>(true);
+same<AuthInfo['principal'], 'user' | 'client'>(true);
+same<Awaited<ReturnType<McpAuth['verifyAccessToken']>>, AuthInfo>(true);
+
+// @ts-expect-error: authorization servers are required
+new McpAuth({ resource: 'https://mcp.example.com/mcp' });
+// @ts-expect-error: a field in another case
+({ resource: 'x', authorizationServers: [], required_scopes: ['a'] }) satisfies Config;
+({
+  resources: [{ resource: 'x', authorizationServers: [{ issuer: 'y', introspection: { clientId: 'c' } }] }],
+  clockTolerance: 30,
+}) satisfies Config;
+
+const rule: Authorize = (who, { name }) => (name === 'x' ? { missingScopes: ['a'] } : who.has('b'));
+new McpAuth({ resource: 'x', authorizationServers: [], policy: { tools: { x: { anyOf: ['a', ['b', 'c']] } } } }, { authorize: rule });
+
+const answer = await auth.handle(new Request('https://mcp.example.com/mcp'));
+if (!(answer instanceof Response)) same<(typeof answer)['authInfo'], AuthInfo | undefined>(true);
+
+express().use(protect(auth));
+await fastify().register(fastifyProtect, { auth });
+new Hono<AuthEnv>().use(honoProtect(auth)).get('/', (context) => context.json(context.get('auth')?.claims ?? {}));
+
+const mcpAuth = new MCPAuth({ protectedResources: { metadata: { resource: 'x', authorizationServers: [{ issuer: 'y', type: 'oidc' }] } } });
+express().use(mcpAuth.protectedResourceMetadataRouter());
+express().use(mcpAuth.bearerAuth('jwt', { resource: 'x', audience: 'x', jwtVerify: { clockTolerance: 5 }, remoteJwkSet: { timeoutDuration: 1000 } }));
+express().use(mcpAuth.bearerAuth(async (token) => ({ token, issuer: 'y', clientId: '', scopes: [] }), { audience: 'x' }));
+// @ts-expect-error: the only mode is jwt
+mcpAuth.bearerAuth('opaque');
+createVerifyJwt(async () => ({ kty: 'RSA' }), { issuer: 'y', audience: 'x' });
+
+declare const config: Parameters<typeof validateServerConfig>[0];
+validateServerConfig(config, true).successes satisfies { code: string }[];
+// @ts-expect-error: only with verbose
+validateServerConfig(config).successes;
+
+declare const error: TokenError;
+same<typeof error.code, string>(true);
+
+// The official SDK 1.x, extended by mcp-auth-node/sdk.
+declare const authInfo: AuthInfo1;
+same<(typeof authInfo)['claims'], Record<string, unknown> | undefined>(true);
