@@ -121,7 +121,7 @@ for (const kind of ['discovery', 'resolved']) {
 }
 
 test('server: the metadata is served to older clients, and a function verifies', async (context) => {
-  const { origin, resource, issuer, mint } = await start(context, (_resource, issuer) => {
+  const { origin, resource, issuer } = await start(context, (_resource, issuer) => {
     const mcpAuth = new MCPAuth({ server: { issuer: issuer.issuer, type: 'oidc' } });
     /** @type {import('../dist/index.js').VerifyAccessTokenFunction} */
     const verify = async (token) => {
@@ -144,7 +144,6 @@ test('server: the metadata is served to older clients, and a function verifies',
   );
   const anonymous = await fetch(resource);
   assert.equal(anonymous.headers.get('www-authenticate'), 'Bearer');
-  assert.equal(await status(mint()), 401, 'not even a token that is good elsewhere');
 });
 
 test('an audience is required, and the error shows the line', async (context) => {
@@ -198,7 +197,7 @@ test('createVerifyJwt takes keys as jose finds them', async (context) => {
   for (const [token = '', code] of rows) {
     await assert.rejects(async () => verify(token), (/** @type {any} */ error) => {
       assert.ok(error instanceof MCPAuthTokenVerificationError);
-      assert.deepEqual([error.code, error.cause.code], ['invalid_token', code]);
+      assert.deepEqual([error.code, /** @type {any} */ (error.cause).code], ['invalid_token', code]);
       return true;
     });
   }

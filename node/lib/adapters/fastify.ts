@@ -16,11 +16,11 @@ interface FastifyReplyLike {
   hijack(): unknown;
 }
 
+type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) => Promise<Readable>;
+
+/** An instance of Fastify, whose own types need not be there. */
 interface FastifyLike {
-  addHook(
-    name: 'preParsing',
-    hook: (request: never, reply: never, payload: never) => Promise<unknown>,
-  ): unknown;
+  addHook(...hook: never[]): unknown;
 }
 
 /**
@@ -33,7 +33,7 @@ interface FastifyLike {
  */
 export const protect = Object.assign(
   async (instance: FastifyLike, { auth }: { auth: McpAuth }): Promise<void> => {
-    instance.addHook('preParsing', async (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) => {
+    const hook: Hook = async (request, reply, payload) => {
       const raw = request.raw as AuthenticatedRequest;
       if (!(await decide(auth, raw, reply.raw))) {
         reply.hijack();
@@ -45,7 +45,8 @@ export const protect = Object.assign(
       const body = Buffer.from(JSON.stringify(raw.body));
       const length = Number(raw.headers['content-length'] ?? body.length);
       return Object.assign(Readable.from([body]), { receivedEncodedLength: length });
-    });
+    };
+    (instance.addHook as (name: string, hook: Hook) => unknown).call(instance, 'preParsing', hook);
   },
   // As fastify-plugin has it: hooks reach the routes beside the plugin.
   { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'mcp-auth-node' },
