@@ -7,6 +7,7 @@ use crate::clients;
 use crate::command::{Failure, cargo, root};
 use crate::fuzz;
 use crate::lint::cargo_in_examples;
+use crate::node;
 use crate::providers;
 use crate::step::{Outcome, Step, missing_tool};
 
@@ -21,6 +22,7 @@ pub(crate) fn steps() -> Vec<Step> {
     ];
     steps.extend(clients::steps());
     steps.extend(providers::steps());
+    steps.push(node::step());
     steps
 }
 

@@ -1,0 +1,119 @@
+// @ts-check
+// Rules and verifiers that are functions, and what the caller knows.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ConfigError, InsufficientScopeError, McpAuth, TokenError } from '../dist/index.js';
+import { protectListener } from '../dist/adapters/node.js';
+import { call, post, start } from './support/server.mjs';
+
+test('a function decides, and lists show what it allows', async (context) => {
+  /** @type {unknown[]} */ const asked = [];
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth(
+      { resource, authorizationServers: [issuer.issuer] },
+      {
+        authorize(caller, { method, name, arguments: given }) {
+          asked.push([caller.subject, method, name, given]);
+          if (name === 'throws') throw new Error('broken');
+          if (name === 'write') return caller.has('write') || { missingScopes: ['write'] };
+          return name !== 'secret';
+        },
+      },
+    );
+    return protectListener(auth, (request, response) => {
+      const tools = ['read', 'write', 'secret', 'throws'].map((name) => ({ name }));
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools } }));
+    });
+  });
+  const status = async (/** @type {string} */ name) => (await fetch(resource, post(mint(), call(name, { a: 1 })))).status;
+  assert.deepEqual([await status('read'), await status('write'), await status('secret'), await status('throws')], [200, 403, 403, 403]);
+  assert.deepEqual(asked[0], ['alice', 'tools/call', 'read', { a: 1 }]);
+  const refused = await fetch(resource, post(mint(), call('write')));
+  assert.match(refused.headers.get('www-authenticate') ?? '', /scope="write"/);
+  const list = await fetch(resource, post(mint(), { jsonrpc: '2.0', id: 1, method: 'tools/list' }));
+  assert.deepEqual((await list.json()).result.tools, [{ name: 'read' }, { name: 'write' }]);
+});
+
+test('a function verifies tokens of its own form, and waits while the event loop goes on', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const config = { resource, authorizationServers: [issuer.issuer], requiredScopes: ['mcp'] };
+    const auth = new McpAuth(config, {
+      tokenPrefixes: ['key_'],
+      async verifyToken(token) {
+        await new Promise(setImmediate);
+        if (token === 'key_down') throw new Error('no database');
+        return token === 'key_good' ? { iss: 'keys', sub: 'bot', scope: 'mcp' } : null;
+      },
+    });
+    return protectListener(auth, (request, response) => response.end(request.auth?.subject));
+  });
+  const answer = async (/** @type {string} */ token) => {
+    const response = await fetch(resource, post(token));
+    return response.status === 200 ? response.text() : response.status;
+  };
+  const answers = await Promise.all(['key_good', 'key_bad', 'key_down', mint()].map(answer));
+  assert.deepEqual(answers, ['bot', 401, 503, 'alice']);
+});
+
+test('streams are held until a handler can no longer ask for more', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+    return protectListener(auth, (request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.flushHeaders();
+      setImmediate(() => {
+        try {
+          request.auth?.require('more');
+          response.write('event: message\ndata: {}\n\n');
+          setImmediate(() => response.end('event: message\ndata: {"last":1}\n\n'));
+        } catch {
+          response.end('event: message\ndata: {"error":1}\n\n');
+        }
+      });
+    });
+  });
+  const refused = await fetch(resource, post(mint(), call('x')));
+  assert.equal(refused.status, 403);
+  const streamed = await fetch(resource, post(mint({ scope: 'more' }), call('x')));
+  assert.equal(streamed.status, 200);
+  assert.equal(await streamed.text(), 'event: message\ndata: {}\n\nevent: message\ndata: {"last":1}\n\n');
+});
+
+test('a caller says everything but the token', async (context) => {
+  const { resource, issuer, mint } = await start(context, () => () => {});
+  const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+  const caller = await auth.verifyAccessToken(mint({ scope: 'a b', claims: { plan: 'pro' } }));
+  assert.deepEqual(
+    [caller.issuer, caller.subject, caller.clientId, caller.scopes, caller.audience, caller.principal, caller.claims.plan],
+    [issuer.issuer, 'alice', 'dev', ['a', 'b'], [resource], 'user', 'pro'],
+  );
+  assert.deepEqual([caller.has('a'), caller.has('a', 'c'), caller.token], [true, false, '']);
+  assert.ok(!JSON.stringify(caller).includes('eyJ'));
+  assert.throws(() => caller.require('c'), (error) => {
+    assert.ok(error instanceof InsufficientScopeError);
+    assert.deepEqual([error.code, error.status, error.required, error.granted], ['insufficient_scope', 403, ['c'], ['a', 'b']]);
+    return true;
+  });
+  await assert.rejects(auth.verifyAccessToken(mint({ expiresIn: -100 })), (error) => {
+    assert.ok(error instanceof TokenError);
+    assert.equal(error.code, 'expired');
+    assert.equal((error.now ?? 0) - (error.exp ?? 0), 100);
+    return true;
+  });
+  const explanation = /** @type {any} */ (await auth.explainToken('/mcp', mint({ audience: 'x' })));
+  assert.deepEqual([explanation.accepted, explanation.code], [false, 'wrong_audience']);
+});
+
+test('every fault of the configuration is listed, and fields of other names are faults', () => {
+  const resource = 'https://mcp.example.com/mcp';
+  assert.throws(
+    () => new McpAuth({ resource: 'x', authorizationServers: [], clockTolerance: 1000 }),
+    (error) => error instanceof ConfigError && error.code === 'invalid_config' && error.faults.length === 3,
+  );
+  const misspelt = /** @type {any} */ ({ resource, authorizationServers: ['https://as.example.com'], requiredScope: ['a'] });
+  assert.throws(() => new McpAuth(misspelt), /required_scope/);
+  const named = { 'notes.readAll': ['a'] };
+  const auth = new McpAuth({ resource, authorizationServers: ['https://as.example.com'], policy: { tools: named, denyUndeclared: true } });
+  assert.deepEqual(auth.allowedHosts, ['127.0.0.1', '::1', 'localhost', 'mcp.example.com']);
+});
