@@ -1,6 +1,6 @@
 //! A request that goes on, and the response to it.
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use mcp_auth::{Passage, ResponseFilter};
 use napi::bindgen_prelude::{Buffer, Either3, Env, Result, Uint8Array};
 use napi::{Either, Error};

@@ -1,0 +1,64 @@
+// @ts-check
+// Express 5 with and without protection: requests per second, ratios to the unprotected route.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import autocannon from 'autocannon';
+import { DevIssuer } from 'mcp-auth-node/testing';
+import { median, RESOURCE } from './peers.mjs';
+
+const ROUNDS = Number(process.argv[2] ?? 7);
+const SECONDS = 1;
+/** More than any server gets through in that time. */
+const DISTINCT = 9_000;
+const NAMES = ['unprotected', 'mcp-auth-node', 'SDK + jose', 'mcp-auth (npm)'];
+
+const issuer = new DevIssuer({ algorithm: 'RS256' });
+const mint = () => issuer.mint({ audience: RESOURCE, scope: 'mcp', algorithm: 'RS256' });
+const server = fork(fileURLToPath(new URL('server.mjs', import.meta.url)), [issuer.issuer, issuer.jwksUri]);
+const [port] = await once(server, 'message');
+const seen = mint();
+/** @type {string[] | undefined} */
+let distinct;
+
+/** @param {string} name @param {string[]} tokens */
+async function measure(name, tokens) {
+  const url = `http://127.0.0.1:${port}/${encodeURIComponent(name)}`;
+  const headers = (/** @type {string} */ token) => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
+  const next = (/** @type {any} */ request) => ({ ...request, headers: { ...request.headers, ...headers(tokens[at++ % tokens.length] ?? '') } });
+  let at = 0;
+  const requests = tokens.length > 1 ? [{ method: 'POST', setupRequest: next }] : undefined;
+  const result = await autocannon({
+    url,
+    method: 'POST',
+    headers: headers(tokens[0] ?? ''),
+    requests: /** @type {any} */ (requests),
+    connections: 16,
+    duration: SECONDS,
+  });
+  if (result.non2xx || result.errors) throw new Error(`${name}: ${result.non2xx} refused, ${result.errors} errors`);
+  if (tokens.length > 1 && at > tokens.length) throw new Error('too few tokens: raise DISTINCT');
+  return result['2xx'] / result.duration;
+}
+
+for (const kind of ['seen', 'distinct']) {
+  /** @type {Record<string, number[]>} */
+  const rates = Object.fromEntries(NAMES.map((name) => [name, []]));
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (const name of NAMES) {
+      // Only ours remembers tokens: the others may get the same ones in the next round.
+      if (kind === 'distinct' && (name === 'mcp-auth-node' || !distinct)) distinct = Array.from({ length: DISTINCT }, mint);
+      const tokens = kind === 'seen' ? [seen] : (distinct ?? []);
+      const rate = await measure(name, tokens);
+      // The first round warms up.
+      if (round > 0) rates[name]?.push(rate);
+    }
+  }
+  console.log(`\nExpress 5, RS256, ${kind} tokens, medians of ${ROUNDS} interleaved rounds\n\n| middleware | requests/s | ratio |\n|---|---|---|`);
+  for (const name of NAMES) {
+    const ratios = (rates[name] ?? []).map((rate, round) => rate / (rates.unprotected?.[round] ?? NaN));
+    console.log(`| ${name} | ${median(rates[name] ?? []).toFixed(0)} | ${median(ratios).toFixed(3)} |`);
+  }
+}
+server.kill();
+issuer.stop();

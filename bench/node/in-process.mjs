@@ -1,0 +1,78 @@
+// @ts-check
+// One token verified, in process: ratios to a bare verification of the signature by node:crypto.
+import { createPublicKey, verify } from 'node:crypto';
+import { DevIssuer } from 'mcp-auth-node/testing';
+import { median, middlewares, RESOURCE, verifiers } from './peers.mjs';
+
+const ROUNDS = Number(process.argv[2] ?? 15);
+const PER_ROUND = 300;
+
+const issuer = new DevIssuer({ algorithm: 'RS256' });
+const mint = () => issuer.mint({ audience: RESOURCE, scope: 'mcp', algorithm: 'RS256' });
+const seen = mint();
+const { keys } = await (await fetch(issuer.jwksUri)).json();
+const { kid } = JSON.parse(Buffer.from(seen.split('.')[0] ?? '', 'base64url').toString());
+const jwk = keys.find((/** @type {{ kid: string }} */ key) => key.kid === kid);
+const key = createPublicKey({ key: jwk, format: 'jwk' });
+
+const { auth, jose } = verifiers(issuer.issuer, issuer.jwksUri);
+const { 'SDK + jose': sdk, 'mcp-auth (npm)': original, 'mcp-auth-node': ours } = await middlewares(issuer.issuer, issuer.jwksUri);
+
+/** Through middleware, with as little of a request as it takes.
+ * @param {import('./peers.mjs').Middleware | undefined} middleware */
+const through = (middleware) => (/** @type {string} */ token) =>
+  new Promise((resolve, reject) => {
+    const authorization = `Bearer ${token}`;
+    const request = { method: 'POST', url: '/mcp', headers: { authorization }, rawHeaders: ['Authorization', authorization] };
+    const fail = () => reject(new Error('refused'));
+    const response = { set: () => response, status: () => response, json: fail, writeHead: fail, end: fail };
+    void middleware?.(request, response, (error) => (error ? reject(error) : resolve(undefined)));
+  });
+
+/** @param {string} token */
+function parts(token) {
+  const end = token.lastIndexOf('.');
+  return { input: Buffer.from(token.slice(0, end)), signature: Buffer.from(token.slice(end + 1), 'base64url') };
+}
+
+/** @type {Record<string, { tokens: 'seen' | 'distinct', run: (tokens: string[]) => Promise<void> | void }>} */
+const WORK = {
+  'node:crypto, bare': {
+    tokens: 'distinct',
+    run: (tokens) => tokens.map(parts).forEach(({ input, signature }) => verify('sha256', input, key, signature)),
+  },
+};
+/** @type {[string, (token: string) => Promise<unknown>][]} */
+const VERIFIERS = [
+  ['mcp-auth-node, verifyAccessToken', (token) => auth.verifyAccessToken(token)],
+  ['mcp-auth-node, protect', through(ours)],
+  ['jose', jose],
+  ['SDK + jose, requireBearerAuth', through(sdk)],
+  ['mcp-auth (npm), bearerAuth', through(original)],
+];
+for (const [name, verifyOne] of VERIFIERS) {
+  const run = async (/** @type {string[]} */ tokens) => {
+    for (const token of tokens) await verifyOne(token);
+  };
+  WORK[`${name}, distinct`] = { tokens: 'distinct', run };
+  WORK[`${name}, seen`] = { tokens: 'seen', run };
+}
+
+/** @type {Record<string, number[]>} */
+const times = Object.fromEntries(Object.keys(WORK).map((name) => [name, []]));
+for (let round = 0; round < ROUNDS; round += 1) {
+  for (const [name, { tokens, run }] of Object.entries(WORK)) {
+    const batch = Array.from({ length: PER_ROUND }, () => (tokens === 'seen' ? seen : mint()));
+    const start = process.hrtime.bigint();
+    await run(batch);
+    times[name]?.push(Number(process.hrtime.bigint() - start) / PER_ROUND / 1000);
+  }
+}
+// The first rounds warm up.
+const kept = (/** @type {string} */ name) => (times[name] ?? []).slice(3);
+console.log(`RS256, medians of ${ROUNDS - 3} interleaved rounds of ${PER_ROUND}\n\n| work | µs | ratio |\n|---|---|---|`);
+for (const name of Object.keys(WORK)) {
+  const ratios = kept(name).map((time, round) => time / (kept('node:crypto, bare')[round] ?? NaN));
+  console.log(`| ${name} | ${median(kept(name)).toFixed(1)} | ${median(ratios).toFixed(3)} |`);
+}
+issuer.stop();

@@ -1,0 +1,14 @@
+// @ts-check
+// One Express app per peer, on paths of their own. Says its address when it listens.
+import express from 'express';
+import { middlewares } from './peers.mjs';
+
+const [issuer = '', jwksUri = ''] = process.argv.slice(2);
+const app = express();
+app.disable('x-powered-by');
+for (const [name, middleware] of Object.entries(await middlewares(issuer, jwksUri))) {
+  app.post(`/${encodeURIComponent(name)}`, middleware, (_request, response) => void response.json({ ok: true }));
+}
+const server = app.listen(0, '127.0.0.1', () => {
+  process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port);
+});
