@@ -3,8 +3,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
@@ -15,7 +13,7 @@ import { OAuthError, OAuthErrorCode } from '@modelcontextprotocol/server';
 import express from 'express';
 import { McpAuth } from '../dist/index.js';
 import { DevIssuer } from '../dist/testing.js';
-import { start as startProgram, FOLDER } from './support/program.mjs';
+import { FOLDER, freePort, start as startProgram } from './support/program.mjs';
 import { post, start } from './support/server.mjs';
 
 const GENERATIONS = {
@@ -97,13 +95,4 @@ async function startExample(context, file, issuer) {
   const env = { MCP_AUTH_RESOURCE: resource, MCP_AUTH_ISSUER: issuer, MCP_AUTH_SCOPES: 'mcp', MCP_AUTH_BIND: bind };
   await startProgram(context, [file], env, /^listening on/);
   return resource;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
 }

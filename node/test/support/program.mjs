@@ -1,6 +1,7 @@
 // @ts-check
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -26,4 +27,14 @@ export async function start(context, command, env, ready) {
   for await (const line of createInterface({ input: child.stdout })) if (ready.test(line)) return child;
   const [code] = await once(child, 'close');
   throw new Error(`${command.join(' ')} ended with ${code} before it was ready`);
+}
+
+/** A port of loopback that was free a moment ago. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
 }
