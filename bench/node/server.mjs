@@ -9,6 +9,7 @@ app.disable('x-powered-by');
 for (const [name, middleware] of Object.entries(await middlewares(issuer, jwksUri))) {
   app.post(`/${encodeURIComponent(name)}`, middleware, (_request, response) => void response.json({ ok: true }));
 }
+process.on('message', () => process.send?.(process.cpuUsage()));
 const server = app.listen(0, '127.0.0.1', () => {
   process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port);
 });
