@@ -1,0 +1,77 @@
+"""Authentication and authorization for MCP servers, with any identity provider.
+
+Two strings protect an ASGI app::
+
+    auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
+    app = auth.protect(app)
+
+Inside, `auth_info()` is the caller. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
+"""
+
+from ._compat import BearerAuthMiddleware, MCPAuth
+from ._context import auth_info, require_scopes
+from ._core import Authorizer, McpAuth
+from ._native import AuthInfo, Operation, __version__
+from .config import (
+    AuthorizationServerMetadata,
+    AuthServerConfig,
+    AuthServerType,
+    ResourceServerConfig,
+    ResourceServerMetadata,
+)
+from .errors import (
+    AuthError,
+    ConfigError,
+    Forbidden,
+    InsufficientScope,
+    InvalidRequest,
+    MissingToken,
+    TokenError,
+    Unavailable,
+)
+from .exceptions import (
+    AuthServerExceptionCode,
+    BearerAuthExceptionCode,
+    MCPAuthAuthServerException,
+    MCPAuthBearerAuthException,
+    MCPAuthConfigException,
+    MCPAuthException,
+    MCPAuthTokenVerificationException,
+    MCPAuthTokenVerificationExceptionCode,
+)
+from .utils import fetch_server_config, fetch_server_config_by_well_known_url
+
+__all__ = [
+    "AuthError",
+    "AuthInfo",
+    "AuthServerConfig",
+    "AuthServerExceptionCode",
+    "AuthServerType",
+    "AuthorizationServerMetadata",
+    "Authorizer",
+    "BearerAuthExceptionCode",
+    "BearerAuthMiddleware",
+    "ConfigError",
+    "Forbidden",
+    "InsufficientScope",
+    "InvalidRequest",
+    "MCPAuth",
+    "MCPAuthAuthServerException",
+    "MCPAuthBearerAuthException",
+    "MCPAuthConfigException",
+    "MCPAuthException",
+    "MCPAuthTokenVerificationException",
+    "MCPAuthTokenVerificationExceptionCode",
+    "McpAuth",
+    "MissingToken",
+    "Operation",
+    "ResourceServerConfig",
+    "ResourceServerMetadata",
+    "TokenError",
+    "Unavailable",
+    "__version__",
+    "auth_info",
+    "fetch_server_config",
+    "fetch_server_config_by_well_known_url",
+    "require_scopes",
+]

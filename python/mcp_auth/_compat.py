@@ -1,0 +1,305 @@
+"""The surface of `mcpauth`, the original package, on the same decisions as everything else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextvars import ContextVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from . import _native
+from ._asgi import ASGIApp, Protected, Receive, Response, Scope, Send, refuse
+from ._context import current
+from ._core import McpAuth
+from ._pending import wait
+from ._verifiers import call, starter
+from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
+from .errors import TokenError, Unavailable
+from .exceptions import (
+    AuthServerExceptionCode,
+    MCPAuthAuthServerException,
+    MCPAuthConfigException,
+    MCPAuthTokenVerificationException,
+    MCPAuthTokenVerificationExceptionCode,
+)
+from .types import AuthInfo, VerifyAccessTokenFunction
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import Route, Router
+
+_logger = logging.getLogger("mcp_auth")
+_AUTHORIZATION_SERVER_PATH = "/.well-known/oauth-authorization-server"
+_RESOURCE_PATH = "/.well-known/oauth-protected-resource"
+
+
+class MCPAuth:
+    """Protects MCP servers; new code may rather use `McpAuth`, which does all of it in one line."""
+
+    def __init__(
+        self,
+        server: AuthServerConfig | None = None,
+        protected_resources: ResourceServerConfig | Sequence[ResourceServerConfig] | None = None,
+        context_var: ContextVar[AuthInfo | None] | None = None,
+    ) -> None:
+        """With either an authorization server, or resources that name theirs.
+
+        :param context_var: where the caller of the current request is kept.
+        """
+        if (server is None) == (not protected_resources):
+            raise _invalid("Give either `server` or `protected_resources`.")
+        one = isinstance(protected_resources, ResourceServerConfig)
+        given = [protected_resources] if one else list(protected_resources or ())
+        self._server = server
+        self._resources: list[ResourceServerMetadata] = [config.metadata for config in given]  # type: ignore[union-attr]
+        self._context_var = context_var or ContextVar[AuthInfo | None](
+            "mcp_auth_context", default=None
+        )
+        # Tells what is wrong now, and not when the first request comes.
+        self._edge = self._build(self._resources) if self._resources else None
+
+    @property
+    def auth_info(self) -> AuthInfo | None:
+        """The caller of the current request; `None` outside of one."""
+        return self._context_var.get()
+
+    def metadata_route(self) -> Route:
+        """The authorization server's metadata on our origin, for clients of revision 2025-03-26."""
+        from starlette.routing import Route
+
+        if self._server is None:
+            raise _invalid("`metadata_route` needs `server`; use `resource_metadata_router`.")
+        # The resource is not named there; the path is all that is answered.
+        resource = ResourceServerMetadata(
+            resource="http://localhost/", authorization_servers=[self._server]
+        )
+        auth = self._build([resource], serve_authorization_server_metadata=True)
+        return Route(_AUTHORIZATION_SERVER_PATH, endpoint=_Metadata(auth))
+
+    def resource_metadata_router(self) -> Router:
+        """The metadata of every resource (RFC 9728)."""
+        from starlette.routing import Route, Router
+
+        if self._edge is None:
+            raise _invalid("`resource_metadata_router` needs `protected_resources`.")
+        endpoint = _Metadata(self._edge)
+        paths = [_metadata_path(metadata.resource) for metadata in self._resources]
+        return Router(routes=[Route(path, endpoint=endpoint) for path in paths])
+
+    def bearer_auth_middleware(
+        self,
+        mode_or_verify: Literal["jwt"] | VerifyAccessTokenFunction,
+        audience: str | None = None,
+        required_scopes: Sequence[str] | None = None,
+        show_error_details: bool = False,
+        leeway: float = 60,
+        resource: str | None = None,
+        *,
+        dangerous_accept_any_audience: bool = False,
+    ) -> type[BearerAuthMiddleware]:
+        """A middleware class that lets only requests with a good token through.
+
+        For `Middleware(…)`, `app.add_middleware(…)` and `BaseHTTPMiddleware(dispatch=…)`.
+
+        :param mode_or_verify: `"jwt"`, or a function that verifies tokens, which may be a coroutine
+            function; it is responsible for the issuer.
+        :param audience: what `aud` must name; the resource unless given.
+        :param show_error_details: puts compared values into responses; for development.
+        :param leeway: how far clocks may be apart, in seconds, 300 at most.
+        :param resource: the URL that clients connect to.
+        :param dangerous_accept_any_audience: accepts tokens that were issued for other services.
+        """
+        metadata = self._resource(resource, audience)
+        settings: dict[str, Any] = {"required_scopes": list(required_scopes or ())}
+        if audience is not None and audience != metadata.resource:
+            settings["audiences"] = [audience]
+        if dangerous_accept_any_audience:
+            _logger.warning(
+                "`dangerous_accept_any_audience` is set: tokens that any other service got are accepted"
+            )
+        if show_error_details:
+            _logger.warning("`show_error_details` is set: clients see what was compared")
+        hooks: dict[str, Any] = {"any_audience": dangerous_accept_any_audience}
+        if callable(mode_or_verify):
+            hooks["starters"] = [("", starter(_verifier(mode_or_verify, audience)))]
+        elif mode_or_verify != "jwt":
+            raise ValueError('the first argument must be "jwt" or a function that verifies tokens')
+        auth = self._build([metadata], settings, clock_tolerance=int(leeway), **hooks)
+        namespace = {
+            "auth": auth._native,
+            "context_var": self._context_var,
+            "show_error_details": show_error_details,
+        }
+        return type("BearerAuthMiddleware", (BearerAuthMiddleware,), namespace)
+
+    def _resource(self, resource: str | None, audience: str | None) -> ResourceServerMetadata:
+        if self._server is None:
+            known = {metadata.resource: metadata for metadata in self._resources}
+            if resource not in known:
+                raise _invalid(f"Add `resource=` with one of {', '.join(known)}.")
+            return known[resource]
+        resource = resource or audience
+        if resource is None:
+            # A token for another service must not open this one.
+            raise MCPAuthConfigException(
+                "missing_audience",
+                "Tokens must be for this server, and nothing says how it is called. Add a line to"
+                " `bearer_auth_middleware`:\n"
+                '    resource="https://mcp.example.com/mcp",  # the URL that clients connect to',
+            )
+        if not resource.startswith(("https://", "http://")):
+            raise MCPAuthConfigException(
+                "missing_resource",
+                f"The audience {resource!r} is no URL. Add a line to `bearer_auth_middleware`:\n"
+                '    resource="https://mcp.example.com/mcp",  # the URL that clients connect to',
+            )
+        return ResourceServerMetadata(resource=resource, authorization_servers=[self._server])
+
+    def _build(
+        self,
+        resources: list[ResourceServerMetadata],
+        settings: dict[str, Any] | None = None,
+        *,
+        clock_tolerance: int = 60,
+        **hooks: Any,
+    ) -> McpAuth:
+        servers = [server for metadata in resources for server in metadata.authorization_servers]
+        patches = {server.issuer: server.transpile_data for server in servers}
+        patches = {issuer: patch for issuer, patch in patches.items() if patch is not None}
+
+        def patch_metadata(issuer: str, document: dict[str, Any]) -> dict[str, Any]:
+            patch = patches.get(issuer)
+            return document if patch is None else patch(document)
+
+        config = {
+            "resources": [{**metadata.settings(), **(settings or {})} for metadata in resources],
+            "clock_tolerance": clock_tolerance,
+        }
+        return McpAuth.from_config(
+            config, patch_metadata=patch_metadata if patches else None, **hooks
+        )
+
+
+class BearerAuthMiddleware:
+    """Lets only requests with a good token through; made by `MCPAuth.bearer_auth_middleware`."""
+
+    auth: _native.McpAuth
+    context_var: ContextVar[AuthInfo | None]
+    show_error_details: bool
+
+    def __init__(
+        self,
+        app: ASGIApp | Request,
+        call_next: Callable[[Request], Awaitable[ASGIApp]] | None = None,
+    ) -> None:
+        """Around an app; or, as `dispatch` of a `BaseHTTPMiddleware`, for one request."""
+        self._app: Any = app
+        self._call_next = call_next
+        self._protected = Protected(self._app, self.auth, self._enter, self.show_error_details)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._protected(scope, receive, send)
+
+    def __await__(self) -> Generator[Any, None, ASGIApp]:
+        return self._dispatch().__await__()
+
+    async def _dispatch(self) -> ASGIApp:
+        """What `BaseHTTPMiddleware` sends: a response is an ASGI app."""
+        request, call_next = self._app, self._call_next
+        decision = self.auth.decide(request.scope)
+        if isinstance(decision, _native.Pending):
+            decision = await wait(decision)
+        if isinstance(decision, _native.Reply):
+            return partial(refuse, decision, self.show_error_details)
+        if not isinstance(decision, _native.Forward) or call_next is None:
+            raise TypeError(f"an unknown decision: {decision!r}")
+        self._enter(request.scope, decision)
+        request.scope["headers"] = decision.headers
+        request.scope["mcp_auth"] = decision.auth_info
+        response = await call_next(request)
+
+        async def passed(scope: Scope, receive: Receive, send: Send) -> None:
+            await response(scope, receive, Response(decision, send))
+
+        return passed
+
+    def _enter(self, scope: Scope, forward: _native.Forward) -> Callable[[], None]:
+        info = forward.auth_info
+        caller = None if info is None else _caller(info, scope)
+        token, native = self.context_var.set(caller), current.set(info)
+
+        def leave() -> None:
+            self.context_var.reset(token)
+            current.reset(native)
+
+        return leave
+
+
+class _Metadata:
+    """Answers for metadata documents, and for nothing else."""
+
+    def __init__(self, auth: McpAuth) -> None:
+        self._protected = auth.protect(_not_found)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._protected(scope, receive, send)
+
+
+async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _caller(info: _native.AuthInfo, scope: Scope) -> AuthInfo:
+    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    claims = info.claims
+    return AuthInfo(
+        token=sent.decode("latin-1").partition(" ")[2].strip(),
+        issuer=info.issuer,
+        claims=claims,
+        subject=info.subject,
+        client_id=info.client_id,
+        scopes=info.scopes,
+        audience=claims.get("aud"),
+        expires_at=info.expires_at,
+    )
+
+
+def _verifier(
+    verify: VerifyAccessTokenFunction, audience: str | None
+) -> Callable[[str], Awaitable[dict[str, Any]]]:
+    """The function, in the terms of the library: claims, or an exception of its own."""
+
+    async def claims_of(token: str) -> dict[str, Any]:
+        try:
+            caller = await call(verify, token)
+        except MCPAuthTokenVerificationException as error:
+            if error.code is MCPAuthTokenVerificationExceptionCode.INVALID_TOKEN:
+                raise TokenError("inactive", 401, "the verify function refuses it") from None
+            raise Unavailable("unavailable", 503, "the verify function cannot tell") from None
+        named = [caller.audience] if isinstance(caller.audience, str) else caller.audience or []
+        if audience is not None and audience not in named:
+            fields = {"actual": named, "expected": [audience]}
+            raise TokenError("wrong_audience", 401, "it is for another resource", fields)
+        said = {
+            "iss": caller.issuer,
+            "sub": caller.subject,
+            "client_id": caller.client_id,
+            "scope": " ".join(caller.scopes),
+            "aud": caller.audience,
+            "exp": caller.expires_at,
+        }
+        # What the function says of the caller comes before what is in the claims.
+        return {**caller.claims, **{name: one for name, one in said.items() if one is not None}}
+
+    return claims_of
+
+
+def _metadata_path(resource: str) -> str:
+    return _RESOURCE_PATH + urlsplit(resource).path.rstrip("/")
+
+
+def _invalid(reason: str) -> MCPAuthAuthServerException:
+    return MCPAuthAuthServerException(AuthServerExceptionCode.INVALID_SERVER_CONFIG, reason)

@@ -1,0 +1,223 @@
+"""The object that protects a server."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from . import _native
+from ._asgi import ASGIApp, Protected
+from ._pending import wait
+from ._verifiers import VerifyFunction, starter
+from .errors import ConfigError, TokenError
+
+if TYPE_CHECKING:
+    from mcp.server.auth.provider import AccessToken
+
+Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
+
+#: Fields of `Config` itself; every other one is a field of the resource.
+_CONFIG_FIELDS = frozenset(
+    {
+        "ca_files", "clock_tolerance", "fetch_timeout", "key_max_age", "key_max_stale",
+        "max_body_bytes", "max_token_bytes", "max_token_claims", "max_token_depth",
+        "max_token_header_bytes", "token_cache_bytes", "token_cache_max_age",
+    }
+)  # fmt: skip
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.after_fork)
+
+
+class McpAuth:
+    """Protects an MCP server as an OAuth 2.1 resource server, with any identity provider.
+
+    Two strings are enough::
+
+        auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
+        app = auth.protect(app)
+
+    Nothing is fetched here. Every fault of the configuration is listed in one `ConfigError`.
+    """
+
+    def __init__(
+        self,
+        resource: str,
+        authorization_servers: Iterable[str | Mapping[str, Any]],
+        *,
+        required_scopes: Iterable[str] = (),
+        scopes_supported: Iterable[str] = (),
+        audiences: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
+        policy: Mapping[str, Any] | None = None,
+        authorizer: Authorizer | None = None,
+        token_verifiers: Mapping[str, VerifyFunction] | None = None,
+        patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+        serve_authorization_server_metadata: bool = False,
+        **settings: Any,
+    ) -> None:
+        """Protects one resource.
+
+        :param resource: the URL that clients connect to.
+        :param authorization_servers: issuers, or their settings as in `AuthorizationServer`.
+        :param required_scopes: needed for every request.
+        :param policy: rules as data, the fields of `ScopePolicy`.
+        :param authorizer: rules as code: `True` allows, `False` forbids, a list of scopes asks for
+            them. It must be quick.
+        :param token_verifiers: functions for tokens that begin with these prefixes; they return
+            claims, or `None` to refuse, and may be coroutine functions.
+        :param patch_metadata: changes what an issuer says of itself: (issuer, document) -> document.
+        :param settings: every other field of `Config` and `ProtectedResource`.
+        """
+        config = {name: settings.pop(name) for name in _CONFIG_FIELDS & settings.keys()}
+        protected: dict[str, Any] = {
+            "resource": resource,
+            "authorization_servers": [_server(one) for one in authorization_servers],
+            "required_scopes": list(required_scopes),
+            "scopes_supported": list(scopes_supported),
+            "audiences": list(audiences),
+            "allowed_origins": list(allowed_origins),
+            **settings,
+        }
+        if policy is not None:
+            protected["policy"] = dict(policy)
+        self._build(
+            {"resources": [protected], **config},
+            authorizer=authorizer,
+            token_verifiers=token_verifiers,
+            patch_metadata=patch_metadata,
+            serve_authorization_server_metadata=serve_authorization_server_metadata,
+        )
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        authorizer: Authorizer | None = None,
+        token_verifiers: Mapping[str, VerifyFunction] | None = None,
+        patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+        serve_authorization_server_metadata: bool = False,
+        **hooks: Any,
+    ) -> McpAuth:
+        """From the fields of `Config` as data, such as a TOML file; several resources are possible."""
+        auth = cls.__new__(cls)
+        auth._build(
+            config,
+            authorizer=authorizer,
+            token_verifiers=token_verifiers,
+            patch_metadata=patch_metadata,
+            serve_authorization_server_metadata=serve_authorization_server_metadata,
+            **hooks,
+        )
+        return auth
+
+    @classmethod
+    def from_env(cls, **options: Any) -> McpAuth:
+        """From `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` (several: comma-separated), `MCP_AUTH_SCOPES`."""
+        read = {name: os.environ.get(f"MCP_AUTH_{name}", "") for name in ("RESOURCE", "ISSUER")}
+        values = {name: value.strip() for name, value in read.items()}
+        missing = [f"MCP_AUTH_{name}: must be set" for name, value in values.items() if not value]
+        if missing:
+            raise ConfigError("invalid_configuration", 500, "\n".join(missing))
+        issuers = [issuer.strip() for issuer in values["ISSUER"].split(",")]
+        scopes = os.environ.get("MCP_AUTH_SCOPES", "").split()
+        options.setdefault("required_scopes", scopes)
+        return cls(values["RESOURCE"], [issuer for issuer in issuers if issuer], **options)
+
+    def _build(
+        self,
+        config: Mapping[str, Any],
+        *,
+        authorizer: Authorizer | None,
+        token_verifiers: Mapping[str, VerifyFunction] | None,
+        patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
+        **hooks: Any,
+    ) -> None:
+        level = logging.getLogger("mcp_auth").getEffectiveLevel()
+        _native.set_level(min(max(level, 0), 255))
+        verifiers = [(prefix, starter(one)) for prefix, one in (token_verifiers or {}).items()]
+        try:
+            self._native = _native.McpAuth(
+                json.dumps(config, default=list),
+                verifiers=[*verifiers, *hooks.pop("starters", [])],
+                authorizer=authorizer,
+                patch_metadata=patch_metadata,
+                **hooks,
+            )
+        except ConfigError:
+            raise
+        except ValueError as error:
+            raise ConfigError("invalid_configuration", 500, str(error)) from None
+        first = config["resources"][0]
+        self.resource: str = first["resource"]
+        """The identifier of the first resource."""
+        self.issuers: list[str] = [server["issuer"] for server in first["authorization_servers"]]
+        """The authorization servers of the first resource."""
+        self.required_scopes: list[str] = list(first.get("required_scopes", ()))
+        """What every request to the first resource needs."""
+
+    def protect(self, app: ASGIApp) -> ASGIApp:
+        """The app behind this: metadata, CORS, challenges, policies; only allowed requests get through.
+
+        Inside, `auth_info()` is the caller, and the token is gone from the headers.
+        """
+        return Protected(app, self._native)
+
+    async def authenticate(self, token: str, path: str | None = None) -> _native.AuthInfo:
+        """The caller behind a token; scopes and policies are not looked at.
+
+        Raises `TokenError` (401) or `Unavailable` (503).
+        """
+        caller = self._native.verify(token, path)
+        if type(caller) is _native.AuthInfo:
+            return caller
+        return await wait(caller)  # type: ignore[arg-type]
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The same in the terms of the official SDK's `TokenVerifier`: `None` for a bad token.
+
+        Raises `Unavailable` when it cannot be told right now.
+        """
+        try:
+            caller = await self.authenticate(token)
+        except TokenError as error:
+            logging.getLogger("mcp_auth").info("token refused: %s", error.code)
+            return None
+        from mcp.server.auth.provider import AccessToken
+
+        return AccessToken(
+            token=token,
+            client_id=caller.client_id or "",
+            scopes=caller.scopes,
+            expires_at=caller.expires_at,
+            # Its audience was checked against this resource.
+            resource=self.resource,
+            subject=caller.subject,
+            claims=caller.claims,
+        )
+
+    async def explain_token(self, token: str, path: str = "/") -> dict[str, Any] | None:
+        """Why a token is accepted or refused, check by check."""
+        explanation = self._native.explain(token, path)
+        return await wait(explanation) if isinstance(explanation, _native.Pending) else explanation
+
+    async def ready(self) -> None:
+        """Fetches every issuer's metadata and keys, for servers that rather fail at start-up."""
+        ready = self._native.ready()
+        if isinstance(ready, _native.Pending):
+            await wait(ready)
+
+    def allowed_hosts(self) -> list[str]:
+        """The host names that requests may be addressed to, for the `Host` check of a framework."""
+        return self._native.allowed_hosts()
+
+
+def _server(given: str | Mapping[str, Any]) -> dict[str, Any]:
+    return {"issuer": given} if isinstance(given, str) else dict(given)
+
+
+__all__ = ["Authorizer", "McpAuth"]

@@ -1,0 +1,165 @@
+"""The native part; private to the package."""
+
+import asyncio
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any, Literal, final
+
+__version__: str
+
+@final
+class McpAuth:
+    def __new__(
+        cls,
+        config: str,
+        *,
+        verifiers: list[tuple[str, Callable[[str, Answer], None]]] = ...,
+        authorizer: Callable[[AuthInfo, Operation], bool | list[str]] | None = None,
+        patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
+        clock: Callable[[], int] | None = None,
+        documents: Callable[[str], str | None] | None = None,
+        any_audience: bool = False,
+        serve_authorization_server_metadata: bool = False,
+    ) -> McpAuth: ...
+    def decide(self, scope: MutableMapping[str, Any]) -> Forward | ReadBody | Reply | Pending: ...
+    def verify(self, token: str, path: str | None = None) -> AuthInfo | Pending: ...
+    def explain(self, token: str, path: str) -> dict[str, Any] | Pending | None: ...
+    def ready(self) -> Pending | None: ...
+    def allowed_hosts(self) -> list[str]: ...
+
+@final
+class AuthInfo:
+    """The authenticated caller of a request: who they are and what their token grants."""
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """All claims of the token."""
+    @property
+    def subject(self) -> str | None:
+        """`sub`: the caller, unique within the issuer; machine clients may have none."""
+    @property
+    def issuer(self) -> str:
+        """`iss`: the authorization server that issued the token."""
+    @property
+    def client_id(self) -> str | None:
+        """The OAuth client: the first of `client_id`, `azp`, `cid` and `appid`."""
+    @property
+    def scopes(self) -> list[str]:
+        """The granted scopes."""
+    @property
+    def audience(self) -> list[str]:
+        """`aud`: for whom the token was issued."""
+    @property
+    def expires_at(self) -> int | None:
+        """`exp`, in seconds since 1970."""
+    @property
+    def principal(self) -> Literal["user", "client"]:
+        """`user`, or `client` for a machine on its own behalf."""
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """(`iss`, `sub`): the key under which to store what belongs to this caller."""
+    @property
+    def dangerous_raw_token(self) -> str:
+        """The token itself, for exchanging it at its issuer. Never send it to another service."""
+    def has(self, *scopes: str) -> bool:
+        """Whether the token grants all of these scopes."""
+    def require(self, *scopes: str) -> None:
+        """Raises `InsufficientScope`, which becomes a challenge, unless the token grants all of these."""
+
+@final
+class Operation:
+    """What a caller wants to do."""
+
+    @property
+    def kind(self) -> Literal["tool", "prompt", "resource", "other"]: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def arguments(self) -> dict[str, Any] | None: ...
+
+@final
+class Forward:
+    @property
+    def auth_info(self) -> AuthInfo | None: ...
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]: ...
+    def respond(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]]
+    ) -> tuple[list[tuple[bytes, bytes]] | None, ResponseFilter | None]: ...
+
+@final
+class ReadBody:
+    @property
+    def max_bytes(self) -> int: ...
+    def decide(
+        self, body: bytes, headers: Iterable[tuple[bytes, bytes]]
+    ) -> Forward | Reply: ...
+    def too_large(self) -> Reply: ...
+
+@final
+class Reply:
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+
+@final
+class ResponseFilter:
+    def push(self, chunk: bytes) -> bytes | Reply | Literal[False] | None: ...
+    def end(self) -> bytes | Reply | Literal[False] | None: ...
+
+@final
+class Pending:
+    def start(self, event_loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None: ...
+
+@final
+class Answer:
+    def accept(self, claims: str) -> None: ...
+    def refuse(self) -> None: ...
+    def refuse_audience(self, actual: list[str], expected: list[str]) -> None: ...
+    def fail(self, reason: str) -> None: ...
+
+@final
+class DevIssuer:
+    def __new__(
+        cls,
+        *,
+        scopes: list[str] | None = None,
+        algorithm: str | None = None,
+        auto_approve: bool = False,
+    ) -> DevIssuer: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def jwks_uri(self) -> str: ...
+    @property
+    def jwks_requests(self) -> int: ...
+    def mint(
+        self,
+        audience: list[str],
+        scope: str | None,
+        subject: str | None,
+        client_id: str | None,
+        issuer: str | None,
+        expires_in: int | None,
+        claims: str,
+        without: list[str],
+        header: str,
+        algorithm: str | None,
+        broken: str | None,
+        opaque: bool,
+    ) -> str: ...
+    def rotate_keys(self, drop_old: bool) -> None: ...
+    def set_mode(self, mode: str) -> None: ...
+    def revoke(self, token: str) -> None: ...
+    def close(self) -> None: ...
+
+def after_fork() -> None: ...
+def set_level(level: int) -> None: ...

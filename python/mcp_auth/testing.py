@@ -1,0 +1,134 @@
+"""An authorization server for tests, in this process and on loopback.
+
+    from mcp_auth.testing import dev_issuer  # a pytest fixture
+
+    def test_whoami(dev_issuer):
+        auth = McpAuth("http://localhost/mcp", [dev_issuer.issuer])
+        token = dev_issuer.mint("http://localhost/mcp", scope="mcp")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from . import _native
+
+
+class DevIssuer:
+    """Lets anyone be anyone: never for anything but tests. It listens from construction to `close`."""
+
+    def __init__(
+        self,
+        *,
+        scopes: Iterable[str] | None = None,
+        algorithm: str | None = None,
+        auto_approve: bool = False,
+    ) -> None:
+        """Starts on a free port.
+
+        :param scopes: `scopes_supported`.
+        :param algorithm: what it signs with, such as `RS256`; `ES256` unless given.
+        :param auto_approve: skips the page where a person signs in.
+        """
+        self._native = _native.DevIssuer(
+            scopes=None if scopes is None else list(scopes),
+            algorithm=algorithm,
+            auto_approve=auto_approve,
+        )
+
+    @property
+    def issuer(self) -> str:
+        """The issuer identifier."""
+        return self._native.issuer
+
+    @property
+    def jwks_uri(self) -> str:
+        """The URL of its keys."""
+        return self._native.jwks_uri
+
+    @property
+    def jwks_requests(self) -> int:
+        """How often its keys were asked for."""
+        return self._native.jwks_requests
+
+    def mint(
+        self,
+        audience: str | Iterable[str],
+        *,
+        scope: str | None = None,
+        subject: str | None = None,
+        client_id: str | None = None,
+        issuer: str | None = None,
+        expires_in: int | None = None,
+        claims: Mapping[str, Any] | None = None,
+        without: Iterable[str] = (),
+        header: Mapping[str, Any] | None = None,
+        algorithm: str | None = None,
+        broken: str | None = None,
+        opaque: bool = False,
+    ) -> str:
+        """A token of any content, without a request.
+
+        :param without: claims that are left out.
+        :param broken: one way to be wrong, such as `signature`, `id-token` or `unknown-key-id`.
+        :param opaque: no JWT, but one to be introspected.
+        """
+        return self._native.mint(
+            [audience] if isinstance(audience, str) else list(audience),
+            scope,
+            subject,
+            client_id,
+            issuer,
+            expires_in,
+            json.dumps(dict(claims or {})),
+            list(without),
+            json.dumps(dict(header or {})),
+            algorithm,
+            broken,
+            opaque,
+        )
+
+    def rotate_keys(self, *, drop_old: bool = False) -> None:
+        """Signs with a new key from now on."""
+        self._native.rotate_keys(drop_old)
+
+    def set_mode(self, mode: str) -> None:
+        """`online`, `offline`, `hang`, `garbage`, or `status:503`."""
+        self._native.set_mode(mode)
+
+    def revoke(self, token: str) -> None:
+        """Introspection says from now on that this token is not active."""
+        self._native.revoke(token)
+
+    def close(self) -> None:
+        """Stops, and frees the port."""
+        self._native.close()
+
+    def __enter__(self) -> DevIssuer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _dev_issuer() -> Generator[DevIssuer, None, None]:
+    with DevIssuer() as issuer:
+        yield issuer
+
+
+if TYPE_CHECKING:
+    dev_issuer = _dev_issuer
+else:
+
+    def __getattr__(name: str) -> Any:
+        """The fixture, which needs pytest, for those who ask for it."""
+        if name != "dev_issuer":
+            raise AttributeError(name)
+        import pytest
+
+        return pytest.fixture(name="dev_issuer")(_dev_issuer)
+
+
+__all__ = ["DevIssuer", "dev_issuer"]

@@ -1,0 +1,36 @@
+//! The native part of the Python package `mcp_auth`: its decisions, and nothing of its idiom.
+//!
+//! One request is one call of `McpAuth.decide`; `mcp_auth/_asgi.py` carries out what it says.
+
+mod any_audience;
+mod auth_info;
+mod decision;
+mod errors;
+mod hooks;
+mod json;
+mod logging;
+mod mcp_auth;
+mod pending;
+mod request;
+mod runtime;
+mod testing;
+
+use pyo3::prelude::*;
+
+/// Everything here is private to the package: import from `mcp_auth`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<mcp_auth::McpAuth>()?;
+    module.add_class::<auth_info::AuthInfo>()?;
+    module.add_class::<decision::Forward>()?;
+    module.add_class::<decision::ReadBody>()?;
+    module.add_class::<decision::Reply>()?;
+    module.add_class::<decision::ResponseFilter>()?;
+    module.add_class::<hooks::Answer>()?;
+    module.add_class::<hooks::Operation>()?;
+    module.add_class::<pending::Pending>()?;
+    module.add_class::<testing::DevIssuer>()?;
+    module.add_function(wrap_pyfunction!(runtime::after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::set_level, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}

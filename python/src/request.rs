@@ -1,0 +1,69 @@
+//! An ASGI scope as a request.
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyString};
+
+/// Request line and headers; `None` when they are not what HTTP allows.
+pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
+    let py = scope.py();
+    // A WebSocket begins as a GET, and its scope has no method.
+    let method = match scope.get_item(intern!(py, "method"))? {
+        Some(method) => Method::from_bytes(method.cast::<PyString>()?.to_str()?.as_bytes()).ok(),
+        None => Some(Method::GET),
+    };
+    let mut target = match scope.get_item(intern!(py, "raw_path"))? {
+        Some(path) if !path.is_none() => path.cast::<PyBytes>()?.as_bytes().to_vec(),
+        _ => {
+            let path = scope.get_item(intern!(py, "path"))?;
+            let path = path.map(|path| path.extract::<String>()).transpose()?;
+            encode(&path.unwrap_or_default()).into_bytes()
+        }
+    };
+    if let Some(query) = scope.get_item(intern!(py, "query_string"))? {
+        let query = query.cast::<PyBytes>()?.as_bytes();
+        if !query.is_empty() {
+            target.push(b'?');
+            target.extend_from_slice(query);
+        }
+    }
+    let headers = match scope.get_item(intern!(py, "headers"))? {
+        Some(headers) => read_headers(&headers)?,
+        None => Some(HeaderMap::new()),
+    };
+    let uri = Uri::from_maybe_shared(bytes::Bytes::from(target)).ok();
+    let (Some(method), Some(uri), Some(headers)) = (method, uri, headers) else { return Ok(None) };
+    let (mut parts, ()) = Request::new(()).into_parts();
+    (parts.method, parts.uri, parts.headers) = (method, uri, headers);
+    Ok(Some(parts))
+}
+
+/// ASGI headers, any iterable of pairs of bytes; `None` when one is not what HTTP allows.
+pub(crate) fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<Option<HeaderMap>> {
+    let mut map = HeaderMap::new();
+    for pair in PyIterator::from_object(headers)? {
+        let pair = pair?;
+        let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+        let name = HeaderName::from_bytes(name.cast::<PyBytes>()?.as_bytes());
+        let value = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes());
+        let (Ok(name), Ok(value)) = (name, value) else { return Ok(None) };
+        map.append(name, value);
+    }
+    Ok(Some(map))
+}
+
+/// For servers that give the decoded path alone.
+fn encode(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if is_plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
