@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._native import Pending
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 async def wait(pending: Pending) -> Any:
     """The result, or the exception, without blocking the event loop."""
+    import asyncio  # It is slow to import, and always there when somebody waits.
+
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
     pending.start(loop, future)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ._native import Answer
 from .errors import TokenError, Unavailable
+
+if TYPE_CHECKING:
+    import asyncio
 
 Claims: TypeAlias = Mapping[str, Any]
 VerifyFunction: TypeAlias = Callable[[str], "Claims | None | Awaitable[Claims | None]"]
@@ -45,6 +46,8 @@ def starter(verify: VerifyFunction) -> StartFunction:
                 answer.accept(json.dumps(dict(claims), allow_nan=False))
 
     def start(token: str, answer: Answer) -> None:
+        import asyncio
+
         task = asyncio.get_running_loop().create_task(run(token, answer))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
@@ -54,8 +57,11 @@ def starter(verify: VerifyFunction) -> StartFunction:
 
 async def call(verify: Callable[[str], T | Awaitable[T]], token: str) -> T:
     """What the function says, without blocking the event loop."""
+    import asyncio
+    import inspect
+
     if inspect.iscoroutinefunction(verify):
         result = verify(token)
     else:
         result = await asyncio.to_thread(verify, token)
-    return await result if inspect.isawaitable(result) else result
+    return await result if inspect.isawaitable(result) else cast("T", result)

@@ -78,7 +78,8 @@ class AuthServerConfig:
         given = metadata if isinstance(metadata, AuthorizationServerMetadata) else None
         self.type = type
         self.issuer: str = given.issuer if given else metadata["issuer"]  # type: ignore[index]
-        self._metadata = given or AuthorizationServerMetadata.of(metadata)  # type: ignore[arg-type]
+        of = AuthorizationServerMetadata.of
+        self._metadata: AuthorizationServerMetadata | None = given or of(metadata)  # type: ignore[arg-type]
         self._transpile: TranspileData | None = None
 
     @classmethod

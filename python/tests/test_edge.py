@@ -1,0 +1,206 @@
+"""The whole edge around an ASGI app."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from mcp_auth import InsufficientScope, McpAuth, auth_info, require_scopes
+from mcp_auth.testing import DevIssuer
+from support import RESOURCE, call, echo
+
+
+def message(name: str) -> bytes:
+    params = {"name": name, "arguments": {}}
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+
+
+JSON = {"content-type": "application/json"}
+
+
+async def test_a_good_token_goes_through_and_stays_outside(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+    answer = await call(app, token=dev_issuer.mint(RESOURCE), headers={"x-a": "1"}, body=b"hello")
+    assert answer.status == 200
+    assert answer.json == {"headers": {"x-a": "1"}, "body": "hello", "sub": "alice"}
+
+
+async def test_without_a_token_the_challenge_says_where_to_look(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], required_scopes=["mcp"]).protect(echo)
+    answer = await call(app)
+    assert answer.status == 401
+    challenge = answer.headers["www-authenticate"]
+    assert 'resource_metadata="http://localhost/.well-known/oauth-protected-resource/mcp"' in challenge
+    assert 'scope="mcp"' in challenge and "error=" not in challenge
+
+
+async def test_metadata_is_served_without_a_token(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+    answer = await call(app, "GET", "/.well-known/oauth-protected-resource/mcp")
+    assert answer.status == 200
+    assert answer.json["resource"] == RESOURCE
+    assert answer.json["authorization_servers"] == [dev_issuer.issuer]
+    assert (await call(app, "GET", "/.well-known/oauth-protected-resource/other")).status == 404
+
+
+async def test_a_preflight_needs_no_token(dev_issuer: DevIssuer) -> None:
+    origin = "https://app.example.com"
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], allowed_origins=[origin]).protect(echo)
+    headers = {"origin": origin, "access-control-request-method": "POST"}
+    answer = await call(app, "OPTIONS", headers=headers)
+    assert answer.status == 204 and answer.headers["access-control-allow-origin"] == origin
+    answer = await call(app, headers={"origin": origin}, token=dev_issuer.mint(RESOURCE))
+    assert answer.status == 200 and answer.headers["access-control-allow-origin"] == origin
+    answer = await call(app, headers={"origin": "https://evil.example"}, token=dev_issuer.mint(RESOURCE))
+    assert answer.status == 403
+
+
+async def test_a_policy_reads_the_message_and_hands_it_on(dev_issuer: DevIssuer) -> None:
+    policy = {"tools": {"delete": ["notes:delete"]}}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(echo)
+    token = dev_issuer.mint(RESOURCE, scope="notes:read")
+    answer = await call(app, headers=JSON, body=message("read"), token=token)
+    assert answer.status == 200 and answer.json["body"] == message("read").decode()
+    answer = await call(app, headers=JSON, body=message("delete"), token=token)
+    assert answer.status == 403
+    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    assert "notes:delete" in answer.headers["www-authenticate"]
+    assert (await call(app, headers=JSON, body=b"{", token=token)).status == 400
+    too_long = b" " * (5 * 1024 * 1024)
+    assert (await call(app, headers=JSON, body=too_long, token=token)).status == 413
+
+
+async def test_lists_show_what_the_policy_allows(dev_issuer: DevIssuer) -> None:
+    tools = [{"name": name, "inputSchema": {}} for name in ("read", "delete")]
+    result = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).encode()
+    kinds = {"json": b"application/json", "events": b"text/event-stream"}
+    kind = "json"
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        body = result if kind == "json" else b"event: message\ndata: " + result + b"\n\n"
+        headers = [(b"content-type", kinds[kind]), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in (body[:30], body[30:]):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"delete": ["admin"]}, "strict_lists": True})
+    app = auth.protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    for kind in kinds:
+        token = dev_issuer.mint(RESOURCE)
+        answer = await call(app, headers=JSON, body=asked, token=token)
+        assert b'"read"' in answer.body and b'"delete"' not in answer.body, kind
+        assert "content-length" not in answer.headers
+        answer = await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE, scope="admin"))
+        assert b'"read"' in answer.body and b'"delete"' in answer.body, kind
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"text/event-stream"])
+async def test_a_tool_that_asks_for_more_scopes_becomes_a_challenge(
+    dev_issuer: DevIssuer, kind: bytes
+) -> None:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]}
+        if kind == b"text/event-stream":
+            await send(start)
+        try:
+            require_scopes("notes:delete")
+        except InsufficientScope as error:
+            assert error.required == ["notes:delete"] and error.code == "insufficient_scope"
+            if kind != b"text/event-stream":
+                await send(start)
+            body = b'data: {"result": "an error that the client should not see"}\n\n'
+            await send({"type": "http.response.body", "body": body})
+
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(server)
+    answer = await call(app, token=dev_issuer.mint(RESOURCE, scope="mcp"), body=message("delete"))
+    assert answer.status == 403 and b"should not see" not in answer.body
+    assert "notes:delete" in answer.headers["www-authenticate"]
+
+
+async def test_rules_in_python(dev_issuer: DevIssuer) -> None:
+    def rules(caller: Any, operation: Any) -> bool | list[str]:
+        if operation.kind != "tool":
+            return True
+        if operation.name == "ask":
+            return ["more"] if "more" not in caller.scopes else True
+        if operation.name == "fail":
+            raise RuntimeError
+        return caller.subject == "alice" and operation.arguments == {}
+
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=rules).protect(echo)
+    alice, bob = (dev_issuer.mint(RESOURCE, subject=name) for name in ("alice", "bob"))
+
+    async def status(token: str, name: str) -> tuple[int, bool]:
+        answer = await call(app, headers=JSON, body=message(name), token=token)
+        return answer.status, "scope=" in answer.headers.get("www-authenticate", "")
+
+    assert await status(alice, "any") == (200, False)
+    assert await status(bob, "any") == (403, False)
+    assert await status(alice, "ask") == (403, True)
+    assert await status(alice, "fail") == (403, False)
+
+
+async def test_verify_functions_by_prefix(dev_issuer: DevIssuer) -> None:
+    async def session(token: str) -> dict[str, Any] | None:
+        await asyncio.sleep(0)
+        return {"iss": "sessions", "sub": "carol"} if token == "s_good" else None
+
+    def key(token: str) -> dict[str, Any]:
+        time.sleep(0.01)
+        if token == "k_down":
+            raise ConnectionError(token)
+        return {"iss": "keys", "sub": "machine", "scope": "mcp"}
+
+    verifiers = {"s_": session, "k_": key}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers=verifiers).protect(echo)
+
+    async def outcome(token: str) -> tuple[int, Any]:
+        answer = await call(app, token=token)
+        return answer.status, answer.json.get("sub")
+
+    assert await outcome("s_good") == (200, "carol")
+    assert await outcome("s_bad") == (401, None)
+    assert await outcome("k_good") == (200, "machine")
+    assert await outcome("k_down") == (503, None)
+    assert await outcome(dev_issuer.mint(RESOURCE)) == (200, "alice")
+
+
+async def test_the_context_ends_with_the_request(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+    await call(app, token=dev_issuer.mint(RESOURCE))
+    assert auth_info() is None
+
+
+async def test_lifespan_goes_through_and_websockets_need_a_token(dev_issuer: DevIssuer) -> None:
+    seen: list[str] = []
+    sent: list[Any] = []
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(server)
+    await app({"type": "lifespan"}, None, send)  # type: ignore[arg-type]
+    scope = {"type": "websocket", "path": "/mcp", "query_string": b"", "headers": []}
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    await app(scope, receive, send)
+    assert (seen, sent) == (["lifespan"], [{"type": "websocket.close", "code": 1008}])
+    token = dev_issuer.mint(RESOURCE).encode()
+    await app({**scope, "headers": [(b"authorization", b"Bearer " + token)]}, receive, send)
+    assert seen == ["lifespan", "websocket"]
+
+
+async def test_what_is_no_http_is_refused(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+    assert (await call(app, headers={"origin": "a\x00b"}, token=dev_issuer.mint(RESOURCE))).status == 400

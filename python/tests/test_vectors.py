@@ -1,0 +1,63 @@
+"""The language-neutral cases, decided alike to the code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_auth import McpAuth, _native
+from support import call, echo
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+FILES = {name: json.loads((VECTORS / name).read_text()) for name in ("decisions.json", "operations.json")}
+CASES = [(file, case) for file, content in FILES.items() for case in content["cases"]]
+
+
+def protected(content: dict[str, Any]) -> McpAuth:
+    documents = {url: json.dumps(document) for url, document in content["documents"].items()}
+    return McpAuth.from_config(
+        content["config"], clock=lambda: content["now"], documents=documents.get
+    )
+
+
+AUTHS = {file: protected(content) for file, content in FILES.items()}
+
+
+@pytest.mark.parametrize(("file", "case"), CASES, ids=[case["name"] for _, case in CASES])
+async def test_case(file: str, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[str] = []
+
+    class Recording:
+        """The native object, which tells the code of each refusal."""
+
+        def decide(self, scope: Any) -> Any:
+            return native.decide(scope)
+
+    native = AUTHS[file]._native
+    from mcp_auth import _asgi
+
+    refuse = _asgi.refuse
+
+    async def recorded(reply: _native.Reply, *rest: Any) -> None:
+        codes.append(reply.code or "ok")
+        await refuse(reply, *rest)
+
+    monkeypatch.setattr(_asgi, "refuse", recorded)
+    sent = case["request"]
+    headers = [("authorization", value) for value in sent["authorization"]]
+    headers += list(sent.get("headers", {}).items())
+    app = _asgi.Protected(echo, Recording())  # type: ignore[arg-type]
+    answer = await call(app, sent["method"], sent["target"], headers, sent.get("body", "").encode())
+    expect = case["expect"]
+    assert (answer.status, codes[0] if codes else "ok") == (expect["status"], expect["code"])
+    challenge = answer.headers.get("www-authenticate", "")
+    assert challenge or answer.status != 401
+    if "scope" in expect:
+        assert f'scope="{expect["scope"]}"' in challenge
+
+
+def test_there_are_as_many_cases_as_for_rust() -> None:
+    assert all(len(content["cases"]) > 40 for content in FILES.values())
