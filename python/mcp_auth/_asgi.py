@@ -42,18 +42,16 @@ class Protected:
             return await self._forward(decision, scope, receive, send)
         if type(decision) is Pending:
             decision = await wait(decision)
-        body: bytes | None = None
         if isinstance(decision, ReadBody):
-            body = await _read(receive, decision.max_bytes)
+            body, receive = await _read(receive, decision.max_bytes)
             if body is None:
                 decision = decision.too_large()
             else:
                 decision = decision.decide(body, scope["headers"])
+                receive = _again(body, receive)
         if isinstance(decision, Forward):
-            receive = receive if body is None else _again(body, receive)
             return await self._forward(decision, scope, receive, send)
         if isinstance(decision, Reply):
-            receive = receive if body is None else _again(b"", receive)
             return await refuse(decision, self._shows_details, scope, receive, send)
         raise TypeError(f"an unknown decision: {decision!r}")
 
@@ -149,21 +147,22 @@ async def _send_reply(reply: Reply, body: bytes, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes | None:
-    """The whole body; `None` when it is longer, or when the client has gone."""
+async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive]:
+    """The whole body, `None` when it is longer or the client has gone; and what comes after it."""
     chunks: list[bytes] = []
     length = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return None
+            return None, _again(b"", receive)
         chunk = message.get("body", b"")
         length += len(chunk)
+        is_last = not message.get("more_body", False)
         if length > max_bytes:
-            return None
+            return None, _again(b"", receive) if is_last else receive
         chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+        if is_last:
+            return b"".join(chunks), receive
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

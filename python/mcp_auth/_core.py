@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from . import _native
 from ._asgi import ASGIApp, Protected
@@ -75,7 +76,7 @@ class McpAuth:
         config = {name: settings.pop(name) for name in _CONFIG_FIELDS & settings.keys()}
         protected: dict[str, Any] = {
             "resource": resource,
-            "authorization_servers": [_server(one) for one in authorization_servers],
+            "authorization_servers": list(authorization_servers),
             "required_scopes": list(required_scopes),
             "scopes_supported": list(scopes_supported),
             "audiences": list(audiences),
@@ -155,8 +156,6 @@ class McpAuth:
         first = config["resources"][0]
         self.resource: str = first["resource"]
         """The identifier of the first resource."""
-        self.issuers: list[str] = [server["issuer"] for server in first["authorization_servers"]]
-        """The authorization servers of the first resource."""
         self.required_scopes: list[str] = list(first.get("required_scopes", ()))
         """What every request to the first resource needs."""
 
@@ -211,13 +210,17 @@ class McpAuth:
         if isinstance(ready, _native.Pending):
             await wait(ready)
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What clients are told of the first resource (RFC 9728)."""
+        path = "/.well-known/oauth-protected-resource" + urlsplit(self.resource).path.rstrip("/")
+        reply = self._native.decide({"method": "GET", "path": path, "headers": []})
+        assert isinstance(reply, _native.Reply)
+        return json.loads(reply.body)
+
     def allowed_hosts(self) -> list[str]:
         """The host names that requests may be addressed to, for the `Host` check of a framework."""
         return self._native.allowed_hosts()
-
-
-def _server(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    return {"issuer": given} if isinstance(given, str) else dict(given)
 
 
 __all__ = ["Authorizer", "McpAuth"]

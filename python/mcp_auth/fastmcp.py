@@ -18,7 +18,9 @@ class _Verifier(TokenVerifier):
 
     async def verify_token(self, token: str) -> AccessToken | None:
         caller = await self._auth.verify_token(token)
-        return None if caller is None else AccessToken(**caller.model_dump(exclude={"claims"}), claims=caller.claims or {})
+        if caller is None:
+            return None
+        return AccessToken(**caller.model_dump(exclude={"claims"}), claims=caller.claims or {})
 
 
 def provider(auth: McpAuth, path: str = "/mcp") -> RemoteAuthProvider:
@@ -27,7 +29,7 @@ def provider(auth: McpAuth, path: str = "/mcp") -> RemoteAuthProvider:
         raise ValueError(f"the resource {auth.resource!r} does not end in the path {path!r}")
     return RemoteAuthProvider(
         token_verifier=_Verifier(auth),
-        authorization_servers=[AnyHttpUrl(issuer) for issuer in auth.issuers],
+        authorization_servers=[AnyHttpUrl(issuer) for issuer in auth.metadata["authorization_servers"]],
         base_url=auth.resource.removesuffix(path),
     )
 
