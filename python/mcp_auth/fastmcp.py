@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 from fastmcp.server.auth.auth import AccessToken, RemoteAuthProvider, TokenVerifier
-from pydantic import AnyHttpUrl
+from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
 
 from . import McpAuth
+
+
+# Without a slash at the end of an issuer that has none: clients compare exactly.
+_URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
 
 
 class _Verifier(TokenVerifier):
@@ -29,7 +33,7 @@ def provider(auth: McpAuth, path: str = "/mcp") -> RemoteAuthProvider:
         raise ValueError(f"the resource {auth.resource!r} does not end in the path {path!r}")
     return RemoteAuthProvider(
         token_verifier=_Verifier(auth),
-        authorization_servers=[AnyHttpUrl(issuer) for issuer in auth.metadata["authorization_servers"]],
+        authorization_servers=[_URL.validate_python(issuer) for issuer in auth.metadata["authorization_servers"]],
         base_url=auth.resource.removesuffix(path),
     )
 
