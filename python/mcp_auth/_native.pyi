@@ -4,6 +4,22 @@ import asyncio
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Literal, final
 
+__all__ = [
+    "McpAuth",
+    "AuthInfo",
+    "Forward",
+    "ReadBody",
+    "Reply",
+    "ResponseFilter",
+    "Answer",
+    "Operation",
+    "Pending",
+    "DevIssuer",
+    "after_fork",
+    "set_level",
+    "__version__",
+]
+
 __version__: str
 
 @final

@@ -9,6 +9,7 @@ use crate::fuzz;
 use crate::lint::cargo_in_examples;
 use crate::node;
 use crate::providers;
+use crate::python;
 use crate::step::{Outcome, Step, missing_tool};
 
 /// The steps of `cargo xtask test`.
@@ -23,6 +24,7 @@ pub(crate) fn steps() -> Vec<Step> {
     steps.extend(clients::steps());
     steps.extend(providers::steps());
     steps.push(node::step());
+    steps.extend(python::steps());
     steps
 }
 
