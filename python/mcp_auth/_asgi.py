@@ -15,6 +15,7 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Decision: TypeAlias = Forward | ReadBody | Reply | Pending
 Enter: TypeAlias = Callable[[Scope, Forward], Callable[[], None]]
 
 #: How much of the body of a refused request is read, so that the connection can be used again.
@@ -25,91 +26,118 @@ class Protected:
     """An ASGI app behind `auth`: only requests that are allowed get through."""
 
     def __init__(
-        self, app: ASGIApp, auth: McpAuth, enter: Enter | None = None, shows_details: bool = False
+        self,
+        app: ASGIApp,
+        auth: McpAuth,
+        enter: Enter | None = None,
+        shows_details: bool = False,
     ) -> None:
         self.app = app
-        self._auth = auth
-        self._enter = enter or _enter
+        self._decide = auth.decide
+        self._enter = enter
         self._shows_details = shows_details
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            return await self.app(scope, receive, send)
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "http":
+            decision = self._decide(scope)
+            # Nearly every request: no task, no coroutine of its own around the app.
+            if type(decision) is Forward:
+                token = current.set(decision.auth_info)
+                leave = self._enter(scope, decision) if self._enter is not None else None
+                try:
+                    await self.app(decision.enter(scope), receive, responding(decision, send))
+                finally:
+                    current.reset(token)
+                    if leave is not None:
+                        leave()
+            else:
+                await self._settle(decision, scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._settle(self._decide(scope), scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        else:
             raise ValueError(f"mcp_auth cannot protect a connection of type {scope['type']!r}")
-        decision = self._auth.decide(scope)
-        if type(decision) is Forward:
-            return await self._forward(decision, scope, receive, send)
-        if type(decision) is Pending:
+
+    async def _settle(self, decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
+        """What has to wait: for keys, or for the body."""
+        if isinstance(decision, Pending):
             decision = await wait(decision)
         if isinstance(decision, ReadBody):
             body, receive = await _read(receive, decision.max_bytes)
             if body is None:
                 decision = decision.too_large()
             else:
-                decision = decision.decide(body, scope["headers"])
+                decision = decision.decide(body)
                 receive = _again(body, receive)
-        if isinstance(decision, Forward):
-            return await self._forward(decision, scope, receive, send)
         if isinstance(decision, Reply):
-            return await refuse(decision, self._shows_details, scope, receive, send)
-        raise TypeError(f"an unknown decision: {decision!r}")
-
-    async def _forward(self, forward: Forward, scope: Scope, receive: Receive, send: Send) -> None:
-        inner = dict(scope, headers=forward.headers, mcp_auth=forward.auth_info)
-        leave = self._enter(scope, forward)
-        try:
-            if scope["type"] == "http":
-                await self.app(inner, receive, Response(forward, send))
-            else:
-                await self.app(inner, receive, send)
-        finally:
-            leave()
-
-
-def _enter(_scope: Scope, forward: Forward) -> Callable[[], None]:
-    token = current.set(forward.auth_info)
-    return lambda: current.reset(token)
+            await refuse(decision, self._shows_details, scope, receive, send)
+        elif isinstance(decision, Forward):
+            token = current.set(decision.auth_info)
+            leave = self._enter(scope, decision) if self._enter is not None else None
+            is_http = scope["type"] == "http"
+            try:
+                answer = responding(decision, send) if is_http else send
+                await self.app(decision.enter(scope), receive, answer)
+            finally:
+                current.reset(token)
+                if leave is not None:
+                    leave()
+        else:
+            raise TypeError(f"an unknown decision: {decision!r}")
 
 
-class Response:
+def responding(forward: Forward, send: Send) -> Send:
     """Sends the app's response as the client may see it."""
+    sent: Send | None = None
 
-    __slots__ = ("_filter", "_forward", "_is_over", "_send", "_start")
+    def begin(message: Message) -> Awaitable[None]:
+        nonlocal sent
+        # No coroutine: what goes on as it is costs a call.
+        if sent is not None:
+            return sent(message)
+        if message["type"] != "http.response.start":
+            return send(message)
+        headers, body = forward.respond(message["status"], message.get("headers", ()))
+        if headers is not None:
+            message = {**message, "headers": headers}
+        if body is None:
+            sent = send
+            return send(message)
+        filtered = _Filtered(body, message, send)
+        sent = filtered.pass_on
+        return _nothing()
 
-    def __init__(self, forward: Forward, send: Send) -> None:
-        self._forward: Forward | None = forward
+    return begin
+
+
+async def _nothing() -> None:
+    """Nothing is sent yet."""
+
+
+class _Filtered:
+    """A response that passes through a filter, and whose start waits for what that says."""
+
+    def __init__(self, body: ResponseFilter, start: Message, send: Send) -> None:
+        self._filter = body
+        self._start: Message | None = start
         self._send = send
-        self._start: Message | None = None
-        self._filter: ResponseFilter | None = None
         self._is_over = False
 
-    async def __call__(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "http.response.start" and self._forward is not None:
-            headers, self._filter = self._forward.respond(
-                message["status"], message.get("headers", ())
-            )
-            self._forward = None
-            if headers is not None:
-                message = {**message, "headers": headers}
-            if self._filter is not None:
-                self._start = message
-                return
-        elif self._filter is not None and kind == "http.response.body":
-            return await self._pass(self._filter, message)
-        elif self._filter is not None and kind == "http.response.pathsend":
+    async def pass_on(self, message: Message) -> None:
+        """Takes a message of the app's."""
+        if message["type"] == "http.response.pathsend":
             raise RuntimeError("a response whose lists are filtered cannot be sent as a file")
-        await self._send(message)
-
-    async def _pass(self, body: ResponseFilter, message: Message) -> None:
+        if message["type"] != "http.response.body":
+            return await self._send(message)
         if self._is_over:
             return
         is_last = not message.get("more_body", False)
-        passage = body.push(message.get("body", b""))
+        passage = self._filter.push(message.get("body", b""))
         if is_last and (passage is None or isinstance(passage, bytes)):
-            end = body.end()
-            passage = passage + end if isinstance(passage, bytes) and isinstance(end, bytes) else end
+            end = self._filter.end()
+            is_both = isinstance(passage, bytes) and isinstance(end, bytes)
+            passage = passage + end if is_both else end  # type: ignore[operator]
         if passage is None:
             return
         if isinstance(passage, Reply):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from . import _native
-from ._asgi import ASGIApp, Protected, Receive, Response, Scope, Send, refuse
+from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
 from ._core import McpAuth
 from ._pending import wait
@@ -216,25 +216,20 @@ class BearerAuthMiddleware:
         if not isinstance(decision, _native.Forward) or call_next is None:
             raise TypeError(f"an unknown decision: {decision!r}")
         self._enter(request.scope, decision)
-        request.scope["headers"] = decision.headers
-        request.scope["mcp_auth"] = decision.auth_info
+        current.set(decision.auth_info)
+        request.scope.update(decision.enter(request.scope))
         response = await call_next(request)
 
         async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-            await response(scope, receive, Response(decision, send))
+            await response(scope, receive, responding(decision, send))
 
         return passed
 
     def _enter(self, scope: Scope, forward: _native.Forward) -> Callable[[], None]:
         info = forward.auth_info
         caller = None if info is None else _caller(info, scope)
-        token, native = self.context_var.set(caller), current.set(info)
-
-        def leave() -> None:
-            self.context_var.reset(token)
-            current.reset(native)
-
-        return leave
+        token = self.context_var.set(caller)
+        return lambda: self.context_var.reset(token)
 
 
 class _Metadata:

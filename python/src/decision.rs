@@ -6,8 +6,9 @@ use http::header::ACCEPT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use mcp_auth::{Decision, Passage, PendingDecision};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
 
 use crate::auth_info::AuthInfo;
 use crate::request::read_headers;
@@ -17,15 +18,13 @@ pub(crate) fn to_python(
     py: Python<'_>,
     decision: Decision,
     mut request: Parts,
-    headers: &Bound<'_, PyAny>,
 ) -> PyResult<Py<PyAny>> {
     match decision {
-        Decision::Forward(forward) => {
+        Decision::Forward(mut forward) => {
             forward.remove_tokens(&mut request.headers);
-            let headers = kept(headers, &request.headers)?.unbind();
-            let auth_info = forward.auth_info.clone().map(|info| Py::new(py, AuthInfo::new(info)));
+            let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
             let auth_info = auth_info.transpose()?;
-            let inner = Mutex::new(Some(forward));
+            let (inner, headers) = (Mutex::new(Some(forward)), request.headers);
             Ok(Py::new(py, Forward { inner, auth_info, headers })?.into_any())
         }
         Decision::ReadBody(pending) => {
@@ -72,13 +71,23 @@ pub(crate) struct Forward {
     inner: Mutex<Option<mcp_auth::Forward>>,
     #[pyo3(get)]
     auth_info: Option<Py<AuthInfo>>,
-    /// Its headers, without those that hold tokens.
-    #[pyo3(get)]
-    headers: Py<PyList>,
+    /// Those of the request that go on: none that holds a token.
+    headers: HeaderMap,
 }
 
 #[pymethods]
 impl Forward {
+    /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
+    fn enter<'py>(&self, scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+        let py = scope.py();
+        let inner = scope.copy()?;
+        if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
+            inner.set_item(intern!(py, "headers"), kept(&headers, &self.headers)?)?;
+        }
+        inner.set_item(intern!(py, "mcp_auth"), &self.auth_info)?;
+        Ok(inner)
+    }
+
     /// The headers of the response as they are to be sent, and what its body must pass through.
     /// `None` for either: as they came.
     #[allow(clippy::type_complexity, reason = "a pair of optional objects")]
@@ -112,17 +121,12 @@ pub(crate) struct ReadBody {
 #[pymethods]
 impl ReadBody {
     /// Decides, by what the body asks for.
-    fn decide(
-        &self,
-        py: Python<'_>,
-        body: &[u8],
-        headers: &Bound<'_, PyAny>,
-    ) -> PyResult<Py<PyAny>> {
+    fn decide(&self, py: Python<'_>, body: &[u8]) -> PyResult<Py<PyAny>> {
         let (pending, mut request) = taken(&self.inner)?;
         let decision = pending.decide(&request, body);
         // A list that is filtered must come as it is.
         request.headers.remove(ACCEPT_ENCODING);
-        to_python(py, decision, request, headers)
+        to_python(py, decision, request)
     }
 
     /// The answer to a body that is longer.

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use mcp_auth::{Config, ConfigError};
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
@@ -87,15 +86,13 @@ impl McpAuth {
         let Some(parts) = request::parts(scope)? else {
             return Ok(Py::new(py, Reply::status(py, http::StatusCode::BAD_REQUEST))?.into_any());
         };
-        let headers = scope.get_item(intern!(py, "headers"))?;
-        let headers = headers.map_or_else(|| py.None(), Bound::unbind);
         let Current { auth, runtime, .. } = self.current(py)?;
         let decide = async move {
             let decision = auth.decide(&parts).await;
             (decision, parts)
         };
-        poll_once(py, &runtime, decide, move |py, (decision, parts)| {
-            decision::to_python(py, decision, parts, headers.bind(py))
+        poll_once(py, &runtime, decide, |py, (decision, parts)| {
+            decision::to_python(py, decision, parts)
         })
     }
 
