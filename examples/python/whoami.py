@@ -1,0 +1,38 @@
+"""A protected MCP server with one tool, for any identity provider.
+
+    pip install mcp-auth mcp uvicorn
+    MCP_AUTH_RESOURCE=http://127.0.0.1:3000/mcp MCP_AUTH_ISSUER=https://tenant.eu.auth0.com/ python whoami.py
+
+`MCP_AUTH_SCOPES`: required scopes, space-separated. `MCP_AUTH_BIND`: where to listen, 127.0.0.1:3000
+unless set.
+"""
+
+import logging
+import os
+from typing import Any
+
+import uvicorn
+from mcp.server.mcpserver import MCPServer
+
+from mcp_auth import McpAuth, auth_info
+
+mcp = MCPServer("whoami")
+
+
+@mcp.tool()
+def whoami() -> dict[str, Any]:
+    """Who is calling?"""
+    caller = auth_info()
+    return caller.claims if caller else {}
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    auth = McpAuth.from_env()
+    print("protecting", auth.resource, flush=True)
+    host, _, port = os.environ.get("MCP_AUTH_BIND", "127.0.0.1:3000").rpartition(":")
+    uvicorn.run(auth.protect(mcp.streamable_http_app()), host=host, port=int(port))
+
+
+if __name__ == "__main__":
+    main()
