@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{Failure, Run, root, version};
 use crate::install;
+use crate::providers;
 use crate::step::{Outcome, Step, missing_tool};
 
 /// One step for what it does, one for what it says of itself.
@@ -38,11 +39,15 @@ pub(crate) fn wheel() -> Result<PathBuf, Failure> {
 fn tests() -> Result<Outcome, Failure> {
     let Some(interpreter) = installed()? else { return missing_tool(python()) };
     // From the tests' folder: from its parent, Python would import the sources and not the wheel.
-    Run::new(&interpreter)
-        .args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "-c", "../pyproject.toml", "."])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .dir(&folder().join("tests"))
-        .run()?;
+    providers::with_oidc_provider(|issuer| {
+        Run::new(&interpreter)
+            .args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"])
+            .args(["-c", "../pyproject.toml", "."])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("MCP_AUTH_TEST_PROVIDER", issuer.unwrap_or_default())
+            .dir(&folder().join("tests"))
+            .run()
+    })?;
     Ok(Outcome::Passed)
 }
 
