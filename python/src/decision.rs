@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
 
 use crate::auth_info::AuthInfo;
-use crate::request::read_headers;
+use crate::request::{name_and_value, read_headers};
 
 /// The decision as an object of one of the classes below.
 pub(crate) fn to_python(
@@ -43,7 +43,7 @@ fn kept<'py>(headers: &Bound<'py, PyAny>, map: &HeaderMap) -> PyResult<Bound<'py
     let list = PyList::empty(headers.py());
     for pair in PyIterator::from_object(headers)? {
         let pair = pair?;
-        let name = pair.get_item(0)?;
+        let (name, _) = name_and_value(&pair)?;
         let name = std::str::from_utf8(name.cast::<PyBytes>()?.as_bytes()).unwrap_or_default();
         if map.contains_key(name) {
             list.append(pair)?;

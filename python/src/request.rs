@@ -4,7 +4,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyString, PyTuple};
 
 /// Request line and headers; `None` when they are not what HTTP allows.
 pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
@@ -44,14 +44,23 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
 pub(crate) fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<Option<HeaderMap>> {
     let mut map = HeaderMap::new();
     for pair in PyIterator::from_object(headers)? {
-        let pair = pair?;
-        let (name, value) = (pair.get_item(0)?, pair.get_item(1)?);
+        let (name, value) = name_and_value(&pair?)?;
         let name = HeaderName::from_bytes(name.cast::<PyBytes>()?.as_bytes());
         let value = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes());
         let (Ok(name), Ok(value)) = (name, value) else { return Ok(None) };
         map.append(name, value);
     }
     Ok(Some(map))
+}
+
+/// One ASGI header: a tuple nearly always, which is taken apart faster than any other sequence.
+pub(crate) fn name_and_value<'py>(
+    pair: &Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    match pair.cast::<PyTuple>() {
+        Ok(pair) => Ok((pair.get_item(0)?, pair.get_item(1)?)),
+        Err(_) => Ok((pair.get_item(0)?, pair.get_item(1)?)),
+    }
 }
 
 /// For servers that give the decoded path alone.
