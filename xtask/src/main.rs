@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`, `fuzz`,
-//! `peers`, `wheel`.
+//! `peers`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -11,10 +11,8 @@ mod dev_server;
 mod fuzz;
 mod install;
 mod lint;
-mod node;
 mod peers;
 mod providers;
-mod python;
 mod source_checks;
 mod step;
 mod test;
@@ -67,8 +65,6 @@ enum Task {
         #[arg(long)]
         only: Vec<String>,
     },
-    /// The wheel of the Python SDK, as it ships, in target/wheels.
-    Wheel,
 }
 
 #[derive(Args)]
@@ -102,10 +98,6 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         }
         Task::Bench { arguments } => {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Task::Wheel => {
-            println!("{}", python::wheel()?.display());
             Ok(ExitCode::SUCCESS)
         }
         Task::Peers { only } => peers::run(&only).map(|()| ExitCode::SUCCESS),
