@@ -110,6 +110,39 @@ async fn a_server_with_sessions_is_checked_in_its_own_dialect() {
 }
 
 #[tokio::test]
+async fn redirects_of_authorization_servers_are_no_fault_of_the_server() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = format!("http://{}", listener.local_addr().unwrap());
+    let document = axum::Json(json!({ "issuer": other }));
+    let sign_in = || async { axum::response::Redirect::to("https://login.example.com/") };
+    let app = axum::Router::new()
+        .route("/.well-known/openid-configuration", axum::routing::get(|| async { document }))
+        .fallback(sign_in);
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let rules = vec![
+        json!({
+            "when": { "path": ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] },
+            "response": { "merge": { "authorization_servers": [other] } },
+        }),
+        json!({
+            "when": { "path": ["/.well-known/oauth-authorization-server"] },
+            "answer": { "status": 404 },
+        }),
+        json!({
+            "when": { "path": ["/authorize"] },
+            "answer": { "status": 302, "set_headers": { "location": "https://login.example.com/" } },
+        }),
+    ];
+    let server = Server::start(&issuer, Fault::of(rules)).await;
+    let output = check(&server, true, &["--json"]).await;
+    let seen = Complaints::from([("R22.rfc8414".to_owned(), "info".to_owned())]);
+    assert_eq!(complaints(&output), seen);
+    serving.abort();
+}
+
+#[tokio::test]
 async fn the_token_can_come_from_standard_input() {
     let issuer = DevIssuer::start().await.unwrap();
     let server = Server::start(&issuer, Fault::none()).await;

@@ -43,6 +43,11 @@ impl Call {
         self
     }
 
+    /// Where it goes.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(super) fn to(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
         self

@@ -98,7 +98,7 @@ impl Prober {
         for (place, url) in well_known_urls(issuer).into_iter().enumerate() {
             let call = Call::get("a request for the authorization server's metadata", url)
                 .header("accept", "application/json");
-            let answer = self.send(call).await;
+            let answer = self.look_up(call).await;
             match answer.json().filter(|json| answer.status() == 200 && json.is_object()) {
                 Some(document) => return Ok((place, document)),
                 None => seen.push(answer.words()),
@@ -112,7 +112,7 @@ impl Prober {
         let url = self.target.with_path("/.well-known/oauth-authorization-server");
         let call = Call::get("a request of a client of 2025-03-26", url)
             .header("accept", "application/json");
-        let answer = self.send(call).await;
+        let answer = self.look_up(call).await;
         let is_there = answer.json().filter(|_| answer.status() == 200).is_some_and(|document| {
             ["authorization_endpoint", "token_endpoint"]
                 .iter()
@@ -122,7 +122,7 @@ impl Prober {
             return self.record(&OLD_CLIENTS, Outcome::Holds(answer.words()));
         }
         let default = self.target.with_path("/authorize");
-        let fallback = self.send(Call::get("a request for the default endpoint", default)).await;
+        let fallback = self.look_up(Call::get("a request for the default endpoint", default)).await;
         let has_default = !matches!(fallback.status(), 0 | 401 | 404 | 405);
         let seen = format!("{}; /authorize: {}", answer.words(), fallback.words());
         self.record(&OLD_CLIENTS, Outcome::when(has_default, seen));

@@ -149,11 +149,16 @@ impl Prober {
 
     /// Sends a call, and keeps an eye on where redirects lead.
     async fn send(&mut self, call: Call) -> Answer {
-        self.progress.step(call.name);
-        let name = call.name;
-        let answer = self.http.send(call).await;
-        self.strays.extend(self.target.stray(name, &answer));
+        let (name, url) = (call.name, call.url().to_owned());
+        let answer = self.look_up(call).await;
+        self.strays.extend(self.target.stray(name, &url, &answer));
         answer
+    }
+
+    /// Sends a call that no client sends a token with, so that a redirect is no fault.
+    async fn look_up(&mut self, call: Call) -> Answer {
+        self.progress.step(call.name);
+        self.http.send(call).await
     }
 
     /// The call with the token that should be accepted; without one, just the call.

@@ -126,11 +126,12 @@ impl Prober {
 }
 
 impl Target {
-    /// Says where an answer of this server leads astray, if it does.
-    pub(super) fn stray(&self, name: &str, answer: &Answer) -> Option<String> {
+    /// Says where the answer leads astray, if it does; other servers may lead where they like.
+    pub(super) fn stray(&self, name: &str, asked: &str, answer: &Answer) -> Option<String> {
         let location = answer.location()?;
-        let url: Url = self.url.join(location).ok()?;
-        let leaves = url.origin() != self.url.origin();
-        leaves.then(|| format!("{name}: {} to {}", answer.status(), quoted(location)))
+        let asked = Url::parse(asked).ok()?;
+        let leaves = asked.join(location).ok()?.origin() != self.url.origin();
+        (leaves && asked.origin() == self.url.origin())
+            .then(|| format!("{name}: {} to {}", answer.status(), quoted(location)))
     }
 }
