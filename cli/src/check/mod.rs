@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(crate) use self::server::{Challenge, Target, is_safe_to_follow};
+
 #[derive(Subcommand)]
 pub(crate) enum Check {
     /// Check whether an authorization server is fit for MCP, and what to change there.

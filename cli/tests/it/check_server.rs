@@ -163,10 +163,11 @@ async fn what_cannot_be_checked_says_why() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/mcp", gone.local_addr().unwrap());
     drop(gone);
-    let rows: [(&[&str], &str); 4] = [
+    let rows: [(&[&str], &str); 5] = [
         (&[&url], "does not answer"),
         (&["mcp.example.com"], "is not a URL"),
         (&[&url, "--token", "two words"], "--token"),
+        (&[&url, "--origin", "https://app.example.com/"], "--origin"),
         (&[&url, "--json", "--format", "human"], "cannot be used with"),
     ];
     for (arguments, expected) in rows {

@@ -2,7 +2,7 @@
 
 /// One challenge of a header.
 #[derive(Debug, PartialEq)]
-pub(super) struct Challenge {
+pub(crate) struct Challenge {
     scheme: String,
     parameters: Vec<(String, String)>,
 }
@@ -12,7 +12,7 @@ impl Challenge {
     ///
     /// # Errors
     /// What is wrong with the syntax.
-    pub(super) fn parse_all<'a>(
+    pub(crate) fn parse_all<'a>(
         values: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<Self>, &'static str> {
         let mut challenges = Vec::new();
@@ -22,12 +22,12 @@ impl Challenge {
         Ok(challenges)
     }
 
-    pub(super) fn is_bearer(&self) -> bool {
+    pub(crate) fn is_bearer(&self) -> bool {
         self.scheme.eq_ignore_ascii_case("bearer")
     }
 
     /// The value of a parameter.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut all = self.parameters.iter();
         all.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

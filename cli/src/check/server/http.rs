@@ -116,7 +116,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub(super) fn has(&self, text: &str) -> bool {
+    fn has(&self, text: &str) -> bool {
         let mut values = self.headers.values();
         let in_headers =
             values.any(|value| String::from_utf8_lossy(value.as_bytes()).contains(text));
@@ -172,6 +172,25 @@ impl Answer {
         }
     }
 
+    fn repeats(&self, secret: &str) -> bool {
+        self.has(secret) || self.has(&percent_encoded(secret))
+    }
+
+    /// Without the secret, so that nothing can print it.
+    fn without(mut self, secret: &str) -> Self {
+        if !self.repeats(secret) {
+            return self;
+        }
+        let encoded = percent_encoded(secret);
+        let cut = |text: &str| text.replace(secret, "[token]").replace(&encoded, "[token]");
+        self.body = cut(&self.body);
+        for value in self.headers.values_mut() {
+            let text = cut(&String::from_utf8_lossy(value.as_bytes()));
+            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("[token]"));
+        }
+        self
+    }
+
     fn from_failure(failure: String) -> Self {
         Self { failure, ..Self::default() }
     }
@@ -181,6 +200,8 @@ impl Answer {
 pub(super) struct Http {
     client: Client,
     timeout: Duration,
+    /// The tokens of the user, which no answer is to bring into a report, whenever it comes.
+    secrets: Vec<String>,
     /// Names of calls whose answer repeated their token.
     pub(super) echoes: Vec<&'static str>,
     /// Names of calls whose answer showed the inside of the server.
@@ -190,12 +211,16 @@ pub(super) struct Http {
 impl Http {
     /// # Errors
     /// When the system has no trust store, or the like.
-    pub(super) fn new(target: &Target, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        target: &Target,
+        timeout: Duration,
+        secrets: Vec<String>,
+    ) -> Result<Self, reqwest::Error> {
         let agent = concat!("mcp-auth/", env!("CARGO_PKG_VERSION"), " (check server)");
         let builder = Client::builder().redirect(Policy::none()).user_agent(agent);
         let builder = if target.is_loopback() { builder.no_proxy() } else { builder };
         let client = builder.connect_timeout(timeout).build()?;
-        Ok(Self { client, timeout, echoes: Vec::new(), traces: Vec::new() })
+        Ok(Self { client, timeout, secrets, echoes: Vec::new(), traces: Vec::new() })
     }
 
     pub(super) async fn send(&mut self, call: Call) -> Answer {
@@ -204,7 +229,8 @@ impl Http {
             Ok(answer) => answer,
             Err(_) => Answer::from_failure(format!("nothing for {} s", self.timeout.as_secs())),
         };
-        self.watch(name, secret.as_deref(), answer)
+        self.watch(name, secret.as_deref(), &answer);
+        self.secrets.iter().chain(&secret).fold(answer, |answer, secret| answer.without(secret))
     }
 
     async fn exchange(&self, call: Call) -> Answer {
@@ -226,26 +252,15 @@ impl Http {
         }
     }
 
-    /// Takes the token out of an answer, so that nothing can print it, and notes that it was there.
-    fn watch(&mut self, name: &'static str, secret: Option<&str>, mut answer: Answer) -> Answer {
-        if TRACES.iter().any(|trace| answer.body.contains(trace)) {
+    /// Notes what must not be in an answer.
+    fn watch(&mut self, name: &'static str, secret: Option<&str>, answer: &Answer) {
+        // What a tool says of itself may well look like a trace.
+        if !answer.is_success() && TRACES.iter().any(|trace| answer.body.contains(trace)) {
             self.traces.push(name);
         }
-        let Some(secret) = secret else {
-            return answer;
-        };
-        let encoded: String = percent_encoded(secret);
-        if !answer.has(secret) && !answer.has(&encoded) {
-            return answer;
+        if secret.is_some_and(|secret| answer.repeats(secret)) {
+            self.echoes.push(name);
         }
-        self.echoes.push(name);
-        let cut = |text: &str| text.replace(secret, "[token]").replace(&encoded, "[token]");
-        answer.body = cut(&answer.body);
-        for value in answer.headers.values_mut() {
-            let text = cut(&String::from_utf8_lossy(value.as_bytes()));
-            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("[token]"));
-        }
-        answer
     }
 }
 

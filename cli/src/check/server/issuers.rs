@@ -58,7 +58,7 @@ impl Prober {
                 Url::parse(&issuer).ok().filter(|url| is_safe_to_follow(url, &self.target))
             else {
                 unfollowed = Some(format!(
-                    "{} is not followed: neither https nor this machine",
+                    "{} is not followed: plain http, or an address within a network",
                     quoted(&issuer)
                 ));
                 continue;

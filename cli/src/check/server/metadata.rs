@@ -215,7 +215,10 @@ impl Prober {
     fn followable(&self, text: &str) -> Result<String, String> {
         match Url::parse(text) {
             Ok(url) if is_safe_to_follow(&url, &self.target) => Ok(text.to_owned()),
-            Ok(_) => Err("the URL is not followed: neither https nor this server".to_owned()),
+            Ok(_) => {
+                Err("the URL is not followed: plain http, or an address within a network"
+                    .to_owned())
+            }
             Err(_) => Err("the challenge names no URL".to_owned()),
         }
     }

@@ -23,10 +23,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+pub(crate) use self::challenge::Challenge;
 use self::http::{Answer, Call, Http, is_sendable};
 use self::mcp::Dialect;
 use self::metadata::Documents;
-use self::target::Target;
+pub(crate) use self::target::{Target, is_safe_to_follow};
 use super::row::{Findings, Outcome, Revision, Row};
 use crate::output::{Format, Progress, Report, could_not_check};
 
@@ -98,6 +99,11 @@ struct Prober {
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
         let target = Target::parse(&options.url)?;
+        if options.origin.as_deref().is_some_and(|origin| !is_origin(origin)) {
+            return Err(
+                "--origin: an origin is such as https://app.example.com, without a path".to_owned()
+            );
+        }
         let token = options.token.map(|token| if token == "-" { read_line() } else { Ok(token) });
         let token = token.transpose()?;
         for (name, token) in [
@@ -109,7 +115,9 @@ impl Prober {
                 return Err(format!("{name}: a token is printable ASCII without spaces"));
             }
         }
-        let http = Http::new(&target, Duration::from_secs(options.timeout))
+        let secrets = [&token, &options.weak_token, &options.refused_token];
+        let secrets = secrets.into_iter().flatten().cloned().collect();
+        let http = Http::new(&target, Duration::from_secs(options.timeout), secrets)
             .map_err(|error| format!("no HTTP client can be made: {error}"))?;
         Ok(Self {
             http,
@@ -184,6 +192,12 @@ impl Prober {
             revisions: self.findings.revisions(),
         }
     }
+}
+
+/// As browsers write it.
+fn is_origin(text: &str) -> bool {
+    let host = text.split_once("://").map_or("", |(_, host)| host);
+    is_sendable(text) && !host.is_empty() && !host.contains(['/', '?', '#', '@'])
 }
 
 fn read_line() -> Result<String, String> {

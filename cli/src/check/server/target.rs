@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use reqwest::Url;
 
 /// The URL that clients connect to.
-pub(super) struct Target {
+pub(crate) struct Target {
     /// As it was given: identifiers are compared as text.
-    pub(super) text: String,
+    pub(crate) text: String,
     pub(super) url: Url,
 }
 
 impl Target {
     /// # Errors
     /// A sentence for the user.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text)
             .map_err(|error| format!("{text:?} is not a URL such as https://host/mcp: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -31,7 +31,7 @@ impl Target {
         self.url.origin().ascii_serialization()
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
 
@@ -67,11 +67,30 @@ pub(super) fn path_inserted(identifier: &Url, suffix: &str) -> String {
     format!("{origin}/.well-known/{suffix}{path}{query}")
 }
 
-/// Whether a URL may be followed from this server's documents: over TLS, or within this machine.
-pub(super) fn is_safe_to_follow(url: &Url, target: &Target) -> bool {
-    url.scheme() == "https"
+/// Whether a URL may be followed from this server's documents: to the server itself, or over TLS; and
+/// from outside never to an address within this machine or the network around it.
+pub(crate) fn is_safe_to_follow(url: &Url, target: &Target) -> bool {
+    url.origin() == target.url.origin()
+        || url.scheme() == "https" && (is_outside(url) || !is_outside(&target.url))
         || url.scheme() == "http" && is_loopback(url) && target.is_loopback()
-        || url.origin() == target.url.origin()
+}
+
+/// As far as the URL alone tells.
+fn is_outside(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let host = host.trim_end_matches('.');
+    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(one)) => {
+            !(one.is_loopback() || one.is_private() || one.is_link_local() || one.is_unspecified())
+        }
+        Ok(IpAddr::V6(one)) => {
+            !(one.is_loopback()
+                || one.is_unique_local()
+                || one.is_unicast_link_local()
+                || one.is_unspecified())
+        }
+        Err(_) => host != "localhost" && !host.ends_with(".localhost"),
+    }
 }
 
 /// RFC 9728, RFC 8414: https; plain http is for this machine alone.
@@ -116,6 +135,13 @@ mod tests {
             (far, "https://as.example", true),
             (far, "http://127.0.0.1:9200/", false),
             (far, "http://as.example", false),
+            (far, "https://127.0.0.1:9200/", false),
+            (far, "https://localhost/", false),
+            (far, "https://10.1.2.3/", false),
+            (far, "https://169.254.169.254/", false),
+            (far, "https://[::ffff:127.0.0.1]/", false),
+            (far, "https://[fd00::1]/", false),
+            ("https://10.1.2.4/mcp", "https://10.1.2.3/", true),
             (near, "http://localhost:2/", true),
         ];
         for (target, url, expected) in rows {
