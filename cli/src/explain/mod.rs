@@ -6,7 +6,7 @@ mod human;
 mod shown;
 mod source;
 
-use std::io::Read as _;
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -80,11 +80,13 @@ pub(crate) async fn run(options: Options) -> ExitCode {
         Ok(report) => report,
         Err(reason) => return could_not_check(reason),
     };
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+    let text = if options.json {
+        serde_json::to_string_pretty(&report).unwrap_or_default()
     } else {
-        print!("{}", human::render(&report));
-    }
+        human::render(&report)
+    };
+    // A reader that has seen enough, such as `head`, is no error.
+    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end());
     match report.explanation.code {
         "ok" => ExitCode::SUCCESS,
         "unavailable" => ExitCode::from(2),
@@ -114,7 +116,7 @@ fn token(argument: &str) -> Result<String, String> {
     let mut text = argument.to_owned();
     if argument == "-" {
         text.clear();
-        let read = std::io::stdin().read_to_string(&mut text);
+        let read = io::stdin().read_to_string(&mut text);
         read.map_err(|error| format!("standard input: {error}"))?;
     }
     let text = text.trim();

@@ -7,12 +7,13 @@ use std::time::Duration;
 use mcp_auth::{Config, ProtectedResource, ResourceIdentifier, Scopes};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, Url};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Source;
-use crate::output::Progress;
+use crate::check::{Challenge, Target, is_safe_to_follow};
+use crate::output::{Progress, quoted};
 
 /// How long to wait for each answer of the server.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ const MAX_DOCUMENT: usize = 1024 * 1024;
 #[derive(Serialize)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// Its challenge, when it refuses.
+    /// Its challenges, when it refuses, without the token.
     pub(super) challenge: Option<String>,
 }
 
@@ -44,12 +45,16 @@ pub(super) async fn read(
     let server = source.server.as_deref();
     let server = server.ok_or("--server, --config, or --resource and --issuer must be given")?;
     progress.step(&format!("asking {server}"));
-    let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).build();
-    let client = client.map_err(|error| error.to_string())?;
-    let config = from_server(&client, server).await?;
+    let target = Target::parse(server)?;
+    let builder = Client::builder().timeout(PATIENCE).redirect(Policy::none());
+    let builder = if target.is_loopback() { builder.no_proxy() } else { builder };
+    let client = builder.build().map_err(|error| error.to_string())?;
+    let config = from_server(&client, &target).await?;
     let answer = call(&client, server, Some(token)).await?;
     let status = answer.status().as_u16();
-    Ok((config, Some(Answer { status, challenge: challenge(&answer) })))
+    let challenge = challenges(&answer).map(|challenge| without(token, challenge));
+    let challenge = challenge.reduce(|all, one| format!("{all}, {one}"));
+    Ok((config, Some(Answer { status, challenge })))
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {
@@ -59,34 +64,59 @@ fn from_file(file: &Path) -> Result<Config, String> {
     let config = if is_json {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     } else {
-        toml::from_str(&text).map_err(|error| error.to_string())
+        toml::from_str(&text).map_err(|error: toml::de::Error| {
+            // The error itself shows the line, which may hold a secret.
+            let before = text.bytes().take(error.span().unwrap_or_default().start);
+            let line = before.filter(|byte| *byte == b'\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        })
     };
     config.map_err(|error| format!("{shown}: {error}"))
 }
 
 /// What the server's challenge and metadata tell.
-async fn from_server(client: &Client, url: &str) -> Result<Config, String> {
+async fn from_server(client: &Client, target: &Target) -> Result<Config, String> {
+    let url = &*target.text;
     let resource = ResourceIdentifier::parse(url).map_err(|fault| format!("{url} {fault}"))?;
-    let refused = challenge(&call(client, url, None).await?).unwrap_or_default();
-    let named = parameter(&refused, "resource_metadata");
+    let refused = call(client, url, None).await?;
+    let challenges = Challenge::parse_all(challenges(&refused)).unwrap_or_default();
+    let challenge = challenges.into_iter().find(Challenge::is_bearer);
+    let parameter = |name| challenge.as_ref()?.parameter(name).map(str::to_owned);
+    let named = parameter("resource_metadata");
+    let scope = parameter("scope").unwrap_or_default();
     let root = format!("{}/.well-known/oauth-protected-resource", resource.origin());
     let places = named.into_iter().chain([resource.metadata_url(), root]);
     let mut faults = Vec::new();
     for place in places {
-        match document(client, &place).await {
-            Ok(document) => return described(&document, &refused),
-            Err(fault) => faults.push(format!("\n  {place}: {fault}")),
+        let document = match may_be_asked(&place, target) {
+            Ok(()) => document(client, &place).await,
+            Err(fault) => Err(fault),
+        };
+        match document {
+            Ok(document) => return described(&document, &scope, target),
+            Err(fault) => faults.push(format!("\n  {}: {fault}", quoted(&place))),
         }
     }
     Err(format!("{url} has no protected resource metadata (RFC 9728):{}", faults.concat()))
 }
 
-fn described(document: &Value, challenge: &str) -> Result<Config, String> {
+/// A stranger's document must not send this machine to its own network.
+fn may_be_asked(url: &str, target: &Target) -> Result<(), String> {
+    let is_safe = Url::parse(url).is_ok_and(|url| is_safe_to_follow(&url, target));
+    is_safe.then_some(()).ok_or_else(|| {
+        "not followed: no URL, plain http, or an address within a network".to_owned()
+    })
+}
+
+fn described(document: &Value, scope: &str, target: &Target) -> Result<Config, String> {
     let resource = document["resource"].as_str().ok_or("the metadata has no `resource`")?;
     let issuers = document["authorization_servers"].as_array().into_iter().flatten();
-    let issuers = issuers.filter_map(Value::as_str);
+    let issuers: Vec<_> = issuers.filter_map(Value::as_str).collect();
+    for issuer in &issuers {
+        may_be_asked(issuer, target).map_err(|fault| format!("{}: {fault}", quoted(issuer)))?;
+    }
     let mut resource = ProtectedResource::new(resource, issuers);
-    resource.required_scopes = Scopes::parse(&parameter(challenge, "scope").unwrap_or_default());
+    resource.required_scopes = Scopes::parse(scope);
     Ok(Config::default().protect_resource(resource))
 }
 
@@ -118,28 +148,16 @@ async fn call(client: &Client, url: &str, token: Option<&str>) -> Result<Respons
     request.send().await.map_err(|error| format!("{url} cannot be asked: {error}"))
 }
 
-fn challenge(response: &Response) -> Option<String> {
+fn challenges(response: &Response) -> impl Iterator<Item = &str> {
     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
-    let mut bearer = values.filter_map(|value| value.to_str().ok());
-    bearer.find(|value| value.to_ascii_lowercase().starts_with("bearer")).map(str::to_owned)
+    values.filter_map(|value| value.to_str().ok())
 }
 
-/// The value of a parameter of a challenge.
-fn parameter(challenge: &str, name: &str) -> Option<String> {
-    let begin = format!("{name}=\"");
-    let rest = challenge.split_once(&begin)?.1;
-    Some(rest.split_once('"')?.0.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_found() {
-        let challenge = r#"Bearer error="x", scope="a b", resource_metadata="https://h/m""#;
-        assert_eq!(parameter(challenge, "scope").as_deref(), Some("a b"));
-        assert_eq!(parameter(challenge, "resource_metadata").as_deref(), Some("https://h/m"));
-        assert_eq!(parameter(challenge, "realm"), None);
+/// What the server says, without the token or the signature if it repeats them.
+fn without(token: &str, text: &str) -> String {
+    let text = text.replace(token, "[token]");
+    match token.rsplit_once('.') {
+        Some((_, signature)) if signature.len() > 16 => text.replace(signature, "[signature]"),
+        _ => text,
     }
 }

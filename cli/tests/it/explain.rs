@@ -157,6 +157,28 @@ async fn a_server_is_known_by_its_metadata_and_says_itself_what_it_thinks() {
 }
 
 #[tokio::test]
+async fn a_broken_configuration_is_not_quoted() {
+    for text in ["a = 1\nclient_secret = \"s3cr3t", "a = 1\nclient_secret = s3cr3t\n"] {
+        let config = file("explain-secret.toml", text);
+        let output = explain("a", &["--config", config.to_str().unwrap()]).await;
+        let said = format!("{output:?}");
+        assert_eq!(code(&output), 2, "{said}");
+        assert!(said.contains("line 2: ") && !said.contains("s3cr3t"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+    command.args(["explain", "opaque", "--resource", RESOURCE, "--issuer", "https://as.example"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("RUST_LOG");
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await;
+    assert_eq!(output.unwrap().status.code(), Some(1));
+}
+
+#[tokio::test]
 async fn what_cannot_be_explained_is_said_with_exit_code_2() {
     let config = file("explain-broken.toml", "resources = 7");
     let config = config.to_str().unwrap();

@@ -4,6 +4,7 @@
 
 mod check_server;
 mod explain;
+mod hostile;
 mod issuer;
 
 use std::io::{BufRead as _, BufReader};
