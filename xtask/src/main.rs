@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`, `fuzz`,
-//! `peers`.
+//! `peers`, `wheel`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -13,6 +13,7 @@ mod install;
 mod lint;
 mod peers;
 mod providers;
+mod python;
 mod source_checks;
 mod step;
 mod test;
@@ -65,6 +66,8 @@ enum Task {
         #[arg(long)]
         only: Vec<String>,
     },
+    /// The wheel of the Python SDK, as it ships, in target/wheels.
+    Wheel,
 }
 
 #[derive(Args)]
@@ -98,6 +101,10 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         }
         Task::Bench { arguments } => {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Wheel => {
+            println!("{}", python::wheel()?.display());
             Ok(ExitCode::SUCCESS)
         }
         Task::Peers { only } => peers::run(&only).map(|()| ExitCode::SUCCESS),

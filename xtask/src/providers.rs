@@ -65,6 +65,21 @@ fn run(provider: &Provider) -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
+/// Runs `task` with the issuer of a running node-oidc-provider, or with none where it cannot be had.
+pub(crate) fn with_oidc_provider(
+    task: impl FnOnce(Option<&str>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let provider = &oidc_provider::PROVIDER;
+    match (provider.install)() {
+        Ok(installed) => {
+            let command = (provider.command)(&installed)?;
+            let task = |url: String| task(Some(&url));
+            child::serve(provider.name, command, PATIENCE, provider.listens, task)
+        }
+        Err(failure) => absent(provider.name, &failure).and_then(|_| task(None)),
+    }
+}
+
 fn absent(name: &str, why: &Failure) -> Result<Outcome, Failure> {
     let reason = format!("no {name}: {why}");
     if env::var_os("MCP_AUTH_REQUIRE_PROVIDERS").is_some_and(|value| !value.is_empty()) {

@@ -8,6 +8,7 @@ use crate::command::{Failure, cargo, root};
 use crate::fuzz;
 use crate::lint::cargo_in_examples;
 use crate::providers;
+use crate::python;
 use crate::step::{Outcome, Step, missing_tool};
 
 /// The steps of `cargo xtask test`.
@@ -21,6 +22,7 @@ pub(crate) fn steps() -> Vec<Step> {
     ];
     steps.extend(clients::steps());
     steps.extend(providers::steps());
+    steps.extend(python::steps());
     steps
 }
 

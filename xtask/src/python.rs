@@ -1,0 +1,103 @@
+//! The Python SDK: its wheel, its tests, its types.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command::{Failure, Run, root, version};
+use crate::install;
+use crate::providers;
+use crate::step::{Outcome, Step, missing_tool};
+
+/// One step for what it does, one for what it says of itself.
+pub(crate) fn steps() -> [Step; 2] {
+    [
+        Step {
+            name: "python",
+            about: "the wheel, installed: pytest with real servers",
+            run: tests,
+        },
+        Step {
+            name: "python-types",
+            about: "the wheel's stubs and types: stubtest, pyright",
+            run: types,
+        },
+    ]
+}
+
+/// Builds the wheel that ships, from the sources alone. Returns where it is.
+///
+/// # Errors
+///
+/// There is no Python, or maturin fails.
+pub(crate) fn wheel() -> Result<PathBuf, Failure> {
+    let Some(interpreter) = environment()? else {
+        return Err(Failure::new(format!("{} is not installed", python())));
+    };
+    build(&interpreter, &["--release"])
+}
+
+fn tests() -> Result<Outcome, Failure> {
+    let Some(interpreter) = installed()? else { return missing_tool(python()) };
+    // From the tests' folder: from its parent, Python would import the sources and not the wheel.
+    providers::with_oidc_provider(|issuer| {
+        Run::new(&interpreter)
+            .args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"])
+            .args(["-c", "../pyproject.toml", "."])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("MCP_AUTH_TEST_PROVIDER", issuer.unwrap_or_default())
+            .dir(&folder().join("tests"))
+            .run()
+    })?;
+    Ok(Outcome::Passed)
+}
+
+fn types() -> Result<Outcome, Failure> {
+    let Some(interpreter) = installed()? else { return missing_tool(python()) };
+    Run::new(&interpreter).args(["-m", "mypy.stubtest", "mcp_auth._native"]).run()?;
+    Run::new(&interpreter)
+        .args(["-m", "pyright", "--project", ".", "--pythonpath"])
+        .args([&interpreter])
+        .dir(&folder())
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+/// The interpreter of an environment with the wheel in it, built as tests are: without optimisation.
+fn installed() -> Result<Option<PathBuf>, Failure> {
+    let Some(interpreter) = environment()? else { return Ok(None) };
+    let wheel = build(&interpreter, &[])?;
+    Run::new(&interpreter)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args(["--no-index", "--no-deps", "--force-reinstall"])
+        .args([wheel])
+        .run()?;
+    Ok(Some(interpreter))
+}
+
+fn environment() -> Result<Option<PathBuf>, Failure> {
+    let Some(version) = version(python()) else { return Ok(None) };
+    install::pip(&folder(), python(), &version).map(Some)
+}
+
+fn build(interpreter: &Path, options: &[&str]) -> Result<PathBuf, Failure> {
+    let wheels = root().join("target/wheels").join(options.first().map_or("dev", |_| "release"));
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels)?;
+    }
+    Run::new(interpreter)
+        .args(["-m", "maturin", "build", "--locked", "--out"])
+        .args([&wheels])
+        .args(options)
+        .dir(&folder())
+        .run()?;
+    let built = fs::read_dir(&wheels)?.next().transpose()?;
+    Ok(built.ok_or_else(|| Failure::new("maturin built no wheel"))?.path())
+}
+
+fn python() -> &'static str {
+    if cfg!(windows) { "python" } else { "python3" }
+}
+
+fn folder() -> PathBuf {
+    root().join("python")
+}
