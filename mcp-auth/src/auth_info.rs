@@ -105,6 +105,14 @@ impl AuthInfo {
         self.0.claims.get_or_init(parse)
     }
 
+    /// All claims of the token, as the JSON that was verified: for SDKs that read it themselves.
+    pub fn claims_json(&self) -> Cow<'_, str> {
+        match self.payload() {
+            Cow::Borrowed(payload) => String::from_utf8_lossy(payload),
+            Cow::Owned(payload) => String::from_utf8(payload).unwrap_or_default().into(),
+        }
+    }
+
     /// One claim as a type of yours; `None` when it is absent or of another type.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         T::deserialize(self.claims().get(name)?).ok()

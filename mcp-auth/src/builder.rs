@@ -185,6 +185,12 @@ impl McpAuthBuilder {
                     "`dangerous_advertise_offline_access` is set: clients ask for long-lived access"
                 );
             }
+            if resource.dangerous_accept_any_audience {
+                tracing::warn!(
+                    resource = resource_identifier,
+                    "`dangerous_accept_any_audience` is set: tokens for any other service are accepted, and that service can use its callers' tokens here"
+                );
+            }
             if resource.allowed_origins.iter().any(|origin| origin == "*") {
                 tracing::warn!(
                     resource = resource_identifier,
@@ -264,6 +270,7 @@ impl<'b> Assembly<'b> {
             rules: Rules {
                 resource: identifier.clone(),
                 audiences: config.audiences.clone(),
+                accept_any_audience: config.dangerous_accept_any_audience,
                 clock_tolerance: self.builder.config.clock_tolerance,
             },
             limits: self.builder.config.token_limits(),

@@ -133,6 +133,7 @@ pub fn claims(bytes: &[u8]) {
     let rules = Rules {
         resource: ResourceIdentifier::parse(RESOURCE).expect("a good one"),
         audiences: Vec::new(),
+        accept_any_audience: false,
         clock_tolerance: Duration::from_secs(60),
     };
     if claims.validate(&rules, &IssuerRules::default(), NOW).is_err() {

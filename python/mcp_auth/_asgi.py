@@ -40,12 +40,12 @@ class Protected:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             decision = self._decide(scope)
-            # Nearly every request: no task, no coroutine of its own around the app.
+            # Nearly every request: no coroutine of its own around the app.
             if type(decision) is Forward:
                 token = current.set(decision.auth_info)
                 leave = self._enter(scope, decision) if self._enter is not None else None
                 try:
-                    await self.app(decision.enter(scope), receive, responding(decision, send))
+                    await self.app(decision.scope, receive, responding(decision, send))
                 finally:
                     current.reset(token)
                     if leave is not None:
@@ -78,7 +78,7 @@ class Protected:
             is_http = scope["type"] == "http"
             try:
                 answer = responding(decision, send) if is_http else send
-                await self.app(decision.enter(scope), receive, answer)
+                await self.app(decision.scope, receive, answer)
             finally:
                 current.reset(token)
                 if leave is not None:
@@ -89,6 +89,8 @@ class Protected:
 
 def responding(forward: Forward, send: Send) -> Send:
     """Sends the app's response as the client may see it."""
+    if forward.passes_every_response:
+        return send
     sent: Send | None = None
 
     def begin(message: Message) -> Awaitable[None]:

@@ -97,7 +97,7 @@ class MCPAuth:
         leeway: float = 60,
         resource: str | None = None,
         *,
-        dangerous_accept_any_audience: bool = False,
+        dangerously_accept_any_audience: bool = False,
     ) -> type[BearerAuthMiddleware]:
         """A middleware class that lets only requests with a good token through.
 
@@ -109,19 +109,18 @@ class MCPAuth:
         :param show_error_details: puts compared values into responses; for development.
         :param leeway: how far clocks may be apart, in seconds, 300 at most.
         :param resource: the URL that clients connect to.
-        :param dangerous_accept_any_audience: accepts tokens that were issued for other services.
+        :param dangerously_accept_any_audience: accepts tokens that were issued for other services,
+            and warns.
         """
         metadata = self._resource(resource, audience)
         settings: dict[str, Any] = {"required_scopes": list(required_scopes or ())}
         if audience is not None and audience != metadata.resource:
             settings["audiences"] = [audience]
-        if dangerous_accept_any_audience:
-            _logger.warning(
-                "`dangerous_accept_any_audience` is set: tokens that any other service got are accepted"
-            )
+        if dangerously_accept_any_audience:
+            settings["dangerous_accept_any_audience"] = True
         if show_error_details:
             _logger.warning("`show_error_details` is set: clients see what was compared")
-        hooks: dict[str, Any] = {"any_audience": dangerous_accept_any_audience}
+        hooks: dict[str, Any] = {}
         if callable(mode_or_verify):
             hooks["starters"] = [("", starter(_verifier(mode_or_verify, audience)))]
         elif mode_or_verify != "jwt":
@@ -217,7 +216,7 @@ class BearerAuthMiddleware:
             raise TypeError(f"an unknown decision: {decision!r}")
         self._enter(request.scope, decision)
         current.set(decision.auth_info)
-        request.scope.update(decision.enter(request.scope))
+        request.scope.update(decision.scope)
         response = await call_next(request)
 
         async def passed(scope: Scope, receive: Receive, send: Send) -> None:

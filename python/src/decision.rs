@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use http::header::ACCEPT_ENCODING;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use mcp_auth::{Decision, Passage, PendingDecision};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,43 +13,25 @@ use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
 use crate::auth_info::AuthInfo;
 use crate::request::{name_and_value, read_headers};
 
-/// The decision as an object of one of the classes below.
+/// The decision about the request of this scope, as an object of one of the classes below.
 pub(crate) fn to_python(
-    py: Python<'_>,
+    scope: &Bound<'_, PyDict>,
     decision: Decision,
-    mut request: Parts,
+    request: Parts,
 ) -> PyResult<Py<PyAny>> {
+    let py = scope.py();
     match decision {
-        Decision::Forward(mut forward) => {
-            forward.remove_tokens(&mut request.headers);
-            let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
-            let auth_info = auth_info.transpose()?;
-            let (inner, headers) = (Mutex::new(Some(forward)), request.headers);
-            Ok(Py::new(py, Forward { inner, auth_info, headers })?.into_any())
-        }
+        Decision::Forward(forward) => Ok(Py::new(py, Forward::new(scope, forward)?)?.into_any()),
         Decision::ReadBody(pending) => {
             let max_bytes = pending.max_bytes();
             let inner = Mutex::new(Some((pending, request)));
-            Ok(Py::new(py, ReadBody { inner, max_bytes })?.into_any())
+            let scope = scope.clone().unbind();
+            Ok(Py::new(py, ReadBody { inner, scope, max_bytes })?.into_any())
         }
         Decision::Reply(reply) => Ok(Py::new(py, Reply::new(py, reply)?)?.into_any()),
         // What this version does not know is not allowed.
         _ => Ok(Py::new(py, Reply::status(py, StatusCode::INTERNAL_SERVER_ERROR))?.into_any()),
     }
-}
-
-/// The headers that are still in the map, as they came.
-fn kept<'py>(headers: &Bound<'py, PyAny>, map: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(headers.py());
-    for pair in PyIterator::from_object(headers)? {
-        let pair = pair?;
-        let (name, _) = name_and_value(&pair)?;
-        let name = std::str::from_utf8(name.cast::<PyBytes>()?.as_bytes()).unwrap_or_default();
-        if map.contains_key(name) {
-            list.append(pair)?;
-        }
-    }
-    Ok(list)
 }
 
 fn pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
@@ -71,39 +53,77 @@ pub(crate) struct Forward {
     inner: Mutex<Option<mcp_auth::Forward>>,
     #[pyo3(get)]
     auth_info: Option<Py<AuthInfo>>,
-    /// Those of the request that go on: none that holds a token.
-    headers: HeaderMap,
+    /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
+    #[pyo3(get)]
+    scope: Py<PyDict>,
+    /// Whether every response goes on as it is; else each has to `respond`.
+    #[pyo3(get)]
+    passes_every_response: bool,
 }
+
+impl Forward {
+    pub(crate) fn new(
+        scope: &Bound<'_, PyDict>,
+        mut forward: mcp_auth::Forward,
+    ) -> PyResult<Self> {
+        let py = scope.py();
+        let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
+        let auth_info = auth_info.transpose()?;
+        let inner = scope.copy()?;
+        if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
+            let kept = kept(&headers, |name| !forward.withholds(name))?;
+            inner.set_item(intern!(py, "headers"), kept)?;
+        }
+        inner.set_item(intern!(py, "mcp_auth"), &auth_info)?;
+        let passes_every_response = forward.passes_every_response();
+        let (scope, inner) = (inner.unbind(), Mutex::new(Some(forward)));
+        Ok(Self { inner, auth_info, scope, passes_every_response })
+    }
+}
+
+/// The headers whose names are such, as they came.
+fn kept<'py>(
+    headers: &Bound<'py, PyAny>,
+    is_kept: impl Fn(&str) -> bool,
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(headers.py());
+    for pair in PyIterator::from_object(headers)? {
+        let pair = pair?;
+        let (name, _) = name_and_value(&pair)?;
+        if is_kept(str::from_utf8(name.cast::<PyBytes>()?.as_bytes()).unwrap_or_default()) {
+            list.append(pair)?;
+        }
+    }
+    Ok(list)
+}
+
+/// What has to be known of a response to which nothing is added.
+const DESCRIBE_BODY: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH];
 
 #[pymethods]
 impl Forward {
-    /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
-    fn enter<'py>(&self, scope: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
-        let py = scope.py();
-        let inner = scope.copy()?;
-        if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
-            inner.set_item(intern!(py, "headers"), kept(&headers, &self.headers)?)?;
-        }
-        inner.set_item(intern!(py, "mcp_auth"), &self.auth_info)?;
-        Ok(inner)
-    }
-
     /// The headers of the response as they are to be sent, and what its body must pass through.
     /// `None` for either: as they came.
     #[allow(clippy::type_complexity, reason = "a pair of optional objects")]
     fn respond<'py>(
         &self,
-        py: Python<'py>,
         status: u16,
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<(Option<Bound<'py, PyList>>, Option<ResponseFilter>)> {
         let forward = taken(&self.inner)?;
-        let mut map = read_headers(headers)?.unwrap_or_default();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let before = map.len();
         let has_own = !forward.response_headers.is_empty();
+        let is_read = |name: &HeaderName| has_own || DESCRIBE_BODY.contains(name);
+        let mut map = read_headers(headers, is_read)?.unwrap_or_default();
+        let had_length = map.contains_key(CONTENT_LENGTH);
         let filter = forward.respond(status, &mut map);
-        let headers = (has_own || map.len() != before).then(|| pairs(py, &map)).transpose()?;
+        let headers = if has_own {
+            Some(pairs(headers.py(), &map)?)
+        } else if had_length && !map.contains_key(CONTENT_LENGTH) {
+            Some(kept(headers, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?)
+        } else {
+            None
+        };
         let filter = (!filter.is_transparent()).then(|| ResponseFilter(Mutex::new(filter)));
         Ok((headers, filter))
     }
@@ -113,6 +133,7 @@ impl Forward {
 #[pyclass(frozen)]
 pub(crate) struct ReadBody {
     inner: Mutex<Option<(PendingDecision, Parts)>>,
+    scope: Py<PyDict>,
     /// How long the body may be, in bytes.
     #[pyo3(get)]
     max_bytes: usize,
@@ -122,11 +143,9 @@ pub(crate) struct ReadBody {
 impl ReadBody {
     /// Decides, by what the body asks for.
     fn decide(&self, py: Python<'_>, body: &[u8]) -> PyResult<Py<PyAny>> {
-        let (pending, mut request) = taken(&self.inner)?;
+        let (pending, request) = taken(&self.inner)?;
         let decision = pending.decide(&request, body);
-        // A list that is filtered must come as it is.
-        request.headers.remove(ACCEPT_ENCODING);
-        to_python(py, decision, request)
+        to_python(self.scope.bind(py), decision, request)
     }
 
     /// The answer to a body that is longer.

@@ -2,7 +2,6 @@
 //!
 //! One request is one call of `McpAuth.decide`; `mcp_auth/_asgi.py` carries out what it says.
 
-mod any_audience;
 mod auth_info;
 mod decision;
 mod errors;

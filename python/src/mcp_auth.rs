@@ -8,9 +8,8 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 
-use crate::any_audience::AnyAudience;
 use crate::auth_info::AuthInfo;
-use crate::decision::{self, Reply};
+use crate::decision::{self, Forward, Reply};
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
 use crate::runtime::{LazyRuntime, generation};
@@ -39,7 +38,6 @@ struct Recipe {
     patch_metadata: Option<Py<PyAny>>,
     clock: Option<Py<PyAny>>,
     documents: Option<Py<PyAny>>,
-    any_audience: bool,
     serve_authorization_server_metadata: bool,
 }
 
@@ -49,7 +47,7 @@ impl McpAuth {
     #[new]
     #[pyo3(signature = (
         config, *, verifiers = vec![], authorizer = None, patch_metadata = None, clock = None, documents = None,
-        any_audience = false, serve_authorization_server_metadata = false,
+        serve_authorization_server_metadata = false,
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn new(
@@ -60,7 +58,6 @@ impl McpAuth {
         patch_metadata: Option<Py<PyAny>>,
         clock: Option<Py<PyAny>>,
         documents: Option<Py<PyAny>>,
-        any_audience: bool,
         serve_authorization_server_metadata: bool,
     ) -> PyResult<Self> {
         let config = serde_json::from_str(config)
@@ -72,7 +69,6 @@ impl McpAuth {
             patch_metadata,
             clock,
             documents,
-            any_audience,
             serve_authorization_server_metadata,
         };
         let current = recipe.build(py).map_err(|error| errors::config_error(py, &error))?;
@@ -87,12 +83,16 @@ impl McpAuth {
             return Ok(Py::new(py, Reply::status(py, http::StatusCode::BAD_REQUEST))?.into_any());
         };
         let Current { auth, runtime, .. } = self.current(py)?;
+        if let Some(forward) = auth.decide_seen(&parts) {
+            return Ok(Py::new(py, Forward::new(scope, forward)?)?.into_any());
+        }
+        let scope = scope.clone().unbind();
         let decide = async move {
             let decision = auth.decide(&parts).await;
             (decision, parts)
         };
-        poll_once(py, &runtime, decide, |py, (decision, parts)| {
-            decision::to_python(py, decision, parts)
+        poll_once(py, &runtime, decide, move |py, (decision, parts)| {
+            decision::to_python(scope.bind(py), decision, parts)
         })
     }
 
@@ -158,33 +158,26 @@ impl Recipe {
     fn build(&self, py: Python<'_>) -> Result<Current, ConfigError> {
         let runtime = Arc::new(LazyRuntime::default());
         let copy = |hook: &Option<Py<PyAny>>| hook.as_ref().map(|hook| hook.clone_ref(py));
-        let begin = || {
-            let background = runtime.clone();
-            let mut builder = mcp_auth::McpAuth::builder(self.config.clone())
-                .spawn_with(move |work| background.spawn(work));
-            if let Some(patch) = copy(&self.patch_metadata) {
-                builder = builder.patch_metadata(move |issuer, document| {
-                    hooks::patch_metadata(&patch, issuer, document);
-                });
-            }
-            if let Some(clock) = copy(&self.clock) {
-                builder = builder.clock(PythonClock(clock));
-            }
-            if let Some(documents) = copy(&self.documents) {
-                builder = builder.http_client(PythonDocuments(documents));
-            }
-            builder
-        };
-        let mut builder = begin();
+        let background = runtime.clone();
+        let mut builder = mcp_auth::McpAuth::builder(self.config.clone())
+            .spawn_with(move |work| background.spawn(work));
+        if let Some(patch) = copy(&self.patch_metadata) {
+            builder = builder.patch_metadata(move |issuer, document| {
+                hooks::patch_metadata(&patch, issuer, document);
+            });
+        }
+        if let Some(clock) = copy(&self.clock) {
+            builder = builder.clock(PythonClock(clock));
+        }
+        if let Some(documents) = copy(&self.documents) {
+            builder = builder.http_client(PythonDocuments(documents));
+        }
         for (prefix, start) in &self.verifiers {
             let (prefix, start) = (prefix.clone(), start.clone_ref(py));
             builder = builder.token_verifier(PythonVerifier { prefix, start });
         }
         if let Some(authorizer) = copy(&self.authorizer) {
             builder = builder.authorizer(PythonAuthorizer(authorizer));
-        }
-        if self.any_audience {
-            builder = builder.token_verifier(AnyAudience(begin().build()?));
         }
         if self.serve_authorization_server_metadata {
             builder = builder.serve_authorization_server_metadata();

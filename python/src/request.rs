@@ -30,7 +30,7 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
         }
     }
     let headers = match scope.get_item(intern!(py, "headers"))? {
-        Some(headers) => read_headers(&headers)?,
+        Some(headers) => read_headers(&headers, |_| true)?,
         None => Some(HeaderMap::new()),
     };
     let uri = Uri::from_maybe_shared(bytes::Bytes::from(target)).ok();
@@ -40,15 +40,23 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
     Ok(Some(parts))
 }
 
-/// ASGI headers, any iterable of pairs of bytes; `None` when one is not what HTTP allows.
-pub(crate) fn read_headers(headers: &Bound<'_, PyAny>) -> PyResult<Option<HeaderMap>> {
+/// Those of the ASGI headers that are asked for, of any iterable of pairs of bytes; `None` when one
+/// is not what HTTP allows.
+pub(crate) fn read_headers(
+    headers: &Bound<'_, PyAny>,
+    is_read: impl Fn(&HeaderName) -> bool,
+) -> PyResult<Option<HeaderMap>> {
     let mut map = HeaderMap::new();
     for pair in PyIterator::from_object(headers)? {
         let (name, value) = name_and_value(&pair?)?;
-        let name = HeaderName::from_bytes(name.cast::<PyBytes>()?.as_bytes());
-        let value = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes());
-        let (Ok(name), Ok(value)) = (name, value) else { return Ok(None) };
-        map.append(name, value);
+        let Ok(name) = HeaderName::from_bytes(name.cast::<PyBytes>()?.as_bytes()) else {
+            return Ok(None);
+        };
+        if is_read(&name) {
+            let value = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes());
+            let Ok(value) = value else { return Ok(None) };
+            map.append(name, value);
+        }
     }
     Ok(Some(map))
 }

@@ -176,7 +176,7 @@ async def test_any_audience_is_dangerous_and_nothing_else_is_weaker(
     auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
     with caplog.at_level(logging.WARNING, "mcp_auth"):
         app = with_middleware(
-            auth, "Middleware", resource=RESOURCE, dangerous_accept_any_audience=True,
+            auth, "Middleware", resource=RESOURCE, dangerously_accept_any_audience=True,
             required_scopes=["read"],
         )  # fmt: skip
     assert "`dangerous_accept_any_audience` is set" in caplog.text

@@ -106,6 +106,12 @@ impl Forward {
         }
     }
 
+    pub(super) fn is_token_header(&self, name: &str) -> bool {
+        let mut others = self.token_headers.iter().flat_map(|names| &**names);
+        name.eq_ignore_ascii_case(header::AUTHORIZATION.as_str())
+            || others.any(|other| name.eq_ignore_ascii_case(other.as_str()))
+    }
+
     /// Adds our headers to the service's response, keeping its own lists.
     pub fn add_headers(&self, response: &mut HeaderMap) {
         for (name, value) in &self.response_headers {

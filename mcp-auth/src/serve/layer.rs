@@ -58,14 +58,10 @@ impl<S> Layer<S> for AuthLayer {
 impl AuthLayer {
     /// What needs neither a signature nor the network: a caller whose token was accepted before.
     fn check_seen(&self, request: &Parts) -> Option<Forward> {
-        let path = requested_path(request);
-        let resource = match &self.resource {
-            Some(resource) => resource,
-            None if path.starts_with("/.well-known/") => return None,
-            None => self.auth.resource_at(path)?,
-        };
-        let forward = resource.check_seen(request)?;
-        Some(opened(resource, request, forward))
+        match &self.resource {
+            Some(resource) => check_seen(resource, request),
+            None => self.auth.decide_seen_at(requested_path(request), request),
+        }
     }
 
     async fn check(&self, request: &Parts) -> Decision {
@@ -87,6 +83,19 @@ impl McpAuth {
         self.decide_at(request.uri.path(), request).await
     }
 
+    /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
+    /// [`McpAuth::decide`].
+    pub fn decide_seen(&self, request: &Parts) -> Option<Forward> {
+        self.decide_seen_at(request.uri.path(), request)
+    }
+
+    fn decide_seen_at(&self, path: &str, request: &Parts) -> Option<Forward> {
+        if path.starts_with("/.well-known/") {
+            return None;
+        }
+        check_seen(self.resource_at(path)?, request)
+    }
+
     async fn decide_at(&self, path: &str, request: &Parts) -> Decision {
         // An adapter around a whole application must not ask for a token where clients learn how to
         // get one.
@@ -98,6 +107,10 @@ impl McpAuth {
             None => unknown_resource(path),
         }
     }
+}
+
+fn check_seen(resource: &Arc<Resource>, request: &Parts) -> Option<Forward> {
+    Some(opened(resource, request, resource.check_seen(request)?))
 }
 
 async fn check_opened(resource: &Arc<Resource>, request: &Parts) -> Decision {

@@ -26,6 +26,17 @@ impl Forward {
         }
     }
 
+    /// Whether [`Forward::prepare_request`] removes or replaces the header of this name.
+    pub fn withholds(&self, name: &str) -> bool {
+        let asks_for_encoding = || name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str());
+        self.is_token_header(name) || (self.lists.is_some() && asks_for_encoding())
+    }
+
+    /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
+    pub fn passes_every_response(&self) -> bool {
+        self.response_headers.is_empty() && self.lists.is_none() && self.open.is_none()
+    }
+
     /// Whether the response goes on as it is.
     pub(super) fn passes(&self, response: &HeaderMap) -> bool {
         let is_settled = |open: &OpenRequest| {

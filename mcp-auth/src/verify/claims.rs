@@ -19,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) resource: ResourceIdentifier,
     /// Audiences accepted besides the resource itself; exact.
     pub(crate) audiences: Vec<String>,
+    /// Whether access tokens for others are accepted too.
+    pub(crate) accept_any_audience: bool,
     pub(crate) clock_tolerance: Duration,
 }
 
@@ -183,6 +185,7 @@ impl<'a> Claims<'a> {
     fn check_recipient(&self, rules: &Rules, issuer: &IssuerRules) -> Result<(), TokenError> {
         match self.check_audience(rules, issuer) {
             Err(_) if self.is_of_accepted_client(issuer) => Ok(()),
+            Err(_) if rules.accept_any_audience && self.has_access_token_marker => Ok(()),
             outcome => outcome,
         }
     }
@@ -307,6 +310,7 @@ mod tests {
         Rules {
             resource: ResourceIdentifier::parse("https://h.example/mcp").unwrap(),
             audiences: vec!["api://default".to_owned()],
+            accept_any_audience: false,
             clock_tolerance: Duration::from_secs(60),
         }
     }

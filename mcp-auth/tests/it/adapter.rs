@@ -294,3 +294,37 @@ fn work_that_is_dropped_or_done_at_once_is_an_answer_and_no_standstill() {
         assert!(inline.verify_token(&token).now_or_never().unwrap().is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_token_that_was_accepted_before_is_decided_at_once() {
+    let (issuer, auth) = server(None).await;
+    let token = issuer.mint().audience(RESOURCE).sign();
+    let request = |method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        request.body(()).unwrap().into_parts().0
+    };
+    let get = request("GET", "/mcp");
+    assert!(auth.decide_seen(&get).is_none(), "not accepted yet");
+    assert!(matches!(auth.decide(&get).await, Decision::Forward(_)));
+    let forward = auth.decide_seen(&get).unwrap();
+    assert!(forward.passes_every_response());
+    assert!(forward.withholds("Authorization") && !forward.withholds("accept-encoding"));
+    // Its handler may ask for more scopes.
+    assert!(!auth.decide_seen(&request("POST", "/mcp")).unwrap().passes_every_response());
+    assert!(auth.decide_seen(&request("OPTIONS", "/mcp")).is_none());
+    let document = request("GET", "/.well-known/oauth-protected-resource/mcp");
+    assert!(auth.decide_seen(&document).is_none());
+}
+
+#[tokio::test]
+async fn no_encoding_is_asked_for_where_lists_are_read() {
+    let (issuer, auth) = server(Some(policy())).await;
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    let forward = decide_list(&auth, &token).await;
+    assert!(forward.withholds("accept-encoding") && !forward.passes_every_response());
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT_ENCODING, "gzip".parse().unwrap());
+    forward.prepare_request(&mut headers);
+    assert_eq!(headers[header::ACCEPT_ENCODING], "identity");
+}

@@ -322,6 +322,25 @@ async fn time_is_compared_with_tolerance() {
 }
 
 #[tokio::test]
+async fn any_audience_is_accepted_where_that_is_asked_for_and_nothing_else_is_given_up() {
+    let server = Harness::with(|mut config| {
+        config.resources[0].dangerous_accept_any_audience = true;
+        config
+    })
+    .await;
+    let rows = [
+        (server.mint().audience("https://other.example"), "ok"),
+        (server.mint().without("aud"), "ok"),
+        (server.mint().audience("https://other.example").expires_in(-3600), "expired"),
+        (server.mint().audience("https://other.example").broken(Broken::IdToken), "wrong_type"),
+        (server.mint().without("aud").claim("cnf", serde_json::json!({})), "sender_constrained"),
+    ];
+    for (mint, expected) in rows {
+        assert_eq!(server.call(&mint.sign()).await.code(), expected);
+    }
+}
+
+#[tokio::test]
 async fn audiences_come_as_string_or_list_and_more_can_be_listed() {
     let server = Harness::with(|mut config| {
         config.resources[0].audiences = vec!["api://default".to_owned()];
