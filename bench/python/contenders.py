@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import urllib.request
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,6 +16,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 RESOURCE = "http://localhost/mcp"
+#: The other version of `mcpauth`, which has the same name and so a folder of its own.
+BETA = str(Path(__file__).parent / ".venv" / "beta")
 
 Verify = Callable[[str], Awaitable[object]]
 
@@ -38,6 +42,32 @@ def bare(jwks_uri: str) -> Callable[[str], Callable[[], None]]:
         return lambda: key.verify(decoded, signed_bytes, padding, digest)
 
     return prepare
+
+
+class BareCheck:
+    """The signature and nothing else, in a layer that could not be thinner."""
+
+    def __init__(self, app: Any, jwks_uri: str) -> None:
+        self.app = app
+        self.prepare = bare(jwks_uri)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            self.prepare(dict(scope["headers"])[b"authorization"][7:].decode())()
+        await self.app(scope, receive, send)
+
+
+class PyJwt:
+    """What its documents show, in the same thin layer."""
+
+    def __init__(self, app: Any, issuer: str, jwks_uri: str) -> None:
+        self.app = app
+        self.verify = pyjwt(issuer, jwks_uri)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self.verify(dict(scope["headers"])[b"authorization"][7:].decode())
+        await self.app(scope, receive, send)
 
 
 def mcp_auth(issuer: str, _jwks_uri: str) -> Verify:
@@ -97,6 +127,10 @@ def app(name: str, issuer: str, jwks_uri: str) -> Any:
         from mcp_auth import McpAuth
 
         return McpAuth(RESOURCE, [issuer]).protect(Starlette(routes=[route]))
+    if name == "bare check":
+        return BareCheck(Starlette(routes=[route]), jwks_uri)
+    if name == "PyJWT":
+        return PyJwt(Starlette(routes=[route]), issuer, jwks_uri)
     if name == "FastMCP":
         from fastmcp.server.auth.middleware import RequireAuthMiddleware
         from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
@@ -107,6 +141,8 @@ def app(name: str, issuer: str, jwks_uri: str) -> Any:
             routes=[Route("/mcp", RequireAuthMiddleware(_asgi, []))],
             middleware=[Middleware(AuthenticationMiddleware, backend=backend)],
         )
+    if name == "mcpauth 0.2.0b1":
+        sys.path.insert(0, BETA)
     from mcpauth import MCPAuth
     from mcpauth.config import AuthServerType
     from mcpauth.utils import fetch_server_config
@@ -120,4 +156,6 @@ async def _asgi(scope: Any, receive: Any, send: Any) -> None:
     await JSONResponse({"hello": "world"})(scope, receive, send)
 
 
-APPS = ["unprotected", "mcp_auth", "FastMCP", "mcpauth 0.1.1"]
+APPS = [
+    "unprotected", "mcp_auth", "bare check", "PyJWT", "FastMCP", "mcpauth 0.1.1", "mcpauth 0.2.0b1",
+]  # fmt: skip

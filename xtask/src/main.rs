@@ -52,6 +52,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The Python SDK and its peers side by side, in bench/python.
+    #[command(disable_help_flag = true)]
+    BenchPython {
+        /// What the benchmark itself takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// libFuzzer on the targets of fuzz/; needs nightly Rust and cargo-fuzz.
     Fuzz {
         /// How long each target runs.
@@ -102,6 +109,9 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         Task::Bench { arguments } => {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
             Ok(ExitCode::SUCCESS)
+        }
+        Task::BenchPython { arguments } => {
+            python::bench(&arguments).map(|()| ExitCode::SUCCESS)
         }
         Task::Wheel => {
             println!("{}", python::wheel()?.display());

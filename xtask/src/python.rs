@@ -36,6 +36,26 @@ pub(crate) fn wheel() -> Result<PathBuf, Failure> {
     build(&interpreter, &["--release"])
 }
 
+/// mcp-auth beside other packages: `bench/python`.
+///
+/// # Errors
+///
+/// There is no Python, or something cannot be built or installed.
+pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
+    let wheel = wheel()?;
+    let directory = root().join("bench/python");
+    let version = version(python()).unwrap_or_default();
+    let interpreter = install::pip(&directory, python(), &version)?;
+    let pip = || Run::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--no-deps"]);
+    pip().args(["--no-index", "--force-reinstall"]).args([wheel]).run()?;
+    pip()
+        .args(["--require-hashes", "--upgrade", "--target", ".venv/beta"])
+        .args(["--requirement", "requirements-beta.txt"])
+        .dir(&directory)
+        .run()?;
+    Run::new(&interpreter).args(["main.py"]).args(arguments).dir(&directory).run()
+}
+
 fn tests() -> Result<Outcome, Failure> {
     let Some(interpreter) = installed()? else { return missing_tool(python()) };
     // From the tests' folder: from its parent, Python would import the sources and not the wheel.
