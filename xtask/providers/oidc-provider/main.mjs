@@ -92,7 +92,8 @@ function provider(issuer, keys) {
     cookies: { keys: [randomUUID()] },
     pkce: { required: () => true },
     responseTypes: ['code'],
-    scopes: ['openid', 'offline_access'],
+    // Clients register for the scopes that they saw in the resource's metadata.
+    scopes: ['openid', 'offline_access', 'mcp'],
     enabledJWA: { introspectionSigningAlgValues: ['ES256', 'RS256'] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     features: {
