@@ -62,10 +62,7 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn new(
-        scope: &Bound<'_, PyDict>,
-        mut forward: mcp_auth::Forward,
-    ) -> PyResult<Self> {
+    pub(crate) fn new(scope: &Bound<'_, PyDict>, mut forward: mcp_auth::Forward) -> PyResult<Self> {
         let py = scope.py();
         let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
         let auth_info = auth_info.transpose()?;

@@ -110,9 +110,7 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
             Ok(ExitCode::SUCCESS)
         }
-        Task::BenchPython { arguments } => {
-            python::bench(&arguments).map(|()| ExitCode::SUCCESS)
-        }
+        Task::BenchPython { arguments } => python::bench(&arguments).map(|()| ExitCode::SUCCESS),
         Task::Wheel => {
             println!("{}", python::wheel()?.display());
             Ok(ExitCode::SUCCESS)
