@@ -44,7 +44,7 @@ async fn tokens_of_every_algorithm_are_accepted_for_the_resource_alone() {
 async fn a_client_registers_and_a_person_signs_in() {
     let issuer = issuer().await;
     let server = Server::trusting(&issuer.issuer);
-    let client = issuer.register(None, "openid offline_access").await;
+    let client = issuer.register(None, "openid offline_access mcp").await;
     let request =
         [("scope", "openid offline_access mcp"), ("prompt", "consent"), ("resource", RESOURCE)];
     let tokens = issuer.sign_in(&client, &request, &[("resource", RESOURCE)], ALICE).await;
