@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Explanation, Operation};
@@ -30,7 +31,7 @@ impl fmt::Debug for McpAuth {
 
 struct Inner {
     resources: Vec<Arc<Resource>>,
-    /// By path, without slashes at the end.
+    /// By path, as it is written and decoded, without slashes at the end.
     mounts: HashMap<String, Arc<Resource>>,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
@@ -55,10 +56,12 @@ impl McpAuth {
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
     ) -> Self {
-        let mount = |resource: &Arc<Resource>| {
-            (resource.identifier.path().trim_end_matches('/').to_owned(), resource.clone())
-        };
-        let mounts = resources.iter().map(mount).collect();
+        let mounts = resources.iter().flat_map(|resource| {
+            let path = resource.identifier.path().trim_end_matches('/');
+            let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
+            [path.to_owned(), decoded].map(|path| (path, resource.clone()))
+        });
+        let mounts = mounts.collect();
         Self(Arc::new(Inner { resources, mounts, issuers, serve_authorization_server_metadata }))
     }
 
@@ -184,6 +187,17 @@ impl McpAuth {
         if let [only] = self.resources() {
             return Some(only);
         }
+        let resource = self.mounted_at(path)?;
+        if !path.contains('%') {
+            return Some(resource);
+        }
+        // Some routers decode a path before they look for its handler, some do not (RFC 3986 §6.2.2.2):
+        // where that makes a difference, nobody can tell which resource is meant.
+        let decoded = percent_decode_str(path).decode_utf8().ok()?;
+        self.mounted_at(&decoded).filter(|other| Arc::ptr_eq(other, resource))
+    }
+
+    fn mounted_at(&self, path: &str) -> Option<&Arc<Resource>> {
         let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
         let mounts = &self.0.mounts;
         [path].into_iter().chain(parents).find_map(|mount| mounts.get(mount))

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
+from .errors import InsufficientScope
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -40,16 +41,9 @@ class Protected:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             decision = self._decide(scope)
-            # Nearly every request: no coroutine of its own around the app.
+            # Nearly every request is decided at once.
             if type(decision) is Forward:
-                token = current.set(decision.auth_info)
-                leave = self._enter(scope, decision) if self._enter is not None else None
-                try:
-                    await self.app(decision.scope, receive, responding(decision, send))
-                finally:
-                    current.reset(token)
-                    if leave is not None:
-                        leave()
+                await self._forward(decision, scope, receive, responding(decision, send))
             else:
                 await self._settle(decision, scope, receive, send)
         elif scope["type"] == "websocket":
@@ -58,6 +52,20 @@ class Protected:
             await self.app(scope, receive, send)
         else:
             raise ValueError(f"mcp_auth cannot protect a connection of type {scope['type']!r}")
+
+    async def _forward(self, forward: Forward, scope: Scope, receive: Receive, send: Send) -> None:
+        token = current.set(forward.auth_info)
+        leave = self._enter(scope, forward) if self._enter is not None else None
+        try:
+            await self.app(forward.scope, receive, send)
+        except InsufficientScope as error:
+            if scope["type"] != "http":
+                raise
+            await _challenge(error, send)
+        finally:
+            current.reset(token)
+            if leave is not None:
+                leave()
 
     async def _settle(self, decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
         """What has to wait: for keys, or for the body."""
@@ -73,18 +81,23 @@ class Protected:
         if isinstance(decision, Reply):
             await refuse(decision, self._shows_details, scope, receive, send)
         elif isinstance(decision, Forward):
-            token = current.set(decision.auth_info)
-            leave = self._enter(scope, decision) if self._enter is not None else None
-            is_http = scope["type"] == "http"
-            try:
-                answer = responding(decision, send) if is_http else send
-                await self.app(decision.scope, receive, answer)
-            finally:
-                current.reset(token)
-                if leave is not None:
-                    leave()
+            answer = responding(decision, send) if scope["type"] == "http" else send
+            await self._forward(decision, scope, receive, answer)
         else:
             raise TypeError(f"an unknown decision: {decision!r}")
+
+
+async def _challenge(error: InsufficientScope, send: Send) -> None:
+    """The answer of an app that let the exception through, unless it has begun another one."""
+    body = json.dumps({"error": error.code, "error_description": "more scopes are required"}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if error.challenge is not None:
+        headers.append((b"www-authenticate", error.challenge.encode()))
+    try:
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+    except Exception:
+        raise error from None
+    await send({"type": "http.response.body", "body": body})
 
 
 def responding(forward: Forward, send: Send) -> Send:
@@ -108,7 +121,7 @@ def responding(forward: Forward, send: Send) -> Send:
             return send(message)
         filtered = _Filtered(body, message, send)
         sent = filtered.pass_on
-        return _nothing()
+        return filtered.begin() if body.has_begun else _nothing()
 
     return begin
 
@@ -126,12 +139,18 @@ class _Filtered:
         self._send = send
         self._is_over = False
 
+    async def begin(self) -> None:
+        """Sends the start, unless that was done."""
+        if self._start is not None:
+            start, self._start = self._start, None
+            await self._send(start)
+
     async def pass_on(self, message: Message) -> None:
         """Takes a message of the app's."""
-        if message["type"] == "http.response.pathsend":
-            raise RuntimeError("a response whose lists are filtered cannot be sent as a file")
-        if message["type"] != "http.response.body":
+        if message["type"] == "http.response.trailers":
             return await self._send(message)
+        if message["type"] != "http.response.body":
+            raise RuntimeError(f"a response that is filtered cannot be sent by {message['type']}")
         if self._is_over:
             return
         is_last = not message.get("more_body", False)
@@ -148,9 +167,7 @@ class _Filtered:
         if not isinstance(passage, bytes):
             self._is_over = True
             raise RuntimeError("the response is broken off: its lists cannot be filtered")
-        if self._start is not None:
-            start, self._start = self._start, None
-            await self._send(start)
+        await self.begin()
         await self._send({"type": "http.response.body", "body": passage, "more_body": not is_last})
 
 
@@ -163,7 +180,9 @@ async def refuse(
         return await send({"type": "websocket.close", "code": 1008})
     # A server that closes the connection makes clients lose the request that comes next, and that
     # one looks for the metadata.
-    await _read(receive, _DISCARDED_BYTES)
+    if not any(name.lower() == b"expect" for name, _ in scope["headers"]):
+        # RFC 9110 §10.1.1: who waits for permission to send the body gets none.
+        await _read(receive, _DISCARDED_BYTES)
     body = reply.body
     if shows_details and reply.code is not None and body:
         body = json.dumps({**json.loads(body), "code": reply.code, "cause": reply.reason}).encode()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from . import _native
 from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
-from ._core import McpAuth
+from ._core import McpAuth, listed
 from ._pending import wait
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
@@ -20,6 +21,7 @@ from .errors import TokenError, Unavailable
 from .exceptions import (
     AuthServerExceptionCode,
     MCPAuthAuthServerException,
+    MCPAuthBearerAuthException,
     MCPAuthConfigException,
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
@@ -43,22 +45,27 @@ class MCPAuth:
         server: AuthServerConfig | None = None,
         protected_resources: ResourceServerConfig | Sequence[ResourceServerConfig] | None = None,
         context_var: ContextVar[AuthInfo | None] | None = None,
+        *,
+        allowed_origins: Sequence[str] = (),
     ) -> None:
         """With either an authorization server, or resources that name theirs.
 
         :param context_var: where the caller of the current request is kept.
+        :param allowed_origins: web origins whose pages may call, or `*`; the resource's own always may.
         """
         if (server is None) == (not protected_resources):
             raise _invalid("Give either `server` or `protected_resources`.")
         one = isinstance(protected_resources, ResourceServerConfig)
         given = [protected_resources] if one else list(protected_resources or ())
         self._server = server
+        self._allowed_origins = list(allowed_origins)
         self._resources: list[ResourceServerMetadata] = [config.metadata for config in given]  # type: ignore[union-attr]
         self._context_var = context_var or ContextVar[AuthInfo | None](
             "mcp_auth_context", default=None
         )
         # Tells what is wrong now, and not when the first request comes.
-        self._edge = self._build(self._resources) if self._resources else None
+        # Every page may read metadata.
+        self._edge = self._build(self._resources, {"allowed_origins": ["*"]}) if self._resources else None
 
     @property
     def auth_info(self) -> AuthInfo | None:
@@ -75,7 +82,9 @@ class MCPAuth:
         resource = ResourceServerMetadata(
             resource="http://localhost/", authorization_servers=[self._server]
         )
-        auth = self._build([resource], serve_authorization_server_metadata=True)
+        auth = self._build(
+            [resource], {"allowed_origins": ["*"]}, serve_authorization_server_metadata=True
+        )
         return Route(_AUTHORIZATION_SERVER_PATH, endpoint=_Metadata(auth))
 
     def resource_metadata_router(self) -> Router:
@@ -104,7 +113,7 @@ class MCPAuth:
         For `Middleware(…)`, `app.add_middleware(…)` and `BaseHTTPMiddleware(dispatch=…)`.
 
         :param mode_or_verify: `"jwt"`, or a function that verifies tokens, which may be a coroutine
-            function; it is responsible for the issuer.
+            function. It is responsible for the issuer, and for the audience where it names none.
         :param audience: what `aud` must name; the resource unless given.
         :param show_error_details: puts compared values into responses; for development.
         :param leeway: how far clocks may be apart, in seconds, 300 at most.
@@ -113,7 +122,10 @@ class MCPAuth:
             and warns.
         """
         metadata = self._resource(resource, audience)
-        settings: dict[str, Any] = {"required_scopes": list(required_scopes or ())}
+        settings: dict[str, Any] = {
+            "required_scopes": listed("required_scopes", required_scopes or ()),
+            "allowed_origins": self._allowed_origins,
+        }
         if audience is not None and audience != metadata.resource:
             settings["audiences"] = [audience]
         if dangerously_accept_any_audience:
@@ -122,7 +134,9 @@ class MCPAuth:
             _logger.warning("`show_error_details` is set: clients see what was compared")
         hooks: dict[str, Any] = {}
         if callable(mode_or_verify):
-            hooks["starters"] = [("", starter(_verifier(mode_or_verify, audience)))]
+            expected = None if dangerously_accept_any_audience else audience or metadata.resource
+            verify = _verifier(mode_or_verify, expected, is_named=audience is not None)
+            hooks["starters"] = [("", starter(verify))]
         elif mode_or_verify != "jwt":
             raise ValueError('the first argument must be "jwt" or a function that verifies tokens')
         auth = self._build([metadata], settings, clock_tolerance=int(leeway), **hooks)
@@ -159,12 +173,14 @@ class MCPAuth:
     def _build(
         self,
         resources: list[ResourceServerMetadata],
-        settings: dict[str, Any] | None = None,
+        settings: dict[str, Any],
         *,
         clock_tolerance: int = 60,
         **hooks: Any,
     ) -> McpAuth:
         servers = [server for metadata in resources for server in metadata.authorization_servers]
+        for server in servers:
+            server.check()
         patches = {server.issuer: server.transpile_data for server in servers}
         patches = {issuer: patch for issuer, patch in patches.items() if patch is not None}
 
@@ -173,7 +189,7 @@ class MCPAuth:
             return document if patch is None else patch(document)
 
         config = {
-            "resources": [{**metadata.settings(), **(settings or {})} for metadata in resources],
+            "resources": [{**metadata.settings(), **settings} for metadata in resources],
             "clock_tolerance": clock_tolerance,
         }
         return McpAuth.from_config(
@@ -214,10 +230,14 @@ class BearerAuthMiddleware:
             return partial(refuse, decision, self.show_error_details)
         if not isinstance(decision, _native.Forward) or call_next is None:
             raise TypeError(f"an unknown decision: {decision!r}")
-        self._enter(request.scope, decision)
-        current.set(decision.auth_info)
+        leave = self._enter(request.scope, decision)
+        token = current.set(decision.auth_info)
         request.scope.update(decision.scope)
-        response = await call_next(request)
+        try:
+            response = await call_next(request)
+        finally:
+            current.reset(token)
+            leave()
 
         async def passed(scope: Scope, receive: Receive, send: Send) -> None:
             await response(scope, receive, responding(decision, send))
@@ -247,7 +267,7 @@ async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def _caller(info: _native.AuthInfo, scope: Scope) -> AuthInfo:
-    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    sent = next((value for name, value in scope["headers"] if name.lower() == b"authorization"), b"")
     claims = info.claims
     return AuthInfo(
         token=sent.decode("latin-1").partition(" ")[2].strip(),
@@ -262,21 +282,25 @@ def _caller(info: _native.AuthInfo, scope: Scope) -> AuthInfo:
 
 
 def _verifier(
-    verify: VerifyAccessTokenFunction, audience: str | None
+    verify: VerifyAccessTokenFunction, expected: str | None, is_named: bool
 ) -> Callable[[str], Awaitable[dict[str, Any]]]:
     """The function, in the terms of the library: claims, or an exception of its own."""
 
     async def claims_of(token: str) -> dict[str, Any]:
         try:
             caller = await call(verify, token)
+        except MCPAuthBearerAuthException as error:
+            raise TokenError("inactive", 401, "the verify function refuses it") from error
         except MCPAuthTokenVerificationException as error:
             if error.code is MCPAuthTokenVerificationExceptionCode.INVALID_TOKEN:
                 raise TokenError("inactive", 401, "the verify function refuses it") from None
             raise Unavailable("unavailable", 503, "the verify function cannot tell") from None
         named = [caller.audience] if isinstance(caller.audience, str) else caller.audience or []
-        if audience is not None and audience not in named:
-            fields = {"actual": named, "expected": [audience]}
+        if expected is not None and expected not in named and (named or is_named):
+            fields = {"actual": named, "expected": [expected]}
             raise TokenError("wrong_audience", 401, "it is for another resource", fields)
+        if caller.expires_at is not None and caller.expires_at <= time.time():
+            raise TokenError("inactive", 401, "it has expired")
         said = {
             "iss": caller.issuer,
             "sub": caller.subject,
@@ -292,7 +316,7 @@ def _verifier(
 
 
 def _metadata_path(resource: str) -> str:
-    return _RESOURCE_PATH + urlsplit(resource).path.rstrip("/")
+    return _RESOURCE_PATH + unquote(urlsplit(resource).path).rstrip("/")
 
 
 def _invalid(reason: str) -> MCPAuthAuthServerException:

@@ -6,8 +6,8 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from . import _native
 from ._asgi import ASGIApp, Protected
@@ -17,6 +17,10 @@ from .errors import ConfigError, TokenError
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
+
+T = TypeVar("T")
+#: `inspect.CO_COROUTINE`, without importing what is slow to import.
+_COROUTINE = 0x80
 
 Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
 
@@ -76,11 +80,11 @@ class McpAuth:
         config = {name: settings.pop(name) for name in _CONFIG_FIELDS & settings.keys()}
         protected: dict[str, Any] = {
             "resource": resource,
-            "authorization_servers": list(authorization_servers),
-            "required_scopes": list(required_scopes),
-            "scopes_supported": list(scopes_supported),
-            "audiences": list(audiences),
-            "allowed_origins": list(allowed_origins),
+            "authorization_servers": listed("authorization_servers", authorization_servers),
+            "required_scopes": listed("required_scopes", required_scopes),
+            "scopes_supported": listed("scopes_supported", scopes_supported),
+            "audiences": listed("audiences", audiences),
+            "allowed_origins": listed("allowed_origins", allowed_origins),
             **settings,
         }
         if policy is not None:
@@ -123,7 +127,7 @@ class McpAuth:
         values = {name: value.strip() for name, value in read.items()}
         missing = [f"MCP_AUTH_{name}: must be set" for name, value in values.items() if not value]
         if missing:
-            raise ConfigError("invalid_configuration", 500, "\n".join(missing))
+            raise _invalid("\n".join(missing))
         issuers = [issuer.strip() for issuer in values["ISSUER"].split(",")]
         scopes = os.environ.get("MCP_AUTH_SCOPES", "").split()
         options.setdefault("required_scopes", scopes)
@@ -138,6 +142,8 @@ class McpAuth:
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
         **hooks: Any,
     ) -> None:
+        if getattr(authorizer, "__code__", None) and authorizer.__code__.co_flags & _COROUTINE:  # type: ignore[union-attr]
+            raise _invalid("authorizer: is a coroutine function, but must not wait")
         level = logging.getLogger("mcp_auth").getEffectiveLevel()
         _native.set_level(min(max(level, 0), 255))
         verifiers = [(prefix, starter(one)) for prefix, one in (token_verifiers or {}).items()]
@@ -152,7 +158,7 @@ class McpAuth:
         except ConfigError:
             raise
         except ValueError as error:
-            raise ConfigError("invalid_configuration", 500, str(error)) from None
+            raise _invalid(str(error)) from None
         first = config["resources"][0]
         self.resource: str = first["resource"]
         """The identifier of the first resource."""
@@ -213,7 +219,8 @@ class McpAuth:
     @property
     def metadata(self) -> dict[str, Any]:
         """What clients are told of the first resource (RFC 9728)."""
-        path = "/.well-known/oauth-protected-resource" + urlsplit(self.resource).path.rstrip("/")
+        own = unquote(urlsplit(self.resource).path).rstrip("/")
+        path = "/.well-known/oauth-protected-resource" + own
         reply = self._native.decide({"method": "GET", "path": path, "headers": []})
         assert isinstance(reply, _native.Reply)
         return json.loads(reply.body)
@@ -223,4 +230,15 @@ class McpAuth:
         return self._native.allowed_hosts()
 
 
-__all__ = ["Authorizer", "McpAuth"]
+def listed(name: str, values: Iterable[T]) -> list[T]:
+    """The values; a single text, which would be taken apart, is a fault."""
+    if isinstance(values, str):
+        raise _invalid(f"{name}: must be a list, as [{values!r}]")
+    return list(values)
+
+
+def _invalid(faults: str) -> ConfigError:
+    return ConfigError("invalid_configuration", 500, faults)
+
+
+__all__ = ["Authorizer", "McpAuth", "listed"]

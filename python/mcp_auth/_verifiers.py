@@ -29,6 +29,7 @@ def starter(verify: VerifyFunction) -> StartFunction:
     async def run(token: str, answer: Answer) -> None:
         try:
             claims = await call(verify, token)
+            text = None if claims is None else json.dumps(dict(claims), allow_nan=False)
         except TokenError as error:
             if error.code == "wrong_audience":
                 answer.refuse_audience(error.fields["actual"], error.fields["expected"])
@@ -40,10 +41,10 @@ def starter(verify: VerifyFunction) -> StartFunction:
             # Nothing of its text: it may hold the token.
             answer.fail(f"it raised {type(error).__name__}")
         else:
-            if claims is None:
+            if text is None:
                 answer.refuse()
             else:
-                answer.accept(json.dumps(dict(claims), allow_nan=False))
+                answer.accept(text)
 
     def start(token: str, answer: Answer) -> None:
         import asyncio

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from .exceptions import AuthServerExceptionCode, MCPAuthAuthServerException
+
 Document: TypeAlias = dict[str, Any]
 TranspileData: TypeAlias = Callable[[Document], Document]
 
@@ -19,7 +21,7 @@ class AuthServerType(str, Enum):
     OIDC = "oidc"
 
 
-@dataclass(kw_only=True)
+@dataclass(init=False)
 class AuthorizationServerMetadata:
     """RFC 8414. Members that have no field here are in `more`."""
 
@@ -48,17 +50,37 @@ class AuthorizationServerMetadata:
     userinfo_endpoint: str | None = None
     more: Document = field(default_factory=dict[str, Any])
 
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        authorization_endpoint: str,
+        token_endpoint: str,
+        response_types_supported: list[str],
+        more: Document | None = None,
+        **members: Any,
+    ) -> None:
+        """Any other member of the document may be given, too."""
+        self.issuer = issuer
+        self.authorization_endpoint = authorization_endpoint
+        self.token_endpoint = token_endpoint
+        self.response_types_supported = response_types_supported
+        known = self.__dataclass_fields__.keys()
+        self.more = {**(more or {})}
+        for name, value in members.items():
+            if name in known:
+                setattr(self, name, value)
+            else:
+                self.more[name] = value
+
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> AuthorizationServerMetadata:
         """From a document. Raises `ValueError` when it lacks what RFC 8414 requires."""
-        known = cls.__dataclass_fields__.keys() - {"more"}
         required = ("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported")
         missing = [name for name in required if name not in document]
         if missing:
             raise ValueError(f"the metadata lacks {', '.join(missing)}")
-        members = {name: value for name, value in document.items() if name in known}
-        more = {name: value for name, value in document.items() if name not in known}
-        return cls(**members, more=more)
+        return cls(**document)
 
     def document(self) -> Document:
         """As JSON members, without what is not there."""
@@ -109,6 +131,11 @@ class AuthServerConfig:
         """What changes the metadata whenever it is fetched."""
         return self._transpile
 
+    def check(self) -> None:
+        """Raises when metadata that was given has no JWK Set; a function may still add it."""
+        if self._metadata is not None and self._transpile is None and self._metadata.jwks_uri is None:
+            raise MCPAuthAuthServerException(AuthServerExceptionCode.MISSING_JWKS_URI, self.issuer)
+
     def settings(self) -> Document:
         """The fields of the library's `AuthorizationServer`."""
         settings: Document = {"issuer": self.issuer, "server_type": self.type.value}
@@ -127,6 +154,8 @@ class ResourceServerMetadata:
     scopes_supported: list[str] | None = None
     resource_name: str | None = None
     resource_documentation: str | None = None
+    bearer_methods_supported: list[str] | None = None
+    """Not served: `["header"]` is the only method there is."""
 
     def settings(self) -> Document:
         """The fields of the library's `ProtectedResource`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 from .config import ResourceServerConfig, ResourceServerMetadata
@@ -22,6 +22,10 @@ class AuthInfo:
     scopes: list[str] = field(default_factory=list[str])
     audience: str | list[str] | None = None
     expires_at: int | None = None
+
+    def model_dump(self) -> dict[str, Any]:
+        """Everything as a dictionary, the token included."""
+        return asdict(self)
 
 
 VerifyAccessTokenFunction: TypeAlias = Callable[[str], "AuthInfo | Awaitable[AuthInfo]"]

@@ -6,12 +6,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use mcp_auth::{Decision, Passage, PendingDecision};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
 
 use crate::auth_info::AuthInfo;
-use crate::request::{name_and_value, read_headers};
+use crate::request::{listed, name_and_value, read_headers};
 
 /// The decision about the request of this scope, as an object of one of the classes below.
 pub(crate) fn to_python(
@@ -106,23 +107,32 @@ impl Forward {
         &self,
         status: u16,
         headers: &Bound<'py, PyAny>,
-    ) -> PyResult<(Option<Bound<'py, PyList>>, Option<ResponseFilter>)> {
+    ) -> PyResult<(Option<Bound<'py, PyAny>>, Option<ResponseFilter>)> {
         let forward = taken(&self.inner)?;
+        let given = headers;
+        let headers = &listed(given)?;
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let has_own = !forward.response_headers.is_empty();
         let is_read = |name: &HeaderName| has_own || DESCRIBE_BODY.contains(name);
-        let mut map = read_headers(headers, is_read)?.unwrap_or_default();
-        let had_length = map.contains_key(CONTENT_LENGTH);
-        let filter = forward.respond(status, &mut map);
-        let headers = if has_own {
-            Some(pairs(headers.py(), &map)?)
-        } else if had_length && !map.contains_key(CONTENT_LENGTH) {
-            Some(kept(headers, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?)
-        } else {
-            None
+        let Some(mut map) = read_headers(headers, is_read)? else {
+            // What cannot be read cannot be filtered.
+            return Err(PyValueError::new_err("a header of the response is not what HTTP allows"));
         };
-        let filter = (!filter.is_transparent()).then(|| ResponseFilter(Mutex::new(filter)));
-        Ok((headers, filter))
+        let had_length = map.contains_key(CONTENT_LENGTH);
+        let mut filter = forward.respond(status, &mut map);
+        let headers = if has_own {
+            Some(pairs(headers.py(), &map)?.into_any())
+        } else if had_length && !map.contains_key(CONTENT_LENGTH) {
+            let is_kept = |name: &str| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
+            Some(kept(headers, is_kept)?.into_any())
+        } else {
+            (!headers.is(given)).then(|| headers.clone())
+        };
+        if filter.is_transparent() {
+            return Ok((headers, None));
+        }
+        let has_begun = filter.begin_at_once();
+        Ok((headers, Some(ResponseFilter { filter: Mutex::new(filter), has_begun })))
     }
 }
 
@@ -189,19 +199,24 @@ impl Reply {
 
 /// What a response passes through, piece by piece.
 #[pyclass(frozen)]
-pub(crate) struct ResponseFilter(Mutex<mcp_auth::ResponseFilter>);
+pub(crate) struct ResponseFilter {
+    filter: Mutex<mcp_auth::ResponseFilter>,
+    /// Whether status and headers are to be sent without waiting for the body.
+    #[pyo3(get)]
+    has_begun: bool,
+}
 
 #[pymethods]
 impl ResponseFilter {
     /// Takes a piece of the body. `None`: send nothing yet; bytes: send them; a `Reply`: send that
     /// instead of the response; `False`: break the response off.
     fn push(&self, py: Python<'_>, chunk: &[u8]) -> PyResult<Py<PyAny>> {
-        passage(py, self.0.lock().unwrap_or_else(PoisonError::into_inner).push(chunk))
+        passage(py, self.filter.lock().unwrap_or_else(PoisonError::into_inner).push(chunk))
     }
 
     /// Takes the end of the body.
     fn end(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        passage(py, self.0.lock().unwrap_or_else(PoisonError::into_inner).end())
+        passage(py, self.filter.lock().unwrap_or_else(PoisonError::into_inner).end())
     }
 }
 

@@ -4,15 +4,16 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 
 /// Request line and headers; `None` when they are not what HTTP allows.
 pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
     let py = scope.py();
-    // A WebSocket begins as a GET, and its scope has no method.
     let method = match scope.get_item(intern!(py, "method"))? {
         Some(method) => Method::from_bytes(method.cast::<PyString>()?.to_str()?.as_bytes()).ok(),
-        None => Some(Method::GET),
+        // RFC 8441 §4: a WebSocket is asked for by CONNECT; its scope has no method.
+        None if is_websocket(scope)? => Some(Method::CONNECT),
+        None => None,
     };
     let mut target = match scope.get_item(intern!(py, "raw_path"))? {
         Some(path) if !path.is_none() => path.cast::<PyBytes>()?.as_bytes().to_vec(),
@@ -30,7 +31,13 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
         }
     }
     let headers = match scope.get_item(intern!(py, "headers"))? {
-        Some(headers) => read_headers(&headers, |_| true)?,
+        Some(headers) => {
+            let list = listed(&headers)?;
+            if !list.is(&headers) {
+                scope.set_item(intern!(py, "headers"), &list)?;
+            }
+            read_headers(&list, |_| true)?
+        }
         None => Some(HeaderMap::new()),
     };
     let uri = Uri::from_maybe_shared(bytes::Bytes::from(target)).ok();
@@ -40,8 +47,23 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
     Ok(Some(parts))
 }
 
-/// Those of the ASGI headers that are asked for, of any iterable of pairs of bytes; `None` when one
-/// is not what HTTP allows.
+fn is_websocket(scope: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let kind = scope.get_item(intern!(scope.py(), "type"))?;
+    Ok(kind.is_some_and(|kind| kind.eq("websocket").unwrap_or(false)))
+}
+
+/// ASGI headers, any iterable of pairs of bytes, so that they can be read more than once.
+pub(crate) fn listed<'py>(headers: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if headers.is_instance_of::<PyList>() || headers.is_instance_of::<PyTuple>() {
+        return Ok(headers.clone());
+    }
+    let list = PyList::empty(headers.py());
+    PyIterator::from_object(headers)?.try_for_each(|pair| list.append(pair?))?;
+    Ok(list.into_any())
+}
+
+/// Those of the headers that are asked for; `None` when one is not what HTTP allows, or there are too
+/// many.
 pub(crate) fn read_headers(
     headers: &Bound<'_, PyAny>,
     is_read: impl Fn(&HeaderName) -> bool,
@@ -55,7 +77,9 @@ pub(crate) fn read_headers(
         if is_read(&name) {
             let value = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes());
             let Ok(value) = value else { return Ok(None) };
-            map.append(name, value);
+            if map.try_append(name, value).is_err() {
+                return Ok(None);
+            }
         }
     }
     Ok(Some(map))

@@ -28,7 +28,7 @@ pub(crate) fn generation() -> u64 {
 pub(crate) struct LazyRuntime(OnceLock<Option<Runtime>>);
 
 impl LazyRuntime {
-    /// Starts the work. It is dropped when the system gives no thread, and whoever waits is told.
+    /// Starts the work. It is dropped when the system gives no thread.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = self.0.get_or_init(start) {
             runtime.spawn(work);

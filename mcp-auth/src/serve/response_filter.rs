@@ -91,6 +91,15 @@ impl ResponseFilter {
             && self.open.as_ref().is_none_or(|open| !open.is_refused())
     }
 
+    /// Begins at once, where that is possible: then status and headers are to be sent without waiting for
+    /// the first piece of the body.
+    pub fn begin_at_once(&mut self) -> bool {
+        // A filtered stream that nobody can ask for more scopes in; what fails later breaks it off.
+        let is_refused = self.open.as_ref().is_some_and(|open| open.is_refused());
+        self.has_begun |= matches!(self.state, State::Events(_)) && !is_refused;
+        self.has_begun
+    }
+
     /// Takes a piece of the body.
     pub fn push(&mut self, chunk: &[u8]) -> Passage {
         if let Some(refusal) = self.refusal() {
