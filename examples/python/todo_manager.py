@@ -5,6 +5,7 @@ from typing import Any
 
 import uvicorn
 from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_auth import McpAuth, auth_info, require_scopes
 
@@ -17,6 +18,7 @@ POLICY = {
     "implies": {"todos:write": ["todos:read"], "todos:admin": ["todos:write"]},
 }
 
+ANY_HOST = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # see whoami.py
 mcp = MCPServer("todo-manager")
 # Of each todo: whose it is, (issuer, subject), and what it says.
 todos: dict[int, tuple[Any, str]] = {}
@@ -51,6 +53,6 @@ def delete_todo(number: int) -> str:
 
 
 if __name__ == "__main__":
-    app = McpAuth.from_env(policy=POLICY).protect(mcp.streamable_http_app())
+    app = McpAuth.from_env(policy=POLICY).protect(mcp.streamable_http_app(transport_security=ANY_HOST))
     host, _, port = os.environ.get("MCP_AUTH_BIND", "127.0.0.1:3000").rpartition(":")
     uvicorn.run(app, host=host, port=int(port))

@@ -13,8 +13,12 @@ from typing import Any
 
 import uvicorn
 from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
 
 from mcp_auth import McpAuth, auth_info
+
+# Otherwise the SDK answers for localhost alone. Rebinding needs a browser: `protect` checks origins and tokens.
+ANY_HOST = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 mcp = MCPServer("whoami")
 
@@ -31,7 +35,7 @@ def main() -> None:
     auth = McpAuth.from_env()
     print("protecting", auth.resource, flush=True)
     host, _, port = os.environ.get("MCP_AUTH_BIND", "127.0.0.1:3000").rpartition(":")
-    uvicorn.run(auth.protect(mcp.streamable_http_app()), host=host, port=int(port))
+    uvicorn.run(auth.protect(mcp.streamable_http_app(transport_security=ANY_HOST)), host=host, port=int(port))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcp_auth import InsufficientScope, McpAuth, auth_info, require_scopes
+from mcp_auth import ConfigError, InsufficientScope, McpAuth, auth_info, require_scopes
 from mcp_auth.testing import DevIssuer
 from support import RESOURCE, call, echo
 
@@ -204,3 +204,93 @@ async def test_lifespan_goes_through_and_websockets_need_a_token(dev_issuer: Dev
 async def test_what_is_no_http_is_refused(dev_issuer: DevIssuer) -> None:
     app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
     assert (await call(app, headers={"origin": "a\x00b"}, token=dev_issuer.mint(RESOURCE))).status == 400
+
+
+async def test_paths_that_routers_would_take_for_another_resource_are_refused(
+    dev_issuer: DevIssuer,
+) -> None:
+    inner = {"resource": f"{RESOURCE}/admin", "authorization_servers": [dev_issuer.issuer]}
+    outer = {**inner, "resource": RESOURCE}
+    app = McpAuth.from_config({"resources": [outer, inner]}).protect(echo)
+    token = dev_issuer.mint(RESOURCE)
+    assert (await call(app, target="/mcp/other", token=token)).status == 200
+    assert (await call(app, target="/mcp/a%20b", token=token)).status == 200
+    assert (await call(app, target="/mcp/admin", token=token)).status == 401
+    for disguised in ("/mcp/%61dmin", "/mcp%2Fadmin", "/mcp/%61dmin/x", "/mcp/admin%2Fx/%FF"):
+        assert (await call(app, target=disguised, token=token)).status == 404, disguised
+    assert (await call(app, target="/mcp/%61dmin", token=dev_issuer.mint(inner["resource"]))).status == 404
+
+
+def test_a_resource_may_have_an_encoded_path() -> None:
+    auth = McpAuth("http://localhost/a%20b", ["https://auth.example.com"])
+    assert auth.metadata["resource"] == "http://localhost/a%20b"
+
+
+async def test_what_cannot_be_read_is_not_sent_unfiltered(dev_issuer: DevIssuer) -> None:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json"), (b"x a", b"1")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    policy = {"tools": {"delete": ["admin"]}}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    with pytest.raises(ValueError, match="a header of the response"):
+        await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))
+
+
+async def test_websockets_are_refused_under_a_policy(dev_issuer: DevIssuer) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"a": ["b"]}}).protect(echo)
+    headers = [(b"authorization", b"Bearer " + dev_issuer.mint(RESOURCE).encode())]
+    scope = {"type": "websocket", "path": "/mcp", "query_string": b"", "headers": headers}
+    await app(scope, None, send)  # type: ignore[arg-type]
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+async def test_a_filtered_stream_begins_before_its_first_event(dev_issuer: DevIssuer) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        assert [message["type"] for message in sent] == ["http.response.start"]
+        await send({"type": "http.response.body", "body": b"data: {}\n\n"})
+
+    policy = {"tools": {"a": ["b"]}, "strict_lists": True}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+    headers = [(b"authorization", b"Bearer " + dev_issuer.mint(RESOURCE).encode())]
+    scope = {"type": "http", "method": "GET", "path": "/mcp", "headers": iter(headers)}
+    await app(scope, None, send)  # type: ignore[arg-type]
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_exception_that_asks_for_scopes_is_a_challenge(dev_issuer: DevIssuer, method: str) -> None:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        require_scopes("admin")
+
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(server)
+    answer = await call(app, method, token=dev_issuer.mint(RESOURCE))
+    assert answer.status == 403 and 'scope="admin"' in answer.headers["www-authenticate"]
+
+
+async def test_odd_headers_are_read_as_they_are(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+    many = [(f"x-{number}", "1") for number in range(40_000)]
+    assert (await call(app, headers=many, token=dev_issuer.mint(RESOURCE))).status == 400
+
+
+def test_texts_are_no_lists_and_authorizers_do_not_wait() -> None:
+    async def later(_caller: Any, _operation: Any) -> bool:
+        return True
+
+    for wrong in ({"required_scopes": "mcp"}, {"audiences": "api://x"}, {"authorizer": later}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            McpAuth(RESOURCE, ["https://auth.example.com"], **wrong)

@@ -25,10 +25,15 @@ from mcp_auth import (
     MCPAuthConfigException,
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
+    auth_info,
     fetch_server_config,
     fetch_server_config_by_well_known_url,
 )
-from mcp_auth.exceptions import AuthServerExceptionCode
+from mcp_auth.exceptions import (
+    AuthServerExceptionCode,
+    BearerAuthExceptionCode,
+    MCPAuthBearerAuthException,
+)
 from mcp_auth.testing import DevIssuer
 from mcp_auth.types import AuthInfo, ResourceServerConfig, ResourceServerMetadata
 from support import RESOURCE, call
@@ -82,7 +87,7 @@ async def test_every_way_to_use_the_middleware(dev_issuer: DevIssuer, kind: str)
     refused = await call(app, token=dev_issuer.mint("http://other", scope="read write"))
     assert refused.status == 401 and refused.json["error"] == "invalid_token"
     assert "cause" not in refused.json
-    assert auth.auth_info is None or kind == "dispatch"
+    assert auth.auth_info is None and auth_info() is None
 
 
 async def test_a_stream_goes_through_a_dispatch(dev_issuer: DevIssuer) -> None:
@@ -237,3 +242,47 @@ def test_exceptions_have_codes_and_json() -> None:
     assert error.code == "invalid_token" and error.code is codes.INVALID_TOKEN
     assert json.dumps(error.to_json()) and "cause" not in error.to_json()
     assert error.to_json(show_cause=True)["cause"] == "why"
+
+
+async def test_a_function_answers_for_audience_and_expiry(dev_issuer: DevIssuer) -> None:
+    stated = {"ours": (RESOURCE, 4_000_000_000), "none": (None, None), "theirs": ("http://other", None), "old": (None, 1)}
+
+    def verify(token: str) -> AuthInfo:
+        if token == "refused":
+            raise MCPAuthBearerAuthException(BearerAuthExceptionCode.INVALID_TOKEN)
+        audience, expires_at = stated[token]
+        return AuthInfo(token=token, issuer="mine", claims={}, audience=audience, expires_at=expires_at)
+
+    auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
+    route = Route("/mcp", whoami(auth), methods=["POST"])
+    bearer = auth.bearer_auth_middleware(verify, resource=RESOURCE)
+    app = Starlette(routes=[route], middleware=[Middleware(bearer)])
+    statuses = [(await call(app, token=token)).status for token in [*stated, "refused"]]
+    assert statuses == [200, 200, 401, 401, 401]
+
+
+async def test_pages_read_metadata_and_call_where_that_is_allowed(dev_issuer: DevIssuer) -> None:
+    page = "https://app.example.com"
+    server = fetch_server_config(dev_issuer.issuer)
+    auth = MCPAuth(server=server, allowed_origins=[page])
+    app = Starlette(routes=[auth.metadata_route()])
+    document = await call(app, "GET", "/.well-known/oauth-authorization-server", headers={"origin": page})
+    assert (document.status, document.headers["access-control-allow-origin"]) == (200, page)
+    app = with_middleware(auth, "Middleware", resource=RESOURCE)
+    token = dev_issuer.mint(RESOURCE)
+    assert (await call(app, token=token, headers={"origin": page})).status == 200
+    assert (await call(app, token=token, headers={"origin": "https://other.example"})).status == 403
+
+
+def test_metadata_by_hand_may_have_any_member_but_needs_keys() -> None:
+    document = {
+        "issuer": "https://auth.example.com", "authorization_endpoint": "https://auth.example.com/authorize",
+        "token_endpoint": "https://auth.example.com/token", "response_types_supported": ["code"],
+        "claims_supported": ["sub"],
+    }  # fmt: skip
+    metadata = AuthorizationServerMetadata(**document)
+    assert metadata.document() == document and metadata.more == {"claims_supported": ["sub"]}
+    auth = MCPAuth(server=AuthServerConfig(metadata=metadata))
+    with pytest.raises(MCPAuthAuthServerException) as raised:
+        auth.bearer_auth_middleware("jwt", resource=RESOURCE)
+    assert raised.value.code is AuthServerExceptionCode.MISSING_JWKS_URI

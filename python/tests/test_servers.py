@@ -16,6 +16,7 @@ from fastmcp import FastMCP
 from mcp.client.auth import OAuthClientProvider
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.auth import OAuthClientMetadata
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -208,3 +209,23 @@ def test_a_tool_asks_for_more_scopes_over_http(dev_issuer: DevIssuer) -> None:
             assert refused.status_code == 403
             assert "notes:delete" in refused.headers["www-authenticate"]
             assert "deleted" in send("mcp notes:delete").text
+
+
+@pytest.mark.parametrize("kind", ["official", "fastmcp"])
+def test_servers_answer_for_a_public_host(dev_issuer: DevIssuer, kind: str) -> None:
+    auth = McpAuth("https://mcp.example.com/mcp", [dev_issuer.issuer])
+    any_host = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    inner = (
+        MCPServer("m").streamable_http_app(stateless_http=True, transport_security=any_host)
+        if kind == "official"
+        else FastMCP("m").http_app(path="/mcp", stateless_http=True)
+    )
+    with listening() as (listener, origin), served(auth.protect(inner), listener):
+        headers = {
+            "host": "mcp.example.com",
+            "authorization": f"Bearer {dev_issuer.mint(auth.resource)}",
+            "accept": "application/json, text/event-stream",
+        }
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        answer = httpx2.post(f"{origin}/mcp", json=message, headers=headers, trust_env=False)
+        assert answer.status_code == 200, answer.text
