@@ -23,7 +23,7 @@ let distinct;
 
 /** @param {string} name @param {string[]} tokens */
 async function measure(name, tokens) {
-  const url = `http://127.0.0.1:${port}/${encodeURIComponent(name)}`;
+  const url = `http://127.0.0.1:${port}/${NAMES.indexOf(name)}`;
   const headers = (/** @type {string} */ token) => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
   const next = (/** @type {any} */ request) => ({ ...request, headers: { ...request.headers, ...headers(tokens[at++ % tokens.length] ?? '') } });
   let at = 0;

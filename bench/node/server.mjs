@@ -6,8 +6,8 @@ import { middlewares } from './peers.mjs';
 const [issuer = '', jwksUri = ''] = process.argv.slice(2);
 const app = express();
 app.disable('x-powered-by');
-for (const [name, middleware] of Object.entries(await middlewares(issuer, jwksUri))) {
-  app.post(`/${encodeURIComponent(name)}`, middleware, (_request, response) => void response.json({ ok: true }));
+for (const [index, middleware] of Object.values(await middlewares(issuer, jwksUri)).entries()) {
+  app.post(`/${index}`, middleware, (_request, response) => void response.json({ ok: true }));
 }
 process.on('message', () => process.send?.(process.cpuUsage()));
 const server = app.listen(0, '127.0.0.1', () => {

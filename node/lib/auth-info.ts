@@ -3,11 +3,11 @@ import type { Forward } from './native.js';
 
 interface Facts {
   issuer: string;
-  subject: string | null;
-  clientId: string | null;
+  subject?: string;
+  clientId?: string;
   scopes: string[];
   audience: string[];
-  expiresAt: number | null;
+  expiresAt?: number;
   principal: 'user' | 'client';
   claims: Record<string, unknown>;
 }
@@ -26,6 +26,8 @@ export interface Resource {
 export class AuthInfo {
   #source: string | Forward;
   #facts: Facts | undefined;
+  /** @internal Called when a handler was refused more scopes, before it knows. */
+  onRefusal: (() => void) | undefined = undefined;
   #resource: Resource | undefined;
 
   /** @internal */
@@ -46,7 +48,7 @@ export class AuthInfo {
 
   /** `sub`: the caller, unique within the issuer; machine clients may have none. */
   get subject(): string | undefined {
-    return this.#read().subject ?? undefined;
+    return this.#read().subject;
   }
 
   /** The OAuth client, or an empty text. */
@@ -66,7 +68,7 @@ export class AuthInfo {
 
   /** `exp`, in seconds since 1970. */
   get expiresAt(): number | undefined {
-    return this.#read().expiresAt ?? undefined;
+    return this.#read().expiresAt;
   }
 
   /** Whether a person is calling, or a client on its own behalf. */
@@ -115,7 +117,9 @@ export class AuthInfo {
   require(...scopes: string[]): void {
     if (typeof this.#source !== 'string') {
       const refusal = this.#source.require(scopes);
-      if (refusal) throw refusalOf(refusal);
+      if (!refusal) return;
+      this.onRefusal?.();
+      throw refusalOf(refusal);
     } else if (!this.has(...scopes)) {
       const fields = { required: scopes, granted: this.scopes };
       throw new InsufficientScopeError('insufficient_scope', 403, `scopes [${scopes.join(' ')}] are required`, fields);

@@ -10,6 +10,7 @@ export interface Pending {
 
 export interface Forward {
   readonly hasCaller: boolean;
+  readonly changesResponses: boolean;
   caller(): string | null;
   token(): string;
   has(scopes: string[]): boolean;

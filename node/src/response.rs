@@ -30,6 +30,13 @@ impl Forward {
         self.caller.is_some()
     }
 
+    /// Whether an ordinary response is changed: one that is no event stream, of a handler that asked
+    /// for no more scopes.
+    #[napi(getter)]
+    pub fn changes_responses(&self) -> bool {
+        self.forward.as_ref().is_some_and(mcp_auth::Forward::changes_responses)
+    }
+
     /// Who is calling, in JSON.
     #[napi]
     pub fn caller(&self) -> Option<String> {

@@ -80,6 +80,23 @@ test('streams are held until a handler can no longer ask for more', async (conte
   assert.equal(await streamed.text(), 'event: message\ndata: {}\n\nevent: message\ndata: {"last":1}\n\n');
 });
 
+test('a stream that ends at once, and one whose headers were set before', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+    return protectListener(auth, (request, response) => {
+      response.setHeader('content-type', 'text/event-stream');
+      try {
+        if (request.url === '/mcp') request.auth?.require('more');
+      } catch {}
+      if (request.url === '/mcp?written') response.write('data: 1\n\n');
+      response.end('data: 2\n\n');
+    });
+  });
+  const text = async (/** @type {string} */ url) => (await fetch(url, post(mint(), call('x')))).text();
+  assert.deepEqual([await text(`${resource}?at-once`), await text(`${resource}?written`)], ['data: 2\n\n', 'data: 1\n\ndata: 2\n\n']);
+  assert.equal((await fetch(resource, post(mint(), call('x')))).status, 403);
+});
+
 test('a caller says everything but the token', async (context) => {
   const { resource, issuer, mint } = await start(context, () => () => {});
   const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });

@@ -58,6 +58,12 @@ pub enum Passage {
 }
 
 impl Forward {
+    /// Whether [`Forward::respond`] would change the headers or the body of an ordinary response: one
+    /// that is no event stream, to a request whose handler asked for no more scopes.
+    pub fn changes_responses(&self) -> bool {
+        self.lists.is_some() || !self.response_headers.is_empty()
+    }
+
     /// Looks at the start of the service's response and prepares its headers.
     pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
         self.add_headers(headers);

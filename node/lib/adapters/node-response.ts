@@ -1,6 +1,7 @@
 /** Responses of `node:http`, held until it is certain what the client may see. */
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
+import type { AuthInfo } from '../auth-info.js';
 import { lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
 
@@ -11,8 +12,50 @@ type Callback = (error?: Error | null) => void;
  * Looks at the start of a response before it is sent. Most go on untouched; where lists are filtered, or a
  * handler may still ask for more scopes, status and headers wait for the body.
  */
-export function filterResponse(forward: Forward, response: ServerResponse): void {
-  new HeldResponse(forward, response).install();
+export function filterResponse(forward: Forward, response: ServerResponse, caller: AuthInfo | undefined): void {
+  if (forward.changesResponses) return new HeldResponse(forward, response).install();
+  if (!caller) return;
+  const { writeHead, flushHeaders, write, end } = response;
+  const release = () => {
+    Object.assign(response, { writeHead, flushHeaders, write, end });
+    caller.onRefusal = undefined;
+  };
+  const hold = () => {
+    release();
+    new HeldResponse(forward, response).install();
+  };
+  // Only now is there something to change.
+  caller.onRefusal = hold;
+  // A stream waits for its first event: until then its handler may ask for more.
+  const begin = (headers?: unknown) => (isEventStream(response, headers) ? hold() : release());
+  response.writeHead = (status: number, ...rest: unknown[]) => {
+    begin(typeof rest[0] === 'string' ? rest[1] : rest[0]);
+    return response.writeHead(status, ...(rest as []));
+  };
+  response.flushHeaders = () => {
+    begin();
+    response.flushHeaders();
+  };
+  response.write = (...given: unknown[]) => {
+    begin();
+    return response.write(...(given as [never]));
+  };
+  response.end = (...given: unknown[]) => {
+    begin();
+    return response.end(...(given as []));
+  };
+}
+
+function isEventStream(response: ServerResponse, headers: unknown): boolean {
+  let type = response.getHeader('content-type');
+  if (Array.isArray(headers)) {
+    const at = headers.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === 'content-type');
+    if (at >= 0) type = String(headers[at + 1]);
+  } else if (headers) {
+    const named = Object.entries(headers as object).find(([name]) => name.toLowerCase() === 'content-type');
+    if (named) type = String(named[1]);
+  }
+  return String(type ?? '').toLowerCase().startsWith('text/event-stream');
 }
 
 class HeldResponse {

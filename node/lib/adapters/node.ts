@@ -35,8 +35,16 @@ export type Middleware = (
  * With a policy, put it around the MCP endpoint alone, because then every POST must be a message.
  */
 export function protect(auth: McpAuth): Middleware {
+  return middleware(auth);
+}
+
+/** The same, with the differences of the original's. */
+export function middleware(auth: McpAuth, differences?: Differences): Middleware {
   return (request, response, next) => {
-    decide(auth, request, response).then((allowed) => allowed && next(), next);
+    const goesOn = decide(auth, request, response, differences);
+    // Nearly every request is decided at once.
+    if (goesOn === true) return next();
+    if (goesOn) goesOn.then((later) => later && next(), next);
   };
 }
 
@@ -45,9 +53,9 @@ export function protectListener(
   auth: McpAuth,
   listener: (request: AuthenticatedRequest, response: ServerResponse) => void,
 ): RequestListener {
-  const middleware = protect(auth);
+  const guard = protect(auth);
   return (request, response) => {
-    middleware(request, response, (error) => {
+    guard(request, response, (error) => {
       if (!error) return listener(request, response);
       response.destroy(error as Error);
     });
@@ -64,25 +72,33 @@ export interface Differences {
   caller?: (caller: AuthInfo, token: string) => unknown;
 }
 
-/** Whether the request goes on; else it has been answered. */
-export async function decide(
+/** Whether the request goes on; else it is answered here. */
+export function decide(
   auth: McpAuth,
   request: IncomingMessage,
   response: ServerResponse,
   differences?: Differences,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const target = (request as AuthenticatedRequest).originalUrl ?? request.url ?? '/';
-  let outcome: Outcome = auth.native.decide(request.method ?? 'GET', target, request.rawHeaders.join('\n'));
-  if (outcome instanceof native.Pending) outcome = await settle(outcome);
-  if (outcome instanceof native.ReadBody) outcome = await decideByBody(outcome, request);
-  if (outcome instanceof native.Forward) {
-    admit(auth, outcome, target, request as AuthenticatedRequest, differences);
-    filterResponse(outcome, response);
+  const outcome = auth.native.decide(request.method ?? 'GET', target, request.rawHeaders.join('\n'));
+  const carryOut = (settled: Settled) => {
+    if (!(settled instanceof native.Forward)) {
+      void answer(differences ? differing(settled as Answered, differences) : (settled as Answered), request, response);
+      return false;
+    }
+    const caller = admit(auth, settled, target, request as AuthenticatedRequest, differences);
+    filterResponse(settled, response, caller);
     return true;
+  };
+  if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {
+    return decideLater(outcome, request).then(carryOut);
   }
-  const answered = differences ? differing(outcome as Answered, differences) : (outcome as Answered);
-  await answer(answered, request, response);
-  return false;
+  return carryOut(outcome as Settled);
+}
+
+async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<Settled> {
+  const settled = await settle(outcome);
+  return settled instanceof native.ReadBody ? decideByBody(settled, request) : settled;
 }
 
 async function decideByBody(question: ReadBody, request: AuthenticatedRequest): Promise<Settled> {
@@ -110,7 +126,7 @@ function admit(
   target: string,
   request: AuthenticatedRequest,
   differences: Differences | undefined,
-): void {
+): AuthInfo | undefined {
   const names = auth.tokenHeaders;
   for (const name of names) delete request.headers[name];
   const raw = request.rawHeaders;
@@ -119,13 +135,16 @@ function admit(
   }
   const query = target.indexOf('?');
   const caller = auth.callerOf(forward, query < 0 ? target : target.slice(0, query));
-  if (!caller) return;
-  request.auth = differences?.caller ? (differences.caller(caller, caller.dangerousRawToken()) as AuthInfo) : caller;
+  if (caller) {
+    request.auth = differences?.caller ? (differences.caller(caller, caller.dangerousRawToken()) as AuthInfo) : caller;
+  }
+  return caller;
 }
 
 async function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  await discard(request);
-  send(answered, response);
+  // A request that breaks off needs no answer.
+  await discard(request).catch(() => response.destroy());
+  if (!response.destroyed) send(answered, response);
 }
 
 /** Sends a complete answer. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { decide, type Middleware } from '../adapters/node.js';
+import { middleware, type Middleware } from '../adapters/node.js';
 import type { AuthorizationServer, Config, ProtectedResource } from '../config.js';
 import { snakeCase } from '../config.js';
 import { ConfigError, TokenError } from '../errors.js';
@@ -90,11 +90,11 @@ export class MCPAuth {
   protectedResourceMetadataRouter(): Middleware {
     if ('server' in this.config) throw wrong('`protectedResourceMetadataRouter` needs `protectedResources`');
     const resources = this.#resources.map((resource) => protectedResource(resource, {}));
-    const auth = construct({ resources });
+    const serveMetadata = middleware(construct({ resources }));
     return (request, response, next) => {
       const path = (request.url ?? '').split('?')[0] as string;
       if (!path.startsWith('/.well-known/oauth-protected-resource')) return next();
-      decide(auth, request, response).then((goesOn) => goesOn && next(), next);
+      serveMetadata(request, response, next);
     };
   }
 
@@ -150,10 +150,8 @@ export class MCPAuth {
     const rules = { issuers: resource.authorizationServers.map(issuerOf), audiences: [resource.resource, ...audiences], ...config };
     const verifyToken = typeof modeOrVerify === 'function' ? checked(modeOrVerify, rules) : undefined;
     const auth = construct({ ...settings.limits, resources: [resource] }, verifyToken);
-    const options = { showErrorDetails: config.showErrorDetails, hidesMetadata: !config.resource };
-    return (request, response, next) => {
-      decide(auth, request, response, { ...options, caller: originalAuthInfo }).then((goesOn) => goesOn && next(), next);
-    };
+    const { showErrorDetails } = config;
+    return middleware(auth, { showErrorDetails, hidesMetadata: !config.resource, caller: originalAuthInfo });
   }
 
   #resourceOf({ resource }: BearerAuthConfig): ResourceServerConfig {
