@@ -15,34 +15,59 @@ type Callback = (error?: Error | null) => void;
 export function filterResponse(forward: Forward, response: ServerResponse, caller: AuthInfo | undefined): void {
   if (forward.changesResponses) return new HeldResponse(forward, response).install();
   if (!caller) return;
-  const { writeHead, flushHeaders, write, end } = response;
-  const release = () => {
-    Object.assign(response, { writeHead, flushHeaders, write, end });
-    caller.onRefusal = undefined;
-  };
+  // Only then is there something to change.
   const hold = () => {
-    release();
+    (response as Watched)[WATCH] = undefined;
+    caller.onRefusal = undefined;
     new HeldResponse(forward, response).install();
   };
-  // Only now is there something to change.
   caller.onRefusal = hold;
-  // A stream waits for its first event: until then its handler may ask for more.
-  const begin = (headers?: unknown) => (isEventStream(response, headers) ? hold() : release());
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    begin(typeof rest[0] === 'string' ? rest[1] : rest[0]);
-    return response.writeHead(status, ...(rest as []));
+  // Whoever has put methods of their own there, such as compression, would never come to ours.
+  const isTaken = Object.hasOwn(response, 'write') || Object.hasOwn(response, 'end') || Object.hasOwn(response, 'writeHead');
+  if (isTaken) return hold();
+  (response as Watched)[WATCH] = { caller, hold };
+  Object.setPrototypeOf(response, watching(Object.getPrototypeOf(response) as ServerResponse));
+}
+
+const WATCH = Symbol('mcp-auth-node');
+type Watched = ServerResponse & { [WATCH]?: { caller: AuthInfo; hold: () => void } };
+
+/** One for each prototype that responses have: methods of their own would cost every response more. */
+const PROTOTYPES = new WeakMap<ServerResponse, object>();
+
+function watching(prototype: ServerResponse): object {
+  let watching = PROTOTYPES.get(prototype);
+  if (!watching) PROTOTYPES.set(prototype, (watching = Object.assign(Object.create(prototype) as object, methods(prototype))));
+  return watching;
+}
+
+/** Where a response begins: a stream waits for its first event, since its handler may ask for more until then. */
+function methods(own: ServerResponse): object {
+  const isHeld = (response: Watched, headers?: unknown) => {
+    const watch = response[WATCH];
+    if (!watch) return false;
+    if (isEventStream(response, headers)) {
+      watch.hold();
+      return true;
+    }
+    response[WATCH] = undefined;
+    watch.caller.onRefusal = undefined;
+    return false;
   };
-  response.flushHeaders = () => {
-    begin();
-    response.flushHeaders();
-  };
-  response.write = (...given: unknown[]) => {
-    begin();
-    return response.write(...(given as [never]));
-  };
-  response.end = (...given: unknown[]) => {
-    begin();
-    return response.end(...(given as []));
+  return {
+    writeHead(this: Watched, ...given: unknown[]) {
+      const target = isHeld(this, typeof given[1] === 'string' ? given[2] : given[1]) ? this : own;
+      return target.writeHead.apply(this, given as never);
+    },
+    flushHeaders(this: Watched) {
+      (isHeld(this) ? this : own).flushHeaders.call(this);
+    },
+    write(this: Watched, ...given: unknown[]) {
+      return (isHeld(this) ? this : own).write.apply(this, given as never);
+    },
+    end(this: Watched, ...given: unknown[]) {
+      return (isHeld(this) ? this : own).end.apply(this, given as never);
+    },
   };
 }
 
