@@ -11,6 +11,7 @@ mod dev_server;
 mod fuzz;
 mod install;
 mod lint;
+mod node;
 mod peers;
 mod providers;
 mod python;

@@ -7,6 +7,7 @@ use crate::clients;
 use crate::command::{Failure, cargo, root};
 use crate::fuzz;
 use crate::lint::cargo_in_examples;
+use crate::node;
 use crate::providers;
 use crate::python;
 use crate::step::{Outcome, Step, missing_tool};
@@ -22,6 +23,7 @@ pub(crate) fn steps() -> Vec<Step> {
     ];
     steps.extend(clients::steps());
     steps.extend(providers::steps());
+    steps.push(node::step());
     steps.extend(python::steps());
     steps
 }

@@ -1,0 +1,33 @@
+//! The Node SDK: its tests, as it is shipped.
+
+use crate::command::{Failure, Run, root, version};
+use crate::install;
+use crate::step::{Outcome, Step, missing_tool};
+
+/// The one step of the SDK.
+pub(crate) fn step() -> Step {
+    Step {
+        name: "node",
+        about: "the Node SDK: types, vectors, frameworks, clients, the tarball",
+        run: test,
+    }
+}
+
+fn test() -> Result<Outcome, Failure> {
+    let Some(version) = version("node") else { return missing_tool("node") };
+    let folder = root().join("node");
+    let examples = root().join("examples/node");
+    for installed in [&folder, &examples, &root().join("xtask/clients/typescript")] {
+        install::npm(installed, &version)?;
+    }
+    Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
+    let tsc = folder.join("node_modules/typescript/bin/tsc");
+    Run::new("node").args([&tsc]).args(["--project", "test/tsconfig.json"]).dir(&folder).run()?;
+    Run::new("node").args([&tsc]).dir(&examples).run()?;
+    Run::new(npm()).args(["test"]).dir(&folder).run()?;
+    Ok(Outcome::Passed)
+}
+
+fn npm() -> &'static str {
+    if cfg!(windows) { "npm.cmd" } else { "npm" }
+}
