@@ -25,15 +25,26 @@ export interface Resource {
  */
 export class AuthInfo {
   #source: string | Forward;
+  readonly #reopen: (() => Forward | null) | undefined;
   #facts: Facts | undefined;
   /** @internal Called when a handler was refused more scopes, before it knows. */
   onRefusal: (() => void) | undefined = undefined;
   #resource: Resource | undefined;
 
   /** @internal */
-  constructor(source: string | Forward, resource?: Resource) {
+  constructor(source: string | Forward, resource?: Resource, reopen?: () => Forward | null) {
     this.#source = source;
     this.#resource = resource;
+    this.#reopen = reopen;
+  }
+
+  /**
+   * @internal The native half of the request, which most requests do not need: `undefined` where there is none,
+   * or where the token has expired since.
+   */
+  opened(): Forward | undefined {
+    if (typeof this.#source === 'string') this.#source = this.#reopen?.() ?? this.#source;
+    return typeof this.#source === 'string' ? undefined : this.#source;
   }
 
   /** All claims of the token. */
@@ -104,6 +115,7 @@ export class AuthInfo {
 
   /** Whether the token grants these scopes; scopes that include others count as the policy says. */
   has(...scopes: string[]): boolean {
+    // A text has no policy, by which scopes may include others.
     if (typeof this.#source !== 'string') return this.#source.has(scopes);
     return scopes.every((scope) => this.scopes.includes(scope));
   }
@@ -115,15 +127,14 @@ export class AuthInfo {
    * @throws {InsufficientScopeError} when the token lacks one of them
    */
   require(...scopes: string[]): void {
-    if (typeof this.#source !== 'string') {
-      const refusal = this.#source.require(scopes);
-      if (!refusal) return;
+    if (this.has(...scopes)) return;
+    const refusal = this.opened()?.require(scopes);
+    if (refusal) {
       this.onRefusal?.();
       throw refusalOf(refusal);
-    } else if (!this.has(...scopes)) {
-      const fields = { required: scopes, granted: this.scopes };
-      throw new InsufficientScopeError('insufficient_scope', 403, `scopes [${scopes.join(' ')}] are required`, fields);
     }
+    const fields = { required: scopes, granted: this.scopes };
+    throw new InsufficientScopeError('insufficient_scope', 403, `scopes [${scopes.join(' ')}] are required`, fields);
   }
 
   /**
@@ -131,10 +142,9 @@ export class AuthInfo {
    * specification forbids passing a client's token on. Only for callers of a request.
    */
   dangerousRawToken(): string {
-    if (typeof this.#source === 'string') {
-      throw new McpAuthError('no_token', 500, 'whoever verified a token by hand has it already');
-    }
-    return this.#source.token();
+    const request = this.opened();
+    if (!request) throw new McpAuthError('no_token', 500, 'there is no request, or its token has expired since');
+    return request.token();
   }
 
   /** Everything but the token. */

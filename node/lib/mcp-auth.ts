@@ -146,14 +146,15 @@ export class McpAuth {
   }
 
   /** @internal */
-  callerOf(forward: Forward, path: string): AuthInfo | undefined {
-    return forward.hasCaller ? new AuthInfo(forward, this.resourceAt(path)) : undefined;
+  callerOf(forward: string | Forward, target: string, reopen: () => Forward | null): AuthInfo | undefined {
+    if (typeof forward !== 'string' && !forward.hasCaller) return undefined;
+    return new AuthInfo(forward, this.resourceAt(target), reopen);
   }
 
   /** For what frameworks ask besides; the native half knows by itself. */
-  private resourceAt(path: string | undefined): Resource | undefined {
-    const [first, ...others] = this.#resources;
-    if (path === undefined || others.length === 0) return first;
+  private resourceAt(target: string | undefined): Resource | undefined {
+    if (target === undefined || this.#resources.length === 1) return this.#resources[0];
+    const path = target.split('?', 1)[0] as string;
     const within = this.#resources.filter((one) => path === one.path || path.startsWith(`${one.path}/`));
     return within.sort((a, b) => b.path.length - a.path.length)[0];
   }

@@ -11,6 +11,7 @@ export interface Pending {
 export interface Forward {
   readonly hasCaller: boolean;
   readonly changesResponses: boolean;
+  readonly readsLists: boolean;
   caller(): string | null;
   token(): string;
   has(scopes: string[]): boolean;
@@ -45,7 +46,9 @@ export type Settled = string | Forward | ReadBody | Answered;
 export type Outcome = Settled | Pending;
 
 export interface NativeAuth {
+  /** A text is the caller, in JSON, of a request whose response goes on as it is; see `reopen`. */
   decide(method: string, target: string, headers: string): Outcome;
+  reopen(method: string, target: string, headers: string): Forward | null;
   verify(token: string, path?: string): Outcome;
   explainToken(path: string, token: string): Outcome;
   ready(): Outcome;

@@ -16,20 +16,27 @@ export interface Allowed {
 
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
   const { pathname, search } = new URL(request.url);
-  const first = auth.native.decide(request.method, pathname + search, lines(request.headers));
-  let settled = await settle(first);
+  const given = [request.method, pathname + search, lines(request.headers)] as const;
+  let settled = await settle(auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
     const question = settled as ReadBody;
     body = await read(request, question.maxBytes);
     settled = body ? await settle(question.decide(body)) : question.tooLarge();
   }
-  if (!(settled instanceof native.Forward)) return toResponse(settled as Answered);
-  const forward = settled as Forward;
+  if (typeof settled !== 'string' && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
+  const forward = settled as string | Forward;
+  const authInfo = auth.callerOf(forward, pathname, () => auth.native.reopen(...given));
+  let isRefused = false;
+  if (authInfo) authInfo.onRefusal = () => (isRefused = true);
   return {
-    authInfo: auth.callerOf(forward, pathname),
-    request: withoutToken(auth, request, body),
-    respond: (response) => respond(forward, response),
+    authInfo,
+    request: prepared(auth, forward, request, body),
+    respond: async (response) => {
+      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+      const opened = typeof forward !== 'string' ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
+      return opened ? respond(opened, response) : response;
+    },
   };
 }
 
@@ -45,9 +52,16 @@ async function read(request: Request, maxBytes: number): Promise<Uint8Array<Arra
   return Buffer.concat(chunks);
 }
 
-function withoutToken(auth: McpAuth, request: Request, body: Uint8Array<ArrayBuffer> | undefined): Request {
+/** The request without tokens, and asking for no encoding where lists in the response are read. */
+function prepared(
+  auth: McpAuth,
+  forward: string | Forward,
+  request: Request,
+  body: Uint8Array<ArrayBuffer> | undefined,
+): Request {
   const headers = new Headers(request.headers);
   for (const name of auth.tokenHeaders) headers.delete(name);
+  if (typeof forward !== 'string' && forward.readsLists) headers.set('accept-encoding', 'identity');
   return new Request(request, body ? { headers, body } : { headers });
 }
 

@@ -1,6 +1,7 @@
 //! The object that JavaScript's `McpAuth` holds.
 
-use mcp_auth::{AuthError, Config, McpAuth};
+use http::request::Parts;
+use mcp_auth::{AuthError, AuthInfo, Config, Decision, McpAuth};
 use napi::Error;
 use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
 use napi_derive::napi;
@@ -8,8 +9,9 @@ use serde::Deserialize;
 
 use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{Answer, Answered, Outcome};
+use crate::response::Forward;
 use crate::testing::{Documents, FixedClock};
-use crate::{log, pending, request, runtime};
+use crate::{facts, log, pending, request, runtime};
 
 /// What is not in the configuration.
 #[derive(Default, Deserialize)]
@@ -26,6 +28,13 @@ struct Extras {
 #[napi]
 pub struct NativeAuth {
     auth: McpAuth,
+}
+
+/// The caller of a request that needs no object in JavaScript, which the garbage collector would be long
+/// busy with: nothing is changed in the response to it.
+fn plain(auth: &McpAuth, parts: &Parts) -> Option<AuthInfo> {
+    let forward = auth.decide_seen(parts)?;
+    if forward.changes_responses() { None } else { forward.auth_info }
 }
 
 #[napi]
@@ -62,7 +71,8 @@ impl NativeAuth {
         Ok(Self { auth })
     }
 
-    /// Decides about a request: all that is known of it before its body.
+    /// Decides about a request: all that is known of it before its body. A text is its caller, in
+    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen).
     #[napi]
     pub fn decide(
         &self,
@@ -74,12 +84,30 @@ impl NativeAuth {
         let Some(parts) = request::parse(&method, &target, &headers) else {
             return Ok(Outcome::D(Answered::malformed()));
         };
+        if let Some(caller) = plain(&self.auth, &parts) {
+            return Ok(Outcome::A(facts::of_caller(&caller)));
+        }
         let auth = self.auth.clone();
         let work = async move {
             let decision = auth.decide(&parts).await;
-            Answer::Decision(Box::new((decision, parts)))
+            match &decision {
+                // It is known by now.
+                Decision::Forward(_) => match plain(&auth, &parts) {
+                    Some(caller) => Answer::Caller(Ok(caller)),
+                    None => Answer::Decision(Box::new((decision, parts))),
+                },
+                _ => Answer::Decision(Box::new((decision, parts))),
+            }
         };
         pending::begin(env, Box::pin(work))
+    }
+
+    /// The request again whose decision was a text: for a handler that asks for more scopes, or answers
+    /// with a stream.
+    #[napi]
+    pub fn reopen(&self, method: String, target: String, headers: String) -> Option<Forward> {
+        let parts = request::parse(&method, &target, &headers)?;
+        Some(Forward::new(self.auth.decide_seen(&parts)?))
     }
 
     /// Verifies a token for the resource at this path, or for the first one.

@@ -37,6 +37,12 @@ impl Forward {
         self.forward.as_ref().is_some_and(mcp_auth::Forward::changes_responses)
     }
 
+    /// Whether lists in the response are read, so that it must not be encoded.
+    #[napi(getter)]
+    pub fn reads_lists(&self) -> bool {
+        self.forward.as_ref().is_some_and(|forward| forward.withholds("accept-encoding"))
+    }
+
     /// Who is calling, in JSON.
     #[napi]
     pub fn caller(&self) -> Option<String> {

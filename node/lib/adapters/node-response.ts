@@ -1,5 +1,5 @@
 /** Responses of `node:http`, held until it is certain what the client may see. */
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
 import { lines, pairs } from '../headers.js';
@@ -12,16 +12,24 @@ type Callback = (error?: Error | null) => void;
  * Looks at the start of a response before it is sent. Most go on untouched; where lists are filtered, or a
  * handler may still ask for more scopes, status and headers wait for the body.
  */
-export function filterResponse(forward: Forward, response: ServerResponse, caller: AuthInfo | undefined): void {
-  if (forward.changesResponses) return new HeldResponse(forward, response).install();
+export function filterResponse(
+  forward: string | Forward,
+  request: IncomingMessage,
+  response: ServerResponse,
+  caller: AuthInfo | undefined,
+): void {
+  if (typeof forward !== 'string' && forward.changesResponses) return new HeldResponse(forward, response).install();
   if (!caller) return;
-  // Only then is there something to change.
   const hold = () => {
     (response as Watched)[WATCH] = undefined;
     caller.onRefusal = undefined;
-    new HeldResponse(forward, response).install();
+    const opened = caller.opened();
+    if (opened && !response.headersSent) new HeldResponse(opened, response).install();
   };
+  // Only then is there something to change,
   caller.onRefusal = hold;
+  // but a stream that began could not become a challenge any more.
+  if (request.method !== 'POST' || !request.headers.accept?.includes('text/event-stream')) return;
   // Whoever has put methods of their own there, such as compression, would never come to ours.
   const isTaken = Object.hasOwn(response, 'write') || Object.hasOwn(response, 'end') || Object.hasOwn(response, 'writeHead');
   if (isTaken) return hold();

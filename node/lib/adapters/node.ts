@@ -80,14 +80,18 @@ export function decide(
   differences?: Differences,
 ): boolean | Promise<boolean> {
   const target = (request as AuthenticatedRequest).originalUrl ?? request.url ?? '/';
-  const outcome = auth.native.decide(request.method ?? 'GET', target, request.rawHeaders.join('\n'));
+  const method = request.method ?? 'GET';
+  const headers = request.rawHeaders.join('\n');
+  const outcome = auth.native.decide(method, target, headers);
   const carryOut = (settled: Settled) => {
-    if (!(settled instanceof native.Forward)) {
+    if (typeof settled !== 'string' && !(settled instanceof native.Forward)) {
       void answer(differences ? differing(settled as Answered, differences) : (settled as Answered), request, response);
       return false;
     }
-    const caller = admit(auth, settled, target, request as AuthenticatedRequest, differences);
-    filterResponse(settled, response, caller);
+    const forward = settled as string | Forward;
+    const caller = auth.callerOf(forward, target, () => auth.native.reopen(method, target, headers));
+    admit(auth, forward, caller, request as AuthenticatedRequest, differences);
+    filterResponse(forward, request, response, caller);
     return true;
   };
   if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {
@@ -122,23 +126,29 @@ function differing(answered: Answered, { showErrorDetails, hidesMetadata }: Diff
 
 function admit(
   auth: McpAuth,
-  forward: Forward,
-  target: string,
+  forward: string | Forward,
+  caller: AuthInfo | undefined,
   request: AuthenticatedRequest,
   differences: Differences | undefined,
-): AuthInfo | undefined {
-  const names = auth.tokenHeaders;
-  for (const name of names) delete request.headers[name];
-  const raw = request.rawHeaders;
-  for (let at = raw.length - 2; at >= 0; at -= 2) {
-    if (names.has((raw[at] as string).toLowerCase())) raw.splice(at, 2);
-  }
-  const query = target.indexOf('?');
-  const caller = auth.callerOf(forward, query < 0 ? target : target.slice(0, query));
+): void {
   if (caller) {
     request.auth = differences?.caller ? (differences.caller(caller, caller.dangerousRawToken()) as AuthInfo) : caller;
   }
-  return caller;
+  for (const name of auth.tokenHeaders) removeHeader(request, name);
+  if (typeof forward !== 'string' && forward.readsLists) {
+    removeHeader(request, 'accept-encoding');
+    request.headers['accept-encoding'] = 'identity';
+    request.rawHeaders.push('accept-encoding', 'identity');
+  }
+}
+
+function removeHeader(request: IncomingMessage, name: string): void {
+  delete request.headers[name];
+  const raw = request.rawHeaders;
+  for (let at = raw.length - 2; at >= 0; at -= 2) {
+    const one = raw[at] as string;
+    if (one.length === name.length && one.toLowerCase() === name) raw.splice(at, 2);
+  }
 }
 
 async function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): Promise<void> {
