@@ -31,7 +31,7 @@ async function decide(auth, { method, target, authorization, headers = {}, body 
     const bytes = Buffer.from(body);
     settled = bytes.length > settled.maxBytes ? settled.tooLarge() : await settle(settled.decide(bytes));
   }
-  if (settled instanceof native.Forward) return { status: 200, code: 'ok' };
+  if (typeof settled === 'string' || settled instanceof native.Forward) return { status: 200, code: 'ok' };
   const answered = /** @type {import('../dist/native.js').Answered} */ (settled);
   const [, challenge] = /www-authenticate\n(.*)/.exec(answered.headers) ?? [];
   const code = answered.refusal ? JSON.parse(answered.refusal).code : JSON.parse(answered.body.toString() || '{}').error;

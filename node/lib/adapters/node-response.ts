@@ -29,12 +29,17 @@ export function filterResponse(
   // Only then is there something to change,
   caller.onRefusal = hold;
   // but a stream that began could not become a challenge any more.
-  if (request.method !== 'POST' || !request.headers.accept?.includes('text/event-stream')) return;
+  if (request.method !== 'POST' || !acceptsStreams(request.headers.accept)) return;
   // Whoever has put methods of their own there, such as compression, would never come to ours.
   const isTaken = Object.hasOwn(response, 'write') || Object.hasOwn(response, 'end') || Object.hasOwn(response, 'writeHead');
   if (isTaken) return hold();
   (response as Watched)[WATCH] = { caller, hold };
   Object.setPrototypeOf(response, watching(Object.getPrototypeOf(response) as ServerResponse));
+}
+
+/** Every MCP client says so; for others, no response has to be watched. */
+function acceptsStreams(accept: string | undefined): boolean {
+  return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
 }
 
 const WATCH = Symbol('mcp-auth-node');
