@@ -147,12 +147,12 @@ class _Filtered:
 
     async def pass_on(self, message: Message) -> None:
         """Takes a message of the app's."""
+        if self._is_over:
+            return
         if message["type"] == "http.response.trailers":
             return await self._send(message)
         if message["type"] != "http.response.body":
             raise RuntimeError(f"a response that is filtered cannot be sent by {message['type']}")
-        if self._is_over:
-            return
         is_last = not message.get("more_body", False)
         passage = self._filter.push(message.get("body", b""))
         if is_last and (passage is None or isinstance(passage, bytes)):

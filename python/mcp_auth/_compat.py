@@ -132,7 +132,8 @@ class MCPAuth:
             settings["dangerous_accept_any_audience"] = True
         if show_error_details:
             _logger.warning("`show_error_details` is set: clients see what was compared")
-        hooks: dict[str, Any] = {}
+        # Around a whole app, it answers for `metadata_route` too.
+        hooks: dict[str, Any] = {"serve_authorization_server_metadata": self._server is not None}
         if callable(mode_or_verify):
             expected = None if dangerously_accept_any_audience else audience or metadata.resource
             verify = _verifier(mode_or_verify, expected, is_named=audience is not None)

@@ -142,14 +142,22 @@ class McpAuth:
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
         **hooks: Any,
     ) -> None:
-        if getattr(authorizer, "__code__", None) and authorizer.__code__.co_flags & _COROUTINE:  # type: ignore[union-attr]
+        functions = {"authorizer": authorizer, "patch_metadata": patch_metadata, **(token_verifiers or {})}
+        for name, function in functions.items():
+            if function is not None and not callable(function):
+                raise _invalid(f"{name}: is no function")
+        if getattr(getattr(authorizer, "__code__", None), "co_flags", 0) & _COROUTINE:
             raise _invalid("authorizer: is a coroutine function, but must not wait")
         level = logging.getLogger("mcp_auth").getEffectiveLevel()
         _native.set_level(min(max(level, 0), 255))
         verifiers = [(prefix, starter(one)) for prefix, one in (token_verifiers or {}).items()]
         try:
+            text = json.dumps(config, default=list)
+        except TypeError as error:
+            raise _invalid(f"durations are in seconds, and everything must be data: {error}") from None
+        try:
             self._native = _native.McpAuth(
-                json.dumps(config, default=list),
+                text,
                 verifiers=[*verifiers, *hooks.pop("starters", [])],
                 authorizer=authorizer,
                 patch_metadata=patch_metadata,

@@ -28,7 +28,9 @@ def starter(verify: VerifyFunction) -> StartFunction:
 
     async def run(token: str, answer: Answer) -> None:
         try:
-            claims = await call(verify, token)
+            claims: Any = await call(verify, token)
+            if claims is not None and not isinstance(claims, Mapping):
+                raise TypeError
             text = None if claims is None else json.dumps(dict(claims), allow_nan=False)
         except TokenError as error:
             if error.code == "wrong_audience":

@@ -60,8 +60,12 @@ impl McpAuth {
         documents: Option<Py<PyAny>>,
         serve_authorization_server_metadata: bool,
     ) -> PyResult<Self> {
-        let config = serde_json::from_str(config)
-            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let config = serde_json::from_str(config).map_err(|error| {
+            // Where it is in a text that nobody has seen says nothing.
+            let text = error.to_string();
+            let fault = text.split_once(" at line ").map_or(&*text, |(fault, _)| fault);
+            PyValueError::new_err(fault.to_owned())
+        })?;
         let recipe = Recipe {
             config,
             verifiers,

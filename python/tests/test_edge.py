@@ -8,6 +8,9 @@ import time
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from mcp_auth import ConfigError, InsufficientScope, McpAuth, auth_info, require_scopes
 from mcp_auth.testing import DevIssuer
@@ -155,6 +158,10 @@ async def test_verify_functions_by_prefix(dev_issuer: DevIssuer) -> None:
         time.sleep(0.01)
         if token == "k_down":
             raise ConnectionError(token)
+        if token == "k_odd":
+            return {"iss": "keys", "at": time.localtime}
+        if token == "k_text":
+            return "machine"  # type: ignore[return-value]
         return {"iss": "keys", "sub": "machine", "scope": "mcp"}
 
     verifiers = {"s_": session, "k_": key}
@@ -167,7 +174,8 @@ async def test_verify_functions_by_prefix(dev_issuer: DevIssuer) -> None:
     assert await outcome("s_good") == (200, "carol")
     assert await outcome("s_bad") == (401, None)
     assert await outcome("k_good") == (200, "machine")
-    assert await outcome("k_down") == (503, None)
+    for token in ("k_down", "k_odd", "k_text"):
+        assert await outcome(token) == (503, None)
     assert await outcome(dev_issuer.mint(RESOURCE)) == (200, "alice")
 
 
@@ -291,6 +299,25 @@ def test_texts_are_no_lists_and_authorizers_do_not_wait() -> None:
     async def later(_caller: Any, _operation: Any) -> bool:
         return True
 
-    for wrong in ({"required_scopes": "mcp"}, {"audiences": "api://x"}, {"authorizer": later}):
-        with pytest.raises(ConfigError, match=next(iter(wrong))):
+    for wrong in (
+        {"required_scopes": "mcp"}, {"audiences": "api://x"}, {"authorizer": later}, {"authorizer": 3},
+        {"clock_tolerance": later}, {"nonsense": 1},
+    ):  # fmt: skip
+        name = next(iter(wrong))
+        with pytest.raises(ConfigError, match="durations" if name == "clock_tolerance" else name):
             McpAuth(RESOURCE, ["https://auth.example.com"], **wrong)
+
+
+@pytest.mark.parametrize("policy", [None, {"tools": {"a": ["b"]}}])
+async def test_a_framework_that_answers_exceptions_does_not_hide_a_challenge(
+    dev_issuer: DevIssuer, policy: Any
+) -> None:
+    async def endpoint(_request: Any) -> JSONResponse:
+        require_scopes("admin")
+        return JSONResponse({})
+
+    inner = Starlette(routes=[Route("/mcp", endpoint, methods=["POST"])])
+    settings = {} if policy is None else {"policy": policy}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], **settings).protect(inner)
+    answer = await call(app, headers=JSON, body=message("x"), token=dev_issuer.mint(RESOURCE))
+    assert answer.status == 403 and 'scope="admin"' in answer.headers["www-authenticate"]

@@ -269,6 +269,8 @@ async def test_pages_read_metadata_and_call_where_that_is_allowed(dev_issuer: De
     document = await call(app, "GET", "/.well-known/oauth-authorization-server", headers={"origin": page})
     assert (document.status, document.headers["access-control-allow-origin"]) == (200, page)
     app = with_middleware(auth, "Middleware", resource=RESOURCE)
+    document = await call(app, "GET", "/.well-known/oauth-authorization-server")
+    assert document.json["issuer"] == dev_issuer.issuer
     token = dev_issuer.mint(RESOURCE)
     assert (await call(app, token=token, headers={"origin": page})).status == 200
     assert (await call(app, token=token, headers={"origin": "https://other.example"})).status == 403
