@@ -28,8 +28,8 @@ def starter(verify: VerifyFunction) -> StartFunction:
 
     async def run(token: str, answer: Answer) -> None:
         try:
-            claims: Any = await call(verify, token)
-            if claims is not None and not isinstance(claims, Mapping):
+            claims = await call(verify, token)
+            if claims is not None and not isinstance(cast("object", claims), Mapping):
                 raise TypeError
             text = None if claims is None else json.dumps(dict(claims), allow_nan=False)
         except TokenError as error:
