@@ -20,6 +20,7 @@ export interface Forward {
 }
 
 export interface Filter {
+  readonly hasBegun: boolean;
   readonly headers: string;
   push(chunk: Uint8Array): Piece;
   end(): Piece;

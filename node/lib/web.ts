@@ -83,8 +83,8 @@ async function respond(forward: Forward, response: Response): Promise<Response> 
     const { done, value } = (await source?.read()) ?? { done: true };
     return done ? [decided.end(), true] : [decided.push(value as Uint8Array), false];
   };
-  let [piece, isLast] = await next();
-  while (piece === true && !isLast) [piece, isLast] = await next();
+  let [piece, isLast]: [Piece, boolean] = [true, false];
+  while (!decided.hasBegun && piece === true && !isLast) [piece, isLast] = await next();
   if (typeof piece === 'object' && !Buffer.isBuffer(piece)) {
     void source?.cancel();
     return toResponse(piece);

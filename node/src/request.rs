@@ -18,7 +18,7 @@ pub(crate) fn parse_headers(text: &str) -> Option<HeaderMap> {
     let mut lines = text.split('\n');
     while let Some(name) = lines.next().filter(|name| !name.is_empty()) {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.append(name, HeaderValue::from_bytes(lines.next()?.as_bytes()).ok()?);
+        headers.try_append(name, HeaderValue::from_bytes(lines.next()?.as_bytes()).ok()?).ok()?;
     }
     Some(headers)
 }

@@ -85,13 +85,13 @@ impl Forward {
         let mut headers = parsed.ok_or_else(|| Error::from_reason("malformed headers"))?;
         let status = StatusCode::from_u16(status);
         let status = status.map_err(|error| Error::from_reason(error.to_string()))?;
-        let filter = forward.respond(status, &mut headers);
+        let mut filter = forward.respond(status, &mut headers);
         let headers = request::write(&headers);
-        Ok(if filter.is_transparent() {
-            Either::A(headers)
-        } else {
-            Either::B(Filter { filter, headers })
-        })
+        if filter.is_transparent() {
+            return Ok(Either::A(headers));
+        }
+        let has_begun = filter.begin_at_once();
+        Ok(Either::B(Filter { filter, headers, has_begun }))
     }
 }
 
@@ -100,6 +100,7 @@ impl Forward {
 pub struct Filter {
     filter: ResponseFilter,
     headers: String,
+    has_begun: bool,
 }
 
 /// What to do with a piece of a response: send it, send something else instead, hold everything
@@ -112,6 +113,12 @@ impl Filter {
     #[napi(getter)]
     pub fn headers(&self) -> String {
         self.headers.clone()
+    }
+
+    /// Whether status and headers are to be sent without waiting for the body.
+    #[napi(getter)]
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// Takes a piece of the body.

@@ -97,6 +97,23 @@ test('a stream that ends at once, and one whose headers were set before', async 
   assert.equal((await fetch(resource, post(mint(), call('x')))).status, 403);
 });
 
+test('a filtered stream begins before its first event, and no encoding of it is asked for', async (context) => {
+  let begin = () => {};
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], policy: { tools: { x: ['more'] }, strictLists: true } });
+    return protectListener(auth, (request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.flushHeaders();
+      begin = () => response.end(`data: {"asked":"${request.headers['accept-encoding']}"}\n\n`);
+    });
+  });
+  const headers = { authorization: `Bearer ${mint()}`, accept: 'text/event-stream', 'accept-encoding': 'gzip' };
+  const response = await fetch(resource, { headers });
+  assert.equal(response.status, 200);
+  begin();
+  assert.match(await response.text(), /"asked":"identity"/);
+});
+
 test('a caller says everything but the token', async (context) => {
   const { resource, issuer, mint } = await start(context, () => () => {});
   const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });

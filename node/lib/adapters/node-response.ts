@@ -127,6 +127,10 @@ class HeldResponse {
     this.#state = 'held';
     if (typeof decided !== 'string') {
       this.#filter = decided;
+      if (decided.hasBegun) {
+        this.#begin();
+        this.#own.flushHeaders.call(response);
+      }
       return false;
     }
     Object.assign(response, this.#own);
