@@ -31,8 +31,10 @@ impl fmt::Debug for McpAuth {
 
 struct Inner {
     resources: Vec<Arc<Resource>>,
-    /// By path, as it is written and decoded, without slashes at the end.
+    /// By path, without slashes at the end.
     mounts: HashMap<String, Arc<Resource>>,
+    /// The same by [`loosely`] written path.
+    loose_mounts: HashMap<String, Arc<Resource>>,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
 }
@@ -56,13 +58,16 @@ impl McpAuth {
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
     ) -> Self {
-        let mounts = resources.iter().flat_map(|resource| {
-            let path = resource.identifier.path().trim_end_matches('/');
-            let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
-            [path.to_owned(), decoded].map(|path| (path, resource.clone()))
-        });
-        let mounts = mounts.collect();
-        Self(Arc::new(Inner { resources, mounts, issuers, serve_authorization_server_metadata }))
+        let mount = |resource: &Arc<Resource>| {
+            (resource.identifier.path().trim_end_matches('/').to_owned(), resource.clone())
+        };
+        let mounts: HashMap<_, _> = resources.iter().map(mount).collect();
+        let loose =
+            |(path, resource): (&String, &Arc<Resource>)| Some((loosely(path)?, resource.clone()));
+        let loose_mounts = mounts.iter().filter_map(loose).collect();
+        let inner =
+            Inner { resources, mounts, loose_mounts, issuers, serve_authorization_server_metadata };
+        Self(Arc::new(inner))
     }
 
     /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
@@ -187,20 +192,15 @@ impl McpAuth {
         if let [only] = self.resources() {
             return Some(only);
         }
-        let resource = self.mounted_at(path)?;
-        if !path.contains('%') {
+        let mounts = &self.0.mounts;
+        if let Some(resource) = mounts.get(path) {
             return Some(resource);
         }
-        // Some routers decode a path before they look for its handler, some do not (RFC 3986 §6.2.2.2):
-        // where that makes a difference, nobody can tell which resource is meant.
-        let decoded = percent_decode_str(path).decode_utf8().ok()?;
-        self.mounted_at(&decoded).filter(|other| Arc::ptr_eq(other, resource))
-    }
-
-    fn mounted_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-        let mounts = &self.0.mounts;
-        [path].into_iter().chain(parents).find_map(|mount| mounts.get(mount))
+        // Routers differ in what they take for the same path: where that makes a difference, nobody can tell
+        // which resource is meant.
+        let resource = longest_prefix(mounts, path)?;
+        let other = longest_prefix(&self.0.loose_mounts, &loosely(path)?)?;
+        Arc::ptr_eq(other, resource).then_some(resource)
     }
 
     fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {
@@ -226,6 +226,29 @@ impl McpAuth {
         let document = metadata.map(|metadata| metadata.document.clone());
         resource.public_document(request, document.map_err(AuthError::Unavailable))
     }
+}
+
+fn longest_prefix<'m>(
+    mounts: &'m HashMap<String, Arc<Resource>>,
+    path: &str,
+) -> Option<&'m Arc<Resource>> {
+    let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
+    [path].into_iter().chain(parents).find_map(|mount| mounts.get(mount))
+}
+
+/// The path as the most lenient router reads it: decoded, in lower case, without parameters, empty segments
+/// and dots (RFC 3986 §6.2.2, §3.3). `None`: it is no text.
+fn loosely(path: &str) -> Option<String> {
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    let mut segments = Vec::new();
+    for segment in decoded.split(['/', '\\']) {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment.to_lowercase()),
+        }
+    }
+    Some(segments.iter().flat_map(|segment| ["/", segment]).collect())
 }
 
 /// The answer at a path that belongs to no resource.

@@ -142,9 +142,14 @@ export class AuthInfo {
    * specification forbids passing a client's token on. Only for callers of a request.
    */
   dangerousRawToken(): string {
-    const request = this.opened();
-    if (!request) throw new McpAuthError('no_token', 500, 'there is no request, or its token has expired since');
-    return request.token();
+    const token = this.opened()?.token();
+    if (!token) throw new McpAuthError('no_token', 500, 'no request, an expired token, or one that `verifyToken` was given');
+    return token;
+  }
+
+  /** For `console.log`. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return this.toJSON();
   }
 
   /** Everything but the token. */

@@ -21,16 +21,21 @@ export type Authorize = (caller: AuthInfo, operation: Operation) => Verdict;
  * The claims behind a token, which you have verified: `iss`, `sub`, `exp`, `scope`, … or `null` when it is
  * not acceptable. An error is a refusal when its `status` is 401, and otherwise "cannot tell right now".
  */
-export type VerifyToken = (token: string) => Claims | null | Promise<Claims | null>;
+export type VerifyToken = (token: string) => Claims | null | undefined | Promise<Claims | null | undefined>;
 
 type Claims = Record<string, unknown>;
 
 /** @internal */
 export function policyFunction(authorize: Authorize): (caller: string, operation: string) => string {
   return (caller, operation) => {
-    const verdict = authorize(new AuthInfo(caller), JSON.parse(operation) as Operation);
+    const verdict: unknown = authorize(new AuthInfo(caller), JSON.parse(operation) as Operation);
     if (verdict === true) return '"allow"';
-    return JSON.stringify(verdict === false ? { forbidden: 'refused by `authorize`' } : verdict);
+    if (verdict === false) return JSON.stringify({ forbidden: 'refused by `authorize`' });
+    if (typeof verdict !== 'object' || verdict === null || verdict instanceof Promise) {
+      const is = verdict instanceof Promise ? 'a promise, and must not wait' : String(verdict);
+      throw new TypeError(`\`authorize\` returned ${is}: true, false, { missingScopes } and { forbidden } say something`);
+    }
+    return JSON.stringify(verdict);
   };
 }
 
@@ -43,7 +48,8 @@ export function beginVerification(
     // Never at once: whoever asks is still being asked.
     void Promise.resolve(token)
       .then(verify)
-      .then(found, failed)
+      .then(found)
+      .catch(failed)
       .then((text) => answer(number, text));
   };
 }
@@ -51,8 +57,9 @@ export function beginVerification(
 /** Codes that come with what was compared. */
 const COMPARED: Record<string, string> = { unknown_issuer: 'unknownIssuer', wrong_audience: 'wrongAudience' };
 
-function found(claims: Claims | null): string {
-  return JSON.stringify(claims ? { claims } : { refused: '`verifyToken` does not accept it' });
+function found(claims: Claims | null | undefined): string {
+  const hasExpired = typeof claims?.exp === 'number' && claims.exp <= Date.now() / 1000;
+  return JSON.stringify(claims && !hasExpired ? { claims } : { refused: hasExpired ? 'it has expired' : 'not accepted' });
 }
 
 function failed(error: unknown): string {

@@ -2,7 +2,7 @@ import { AuthInfo, type Resource } from './auth-info.js';
 import { type Config, type ConfigData, toData } from './config.js';
 import { ConfigError, McpAuthError, refusalOf } from './errors.js';
 import { beginVerification, policyFunction, type Authorize, type VerifyToken } from './functions.js';
-import { type Answered, type Forward, native, type NativeAuth, type Outcome, settle, type Settled } from './native.js';
+import { type Answered, type Forward, native, type NativeAuth, type Outcome, settle } from './native.js';
 import { type Allowed, handle } from './web.js';
 
 /** What is code and not data. */
@@ -51,6 +51,7 @@ export class McpAuth {
    * @throws {ConfigError} which lists every fault at once
    */
   constructor(config: Config, options: Options = {}) {
+    if (typeof config !== 'object' || config === null) throw new ConfigError('the configuration is no object');
     const data = isData(config) ? config[DATA] : toData(config);
     this.native = construct(data, options);
     this.#resources = data.resources.map(({ resource }) => described(resource));
@@ -167,7 +168,13 @@ function isData(config: object): config is { [DATA]: ConfigData } {
 }
 
 function construct(data: ConfigData, options: Options): NativeAuth {
-  const { authorize, verifyToken, tokenPrefixes, serveAuthorizationServerMetadata, testing } = options;
+  const { authorize, verifyToken, tokenPrefixes, serveAuthorizationServerMetadata, testing, ...unknown } = options;
+  const faults = Object.keys(unknown).map((name) => `options.${name}: is not known`);
+  for (const [name, value] of Object.entries({ authorize, verifyToken })) {
+    if (value !== undefined && typeof value !== 'function') faults.push(`options.${name}: is no function`);
+  }
+  if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   const extras = { serveAuthorizationServerMetadata, tokenPrefixes, ...testing };
   try {
     const auth: NativeAuth = new native.NativeAuth(
@@ -178,7 +185,8 @@ function construct(data: ConfigData, options: Options): NativeAuth {
     );
     return auth;
   } catch (error) {
-    throw new ConfigError((error as Error).message);
+    // Where it is in a text that nobody has seen says nothing.
+    throw new ConfigError((error as Error).message.replace(/ at line \d+ column \d+/g, ''));
   }
 }
 
@@ -193,6 +201,3 @@ function described(identifier: string): Resource & { path: string } {
   const path = pathname.replace(/\/$/, '');
   return { identifier, path, metadataUrl: `${origin}/.well-known/oauth-protected-resource${path}${search}` };
 }
-
-/** @internal */
-export type { Settled };

@@ -123,7 +123,10 @@ impl Verifier {
         let answer = answer.await.map_err(|error| unavailable(error.to_string()))?;
         match serde_json::from_str(&answer) {
             Ok(Found::Claims(claims)) => Ok(AuthInfo::from_verified_claims(claims)?),
-            Ok(Found::Refused(reason)) => Err(TokenError::Malformed { reason }.into()),
+            Ok(Found::Refused(reason)) => {
+                tracing::debug!(reason, "the verify function refuses a token");
+                Err(TokenError::Inactive.into())
+            }
             Ok(Found::UnknownIssuer { actual, expected }) => {
                 Err(TokenError::UnknownIssuer { actual, expected }.into())
             }

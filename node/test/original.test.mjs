@@ -11,6 +11,7 @@ import {
   fetchServerConfigByWellKnownUrl,
   MCPAuth,
   MCPAuthAuthServerError,
+  MCPAuthBearerAuthError,
   MCPAuthConfigError,
   MCPAuthTokenVerificationError,
   validateServerConfig,
@@ -205,4 +206,52 @@ test('createVerifyJwt takes keys as jose finds them', async (context) => {
   await assert.rejects(async () => createVerifyJwt(() => publicKey, options)(issuer.mint({ audience: 'api' })));
   assert.throws(() => createVerifyJwt(getKey), /issuer: 'https/);
   assert.throws(() => createVerifyJwt(getKey, { issuer: 'https://a.example' }), /audience: 'https/);
+});
+
+test('a placeholder is no audience, and is told to nobody', async (context) => {
+  const { resource, issuer, origin, mint } = await start(context, async (_, { issuer }) => {
+    const auth = new MCPAuth({ server: await fetchServerConfig(issuer, { type: 'oidc' }) });
+    return express().use(auth.bearerAuth('jwt', { audience: 'https://a.example/mcp' }));
+  });
+  const verify = createVerifyJwt(createRemoteJWKSet(new URL(issuer.jwksUri)), { issuer: issuer.issuer, audience: 'https://a.example/mcp' });
+  assert.equal((await verify(mint({ audience: 'https://a.example/mcp' }))).subject, 'alice');
+  for (const audience of ['http://localhost', 'http://localhost/']) {
+    assert.equal((await fetch(resource, post(mint({ audience })))).status, 401);
+    await assert.rejects(Promise.resolve(verify(mint({ audience }))), { code: 'invalid_token' });
+  }
+  assert.equal((await fetch(`${origin}/.well-known/oauth-protected-resource`)).status, 404);
+  const gone = createRemoteJWKSet(new URL('http://127.0.0.1:9/jwks'));
+  const blind = createVerifyJwt(gone, { issuer: issuer.issuer, audience: 'https://a.example/mcp' });
+  await assert.rejects(Promise.resolve(blind(mint())), { code: 'token_verification_failed', status: 503 });
+});
+
+test('a function answers for a token, whose caller has it; a second middleware asks for more', async (context) => {
+  const { resource, mint } = await start(context, async (resource, { issuer }) => {
+    const server = await fetchServerConfig(issuer, { type: 'oidc' });
+    const auth = new MCPAuth({ protectedResources: { metadata: { resource, authorizationServers: [server] } } });
+    const verify = async (/** @type {string} */ token) => {
+      if (token === 'refused') throw new MCPAuthBearerAuthError('invalid_audience');
+      return { token, issuer, clientId: 'c', scopes: ['mcp'], audience: resource, expiresAt: token === 'old' ? 1 : undefined };
+    };
+    const answer = /** @type {express.RequestHandler} */ ((request, response) => void response.json(request.auth));
+    const app = express();
+    app.post('/mcp/fn', auth.bearerAuth(verify, { resource }), answer);
+    app.use(auth.bearerAuth('jwt', { resource }));
+    app.post('/mcp', auth.bearerAuth('jwt', { resource, requiredScopes: ['mcp'] }), answer);
+    app.post('/mcp/more', auth.bearerAuth('jwt', { resource, requiredScopes: ['more'] }), answer);
+    return app;
+  });
+  const own = await fetch(`${resource}/fn`, post('good'));
+  assert.equal((/** @type {any} */ (await own.json())).token, 'good');
+  for (const token of ['refused', 'old']) assert.equal((await fetch(`${resource}/fn`, post(token))).status, 401);
+  const token = mint();
+  const twice = await fetch(resource, post(token));
+  assert.equal((/** @type {any} */ (await twice.json())).token, token);
+  assert.equal((await fetch(`${resource}/more`, post(token))).status, 403);
+});
+
+test('JWTs need keys, a function needs none', () => {
+  const { jwksUri: _, ...metadata } = METADATA;
+  const auth = new MCPAuth({ server: { metadata, type: 'oidc' } });
+  assert.throws(() => auth.bearerAuth('jwt', { audience: 'https://a.example' }), { code: 'missing_jwks_uri' });
 });

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ConfigError, InsufficientScopeError, McpAuth, TokenError } from '../dist/index.js';
-import { protectListener } from '../dist/adapters/node.js';
+import express from 'express';
+import { protect, protectListener } from '../dist/adapters/node.js';
 import { call, post, start } from './support/server.mjs';
 
 test('a function decides, and lists show what it allows', async (context) => {
@@ -42,6 +43,8 @@ test('a function verifies tokens of its own form, and waits while the event loop
       tokenPrefixes: ['key_'],
       async verifyToken(token) {
         await new Promise(setImmediate);
+        if (token === 'key_odd') return { iss: 'keys', id: 1n };
+        if (token === 'key_old') return { iss: 'keys', exp: 1 };
         if (token === 'key_down') throw new Error('no database');
         return token === 'key_good' ? { iss: 'keys', sub: 'bot', scope: 'mcp' } : null;
       },
@@ -52,8 +55,8 @@ test('a function verifies tokens of its own form, and waits while the event loop
     const response = await fetch(resource, post(token));
     return response.status === 200 ? response.text() : response.status;
   };
-  const answers = await Promise.all(['key_good', 'key_bad', 'key_down', mint()].map(answer));
-  assert.deepEqual(answers, ['bot', 401, 503, 'alice']);
+  const answers = await Promise.all(['key_good', 'key_bad', 'key_old', 'key_down', 'key_odd', mint()].map(answer));
+  assert.deepEqual(answers, ['bot', 401, 401, 503, 503, 'alice']);
 });
 
 test('streams are held until a handler can no longer ask for more', async (context) => {
@@ -97,6 +100,28 @@ test('a stream that ends at once, and one whose headers were set before', async 
   assert.equal((await fetch(resource, post(mint(), call('x')))).status, 403);
 });
 
+test('streams of a mounted application are held, and no header shows the token', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+    const inner = express();
+    inner.post('/', (request, response) => {
+      const { headers, headersDistinct, rawHeaders } = request;
+      const caller = /** @type {import('../dist/index.js').AuthInfo} */ (/** @type {unknown} */ (request.auth));
+      assert.ok(!JSON.stringify([headers, headersDistinct, rawHeaders]).includes('Bearer'));
+      assert.deepEqual(headersDistinct['content-type'], ['application/json']);
+      response.writeHead(200, /** @type {any} */ ([['content-type', 'text/event-stream']]));
+      try {
+        caller.require('more');
+      } catch {}
+      response.end('data: 1\n\n');
+    });
+    const early = /** @type {express.RequestHandler} */ ((request, _, next) => next(void request.headersDistinct));
+    return express().use(early, protect(auth)).use('/mcp', inner);
+  });
+  assert.equal((await fetch(resource, post(mint(), call('x')))).status, 403);
+  assert.equal((await fetch(resource, post(mint({ scope: 'more' }), call('x')))).status, 200);
+});
+
 test('a filtered stream begins before its first event, and no encoding of it is asked for', async (context) => {
   let begin = () => {};
   const { resource, mint } = await start(context, (resource, issuer) => {
@@ -137,6 +162,31 @@ test('a caller says everything but the token', async (context) => {
   });
   const explanation = /** @type {any} */ (await auth.explainToken('/mcp', mint({ audience: 'x' })));
   assert.deepEqual([explanation.accepted, explanation.code], [false, 'wrong_audience']);
+});
+
+test('a listener that lets `require` throw is answered with the challenge', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+    return protectListener(auth, (request) => {
+      if (request.url === '/mcp') return void request.auth?.require('more');
+      return Promise.resolve().then(() => request.auth?.require('more'));
+    });
+  });
+  for (const method of ['GET', 'POST']) {
+    for (const url of [resource, `${resource}?later`]) {
+      const refused = await fetch(url, { method, headers: { authorization: `Bearer ${mint()}`, accept: 'text/event-stream' } });
+      assert.equal(refused.status, 403);
+      assert.match(refused.headers.get('www-authenticate') ?? '', /scope="more"/);
+    }
+  }
+});
+
+test('options of other names and kinds are faults', () => {
+  const config = { resource: 'https://mcp.example.com/mcp', authorizationServers: ['https://auth.example.com'] };
+  for (const options of [{ authorise: () => true }, { verifyToken: 5 }, { tokenPrefixes: ['k_'] }]) {
+    assert.throws(() => new McpAuth(config, /** @type {any} */ (options)), (error) => error instanceof ConfigError && /options\./.test(error.message));
+  }
+  assert.throws(() => new McpAuth(/** @type {any} */ (undefined)), ConfigError);
 });
 
 test('every fault of the configuration is listed, and fields of other names are faults', () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -43,7 +44,7 @@ def starter(verify: VerifyFunction) -> StartFunction:
             # Nothing of its text: it may hold the token.
             answer.fail(f"it raised {type(error).__name__}")
         else:
-            if text is None:
+            if text is None or _has_expired(claims):
                 answer.refuse()
             else:
                 answer.accept(text)
@@ -56,6 +57,11 @@ def starter(verify: VerifyFunction) -> StartFunction:
         task.add_done_callback(_tasks.discard)
 
     return start
+
+
+def _has_expired(claims: Claims | None) -> bool:
+    exp = (claims or {}).get("exp")
+    return isinstance(exp, (int, float)) and exp <= time.time()
 
 
 async def call(verify: Callable[[str], T | Awaitable[T]], token: str) -> T:

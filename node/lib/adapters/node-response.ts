@@ -21,20 +21,16 @@ export function filterResponse(
   if (typeof forward !== 'string' && forward.changesResponses) return new HeldResponse(forward, response).install();
   if (!caller) return;
   const hold = () => {
-    (response as Watched)[WATCH] = undefined;
     caller.onRefusal = undefined;
     const opened = caller.opened();
     if (opened && !response.headersSent) new HeldResponse(opened, response).install();
   };
+  // Of other methods, a refusal is what the handler makes of it.
+  if (request.method !== 'POST') return;
   // Only then is there something to change,
   caller.onRefusal = hold;
   // but a stream that began could not become a challenge any more.
-  if (request.method !== 'POST' || !acceptsStreams(request.headers.accept)) return;
-  // Whoever has put methods of their own there, such as compression, would never come to ours.
-  const isTaken = Object.hasOwn(response, 'write') || Object.hasOwn(response, 'end') || Object.hasOwn(response, 'writeHead');
-  if (isTaken) return hold();
-  (response as Watched)[WATCH] = { caller, hold };
-  Object.setPrototypeOf(response, watching(Object.getPrototypeOf(response) as ServerResponse));
+  if (acceptsStreams(request.headers.accept)) watch(response, caller, hold);
 }
 
 /** Every MCP client says so; for others, no response has to be watched. */
@@ -42,53 +38,51 @@ function acceptsStreams(accept: string | undefined): boolean {
   return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
 }
 
+type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
+
 const WATCH = Symbol('mcp-auth-node');
-type Watched = ServerResponse & { [WATCH]?: { caller: AuthInfo; hold: () => void } };
+type Watched = ServerResponse & { [WATCH]: { own: Methods; caller: AuthInfo; hold: () => void } };
 
-/** One for each prototype that responses have: methods of their own would cost every response more. */
-const PROTOTYPES = new WeakMap<ServerResponse, object>();
-
-function watching(prototype: ServerResponse): object {
-  let watching = PROTOTYPES.get(prototype);
-  if (!watching) PROTOTYPES.set(prototype, (watching = Object.assign(Object.create(prototype) as object, methods(prototype))));
-  return watching;
+/** Holds a response that begins as an event stream, since its handler may ask for more until its first event. */
+function watch(response: ServerResponse, caller: AuthInfo, hold: () => void): void {
+  const { writeHead, flushHeaders, write, end } = response;
+  (response as Watched)[WATCH] = { own: { writeHead, flushHeaders, write, end }, caller, hold };
+  Object.assign(response, WATCHING);
 }
 
-/** Where a response begins: a stream waits for its first event, since its handler may ask for more until then. */
-function methods(own: ServerResponse): object {
-  const isHeld = (response: Watched, headers?: unknown) => {
-    const watch = response[WATCH];
-    if (!watch) return false;
-    if (isEventStream(response, headers)) {
-      watch.hold();
-      return true;
-    }
-    response[WATCH] = undefined;
-    watch.caller.onRefusal = undefined;
-    return false;
-  };
-  return {
-    writeHead(this: Watched, ...given: unknown[]) {
-      const target = isHeld(this, typeof given[1] === 'string' ? given[2] : given[1]) ? this : own;
-      return target.writeHead.apply(this, given as never);
-    },
-    flushHeaders(this: Watched) {
-      (isHeld(this) ? this : own).flushHeaders.call(this);
-    },
-    write(this: Watched, ...given: unknown[]) {
-      return (isHeld(this) ? this : own).write.apply(this, given as never);
-    },
-    end(this: Watched, ...given: unknown[]) {
-      return (isHeld(this) ? this : own).end.apply(this, given as never);
-    },
-  };
+/** Each lets go of the response, and holds it if it is a stream; then the call goes where it should. */
+const WATCHING = {
+  writeHead(this: Watched, ...given: unknown[]) {
+    begin(this, typeof given[1] === 'string' ? given[2] : given[1]);
+    return this.writeHead.apply(this, given as never);
+  },
+  flushHeaders(this: Watched) {
+    begin(this);
+    this.flushHeaders();
+  },
+  write(this: Watched, ...given: unknown[]) {
+    begin(this);
+    return this.write.apply(this, given as never);
+  },
+  end(this: Watched, ...given: unknown[]) {
+    begin(this);
+    return this.end.apply(this, given as never);
+  },
+};
+
+function begin(response: Watched, headers?: unknown): void {
+  const { own, caller, hold } = response[WATCH];
+  Object.assign(response, own);
+  if (isEventStream(response, headers)) hold();
+  else caller.onRefusal = undefined;
 }
 
 function isEventStream(response: ServerResponse, headers: unknown): boolean {
   let type = response.getHeader('content-type');
   if (Array.isArray(headers)) {
-    const at = headers.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === 'content-type');
-    if (at >= 0) type = String(headers[at + 1]);
+    const all = headers.flat() as unknown[];
+    const at = all.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === 'content-type');
+    if (at >= 0) type = String(all[at + 1]);
   } else if (headers) {
     const named = Object.entries(headers as object).find(([name]) => name.toLowerCase() === 'content-type');
     if (named) type = String(named[1]);
@@ -99,7 +93,7 @@ function isEventStream(response: ServerResponse, headers: unknown): boolean {
 class HeldResponse {
   readonly #forward: Forward;
   readonly #response: ServerResponse;
-  readonly #own: Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
+  readonly #own: Methods;
   #filter: Filter | undefined;
   #state: 'new' | 'held' | 'begun' | 'over' = 'new';
 
@@ -150,8 +144,7 @@ class HeldResponse {
   #write([chunk, encoding, callback]: unknown[]): boolean {
     if (this.#start()) return this.#own.write.apply(this.#response, [chunk, encoding, callback] as never);
     const done = (typeof encoding === 'function' ? encoding : callback) as Callback | undefined;
-    const goesOn = this.#carryOut((this.#filter as Filter).push(bytes(chunk, encoding)), done);
-    return goesOn;
+    return this.#carryOut((this.#filter as Filter).push(bytes(chunk, encoding)), done);
   }
 
   #end(given: unknown[]): ServerResponse {
@@ -234,9 +227,10 @@ function mergeHeaders(response: ServerResponse, headers: HeadersArgument): void 
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
     return;
   }
-  const names = headers.filter((_, at) => at % 2 === 0);
+  const all = headers.flat() as unknown[];
+  const names = all.filter((_, at) => at % 2 === 0);
   names.forEach((name) => response.removeHeader(String(name)));
-  names.forEach((name, at) => response.appendHeader(String(name), String(headers[2 * at + 1])));
+  names.forEach((name, at) => response.appendHeader(String(name), String(all[2 * at + 1])));
 }
 
 function setHeaders(response: ServerResponse, text: string): void {

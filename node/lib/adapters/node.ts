@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
+import { InsufficientScopeError } from '../errors.js';
 import { pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
@@ -48,16 +49,31 @@ export function middleware(auth: McpAuth, differences?: Differences): Middleware
   };
 }
 
-/** Protects a listener of `node:http`. */
+/**
+ * Protects a listener of `node:http`. What {@link AuthInfo.require} throws in it becomes the challenge; any other
+ * error is the listener's own.
+ */
 export function protectListener(
   auth: McpAuth,
-  listener: (request: AuthenticatedRequest, response: ServerResponse) => void,
+  listener: (request: AuthenticatedRequest, response: ServerResponse) => unknown,
 ): RequestListener {
   const guard = protect(auth);
   return (request, response) => {
+    const refuse = (error: unknown) => {
+      if (!(error instanceof InsufficientScopeError)) throw error;
+      if (response.writableEnded) return;
+      // To a POST, this is what is replaced by the challenge of the decision.
+      if (!response.headersSent) response.writeHead(403, error.challenge ? { 'www-authenticate': error.challenge } : {});
+      response.end();
+    };
     guard(request, response, (error) => {
-      if (!error) return listener(request, response);
-      response.destroy(error as Error);
+      if (error) return response.destroy(error as Error);
+      try {
+        const running = listener(request, response);
+        if (running instanceof Promise) running.catch(refuse);
+      } catch (error) {
+        refuse(error);
+      }
     });
   };
 }
@@ -70,6 +86,8 @@ export interface Differences {
   hidesMetadata?: boolean;
   /** What `request.auth` is. */
   caller?: (caller: AuthInfo, token: string) => unknown;
+  /** Remembers tokens, for a middleware behind this one. */
+  tokens?: WeakMap<IncomingMessage, string>;
 }
 
 /** Whether the request goes on; else it is answered here. */
@@ -81,16 +99,17 @@ export function decide(
 ): boolean | Promise<boolean> {
   const target = (request as AuthenticatedRequest).originalUrl ?? request.url ?? '/';
   const method = request.method ?? 'GET';
-  const headers = request.rawHeaders.join('\n');
+  const kept = request.headers.authorization === undefined && differences?.tokens?.get(request);
+  const headers = request.rawHeaders.join('\n') + (kept ? `\nauthorization\nBearer ${kept}` : '');
   const outcome = auth.native.decide(method, target, headers);
   const carryOut = (settled: Settled) => {
     if (typeof settled !== 'string' && !(settled instanceof native.Forward)) {
-      void answer(differences ? differing(settled as Answered, differences) : (settled as Answered), request, response);
+      void answer(differences ? differing(settled as Answered, target, differences) : (settled as Answered), request, response);
       return false;
     }
     const forward = settled as string | Forward;
     const caller = auth.callerOf(forward, target, () => auth.native.reopen(method, target, headers));
-    admit(auth, forward, caller, request as AuthenticatedRequest, differences);
+    admit(auth, forward, caller, request as AuthenticatedRequest, kept || undefined, differences);
     filterResponse(forward, request, response, caller);
     return true;
   };
@@ -114,8 +133,11 @@ async function decideByBody(question: ReadBody, request: AuthenticatedRequest): 
   return settled;
 }
 
-function differing(answered: Answered, { showErrorDetails, hidesMetadata }: Differences): Answered {
+function differing(answered: Answered, target: string, { showErrorDetails, hidesMetadata }: Differences): Answered {
   const { headers, body, refusal } = answered;
+  if (hidesMetadata && !refusal && target.startsWith('/.well-known/')) {
+    return { ...answered, status: 404, headers: '', body: Buffer.alloc(0) };
+  }
   const details = showErrorDetails && refusal && body.length > 0 ? { cause: JSON.parse(refusal) as unknown } : {};
   return {
     ...answered,
@@ -129,10 +151,14 @@ function admit(
   forward: string | Forward,
   caller: AuthInfo | undefined,
   request: AuthenticatedRequest,
+  kept: string | undefined,
   differences: Differences | undefined,
 ): void {
-  if (caller) {
-    request.auth = differences?.caller ? (differences.caller(caller, caller.dangerousRawToken()) as AuthInfo) : caller;
+  if (caller) request.auth = caller;
+  if (caller && differences?.caller) {
+    const token = kept ?? request.headers.authorization?.replace(/^bearer +/i, '') ?? '';
+    differences.tokens?.set(request, token);
+    request.auth = differences.caller(caller, token) as AuthInfo;
   }
   for (const name of auth.tokenHeaders) removeHeader(request, name);
   if (typeof forward !== 'string' && forward.readsLists) {
@@ -140,7 +166,20 @@ function admit(
     request.headers['accept-encoding'] = 'identity';
     request.rawHeaders.push('accept-encoding', 'identity');
   }
+  // Node's own may have been made before, and counts on every raw header.
+  Object.defineProperty(request, 'headersDistinct', HEADERS_DISTINCT);
 }
+
+const HEADERS_DISTINCT: PropertyDescriptor & ThisType<IncomingMessage> = {
+  configurable: true,
+  get() {
+    const distinct: Record<string, string[]> = {};
+    for (let at = 0; at < this.rawHeaders.length; at += 2) {
+      (distinct[(this.rawHeaders[at] as string).toLowerCase()] ??= []).push(this.rawHeaders[at + 1] as string);
+    }
+    return distinct;
+  },
+};
 
 function removeHeader(request: IncomingMessage, name: string): void {
   delete request.headers[name];

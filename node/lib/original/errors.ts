@@ -38,8 +38,7 @@ export class MCPAuthAuthServerError extends MCPAuthError {
 
   constructor(code: AuthServerErrorCode, cause?: unknown) {
     const detail = cause as { cause?: unknown } | undefined;
-    const reason = typeof detail?.cause === 'string' ? `: ${detail.cause}` : '';
-    super(code, AUTH_SERVER_ERRORS[code] + reason);
+    super(code, typeof detail?.cause === 'string' ? detail.cause : AUTH_SERVER_ERRORS[code]);
     this.cause = cause;
   }
 }
@@ -77,6 +76,8 @@ export class MCPAuthBearerAuthError extends MCPAuthError {
   override name = 'MCPAuthBearerAuthError';
   declare readonly code: BearerAuthErrorCode;
   declare readonly cause?: MCPAuthBearerAuthErrorDetails;
+  /** A refusal, wherever errors are told apart by status. */
+  readonly status = 401;
 
   constructor(code: BearerAuthErrorCode, cause?: MCPAuthBearerAuthErrorDetails) {
     super(code, BEARER_AUTH_ERRORS[code]);
@@ -100,11 +101,12 @@ const VERIFICATION_ERRORS: Record<MCPAuthTokenVerificationErrorCode, string> = {
 export class MCPAuthTokenVerificationError extends MCPAuthError {
   override name = 'MCPAuthTokenVerificationError';
   declare readonly code: MCPAuthTokenVerificationErrorCode;
-  /** So that it is a refusal wherever errors are told apart by status. */
-  readonly status = 401;
+  /** A bad token, or no way to tell. */
+  readonly status: 401 | 503;
 
   constructor(code: MCPAuthTokenVerificationErrorCode, cause?: unknown) {
     super(code, VERIFICATION_ERRORS[code]);
+    this.status = code === 'invalid_token' ? 401 : 503;
     this.cause = cause;
   }
 }

@@ -9,7 +9,7 @@ import { type AuthInfo, claimsOf, originalAuthInfo } from './auth-info.js';
 import { MCPAuthAuthServerError } from './errors.js';
 import { type AuthServerConfig, fetchServerConfig, getIssuer, type ResolvedAuthServerConfig } from './metadata.js';
 import { validateServerConfig } from './validate.js';
-import { settingsOf, type VerifyAccessTokenFunction, type VerifyJwtConfig } from './verify-jwt.js';
+import { nobody, settingsOf, type VerifyAccessTokenFunction, type VerifyJwtConfig } from './verify-jwt.js';
 
 /** What is protected, and whose tokens are accepted for it. */
 export interface ResourceServerConfig {
@@ -58,6 +58,8 @@ export type RequestWithAuth = IncomingMessage & { auth?: AuthInfo };
 export class MCPAuth {
   readonly config: MCPAuthConfig;
   readonly #resources: ResourceServerConfig[];
+  /** Of requests that went on, for a second `bearerAuth` behind the first one. */
+  readonly #tokens = new WeakMap<IncomingMessage, string>();
 
   /** @throws {MCPAuthAuthServerError} */
   constructor(config: MCPAuthConfig) {
@@ -89,7 +91,8 @@ export class MCPAuth {
   /** Serves the metadata of all protected resources (RFC 9728). */
   protectedResourceMetadataRouter(): Middleware {
     if ('server' in this.config) throw wrong('`protectedResourceMetadataRouter` needs `protectedResources`');
-    const resources = this.#resources.map((resource) => protectedResource(resource, {}));
+    // Every page may read them.
+    const resources = this.#resources.map((resource) => ({ ...protectedResource(resource, {}), allowedOrigins: ['*'] }));
     const serveMetadata = middleware(construct({ resources }));
     return (request, response, next) => {
       const path = (request.url ?? '').split('?')[0] as string;
@@ -134,6 +137,7 @@ export class MCPAuth {
     }
     const settings = settingsOf({ jwtVerify, remoteJwkSet });
     const found = this.#resourceOf(config);
+    if (modeOrVerify === 'jwt') found.metadata.authorizationServers?.forEach(requireKeys);
     const audiences = [config.audience ?? [], settings.resource.audiences ?? []].flat();
     if (audiences.length === 0 && !config.resource && !config.dangerouslyAcceptAnyAudience) {
       throw wrong(
@@ -147,17 +151,18 @@ export class MCPAuth {
       requiredScopes: config.requiredScopes ?? [],
       dangerousAcceptAnyAudience: config.dangerouslyAcceptAnyAudience ?? false,
     };
-    const rules = { issuers: resource.authorizationServers.map(issuerOf), audiences: [resource.resource, ...audiences], ...config };
+    const ours = config.resource === undefined ? audiences : [config.resource, ...audiences];
+    const rules = { issuers: resource.authorizationServers.map(issuerOf), audiences: ours, ...config };
     const verifyToken = typeof modeOrVerify === 'function' ? checked(modeOrVerify, rules) : undefined;
     const auth = construct({ ...settings.limits, resources: [resource] }, verifyToken);
+    checkNames(config);
     const { showErrorDetails } = config;
-    return middleware(auth, { showErrorDetails, hidesMetadata: !config.resource, caller: originalAuthInfo });
+    return middleware(auth, { showErrorDetails, hidesMetadata: !config.resource, caller: originalAuthInfo, tokens: this.#tokens });
   }
 
   #resourceOf({ resource }: BearerAuthConfig): ResourceServerConfig {
     if ('server' in this.config) {
-      // Nothing is told to clients of this placeholder.
-      return { metadata: { resource: resource ?? 'http://localhost', authorizationServers: [this.config.server] } };
+      return { metadata: { resource: resource ?? nobody(), authorizationServers: [this.config.server] } };
     }
     if (!resource) throw wrong('`bearerAuth` needs `resource`: which of the `protectedResources` it is about');
     const found = this.#resources.find(({ metadata }) => metadata.resource === resource);
@@ -226,6 +231,18 @@ function validate(config: AuthServerConfig): void {
   for (const { description } of result.warnings) {
     console.warn(`mcp-auth-node: authorization server ${config.metadata.issuer}: ${description}`);
   }
+}
+
+const OPTIONS = ['resource', 'audience', 'dangerouslyAcceptAnyAudience', 'requiredScopes', 'showErrorDetails'];
+
+/** A misspelt option would be a rule that does not exist. */
+function checkNames(config: object): void {
+  const unknown = Object.keys(config).filter((name) => !OPTIONS.includes(name));
+  if (unknown.length > 0) throw wrong(`\`bearerAuth\` has no option \`${unknown.join('`, `')}\``);
+}
+
+function requireKeys(config: AuthServerConfig): void {
+  if ('metadata' in config && config.metadata.jwksUri === undefined) throw new MCPAuthAuthServerError('missing_jwks_uri');
 }
 
 function sendDocument(response: ServerResponse, text: string): void {

@@ -1,5 +1,5 @@
 /** Verification of JWTs with the options of the original, which are those of `jose`. */
-import { createPublicKey, KeyObject } from 'node:crypto';
+import { createPublicKey, KeyObject, randomUUID } from 'node:crypto';
 
 import type { AuthorizationServer, Limits, ProtectedResource } from '../config.js';
 import { McpAuthError } from '../errors.js';
@@ -68,6 +68,11 @@ export type Key = KeyObject | CryptoKey | { kty?: string; [member: string]: unkn
 /** Finds the key for a token, as `jose`'s `createRemoteJWKSet` and `createLocalJWKSet` make it. */
 export type GetKey = (header: never, token: never) => Key | Promise<Key>;
 
+/** A resource that no token is for, where audiences alone are configured. */
+export function nobody(): string {
+  return `https://${randomUUID()}.invalid`;
+}
+
 /** Keys that are remembered for one function: an issuer has a handful. */
 const MOST_KEYS = 16;
 
@@ -91,7 +96,7 @@ export function createVerifyJwt(getKey: GetKey, options: JwtVerifyOptions = {}):
     let verifier = verifiers.get(text);
     if (!verifier) {
       const authorizationServers = issuers.map((issuer) => ({ ...server, issuer, jwks: { keys: [jwk] } }));
-      verifier = new McpAuth({ ...limits, resource: 'http://localhost', audiences, authorizationServers });
+      verifier = new McpAuth({ ...limits, resource: nobody(), audiences, authorizationServers });
       if (verifiers.size >= MOST_KEYS) verifiers.clear();
       verifiers.set(text, verifier);
     }
@@ -101,14 +106,25 @@ export function createVerifyJwt(getKey: GetKey, options: JwtVerifyOptions = {}):
     const [header = '', payload = '', signature = ''] = token.split('.');
     try {
       const protectedHeader = JSON.parse(Buffer.from(header, 'base64url').toString()) as { alg?: string; kid?: string };
-      const key = await getKey(protectedHeader as never, { protected: header, payload, signature } as never);
+      const key = await find(getKey, protectedHeader, { protected: header, payload, signature });
       const jwk = { ...publicJwk(key), ...(protectedHeader.kid !== undefined && { kid: protectedHeader.kid }) };
       return originalAuthInfo(await verifierFor(jwk).verifyAccessToken(token), token);
     } catch (error) {
+      if (error instanceof MCPAuthTokenVerificationError) throw error;
       const code = error instanceof McpAuthError ? error.code : 'malformed';
       throw new MCPAuthTokenVerificationError('invalid_token', { code, cause: error });
     }
   };
+}
+
+/** The key; a failure to find one is no fault of the token, unless the keys are there and it is not among them. */
+async function find(getKey: GetKey, header: object, token: object): Promise<Key> {
+  try {
+    return await getKey(header as never, token as never);
+  } catch (error) {
+    const isUnknown = (error as { code?: unknown } | null)?.code === 'ERR_JWKS_NO_MATCHING_KEY';
+    throw new MCPAuthTokenVerificationError(isUnknown ? 'invalid_token' : 'token_verification_failed', { cause: error });
+  }
 }
 
 /** The public half alone, whatever it is given as. */
