@@ -28,7 +28,7 @@ export class AuthInfo {
   readonly #reopen: (() => Forward | null) | undefined;
   #facts: Facts | undefined;
   /** @internal Called when a handler was refused more scopes, before it knows. */
-  onRefusal: (() => void) | undefined = undefined;
+  onRefusal: (() => unknown) | undefined = undefined;
   #resource: Resource | undefined;
 
   /** @internal */

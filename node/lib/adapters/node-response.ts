@@ -21,9 +21,12 @@ export function filterResponse(
   if (typeof forward !== 'string' && forward.changesResponses) return new HeldResponse(forward, response).install();
   if (!caller) return;
   const hold = () => {
+    const isFirst = caller.onRefusal !== undefined;
     caller.onRefusal = undefined;
-    const opened = caller.opened();
-    if (opened && !response.headersSent) new HeldResponse(opened, response).install();
+    const opened = isFirst ? caller.opened() : undefined;
+    if (!opened || response.headersSent) return false;
+    new HeldResponse(opened, response).install();
+    return true;
   };
   // Of other methods, a refusal is what the handler makes of it.
   if (request.method !== 'POST') return;
@@ -40,41 +43,36 @@ function acceptsStreams(accept: string | undefined): boolean {
 
 type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
 
-const WATCH = Symbol('mcp-auth-node');
-type Watched = ServerResponse & { [WATCH]: { own: Methods; caller: AuthInfo; hold: () => void } };
-
-/** Holds a response that begins as an event stream, since its handler may ask for more until its first event. */
-function watch(response: ServerResponse, caller: AuthInfo, hold: () => void): void {
+/**
+ * Holds a response that begins as an event stream, since its handler may ask for more until its first event. `hold`
+ * says whether it does.
+ */
+function watch(response: ServerResponse, caller: AuthInfo, hold: () => boolean): void {
   const { writeHead, flushHeaders, write, end } = response;
-  (response as Watched)[WATCH] = { own: { writeHead, flushHeaders, write, end }, caller, hold };
-  Object.assign(response, WATCHING);
-}
-
-/** Each lets go of the response, and holds it if it is a stream; then the call goes where it should. */
-const WATCHING = {
-  writeHead(this: Watched, ...given: unknown[]) {
-    begin(this, typeof given[1] === 'string' ? given[2] : given[1]);
-    return this.writeHead.apply(this, given as never);
-  },
-  flushHeaders(this: Watched) {
-    begin(this);
-    this.flushHeaders();
-  },
-  write(this: Watched, ...given: unknown[]) {
-    begin(this);
-    return this.write.apply(this, given as never);
-  },
-  end(this: Watched, ...given: unknown[]) {
-    begin(this);
-    return this.end.apply(this, given as never);
-  },
-};
-
-function begin(response: Watched, headers?: unknown): void {
-  const { own, caller, hold } = response[WATCH];
-  Object.assign(response, own);
-  if (isEventStream(response, headers)) hold();
-  else caller.onRefusal = undefined;
+  const own: Methods = { writeHead, flushHeaders, write, end };
+  let isOpen = true;
+  /** Whether the call goes to the held response: the first one alone, since that one comes back here. */
+  const begin = (headers?: unknown): boolean => {
+    if (!isOpen) return false;
+    isOpen = false;
+    for (const name of Object.keys(ours) as (keyof Methods)[]) {
+      // Unless somebody has put a method of theirs before it.
+      if (response[name] === ours[name]) response[name] = own[name] as never;
+    }
+    if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return hold();
+    caller.onRefusal = undefined;
+    return false;
+  };
+  const ours = {
+    writeHead: (...given: unknown[]) => {
+      const isHeld = begin(typeof given[1] === 'string' ? given[2] : given[1]);
+      return (isHeld ? response : own).writeHead.apply(response, given as never);
+    },
+    flushHeaders: () => (begin() ? response : own).flushHeaders.call(response),
+    write: (...given: unknown[]) => (begin() ? response : own).write.apply(response, given as never),
+    end: (...given: unknown[]) => (begin() ? response : own).end.apply(response, given as never),
+  } as Methods;
+  Object.assign(response, ours);
 }
 
 function isEventStream(response: ServerResponse, headers: unknown): boolean {
