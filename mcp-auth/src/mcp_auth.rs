@@ -33,7 +33,7 @@ struct Inner {
     resources: Vec<Arc<Resource>>,
     /// By path, without slashes at the end.
     mounts: HashMap<String, Arc<Resource>>,
-    /// The same by [`loosely`] written path.
+    /// The same by the path as lenient routers read it.
     loose_mounts: HashMap<String, Arc<Resource>>,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,

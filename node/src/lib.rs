@@ -1,7 +1,7 @@
 //! The native half of the npm package `mcp-auth-node`: the library for one call per request.
 //!
 //! Nothing is decided here. JavaScript hands over strings and gets a decision; where an authorization
-//! server has to be asked first, it gets a [`Pending`](pending::Pending) and asks again.
+//! server has to be asked first, it gets a `Pending` and asks again.
 
 mod auth;
 mod facts;
