@@ -120,7 +120,12 @@ impl McpAuth {
         }
     }
 
-    /// The same for the resource at this path; `None` when there is no such resource.
+    /// The same at once, for a token that was accepted before; `None`: ask [`McpAuth::verify_token`].
+    pub fn verify_seen_token(&self, token: &str) -> Option<AuthInfo> {
+        self.resources().first()?.verify_seen_token(token)
+    }
+
+    /// [`McpAuth::verify_token`] for the resource at this path; `None` when there is no such resource.
     pub async fn verify_token_for(
         &self,
         path: &str,

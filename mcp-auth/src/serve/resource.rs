@@ -177,6 +177,10 @@ impl Resource {
         self.verifier.verify(BearerToken::new(token, TokenSource::Authorization)).await
     }
 
+    pub(crate) fn verify_seen_token(&self, token: &str) -> Option<AuthInfo> {
+        self.verifier.verified_before(BearerToken::new(token, TokenSource::Authorization))
+    }
+
     async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.verifier.token_headers)?;
         self.verifier.verify(token).await

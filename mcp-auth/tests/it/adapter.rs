@@ -306,7 +306,9 @@ async fn a_token_that_was_accepted_before_is_decided_at_once() {
     };
     let get = request("GET", "/mcp");
     assert!(auth.decide_seen(&get).is_none(), "not accepted yet");
+    assert!(auth.verify_seen_token(&token).is_none());
     assert!(matches!(auth.decide(&get).await, Decision::Forward(_)));
+    assert_eq!(auth.verify_seen_token(&token).unwrap().subject(), Some("alice"));
     let forward = auth.decide_seen(&get).unwrap();
     assert!(forward.passes_every_response());
     assert!(forward.withholds("Authorization") && !forward.withholds("accept-encoding"));

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use dev_issuer::DevIssuer;
-use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
+use mcp_auth::{AuthInfo, Config, Decision, McpAuth, ProtectedResource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -29,6 +29,38 @@ fn two_resources(issuer: &DevIssuer) -> McpAuth {
     let mut mail = ProtectedResource::new("https://h.example/api/mail", [issuer.issuer()]);
     mail.required_scopes = ["mail"].iter().collect();
     McpAuth::new(config.protect_resource(mail)).unwrap()
+}
+
+#[tokio::test]
+async fn a_path_that_routers_read_differently_belongs_to_no_resource() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let outer = Config::new("https://h.example/mcp", issuer.issuer()).unwrap();
+    let inner = ProtectedResource::new("https://h.example/mcp/Admin%20x", [issuer.issuer()]);
+    let auth = McpAuth::new(outer.protect_resource(inner)).unwrap();
+    let for_outer = issuer.mint().audience("https://h.example/mcp").sign();
+    let for_inner = issuer.mint().audience("https://h.example/mcp/Admin%20x").sign();
+    let status = async |path: &str, token: &str| {
+        let authorization = format!("Bearer {token}");
+        let request = request("POST", path, &[("authorization", &*authorization)]);
+        match auth.decide(&request.into_parts().0).await {
+            Decision::Forward(_) => 200,
+            Decision::Reply(reply) => reply.status.as_u16(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for path in ["/mcp", "/mcp/", "/mcp/any", "/mcp/a%2Fb", "/mcp//any;x"] {
+        assert_eq!(status(path, &for_outer).await, 200, "{path}");
+    }
+    for path in ["/mcp/Admin%20x", "/mcp/Admin%20x/y"] {
+        assert_eq!(status(path, &for_inner).await, 200, "{path}");
+        assert_eq!(status(path, &for_outer).await, 401, "{path}");
+    }
+    let disguised = ["admin%20x", "%41dmin%20x/y", "/Admin%20x", "./Admin%20x", "b/../Admin%20x"];
+    let disguised = disguised.into_iter().chain(["Admin%20x;v=1", "b%2F..%5CAdmin%20x", "%FF"]);
+    for name in disguised {
+        assert_eq!(status(&format!("/mcp/{name}"), &for_outer).await, 404, "{name}");
+        assert_eq!(status(&format!("/mcp/{name}"), &for_inner).await, 404, "{name}");
+    }
 }
 
 #[tokio::test]
