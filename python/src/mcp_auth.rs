@@ -163,8 +163,10 @@ impl Recipe {
         let runtime = Arc::new(LazyRuntime::default());
         let copy = |hook: &Option<Py<PyAny>>| hook.as_ref().map(|hook| hook.clone_ref(py));
         let background = runtime.clone();
-        let mut builder = mcp_auth::McpAuth::builder(self.config.clone())
-            .spawn_with(move |work| background.spawn(work));
+        let mut builder = mcp_auth::McpAuth::builder(self.config.clone()).spawn_with(move |work| {
+            // What is dropped is an answer to whoever waits for it.
+            background.spawn(work);
+        });
         if let Some(patch) = copy(&self.patch_metadata) {
             builder = builder.patch_metadata(move |issuer, document| {
                 hooks::patch_metadata(&patch, issuer, document);

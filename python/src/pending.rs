@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::BoxFuture;
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -47,16 +48,17 @@ pub(crate) fn poll_once<T: Send + 'static>(
 #[pymethods]
 impl Pending {
     /// Goes on in the background, and gives the result to an asyncio future of this loop.
-    fn start(&self, event_loop: Py<PyAny>, future: Py<PyAny>) {
+    fn start(&self, event_loop: Py<PyAny>, future: Py<PyAny>) -> PyResult<()> {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(work) = work else { return };
-        self.runtime.spawn(async move {
+        let Some(work) = work else { return Ok(()) };
+        let is_started = self.runtime.spawn(async move {
             let finish = work.await;
             // Neither an interpreter that ends nor a loop that is closed has anybody waiting.
             Python::try_attach(|py| {
                 let _ = settle(py, finish, &event_loop, &future);
             });
         });
+        if is_started { Ok(()) } else { Err(PyOSError::new_err("no thread could be started")) }
     }
 }
 

@@ -28,11 +28,10 @@ pub(crate) fn generation() -> u64 {
 pub(crate) struct LazyRuntime(OnceLock<Option<Runtime>>);
 
 impl LazyRuntime {
-    /// Starts the work. It is dropped when the system gives no thread.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = self.0.get_or_init(start) {
-            runtime.spawn(work);
-        }
+    /// Starts the work. Whether it could: it is dropped when the system gives no thread.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> bool {
+        let runtime = self.0.get_or_init(start).as_ref();
+        runtime.map(|runtime| runtime.spawn(work)).is_some()
     }
 
     /// Runs the work to its end on this thread.

@@ -10,13 +10,12 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+from mcp.shared.auth import AuthorizationCodeResult
 
 from mcp_auth import McpAuth
 from support import listening, served
-from test_servers import METADATA, Storage, official, originals_example
+from test_servers import METADATA, official, originals_example, signing_in
 
 ISSUER = os.environ.get("MCP_AUTH_TEST_PROVIDER", "")
 pytestmark = pytest.mark.skipif(not ISSUER, reason="MCP_AUTH_TEST_PROVIDER names no provider")
@@ -106,14 +105,7 @@ async def flow(resource: str) -> dict[str, object] | None:
     """The official client: refused, registers, has somebody sign in, calls."""
     with anyio.fail_after(60):
         async with httpx2.AsyncClient(trust_env=False) as browser:
-            person = Person(browser)
-            provider = OAuthClientProvider(
-                resource,
-                OAuthClientMetadata.model_validate(METADATA),
-                Storage(None),
-                redirect_handler=person.sign_in,
-                callback_handler=person.redirect,
-            )
+            provider = signing_in(resource, Person(browser))
             async with httpx2.AsyncClient(auth=provider, trust_env=False) as http:
                 transport = streamable_http_client(resource, http_client=http)
                 async with Client(transport) as client:

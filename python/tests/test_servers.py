@@ -152,6 +152,17 @@ SERVERS = [
 ]  # fmt: skip
 
 
+def signing_in(resource: str, person: Any) -> OAuthClientProvider:
+    """The official client's part in the flow; the person does theirs on the pages of the issuer."""
+    return OAuthClientProvider(
+        resource,
+        OAuthClientMetadata.model_validate(METADATA),
+        Storage(None),
+        redirect_handler=person.sign_in,
+        callback_handler=person.redirect,
+    )
+
+
 async def flow(resource: str) -> None:
     """The official client: refused, signs in, calls, refreshes, calls again."""
     trace = Trace()
@@ -159,13 +170,7 @@ async def flow(resource: str) -> None:
         with anyio.fail_after(60):
             async with trace.client() as browser:
                 person = Person(browser, USER)
-                provider = OAuthClientProvider(
-                    resource,
-                    OAuthClientMetadata.model_validate(METADATA),
-                    Storage(None),
-                    redirect_handler=person.sign_in,
-                    callback_handler=person.redirect,
-                )
+                provider = signing_in(resource, person)
                 async with trace.client(provider) as http:
                     await Flow(resource, USER, None, trace, provider, person).run(http)
     except BaseException as error:

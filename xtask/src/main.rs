@@ -1,5 +1,5 @@
-//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`, `fuzz`,
-//! `peers`, `wheel`.
+//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`,
+//! `bench-python`, `fuzz`, `peers`, `wheel`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.

@@ -34,7 +34,7 @@ impl Forward {
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
     pub fn passes_every_response(&self) -> bool {
-        self.response_headers.is_empty() && self.lists.is_none() && self.open.is_none()
+        !self.changes_responses() && self.open.is_none()
     }
 
     /// Whether the response goes on as it is.

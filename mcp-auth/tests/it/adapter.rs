@@ -330,3 +330,19 @@ async fn no_encoding_is_asked_for_where_lists_are_read() {
     forward.prepare_request(&mut headers);
     assert_eq!(headers[header::ACCEPT_ENCODING], "identity");
 }
+
+#[tokio::test]
+async fn only_a_stream_that_nobody_asks_more_scopes_in_begins_at_once() {
+    let (issuer, auth) = server(Some(policy())).await;
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    let request = Request::get("/mcp").header("authorization", format!("Bearer {token}"));
+    let request = request.body(()).unwrap().into_parts().0;
+    let Decision::Forward(forward) = auth.decide(&request).await else { panic!("a stream") };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, "text/event-stream".parse().unwrap());
+    let mut filter = forward.respond(StatusCode::OK, &mut headers);
+    assert!(filter.begin_at_once());
+    assert!(matches!(filter.push(b"data: nonsense\n\n"), Passage::Send(_) | Passage::CutOff));
+    let (mut filter, _) = opened(&auth, &token, "text/event-stream").await;
+    assert!(!filter.begin_at_once(), "its handler may");
+}
