@@ -10,18 +10,24 @@ import { median, RESOURCE } from './peers.mjs';
 const ROUNDS = Number(process.argv[2] ?? 20);
 /** Requests in a slice: short, since what other programs do changes quickly. */
 const AMOUNT = 1_000;
-const NAMES = ['unprotected', 'mcp-auth-node', 'SDK + jose', 'mcp-auth (npm)'];
 
 const issuer = new DevIssuer({ algorithm: 'RS256' });
 const mint = () => issuer.mint({ audience: RESOURCE, scope: 'mcp', algorithm: 'RS256' });
 const server = fork(fileURLToPath(new URL('server.mjs', import.meta.url)), [issuer.issuer, issuer.jwksUri]);
-const [port] = await once(server, 'message');
+/** @type {Record<string, number>[]} */
+const [ports = {}] = await once(server, 'message');
 const seen = mint();
+const NAMES = Object.keys(ports).filter((name) => name !== 'unprotected');
 
 /** @param {string} name @param {string[]} tokens */
 async function measure(name, tokens) {
-  const url = `http://127.0.0.1:${port}/${NAMES.indexOf(name)}`;
-  const headers = (/** @type {string} */ token) => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
+  const url = `http://127.0.0.1:${ports[name]}/mcp`;
+  const headers = (/** @type {string} */ token) => ({
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    // Every MCP client sends it.
+    accept: 'application/json, text/event-stream',
+  });
   const next = (/** @type {any} */ request) => ({ ...request, headers: { ...request.headers, ...headers(tokens[at++ % tokens.length] ?? '') } });
   let at = 0;
   // Both kinds take the same way through the client.
@@ -49,10 +55,10 @@ async function processorTime() {
 
 for (const kind of ['seen', 'distinct']) {
   /** @type {Record<string, { rate: number, ratio: number }[]>} */
-  const results = Object.fromEntries(NAMES.slice(1).map((name) => [name, []]));
+  const results = Object.fromEntries(NAMES.map((name) => [name, []]));
   for (let round = 0; round <= ROUNDS; round += 1) {
     const tokens = kind === 'seen' ? [seen] : Array.from({ length: AMOUNT }, mint);
-    for (const name of NAMES.slice(1)) {
+    for (const name of NAMES) {
       // Right before and after it, since what other programs do changes quickly.
       const before = await measure('unprotected', tokens);
       const rate = await measure(name, tokens);

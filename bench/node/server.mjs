@@ -1,15 +1,19 @@
 // @ts-check
-// One Express app per peer, on paths of their own. Says its address when it listens.
+// An Express app for each peer, each with a port of its own, so that none waits for the routes of the others.
+import { once } from 'node:events';
 import express from 'express';
 import { middlewares } from './peers.mjs';
 
 const [issuer = '', jwksUri = ''] = process.argv.slice(2);
-const app = express();
-app.disable('x-powered-by');
-for (const [index, middleware] of Object.values(await middlewares(issuer, jwksUri)).entries()) {
-  app.post(`/${index}`, middleware, (_request, response) => void response.json({ ok: true }));
+/** @type {Record<string, number>} */
+const ports = {};
+for (const [name, middleware] of Object.entries(await middlewares(issuer, jwksUri))) {
+  const app = express();
+  app.disable('x-powered-by');
+  app.post('/mcp', middleware, (_request, response) => void response.json({ ok: true }));
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ports[name] = /** @type {import('node:net').AddressInfo} */ (server.address()).port;
 }
 process.on('message', () => process.send?.(process.cpuUsage()));
-const server = app.listen(0, '127.0.0.1', () => {
-  process.send?.(/** @type {import('node:net').AddressInfo} */ (server.address()).port);
-});
+process.send?.(ports);
