@@ -25,17 +25,17 @@ export interface Resource {
  */
 export class AuthInfo {
   #source: string | Forward;
-  readonly #reopen: (() => Forward | null) | undefined;
+  readonly #request: { reopen(): Forward | null } | undefined;
   #facts: Facts | undefined;
   /** @internal Called when a handler was refused more scopes, before it knows. */
   onRefusal: (() => unknown) | undefined = undefined;
   #resource: Resource | undefined;
 
   /** @internal */
-  constructor(source: string | Forward, resource?: Resource, reopen?: () => Forward | null) {
+  constructor(source: string | Forward, resource?: Resource, request?: { reopen(): Forward | null }) {
     this.#source = source;
     this.#resource = resource;
-    this.#reopen = reopen;
+    this.#request = request;
   }
 
   /**
@@ -43,7 +43,7 @@ export class AuthInfo {
    * or where the token has expired since.
    */
   opened(): Forward | undefined {
-    if (typeof this.#source === 'string') this.#source = this.#reopen?.() ?? this.#source;
+    if (typeof this.#source === 'string') this.#source = this.#request?.reopen() ?? this.#source;
     return typeof this.#source === 'string' ? undefined : this.#source;
   }
 

@@ -42,7 +42,7 @@ export class McpAuth {
   /** @internal */
   readonly native: NativeAuth;
   /** @internal In lower case: where tokens may be. */
-  readonly tokenHeaders: ReadonlySet<string>;
+  readonly tokenHeaders: readonly string[];
   readonly #resources: (Resource & { path: string })[];
 
   /**
@@ -55,7 +55,7 @@ export class McpAuth {
     const data = isData(config) ? config[DATA] : toData(config);
     this.native = construct(data, options);
     this.#resources = data.resources.map(({ resource }) => described(resource));
-    this.tokenHeaders = new Set(['authorization', ...data.resources.flatMap(headersOf)]);
+    this.tokenHeaders = [...new Set(['authorization', ...data.resources.flatMap(headersOf)])];
   }
 
   /** The same from the form that files have: snake_case, a list of `resources`. */
@@ -147,9 +147,9 @@ export class McpAuth {
   }
 
   /** @internal */
-  callerOf(forward: string | Forward, target: string, reopen: () => Forward | null): AuthInfo | undefined {
+  callerOf(forward: string | Forward, target: string, request: { reopen(): Forward | null }): AuthInfo | undefined {
     if (typeof forward !== 'string' && !forward.hasCaller) return undefined;
-    return new AuthInfo(forward, this.resourceAt(target), reopen);
+    return new AuthInfo(forward, this.resourceAt(target), request);
   }
 
   /** For what frameworks ask besides; the native half knows by itself. */

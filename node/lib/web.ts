@@ -26,7 +26,7 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   }
   if (typeof settled !== 'string' && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
   const forward = settled as string | Forward;
-  const authInfo = auth.callerOf(forward, pathname, () => auth.native.reopen(...given));
+  const authInfo = auth.callerOf(forward, pathname, { reopen: () => auth.native.reopen(...given) });
   let isRefused = false;
   if (authInfo) authInfo.onRefusal = () => (isRefused = true);
   return {

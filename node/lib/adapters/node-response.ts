@@ -4,6 +4,7 @@ import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerRe
 import type { AuthInfo } from '../auth-info.js';
 import { lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
+import { headerOf } from './node-headers.js';
 
 type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type Callback = (error?: Error | null) => void;
@@ -19,7 +20,8 @@ export function filterResponse(
   caller: AuthInfo | undefined,
 ): void {
   if (typeof forward !== 'string' && forward.changesResponses) return new HeldResponse(forward, response).install();
-  if (!caller) return;
+  // Of other methods, a refusal is what the handler makes of it.
+  if (!caller || request.method !== 'POST') return;
   const hold = () => {
     const isFirst = caller.onRefusal !== undefined;
     caller.onRefusal = undefined;
@@ -28,51 +30,75 @@ export function filterResponse(
     new HeldResponse(opened, response).install();
     return true;
   };
-  // Of other methods, a refusal is what the handler makes of it.
-  if (request.method !== 'POST') return;
   // Only then is there something to change,
   caller.onRefusal = hold;
   // but a stream that began could not become a challenge any more.
-  if (acceptsStreams(request.headers.accept)) watch(response, caller, hold);
+  if (acceptsStreams(headerOf(request, 'accept'))) watch(response, caller, hold);
 }
 
 /** Every MCP client says so; for others, no response has to be watched. */
-function acceptsStreams(accept: string | undefined): boolean {
-  return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
+function acceptsStreams(accept: string): boolean {
+  return accept.includes('text/event-stream') || accept.includes('*/*');
 }
 
 type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
 
-/**
- * Holds a response that begins as an event stream, since its handler may ask for more until its first event. `hold`
- * says whether it does.
- */
+/** What happens when a response begins as an event stream, until it begins: whether it is held then. */
+const watched = new WeakMap<ServerResponse, { caller: AuthInfo; hold: () => boolean }>();
+
+/** Where hooks are already: for all responses of an application. */
+const hooked = new WeakSet<object>();
+
+/** Holds a response that begins as an event stream, since its handler may ask for more until its first event. */
 function watch(response: ServerResponse, caller: AuthInfo, hold: () => boolean): void {
-  const { writeHead, flushHeaders, write, end } = response;
-  const own: Methods = { writeHead, flushHeaders, write, end };
-  let isOpen = true;
-  /** Whether the call goes to the held response: the first one alone, since that one comes back here. */
-  const begin = (headers?: unknown): boolean => {
-    if (!isOpen) return false;
-    isOpen = false;
-    for (const name of Object.keys(ours) as (keyof Methods)[]) {
-      // Unless somebody has put a method of theirs before it.
-      if (response[name] === ours[name]) response[name] = own[name] as never;
-    }
-    if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return hold();
-    caller.onRefusal = undefined;
-    return false;
+  watched.set(response, { caller, hold });
+  const shared = sharedPrototype(response);
+  if (!shared) return hook(response);
+  if (hooked.has(shared)) return;
+  hooked.add(shared);
+  hook(shared);
+}
+
+/**
+ * What the responses of an Express application have in common, `app.response`. A method of each response's own
+ * would cost as much there as the rest of the middleware: Express changes the prototype of every response, and
+ * Node 20 then makes a hidden class for every property. Not where somebody has put methods before those.
+ */
+function sharedPrototype(response: ServerResponse): ServerResponse | undefined {
+  const prototype = Object.getPrototypeOf(response) as ServerResponse;
+  const isShared = Object.hasOwn(prototype, 'app') && !METHODS.some((name) => Object.hasOwn(response, name));
+  return isShared ? prototype : undefined;
+}
+
+const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
+
+/** Puts methods before those of a response, or of a prototype of responses. */
+function hook(target: ServerResponse): void {
+  const { writeHead, flushHeaders, write, end } = target;
+  // Whoever holds a response has put methods of their own before these.
+  target.writeHead = function (this: ServerResponse, ...given: unknown[]) {
+    const isHeld = begins(this, typeof given[1] === 'string' ? given[2] : given[1]);
+    return (isHeld ? this.writeHead : writeHead).apply(this, given as never);
   };
-  const ours = {
-    writeHead: (...given: unknown[]) => {
-      const isHeld = begin(typeof given[1] === 'string' ? given[2] : given[1]);
-      return (isHeld ? response : own).writeHead.apply(response, given as never);
-    },
-    flushHeaders: () => (begin() ? response : own).flushHeaders.call(response),
-    write: (...given: unknown[]) => (begin() ? response : own).write.apply(response, given as never),
-    end: (...given: unknown[]) => (begin() ? response : own).end.apply(response, given as never),
-  } as Methods;
-  Object.assign(response, ours);
+  target.flushHeaders = function () {
+    (begins(this) ? this.flushHeaders : flushHeaders).call(this);
+  };
+  target.write = function (this: ServerResponse, ...given: unknown[]) {
+    return (begins(this) ? this.write : write).apply(this, given as never);
+  };
+  target.end = function (this: ServerResponse, ...given: unknown[]) {
+    return (begins(this) ? this.end : end).apply(this, given as never);
+  } as ServerResponse['end'];
+}
+
+/** Whether it is held from now on; asked once. */
+function begins(response: ServerResponse, headers?: unknown): boolean {
+  const watching = watched.get(response);
+  if (!watching) return false;
+  watched.delete(response);
+  if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return watching.hold();
+  watching.caller.onRefusal = undefined;
+  return false;
 }
 
 function isEventStream(response: ServerResponse, headers: unknown): boolean {

@@ -3,10 +3,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 
 import type { AuthInfo } from '../auth-info.js';
 import { InsufficientScopeError } from '../errors.js';
-import { pairs } from '../headers.js';
+import { type HeaderLines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
 import { discard, readBody } from './node-body.js';
+import { headerOf, removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
 
 /** A request that went on. Handlers find their caller in `auth`, as with the official SDK. */
@@ -97,26 +98,67 @@ export function decide(
   response: ServerResponse,
   differences?: Differences,
 ): boolean | Promise<boolean> {
-  const target = (request as AuthenticatedRequest).originalUrl ?? request.url ?? '/';
-  const method = request.method ?? 'GET';
-  const kept = request.headers.authorization === undefined && differences?.tokens?.get(request);
-  const headers = request.rawHeaders.join('\n') + (kept ? `\nauthorization\nBearer ${kept}` : '');
-  const outcome = auth.native.decide(method, target, headers);
-  const carryOut = (settled: Settled) => {
-    if (typeof settled !== 'string' && !(settled instanceof native.Forward)) {
-      void answer(differences ? differing(settled as Answered, target, differences) : (settled as Answered), request, response);
-      return false;
+  return new Exchange(auth, request, response, differences).decide();
+}
+
+/** A request, the response to it, and what the native half is asked about them. */
+class Exchange {
+  private readonly method: string;
+  private readonly target: string;
+  private readonly headers: HeaderLines;
+  /** A token that a middleware before this one took away. */
+  private readonly taken: string | undefined;
+
+  constructor(
+    private readonly auth: McpAuth,
+    private readonly request: AuthenticatedRequest,
+    private readonly response: ServerResponse,
+    private readonly differences: Differences | undefined,
+  ) {
+    this.method = request.method ?? 'GET';
+    this.target = request.originalUrl ?? request.url ?? '/';
+    this.taken = differences?.tokens?.get(request);
+    this.headers = request.rawHeaders.join('\n') + (this.taken ? `\nauthorization\nBearer ${this.taken}` : '');
+  }
+
+  decide(): boolean | Promise<boolean> {
+    const outcome = this.auth.native.decide(this.method, this.target, this.headers);
+    // Nearly every request is decided at once.
+    if (typeof outcome === 'string') return this.admit(outcome);
+    if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {
+      return decideLater(outcome, this.request).then((settled) => this.carryOut(settled));
     }
-    const forward = settled as string | Forward;
-    const caller = auth.callerOf(forward, target, () => auth.native.reopen(method, target, headers));
-    admit(auth, forward, caller, request as AuthenticatedRequest, kept || undefined, differences);
+    return this.carryOut(outcome as Settled);
+  }
+
+  /** The same request again; see {@link AuthInfo.opened}. */
+  reopen(): Forward | null {
+    return this.auth.native.reopen(this.method, this.target, this.headers);
+  }
+
+  private carryOut(settled: Settled): boolean {
+    if (typeof settled === 'string' || settled instanceof native.Forward) return this.admit(settled as string | Forward);
+    const { differences, request, response, target } = this;
+    void answer(differences ? differing(settled as Answered, target, differences) : (settled as Answered), request, response);
+    return false;
+  }
+
+  private admit(forward: string | Forward): boolean {
+    const { auth, request, response } = this;
+    const caller = auth.callerOf(forward, this.target, this);
+    if (caller) request.auth = this.differences ? this.asDiffers(caller, this.differences) : caller;
+    removeHeaders(request, auth.tokenHeaders);
+    if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
     filterResponse(forward, request, response, caller);
     return true;
-  };
-  if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {
-    return decideLater(outcome, request).then(carryOut);
   }
-  return carryOut(outcome as Settled);
+
+  private asDiffers(caller: AuthInfo, differences: Differences): AuthInfo {
+    if (!differences.caller) return caller;
+    const token = this.taken ?? headerOf(this.request, 'authorization').replace(/^bearer +/i, '');
+    differences.tokens?.set(this.request, token);
+    return differences.caller(caller, token) as AuthInfo;
+  }
 }
 
 async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<Settled> {
@@ -144,50 +186,6 @@ function differing(answered: Answered, target: string, { showErrorDetails, hides
     headers: hidesMetadata ? headers.replace(/(?:,? )resource_metadata="[^"]*"/, '') : headers,
     body: showErrorDetails ? Buffer.from(JSON.stringify({ ...(JSON.parse(body.toString() || '{}') as object), ...details })) : body,
   };
-}
-
-function admit(
-  auth: McpAuth,
-  forward: string | Forward,
-  caller: AuthInfo | undefined,
-  request: AuthenticatedRequest,
-  kept: string | undefined,
-  differences: Differences | undefined,
-): void {
-  if (caller) request.auth = caller;
-  if (caller && differences?.caller) {
-    const token = kept ?? request.headers.authorization?.replace(/^bearer +/i, '') ?? '';
-    differences.tokens?.set(request, token);
-    request.auth = differences.caller(caller, token) as AuthInfo;
-  }
-  for (const name of auth.tokenHeaders) removeHeader(request, name);
-  if (typeof forward !== 'string' && forward.readsLists) {
-    removeHeader(request, 'accept-encoding');
-    request.headers['accept-encoding'] = 'identity';
-    request.rawHeaders.push('accept-encoding', 'identity');
-  }
-  // Node's own may have been made before, and counts on every raw header.
-  Object.defineProperty(request, 'headersDistinct', HEADERS_DISTINCT);
-}
-
-const HEADERS_DISTINCT: PropertyDescriptor & ThisType<IncomingMessage> = {
-  configurable: true,
-  get() {
-    const distinct: Record<string, string[]> = {};
-    for (let at = 0; at < this.rawHeaders.length; at += 2) {
-      (distinct[(this.rawHeaders[at] as string).toLowerCase()] ??= []).push(this.rawHeaders[at + 1] as string);
-    }
-    return distinct;
-  },
-};
-
-function removeHeader(request: IncomingMessage, name: string): void {
-  delete request.headers[name];
-  const raw = request.rawHeaders;
-  for (let at = raw.length - 2; at >= 0; at -= 2) {
-    const one = raw[at] as string;
-    if (one.length === name.length && one.toLowerCase() === name) raw.splice(at, 2);
-  }
 }
 
 async function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): Promise<void> {
