@@ -31,6 +31,7 @@ pub struct McpAuthBuilder {
     http: Option<Arc<dyn HttpClient>>,
     clock: Arc<dyn Clock>,
     spawner: Spawner,
+    spawns_slow_checks: bool,
     patch: Option<MetadataPatch>,
     authorizers: Vec<Arc<dyn Authorizer>>,
     token_verifiers: Vec<Arc<dyn TokenVerifier>>,
@@ -44,6 +45,7 @@ impl McpAuthBuilder {
             http: None,
             clock: Arc::new(SystemClock),
             spawner: Spawner::default(),
+            spawns_slow_checks: false,
             patch: None,
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
@@ -72,6 +74,15 @@ impl McpAuthBuilder {
         spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
     ) -> Self {
         self.spawner = Spawner::new(spawn);
+        self
+    }
+
+    /// Checks signatures that take more than 0.1 ms in the background, for servers whose only thread must
+    /// not be held that long: ES384, ES512, and RSA keys above 4096 bits.
+    ///
+    /// All others take less than it takes to hand them over and back.
+    pub fn spawn_slow_checks(mut self) -> Self {
+        self.spawns_slow_checks = true;
         self
     }
 
@@ -351,6 +362,7 @@ impl<'b> Assembly<'b> {
             http: self.http.clone(),
             clock: self.builder.clock.clone(),
             spawner: self.builder.spawner.clone(),
+            spawns_slow_checks: self.builder.spawns_slow_checks,
             patch: self.builder.patch.clone(),
             url_rules: Arc::new(url_rules),
             needs_keys,

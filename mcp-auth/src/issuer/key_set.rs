@@ -95,6 +95,11 @@ impl KeySet {
         }
     }
 
+    /// Whether looking for the key that made a token's signature may take more than 0.1 ms.
+    pub(super) fn is_slow_for(&self, jws: &Jws<'_>) -> bool {
+        self.keys(jws, VerificationKey::is_slow).next().is_some()
+    }
+
     /// Looks for the key that made a token's signature.
     pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<SignatureVerified, KeyMismatch> {
         let mut mismatch = KeyMismatch::NoKey;

@@ -103,11 +103,13 @@ impl Issuer {
         let mut seen = self.current(now);
         let mut refreshes_left = 2;
         loop {
-            let error = match seen.as_ref().map(|known| known.verify(jws, now)) {
-                Some(Ok(verified)) => return Ok(verified),
-                Some(Err(KeyMismatch::Forged)) => return Err(VerifyError::BadSignature),
-                Some(Err(KeyMismatch::NotNamed)) => VerifyError::BadSignature,
-                Some(Err(KeyMismatch::NoKey)) => VerifyError::UnknownKey,
+            let error = match &seen {
+                Some(known) => match self.verify_with(known, jws, now).await {
+                    Ok(verified) => return Ok(verified),
+                    Err(KeyMismatch::Forged) => return Err(VerifyError::BadSignature),
+                    Err(KeyMismatch::NotNamed) => VerifyError::BadSignature,
+                    Err(KeyMismatch::NoKey) => VerifyError::UnknownKey,
+                },
                 None => VerifyError::Unavailable(self.unavailable("no keys yet")),
             };
             if refreshes_left == 0 {
@@ -128,6 +130,23 @@ impl Issuer {
             now = self.context.clock.unix_seconds();
             seen = self.current(now);
         }
+    }
+
+    /// With these keys, here or, where that is asked for and it takes long, in the background.
+    async fn verify_with(
+        &self,
+        known: &Arc<Snapshot>,
+        jws: &Jws<'_>,
+        now: u64,
+    ) -> Result<Verified, KeyMismatch> {
+        if !self.context.spawns_slow_checks || !known.keys.is_slow_for(jws) {
+            return known.verify(jws, now);
+        }
+        let (keys, copy) = (known.clone(), jws.to_owned());
+        let (work, verified, _) = background(async move { keys.verify(&copy, now) });
+        self.context.spawner.start(work);
+        // Where nothing can run in the background, it takes long here.
+        verified.await.unwrap_or_else(|| known.verify(jws, now))
     }
 
     /// Which keys are in use: it changes when they do. `None` when there are none to be believed.

@@ -33,6 +33,8 @@ pub(crate) struct FetchContext {
     pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawner: Spawner,
+    /// Whether signatures that take long are checked there, too.
+    pub(crate) spawns_slow_checks: bool,
     pub(crate) patch: Option<MetadataPatch>,
     /// Which URLs a fetched document may name.
     pub(crate) url_rules: Arc<UrlRules>,

@@ -23,6 +23,7 @@ pub(crate) struct VerificationKey {
     /// A bit for each algorithm it may verify: keys that do not fit are passed over without a look
     /// at anything else of them.
     algorithms: u32,
+    is_slow: bool,
     prepared: Vec<PreparedKey>,
 }
 
@@ -38,7 +39,7 @@ impl VerificationKey {
             .map(|algorithm| Ok(PreparedKey { algorithm, key: prepare(jwk, algorithm.scheme())? }))
             .collect::<Result<_, JwkError>>()?;
         let key_id = jwk.get("kid").and_then(Value::as_str).map(Into::into);
-        Ok(Self { key_id, algorithms: bits, prepared })
+        Ok(Self { key_id, algorithms: bits, is_slow: is_slow(jwk), prepared })
     }
 
     /// The key's `kid`.
@@ -49,6 +50,11 @@ impl VerificationKey {
     /// Whether `alg`, `kty`, `crv`, `use` and `key_ops` all allow this algorithm.
     pub(crate) fn supports(&self, algorithm: Algorithm) -> bool {
         self.algorithms & bit(algorithm) != 0
+    }
+
+    /// Whether one check takes more than 0.1 ms.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.is_slow
     }
 
     /// Whether `signature` over `message` was made with this key and algorithm.
@@ -183,6 +189,12 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), JwkError> {
         return Err(JwkError::FactorableRsa);
     }
     Ok(())
+}
+
+/// RSA with 2048 bits takes 25 µs, with 4096 bits 80, with 8192 bits 350; P-384 takes 200 and P-521 400.
+fn is_slow(jwk: &Value) -> bool {
+    let curve = jwk.get("crv").and_then(Value::as_str);
+    matches!(curve, Some("P-384" | "P-521")) || modulus_bits(jwk).is_some_and(|bits| bits > 4096)
 }
 
 /// The size of an RSA key, in bits; `None` for other keys.

@@ -29,11 +29,12 @@ impl TokenLimits {
 /// A parsed but unverified signature. Only what routing needs can be read: `alg`, `kid`, `typ`
 /// and the issuer of the payload.
 pub(crate) struct Jws<'t> {
-    token: &'t str,
+    token: Cow<'t, str>,
     algorithm: Algorithm,
     key_id: Option<Box<str>>,
     typ: MediaType,
-    signing_input: &'t str,
+    /// How much of the token is signed: header and payload.
+    signing_length: usize,
     /// Payload and signature, in one piece of memory.
     decoded: Vec<u8>,
     payload: Range<usize>,
@@ -71,11 +72,11 @@ impl<'t> Jws<'t> {
         let algorithm = Algorithm::from_name(&algorithm)
             .ok_or_else(|| JwsError::Algorithm(algorithm.into_owned()))?;
         Ok(Self {
-            token,
+            token: Cow::Borrowed(token),
             algorithm,
             key_id: header.key_id.map(Into::into),
             typ: MediaType::of(header.typ.as_deref()),
-            signing_input,
+            signing_length: signing_input.len(),
             decoded,
             payload,
             signature,
@@ -106,8 +107,20 @@ impl<'t> Jws<'t> {
     /// Proof that this key made the signature, if it did.
     pub(crate) fn verify(&self, key: &VerificationKey) -> Option<SignatureVerified> {
         let signature = &self.decoded[self.signature.clone()];
-        let message = self.signing_input.as_bytes();
+        let message = &self.token.as_bytes()[..self.signing_length];
         key.verifies(self.algorithm, message, signature).then_some(SignatureVerified(()))
+    }
+
+    /// The same for whoever outlives the request.
+    pub(crate) fn to_owned(&self) -> Jws<'static> {
+        Jws {
+            token: Cow::Owned(self.token.as_ref().to_owned()),
+            key_id: self.key_id.clone(),
+            decoded: self.decoded.clone(),
+            payload: self.payload.clone(),
+            signature: self.signature.clone(),
+            ..*self
+        }
     }
 
     /// The token to keep, for whoever has verified the signature.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use dev_issuer::DevIssuer;
+use dev_issuer::{Algorithm, DevIssuer};
 use futures_util::FutureExt as _;
 use mcp_auth::{
     AuthInfo, Config, Decision, Forward, McpAuth, Passage, Reply, ResponseFilter, ScopePolicy,
@@ -268,6 +268,43 @@ fn without_a_runtime_what_needs_no_answer_is_decided_at_once() {
         assert!(auth.verify_token(&token()).now_or_never().unwrap().is_ok());
     }
     assert!(queue.lock().unwrap().is_empty());
+}
+
+#[test]
+fn slow_signatures_are_checked_in_the_background_where_that_is_asked_for() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let issuer = runtime.block_on(DevIssuer::start()).unwrap();
+    let queue = Queue::default();
+    let spawned = queue.clone();
+    let builder = McpAuth::builder(Config::new(RESOURCE, issuer.issuer()).unwrap());
+    let builder = builder.spawn_with(move |work| spawned.lock().unwrap().push(work));
+    let auth = builder.spawn_slow_checks().build().unwrap();
+    let token = |algorithm| issuer.mint().audience(RESOURCE).algorithm(algorithm).sign();
+    // Their keys exist from their first token on.
+    let _ = [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512].map(token);
+    // How much work that was in the background, and what came of it.
+    let verify = |token: &str| {
+        let mut waiting = Box::pin(auth.verify_token(token));
+        let mut works = 0;
+        loop {
+            if let Some(verified) = waiting.as_mut().now_or_never() {
+                return (works, verified.map_or_else(|error| error.code(), |_| "ok"));
+            }
+            let work = queue.lock().unwrap().pop().unwrap();
+            runtime.block_on(work);
+            works += 1;
+        }
+    };
+    assert_eq!(verify(&token(Algorithm::Es256)), (1, "ok"), "the keys are fetched");
+    assert_eq!(verify(&token(Algorithm::Es256)), (0, "ok"));
+    for algorithm in [Algorithm::Es384, Algorithm::Es512] {
+        let (good, other) = (token(algorithm), token(algorithm));
+        let ((signed, _), (_, signature)) =
+            (good.rsplit_once('.').unwrap(), other.rsplit_once('.').unwrap());
+        assert_eq!(verify(&format!("{signed}.{signature}")), (1, "bad_signature"));
+        assert_eq!(verify(&good), (1, "ok"));
+        assert_eq!(verify(&good), (0, "ok"), "it was seen before");
+    }
 }
 
 #[test]
