@@ -77,10 +77,10 @@ impl McpAuthBuilder {
         self
     }
 
-    /// Checks signatures that take more than 0.1 ms in the background, for servers whose only thread must
-    /// not be held that long: ES384, ES512, and RSA keys above 4096 bits.
+    /// Checks signatures that take about 0.1 ms or more in the background, for servers whose only thread
+    /// must not be held that long: ES384, ES512, ML-DSA-87, and RSA keys above 4096 bits.
     ///
-    /// All others take less than it takes to hand them over and back.
+    /// For all others, handing them over and back would take as long.
     pub fn spawn_slow_checks(mut self) -> Self {
         self.spawns_slow_checks = true;
         self

@@ -50,7 +50,7 @@ impl NativeAuth {
         log::start();
         let config: Config = serde_json::from_str(&config)?;
         let extras: Extras = serde_json::from_str(&extras)?;
-        let mut builder = McpAuth::builder(config).spawn_with(runtime::spawn);
+        let mut builder = McpAuth::builder(config).spawn_with(runtime::spawn).spawn_slow_checks();
         if let Some(policy) = policy {
             builder = builder.authorizer(Policy(policy.create_ref()?));
         }

@@ -14,7 +14,8 @@ pub(crate) fn parse(method: &str, target: &str, headers: &str) -> Option<Parts> 
 
 /// Names and values in turn, one per line.
 pub(crate) fn parse_headers(text: &str) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::new();
+    // What most clients send fits without growing.
+    let mut headers = HeaderMap::with_capacity(16);
     let mut lines = text.split('\n');
     while let Some(name) = lines.next().filter(|name| !name.is_empty()) {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;

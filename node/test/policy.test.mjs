@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ConfigError, InsufficientScopeError, McpAuth, TokenError } from '../dist/index.js';
 import express from 'express';
+import Fastify from 'fastify';
+import { protect as protectFastify } from '../dist/adapters/fastify.js';
 import { protect, protectListener } from '../dist/adapters/node.js';
+import { DevIssuer } from '../dist/testing.js';
 import { call, post, start } from './support/server.mjs';
 
 test('a function decides, and lists show what it allows', async (context) => {
@@ -120,6 +123,59 @@ test('streams of a mounted application are held, and no header shows the token',
   });
   assert.equal((await fetch(resource, post(mint(), call('x')))).status, 403);
   assert.equal((await fetch(resource, post(mint({ scope: 'more' }), call('x')))).status, 200);
+});
+
+test('streams are held whoever has put methods before those of a response', async (context) => {
+  /** As compression and the logs of requests do. @type {express.RequestHandler} */
+  const wrap = (_request, response, next) => {
+    const { writeHead, write, end } = response;
+    response.writeHead = function (/** @type {any[]} */ ...given) {
+      this.setHeader('x-wrapped', 'yes');
+      return writeHead.apply(this, /** @type {any} */ (given));
+    };
+    response.write = (/** @type {any[]} */ ...given) => write.apply(response, /** @type {any} */ (given));
+    response.end = (/** @type {any[]} */ ...given) => end.apply(response, /** @type {any} */ (given));
+    next();
+  };
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const guard = protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] }));
+    const app = express();
+    // The first request of an application counts as well: each path has one of its own.
+    for (const [path, ...middlewares] of /** @type {const} */ ([['before', wrap, guard], ['after', guard, wrap]])) {
+      const inner = express().use(...middlewares);
+      inner.post('/', (/** @type {any} */ request, response) => {
+        response.setHeader('content-type', 'text/event-stream');
+        response.flushHeaders();
+        try {
+          request.auth.require('more');
+        } catch {}
+        response.end('data: 1\n\n');
+      });
+      app.use(`/mcp/${path}`, inner);
+    }
+    return app;
+  });
+  for (const path of ['before', 'after']) {
+    for (const scope of ['mcp', 'more', 'mcp']) {
+      const response = await fetch(`${resource}/${path}`, post(mint({ scope }), call('x')));
+      assert.equal(response.status, scope === 'more' ? 200 : 403, `${path} ${scope}`);
+      if (scope === 'more') assert.equal(await response.text(), 'data: 1\n\n');
+    }
+  }
+});
+
+test('a request that a framework makes for a test keeps no token', async (context) => {
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  const resource = 'https://mcp.example.com/mcp';
+  const app = Fastify();
+  await app.register(protectFastify, { auth: new McpAuth({ resource, authorizationServers: [issuer.issuer] }) });
+  app.post('/mcp', async (/** @type {any} */ { auth, headers, raw }) => ({ subject: auth.subject, headers, raw: [raw.headers, raw.rawHeaders, raw.headersDistinct] }));
+  const authorization = `Bearer ${issuer.mint({ audience: resource })}`;
+  const answer = await app.inject({ method: 'POST', url: '/mcp', headers: { authorization, 'x-other': '1' } });
+  assert.equal(answer.json().subject, 'alice');
+  assert.equal(answer.json().headers['x-other'], '1');
+  assert.ok(!answer.body.includes('Bearer'));
 });
 
 test('a filtered stream begins before its first event, and no encoding of it is asked for', async (context) => {

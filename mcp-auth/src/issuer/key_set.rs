@@ -95,7 +95,7 @@ impl KeySet {
         }
     }
 
-    /// Whether looking for the key that made a token's signature may take more than 0.1 ms.
+    /// Whether looking for the key that made a token's signature takes about 0.1 ms or more.
     pub(super) fn is_slow_for(&self, jws: &Jws<'_>) -> bool {
         self.keys(jws, VerificationKey::is_slow).next().is_some()
     }
