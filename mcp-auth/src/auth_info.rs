@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -29,6 +30,23 @@ struct Inner {
     // Read when a handler first asks: most requests never do.
     facts: OnceLock<Facts>,
     claims: OnceLock<Map<String, Value>>,
+    json: OnceLock<Box<str>>,
+}
+
+/// What [`AuthInfo::json`] says.
+#[derive(Serialize)]
+struct Described<'c> {
+    issuer: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'c str>,
+    scopes: Vec<&'c str>,
+    audience: &'c [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+    principal: Principal,
+    claims: Option<&'c RawValue>,
 }
 
 /// Where the claims are.
@@ -94,8 +112,8 @@ impl AuthInfo {
         expires_at: Option<u64>,
         source: Source,
     ) -> Self {
-        let (facts, claims) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { issuer, scopes, expires_at, source, facts, claims }), None)
+        let (facts, claims, json) = Default::default();
+        Self(Arc::new(Inner { issuer, scopes, expires_at, source, facts, claims, json }), None)
     }
 
     /// All claims of the token.
@@ -105,12 +123,28 @@ impl AuthInfo {
         self.0.claims.get_or_init(parse)
     }
 
-    /// All claims of the token, as the JSON that was verified: for SDKs that read it themselves.
-    pub fn claims_json(&self) -> Cow<'_, str> {
-        match self.payload() {
-            Cow::Borrowed(payload) => String::from_utf8_lossy(payload),
-            Cow::Owned(payload) => String::from_utf8(payload).unwrap_or_default().into(),
-        }
+    /// All that it says, as a JSON object: for SDKs in other languages. The token is not in it.
+    ///
+    /// Its members are named as the methods here: `issuer`, `subject`, `client_id`, `scopes`, `audience`,
+    /// `expires_at`, `principal` and `claims`; what the token does not say is not there. Made once.
+    pub fn json(&self) -> &str {
+        self.0.json.get_or_init(|| self.describe().into())
+    }
+
+    fn describe(&self) -> String {
+        let payload = self.payload();
+        let described = Described {
+            issuer: self.issuer(),
+            subject: self.subject(),
+            client_id: self.client_id(),
+            scopes: self.scopes().iter().collect(),
+            audience: self.audience(),
+            expires_at: self.expires_at(),
+            principal: self.principal(),
+            claims: serde_json::from_slice(&payload).ok(),
+        };
+        // Nothing of it can fail: there are no maps with other keys than text.
+        serde_json::to_string(&described).unwrap_or_default()
     }
 
     /// One claim as a type of yours; `None` when it is absent or of another type.
@@ -230,12 +264,12 @@ impl AuthInfo {
     /// About how much memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
         // Claims that a handler has read take about three times the payload, which is at most
-        // three quarters of the token.
+        // three quarters of the token; the JSON for other languages is about as long as that.
         let claims = match &self.0.source {
-            Source::Introspected(_, claims) => claims.len() * 4,
+            Source::Introspected(_, claims) => claims.len() * 5,
             _ => 0,
         };
-        size_of::<Inner>() + self.token().len() * 3 + claims
+        size_of::<Inner>() + self.token().len() * 4 + claims
     }
 
     fn payload(&self) -> Cow<'_, [u8]> {

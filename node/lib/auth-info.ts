@@ -1,13 +1,14 @@
 import { InsufficientScopeError, McpAuthError, refusalOf } from './errors.js';
 import type { Forward } from './native.js';
 
+/** As the native half describes a caller. */
 interface Facts {
   issuer: string;
   subject?: string;
-  clientId?: string;
+  client_id?: string;
   scopes: string[];
   audience: string[];
-  expiresAt?: number;
+  expires_at?: number;
   principal: 'user' | 'client';
   claims: Record<string, unknown>;
 }
@@ -64,7 +65,7 @@ export class AuthInfo {
 
   /** The OAuth client, or an empty text. */
   get clientId(): string {
-    return this.#read().clientId ?? '';
+    return this.#read().client_id ?? '';
   }
 
   /** `aud`: for whom the token was issued. */
@@ -79,7 +80,7 @@ export class AuthInfo {
 
   /** `exp`, in seconds since 1970. */
   get expiresAt(): number | undefined {
-    return this.#read().expiresAt;
+    return this.#read().expires_at;
   }
 
   /** Whether a person is calling, or a client on its own behalf. */

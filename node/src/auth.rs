@@ -11,7 +11,7 @@ use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{Answer, Answered, Outcome};
 use crate::response::Forward;
 use crate::testing::{Documents, FixedClock};
-use crate::{facts, log, pending, request, runtime};
+use crate::{log, pending, request, runtime};
 
 /// What is not in the configuration.
 #[derive(Default, Deserialize)]
@@ -85,7 +85,7 @@ impl NativeAuth {
             return Ok(Outcome::D(Answered::malformed()));
         };
         if let Some(caller) = plain(&self.auth, &parts) {
-            return Ok(Outcome::A(facts::of_caller(&caller)));
+            return Ok(Outcome::A(caller.json().to_owned()));
         }
         let auth = self.auth.clone();
         let work = async move {
@@ -115,7 +115,7 @@ impl NativeAuth {
     pub fn verify(&self, env: Env, token: String, path: Option<String>) -> Result<Outcome> {
         let seen = if path.is_none() { self.auth.verify_seen_token(&token) } else { None };
         if let Some(caller) = seen {
-            return Ok(Outcome::A(facts::of_caller(&caller)));
+            return Ok(Outcome::A(caller.json().to_owned()));
         }
         let auth = self.auth.clone();
         let work = async move {

@@ -16,8 +16,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot::{Sender, channel};
 
-use crate::facts;
-
 thread_local! {
     /// Set while a decision is made: only then may JavaScript be called.
     static ENV: Cell<Option<Env>> = const { Cell::new(None) };
@@ -62,7 +60,7 @@ impl Authorizer for Policy {
         let env = ENV.get().ok_or("asked outside of a request")?;
         let described = describe(operation).to_string();
         let function = self.0.borrow_back(&env).map_err(|error| error.to_string())?;
-        let said = function.call(FnArgs::from((facts::of_caller(caller), described)));
+        let said = function.call(FnArgs::from((caller.json().to_owned(), described)));
         let said = said.map_err(|error| error.to_string())?;
         Ok(match serde_json::from_str(&said)? {
             Said::Allow => Verdict::Allow,

@@ -10,7 +10,7 @@ use napi_derive::napi;
 
 use crate::pending::Pending;
 use crate::response::Forward;
-use crate::{facts, functions, request};
+use crate::{functions, refusal, request};
 
 /// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
 pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
@@ -27,7 +27,7 @@ impl Answer {
     pub(crate) fn into_outcome(self) -> Result<Outcome> {
         match self {
             Self::Decision(decided) => of_decision(decided.0, decided.1),
-            Self::Caller(Ok(caller)) => Ok(Outcome::A(facts::of_caller(&caller))),
+            Self::Caller(Ok(caller)) => Ok(Outcome::A(caller.json().to_owned())),
             Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
             Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),
             Self::Ready(Ok(())) => Ok(Outcome::A(String::new())),
@@ -67,7 +67,7 @@ impl Answered {
             status: error.status().as_u16(),
             headers: String::new(),
             body: Buffer::from(Vec::new()),
-            refusal: Some(facts::of_refusal(error)),
+            refusal: Some(refusal::in_json(error)),
         }
     }
 
@@ -88,7 +88,7 @@ impl From<Reply> for Answered {
             status: reply.status.as_u16(),
             headers: request::write(&reply.headers),
             body: Buffer::from(reply.body.to_vec()),
-            refusal: reply.error.as_ref().map(facts::of_refusal),
+            refusal: reply.error.as_ref().map(refusal::in_json),
         }
     }
 }

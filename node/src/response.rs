@@ -7,7 +7,7 @@ use napi::{Either, Error};
 use napi_derive::napi;
 
 use crate::outcome::Answered;
-use crate::{facts, functions, request};
+use crate::{functions, refusal, request};
 
 /// A request that may go on.
 #[napi]
@@ -46,7 +46,7 @@ impl Forward {
     /// Who is calling, in JSON.
     #[napi]
     pub fn caller(&self) -> Option<String> {
-        self.caller.as_ref().map(facts::of_caller)
+        self.caller.as_ref().map(|caller| caller.json().to_owned())
     }
 
     /// The token, for exchanging it at its issuer.
@@ -67,7 +67,7 @@ impl Forward {
         let caller = self.caller.as_ref()?;
         let refused = caller.require(scopes).err()?;
         let challenge = refused.challenge.clone();
-        let mut text = facts::of_refusal(&refused.into());
+        let mut text = refusal::in_json(&refused.into());
         if let Some(challenge) = challenge {
             text.pop();
             text.push_str(&format!(r#","challenge":{}}}"#, serde_json::Value::from(challenge)));

@@ -383,3 +383,24 @@ async fn only_a_stream_that_nobody_asks_more_scopes_in_begins_at_once() {
     let (mut filter, _) = opened(&auth, &token, "text/event-stream").await;
     assert!(!filter.begin_at_once(), "its handler may");
 }
+
+#[test]
+fn a_caller_is_described_in_json() {
+    let describe = |claims: Value| -> Value {
+        let caller = AuthInfo::from_verified_claims(claims.as_object().unwrap().clone()).unwrap();
+        serde_json::from_str(caller.json()).unwrap()
+    };
+    let claims = json!({ "iss": "https://issuer.example", "sub": "a \"b\"\n", "client_id": "app",
+        "scope": "one two", "aud": "x", "exp": 7, "more": { "n": 1.5 } });
+    assert_eq!(
+        describe(claims.clone()),
+        json!({ "issuer": "https://issuer.example", "subject": "a \"b\"\n", "client_id": "app",
+            "scopes": ["one", "two"], "audience": ["x"], "expires_at": 7, "principal": "user",
+            "claims": claims })
+    );
+    let few = json!({ "iss": "i" });
+    assert_eq!(
+        describe(few.clone()),
+        json!({ "issuer": "i", "scopes": [], "audience": [], "principal": "client", "claims": few })
+    );
+}

@@ -1,64 +1,10 @@
-//! Callers and refusals as JSON.
+//! Refusals as JSON.
 
-use std::fmt::Write as _;
-
-use mcp_auth::{AuthError, AuthInfo, Forbidden, Principal, TokenError};
+use mcp_auth::{AuthError, Forbidden, TokenError};
 use serde_json::{Value, json};
 
-/// A caller, claims included and the token not: what JavaScript reads when a handler first asks.
-///
-/// Written by hand, since it is most of what a token costs that was seen before.
-pub(crate) fn of_caller(caller: &AuthInfo) -> String {
-    let claims = caller.claims_json();
-    let mut text = String::with_capacity(claims.len() + 512);
-    text.push_str(r#"{"issuer":"#);
-    push_text(&mut text, caller.issuer());
-    push_optional(&mut text, r#","subject":"#, caller.subject());
-    push_optional(&mut text, r#","clientId":"#, caller.client_id());
-    push_list(&mut text, r#","scopes":["#, caller.scopes().iter());
-    push_list(&mut text, r#","audience":["#, caller.audience().iter().map(String::as_str));
-    if let Some(expires_at) = caller.expires_at() {
-        // Writing to a string does not fail.
-        let _ = write!(text, r#","expiresAt":{expires_at}"#);
-    }
-    text.push_str(match caller.principal() {
-        Principal::Client => r#","principal":"client","claims":"#,
-        _ => r#","principal":"user","claims":"#,
-    });
-    text.push_str(&claims);
-    text.push('}');
-    text
-}
-
-fn push_optional(text: &mut String, name: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        text.push_str(name);
-        push_text(text, value);
-    }
-}
-
-fn push_list<'v>(text: &mut String, name: &str, values: impl Iterator<Item = &'v str>) {
-    text.push_str(name);
-    for (index, value) in values.enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        push_text(text, value);
-    }
-    text.push(']');
-}
-
-/// A JSON string; nearly none has anything in it to escape (RFC 8259 §7).
-fn push_text(text: &mut String, value: &str) {
-    if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        text.extend(["\"", value, "\""]);
-    } else {
-        text.push_str(&Value::from(value).to_string());
-    }
-}
-
 /// A refusal: its code, status and text, and what was compared, field by field.
-pub(crate) fn of_refusal(error: &AuthError) -> String {
+pub(crate) fn in_json(error: &AuthError) -> String {
     let mut fields = compared(error);
     let common = json!({
         "code": error.code(),
