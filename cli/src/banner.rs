@@ -1,5 +1,7 @@
 //! What a newcomer needs to see first.
 
+use std::io::{self, Write as _};
+
 use dev_issuer::DevIssuer;
 use mcp_auth::ResourceIdentifier;
 use serde_json::json;
@@ -10,10 +12,9 @@ use crate::dev::Options;
 pub(crate) fn server(resource: &ResourceIdentifier, issuer: &DevIssuer, options: &Options) {
     let (issuer, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
     if options.json {
-        println!("{}", json!({ "resource": resource.as_str(), "issuer": issuer }));
-        return;
+        return print(&json!({ "resource": resource.as_str(), "issuer": issuer }).to_string());
     }
-    println!(
+    print(&format!(
         r#"mcp-auth dev: for development only. Everything is in memory, on this machine alone.
 
   MCP server      {resource}
@@ -45,17 +46,16 @@ Ctrl-C stops it."#,
                 "io.modelcontextprotocol/clientCapabilities": {},
             } },
         }),
-    );
+    ));
 }
 
 /// The issuer alone.
 pub(crate) fn issuer_only(issuer: &DevIssuer, options: &Options) {
     let (url, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
     if options.json {
-        println!("{}", json!({ "issuer": url }));
-        return;
+        return print(&json!({ "issuer": url }).to_string());
     }
-    println!(
+    print(&format!(
         r#"mcp-auth dev: a development issuer. Everything is in memory, on this machine alone.
 
   issuer          {url}
@@ -67,5 +67,10 @@ Mint a token for a server of yours, here at http://127.0.0.1:3000/mcp:
 
 Ctrl-C stops it."#,
         keys = issuer.jwks_uri(),
-    );
+    ));
+}
+
+/// Whoever started it may have closed its end: that is no reason to stop.
+fn print(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
 }

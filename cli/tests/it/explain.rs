@@ -65,6 +65,8 @@ async fn a_good_and_a_bad_token_are_told_apart_by_the_exit_code() {
     let output = explain(&mint(&issuer).sign(), &trusted).await;
     assert_eq!(code(&output), 2, "it cannot be told");
     assert!(text(&output).contains("cannot be told now"));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains(" WARN ") && !log.contains('\u{1b}'), "{log}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 
 use std::env;
 use std::error::Error;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use mcp_auth::{AuthInfo, Config, ConfigError, McpAuth, ScopePolicy};
@@ -23,7 +24,8 @@ use tokio::sync::Mutex;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let filter = env::var("RUST_LOG").unwrap_or("warn,mcp_auth=info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    let is_terminal = io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).init();
 
     let config = configure()?;
     println!("protecting {}", config.resources[0].resource);

@@ -9,6 +9,7 @@
 
 use std::env;
 use std::error::Error;
+use std::io::{self, IsTerminal as _};
 
 use mcp_auth::{AuthInfo, Config, McpAuth};
 use rmcp::handler::server::wrapper::Json;
@@ -32,7 +33,8 @@ impl ServerHandler for Whoami {}
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let filter = env::var("RUST_LOG").unwrap_or("warn,mcp_auth=info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    let is_terminal = io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).init();
 
     let config = Config::from_env()?;
     println!("protecting {}", config.resources[0].resource);
