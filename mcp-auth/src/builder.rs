@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use http::HeaderName;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::authorize::{Authorizer, Authorizers};
 use crate::clock::{Clock, SystemClock};
@@ -24,6 +25,9 @@ use crate::verify::{
     Verifier,
 };
 
+/// Slow signatures that are checked in the background at once.
+const MAX_SLOW_CHECKS: usize = 16;
+
 /// Makes a [`McpAuth`] with code of your own in it.
 #[must_use = "nothing is protected until `build` is called"]
 pub struct McpAuthBuilder {
@@ -31,7 +35,7 @@ pub struct McpAuthBuilder {
     http: Option<Arc<dyn HttpClient>>,
     clock: Arc<dyn Clock>,
     spawner: Spawner,
-    spawns_slow_checks: bool,
+    slow_checks: Option<Arc<Semaphore>>,
     patch: Option<MetadataPatch>,
     authorizers: Vec<Arc<dyn Authorizer>>,
     token_verifiers: Vec<Arc<dyn TokenVerifier>>,
@@ -45,7 +49,7 @@ impl McpAuthBuilder {
             http: None,
             clock: Arc::new(SystemClock),
             spawner: Spawner::default(),
-            spawns_slow_checks: false,
+            slow_checks: None,
             patch: None,
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
@@ -77,12 +81,13 @@ impl McpAuthBuilder {
         self
     }
 
-    /// Checks signatures that take about 0.1 ms or more in the background, for servers whose only thread
-    /// must not be held that long: ES384, ES512, ML-DSA-87, and RSA keys above 4096 bits.
+    /// Checks signatures that take more than 0.1 ms in the background, for servers whose only thread must
+    /// not be held that long: ES384, ES512, and RSA keys above 4096 bits. At most 16 at once; any more are
+    /// checked where they are asked about.
     ///
-    /// For all others, handing them over and back would take as long.
+    /// For all other signatures, handing them over and back would take as long.
     pub fn spawn_slow_checks(mut self) -> Self {
-        self.spawns_slow_checks = true;
+        self.slow_checks = Some(Arc::new(Semaphore::new(MAX_SLOW_CHECKS)));
         self
     }
 
@@ -362,7 +367,7 @@ impl<'b> Assembly<'b> {
             http: self.http.clone(),
             clock: self.builder.clock.clone(),
             spawner: self.builder.spawner.clone(),
-            spawns_slow_checks: self.builder.spawns_slow_checks,
+            slow_checks: self.builder.slow_checks.clone(),
             patch: self.builder.patch.clone(),
             url_rules: Arc::new(url_rules),
             needs_keys,

@@ -1,6 +1,7 @@
 // @ts-check
 // Rules and verifiers that are functions, and what the caller knows.
 import assert from 'node:assert/strict';
+import { ServerResponse } from 'node:http';
 import test from 'node:test';
 import { ConfigError, InsufficientScopeError, McpAuth, TokenError } from '../dist/index.js';
 import express from 'express';
@@ -119,10 +120,15 @@ test('streams of a mounted application are held, and no header shows the token',
       response.end('data: 1\n\n');
     });
     const early = /** @type {express.RequestHandler} */ ((request, _, next) => next(void request.headersDistinct));
-    return express().use(early, protect(auth)).use('/mcp', inner);
+    const copied = /** @type {express.RequestHandler} */ ((request, _, next) => {
+      if (request.query.copied) Object.defineProperty(request, 'headers', { value: { ...request.headers } });
+      next();
+    });
+    return express().use(early, copied, protect(auth)).use('/mcp', inner);
   });
   assert.equal((await fetch(resource, post(mint(), call('x')))).status, 403);
   assert.equal((await fetch(resource, post(mint({ scope: 'more' }), call('x')))).status, 200);
+  assert.equal((await fetch(`${resource}?copied=1`, post(mint({ scope: 'more' }), call('x')))).status, 200);
 });
 
 test('streams are held whoever has put methods before those of a response', async (context) => {
@@ -139,23 +145,29 @@ test('streams are held whoever has put methods before those of a response', asyn
   };
   const { resource, mint } = await start(context, (resource, issuer) => {
     const guard = protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] }));
-    const app = express();
-    // The first request of an application counts as well: each path has one of its own.
-    for (const [path, ...middlewares] of /** @type {const} */ ([['before', wrap, guard], ['after', guard, wrap]])) {
-      const inner = express().use(...middlewares);
-      inner.post('/', (/** @type {any} */ request, response) => {
-        response.setHeader('content-type', 'text/event-stream');
-        response.flushHeaders();
-        try {
-          request.auth.require('more');
-        } catch {}
-        response.end('data: 1\n\n');
-      });
-      app.use(`/mcp/${path}`, inner);
-    }
-    return app;
+    const stream = (/** @type {any} */ request, /** @type {express.Response} */ response) => {
+      response.setHeader('content-type', 'text/event-stream');
+      response.flushHeaders();
+      try {
+        request.auth.require('more');
+      } catch {}
+      response.end('data: 1\n\n');
+    };
+    const other = express().post('/{*any}', stream);
+    const custom = express();
+    custom.response.end = function (/** @type {any[]} */ ...given) {
+      return ServerResponse.prototype.end.apply(this, /** @type {any} */ (given));
+    };
+    // Express changes the prototype of a response wherever it goes.
+    return express()
+      .use('/mcp/before', wrap, guard, stream)
+      .use('/mcp/after', guard, wrap, stream)
+      .use('/mcp/parent', express().use(guard), stream)
+      .use('/mcp/child', express.Router().use(guard, other))
+      .use('/mcp/beside', guard, (request, response) => void other(request, response))
+      .use('/mcp/custom', custom.use(guard, stream));
   });
-  for (const path of ['before', 'after']) {
+  for (const path of ['before', 'after', 'parent', 'child', 'beside', 'custom']) {
     for (const scope of ['mcp', 'more', 'mcp']) {
       const response = await fetch(`${resource}/${path}`, post(mint({ scope }), call('x')));
       assert.equal(response.status, scope === 'more' ? 200 : 403, `${path} ${scope}`);

@@ -139,13 +139,17 @@ impl Issuer {
         jws: &Jws<'_>,
         now: u64,
     ) -> Result<Verified, KeyMismatch> {
-        if !self.context.spawns_slow_checks || !known.keys.is_slow_for(jws) {
-            return known.verify(jws, now);
-        }
+        let slow_checks = self.context.slow_checks.as_ref().filter(|_| known.keys.is_slow_for(jws));
+        // A flood of them must not keep other background work waiting: what is above the limit, takes long here.
+        let permit = slow_checks.and_then(|checks| checks.clone().try_acquire_owned().ok());
+        let Some(permit) = permit else { return known.verify(jws, now) };
         let (keys, copy) = (known.clone(), jws.to_owned());
-        let (work, verified, _) = background(async move { keys.verify(&copy, now) });
+        let (work, verified, _) = background(async move {
+            let _permit = permit;
+            keys.verify(&copy, now)
+        });
         self.context.spawner.start(work);
-        // Where nothing can run in the background, it takes long here.
+        // So does what was never begun.
         verified.await.unwrap_or_else(|| known.verify(jws, now))
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::discovery::{discover, well_known_urls};
 use super::fetch::{FetchFault, fetch_json};
 use super::key_set::KeyMismatch;
@@ -33,8 +35,8 @@ pub(crate) struct FetchContext {
     pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawner: Spawner,
-    /// Whether signatures that take long are checked there, too.
-    pub(crate) spawns_slow_checks: bool,
+    /// For as many signatures that take long as may be checked there at once, too; `None`: for none.
+    pub(crate) slow_checks: Option<Arc<Semaphore>>,
     pub(crate) patch: Option<MetadataPatch>,
     /// Which URLs a fetched document may name.
     pub(crate) url_rules: Arc<UrlRules>,

@@ -305,6 +305,19 @@ fn slow_signatures_are_checked_in_the_background_where_that_is_asked_for() {
         assert_eq!(verify(&good), (1, "ok"));
         assert_eq!(verify(&good), (0, "ok"), "it was seen before");
     }
+
+    let tokens: Vec<_> = (0..20).map(|_| token(Algorithm::Es384)).collect();
+    let mut waiting: Vec<_> =
+        tokens.iter().map(|token| Box::pin(auth.verify_token(token))).collect();
+    waiting.retain_mut(|verified| match verified.as_mut().now_or_never() {
+        Some(verified) => verified.is_err(),
+        None => true,
+    });
+    assert_eq!(waiting.len(), 16, "the others are checked at once");
+    let work: Vec<_> = queue.lock().unwrap().drain(..).collect();
+    work.into_iter().for_each(|work| runtime.block_on(work));
+    assert!(waiting.into_iter().all(|verified| verified.now_or_never().unwrap().is_ok()));
+    assert_eq!(verify(&token(Algorithm::Es384)), (1, "ok"), "there is room again");
 }
 
 #[test]

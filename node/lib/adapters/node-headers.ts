@@ -1,12 +1,11 @@
 /**
- * Headers of requests of `node:http`. There they are three times: as they came, in a list that Node counts, and in
- * two objects that it makes of the list when somebody first asks.
+ * Headers of requests of `node:http`. There they are three times: as they came, in a list that Node counts; by name;
+ * and in `headersDistinct`, which Node makes of the list when somebody first asks.
  */
 import { IncomingMessage } from 'node:http';
 
-/** Under which symbols Node keeps the two objects and the count. */
+/** Under which symbols Node keeps `headersDistinct` and the count. */
 interface Symbols {
-  headers: symbol;
   distinct: symbol;
   count: symbol;
 }
@@ -17,14 +16,12 @@ const symbols = findSymbols();
 /** Takes headers away, wherever a handler would look. The names are in lower case. */
 export function removeHeaders(request: IncomingMessage, names: readonly string[]): void {
   for (const name of names) {
+    delete request.headers[name];
+    const removed = removeRaw(request.rawHeaders, name);
     if (isNodes(request)) {
-      // Most objects are not there yet: making them here, and without a member, would slow down whoever uses them.
-      request[symbols.count] -= removeRaw(request.rawHeaders, name);
-      delete request[symbols.headers]?.[name];
+      request[symbols.count] -= removed;
       delete request[symbols.distinct]?.[name];
     } else {
-      delete request.headers[name];
-      removeRaw(request.rawHeaders, name);
       Object.defineProperty(request, 'headersDistinct', HEADERS_DISTINCT);
     }
   }
@@ -39,16 +36,6 @@ export function replaceHeader(request: IncomingMessage, name: string, value: str
   request[symbols.count] += 2;
   const distinct = request[symbols.distinct];
   if (distinct) distinct[name] = [value];
-}
-
-/** All values of a header, separated by commas. Does not make the objects, which may not be needed. */
-export function headerOf(request: IncomingMessage, name: string): string {
-  const raw = request.rawHeaders;
-  let all = '';
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    if (isNamed(raw[at] as string, name)) all += all ? `, ${raw[at + 1]}` : raw[at + 1];
-  }
-  return all;
 }
 
 /** How many items of the list they were. */
@@ -66,7 +53,7 @@ function isNamed(raw: string, name: string): boolean {
 
 /** Whether it keeps its headers so: frameworks also make requests of their own, for tests. */
 function isNodes(request: any): request is Record<symbol, any> {
-  return typeof request[symbols.count] === 'number';
+  return typeof request[symbols.count] === 'number' && !Object.hasOwn(request, 'headersDistinct');
 }
 
 function findSymbols(): Symbols {
@@ -74,18 +61,18 @@ function findSymbols(): Symbols {
   void sample.headersDistinct;
   const own = Object.getOwnPropertySymbols(sample);
   const find = (name: string) => own.find(({ description }) => description === name) ?? Symbol(name);
-  const found = { headers: find('kHeaders'), distinct: find('kHeadersDistinct'), count: find('kHeadersCount') };
+  const found = { distinct: find('kHeadersDistinct'), count: find('kHeadersCount') };
   // They are nobody's promise: used only where they mean what is expected.
-  return isExpected(found) ? found : { headers: Symbol(), distinct: Symbol(), count: Symbol() };
+  return isExpected(found) ? found : { distinct: Symbol(), count: Symbol() };
 }
 
-function isExpected({ headers, distinct, count }: Symbols): boolean {
+function isExpected({ distinct, count }: Symbols): boolean {
   const sample: any = new IncomingMessage(null as never);
   sample.rawHeaders = ['Name', 'value', 'other', 'value'];
   sample[count] = 2;
-  const isMadeLate = !sample[headers] && !sample[distinct];
-  const isCounted = sample.headers.name === 'value' && !('other' in sample.headers);
-  return isMadeLate && isCounted && sample.headers === sample[headers] && sample.headersDistinct === sample[distinct];
+  const isMadeLate = !sample[distinct];
+  const { headersDistinct } = sample;
+  return isMadeLate && headersDistinct.name?.[0] === 'value' && !('other' in headersDistinct) && headersDistinct === sample[distinct];
 }
 
 /** Made of the list whenever it is asked for. */

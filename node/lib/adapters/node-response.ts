@@ -1,10 +1,9 @@
 /** Responses of `node:http`, held until it is certain what the client may see. */
-import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
 import { lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
-import { headerOf } from './node-headers.js';
 
 type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type Callback = (error?: Error | null) => void;
@@ -33,12 +32,12 @@ export function filterResponse(
   // Only then is there something to change,
   caller.onRefusal = hold;
   // but a stream that began could not become a challenge any more.
-  if (acceptsStreams(headerOf(request, 'accept'))) watch(response, caller, hold);
+  if (acceptsStreams(request.headers.accept)) watch(response, caller, hold);
 }
 
 /** Every MCP client says so; for others, no response has to be watched. */
-function acceptsStreams(accept: string): boolean {
-  return accept.includes('text/event-stream') || accept.includes('*/*');
+function acceptsStreams(accept: string | undefined): boolean {
+  return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
 }
 
 type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
@@ -46,48 +45,55 @@ type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'en
 /** What happens when a response begins as an event stream, until it begins: whether it is held then. */
 const watched = new WeakMap<ServerResponse, { caller: AuthInfo; hold: () => boolean }>();
 
-/** Where hooks are already: for all responses of an application. */
-const hooked = new WeakSet<object>();
-
 /** Holds a response that begins as an event stream, since its handler may ask for more until its first event. */
 function watch(response: ServerResponse, caller: AuthInfo, hold: () => boolean): void {
   watched.set(response, { caller, hold });
   const shared = sharedPrototype(response);
-  if (!shared) return hook(response);
+  if (!shared) return hook(response, pick(response));
   if (hooked.has(shared)) return;
   hooked.add(shared);
-  hook(shared);
+  // Looked up at each call: others may change them later.
+  hook(shared, Object.getPrototypeOf(shared) as Methods);
 }
 
+/** Where hooks are for every response. */
+const hooked = new WeakSet<object>();
+
 /**
- * What the responses of an Express application have in common, `app.response`. A method of each response's own
- * would cost as much there as the rest of the middleware: Express changes the prototype of every response, and
- * Node 20 then makes a hidden class for every property. Not where somebody has put methods before those.
+ * What all responses of Express have in common, `express.response`. Methods of a response's own would cost as much
+ * there as the rest of the middleware: Express changes the prototype of every response, and Node 20 then makes a hidden
+ * class for every property. Not where somebody has put methods before those.
  */
 function sharedPrototype(response: ServerResponse): ServerResponse | undefined {
-  const prototype = Object.getPrototypeOf(response) as ServerResponse;
-  const isShared = Object.hasOwn(prototype, 'app') && !METHODS.some((name) => Object.hasOwn(response, name));
-  return isShared ? prototype : undefined;
+  let shared: ServerResponse | undefined;
+  for (let object = response; object instanceof ServerResponse; object = Object.getPrototypeOf(object) as ServerResponse) {
+    if (!hooked.has(object) && METHODS.some((name) => Object.hasOwn(object, name))) return undefined;
+    shared = object;
+  }
+  return shared === response ? undefined : shared;
 }
 
 const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 
-/** Puts methods before those of a response, or of a prototype of responses. */
-function hook(target: ServerResponse): void {
-  const { writeHead, flushHeaders, write, end } = target;
+function pick({ writeHead, flushHeaders, write, end }: ServerResponse): Methods {
+  return { writeHead, flushHeaders, write, end };
+}
+
+/** Puts methods before `own`: those of a response, or of a prototype of responses. */
+function hook(target: ServerResponse, own: Methods): void {
   // Whoever holds a response has put methods of their own before these.
   target.writeHead = function (this: ServerResponse, ...given: unknown[]) {
     const isHeld = begins(this, typeof given[1] === 'string' ? given[2] : given[1]);
-    return (isHeld ? this.writeHead : writeHead).apply(this, given as never);
+    return (isHeld ? this : own).writeHead.apply(this, given as never);
   };
   target.flushHeaders = function () {
-    (begins(this) ? this.flushHeaders : flushHeaders).call(this);
+    (begins(this) ? this : own).flushHeaders.call(this);
   };
   target.write = function (this: ServerResponse, ...given: unknown[]) {
-    return (begins(this) ? this.write : write).apply(this, given as never);
+    return (begins(this) ? this : own).write.apply(this, given as never);
   };
   target.end = function (this: ServerResponse, ...given: unknown[]) {
-    return (begins(this) ? this.end : end).apply(this, given as never);
+    return (begins(this) ? this : own).end.apply(this, given as never);
   } as ServerResponse['end'];
 }
 

@@ -7,7 +7,7 @@ import { type HeaderLines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
 import { discard, readBody } from './node-body.js';
-import { headerOf, removeHeaders, replaceHeader } from './node-headers.js';
+import { removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
 
 /** A request that went on. Handlers find their caller in `auth`, as with the official SDK. */
@@ -117,7 +117,7 @@ class Exchange {
   ) {
     this.method = request.method ?? 'GET';
     this.target = request.originalUrl ?? request.url ?? '/';
-    this.taken = differences?.tokens?.get(request);
+    this.taken = request.headers.authorization === undefined ? differences?.tokens?.get(request) : undefined;
     this.headers = request.rawHeaders.join('\n') + (this.taken ? `\nauthorization\nBearer ${this.taken}` : '');
   }
 
@@ -155,7 +155,7 @@ class Exchange {
 
   private asDiffers(caller: AuthInfo, differences: Differences): AuthInfo {
     if (!differences.caller) return caller;
-    const token = this.taken ?? headerOf(this.request, 'authorization').replace(/^bearer +/i, '');
+    const token = this.taken ?? this.request.headers.authorization?.replace(/^bearer +/i, '') ?? '';
     differences.tokens?.set(this.request, token);
     return differences.caller(caller, token) as AuthInfo;
   }
