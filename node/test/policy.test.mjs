@@ -155,9 +155,10 @@ test('streams are held whoever has put methods before those of a response', asyn
     };
     const other = express().post('/{*any}', stream);
     const custom = express();
-    custom.response.end = function (/** @type {any[]} */ ...given) {
-      return ServerResponse.prototype.end.apply(this, /** @type {any} */ (given));
-    };
+    custom.response.end = /** @type {any} */ (function (/** @type {any} */ ...given) {
+      // @ts-expect-error It is called on a response.
+      return ServerResponse.prototype.end.apply(this, given);
+    });
     // Express changes the prototype of a response wherever it goes.
     return express()
       .use('/mcp/before', wrap, guard, stream)
