@@ -42,13 +42,10 @@ export function replaceHeader(request: IncomingMessage, name: string, value: str
 function removeRaw(raw: string[], name: string): number {
   const before = raw.length;
   for (let at = before - 2; at >= 0; at -= 2) {
-    if (isNamed(raw[at] as string, name)) raw.splice(at, 2);
+    const one = raw[at] as string;
+    if (one.length === name.length && one.toLowerCase() === name) raw.splice(at, 2);
   }
   return before - raw.length;
-}
-
-function isNamed(raw: string, name: string): boolean {
-  return raw.length === name.length && raw.toLowerCase() === name;
 }
 
 /** Whether it keeps its headers so: frameworks also make requests of their own, for tests. */
