@@ -39,7 +39,7 @@ mod verify;
 
 pub use auth_info::{AuthInfo, Principal};
 pub use authorize::{
-    Access, ArgumentRule, Authorizer, Explanation, Operation, OperationKind, Requirement,
+    Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
     ScopePolicy, Scopes, Verdict,
 };
 pub use builder::McpAuthBuilder;

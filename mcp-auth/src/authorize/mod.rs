@@ -7,7 +7,7 @@ mod operation;
 mod policy;
 mod scope;
 
-pub use authorizer::{Access, Authorizer, Explanation, Verdict};
+pub use authorizer::{Access, Asked, Authorizer, Explanation, Verdict};
 pub(crate) use authorizers::Authorizers;
 pub(crate) use message::Messages;
 pub use operation::{Operation, OperationKind};

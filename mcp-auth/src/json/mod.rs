@@ -23,7 +23,7 @@
 mod reader;
 
 pub(crate) use reader::{
-    JsonError, JsonLimits, JsonReader, Object, StringOrList, check_object, read_as,
+    JsonError, JsonLimits, JsonReader, Object, StringOrList, check_object, read_as, read_whole,
 };
 use serde_json::{Map, Value};
 
@@ -31,7 +31,6 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// [`JsonError`] when it is not JSON, or when two readers could make different values of it.
-#[cfg_attr(not(test), expect(dead_code, reason = "for policies"))]
 pub(crate) fn read_value(text: &str) -> Result<Value, JsonError> {
     reader::read_whole(text, JsonLimits::LARGEST, JsonReader::value)
 }
@@ -40,7 +39,6 @@ pub(crate) fn read_value(text: &str) -> Result<Value, JsonError> {
 ///
 /// # Errors
 /// As [`read_value`], and when it is something else than an object.
-#[cfg_attr(not(test), expect(dead_code, reason = "for policies"))]
 pub(crate) fn read_object(text: &str) -> Result<Map<String, Value>, JsonError> {
     reader::read_whole(text, JsonLimits::LARGEST, JsonReader::members)
 }

@@ -47,7 +47,7 @@ pub(crate) fn read_as<'t, T: Object<'t>>(
 }
 
 /// Reads a text to its end.
-pub(super) fn read_whole<'t, T>(
+pub(crate) fn read_whole<'t, T>(
     text: &'t str,
     limits: JsonLimits,
     read: impl FnOnce(&mut JsonReader<'t>) -> Result<T, JsonError>,
@@ -230,6 +230,23 @@ impl<'t> JsonReader<'t> {
         }
     }
 
+    /// Any value as it was written, which is checked as [`JsonReader::skip`] does; `None` for `null`.
+    pub(crate) fn written(&mut self) -> Result<Option<&'t str>, JsonError> {
+        self.skip_space();
+        let start = self.at;
+        self.skip()?;
+        let written = &self.text[start..self.at];
+        Ok((written != "null").then_some(written))
+    }
+
+    /// Every item of an array.
+    pub(crate) fn list(
+        &mut self,
+        item: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.items(b'[', b']', item)
+    }
+
     /// What `read` takes, or `null`.
     pub(crate) fn nullable<T>(
         &mut self,
@@ -241,7 +258,8 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    fn object(
+    /// Every member of an object, by its name.
+    pub(crate) fn object(
         &mut self,
         mut member: impl FnMut(&str, &mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
@@ -316,7 +334,7 @@ impl<'t> JsonReader<'t> {
 
     /// The next byte that is not white space.
     #[inline]
-    fn next_byte(&mut self) -> Option<u8> {
+    pub(crate) fn next_byte(&mut self) -> Option<u8> {
         self.skip_space();
         self.text.as_bytes().get(self.at).copied()
     }
