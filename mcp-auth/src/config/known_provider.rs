@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::AuthorizationServer;
 use super::issuer_pattern::captures;
 use super::provider::{PRESETS, Preset, fill_in};
+use crate::principal::PrincipalRule;
 
 /// A provider that was recognised by its issuer.
 #[derive(Clone, Debug, Serialize)]
@@ -71,6 +73,14 @@ impl KnownProvider {
         let advice = advice.collect();
         Self { name: data.name, preset, arguments, facts: data.facts, advice, server }
     }
+}
+
+/// How a provider's tokens tell people from machines, if its issuer shows which one it is.
+pub(super) fn principal_rule(issuer: &str) -> Option<PrincipalRule> {
+    let server = KnownProvider::recognise(issuer, "")?.server;
+    // The data is ours, and a test reads all of it.
+    let server = AuthorizationServer::deserialize(server).ok()?;
+    Some(PrincipalRule { claim: server.principal_claim, default: server.default_principal })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) struct KeySet {
     keys: Vec<VerificationKey>,
     skipped: Vec<SkippedKey>,
     /// The document they came from.
-    document: String,
+    document: Value,
 }
 
 impl KeySet {
@@ -40,12 +40,12 @@ impl KeySet {
         if ignored > 0 {
             tracing::warn!(ignored, MAX_KEYS, "a key set is cut: it has too many keys");
         }
-        Ok(Self { keys, skipped, document: document.to_string() })
+        Ok(Self { keys, skipped, document: document.clone() })
     }
 
     /// The keys of an issuer whose tokens are all opaque.
     pub(crate) fn none() -> Self {
-        Self { keys: Vec::new(), skipped: Vec::new(), document: String::new() }
+        Self { keys: Vec::new(), skipped: Vec::new(), document: Value::Null }
     }
 
     /// The keys of a set that are looked at, each prepared, or why it cannot be used.
@@ -67,7 +67,7 @@ impl KeySet {
     }
 
     /// The document they were read from.
-    pub(super) fn document(&self) -> &str {
+    pub(super) fn document(&self) -> &Value {
         &self.document
     }
 

@@ -17,7 +17,9 @@ pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Metadata {
     jwks_uri: Option<Destination>,
-    /// The whole document as JSON, for 2025-03-26 clients.
+    /// The whole document.
+    pub(super) content: Value,
+    /// The same as JSON, for 2025-03-26 clients.
     pub(crate) document: Bytes,
 }
 
@@ -35,7 +37,11 @@ impl Metadata {
         }
         let jwks_uri = members.jwks_uri.map(|url| rules.admit(url)).transpose();
         let jwks_uri = jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?;
-        Ok(Self { jwks_uri, document: Bytes::from(document.to_string()) })
+        Ok(Self {
+            jwks_uri,
+            content: document.clone(),
+            document: Bytes::from(document.to_string()),
+        })
     }
 
     /// Where its keys are.
@@ -55,7 +61,7 @@ impl Metadata {
         with_certificate: bool,
         rules: &UrlRules,
     ) -> Result<Destination, String> {
-        let document: Value = serde_json::from_slice(&self.document).unwrap_or_default();
+        let document = &self.content;
         let alias = with_certificate.then(|| &document["mtls_endpoint_aliases"][member]);
         let url = alias.and_then(Value::as_str).or_else(|| document[member].as_str());
         let url = url.ok_or_else(|| format!("the metadata has no `{member}`"))?;

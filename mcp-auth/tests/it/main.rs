@@ -22,6 +22,7 @@ mod key_stampede;
 mod logging;
 mod mounting;
 mod policy;
+mod principal;
 mod providers;
 mod real_providers;
 #[cfg(feature = "rmcp3")]

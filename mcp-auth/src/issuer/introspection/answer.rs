@@ -9,7 +9,7 @@ use super::question::SIGNED;
 use crate::config::IntrospectionMethod;
 use crate::issuer::VerifyError;
 use crate::jose::{Jws, MediaType, TokenLimits};
-use crate::json::{JsonLimits, check_object};
+use crate::json::{JsonError, JsonLimits, read_object_within};
 
 /// How large a signed answer may be, and what is in one.
 const LIMITS: TokenLimits = TokenLimits {
@@ -88,7 +88,7 @@ impl Introspector {
                 VerifyError::UnknownKey => "the answer is signed with an unknown key".to_owned(),
                 VerifyError::Unavailable(reason) => reason.reason,
             })?;
-        let mut claims = object(&jws.into_token(&verified.proof).payload())?;
+        let mut claims = jws.claims(&verified.proof).map_err(unusable)?;
         if claims.get("iss").and_then(Value::as_str) != Some(self.issuer.identifier().as_str()) {
             return Err("the signed answer is of another issuer".to_owned());
         }
@@ -107,11 +107,12 @@ impl Introspector {
     }
 }
 
-/// A JSON object without two members of one name, at any depth.
 fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
-    check_object(body, LIMITS.json)
-        .map_err(|error| format!("the answer cannot be used: {error}"))?;
-    serde_json::from_slice(body).map_err(|error| format!("the answer cannot be used: {error}"))
+    read_object_within(body, LIMITS.json).map_err(unusable)
+}
+
+fn unusable(error: JsonError) -> String {
+    format!("the answer cannot be used: {error}")
 }
 
 /// RFC 7662 §2.2. Only `true` is true.
