@@ -21,6 +21,7 @@ mod key_rotation;
 mod key_stampede;
 mod logging;
 mod mounting;
+mod plain_json;
 mod policy;
 mod principal;
 mod providers;
