@@ -155,9 +155,9 @@ impl<'t> JsonReader<'t> {
         if is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err() {
             return Err(JsonError::WrongNumber);
         }
-        // Close to the largest double, readers disagree about what is too large.
+        // What is too large is an error for some readers, and infinity for others.
         let number = text.parse().ok();
-        number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
+        number.filter(|number: &f64| number.is_finite()).ok_or(JsonError::WrongNumber)
     }
 
     /// A number as serde_json holds it: integers are exact.

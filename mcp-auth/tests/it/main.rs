@@ -16,6 +16,7 @@ mod hostile_issuer;
 mod introspection;
 mod issuer_inspection;
 mod issuer_outage;
+mod json_readers;
 mod key_fetching;
 mod key_rotation;
 mod key_stampede;
