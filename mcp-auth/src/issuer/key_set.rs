@@ -146,7 +146,8 @@ fn listed(document: &Value) -> Option<&Vec<Value>> {
 /// Entra ID says in each key whose tokens it signs, and `{tenantid}` stands for every tenant. Decided
 /// here and not for each token: an issuer is known by its exact name.
 fn check_owner(jwk: &Value, issuer: &str) -> Result<(), String> {
-    let Some(owner) = jwk.get("issuer").and_then(Value::as_str) else { return Ok(()) };
+    let Some(owner) = jwk.get("issuer") else { return Ok(()) };
+    let owner = owner.as_str().ok_or("member `issuer` is not a text")?;
     let same = |(part, own): (&str, &str)| part == own || part == "{tenantid}";
     let fits = owner.split('/').count() == issuer.split('/').count()
         && owner.split('/').zip(issuer.split('/')).all(same);
@@ -210,7 +211,9 @@ mod tests {
             (json!("https://login.example/{tenantid}"), false),
             (json!("https://login.example/x{tenantid}/v2.0"), false),
             (json!("https://sts.example/{tenantid}/"), true),
-            (json!(7), true),
+            (json!(7), false),
+            (json!(["https://login.example/8c6f/v2.0"]), false),
+            (json!(null), false),
         ];
         for (owner, expected) in rows {
             assert_eq!(

@@ -103,8 +103,10 @@ impl<'a> Claims<'a> {
         checks.add("kind", self.check_kind(), "an access token", "no mark of another kind");
         let has_exp = self.exp.ok_or(TokenError::MissingClaim { claim: "exp" });
         let time = has_exp.and_then(|_| self.check_time(rules.clock_tolerance.as_secs(), now));
-        let left = self.exp.unwrap_or_default().saturating_sub(now);
-        let exp = format!("{}, in {left} s", self.exp.unwrap_or_default());
+        let exp = match self.exp {
+            Some(exp) => format!("{exp}, in {} s", exp.saturating_sub(now)),
+            None => "none".to_owned(),
+        };
         checks.add("exp", time, &format!("after {now}"), &exp);
         let audiences: Vec<_> = self.audience.iter().flat_map(StringOrList::iter).collect();
         let accepted = [rules.resource.as_str()].into_iter();
