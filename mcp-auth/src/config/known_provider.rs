@@ -111,6 +111,35 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_that_shows_its_provider_has_its_rule_for_people_and_machines() {
+        let principal = |issuer: &str, change: fn(&mut AuthorizationServer), subject: &str| {
+            let mut server = AuthorizationServer::new(issuer);
+            change(&mut server);
+            let claims = serde_json::json!({ "sub": subject, "azp": "app" });
+            server.principal_rule().principal(claims.as_object().unwrap()).name()
+        };
+        let plain: fn(&mut AuthorizationServer) = |_| ();
+        let set: fn(&mut AuthorizationServer) = |server| {
+            server.principal_claim = Some(crate::PrincipalClaim::new("kind", ["person"], [""; 0]));
+        };
+        let rows = [
+            ("https://t.eu.auth0.com/", plain, "auth0|1", "user"),
+            ("https://t.eu.auth0.com/", plain, "app@clients", "client"),
+            ("https://t.eu.auth0.com/", plain, "agt_1", "unknown"),
+            ("https://t.eu.auth0.com/", set, "auth0|1", "unknown"),
+            ("https://t.logto.app/oidc", plain, "q7x2", "user"),
+            ("https://t.logto.app/oidc", plain, "app", "client"),
+            ("https://t.authkit.app", plain, "user_1", "user"),
+            ("https://t.zitadel.cloud", plain, "293", "unknown"),
+            ("https://sso.example.com/realms/r", plain, "293", "unknown"),
+            ("https://as.example.com", plain, "auth0|1", "unknown"),
+        ];
+        for (issuer, change, subject, expected) in rows {
+            assert_eq!(principal(issuer, change, subject), expected, "{issuer} {subject}");
+        }
+    }
+
+    #[test]
     fn the_documentation_says_the_same() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/providers.md");
         let documentation = std::fs::read_to_string(path).unwrap();
