@@ -49,7 +49,7 @@ PLAIN_TOKEN = HEAD + (
 
 
 def message(name: str) -> bytes:
-    params = {"name": name, "arguments": {}}
+    params: dict[str, Any] = {"name": name, "arguments": {}}
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
 
 
