@@ -9,8 +9,9 @@ use crate::claim_path::{at, texts};
 const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 /// Claims with the grant by which the client got the token: Auth0, FusionAuth, PingAM, UAA.
 const GRANT_CLAIMS: [&str; 3] = ["gty", "grant_type", "gtp"];
-/// Claims about a person (OpenID Connect Core §5.1): machines have none unless somebody gave them one.
-const PERSONAL_CLAIMS: [&str; 3] = ["email", "family_name", "given_name"];
+/// Claims about a person (OpenID Connect Core §5.1). Machines have none unless somebody gave them one, while
+/// `name`, `given_name` and `preferred_username` are there for those that authentik or Zitadel model as users.
+const PERSONAL_CLAIMS: [&str; 2] = ["email", "family_name"];
 
 /// Who is behind a token.
 ///
@@ -183,12 +184,10 @@ fn grant_of(claims: &Map<String, Value>) -> Option<Principal> {
 /// Keycloak gives a client a user of its own, and since 26.2 the beginning of `jti` tells the grant.
 fn keycloak(claims: &Map<String, Value>, clients: &[&str]) -> Option<Principal> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let beginning = text("jti").and_then(|id| id.split_once(':')).map(|(beginning, _)| beginning);
-    let kinds = ["onrt", "onlt", "ofrt", "oflt", "trrt", "trlt"];
-    let grant = beginning.and_then(|text| kinds.iter().find_map(|kind| text.strip_prefix(kind)));
-    match grant {
+    match text("jti").and_then(keycloak_grant) {
         Some("cc") => return Some(Principal::Client),
-        Some("ac") => return Some(Principal::User),
+        // The authorization code, and the device code.
+        Some("ac" | "dg") => return Some(Principal::User),
         _ => {}
     }
     let client = text("preferred_username")?.strip_prefix("service-account-")?;
@@ -198,6 +197,14 @@ fn keycloak(claims: &Map<String, Value>, clients: &[&str]) -> Option<Principal> 
         return Some(Principal::Client);
     }
     Some(Principal::Unknown)
+}
+
+/// The grant in a token's identifier: two letters each for session, token and grant, and a colon.
+fn keycloak_grant(jti: &str) -> Option<&str> {
+    let (beginning, _) = jti.split_once(':')?;
+    let sessions = ["on", "of", "tr", "nt", "ft"];
+    let rest = sessions.iter().find_map(|session| beginning.strip_prefix(session))?;
+    rest.strip_prefix("rt").or_else(|| rest.strip_prefix("lt"))
 }
 
 /// Entra ID: tokens of an application are about its object alone, and only those of users have `scp`.

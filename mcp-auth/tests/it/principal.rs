@@ -93,7 +93,10 @@ fn tokens_tell_who_is_behind_them() {
             json!({ "sub": "4f", "azp": "app", "jti": "onrtac:1", "preferred_username": "service-account-app" }),
             User,
         ),
+        (json!({ "sub": "4f", "azp": "app", "jti": "onrtdg:1" }), User),
         (json!({ "sub": "4f", "azp": "app", "jti": "onrtrt:1" }), Unknown),
+        (json!({ "sub": "4f", "azp": "app", "jti": "ntrtte:1" }), Unknown),
+        (json!({ "sub": "4f", "azp": "app", "jti": "xxrtac:1" }), Unknown),
         (json!({ "sub": "4f", "azp": "app", "jti": "onrtac" }), Unknown),
         (json!({ "sub": "4f", "azp": "app", "acr": "1", "sid": "s", "scope": "openid" }), Unknown),
         // Asgardeo and WSO2 Identity Server.
@@ -120,7 +123,13 @@ fn tokens_tell_who_is_behind_them() {
         ),
         // Claims about a person.
         (json!({ "sub": "4f", "client_id": "app", "email": "a@b.example" }), User),
-        (json!({ "sub": "4f", "client_id": "app", "given_name": "Alice" }), User),
+        (json!({ "sub": "4f", "client_id": "app", "family_name": "Example" }), User),
+        // A service account of authentik.
+        (
+            json!({ "sub": "4f", "azp": "app", "uid": "x", "auth_time": 1, "acr": "a", "email": "",
+                "name": "ci", "given_name": "ci", "preferred_username": "ci", "nickname": "ci" }),
+            Unknown,
+        ),
         (json!({ "sub": "4f", "client_id": "app", "email": "" }), Unknown),
         (json!({ "sub": "4f", "client_id": "app", "email": null }), Unknown),
         (json!({ "sub": "4f", "client_id": "app", "email": { "a": 1 } }), Unknown),
