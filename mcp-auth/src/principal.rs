@@ -9,6 +9,8 @@ use crate::claim_path::{at, texts};
 const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 /// Claims with the grant by which the client got the token: Auth0, FusionAuth, PingAM, UAA.
 const GRANT_CLAIMS: [&str; 3] = ["gty", "grant_type", "gtp"];
+/// Claims in which machines show at some provider, each a text.
+const SIGNS: [&str; 4] = ["aut", "idtyp", "oid", "preferred_username"];
 /// Claims about a person (OpenID Connect Core §5.1). Machines have none unless somebody gave them one, while
 /// `name`, `given_name` and `preferred_username` are there for those that authentik or Zitadel model as users.
 const PERSONAL_CLAIMS: [&str; 2] = ["email", "family_name"];
@@ -128,6 +130,9 @@ impl PrincipalRule {
 
 /// What providers document about their claims. `None`: nothing tells. Signs of a machine come first.
 fn told(claims: &Map<String, Value>) -> Option<Principal> {
+    if has_unreadable_sign(claims) {
+        return Some(Principal::Unknown);
+    }
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // Entra ID, where this claim is optional.
     match text("idtyp") {
@@ -166,6 +171,18 @@ fn told(claims: &Map<String, Value>) -> Option<Principal> {
         (is_okta && text("uid").is_some()) || (is_cognito && text("username").is_some());
     let is_personal = |name: &&str| text(name).is_some_and(|value| !value.is_empty());
     (names_user || PERSONAL_CLAIMS.iter().any(is_personal)).then_some(Principal::User)
+}
+
+/// Whether a claim that could be the sign of a machine is of a type in which nobody has it.
+fn has_unreadable_sign(claims: &Map<String, Value>) -> bool {
+    let is_odd_text =
+        |name: &&str| claims.get(*name).is_some_and(|claim| !claim.is_null() && !claim.is_string());
+    let is_odd_grant = |name: &&str| match claims.get(*name) {
+        None | Some(Value::Null | Value::String(_)) => false,
+        Some(Value::Array(list)) => !list.iter().all(Value::is_string),
+        Some(_) => true,
+    };
+    SIGNS.iter().any(is_odd_text) || GRANT_CLAIMS.iter().any(is_odd_grant)
 }
 
 /// What the grant says. Machines may have passwords and assertions too.

@@ -133,6 +133,23 @@ fn tokens_tell_who_is_behind_them() {
         (json!({ "sub": "4f", "client_id": "app", "email": "" }), Unknown),
         (json!({ "sub": "4f", "client_id": "app", "email": null }), Unknown),
         (json!({ "sub": "4f", "client_id": "app", "email": { "a": 1 } }), Unknown),
+        // A sign that cannot be read is not one that is not there.
+        (json!({ "sub": "4f", "email": "a@b.example", "idtyp": ["app"] }), Unknown),
+        (json!({ "sub": "4f", "email": "a@b.example", "idtyp": null }), User),
+        (json!({ "sub": "4f", "email": "a@b.example", "aut": 7 }), Unknown),
+        (
+            json!({ "sub": "4f", "email": "a@b.example", "gty": { "client_credentials": 1 } }),
+            Unknown,
+        ),
+        (
+            json!({ "sub": "4f", "email": "a@b.example", "grant_type": [["client_credentials"]] }),
+            Unknown,
+        ),
+        (json!({ "sub": "4f", "email": "a@b.example", "grant_type": ["refresh_token"] }), User),
+        (
+            json!({ "sub": "4f", "email": "a@b.example", "preferred_username": ["service-account-a"] }),
+            Unknown,
+        ),
         // What tells nothing.
         (json!({ "sub": "alice", "client_id": "app" }), Unknown),
         (json!({ "sub": "alice" }), Unknown),
