@@ -334,6 +334,7 @@ impl<'b> Assembly<'b> {
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
             required_claims: config.required_claims.clone(),
+            principal: config.principal_rule(),
         });
         let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
         let others = config.token_issuers.iter().map(|iss| (&**iss, false));

@@ -33,11 +33,12 @@ mod issuer;
 mod jose;
 mod json;
 mod mcp_auth;
+mod principal;
 mod serve;
 mod text;
 mod verify;
 
-pub use auth_info::{AuthInfo, Principal};
+pub use auth_info::AuthInfo;
 pub use authorize::{
     Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
     ScopePolicy, Scopes, Verdict,
@@ -60,6 +61,7 @@ pub use issuer::{
 };
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
+pub use principal::{Principal, PrincipalClaim};
 #[cfg(feature = "rmcp3")]
 pub use serve::OptionalAuthInfo;
 pub use serve::{

@@ -47,7 +47,7 @@ impl<'m> Messages<'m> {
     fn parse_batch(text: &'m str) -> Result<Self, MessageFault> {
         let mut messages = Vec::new();
         let mut count = 0_usize;
-        read_whole(text, JsonLimits::LARGEST, |reader| {
+        read_whole(text.as_bytes(), JsonLimits::LARGEST, |reader| {
             reader.list(|item| {
                 count += 1;
                 if count > MAX_BATCH {
@@ -324,7 +324,7 @@ impl<'m> Object<'m> for Context<'m> {
         }
         self.arguments = value.written()?;
         if let Some(arguments) = self.arguments {
-            read_whole(arguments, JsonLimits::LARGEST, |reader| {
+            read_whole(arguments.as_bytes(), JsonLimits::LARGEST, |reader| {
                 reader.object(|name, value| {
                     self.chosen.insert(name.to_owned(), value.string()?);
                     Ok(())
@@ -398,7 +398,7 @@ fn required_text(written: Option<&str>) -> Result<Cow<'_, str>, MessageFault> {
 /// The string that a value was written as. It is well-formed, so that nothing but its type can be
 /// wrong.
 fn text_of(written: &str) -> Result<Cow<'_, str>, MessageFault> {
-    let text = read_whole(written, JsonLimits::LARGEST, JsonReader::string);
+    let text = read_whole(written.as_bytes(), JsonLimits::LARGEST, JsonReader::string);
     text.map_err(|_| MessageFault::Invalid)
 }
 

@@ -37,9 +37,7 @@ pub(crate) fn read_as<'t, T: Object<'t>>(
     bytes: &'t [u8],
     limits: JsonLimits,
 ) -> Result<T, JsonError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
-    read_whole(text, limits, |reader| {
+    read_whole(bytes, limits, |reader| {
         let mut object = T::default();
         reader.object(|name, value| object.member(name, value))?;
         Ok(object)
@@ -48,29 +46,17 @@ pub(crate) fn read_as<'t, T: Object<'t>>(
 
 /// Reads a text to its end.
 pub(crate) fn read_whole<'t, T>(
-    text: &'t str,
+    bytes: &'t [u8],
     limits: JsonLimits,
     read: impl FnOnce(&mut JsonReader<'t>) -> Result<T, JsonError>,
 ) -> Result<T, JsonError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
     let mut reader = JsonReader { text, at: 0, depth: 0, limits };
     let value = read(&mut reader)?;
     match reader.next_byte() {
         None => Ok(value),
         Some(_) => Err(JsonError::Syntax(reader.at)),
-    }
-}
-
-/// Whether the bytes are an object that can be read, whatever is in it.
-pub(crate) fn check_object(bytes: &[u8], limits: JsonLimits) -> Result<(), JsonError> {
-    read_as::<Anything>(bytes, limits).map(drop)
-}
-
-#[derive(Default)]
-struct Anything;
-
-impl Object<'_> for Anything {
-    fn member(&mut self, _: &str, value: &mut JsonReader<'_>) -> Result<(), JsonError> {
-        value.skip()
     }
 }
 
@@ -169,9 +155,9 @@ impl<'t> JsonReader<'t> {
         if is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err() {
             return Err(JsonError::WrongNumber);
         }
-        // Close to the largest double, readers disagree about what is too large.
+        // What is too large is an error for some readers, and infinity for others.
         let number = text.parse().ok();
-        number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
+        number.filter(|number: &f64| number.is_finite()).ok_or(JsonError::WrongNumber)
     }
 
     /// A number as serde_json holds it: integers are exact.
