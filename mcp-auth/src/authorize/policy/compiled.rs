@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 
 use super::hierarchy::Hierarchy;
-use super::uri_pattern::{UriPattern, is_ambiguous, normal_form, scheme_of};
+use super::uri::{is_ambiguous, normal_form, scheme_of};
+use super::uri_pattern::UriPattern;
 use super::{Requirement, ScopePolicy, ScopesByArguments};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::authorize::{Access, Authorizer, Operation, OperationKind, Scopes, Verdict};

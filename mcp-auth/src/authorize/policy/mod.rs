@@ -3,6 +3,7 @@
 mod compiled;
 mod hierarchy;
 mod requirement;
+mod uri;
 mod uri_pattern;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use serde_json::{Map, Value};
 
 use self::compiled::CompiledPolicy;
 pub use self::requirement::{ArgumentRule, Requirement};
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::uri::{NormalUri, normal_pattern};
 use super::{Access, Authorizer, Operation, Scopes, Verdict};
 use crate::auth_info::{AuthInfo, Principal};
 
