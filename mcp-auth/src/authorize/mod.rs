@@ -12,4 +12,6 @@ pub(crate) use authorizers::Authorizers;
 pub(crate) use message::Messages;
 pub use operation::{Operation, OperationKind};
 pub use policy::{ArgumentRule, Requirement, ScopePolicy};
+#[cfg(any(fuzzing, test))]
+pub(crate) use policy::{NormalUri, normal_pattern};
 pub use scope::Scopes;

@@ -8,7 +8,6 @@ mod requirement;
 mod resource_pattern;
 mod resource_rules;
 mod uri;
-mod uri_pattern;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -21,6 +20,8 @@ use serde_json::{Map, Value};
 pub use self::argument_rule::ArgumentRule;
 use self::compiled::CompiledPolicy;
 pub use self::requirement::Requirement;
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::uri::{NormalUri, normal_pattern};
 use super::{Access, Asked, Authorizer, Operation, Scopes, Verdict};
 use crate::auth_info::{AuthInfo, Principal};
 
