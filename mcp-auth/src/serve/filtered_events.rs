@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::ListRules;
 use super::event_stream::EventStream;
 
-/// A longer event ends the response.
+/// A longer event ends the response, where a list is asked for or shows in it.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Events of which one caller sees what the policy allows.
@@ -17,11 +17,8 @@ pub(super) struct FilteredEvents {
 
 impl FilteredEvents {
     pub(super) fn new(lists: Box<ListRules>) -> Self {
-        Self { stream: EventStream::new(MAX_EVENT_BYTES), lists, is_over: false }
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over
+        let stream = EventStream::new(MAX_EVENT_BYTES).passing_longer(!lists.is_asked);
+        Self { stream, lists, is_over: false }
     }
 
     /// What can be sent of what has come; `None`: the response ends here.
