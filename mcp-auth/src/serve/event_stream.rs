@@ -78,10 +78,16 @@ impl EventStream {
     /// What is left when the stream has ended.
     ///
     /// Clients never dispatch an event without its blank line: its data, not rewritten, is dropped.
-    pub(super) fn finish(&mut self) -> Bytes {
+    ///
+    /// # Errors
+    /// JSON that is no event.
+    pub(super) fn finish(&mut self) -> Result<Bytes, Fault> {
         let rest = mem::take(&mut self.pending).freeze();
         (self.scanned, self.line) = (0, 0);
-        if has_data(&rest) || has_stray_json(&rest) { Bytes::new() } else { rest }
+        if has_stray_json(&rest) {
+            return Err(Fault::StrayLine);
+        }
+        Ok(if has_data(&rest) { Bytes::new() } else { rest })
     }
 
     /// Sends on what belongs to an event that is too long to be held; what comes after it is left.
@@ -151,9 +157,13 @@ fn has_data(event: &[u8]) -> bool {
     lines(event).filter_map(data).any(|data| !data.trim_ascii().is_empty())
 }
 
-/// Whether JSON stands in a line that no client should read, and a careless one could.
+/// Whether JSON stands in a line that no client should read as data, and a careless one could.
 fn has_stray_json(event: &[u8]) -> bool {
-    lines(event).any(|line| !is_field(line) && !line.starts_with(b":") && line.contains(&b'{'))
+    let is_ignored = |line: &[u8]| is_field(line) || line.starts_with(b":");
+    let is_stray = |line: &[u8]| {
+        data(line).is_none() && line.contains(&b'{') && (!is_ignored(line) || has_trace(line))
+    };
+    lines(event).any(is_stray)
 }
 
 /// Tells when a stream begins in earnest: with data, or with a comment. Each byte is looked at once.
@@ -298,8 +308,8 @@ mod tests {
         for chunk in chunks {
             out.extend(stream.push(chunk, &mut doubled)?);
         }
-        out.extend(stream.finish());
-        assert_eq!(stream.finish(), Bytes::new());
+        out.extend(stream.finish()?);
+        assert_eq!(stream.finish(), Ok(Bytes::new()));
         Ok(out)
     }
 
@@ -498,7 +508,11 @@ mod tests {
                 let outcome = rewritten(&[b"\n", stream.as_bytes()]);
                 assert_eq!(outcome, Err(Fault::StrayLine), "{stream:?}");
             }
-            assert_eq!(rewritten(&[b"\n", line.as_bytes()]), Ok(b"\n".to_vec()), "{line:?}");
+            assert_eq!(rewritten(&[b"\n", line.as_bytes()]), Err(Fault::StrayLine), "{line:?}");
+        }
+        for line in [":{\"tools\":[]}", "event: {\"prompts\":[]}", "id: {\"\\u0074ools\"}"] {
+            let outcome = rewritten(&[format!("{line}\n\n").as_bytes()]);
+            assert_eq!(outcome, Err(Fault::StrayLine), "{line:?}");
         }
         for line in [": {}", "event: {}", "id: {}", "retry: {}", "data: {}"] {
             let stream = format!("{line}\n\n");
@@ -520,7 +534,7 @@ mod tests {
             for piece in stream.as_bytes().chunks(size) {
                 out.extend(events.push(piece, &mut doubled)?);
             }
-            out.extend(events.finish());
+            out.extend(events.finish()?);
             Ok(text(&out))
         };
         for size in [1, 2, 7, 150, 10_000] {
@@ -555,18 +569,21 @@ mod tests {
         starts.zip(ends).map(|(start, end)| &stream[start..end]).collect()
     }
 
-    /// What goes out, up to a fault.
+    /// What goes out, or the fault.
     fn rewritten_by(chunks: &[&[u8]], rewrite: &mut Rewrite<'_>) -> Vec<u8> {
         let mut stream = EventStream::new(usize::MAX);
         let mut out = Vec::new();
-        for chunk in chunks {
-            match stream.push(chunk, rewrite) {
-                Ok(passed) => out.extend(passed),
-                Err(fault) => return fault.to_string().into_bytes(),
+        let mut pass = || {
+            for chunk in chunks {
+                out.extend(stream.push(chunk, rewrite)?);
             }
+            out.extend(stream.finish()?);
+            Ok::<_, Fault>(())
+        };
+        match pass() {
+            Ok(()) => out,
+            Err(fault) => fault.to_string().into_bytes(),
         }
-        out.extend(stream.finish());
-        out
     }
 
     proptest! {

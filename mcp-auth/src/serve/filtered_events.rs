@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::ListRules;
 use super::event_stream::EventStream;
+use super::list_filter::Fault;
 
 /// A longer event ends the response, where a list is asked for or shows in it.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
@@ -28,19 +29,23 @@ impl FilteredEvents {
         }
         let lists = &self.lists;
         let passed = self.stream.push(chunk, &mut |data| lists.apply_to_event(data));
-        passed
-            .map_err(|fault| {
-                tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
-                self.is_over = true;
-            })
-            .ok()
+        self.logged(passed)
     }
 
-    /// What is left at the end.
-    pub(super) fn finish(&mut self) -> Bytes {
+    /// What is left at the end; `None`: it cannot be sent.
+    pub(super) fn finish(&mut self) -> Option<Bytes> {
         if std::mem::replace(&mut self.is_over, true) {
-            return Bytes::new();
+            return Some(Bytes::new());
         }
-        self.stream.finish()
+        let rest = self.stream.finish();
+        self.logged(rest)
+    }
+
+    fn logged(&mut self, passed: Result<Bytes, Fault>) -> Option<Bytes> {
+        if let Err(fault) = &passed {
+            tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
+            self.is_over = true;
+        }
+        passed.ok()
     }
 }

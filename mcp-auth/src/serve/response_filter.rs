@@ -59,8 +59,9 @@ enum State {
         held: BytesMut,
         lists: Box<ListRules>,
     },
-    /// The rest of a document that is too long for that, in which nothing could be a list yet.
-    LongDocument(ListTrace),
+    /// The rest of a document that is too long for that, or of no message at all; nothing of it could be a
+    /// list yet.
+    Passing(ListTrace),
     /// Words in place of a list, with the status of an error.
     Words(BytesMut),
     /// The answer was replaced, or has ended.
@@ -169,7 +170,7 @@ impl ResponseFilter {
             State::Waiting { held, beginning, lists } => self.wait(held, beginning, lists, chunk),
             State::Events(events) => self.filter(events, chunk),
             State::Document { held, lists } => self.hold(held, lists, chunk),
-            State::LongDocument(trace) => self.pass_long(trace, chunk),
+            State::Passing(trace) => self.pass_on(trace, chunk),
             State::Words(held) => self.hold_words(held, chunk),
             State::Over => self.withhold("it is over"),
         }
@@ -180,21 +181,22 @@ impl ResponseFilter {
         if let Some(refusal) = self.refusal() {
             return refusal;
         }
+        let had_begun = self.has_begun;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Start { start, lists } => match start.whole() {
                 // It holds nothing.
                 None => self.send(start.held.freeze()),
                 Some(kind) => match self.begin(kind, &start.held, lists) {
                     Passage::Hold => self.end(),
-                    other => self.and_end(other),
+                    begun => self.and_end(begun, had_begun),
                 },
             },
             State::Waiting { held, lists, .. } => {
                 let begun = self.begin_waiting(&held, lists);
-                self.and_end(begun)
+                self.and_end(begun, had_begun)
             }
-            State::Transparent | State::LongDocument(_) => self.send(Bytes::new()),
-            State::Events(mut events) => self.send(events.finish()),
+            State::Transparent | State::Passing(_) => self.send(Bytes::new()),
+            State::Events(events) => self.finish(events),
             State::Document { held, lists } => match lists.apply(&held) {
                 Ok(changed) => self.send(changed.map_or(held.freeze(), Bytes::from)),
                 Err(fault) => self.withhold(&fault.to_string()),
@@ -207,13 +209,25 @@ impl ResponseFilter {
     }
 
     /// What was begun at the end of the body, with what is left there.
-    fn and_end(&mut self, begun: Passage) -> Passage {
+    fn and_end(&mut self, begun: Passage, had_begun: bool) -> Passage {
         match (begun, std::mem::replace(&mut self.state, State::Over)) {
-            (Passage::Send(first), State::Events(mut events)) => {
-                Passage::Send([first, events.finish()].concat().into())
+            (Passage::Send(first), State::Events(events)) => {
+                // Nothing of the first is sent yet, so all of it may still be replaced.
+                self.has_begun = had_begun;
+                match self.finish(events) {
+                    Passage::Send(rest) => Passage::Send([first, rest].concat().into()),
+                    other => other,
+                }
             }
-            (Passage::Hold, State::Events(mut events)) => self.send(events.finish()),
+            (Passage::Hold, State::Events(events)) => self.finish(events),
             (begun, _) => begun,
+        }
+    }
+
+    fn finish(&mut self, mut events: FilteredEvents) -> Passage {
+        match events.finish() {
+            Some(rest) => self.send(rest),
+            None => self.withhold("it ends with what is no event"),
         }
     }
 
@@ -226,10 +240,7 @@ impl ResponseFilter {
             }
             BodyKind::Events => self.filter(FilteredEvents::new(lists), held),
             BodyKind::Unreadable => self.withhold("it is in another encoding than UTF-8"),
-            BodyKind::Other if !lists.is_asked => {
-                self.state = State::Transparent;
-                self.send(Bytes::copy_from_slice(held))
-            }
+            BodyKind::Other if !lists.is_asked => self.pass_on(ListTrace::default(), held),
             // What came of a list that went well, and no client reads as one, could be one to others.
             BodyKind::Other if self.status.is_success() => {
                 self.withhold("it is no message and no event stream")
@@ -288,15 +299,15 @@ impl ResponseFilter {
         }
         match lists.is_asked {
             true => self.withhold("it is too long"),
-            false => self.pass_long(ListTrace::default(), &held),
+            false => self.pass_on(ListTrace::default(), &held),
         }
     }
 
-    fn pass_long(&mut self, mut trace: ListTrace, chunk: &[u8]) -> Passage {
+    fn pass_on(&mut self, mut trace: ListTrace, chunk: &[u8]) -> Passage {
         if trace.is_in(chunk) {
-            return self.withhold("it is too long, and could hold a list");
+            return self.withhold("it could hold a list, and is too long or no message");
         }
-        self.state = State::LongDocument(trace);
+        self.state = State::Passing(trace);
         self.send(Bytes::copy_from_slice(chunk))
     }
 
