@@ -271,7 +271,8 @@ fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first line without its end.
 fn content(lines: &[u8]) -> &[u8] {
-    lines.split(|&byte| is_line_end(byte)).next().unwrap_or_default()
+    let end = lines.iter().position(|&byte| is_line_end(byte));
+    &lines[..end.unwrap_or(lines.len())]
 }
 
 fn is_line_end(byte: u8) -> bool {

@@ -83,13 +83,19 @@ pub enum Passage {
 }
 
 impl Forward {
-    /// Whether [`Forward::respond`] would change the headers or the body of an ordinary response: one
+    /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one
     /// that is no event stream, to a request whose handler asked for no more scopes.
+    ///
+    /// Under a policy it is asked about every response: any could hold a list.
     pub fn changes_responses(&self) -> bool {
         self.lists.is_some() || !self.response_headers.is_empty()
     }
 
     /// Looks at the start of the service's response and prepares its headers.
+    ///
+    /// Under a policy lists are filtered in every response, whatever its status and its content type say.
+    /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
+    /// `Transfer-Encoding`.
     pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
         self.add_headers(headers);
         let is_stream = is_event_stream(headers);

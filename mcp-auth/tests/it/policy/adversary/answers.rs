@@ -1,5 +1,8 @@
 //! Answers that are changed where they must be, and pass where they may.
 
+use axum::http::HeaderMap;
+use http_body::Frame;
+
 use super::*;
 
 /// A server with this response to everything.
@@ -501,4 +504,54 @@ async fn the_answer_to_another_request_is_filtered_for_whoever_reads_it() {
             assert!(text.contains("shown") && !text.contains("hidden"), "{text}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_shows_nothing() {
+    for label in ["application/json", "text/event-stream", "text/plain"] {
+        let harness = responding(some_policy(), move |_| {
+            let start = format!("{}{LIST}", if label == "text/plain" { "" } else { "data: " });
+            let pieces = [Ok(Bytes::from(start)), Err(std::io::Error::other("broken"))];
+            let body = Body::from_stream(futures_util::stream::iter(pieces));
+            Response::builder().header("content-type", label).body(body).unwrap()
+        })
+        .await;
+        let bearer = format!("Bearer {}", harness.mint().sign());
+        for call in [message("tools/list", json!({})), tool_call("open")] {
+            let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+            let mut request = crate::support::request("POST", "/mcp", &headers);
+            *request.body_mut() = call.to_string().into();
+            let response = tower::ServiceExt::oneshot(harness.app.clone(), request).await.unwrap();
+            let mut body = response.into_body();
+            let mut shown = Vec::new();
+            let mut is_broken = false;
+            while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {
+                is_broken |= frame.is_err();
+                shown.extend(
+                    frame.ok().and_then(|frame| frame.into_data().ok()).unwrap_or_default(),
+                );
+            }
+            assert!(is_broken && !String::from_utf8_lossy(&shown).contains("hidden"), "{label}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trailers_come_after_what_was_held() {
+    let harness = responding(some_policy(), |_| {
+        let trailers = HeaderMap::from_iter([("x-end".parse().unwrap(), "1".parse().unwrap())]);
+        let frames = [Frame::data(Bytes::from(LIST)), Frame::trailers(trailers)];
+        let frames = futures_util::stream::iter(frames.map(Ok::<_, Infallible>));
+        Response::new(Body::new(http_body_util::StreamBody::new(frames)))
+    })
+    .await;
+    let bearer = format!("Bearer {}", harness.mint().sign());
+    let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+    let mut request = crate::support::request("POST", "/mcp", &headers);
+    *request.body_mut() = message("tools/list", json!({})).to_string().into();
+    let response = tower::ServiceExt::oneshot(harness.app.clone(), request).await.unwrap();
+    let whole = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    assert_eq!(whole.trailers().unwrap()["x-end"], "1");
+    let text = String::from_utf8(whole.to_bytes().to_vec()).unwrap();
+    assert!(text.contains("open") && !text.contains("hidden"), "{text}");
 }
