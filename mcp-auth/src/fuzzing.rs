@@ -224,7 +224,7 @@ pub fn list(bytes: &[u8]) {
         "pieces make no difference"
     );
     let Some(sent) = whole else { return };
-    assert!(!shows_forbidden(&sent), "{:?}", String::from_utf8_lossy(&sent));
+    assert!(!shows_forbidden(&sent, call == CALLS[0]), "{:?}", String::from_utf8_lossy(&sent));
     let again = filtered(call, status, label, [&*sent]);
     assert_eq!(again, Some(sent), "what is filtered needs no filter");
 }
@@ -287,8 +287,9 @@ fn forward(call: &str) -> Forward {
     }
 }
 
-/// Whether a reader of JSON or of events finds the hidden tool in a list.
-fn shows_forbidden(body: &[u8]) -> bool {
+/// Whether a reader of JSON or of events finds the hidden tool in a list; who asked for one takes it also
+/// without an answer around it.
+fn shows_forbidden(body: &[u8], is_asked: bool) -> bool {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
     let data = |event: &str| {
@@ -301,8 +302,10 @@ fn shows_forbidden(body: &[u8]) -> bool {
     values.any(|value| {
         let messages = value.as_array().cloned().unwrap_or_else(|| vec![value]);
         messages.iter().any(|message| {
-            let places = [message, &message["result"], &message["error"]["data"]];
-            let lists = places.into_iter().filter_map(|place| place["tools"].as_array());
+            let bare = is_asked.then_some(message);
+            let places = [&message["result"], &message["error"]["data"]];
+            let lists =
+                places.into_iter().chain(bare).filter_map(|place| place["tools"].as_array());
             lists.flatten().any(|tool| tool["name"] == "hidden" || tool == "hidden")
         })
     })

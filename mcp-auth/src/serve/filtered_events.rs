@@ -13,39 +13,28 @@ const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct FilteredEvents {
     stream: EventStream,
     lists: Box<ListRules>,
-    is_over: bool,
 }
 
 impl FilteredEvents {
     pub(super) fn new(lists: Box<ListRules>) -> Self {
         let stream = EventStream::new(MAX_EVENT_BYTES).passing_longer(!lists.is_asked);
-        Self { stream, lists, is_over: false }
+        Self { stream, lists }
     }
 
-    /// What can be sent of what has come; `None`: the response ends here.
-    pub(super) fn push(&mut self, chunk: &[u8]) -> Option<Bytes> {
-        if self.is_over {
-            return None;
-        }
+    /// What can be sent of what has come.
+    ///
+    /// # Errors
+    /// What the client must not see: the response ends here.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<Bytes, Fault> {
         let lists = &self.lists;
-        let passed = self.stream.push(chunk, &mut |data| lists.apply_to_event(data));
-        self.logged(passed)
+        self.stream.push(chunk, &mut |data| lists.apply_to_event(data))
     }
 
-    /// What is left at the end; `None`: it cannot be sent.
-    pub(super) fn finish(&mut self) -> Option<Bytes> {
-        if std::mem::replace(&mut self.is_over, true) {
-            return Some(Bytes::new());
-        }
-        let rest = self.stream.finish();
-        self.logged(rest)
-    }
-
-    fn logged(&mut self, passed: Result<Bytes, Fault>) -> Option<Bytes> {
-        if let Err(fault) = &passed {
-            tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
-            self.is_over = true;
-        }
-        passed.ok()
+    /// What is left at the end.
+    ///
+    /// # Errors
+    /// JSON that is no event.
+    pub(super) fn finish(mut self) -> Result<Bytes, Fault> {
+        self.stream.finish()
     }
 }

@@ -90,17 +90,19 @@ impl std::error::Error for Fault {}
 /// Rewrites one JSON document: a JSON-RPC message, or a batch of them (revision 2025-03-26).
 ///
 /// Lists of all kinds lose the items that are not kept, whatever was asked for, and get a `cacheScope`.
-/// They are looked for where a client takes them from, a `result`, and where one that is careless could: beside
-/// it, and in an error and its `data`. `None`: there is nothing to change.
+/// They are looked for where a client takes them from, a `result`, and where one that is careless could: in an
+/// error and its `data`; and without all of that, where a list was asked for (`is_asked`), since other
+/// documents have members of these names too. `None`: there is nothing to change.
 ///
 /// # Errors
 /// What readers could understand differently, so that nothing of it may be passed on.
 pub(super) fn rewrite(
     document: &[u8],
+    is_asked: bool,
     keep: &dyn Fn(ListKind, &str) -> bool,
     private: PrivateRule,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let mut rewriting = Rewriting { document, keep, private, edits: Vec::new() };
+    let mut rewriting = Rewriting { document, is_asked, keep, private, edits: Vec::new() };
     if document.trim_ascii_start().starts_with(b"[") {
         let batch: Vec<&RawValue> =
             serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?;
@@ -114,6 +116,7 @@ pub(super) fn rewrite(
 /// A document with the changes that were found to be needed.
 struct Rewriting<'d> {
     document: &'d [u8],
+    is_asked: bool,
     keep: &'d dyn Fn(ListKind, &str) -> bool,
     private: PrivateRule,
     /// What to put in place of which bytes; they do not overlap.
@@ -123,8 +126,15 @@ struct Rewriting<'d> {
 impl<'d> Rewriting<'d> {
     /// A message is what its members are, whichever of them say that it is a call.
     fn message(&mut self, message: &'d RawValue) -> Result<(), Fault> {
+        let has_members = message.get().starts_with(['{', '[']);
+        if !has_members && !self.is_asked {
+            return Ok(());
+        }
         let members = Members::of(message)?;
-        self.lists(&members)?;
+        members.check_names()?;
+        if self.is_asked {
+            self.lists(&members)?;
+        }
         if let Some(result) = members.object("result")? {
             let members = Members::of(result)?;
             if self.lists(&members)? {
@@ -143,9 +153,7 @@ impl<'d> Rewriting<'d> {
 
     /// Filters the lists among the members of an object; whether there are any.
     fn lists(&mut self, members: &Members<'d>) -> Result<bool, Fault> {
-        if members.0.iter().any(|(name, _)| is_reserved(&name.0)) {
-            return Err(Fault::ReservedName);
-        }
+        members.check_names()?;
         let mut has_list = false;
         for kind in ListKind::ALL {
             // Some servers write a list without items as `null`.
@@ -211,8 +219,8 @@ impl<'d> Rewriting<'d> {
     }
 }
 
-/// Whether a member of this name makes readers find members that are not written: JavaScript's objects
-/// inherit from the one, and serde's values are read from the text in the others.
+/// Whether readers may find more in a member of this name: JavaScript's objects inherit from the one, and
+/// serde's values are read from the text in the others.
 fn is_reserved(name: &str) -> bool {
     name == "__proto__" || name.starts_with("$serde_json::private::")
 }
@@ -252,6 +260,12 @@ impl<'d> Members<'d> {
     /// The same, where it is an object.
     fn object(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
         Ok(self.one(name)?.filter(|value| is_object(value)))
+    }
+
+    /// A name is a fault that makes some readers find members which are not written.
+    fn check_names(&self) -> Result<(), Fault> {
+        let is_reserved = self.0.iter().any(|(name, _)| is_reserved(&name.0));
+        if is_reserved { Err(Fault::ReservedName) } else { Ok(()) }
     }
 }
 
@@ -293,7 +307,7 @@ mod tests {
 
     fn rewritten_by(private: PrivateRule, document: &str) -> Result<Option<String>, Fault> {
         let keep = |_, name: &str| !name.starts_with("hidden");
-        let new = rewrite(document.as_bytes(), &keep, private)?;
+        let new = rewrite(document.as_bytes(), true, &keep, private)?;
         Ok(new.map(|bytes| String::from_utf8(bytes).unwrap()))
     }
 
@@ -316,7 +330,7 @@ mod tests {
     fn the_kind_is_told() {
         let document = br#"{"result":{"tools":[{"name":"a"}],"prompts":[{"name":"a"}]}}"#;
         let keep = |kind, _: &str| kind == ListKind::Prompts;
-        let new = rewrite(document, &keep, PrivateRule::IfCacheable);
+        let new = rewrite(document, true, &keep, PrivateRule::IfCacheable);
         let expected = br#"{"result":{"tools":[],"prompts":[{"name":"a"}]}}"#;
         assert_eq!(new, Ok(Some(expected.to_vec())));
     }
@@ -415,6 +429,33 @@ mod tests {
     }
 
     #[test]
+    fn where_no_list_was_asked_for_only_answers_have_lists() {
+        let hide = |_, _: &str| false;
+        let passes = |document: &str| {
+            rewrite(document.as_bytes(), false, &hide, PrivateRule::IfCacheable)
+                .map(|new| new.is_none())
+        };
+        for document in [
+            r#"{"tools":[{"id":1}],"resources":["a"]}"#,
+            r#"[{"prompts":{}},{"tools":[{"name":"hammer"}]}]"#,
+            r#"{"resources":[],"resources":[]}"#,
+            r#"["tools",1,null,{"type":"resource"}]"#,
+        ] {
+            assert_eq!(passes(document), Ok(true), "{document}");
+        }
+        for document in [
+            r#"{"result":{"tools":[{"name":"a"}]},"tools":1}"#,
+            r#"{"method":"x","result":{"resources":[{"uri":"a"}]}}"#,
+            r#"{"error":{"data":{"prompts":[{"name":"a"}]}}}"#,
+        ] {
+            assert_eq!(passes(document), Ok(false), "{document}");
+        }
+        assert_eq!(passes(r#"{"__proto__":{"result":{"tools":[]}}}"#), Err(Fault::ReservedName));
+        assert_eq!(passes(r#"{"result":{"tools":["a"]}}"#), Err(Fault::NotAList));
+        assert_eq!(passes(r#"["tools",[{"result":{"tools":[]}}]]"#), Err(Fault::NotAMessage));
+    }
+
+    #[test]
     fn a_list_becomes_private() {
         let private = r#"{"result":{"tools":[],"cacheScope":"private"}}"#;
         // A document, what it becomes when it is cacheable, and what it always becomes.
@@ -496,7 +537,7 @@ mod tests {
             assert_eq!(rewritten(document), Err(fault), "{document}");
         }
         assert_eq!(
-            rewrite(b"{\"a\":\"\xff\"}", &|_, _| true, PrivateRule::Always),
+            rewrite(b"{\"a\":\"\xff\"}", true, &|_, _| true, PrivateRule::Always),
             Err(Fault::NotAMessage)
         );
     }
@@ -582,7 +623,7 @@ mod tests {
             if is_batch {
                 document = spaced(&[document.clone(), r#"{"method":"x"}"#.to_owned(), document], &space);
             }
-            let new = rewrite(document.as_bytes(), &|_, _| true, PrivateRule::Always);
+            let new = rewrite(document.as_bytes(), true, &|_, _| true, PrivateRule::Always);
             prop_assert_eq!(new, Ok(None));
         }
 
@@ -603,10 +644,10 @@ mod tests {
             expected["result"]["cacheScope"] = json!("private");
             expected["result"]["tools"] = kept(&items, &visible);
             let keep = |_, name: &str| visible.contains(name);
-            let new = rewrite(document.as_bytes(), &keep, PrivateRule::Always);
+            let new = rewrite(document.as_bytes(), true, &keep, PrivateRule::Always);
             let new = new.unwrap().unwrap();
             prop_assert_eq!(serde_json::from_slice::<Value>(&new).unwrap(), expected);
-            let again = rewrite(&new, &keep, PrivateRule::Always);
+            let again = rewrite(&new, true, &keep, PrivateRule::Always);
             prop_assert_eq!(again, Ok(None));
         }
 
@@ -623,7 +664,7 @@ mod tests {
                 document[position] = byte;
             }
             let keep = |_, name: &str| name.starts_with('a');
-            let again = |new: &[u8]| rewrite(new, &keep, PrivateRule::Always);
+            let again = |new: &[u8]| rewrite(new, true, &keep, PrivateRule::Always);
             if let Ok(Some(new)) = again(&document) {
                 prop_assert_eq!(again(&new), Ok(None));
             }

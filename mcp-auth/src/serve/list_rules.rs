@@ -91,7 +91,7 @@ impl ListRules {
             };
             self.resource.authorizers.lists(self.caller.as_ref(), &operation)
         };
-        rewrite(document, &keep, self.private)
+        rewrite(document, self.is_asked, &keep, self.private)
     }
 }
 

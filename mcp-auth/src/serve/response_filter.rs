@@ -178,7 +178,7 @@ impl ResponseFilter {
             State::Document { held, lists } => self.hold(held, lists, chunk),
             State::Passing(trace) => self.pass_on(trace, chunk),
             State::Words(held) => self.hold_words(held, chunk),
-            State::Over => self.withhold("it is over"),
+            State::Over => Passage::CutOff,
         }
     }
 
@@ -210,7 +210,7 @@ impl ResponseFilter {
             State::Words(held) if is_words(&held) => self.send(held.freeze()),
             State::Words(_) => self.withhold("it is no message and no event stream"),
             State::Unreadable(reason) => self.withhold(reason),
-            State::Over => self.withhold("it is over"),
+            State::Over => Passage::CutOff,
         }
     }
 
@@ -230,10 +230,10 @@ impl ResponseFilter {
         }
     }
 
-    fn finish(&mut self, mut events: FilteredEvents) -> Passage {
+    fn finish(&mut self, events: FilteredEvents) -> Passage {
         match events.finish() {
-            Some(rest) => self.send(rest),
-            None => self.withhold("it ends with what is no event"),
+            Ok(rest) => self.send(rest),
+            Err(fault) => self.withhold(&fault.to_string()),
         }
     }
 
@@ -288,12 +288,12 @@ impl ResponseFilter {
 
     fn filter(&mut self, mut events: FilteredEvents, chunk: &[u8]) -> Passage {
         match events.push(chunk) {
-            Some(data) => {
+            Ok(data) => {
                 self.state = State::Events(events);
                 // As long as nothing was sent, the response may be replaced.
                 if data.is_empty() { Passage::Hold } else { self.send(data) }
             }
-            None => self.withhold("an event is not what it should be"),
+            Err(fault) => self.withhold(&fault.to_string()),
         }
     }
 
@@ -344,6 +344,7 @@ impl ResponseFilter {
 
     fn withhold(&mut self, reason: &str) -> Passage {
         if self.has_begun {
+            tracing::error!(reason, "a response is cut off: its lists cannot be filtered");
             return Passage::CutOff;
         }
         tracing::error!(reason, "a response is withheld: its lists cannot be filtered");

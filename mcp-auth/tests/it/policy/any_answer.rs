@@ -87,6 +87,10 @@ impl Asked {
             other => panic!("{other:?}"),
         }
     }
+
+    fn is_list(self) -> bool {
+        matches!(self, Self::List(_) | Self::Batch)
+    }
 }
 
 /// What came out for a response.
@@ -381,11 +385,11 @@ proptest! {
         let pieces = cut(&body.bytes, &cuts, is_by_byte);
         let code = StatusCode::from_u16(status).unwrap();
         let out = respond(asked, code, &headers, &pieces, begins_at_once);
-        let shown = names_shown(&out.body);
+        let shown = names_shown(&out.body, asked.is_list());
         let sent = String::from_utf8_lossy(&out.body);
         prop_assert!(!shown.iter().any(|name| name.contains("hidden")), "{shown:?} in {sent}");
         if !out.is_refused {
-            let before = names_shown(&body.bytes);
+            let before = names_shown(&body.bytes, asked.is_list());
             // An event that no client dispatches may be dropped.
             let is_there = |name: &&String| before.contains(*name) && !sent.is_empty();
             let missing = body.allowed.iter().filter(is_there).find(|name| !shown.contains(*name));
@@ -410,7 +414,7 @@ proptest! {
         let code = StatusCode::from_u16(status).unwrap();
         let out = respond(asked, code, &headers, &cut(&bytes, &[], is_by_byte), true);
         prop_assert!(!out.is_refused, "{}", String::from_utf8_lossy(&bytes));
-        let shown = names_shown(&out.body);
+        let shown = names_shown(&out.body, asked.is_list());
         prop_assert!(list.allowed.iter().all(|name| shown.contains(name)));
     }
 }
@@ -516,7 +520,7 @@ fn a_long_answer_that_is_no_list_comes_through() {
             "text/event-stream" => format!("data: {text}\n\n"),
             _ => text.to_owned(),
         };
-        for size in [100_000, 1 << 20, 1 << 30] {
+        for size in [1 << 20, 1 << 30] {
             let send = |asked: Asked, text: &str| {
                 let pieces: Vec<_> = text.as_bytes().chunks(size).collect();
                 respond(asked, StatusCode::OK, &headers, &pieces, false)

@@ -1,14 +1,15 @@
 //! A client that finds lists wherever it can: it knows no errors, and follows no specification closely.
 
-/// Every name that a list in these bytes shows to whoever reads them most generously.
-pub(super) fn names_shown(bytes: &[u8]) -> Vec<String> {
+/// Every name that a list in these bytes shows to whoever reads them most generously; who asked for a list takes
+/// one also without an answer around it.
+pub(super) fn names_shown(bytes: &[u8], is_asked: bool) -> Vec<String> {
     let mut names = Vec::new();
     for text in decodings(bytes) {
         for text in [events_of(&text), text] {
             let mut reader = Reader { rest: &text };
             while let Some(start) = reader.rest.find(['{', '[']) {
                 reader.rest = &reader.rest[start..];
-                names_in_message(&reader.value(), &mut names);
+                names_in_message(&reader.value(), is_asked, &mut names);
             }
         }
     }
@@ -155,11 +156,13 @@ const LISTS: [&str; 4] = ["tools", "prompts", "resources", "resourceTemplates"];
 const IDENTIFIERS: [&str; 3] = ["name", "uri", "uriTemplate"];
 
 /// The names in the lists of a message, of each message of a batch, and of batches in it.
-fn names_in_message(message: &Json, names: &mut Vec<String>) {
+fn names_in_message(message: &Json, is_asked: bool, names: &mut Vec<String>) {
     match message {
-        Json::List(all) => all.iter().for_each(|one| names_in_message(one, names)),
+        Json::List(all) => all.iter().for_each(|one| names_in_message(one, is_asked, names)),
         Json::Object(members) => {
-            names_in(members, names);
+            if is_asked {
+                names_in(members, names);
+            }
             for (name, value) in members {
                 match (&**name, value) {
                     ("result", Json::Object(result)) => names_in(result, names),
@@ -172,9 +175,9 @@ fn names_in_message(message: &Json, names: &mut Vec<String>) {
                             }
                         }
                     }
-                    ("__proto__", inherited) => names_in_message(inherited, names),
+                    ("__proto__", inherited) => names_in_message(inherited, is_asked, names),
                     ("$serde_json::private::RawValue", Json::Text(text)) => {
-                        names_in_message(&Reader { rest: text }.value(), names);
+                        names_in_message(&Reader { rest: text }.value(), is_asked, names);
                     }
                     _ => {}
                 }
