@@ -111,7 +111,7 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
             }
         };
         match frame.into_data() {
-            Ok(data) if self.filter.is_transparent() && self.filter.has_begun() => {
+            Ok(data) if self.filter.is_transparent() => {
                 self.ready.push_back(Ok(Frame::data(data)));
                 Poll::Ready(None)
             }

@@ -326,11 +326,6 @@ impl ResponseFilter {
         Passage::Hold
     }
 
-    /// Whether something was sent already.
-    pub(super) fn has_begun(&self) -> bool {
-        self.has_begun
-    }
-
     fn send(&mut self, data: Bytes) -> Passage {
         self.has_begun = true;
         Passage::Send(data)

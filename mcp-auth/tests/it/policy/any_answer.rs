@@ -471,6 +471,27 @@ fn what_carries_nothing_and_words_beside_an_error_pass() {
     }
 }
 
+/// What waits for its first event can still be replaced, also where its end tells that something is wrong.
+#[test]
+fn a_stream_that_only_its_end_shows_to_be_none_is_replaced() {
+    for rest in ["{\"result\":{}}", "data: x\n {}", "[{}]\n"] {
+        let stream = format!("id: 1\n\n{rest}");
+        let headers = HeaderMap::from_iter([(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        )]);
+        let mut filter = Asked::Call.forward().respond(StatusCode::OK, &mut headers.clone());
+        let pushed = filter.push(stream.as_bytes());
+        let is_held = matches!(pushed, Passage::Hold);
+        assert_eq!(is_held, !rest.starts_with("data"), "{pushed:?}");
+        match filter.end() {
+            Passage::Replace(reply) => assert!(is_held && reply.status == 500),
+            Passage::CutOff => assert!(!is_held),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// One byte at a time: this would take hours if all that came was looked at each time.
 #[test]
 fn every_byte_is_looked_at_a_few_times_only() {
