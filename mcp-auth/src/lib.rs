@@ -31,6 +31,7 @@ pub mod fuzzing;
 mod identifier;
 mod issuer;
 mod jose;
+mod json;
 mod mcp_auth;
 mod serve;
 mod text;
