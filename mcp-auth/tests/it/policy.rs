@@ -2,8 +2,10 @@
 
 mod access;
 mod adversary;
+mod any_answer;
 mod bypasses;
 mod data;
+mod lenient;
 mod lists;
 mod matrix;
 mod own_rules;
