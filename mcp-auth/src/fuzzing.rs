@@ -1,6 +1,7 @@
 //! What holds for any bytes: one function per fuzz target, which panics when a promise is broken.
 //!
-//! `cargo xtask fuzz` runs them with libFuzzer; the property tests below run them everywhere.
+//! Each counts what reading costs, which must be in proportion to the input. `cargo xtask fuzz` runs them with
+//! libFuzzer; the property tests below run them everywhere.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -15,11 +16,19 @@ use crate::config::AuthorizationServer;
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Algorithm, JsonLimits, Jws, TokenLimits, VerificationKey};
+use crate::steps::{Cost, linear};
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";
 const NOW: u64 = 1_800_000_000;
+/// What reading may cost for each byte of the input.
+const EACH_BYTE: Cost = Cost { steps: 16, allocated: 256 };
+
+/// Runs what reads this input, and counts that it takes time and memory in proportion.
+fn bounded<T>(bytes: &[u8], read: impl FnOnce() -> T) -> T {
+    linear(EACH_BYTE, bytes.len(), read).0
+}
 
 /// The first line is a query string, the second an `Authorization` header, a third another one.
 pub fn bearer(bytes: &[u8]) {
@@ -33,9 +42,8 @@ pub fn bearer(bytes: &[u8]) {
     }
     let Ok(request) = request.body(()) else { return };
     let (parts, ()) = request.into_parts();
-    let Ok(token) = BearerToken::from_request(&parts, &[]).and_then(BearerToken::parse) else {
-        return;
-    };
+    let read = || BearerToken::from_request(&parts, &[]).and_then(BearerToken::parse);
+    let Ok(token) = bounded(bytes, read) else { return };
 
     assert_eq!(headers.len(), 1, "one header was sent");
     assert!(headers[0][..7].eq_ignore_ascii_case(b"bearer "), "with this scheme");
@@ -51,7 +59,7 @@ pub fn bearer(bytes: &[u8]) {
 /// A token in compact serialization.
 pub fn jws(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST) else { return };
+    let Ok(jws) = bounded(bytes, || Jws::parse(text, &TokenLimits::LARGEST)) else { return };
 
     let parts: Vec<_> = text.split('.').collect();
     let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };
@@ -73,7 +81,7 @@ pub fn jws(bytes: &[u8]) {
 /// A JWK Set.
 pub fn jwk_set(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
-    let set = KeySet::read(&document, "");
+    let set = bounded(bytes, || KeySet::read(&document, ""));
     let keys = document.get("keys").and_then(Value::as_array);
     let mut any = false;
     for jwk in keys.into_iter().flatten().take(256) {
@@ -106,7 +114,8 @@ pub fn metadata(bytes: &[u8]) {
     let fetched = UrlRules::of_metadata(&AuthorizationServer::new(ISSUER), &issuer);
     let by_hand = UrlRules::configured(PlainHttp::Loopback);
     for (rules, is_fetched) in [(fetched, true), (by_hand, false)] {
-        let Ok(metadata) = Metadata::read(&issuer, &document, &rules) else { continue };
+        let read = || Metadata::read(&issuer, &document, &rules);
+        let Ok(metadata) = bounded(bytes, read) else { continue };
         assert_eq!(document["issuer"], ISSUER);
         let Ok(keys) = metadata.jwks_uri() else { continue };
         assert_eq!(document["jwks_uri"], keys.url);
@@ -125,7 +134,8 @@ pub fn metadata(bytes: &[u8]) {
 
 /// The payload of a token whose signature was verified.
 pub fn claims(bytes: &[u8]) {
-    let Ok(claims) = Claims::read(bytes, JsonLimits::LARGEST) else { return };
+    let read = || Claims::read(bytes, JsonLimits::LARGEST);
+    let Ok(claims) = bounded(bytes, read) else { return };
     let whole: Map<String, Value> =
         serde_json::from_slice(bytes).expect("what is read strictly can be read whole");
     assert!(has_distinct_names(bytes));
@@ -156,7 +166,7 @@ pub fn claims(bytes: &[u8]) {
 
 /// The body of a request, which a server behind reads with a reader of its own.
 pub fn message(bytes: &[u8]) {
-    let Ok(messages) = Messages::parse(bytes) else { return };
+    let Ok(messages) = bounded(bytes, || Messages::parse(bytes)) else { return };
     // Of two members of one name, this one takes the last. What it cannot read, no server carries out.
     let Ok(whole) = serde_json::from_slice::<Value>(bytes) else { return };
     let all =

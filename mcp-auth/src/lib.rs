@@ -31,8 +31,11 @@ pub mod fuzzing;
 mod identifier;
 mod issuer;
 mod jose;
+#[cfg(test)]
+mod linear_cost;
 mod mcp_auth;
 mod serve;
+mod steps;
 mod text;
 mod verify;
 

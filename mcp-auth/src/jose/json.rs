@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::steps;
+
 /// What the objects of a token may have at most; more is taken for an attack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JsonLimits {
@@ -96,6 +98,7 @@ impl<'t> JsonReader<'t> {
         self.expect(b'"')?;
         let (text, start) = (self.text, self.at);
         let end = start + plain_length(&text.as_bytes()[start..]);
+        steps::take(end - start + 1);
         if text.as_bytes().get(end) == Some(&b'"') {
             self.at = end + 1;
             return Ok(Cow::Borrowed(&text[start..end]));
@@ -113,6 +116,7 @@ impl<'t> JsonReader<'t> {
         }
         self.expect(b'"')?;
         let whole = &bytes[start..self.at];
+        steps::take(whole.len());
         serde_json::from_slice(whole).map_err(|_| JsonError::Syntax(start))
     }
 
@@ -145,6 +149,7 @@ impl<'t> JsonReader<'t> {
             self.digits()?;
         }
         // Close to the largest double, readers disagree about what is too large.
+        steps::take(self.at - start);
         let number = self.text[start..self.at].parse().ok();
         number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
     }
@@ -220,6 +225,7 @@ impl<'t> JsonReader<'t> {
     fn digits(&mut self) -> Result<u64, JsonError> {
         let (start, mut value) = (self.at, 0_u64);
         while let Some(digit @ b'0'..=b'9') = self.text.as_bytes().get(self.at) {
+            steps::take(1);
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
@@ -252,6 +258,7 @@ impl<'t> JsonReader<'t> {
 
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+            steps::take(1);
             self.at += 1;
         }
     }
@@ -330,6 +337,7 @@ impl<'t> Names<'t> {
     }
 
     fn contains(&self, name: &str) -> bool {
+        steps::take(self.few_count);
         self.few[..self.few_count].contains(&name) || self.more.contains(name)
     }
 }

@@ -8,6 +8,7 @@ use zeroize::Zeroize as _;
 
 use super::base64url::{append_base64url, base64url};
 use super::{Algorithm, JsonError, JsonLimits, JsonReader, Object, VerificationKey, read_object};
+use crate::steps;
 
 /// How large a token may be; what is larger is refused unread.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,7 @@ impl<'t> Jws<'t> {
         if token.len() > limits.token_bytes {
             return Err(JwsError::TooLarge("max_token_bytes"));
         }
+        steps::take(token.len());
         let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
         let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotJws)?;
         if header.len() > limits.header_bytes {

@@ -113,6 +113,14 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
     serde_json::from_slice(body).map_err(|error| format!("the answer cannot be used: {error}"))
 }
 
+/// Reads an answer in every way that is known, for tests of what that costs.
+#[cfg(test)]
+pub(crate) fn read_answer(body: &[u8]) {
+    let Ok(answer) = object(body) else { return };
+    let _ = github(&answer, "client");
+    let _ = (google(answer.clone()), active(answer.clone()), userinfo(answer));
+}
+
 /// RFC 7662 §2.2. Only `true` is true.
 fn active(mut answer: Map<String, Value>) -> Result<Option<Map<String, Value>>, String> {
     match answer.remove("active") {
