@@ -260,7 +260,7 @@ pub(super) const LISTS: Reader = Reader {
     places: &[
         Place::Text("an answer", str::to_owned),
         Place::Json("an answer", str::to_owned),
-        Place::Json("a result", |value| answer(value)),
+        Place::Json("a result", answer),
         Place::Json("tools", |value| answer(&format!(r#"{{"tools":{value}}}"#))),
         Place::Json("resources", |value| answer(&format!(r#"{{"resources":{value}}}"#))),
         Place::Json("a tool", |value| answer(&format!(r#"{{"tools":[{{"name":{value}}}]}}"#))),

@@ -4,6 +4,7 @@ mod access;
 mod adversary;
 mod bypasses;
 mod data;
+mod edges;
 mod lists;
 mod matrix;
 mod own_rules;
