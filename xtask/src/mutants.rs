@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: cargo-mutants on the library. What it changes and no test notices needs a test, or a reason in
 //! `.cargo/mutants.toml`.
 
-use crate::command::{Failure, cargo, root, version};
+use crate::command::{Failure, cargo, root};
 
 /// Tries the changes of the files below this folder of `mcp-auth/src`; `shard` is `k/n`.
 ///
@@ -16,7 +16,7 @@ pub(crate) fn run(
     shard: Option<&str>,
     rest: &[String],
 ) -> Result<(), Failure> {
-    if version("cargo-mutants").is_none() {
+    if cargo(&["mutants", "--version"]).output().is_err() {
         let reason = "cargo-mutants is not installed (cargo install cargo-mutants --locked)";
         return Err(Failure::new(reason));
     }
@@ -25,6 +25,8 @@ pub(crate) fn run(
         arguments.extend(["--file".to_owned(), files_of(folder)?]);
     }
     if let Some(shard) = shard {
+        // Every n-th change, so that a shard is a sample of the whole.
+        arguments.extend(["--sharding".to_owned(), "round-robin".to_owned()]);
         arguments.extend(["--shard".to_owned(), shard.to_owned()]);
     }
     arguments.extend(["--output".to_owned(), "target/mutants".to_owned()]);
