@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::authorize::Scopes;
 use crate::error::InsufficientScope;
-use crate::jose::{JsonLimits, NamesIssuer as _, VerifiedToken};
+use crate::jose::{NamesIssuer as _, VerifiedToken};
+use crate::json::JsonLimits;
 use crate::verify::Claims;
 
 /// The authenticated caller of a request: who they are and what their token grants.

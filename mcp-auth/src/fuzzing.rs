@@ -15,7 +15,8 @@ use crate::authorize::Messages;
 use crate::config::AuthorizationServer;
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
-use crate::jose::{Algorithm, JsonLimits, Jws, TokenLimits, VerificationKey};
+use crate::jose::{Algorithm, Jws, TokenLimits, VerificationKey};
+use crate::json::JsonLimits;
 use crate::steps::{Cost, linear};
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 

@@ -31,6 +31,7 @@ pub mod fuzzing;
 mod identifier;
 mod issuer;
 mod jose;
+mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;

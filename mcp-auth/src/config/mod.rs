@@ -28,7 +28,8 @@ pub use self::secret::Secret;
 pub use self::suggestion::SuggestedConfiguration;
 use crate::authorize::Scopes;
 use crate::issuer::TrustAnchors;
-use crate::jose::{JsonLimits, TokenLimits};
+use crate::jose::TokenLimits;
+use crate::json::JsonLimits;
 
 /// What a server protects and whom it trusts.
 ///

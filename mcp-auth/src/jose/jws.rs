@@ -7,7 +7,8 @@ use std::ops::Range;
 use zeroize::Zeroize as _;
 
 use super::base64url::{append_base64url, base64url};
-use super::{Algorithm, JsonError, JsonLimits, JsonReader, Object, VerificationKey, read_object};
+use super::{Algorithm, VerificationKey};
+use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as};
 use crate::steps;
 
 /// How large a token may be; what is larger is refused unread.
@@ -65,7 +66,7 @@ impl<'t> Jws<'t> {
         };
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
         let header: Header<'_> =
-            read_object(&decoded[header], limits.json).map_err(JwsError::Header)?;
+            read_as(&decoded[header], limits.json).map_err(JwsError::Header)?;
         // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
         if header.critical {
             return Err(JwsError::Critical);
@@ -103,7 +104,7 @@ impl<'t> Jws<'t> {
 
     /// The payload as an object that nobody may look into yet.
     pub(crate) fn payload<'p, T: Object<'p>>(&'p self) -> Result<Unverified<T>, JsonError> {
-        read_object(&self.decoded[self.payload.clone()], self.json_limits).map(Unverified)
+        read_as(&self.decoded[self.payload.clone()], self.json_limits).map(Unverified)
     }
 
     /// Proof that this key made the signature, if it did.

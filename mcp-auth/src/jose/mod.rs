@@ -5,7 +5,6 @@
 
 mod algorithm;
 mod base64url;
-mod json;
 mod jwk;
 mod jws;
 #[cfg(test)]
@@ -16,9 +15,6 @@ mod signing;
 mod wycheproof;
 
 pub use algorithm::Algorithm;
-pub(crate) use json::{
-    JsonError, JsonLimits, JsonReader, Object, StringOrList, check_object, read_object,
-};
 pub(crate) use jwk::{VerificationKey, modulus_bits};
 pub(crate) use jws::{
     Jws, JwsError, MediaType, NamesIssuer, SignatureVerified, TokenLimits, VerifiedToken,

@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
+use serde::Deserialize as _;
 use serde_json::json;
 
 use super::inputs::Place;
@@ -16,7 +17,8 @@ use crate::authorize::{Messages, Operation, Scopes};
 use crate::config::{AuthorizationServer, Config, ProtectedResource};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{KeySet, Metadata, UrlRules, read_answer};
-use crate::jose::{JsonLimits, Jws, TokenLimits};
+use crate::jose::{Jws, TokenLimits};
+use crate::json::{JsonLimits, read_object, read_value};
 use crate::serve::{Decision, Passage, check_mcp_headers};
 use crate::steps::Cost;
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
@@ -322,7 +324,7 @@ fn policy() -> ScopePolicy {
             "notes://a": ["a"],
         },
     });
-    serde_json::from_value(rules).expect("a good policy")
+    ScopePolicy::deserialize(rules).expect("a good policy")
 }
 
 /// Accepts every token that begins with `good`.
@@ -442,8 +444,8 @@ fn read_request(text: &str) {
 
 fn read_scopes(text: &str) {
     let required: Scopes = ["mcp", "notes:read"].iter().collect();
-    let read =
-        [Some(Scopes::parse(text)), Some(Scopes::granted(text)), serde_json::from_str(text).ok()];
+    let written = read_value(text).ok().and_then(|value| Scopes::deserialize(value).ok());
+    let read = [Some(Scopes::parse(text)), Some(Scopes::granted(text)), written];
     for scopes in read.into_iter().flatten() {
         let _ = scopes.contains_all(&required);
         let _ = Scopes::union([&required, &scopes]);
@@ -467,7 +469,7 @@ fn read_claims(text: &str) {
     };
     let _: Result<(), TokenError> = claims.validate(&rules, &IssuerRules::default(), 1_800_000_000);
     drop(claims);
-    let Ok(claims) = serde_json::from_str(text) else { return };
+    let Ok(claims) = read_object(text) else { return };
     let Ok(caller) = AuthInfo::from_verified_claims(claims) else { return };
     let _ = (caller.json(), caller.claims(), caller.subject(), caller.audience());
     let operation = Operation::resource("notes://a/1");
@@ -475,7 +477,7 @@ fn read_claims(text: &str) {
 }
 
 fn read_metadata(text: &str) {
-    let Ok(document) = serde_json::from_str(text) else { return };
+    let Ok(document) = read_value(text) else { return };
     let issuer = IssuerIdentifier::parse(ISSUER).expect("a good one");
     let fetched = UrlRules::of_metadata(&AuthorizationServer::new(ISSUER), &issuer);
     for rules in [fetched, UrlRules::configured(PlainHttp::Loopback)] {
@@ -484,7 +486,7 @@ fn read_metadata(text: &str) {
 }
 
 fn read_key_set(text: &str) {
-    let Ok(document) = serde_json::from_str(text) else { return };
+    let Ok(document) = read_value(text) else { return };
     let _ = KeySet::read(&document, ISSUER);
 }
 

@@ -9,9 +9,8 @@ use crate::auth_info::Facts;
 use crate::authorize::Scopes;
 use crate::error::TokenError;
 use crate::identifier::ResourceIdentifier;
-use crate::jose::{
-    JsonError, JsonLimits, JsonReader, NamesIssuer, Object, StringOrList, read_object,
-};
+use crate::jose::NamesIssuer;
+use crate::json::{JsonError, JsonLimits, JsonReader, Object, StringOrList, read_as};
 
 /// What a token must fulfil besides its signature and issuer.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ pub(crate) struct Claims<'a> {
 impl<'a> Claims<'a> {
     /// Reads a verified payload; every registered claim that is there must have its type.
     pub(crate) fn read(payload: &'a [u8], limits: JsonLimits) -> Result<Self, TokenError> {
-        read_object(payload, limits).map_err(Self::malformed)
+        read_as(payload, limits).map_err(Self::malformed)
     }
 
     pub(crate) fn malformed(error: JsonError) -> TokenError {

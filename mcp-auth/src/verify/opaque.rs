@@ -12,7 +12,8 @@ use super::{Claims, Rules, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
-use crate::jose::{Digest, JsonLimits, sha256};
+use crate::jose::{Digest, sha256};
+use crate::json::JsonLimits;
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;

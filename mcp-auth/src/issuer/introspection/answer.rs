@@ -8,7 +8,8 @@ use super::Introspector;
 use super::question::SIGNED;
 use crate::config::IntrospectionMethod;
 use crate::issuer::VerifyError;
-use crate::jose::{JsonLimits, Jws, MediaType, TokenLimits, check_object};
+use crate::jose::{Jws, MediaType, TokenLimits};
+use crate::json::{JsonLimits, check_object};
 
 /// How large a signed answer may be, and what is in one.
 const LIMITS: TokenLimits = TokenLimits {
