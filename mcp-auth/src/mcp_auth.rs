@@ -15,7 +15,6 @@ use crate::error::{AuthError, Unavailable};
 use crate::identifier::WELL_KNOWN;
 use crate::issuer::Issuer;
 use crate::serve::{Decision, Reply, Resource};
-use crate::steps;
 use crate::verify::TokenExplanation;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -240,7 +239,7 @@ fn longest_prefix<'m>(
 ) -> Option<&'m Arc<Resource>> {
     let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
     [path].into_iter().chain(parents).find_map(|mount| {
-        steps::take(mount.len() + 1);
+        crate::steps::take(mount.len() + 1);
         mounts.get(mount)
     })
 }
@@ -248,7 +247,7 @@ fn longest_prefix<'m>(
 /// The path as the most lenient router reads it: decoded, in lower case, without parameters, empty segments
 /// and dots (RFC 3986 §6.2.2, §3.3). `None`: it is no text.
 fn loosely(path: &str) -> Option<String> {
-    steps::take(path.len());
+    crate::steps::take(path.len());
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let mut segments = Vec::new();
     for segment in decoded.split(['/', '\\']) {

@@ -12,14 +12,14 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "clippy", about: "clippy, all targets and features", run: clippy },
         Step { name: "rustdoc", about: "the documentation builds without a warning", run: rustdoc },
         Step { name: "sources", about: "file sizes, hosts in lockfiles", run: source_checks::run },
+        Step { name: "deny", about: "licences, bans, sources; without network", run: deny },
+        Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt },
+        Step { name: "examples-clippy", about: "clippy, examples/", run: examples_clippy },
         Step {
             name: "silent-defaults",
             about: "every default for what cannot be read has its reason in a list",
             run: silent_defaults::run,
         },
-        Step { name: "deny", about: "licences, bans, sources; without network", run: deny },
-        Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt },
-        Step { name: "examples-clippy", about: "clippy, examples/", run: examples_clippy },
     ]
 }
 

@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use super::Operation;
 use super::OperationKind::{Other, Prompt, Resource, Tool};
 use crate::error::MessageFault;
-use crate::steps;
 use crate::text::Text;
 
 /// Messages that a batch may have, and resources that a subscription may be for.
@@ -32,7 +31,7 @@ pub(crate) struct Messages<'m> {
 impl<'m> Messages<'m> {
     /// Reads a body: one message, or a batch of them.
     pub(crate) fn parse(body: &'m [u8]) -> Result<Self, MessageFault> {
-        steps::take(body.len());
+        crate::steps::take(body.len());
         let text = std::str::from_utf8(body).map_err(|_| MessageFault::NotJson)?;
         if text.trim_ascii_start().starts_with('[') {
             return Self::parse_batch(text);
@@ -79,7 +78,7 @@ struct Message<'m> {
 
 impl<'m> Message<'m> {
     fn parse(text: &'m str) -> Result<Self, MessageFault> {
-        steps::take(text.len());
+        crate::steps::take(text.len());
         let Object(message): Object<Self> = serde_json::from_str(text).map_err(fault)?;
         match message.id {
             Some(id) if !is_id(id) => Err(MessageFault::Invalid),
@@ -183,7 +182,7 @@ impl Reference {
             serde_json::from_str(context.get()).map_err(fault)?;
         let chosen = context.arguments.unwrap_or_default();
         let expand = |uri: String, (name, value): (&String, &String)| {
-            steps::take(uri.len() + name.len() + value.len());
+            crate::steps::take(uri.len() + name.len() + value.len());
             uri.replace(&format!("{{{name}}}"), value).replace(&format!("{{+{name}}}"), value)
         };
         Ok(Some(chosen.iter().fold(uri.clone(), expand)))
@@ -346,7 +345,7 @@ struct Names<'de> {
 impl<'de> Names<'de> {
     fn is_new(&mut self, name: Cow<'de, str>) -> bool {
         const FEW: usize = 16;
-        steps::take(self.few.len());
+        crate::steps::take(self.few.len());
         if self.few.contains(&name) || self.many.contains(&name) {
             return false;
         }

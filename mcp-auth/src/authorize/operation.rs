@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::message::Object;
-use crate::steps;
 
 /// One call of an MCP method, as a policy sees it.
 ///
@@ -140,7 +139,7 @@ impl<'m> Operation<'m> {
 }
 
 fn written_arguments(message: &str) -> Option<Map<String, Value>> {
-    steps::take(message.len());
+    crate::steps::take(message.len());
     #[derive(Deserialize)]
     struct Message {
         params: Object<Params>,

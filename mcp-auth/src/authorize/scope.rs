@@ -5,8 +5,6 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::steps;
-
 /// A set of scope tokens, in the order they were given.
 ///
 /// In configuration written as a list, or as one string with spaces between.
@@ -38,7 +36,7 @@ impl Scopes {
 
     /// Whether this scope is in the set.
     pub fn contains(&self, scope: &str) -> bool {
-        steps::take(self.0.len());
+        crate::steps::take(self.0.len());
         self.iter().any(|present| present == scope)
     }
 
@@ -71,7 +69,7 @@ impl Scopes {
             return self.clone();
         }
         let is_good = |scope: &&str| {
-            steps::take(malformed.len());
+            crate::steps::take(malformed.len());
             !malformed.contains(scope)
         };
         self.iter().filter(is_good).collect()
@@ -96,7 +94,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
             // Room for all of it at once, so that a token's scopes are one allocation.
             text.reserve_exact(item.as_ref().len() + usize::from(!text.is_empty()));
             for scope in words(item.as_ref()) {
-                steps::take(text.len() + scope.len());
+                crate::steps::take(text.len() + scope.len());
                 if words(&text).any(|present| present == scope) {
                     continue;
                 }

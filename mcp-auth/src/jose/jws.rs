@@ -9,7 +9,6 @@ use zeroize::Zeroize as _;
 use super::base64url::{append_base64url, base64url};
 use super::{Algorithm, VerificationKey};
 use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as};
-use crate::steps;
 
 /// How large a token may be; what is larger is refused unread.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +49,7 @@ impl<'t> Jws<'t> {
         if token.len() > limits.token_bytes {
             return Err(JwsError::TooLarge("max_token_bytes"));
         }
-        steps::take(token.len());
+        crate::steps::take(token.len());
         let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
         let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotJws)?;
         if header.len() > limits.header_bytes {

@@ -6,8 +6,6 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use crate::steps;
-
 /// How the names begin that serde_json gives a meaning when it makes a [`Value`].
 const RESERVED: &str = "$serde_json::private::";
 
@@ -118,7 +116,7 @@ impl<'t> JsonReader<'t> {
         self.expect(b'"')?;
         let (text, start) = (self.text, self.at);
         let end = start + plain_length(&text.as_bytes()[start..]);
-        steps::take(end - start + 1);
+        crate::steps::take(end - start + 1);
         if text.as_bytes().get(end) == Some(&b'"') {
             self.at = end + 1;
             return Ok(Cow::Borrowed(&text[start..end]));
@@ -136,7 +134,7 @@ impl<'t> JsonReader<'t> {
         }
         self.expect(b'"')?;
         let whole = &bytes[start..self.at];
-        steps::take(whole.len());
+        crate::steps::take(whole.len());
         serde_json::from_slice(whole).map_err(|_| JsonError::Syntax(start))
     }
 
@@ -174,7 +172,7 @@ impl<'t> JsonReader<'t> {
             return Err(JsonError::WrongNumber);
         }
         // Close to the largest double, readers disagree about what is too large.
-        steps::take(text.len());
+        crate::steps::take(text.len());
         let number = text.parse().ok();
         number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
     }
@@ -296,7 +294,7 @@ impl<'t> JsonReader<'t> {
     fn digits(&mut self) -> Result<u64, JsonError> {
         let (start, mut value) = (self.at, 0_u64);
         while let Some(digit @ b'0'..=b'9') = self.text.as_bytes().get(self.at) {
-            steps::take(1);
+            crate::steps::take(1);
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
@@ -329,7 +327,7 @@ impl<'t> JsonReader<'t> {
 
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
-            steps::take(1);
+            crate::steps::take(1);
             self.at += 1;
         }
     }
@@ -408,7 +406,7 @@ impl<'t> Names<'t> {
     }
 
     fn contains(&self, name: &str) -> bool {
-        steps::take(self.few_count);
+        crate::steps::take(self.few_count);
         self.few[..self.few_count].contains(&name) || self.more.contains(name)
     }
 }

@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::Reply;
 use crate::error::Forbidden;
-use crate::steps;
 
 /// The web origins whose pages may call, in the form that browsers send.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl AllowedOrigins {
     }
 
     fn contains(&self, origin: &HeaderValue) -> bool {
-        steps::take(origin.len());
+        crate::steps::take(origin.len());
         let same = |allowed: &String| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
         self.0.iter().any(|allowed| allowed == "*" || same(allowed))
     }
@@ -75,7 +74,7 @@ pub(super) fn preflight(request: &Parts, cors: HeaderMap, methods: &'static str)
 fn allowed_headers(request: &Parts) -> HeaderValue {
     let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
     let asked = asked.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    steps::take(asked.len());
+    crate::steps::take(asked.len());
     let fixed = ALLOWED.split(", ").map(str::to_owned);
     let mcp = asked.split(',').map(|name| name.trim().to_ascii_lowercase());
     let mcp =

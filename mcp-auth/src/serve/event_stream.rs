@@ -6,7 +6,6 @@ use std::mem;
 use bytes::{Bytes, BytesMut};
 
 use super::list_filter::Fault;
-use crate::steps;
 
 /// A stream of events of which any part may have come yet.
 #[derive(Default)]
@@ -60,7 +59,7 @@ impl EventStream {
     /// to no event, which is a comment before one, a byte order mark, and a late LF of a CRLF.
     fn next_unit(&mut self) -> Option<BytesMut> {
         while let Some(&byte) = self.pending.get(self.scanned) {
-            steps::take(1);
+            crate::steps::take(1);
             let at = self.scanned;
             self.scanned += 1;
             let is_after_cr = mem::replace(&mut self.is_after_cr, byte == b'\r');
@@ -92,7 +91,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whether an event carries data; one that only primes a client with its `id` has an empty line.
 pub(super) fn has_data(event: &[u8]) -> bool {
-    steps::take(event.len());
+    crate::steps::take(event.len());
     lines(event).filter_map(data).any(|data| !data.trim_ascii().is_empty())
 }
 

@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::authorize::{Messages, Operation};
 use crate::error::MessageFault;
-use crate::steps;
 
 static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 static NAME: HeaderName = HeaderName::from_static("mcp-name");
@@ -67,7 +66,7 @@ fn agrees(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> boo
 
 /// The text of a value, which is base64 where it would not fit into a header.
 fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
-    steps::take(value.len());
+    crate::steps::take(value.len());
     let text = value.to_str().ok()?;
     let encoded = text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?="));
     match encoded {

@@ -1,7 +1,5 @@
 //! Which resource URIs a rule is about: exactly one, a URI template (RFC 6570), or a prefix.
 
-use crate::steps;
-
 /// A rule's URI with variables, or with `*` at its end.
 #[derive(Debug)]
 pub(super) struct UriPattern {
@@ -58,7 +56,7 @@ impl UriPattern {
         let mut ends = vec![false; uri.len() + 1];
         ends[0] = true;
         for part in &self.parts {
-            steps::take(uri.len());
+            crate::steps::take(uri.len());
             ends = part.ends(uri.as_bytes(), &ends);
         }
         ends[uri.len()]
@@ -90,7 +88,7 @@ impl Part {
             let next = uri.get(at).copied();
             match self {
                 Self::Fixed(text) => {
-                    steps::take(if starts_here { text.len() } else { 0 });
+                    crate::steps::take(if starts_here { text.len() } else { 0 });
                     if starts_here && uri[at..].starts_with(text.as_bytes()) {
                         ends[at + text.len()] = true;
                     }
@@ -118,7 +116,7 @@ impl Part {
 /// what is not ASCII is escaped. How many slashes come before the host of a scheme without rules of
 /// its own makes no difference.
 pub(super) fn normal_form(uri: &str) -> String {
-    steps::take(uri.len());
+    crate::steps::take(uri.len());
     let scheme = scheme_of(uri);
     let rest = uri.get(scheme.len()..).unwrap_or_default();
     let slashes =
@@ -173,7 +171,7 @@ const SPECIAL_SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"]
 pub(super) fn is_ambiguous(uri: &str) -> bool {
     /// Longer than any URI that a rule is about.
     const LONGEST: usize = 8192;
-    steps::take(uri.len());
+    crate::steps::take(uri.len());
     let scheme = scheme_of(uri);
     let rest = uri.get(scheme.len() + 1..).unwrap_or_default();
     let (authority, path) = match rest.strip_prefix("//") {
