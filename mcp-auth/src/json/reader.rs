@@ -167,12 +167,12 @@ impl<'t> JsonReader<'t> {
             self.digits()?;
         }
         let text = &self.text[start..self.at];
+        crate::steps::take(text.len());
         // Some readers round integers that have more than 64 bits, and others do not.
         if is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err() {
             return Err(JsonError::WrongNumber);
         }
         // Close to the largest double, readers disagree about what is too large.
-        crate::steps::take(text.len());
         let number = text.parse().ok();
         number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
     }
@@ -183,6 +183,7 @@ impl<'t> JsonReader<'t> {
         let start = self.at;
         let number = self.number()?;
         let text = &self.text[start..self.at];
+        crate::steps::take(text.len());
         if let Ok(whole) = text.parse::<u64>() {
             return Ok(whole.into());
         }
