@@ -17,18 +17,17 @@ use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Algorithm, Jws, TokenLimits, VerificationKey};
 use crate::json::JsonLimits;
-use crate::steps::{Cost, linear};
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";
 const NOW: u64 = 1_800_000_000;
 /// What reading may cost for each byte of the input.
-const EACH_BYTE: Cost = Cost { steps: 16, allocated: 256 };
+const EACH_BYTE: crate::steps::Cost = crate::steps::Cost { steps: 16, allocated: 256 };
 
 /// Runs what reads this input, and counts that it takes time and memory in proportion.
 fn bounded<T>(bytes: &[u8], read: impl FnOnce() -> T) -> T {
-    linear(EACH_BYTE, bytes.len(), read).0
+    crate::steps::linear(EACH_BYTE, bytes.len(), read).0
 }
 
 /// The first line is a query string, the second an `Authorization` header, a third another one.

@@ -91,7 +91,6 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whether an event carries data; one that only primes a client with its `id` has an empty line.
 pub(super) fn has_data(event: &[u8]) -> bool {
-    crate::steps::take(event.len());
     lines(event).filter_map(data).any(|data| !data.trim_ascii().is_empty())
 }
 
@@ -148,7 +147,9 @@ fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first line without its end.
 fn content(lines: &[u8]) -> &[u8] {
-    lines.split(|&byte| is_line_end(byte)).next().unwrap_or_default()
+    let first = lines.split(|&byte| is_line_end(byte)).next().unwrap_or_default();
+    crate::steps::take(first.len() + 1);
+    first
 }
 
 fn is_line_end(byte: u8) -> bool {
