@@ -22,7 +22,7 @@ use crate::json::{JsonLimits, read_object, read_value};
 use crate::serve::{Decision, Passage, check_mcp_headers};
 use crate::steps::Cost;
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
-use crate::{AuthError, AuthInfo, McpAuth, ScopePolicy, TokenError};
+use crate::{AuthError, AuthInfo, McpAuth, ScopePolicy};
 
 const ISSUER: &str = "https://issuer.example.com";
 const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -467,7 +467,7 @@ fn read_claims(text: &str) {
         accept_any_audience: false,
         clock_tolerance: std::time::Duration::from_secs(60),
     };
-    let _: Result<(), TokenError> = claims.validate(&rules, &IssuerRules::default(), 1_800_000_000);
+    let _ = claims.validate(&rules, &IssuerRules::default(), 1_800_000_000);
     drop(claims);
     let Ok(claims) = read_object(text) else { return };
     let Ok(caller) = AuthInfo::from_verified_claims(claims) else { return };
