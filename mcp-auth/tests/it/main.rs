@@ -27,6 +27,7 @@ mod real_providers;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod scripted;
+mod seen_tokens;
 mod static_keys;
 mod support;
 mod token_cache;
