@@ -222,3 +222,26 @@ async fn the_type_of_a_token_is_told_as_it_was_compared() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_the_issuer_says_of_a_jwt_is_a_check_of_its_own() {
+    let server = Harness::start().await;
+    let mut config = config(&server);
+    let mut introspection = Introspection::new("dev", "dev");
+    introspection.also_jwts = true;
+    let issuer = &mut config.resources[0].authorization_servers[0];
+    issuer.introspection = Some(introspection);
+    issuer.required_claims.insert("tid".to_owned(), vec![json!("acme")]);
+    let good = server.mint().claim("tid", "acme");
+    let (kept, revoked) = (good.clone().sign(), good.sign());
+    server.issuer.revoke(&revoked);
+    let rows = [
+        (kept, "ok", vec![]),
+        (revoked, "inactive", vec!["introspection"]),
+        (server.mint().sign(), "claim_not_accepted", vec!["required_claims"]),
+    ];
+    for (token, code, names) in rows {
+        let explanation = explain(&server, &config, &token).await;
+        assert_eq!((explanation.code, failed(&explanation)), (code, names), "{explanation:#?}");
+    }
+}

@@ -19,6 +19,7 @@ mod issuer_outage;
 mod key_fetching;
 mod key_rotation;
 mod key_stampede;
+mod limits;
 mod logging;
 mod mounting;
 mod policy;
