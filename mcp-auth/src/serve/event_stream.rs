@@ -138,6 +138,7 @@ fn replace_data(event: &[u8], new: &[u8], out: &mut Vec<u8>) {
 fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::from_fn(move || {
         let content = content(event).len();
+        crate::steps::take(content + 1);
         let end = if event[content..].starts_with(b"\r\n") { 2 } else { 1 };
         let (line, rest) = event.split_at(event.len().min(content + end));
         event = rest;
@@ -147,9 +148,7 @@ fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first line without its end.
 fn content(lines: &[u8]) -> &[u8] {
-    let first = lines.split(|&byte| is_line_end(byte)).next().unwrap_or_default();
-    crate::steps::take(first.len() + 1);
-    first
+    lines.split(|&byte| is_line_end(byte)).next().unwrap_or_default()
 }
 
 fn is_line_end(byte: u8) -> bool {
