@@ -1,6 +1,7 @@
 //! What holds for any bytes: one function per fuzz target, which panics when a promise is broken.
 //!
-//! `cargo xtask fuzz` runs them with libFuzzer; the property tests below run them everywhere.
+//! Each counts what reading costs, which must be in proportion to the input. `cargo xtask fuzz` runs them with
+//! libFuzzer; the property tests below run them everywhere.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -25,6 +26,13 @@ use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";
 const NOW: u64 = 1_800_000_000;
+/// What reading may cost for each byte of the input.
+const EACH_BYTE: crate::steps::Cost = crate::steps::Cost { steps: 16, allocated: 256 };
+
+/// Runs what reads this input, and counts that it takes time and memory in proportion.
+fn bounded<T>(bytes: &[u8], read: impl FnOnce() -> T) -> T {
+    crate::steps::linear(EACH_BYTE, bytes.len(), read).0
+}
 
 /// The first line is a query string, the second an `Authorization` header, a third another one.
 pub fn bearer(bytes: &[u8]) {
@@ -38,9 +46,8 @@ pub fn bearer(bytes: &[u8]) {
     }
     let Ok(request) = request.body(()) else { return };
     let (parts, ()) = request.into_parts();
-    let Ok(token) = BearerToken::from_request(&parts, &[]).and_then(BearerToken::parse) else {
-        return;
-    };
+    let read = || BearerToken::from_request(&parts, &[]).and_then(BearerToken::parse);
+    let Ok(token) = bounded(bytes, read) else { return };
 
     assert_eq!(headers.len(), 1, "one header was sent");
     assert!(headers[0][..7].eq_ignore_ascii_case(b"bearer "), "with this scheme");
@@ -56,7 +63,7 @@ pub fn bearer(bytes: &[u8]) {
 /// A token in compact serialization.
 pub fn jws(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST) else { return };
+    let Ok(jws) = bounded(bytes, || Jws::parse(text, &TokenLimits::LARGEST)) else { return };
 
     let parts: Vec<_> = text.split('.').collect();
     let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };
@@ -78,7 +85,7 @@ pub fn jws(bytes: &[u8]) {
 /// A JWK Set.
 pub fn jwk_set(bytes: &[u8]) {
     let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
-    let set = KeySet::read(&document, "");
+    let set = bounded(bytes, || KeySet::read(&document, ""));
     let keys = document.get("keys").and_then(Value::as_array);
     let mut any = false;
     for jwk in keys.into_iter().flatten().take(256) {
@@ -111,7 +118,8 @@ pub fn metadata(bytes: &[u8]) {
     let fetched = UrlRules::of_metadata(&AuthorizationServer::new(ISSUER), &issuer);
     let by_hand = UrlRules::configured(PlainHttp::Loopback);
     for (rules, is_fetched) in [(fetched, true), (by_hand, false)] {
-        let Ok(metadata) = Metadata::read(&issuer, &document, &rules) else { continue };
+        let read = || Metadata::read(&issuer, &document, &rules);
+        let Ok(metadata) = bounded(bytes, read) else { continue };
         assert_eq!(document["issuer"], ISSUER);
         let Ok(keys) = metadata.jwks_uri() else { continue };
         assert_eq!(document["jwks_uri"], keys.url);
@@ -130,7 +138,8 @@ pub fn metadata(bytes: &[u8]) {
 
 /// The payload of a token whose signature was verified.
 pub fn claims(bytes: &[u8]) {
-    let Ok(claims) = Claims::read(bytes, JsonLimits::LARGEST) else { return };
+    let read = || Claims::read(bytes, JsonLimits::LARGEST);
+    let Ok(claims) = bounded(bytes, read) else { return };
     let whole: Map<String, Value> =
         serde_json::from_slice(bytes).expect("what is read strictly can be read whole");
     assert!(has_distinct_names(bytes));
@@ -163,7 +172,7 @@ pub fn claims(bytes: &[u8]) {
 
 /// The body of a request, which a server behind reads with a reader of its own.
 pub fn message(bytes: &[u8]) {
-    let Ok(messages) = Messages::parse(bytes) else { return };
+    let Ok(messages) = bounded(bytes, || Messages::parse(bytes)) else { return };
     // Of two members of one name, this one takes the last. What it cannot read, no server carries out.
     let Ok(whole) = serde_json::from_slice::<Value>(bytes) else { return };
     let all =
@@ -175,32 +184,40 @@ pub fn message(bytes: &[u8]) {
         let params = &message["params"];
         let names: Vec<Option<&str>> = match method {
             "tools/call" | "prompts/get" => vec![params["name"].as_str()],
-            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-                vec![params["uri"].as_str()]
-            }
+            "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "resources/directory/read" => vec![params["uri"].as_str()],
             "completion/complete" => {
                 let reference = &params["ref"];
-                if reference["uri"].is_string() && !params["context"].is_null() {
-                    // The template with what was chosen already comes before it as it stands.
-                    operations.next().expect("expanded");
+                let is_prompt = reference["type"] == "ref/prompt";
+                // A template with what was chosen already may come before it as it stands.
+                let written = reference["uri"].as_str();
+                let next = operations.clone().next();
+                if !is_prompt && next.and_then(|next| next.name()) != written {
+                    operations.next();
                 }
-                let named = if reference["type"] == "ref/prompt" { "name" } else { "uri" };
-                vec![reference[named].as_str()]
+                vec![reference[if is_prompt { "name" } else { "uri" }].as_str()]
             }
             "subscriptions/listen" => {
                 let uris = params["notifications"]["resourceSubscriptions"].as_array();
                 [None].into_iter().chain(uris.into_iter().flatten().map(Value::as_str)).collect()
             }
-            _ if method.starts_with("tasks/") && !params["taskId"].is_null() => {
-                vec![params["taskId"].as_str()]
-            }
             "" => vec![None],
-            _ => vec![params["uri"].as_str()],
+            _ => {
+                let own = params["taskId"].as_str().filter(|_| method.starts_with("tasks/"));
+                let beside = params["uri"].as_str().map(Some);
+                beside.into_iter().chain([own]).collect()
+            }
         };
-        let takes_arguments =
-            !matches!(method, "" | "completion/complete" | "subscriptions/listen");
-        let arguments = params.get("arguments").and_then(Value::as_object);
-        let arguments = arguments.filter(|_| takes_arguments);
+        let arguments = match method {
+            "tools/call" | "prompts/get" => params.get("arguments"),
+            "completion/complete" if params["ref"]["type"] == "ref/prompt" => {
+                params.get("context").and_then(|context| context.get("arguments"))
+            }
+            _ => None,
+        };
+        let arguments = arguments.and_then(Value::as_object);
         for name in names {
             let operation = operations.next().expect("one for each name");
             assert_eq!((method, name), (operation.method(), operation.name()), "{message}");
@@ -232,6 +249,8 @@ pub fn uri(bytes: &[u8]) {
     // A rule without variables means what it says.
     let is_exact = !text.ends_with('*') && !text.contains(['{', '}', '*']);
     assert!(!is_exact || normal_pattern(text).as_deref() == Ok(uri), "{text:?}");
+}
+
 /// An answer, after four bytes that choose what was asked for, its status, its label, and how it is cut.
 pub fn list(bytes: &[u8]) {
     let Some((&[call, status, label, size], body)) = bytes.split_first_chunk::<4>() else { return };
@@ -447,7 +466,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 7] = [
+    const TARGETS: [Target; 8] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),

@@ -32,9 +32,12 @@ mod identifier;
 mod issuer;
 mod jose;
 mod json;
+#[cfg(test)]
+mod linear_cost;
 mod mcp_auth;
 mod principal;
 mod serve;
+mod steps;
 mod text;
 mod verify;
 

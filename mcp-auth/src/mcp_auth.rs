@@ -238,12 +238,16 @@ fn longest_prefix<'m>(
     path: &str,
 ) -> Option<&'m Arc<Resource>> {
     let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-    [path].into_iter().chain(parents).find_map(|mount| mounts.get(mount))
+    [path].into_iter().chain(parents).find_map(|mount| {
+        crate::steps::take(mount.len() + 1);
+        mounts.get(mount)
+    })
 }
 
 /// The path as the most lenient router reads it: decoded, in lower case, without parameters, empty segments
 /// and dots (RFC 3986 §6.2.2, §3.3). `None`: it is no text.
 fn loosely(path: &str) -> Option<String> {
+    crate::steps::take(path.len());
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let mut segments = Vec::new();
     for segment in decoded.split(['/', '\\']) {

@@ -1,6 +1,7 @@
 //! `cargo xtask lint`.
 
 use crate::command::{Failure, Run, cargo, root, version};
+use crate::silent_defaults;
 use crate::source_checks;
 use crate::step::{Outcome, Step};
 
@@ -18,6 +19,11 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "deny", about: "licences, bans, sources; without network", run: deny },
         Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt },
         Step { name: "examples-clippy", about: "clippy, examples/", run: examples_clippy },
+        Step {
+            name: "silent-defaults",
+            about: "every default for what cannot be read has its reason in a list",
+            run: silent_defaults::run,
+        },
     ]
 }
 

@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`,
-//! `bench-python`, `fuzz`, `peers`, `wheel`.
+//! `bench-python`, `fuzz`, `mutants`, `peers`, `wheel`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -11,10 +11,12 @@ mod dev_server;
 mod fuzz;
 mod install;
 mod lint;
+mod mutants;
 mod node;
 mod peers;
 mod providers;
 mod python;
+mod silent_defaults;
 mod source_checks;
 mod step;
 mod test;
@@ -37,7 +39,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Formatting, clippy, rustdoc, cargo-deny when installed, and checks of the sources.
-    Lint(Selection),
+    Lint {
+        #[command(flatten)]
+        selection: Selection,
+        /// Bring the list of `silent-defaults` up to date instead of checking it.
+        #[arg(long, requires = "only")]
+        write: bool,
+    },
     /// All tests, real MCP clients and the conformance suite included.
     Test(Selection),
     /// The API documentation, in target/doc.
@@ -67,6 +75,17 @@ enum Task {
         seconds: u64,
         /// The targets to run; all of them when none is named.
         targets: Vec<String>,
+    },
+    /// cargo-mutants on the library: changes of the code that no test notices.
+    Mutants {
+        /// A folder or file below mcp-auth/src, such as `jose`; all of it when none is named.
+        folder: Option<String>,
+        /// The part of the changes to try, such as `0/10`.
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+        /// What cargo-mutants itself takes, after `--`.
+        #[arg(last = true)]
+        rest: Vec<String>,
     },
     /// What servers do that other packages protect, in two tables; needs Node and Python 3.11.
     Peers {
@@ -100,7 +119,13 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode, Failure> {
     match task {
-        Task::Lint(selection) => run_steps(lint::steps(), &selection),
+        Task::Lint { selection, write: true } => {
+            if selection.only != ["silent-defaults"] {
+                return Err(Failure::new("--write is for --only silent-defaults"));
+            }
+            silent_defaults::write().map(|()| ExitCode::SUCCESS)
+        }
+        Task::Lint { selection, write: false } => run_steps(lint::steps(), &selection),
         Task::Test(selection) => run_steps(test::steps(), &selection),
         Task::Docs { open } => {
             let arguments = ["doc", "--workspace", "--lib", "--no-deps", "--all-features"];
@@ -117,6 +142,9 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Peers { only } => peers::run(&only).map(|()| ExitCode::SUCCESS),
+        Task::Mutants { folder, shard, rest } => {
+            mutants::run(folder.as_deref(), shard.as_deref(), &rest).map(|()| ExitCode::SUCCESS)
+        }
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets).map(|()| ExitCode::SUCCESS),
     }
 }

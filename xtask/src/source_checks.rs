@@ -53,7 +53,7 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
 }
 
 /// Every file below `directory` that could be one of ours.
-fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -101,7 +101,7 @@ fn readings_with_serde_json(name: &str, text: &str) -> Vec<String> {
 }
 
 /// The number of lines before the test module at the bottom of the file, or of all lines.
-fn lines_before_tests(text: &str) -> usize {
+pub(crate) fn lines_before_tests(text: &str) -> usize {
     let lines: Vec<_> = text.lines().collect();
     let is_test_module =
         |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].trim_start().starts_with("mod ");

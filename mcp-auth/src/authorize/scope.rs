@@ -36,6 +36,7 @@ impl Scopes {
 
     /// Whether this scope is in the set.
     pub fn contains(&self, scope: &str) -> bool {
+        crate::steps::take(self.0.len());
         self.iter().any(|present| present == scope)
     }
 
@@ -67,7 +68,11 @@ impl Scopes {
         if malformed.is_empty() {
             return self.clone();
         }
-        self.iter().filter(|scope| !malformed.contains(scope)).collect()
+        let is_good = |scope: &&str| {
+            crate::steps::take(malformed.len());
+            !malformed.contains(scope)
+        };
+        self.iter().filter(is_good).collect()
     }
 
     /// The scopes that RFC 6749 §3.3 does not allow: with `"`, `\` or a control character.
@@ -89,6 +94,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
             // Room for all of it at once, so that a token's scopes are one allocation.
             text.reserve_exact(item.as_ref().len() + usize::from(!text.is_empty()));
             for scope in words(item.as_ref()) {
+                crate::steps::take(text.len() + scope.len());
                 if words(&text).any(|present| present == scope) {
                     continue;
                 }

@@ -28,6 +28,8 @@ pub use inspection::{
     IssuerMetadata, IssuerReport, KeyReport, KeySetReport, Level, MetadataFault, MetadataPlace,
     ProviderCheck, ProviderCheckOutcome, RevisionReport, Suitability,
 };
+#[cfg(test)]
+pub(crate) use introspection::read_answer;
 pub(crate) use introspection::{ClientCredentials, Introspector};
 pub(crate) use key_set::KeySet;
 pub(crate) use metadata::{Metadata, MetadataPatch};

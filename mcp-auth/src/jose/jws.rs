@@ -50,6 +50,7 @@ impl<'t> Jws<'t> {
         if token.len() > limits.token_bytes {
             return Err(JwsError::TooLarge("max_token_bytes"));
         }
+        crate::steps::take(token.len());
         let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
         let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotJws)?;
         if header.len() > limits.header_bytes {

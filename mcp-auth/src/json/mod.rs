@@ -22,7 +22,9 @@
 
 mod reader;
 
-pub(crate) use reader::{JsonError, JsonLimits, JsonReader, Object, StringOrList, read_as, read_whole};
+pub(crate) use reader::{
+    JsonError, JsonLimits, JsonReader, Object, StringOrList, read_as, read_whole,
+};
 use serde_json::{Map, Value};
 
 /// Reads one JSON text, whatever it is.

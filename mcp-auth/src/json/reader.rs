@@ -102,6 +102,7 @@ impl<'t> JsonReader<'t> {
         self.expect(b'"')?;
         let (text, start) = (self.text, self.at);
         let end = start + plain_length(&text.as_bytes()[start..]);
+        crate::steps::take(end - start + 1);
         if text.as_bytes().get(end) == Some(&b'"') {
             self.at = end + 1;
             return Ok(Cow::Borrowed(&text[start..end]));
@@ -119,6 +120,7 @@ impl<'t> JsonReader<'t> {
         }
         self.expect(b'"')?;
         let whole = &bytes[start..self.at];
+        crate::steps::take(whole.len());
         serde_json::from_slice(whole).map_err(|_| JsonError::Syntax(start))
     }
 
@@ -151,6 +153,7 @@ impl<'t> JsonReader<'t> {
             self.digits()?;
         }
         let text = &self.text[start..self.at];
+        crate::steps::take(text.len());
         // Some readers round integers that have more than 64 bits, and others do not.
         if is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err() {
             return Err(JsonError::WrongNumber);
@@ -166,6 +169,7 @@ impl<'t> JsonReader<'t> {
         let start = self.at;
         let number = self.number()?;
         let text = &self.text[start..self.at];
+        crate::steps::take(text.len());
         if let Ok(whole) = text.parse::<u64>() {
             return Ok(whole.into());
         }
@@ -295,6 +299,7 @@ impl<'t> JsonReader<'t> {
     fn digits(&mut self) -> Result<u64, JsonError> {
         let (start, mut value) = (self.at, 0_u64);
         while let Some(digit @ b'0'..=b'9') = self.text.as_bytes().get(self.at) {
+            crate::steps::take(1);
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
@@ -327,6 +332,7 @@ impl<'t> JsonReader<'t> {
 
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+            crate::steps::take(1);
             self.at += 1;
         }
     }
@@ -405,6 +411,7 @@ impl<'t> Names<'t> {
     }
 
     fn contains(&self, name: &str) -> bool {
+        crate::steps::take(self.few_count);
         self.few[..self.few_count].contains(&name) || self.more.contains(name)
     }
 }

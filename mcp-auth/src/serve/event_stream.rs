@@ -119,6 +119,7 @@ impl EventStream {
     /// to no event, which is a comment before one, a byte order mark, and a late LF of a CRLF.
     fn next_unit(&mut self) -> Option<BytesMut> {
         while let Some(&byte) = self.pending.get(self.scanned) {
+            crate::steps::take(1);
             let at = self.scanned;
             self.scanned += 1;
             let is_after_cr = mem::replace(&mut self.is_after_cr, byte == b'\r');
@@ -262,6 +263,7 @@ fn replace_data(event: &[u8], new: &[u8], out: &mut Vec<u8>) {
 fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::from_fn(move || {
         let content = content(event).len();
+        crate::steps::take(content + 1);
         let end = if event[content..].starts_with(b"\r\n") { 2 } else { 1 };
         let (line, rest) = event.split_at(event.len().min(content + end));
         event = rest;

@@ -166,6 +166,7 @@ impl<'d> Rewriting<'d> {
     }
 
     fn list(&mut self, kind: ListKind, list: &'d RawValue) -> Result<(), Fault> {
+        crate::steps::take(list.get().len());
         let items: Vec<&RawValue> =
             serde_json::from_str(list.get()).map_err(|_| Fault::NotAList)?;
         if !items.iter().all(|item| is_object(item)) {
@@ -243,6 +244,7 @@ struct Members<'d>(Vec<(Text<'d>, &'d RawValue)>);
 
 impl<'d> Members<'d> {
     fn of(object: &'d RawValue) -> Result<Self, Fault> {
+        crate::steps::take(object.get().len());
         serde_json::from_str(object.get()).map_err(|_| Fault::NotAMessage)
     }
 
@@ -252,6 +254,7 @@ impl<'d> Members<'d> {
 
     /// The member of this name; two are a fault, because readers disagree which of them counts.
     fn one(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
+        crate::steps::take(self.0.len());
         let mut all = self.all(name);
         let first = all.next();
         if all.next().is_some() { Err(Fault::Duplicate) } else { Ok(first) }

@@ -20,7 +20,7 @@ const FIRST_WITH_CACHE_SCOPE: &str = "2026-07-28";
 
 /// Refuses headers that contradict the body, whatever revision is claimed: whoever routes by them
 /// would see another call than the one that is carried out.
-pub(super) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), MessageFault> {
+pub(crate) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), MessageFault> {
     if messages.is_batch && !allows_batches(headers) {
         return Err(MessageFault::Batch);
     }
@@ -66,6 +66,7 @@ fn agrees(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> boo
 
 /// The text of a value, which is base64 where it would not fit into a header.
 fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
+    crate::steps::take(value.len());
     let text = value.to_str().ok()?;
     let encoded = text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?="));
     match encoded {

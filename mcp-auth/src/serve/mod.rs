@@ -26,6 +26,8 @@ pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
 pub use layer::{AuthFuture, AuthLayer, AuthService};
 pub(crate) use list_rules::ListRules;
+#[cfg(test)]
+pub(crate) use mcp_headers::check as check_mcp_headers;
 pub(crate) use open_request::OpenRequest;
 pub use pending_decision::PendingDecision;
 pub use protected_body::ProtectedBody;

@@ -92,6 +92,7 @@ fn only<'r>(request: &'r Parts, name: &HeaderName) -> Result<Option<&'r HeaderVa
 
 /// RFC 6750 §2.3 allows it, OAuth 2.1 §5.1.2 and MCP do not.
 fn has_access_token(query: &str) -> bool {
+    crate::steps::take(query.len());
     query
         .split('&')
         .filter_map(|pair| pair.split('=').next())
@@ -100,6 +101,7 @@ fn has_access_token(query: &str) -> bool {
 
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_b64token(token: &[u8]) -> bool {
+    crate::steps::take(token.len());
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);

@@ -167,3 +167,81 @@ async fn neither_signature_nor_identity_is_in_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn nothing_but_the_checks_that_were_made_is_in_it() {
+    const NAMES: [&str; 9] =
+        ["form", "iss", "alg", "typ", "signature", "kind", "exp", "aud", "cnf"];
+    let server = Harness::start().await;
+    let config = config(&server);
+    let expired = server.mint().expires_in(-100).sign();
+    let no_rule = server.mint().scope("other").sign();
+    let rows = [
+        (server.mint().sign(), NAMES.to_vec()),
+        (no_rule, NAMES.to_vec()),
+        (expired, NAMES.to_vec()),
+        (server.mint().issuer("https://other.example").sign(), NAMES[..5].to_vec()),
+        ("garbage".to_owned(), vec!["form"]),
+        ("a.b.c".to_owned(), vec!["form"]),
+        (String::new(), vec!["form"]),
+    ];
+    for (token, mut names) in rows {
+        let explanation = explain(&server, &config, &token).await;
+        if names.len() == 5 {
+            names.extend(["exp", "aud"]);
+        }
+        let made: Vec<_> = explanation.checks.iter().map(|one| one.name).collect();
+        assert_eq!(made, names, "{explanation:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_type_of_a_token_is_told_as_it_was_compared() {
+    let server = Harness::start().await;
+    let rows = [
+        ("at+jwt", "at+jwt", true),
+        ("application/at+jwt", "at+jwt", true),
+        ("JWT", "JWT or none", false),
+        ("jwt", "JWT or none", false),
+    ];
+    for (typ, actual, is_strict) in rows {
+        for require_at_jwt in [false, true] {
+            let mut config = config(&server);
+            config.resources[0].authorization_servers[0].require_at_jwt = require_at_jwt;
+            let token = server.mint().header("typ", typ).sign();
+            let explanation = explain(&server, &config, &token).await;
+            let check = explanation.checks.iter().find(|one| one.name == "typ").unwrap();
+            if is_strict || !require_at_jwt {
+                assert_eq!(check.outcome, CheckOutcome::Passed, "{typ} {check:?}");
+                assert_eq!(check.actual, actual, "{check:?}");
+                let accepted = if require_at_jwt { "at+jwt" } else { "at+jwt, JWT or none" };
+                assert_eq!(check.expected, accepted, "{check:?}");
+            } else {
+                assert_eq!(check.outcome, CheckOutcome::Failed, "{typ} {check:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_issuer_says_of_a_jwt_is_a_check_of_its_own() {
+    let server = Harness::start().await;
+    let mut config = config(&server);
+    let mut introspection = Introspection::new("dev", "dev");
+    introspection.also_jwts = true;
+    let issuer = &mut config.resources[0].authorization_servers[0];
+    issuer.introspection = Some(introspection);
+    issuer.required_claims.insert("tid".to_owned(), vec![json!("acme")]);
+    let good = server.mint().claim("tid", "acme");
+    let (kept, revoked) = (good.clone().sign(), good.sign());
+    server.issuer.revoke(&revoked);
+    let rows = [
+        (kept, "ok", vec![]),
+        (revoked, "inactive", vec!["introspection"]),
+        (server.mint().sign(), "claim_not_accepted", vec!["required_claims"]),
+    ];
+    for (token, code, names) in rows {
+        let explanation = explain(&server, &config, &token).await;
+        assert_eq!((explanation.code, failed(&explanation)), (code, names), "{explanation:#?}");
+    }
+}

@@ -20,6 +20,7 @@ mod json_readers;
 mod key_fetching;
 mod key_rotation;
 mod key_stampede;
+mod limits;
 mod logging;
 mod mounting;
 mod plain_json;
@@ -30,6 +31,7 @@ mod real_providers;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod scripted;
+mod seen_tokens;
 mod static_keys;
 mod support;
 mod token_cache;

@@ -5,6 +5,7 @@ mod adversary;
 mod any_answer;
 mod bypasses;
 mod data;
+mod edges;
 mod lenient;
 mod lists;
 mod matrix;

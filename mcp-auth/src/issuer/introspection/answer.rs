@@ -116,6 +116,14 @@ fn unusable(error: JsonError) -> String {
     format!("the answer cannot be used: {error}")
 }
 
+/// Reads an answer in every way that is known, for tests of what that costs.
+#[cfg(test)]
+pub(crate) fn read_answer(body: &[u8]) {
+    let Ok(answer) = object(body) else { return };
+    let _ = github(&answer, "client");
+    let _ = (google(answer.clone()), active(answer.clone()), userinfo(answer));
+}
+
 /// RFC 7662 §2.2. Only `true` is true.
 fn active(mut answer: Map<String, Value>) -> Result<Option<Map<String, Value>>, String> {
     match answer.remove("active") {

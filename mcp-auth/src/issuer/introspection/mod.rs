@@ -11,6 +11,8 @@ use http::{Request, Response};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
+#[cfg(test)]
+pub(crate) use self::answer::read_answer;
 pub(crate) use self::client_credentials::ClientCredentials;
 use super::{Destination, HttpClient, Issuer};
 use crate::config::IntrospectionMethod;
