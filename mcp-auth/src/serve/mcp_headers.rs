@@ -12,9 +12,9 @@ static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 static NAME: HeaderName = HeaderName::from_static("mcp-name");
 static REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
-/// The last revision in which a body may hold several messages; also what a client without the
-/// header follows.
-const LAST_WITH_BATCHES: &str = "2025-03-26";
+/// The revisions in which a body may hold several messages; a client without the header follows the
+/// last of them.
+const WITH_BATCHES: [&str; 3] = ["2024-10-07", "2024-11-05", "2025-03-26"];
 /// The first revision whose results say who may keep them.
 const FIRST_WITH_CACHE_SCOPE: &str = "2026-07-28";
 
@@ -46,7 +46,7 @@ pub(super) fn is_subscription(headers: &HeaderMap) -> bool {
 
 fn allows_batches(headers: &HeaderMap) -> bool {
     match headers.contains_key(&REVISION) {
-        true => revision(headers).is_some_and(|revision| revision <= LAST_WITH_BATCHES),
+        true => revision(headers).is_some_and(|revision| WITH_BATCHES.contains(&revision)),
         false => true,
     }
 }
