@@ -48,6 +48,7 @@ impl NormalUri {
     }
 
     /// What comes before the `?`.
+    #[allow(dead_code, reason = "until rules are looked up with it")]
     pub(crate) fn without_query(&self) -> &str {
         &self.text[..self.query_start]
     }
@@ -82,7 +83,7 @@ pub(crate) fn normal_pattern(rule: &str) -> Result<String, &'static str> {
 pub(super) fn normal_form(uri: &str) -> String {
     let normal = match is_pattern(uri) {
         true => normal_pattern(uri).ok(),
-        false => NormalUri::read(uri).ok().map(|normal| normal.text),
+        false => NormalUri::read(uri).ok().map(|normal| normal.as_str().to_owned()),
     };
     normal.unwrap_or_else(|| uri.to_owned())
 }
@@ -94,7 +95,10 @@ pub(super) fn is_ambiguous(uri: &str) -> bool {
 
 /// The scheme in lower case; empty when there is none.
 pub(super) fn scheme_of(uri: &str) -> String {
-    scheme_end(uri).map(|end| uri[..end].to_ascii_lowercase()).unwrap_or_default()
+    match NormalUri::read(uri) {
+        Ok(normal) => normal.scheme().to_owned(),
+        Err(_) => scheme_end(uri).map(|end| uri[..end].to_ascii_lowercase()).unwrap_or_default(),
+    }
 }
 
 fn is_pattern(text: &str) -> bool {
