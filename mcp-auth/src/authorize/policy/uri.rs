@@ -351,14 +351,14 @@ fn push_file(text: &mut String, rest: &str) -> Result<(), &'static str> {
 
 fn push_query(text: &mut String, query: &str) -> Result<(), &'static str> {
     match query.strip_prefix('?') {
-        Some(query) if query.contains(QUERY) => {
+        Some(pairs) if pairs.contains(QUERY) => {
             Err("`{?name}` after a `?`: write all names in one, or `{name}` for a value")
         }
         None if query.len() <= 1 => {
-            text.extend(query.chars());
+            text.push_str(query);
             Ok(())
         }
-        Some(query) => push_pairs(text, &folded(query, Place::Query)?),
+        Some(pairs) => push_pairs(text, &folded(pairs, Place::Query)?),
         None => Err("nothing can come after `{?name}`: write all names in one"),
     }
 }
