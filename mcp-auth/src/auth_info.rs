@@ -1,19 +1,18 @@
 //! What a handler may know about the caller.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::authorize::Scopes;
-use crate::error::InsufficientScope;
+use crate::error::{InsufficientScope, TokenError};
 use crate::jose::{NamesIssuer as _, VerifiedToken};
-use crate::json::JsonLimits;
+use crate::json::{JsonLimits, read_object};
+pub(crate) use crate::principal::Principal;
+use crate::principal::PrincipalRule;
 use crate::verify::Claims;
 
 /// The authenticated caller of a request: who they are and what their token grants.
@@ -25,103 +24,78 @@ pub struct AuthInfo(Arc<Inner>, Option<Arc<dyn StepUp>>);
 
 struct Inner {
     issuer: Arc<str>,
-    scopes: Scopes,
-    expires_at: Option<u64>,
-    source: Source,
-    // Read when a handler first asks: most requests never do.
-    facts: OnceLock<Facts>,
-    claims: OnceLock<Map<String, Value>>,
+    facts: Facts,
+    principal: Principal,
+    // Read once, when the token is verified: what could not be read was refused.
+    claims: Map<String, Value>,
+    token: Token,
+    // Written when somebody first asks: only SDKs do.
     json: OnceLock<Box<str>>,
 }
 
-/// What [`AuthInfo::json`] says.
-#[derive(Serialize)]
-struct Described<'c> {
-    issuer: &'c str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'c str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'c str>,
-    scopes: Vec<&'c str>,
-    audience: &'c [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<u64>,
-    principal: Principal,
-    claims: Option<&'c RawValue>,
+/// What a caller came with.
+pub(crate) enum Token {
+    Jwt(VerifiedToken),
+    /// An opaque token, and how long its issuer's answer was, in bytes.
+    Opaque(Zeroizing<String>, usize),
+    /// Nothing: the claims are of a verifier of the user's.
+    None,
 }
 
-/// Where the claims are.
-enum Source {
-    Token(VerifiedToken),
-    /// As JSON, from the issuer of an opaque token.
-    Introspected(Zeroizing<Box<[u8]>>, Vec<u8>),
-    /// As JSON, from a verifier of the user's.
-    Claims(Vec<u8>),
-}
-
-/// Claims that only handlers ask for.
-#[derive(Default)]
+/// What decisions and handlers ask for most.
 pub(crate) struct Facts {
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) audience: Vec<String>,
+    pub(crate) scopes: Scopes,
+    pub(crate) expires_at: Option<u64>,
 }
 
 impl AuthInfo {
     /// For verifiers of your own: wraps claims that **you have verified**.
     ///
     /// Nothing is checked here. `iss` and `exp` should be present; scopes come from `scope`, `scp`
-    /// or `scopes`, the client from `client_id`, `azp`, `cid` or `appid`.
+    /// or `scopes`, the client from `client_id`, `azp`, `cid` or `appid`. Say with `idtyp`, `user` or
+    /// `app`, whether a person or a machine is calling, if your policies ask for that.
     ///
     /// # Errors
     /// [`TokenError::Malformed`](crate::TokenError::Malformed) when a registered claim has a type
-    /// that it must not have.
-    pub fn from_verified_claims(claims: Map<String, Value>) -> Result<Self, crate::TokenError> {
-        let payload = Value::Object(claims).to_string().into_bytes();
-        let mut claims = Claims::read(&payload, JsonLimits::LARGEST)?;
-        let issuer = claims.issuer().unwrap_or_default().into();
-        let (scopes, expires_at) = (claims.take_scopes(), claims.expires_at());
-        drop(claims);
-        Ok(Self::with_source(issuer, scopes, expires_at, Source::Claims(payload)))
+    /// that it must not have, or when two readers of the claims could understand them differently: a
+    /// number that no 64 bits hold, a name that serde_json gives a meaning, more than 127 levels.
+    pub fn from_verified_claims(claims: Map<String, Value>) -> Result<Self, TokenError> {
+        Self::from_verified_json(&Value::Object(claims).to_string())
     }
 
-    /// The caller behind a token whose claims [`Claims::read`] accepts.
+    /// The same from a JSON object, for claims that come from elsewhere: `serde_json` itself gives some
+    /// member names a meaning when it makes a [`Value`], and of two members of one name it takes the last.
+    ///
+    /// # Errors
+    /// As [`AuthInfo::from_verified_claims`], and when it is no JSON object with distinct names.
+    pub fn from_verified_json(payload: &str) -> Result<Self, TokenError> {
+        let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
+        // It should be there, but whoever wrote the verifier may have one issuer only.
+        let issuer = claims.issuer().unwrap_or_default().into();
+        let facts = claims.into_facts();
+        let claims = read_object(payload).map_err(Claims::malformed)?;
+        Ok(Self::new(issuer, facts, claims, &PrincipalRule::default(), Token::None))
+    }
+
+    /// The caller behind a token that was verified.
     pub(crate) fn new(
         issuer: Arc<str>,
-        scopes: Scopes,
-        expires_at: Option<u64>,
-        token: VerifiedToken,
+        facts: Facts,
+        claims: Map<String, Value>,
+        rule: &PrincipalRule,
+        token: Token,
     ) -> Self {
-        Self::with_source(issuer, scopes, expires_at, Source::Token(token))
-    }
-
-    /// The caller behind an opaque token, of which its issuer says what [`Claims::read`] accepts.
-    pub(crate) fn introspected(
-        issuer: Arc<str>,
-        scopes: Scopes,
-        expires_at: Option<u64>,
-        token: &str,
-        claims: Vec<u8>,
-    ) -> Self {
-        let token = Zeroizing::new(token.as_bytes().into());
-        Self::with_source(issuer, scopes, expires_at, Source::Introspected(token, claims))
-    }
-
-    fn with_source(
-        issuer: Arc<str>,
-        scopes: Scopes,
-        expires_at: Option<u64>,
-        source: Source,
-    ) -> Self {
-        let (facts, claims, json) = Default::default();
-        Self(Arc::new(Inner { issuer, scopes, expires_at, source, facts, claims, json }), None)
+        let principal = rule.principal(&claims);
+        let json = OnceLock::new();
+        Self(Arc::new(Inner { issuer, facts, principal, claims, token, json }), None)
     }
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
-        // `Claims::read` has accepted it, and refuses what a map would refuse.
-        let parse = || serde_json::from_slice(&self.payload()).unwrap_or_default();
-        self.0.claims.get_or_init(parse)
+        &self.0.claims
     }
 
     /// All that it says, as a JSON object: for SDKs in other languages. The token is not in it.
@@ -133,23 +107,24 @@ impl AuthInfo {
     }
 
     fn describe(&self) -> String {
-        let payload = self.payload();
-        let described = Described {
-            issuer: self.issuer(),
-            subject: self.subject(),
-            client_id: self.client_id(),
-            scopes: self.scopes().iter().collect(),
-            audience: self.audience(),
-            expires_at: self.expires_at(),
-            principal: self.principal(),
-            claims: serde_json::from_slice(&payload).ok(),
-        };
-        // Nothing of it can fail: there are no maps with other keys than text.
-        serde_json::to_string(&described).unwrap_or_default()
+        let scopes: Vec<_> = self.scopes().iter().map(Value::from).collect();
+        let members = [
+            ("issuer", Some(self.issuer().into())),
+            ("subject", self.subject().map(Value::from)),
+            ("client_id", self.client_id().map(Value::from)),
+            ("scopes", Some(scopes.into())),
+            ("audience", Some(self.audience().into())),
+            ("expires_at", self.expires_at().map(Value::from)),
+            ("principal", Some(self.principal().name().into())),
+            ("claims", Some(Value::Object(self.claims().clone()))),
+        ];
+        let said = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(said.collect()).to_string()
     }
 
     /// One claim as a type of yours; `None` when it is absent or of another type.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        // Which of both it is, `claims` tells.
         T::deserialize(self.claims().get(name)?).ok()
     }
 
@@ -158,30 +133,31 @@ impl AuthInfo {
         &self.0.issuer
     }
 
-    /// `sub`: the caller, unique within the issuer; machine clients may have none.
+    /// `sub`: the caller, unique within the issuer; machine clients may have none, or an empty one,
+    /// which is none.
     pub fn subject(&self) -> Option<&str> {
-        self.facts().subject.as_deref()
+        self.0.facts.subject.as_deref()
     }
 
     /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid`.
     pub fn client_id(&self) -> Option<&str> {
-        self.facts().client_id.as_deref()
+        self.0.facts.client_id.as_deref()
     }
 
     /// `aud`: for whom the token was issued.
     pub fn audience(&self) -> &[String] {
-        &self.facts().audience
+        &self.0.facts.audience
     }
 
     /// The granted scopes: the first of `scope`, `scp` and `scopes`.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.scopes
+        &self.0.facts.scopes
     }
 
     /// `exp`, in seconds since 1970; always there for a JWT, while issuers of opaque tokens need not
     /// say.
     pub fn expires_at(&self) -> Option<u64> {
-        self.0.expires_at
+        self.0.facts.expires_at
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).
@@ -191,13 +167,12 @@ impl AuthInfo {
         (self.issuer(), self.subject())
     }
 
-    /// Whether a person or a machine is calling.
+    /// Whether a person or a machine is calling, or that the token does not tell.
     ///
-    /// A machine client, one that got its token with its own credentials, is told by `idtyp` or
-    /// `gty`, or by its subject: there is none, or it is the client itself. What tells nothing is
-    /// a user.
+    /// Told by [`principal_claim`](crate::AuthorizationServer::principal_claim), or else by the claims
+    /// that providers document for it; docs/guide.md lists them.
     pub fn principal(&self) -> Principal {
-        Principal::of(self)
+        self.0.principal
     }
 
     /// Whether the token grants these scopes; scopes that include others count as the resource's
@@ -231,14 +206,6 @@ impl AuthInfo {
         }
     }
 
-    /// The same caller with other scopes; only before anybody else has it.
-    pub(crate) fn with_scopes(mut self, scopes: Scopes) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.scopes = scopes;
-        }
-        self
-    }
-
     /// The same caller, in a request that can still be answered with a challenge.
     pub(crate) fn in_request(mut self, request: Arc<dyn StepUp>) -> Self {
         self.1 = Some(request);
@@ -250,42 +217,27 @@ impl AuthInfo {
     /// Never send it to another service: the MCP specification forbids passing a client's token on.
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
-        std::str::from_utf8(self.token()).unwrap_or_default()
+        match &self.0.token {
+            Token::Jwt(token) => token.as_str(),
+            Token::Opaque(token, _) => token,
+            Token::None => "",
+        }
     }
 
     /// The bytes of the token, which is ASCII.
     pub(crate) fn token(&self) -> &[u8] {
-        match &self.0.source {
-            Source::Token(token) => token.as_bytes(),
-            Source::Introspected(token, _) => token,
-            Source::Claims(_) => b"",
-        }
+        self.dangerous_raw_token().as_bytes()
     }
 
     /// About how much memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        // Claims that a handler has read take about three times the payload, which is at most
-        // three quarters of the token; the JSON for other languages is about as long as that.
-        let claims = match &self.0.source {
-            Source::Introspected(_, claims) => claims.len() * 5,
-            _ => 0,
+        // Claims take about three times the payload, which is at most three quarters of the token; the
+        // JSON for other languages is about as long as that.
+        let claims = match &self.0.token {
+            Token::Opaque(_, answer) => answer * 5,
+            Token::Jwt(_) | Token::None => 0,
         };
         size_of::<Inner>() + self.token().len() * 4 + claims
-    }
-
-    fn payload(&self) -> Cow<'_, [u8]> {
-        match &self.0.source {
-            Source::Token(token) => token.payload().into(),
-            Source::Introspected(_, claims) | Source::Claims(claims) => claims.into(),
-        }
-    }
-
-    fn facts(&self) -> &Facts {
-        self.0.facts.get_or_init(|| {
-            let payload = self.payload();
-            let claims = Claims::read(&payload, JsonLimits::LARGEST);
-            claims.map(Claims::into_facts).unwrap_or_default()
-        })
     }
 }
 
@@ -294,45 +246,6 @@ pub(crate) trait StepUp: Send + Sync {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool;
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope>;
-}
-
-/// Who is behind a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Principal {
-    /// A person, through a client.
-    User,
-    /// A client on its own behalf (RFC 6749 §4.4).
-    Client,
-}
-
-impl Principal {
-    fn of(caller: &AuthInfo) -> Self {
-        let text = |name: &str| caller.claims().get(name).and_then(Value::as_str);
-        match text("idtyp") {
-            // Entra ID.
-            Some("app") => return Self::Client,
-            Some("user") => return Self::User,
-            _ => {}
-        }
-        // Auth0 and FusionAuth.
-        let by_grant = matches!(text("gty"), Some("client-credentials" | "client_credentials"));
-        let Some(subject) = caller.subject() else {
-            return Self::Client;
-        };
-        // RFC 9068 §2.2; Keycloak gives the client a user of this name.
-        let is_itself = caller.client_id().is_some_and(|client| {
-            subject == client
-                || subject.strip_suffix("@clients") == Some(client)
-                // People choose their names; only service accounts have this claim there.
-                || (caller.claims().contains_key("clientAddress")
-                    && text("preferred_username")
-                        .and_then(|name| name.strip_prefix("service-account-"))
-                        == Some(client))
-        });
-        if by_grant || is_itself { Self::Client } else { Self::User }
-    }
 }
 
 /// Names the caller's issuer and scopes; claims and token stay out of logs.

@@ -195,6 +195,9 @@ impl McpAuthBuilder {
     fn warn_of_weak_settings(&self) {
         for resource in &self.config.resources {
             let resource_identifier = &resource.resource;
+            for warning in resource.policy.iter().flat_map(Authorizer::warnings) {
+                tracing::warn!(resource = resource_identifier, "policy.{warning}");
+            }
             if resource.dangerous_advertise_offline_access {
                 tracing::warn!(
                     resource = resource_identifier,
@@ -299,10 +302,9 @@ impl<'b> Assembly<'b> {
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {
-        let policy = config.policy.as_ref().and_then(Authorizer::compiled);
-        let in_code = self.builder.authorizers.iter();
-        let in_code = in_code.map(|one| one.compiled().unwrap_or_else(|| one.clone()));
-        policy.into_iter().chain(in_code).collect()
+        let policy = config.policy.clone().map(|policy| Arc::new(policy) as Arc<dyn Authorizer>);
+        let given = policy.iter().chain(&self.builder.authorizers);
+        Authorizers::new(given, &config.required_scopes)
     }
 
     /// Issuers and their keys are shared between resources. One entry for each `iss` of its tokens.
@@ -332,6 +334,7 @@ impl<'b> Assembly<'b> {
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
             required_claims: config.required_claims.clone(),
+            principal: config.principal_rule(),
         });
         let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
         let others = config.token_issuers.iter().map(|iss| (&**iss, false));

@@ -11,12 +11,12 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::authorize::Messages;
+use crate::authorize::{Messages, NormalUri, normal_pattern};
 use crate::config::AuthorizationServer;
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Algorithm, Jws, TokenLimits, VerificationKey};
-use crate::json::JsonLimits;
+use crate::json::{JsonLimits, read_object};
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -161,7 +161,9 @@ pub fn claims(bytes: &[u8]) {
     for marker in ["cnf", "events"] {
         assert!(!whole.contains_key(marker), "not a bearer access token");
     }
-    assert_eq!(claims.into_facts().subject.as_deref(), whole.get("sub").and_then(Value::as_str));
+    let subject = whole.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty());
+    assert_eq!(claims.into_facts().subject.as_deref(), subject);
+    assert_eq!(read_object(bytes).ok(), Some(whole), "read whole, it is the same");
 }
 
 /// The body of a request, which a server behind reads with a reader of its own.
@@ -211,6 +213,30 @@ pub fn message(bytes: &[u8]) {
         }
     }
     assert!(operations.next().is_none(), "nothing that was not asked for");
+}
+
+/// A resource URI, and a rule's URI.
+pub fn uri(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let longest = text.len() * 3;
+    if let Ok(pattern) = normal_pattern(text) {
+        assert!(pattern.len() <= longest && pattern.is_ascii(), "{text:?}: {pattern:?}");
+        assert_eq!(normal_pattern(&pattern).as_ref(), Ok(&pattern), "{text:?}");
+    }
+    let Ok(normal) = NormalUri::read(text) else { return };
+    let uri = normal.as_str();
+    assert_eq!(NormalUri::read(uri).as_ref(), Ok(&normal), "{text:?}");
+    let is_byte = |byte: u8| byte.is_ascii_graphic() && !b"\\#\"<>^`{|}[]*".contains(&byte);
+    assert!(uri.len() <= longest && uri.bytes().all(is_byte), "{text:?}: {uri:?}");
+    assert!(uri.starts_with(normal.scheme()) && uri.starts_with(normal.without_query()));
+    assert_eq!(uri.split('?').next(), Some(normal.without_query()), "{text:?}");
+    // Nothing is left that a reader of dots or escapes could take for a delimiter.
+    let decoded = percent_decode_str(normal.without_query()).decode_utf8().expect("in UTF-8");
+    assert!(!decoded.contains(['\\', '?', '#', '%']) && !decoded.contains(char::is_control));
+    assert!(!decoded.split('/').any(|segment| matches!(segment, "." | "..")), "{text:?}");
+    // A rule without variables means what it says.
+    let is_exact = !text.ends_with('*') && !text.contains(['{', '}', '*']);
+    assert!(!is_exact || normal_pattern(text).as_deref() == Ok(uri), "{text:?}");
 }
 
 /// The table of RFC 7518 §3.1, RFC 8037 and RFC 9864, once more.
@@ -324,13 +350,14 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 6] = [
+    const TARGETS: [Target; 7] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
         ("metadata", metadata),
         ("claims", claims),
         ("message", message),
+        ("uri", uri),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -35,14 +35,15 @@ mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod principal;
 mod serve;
 mod steps;
 mod text;
 mod verify;
 
-pub use auth_info::{AuthInfo, Principal};
+pub use auth_info::AuthInfo;
 pub use authorize::{
-    Access, ArgumentRule, Authorizer, Explanation, Operation, OperationKind, Requirement,
+    Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
     ScopePolicy, Scopes, Verdict,
 };
 pub use builder::McpAuthBuilder;
@@ -63,6 +64,7 @@ pub use issuer::{
 };
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
+pub use principal::{Principal, PrincipalClaim};
 #[cfg(feature = "rmcp3")]
 pub use serve::OptionalAuthInfo;
 pub use serve::{

@@ -9,7 +9,7 @@ interface Facts {
   scopes: string[];
   audience: string[];
   expires_at?: number;
-  principal: 'user' | 'client';
+  principal: 'user' | 'client' | 'unknown';
   claims: Record<string, unknown>;
 }
 
@@ -83,8 +83,8 @@ export class AuthInfo {
     return this.#read().expires_at;
   }
 
-  /** Whether a person is calling, or a client on its own behalf. */
-  get principal(): 'user' | 'client' {
+  /** Whether a person is calling, or a client on its own behalf; `unknown` when the token does not tell. */
+  get principal(): 'user' | 'client' | 'unknown' {
     return this.#read().principal;
   }
 

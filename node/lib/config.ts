@@ -66,6 +66,10 @@ export type AuthorizationServer =
       scopeClaims?: string[];
       scopePrefix?: string;
       requiredClaims?: Record<string, unknown[]>;
+      /** How its tokens say who is calling: `{ claim: 'idtyp', user: ['user'], client: ['app'] }`. */
+      principalClaim?: { claim: string; user?: string[]; client?: string[] };
+      /** What a caller is whose token does not tell; `unknown` if not set. */
+      defaultPrincipal?: 'user' | 'client' | 'unknown';
       dangerousAcceptClients?: string[];
       introspection?: Introspection;
       tokenHeader?: string;
@@ -131,7 +135,7 @@ const POLICY: Shape = {
   resources: REQUIREMENTS,
   methods: REQUIREMENTS,
 };
-const RESOURCE: Shape = { authorizationServers: { introspection: {} }, policy: POLICY };
+const RESOURCE: Shape = { authorizationServers: { introspection: {}, principalClaim: {} }, policy: POLICY };
 const CONFIG: Shape = { resources: RESOURCE };
 
 const LIMITS: ReadonlySet<string> = new Set<keyof Limits>([

@@ -13,7 +13,8 @@ use mcp_auth::{
 };
 use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::sync::oneshot::{Sender, channel};
 
 thread_local! {
@@ -95,7 +96,8 @@ pub(crate) struct Verifier {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Found {
-    Claims(Map<String, Value>),
+    // As it stands: serde_json gives some member names a meaning when it makes a value.
+    Claims(Box<RawValue>),
     Refused(String),
     UnknownIssuer { actual: String, expected: Vec<String> },
     WrongAudience { actual: Vec<String>, expected: Vec<String> },
@@ -120,7 +122,7 @@ impl Verifier {
         asked.map_err(|error| unavailable(error.to_string()))?;
         let answer = answer.await.map_err(|error| unavailable(error.to_string()))?;
         match serde_json::from_str(&answer) {
-            Ok(Found::Claims(claims)) => Ok(AuthInfo::from_verified_claims(claims)?),
+            Ok(Found::Claims(claims)) => Ok(AuthInfo::from_verified_json(claims.get())?),
             Ok(Found::Refused(reason)) => {
                 tracing::debug!(reason, "the verify function refuses a token");
                 Err(TokenError::Inactive.into())

@@ -31,7 +31,7 @@ declare const caller: AuthInfo;
 caller satisfies AuthInfo1;
 caller satisfies AuthInfo2;
 same<AuthInfo['subject'], string | undefined>(true);
-same<AuthInfo['principal'], 'user' | 'client'>(true);
+same<AuthInfo['principal'], 'user' | 'client' | 'unknown'>(true);
 same<Awaited<ReturnType<McpAuth['verifyAccessToken']>>, AuthInfo>(true);
 
 // @ts-expect-error: authorization servers are required

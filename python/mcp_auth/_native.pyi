@@ -67,8 +67,8 @@ class AuthInfo:
     def expires_at(self) -> int | None:
         """`exp`, in seconds since 1970."""
     @property
-    def principal(self) -> Literal["user", "client"]:
-        """`user`, or `client` for a machine on its own behalf."""
+    def principal(self) -> Literal["user", "client", "unknown"]:
+        """`user`, `client` for a machine on its own behalf, or `unknown` when the token does not tell."""
     @property
     def key(self) -> tuple[str, str | None]:
         """(`iss`, `sub`): the key under which to store what belongs to this caller."""

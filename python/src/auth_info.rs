@@ -1,6 +1,5 @@
 //! The caller of a request.
 
-use mcp_auth::Principal;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -67,13 +66,10 @@ impl AuthInfo {
         self.inner.expires_at()
     }
 
-    /// `user`, or `client` for a machine on its own behalf.
+    /// `user`, `client` for a machine on its own behalf, or `unknown` when the token does not tell.
     #[getter]
     fn principal(&self) -> &'static str {
-        match self.inner.principal() {
-            Principal::Client => "client",
-            _ => "user",
-        }
+        self.inner.principal().name()
     }
 
     /// (`iss`, `sub`): the key under which to store what belongs to this caller.

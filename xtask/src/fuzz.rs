@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{Failure, Run, root, version};
 use crate::step::Outcome;
 
-const TARGETS: [&str; 6] = ["bearer", "jws", "jwk_set", "metadata", "claims", "message"];
+const TARGETS: [&str; 7] = ["bearer", "jws", "jwk_set", "metadata", "claims", "message", "uri"];
 /// How long each target runs as a part of the tests.
 const SECONDS_IN_TESTS: u64 = 20;
 

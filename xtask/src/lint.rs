@@ -11,7 +11,11 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "fmt", about: "rustfmt changes nothing", run: fmt },
         Step { name: "clippy", about: "clippy, all targets and features", run: clippy },
         Step { name: "rustdoc", about: "the documentation builds without a warning", run: rustdoc },
-        Step { name: "sources", about: "file sizes, hosts in lockfiles", run: source_checks::run },
+        Step {
+            name: "sources",
+            about: "file sizes, hosts in lockfiles, who reads JSON",
+            run: source_checks::run,
+        },
         Step { name: "deny", about: "licences, bans, sources; without network", run: deny },
         Step { name: "examples-fmt", about: "rustfmt, examples/", run: examples_fmt },
         Step { name: "examples-clippy", about: "clippy, examples/", run: examples_clippy },

@@ -1,4 +1,4 @@
-//! Checks of the sources that need no tool: file sizes, and registry hosts in lockfiles.
+//! Checks of the sources that need no tool: file sizes, registry hosts in lockfiles, and who reads JSON.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,27 @@ const LONGEST_FILE: usize = 600;
 const SOURCE_EXTENSIONS: [&str; 7] = ["rs", "py", "pyi", "ts", "mjs", "cjs", "js"];
 /// Folders that hold no sources of ours. Hidden ones are left out too.
 const FOREIGN_FOLDERS: [&str; 5] = ["target", "node_modules", "__pycache__", "dist", "build"];
+/// Where JSON of strangers is read: `crate::json` does that.
+const READS_FOR_STRANGERS: [&str; 3] = ["mcp-auth/src/", "node/src/", "python/src/"];
+/// What serde_json itself may read there: what is ours or the operator's, and pieces of messages that it only cuts
+/// out or takes as texts. A `Value` or `Map` of a stranger is none of that: it gives some member names a meaning.
+const READS_WITH_SERDE_JSON: [&str; 15] = [
+    "mcp-auth/src/authorize/message.rs",
+    "mcp-auth/src/authorize/operation.rs",
+    "mcp-auth/src/config/known_provider.rs",
+    "mcp-auth/src/config/provider.rs",
+    "mcp-auth/src/fuzzing.rs",
+    "mcp-auth/src/jose/rfc_examples.rs",
+    "mcp-auth/src/jose/wycheproof/",
+    "mcp-auth/src/json/reader.rs",
+    "mcp-auth/src/serve/list_filter.rs",
+    "node/src/auth.rs",
+    "node/src/functions.rs",
+    "node/src/testing.rs",
+    "python/src/hooks.rs",
+    "python/src/mcp_auth.rs",
+    "python/src/testing.rs",
+];
 /// How Cargo names its default registry.
 const CRATES_IO: &str = r#"source = "registry+https://github.com/rust-lang/crates.io-index""#;
 
@@ -20,8 +41,10 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
     let mut faults = Vec::new();
     for path in files(&root)? {
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        let name = path.strip_prefix(&root).unwrap_or(&path).display();
-        faults.extend(faults_of(&path, &text).map(|fault| format!("{name}: {fault}")));
+        let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
+        let readings = readings_with_serde_json(&name.replace('\\', "/"), &text);
+        let all = faults_of(&path, &text).chain(readings);
+        faults.extend(all.map(|fault| format!("{name}: {fault}")));
     }
     if faults.is_empty() {
         return Ok(Outcome::Passed);
@@ -59,6 +82,22 @@ fn faults_of<'a>(path: &Path, text: &'a str) -> impl Iterator<Item = String> + u
     let hosts =
         text.lines().filter(names_a_host).map(|line| format!("names a host: {}", line.trim()));
     too_long.into_iter().chain(hosts)
+}
+
+/// Lines that read JSON into whatever serde_json makes of it, where only `crate::json` may.
+fn readings_with_serde_json(name: &str, text: &str) -> Vec<String> {
+    let is_looked_at = READS_FOR_STRANGERS.iter().any(|place| name.starts_with(place));
+    if !is_looked_at || READS_WITH_SERDE_JSON.iter().any(|place| name.starts_with(place)) {
+        return Vec::new();
+    }
+    let reads = |line: &&str| {
+        let imports = line.starts_with("use serde_json::") && line.contains("from_");
+        let calls = ["serde_json::from_", "serde_json::Deserializer", "Value::deserialize("];
+        imports || calls.iter().any(|call| line.contains(call))
+    };
+    let lines = text.lines().take(lines_before_tests(text)).map(str::trim);
+    let found = lines.filter(|line| !line.starts_with("//")).filter(reads);
+    found.map(|line| format!("reads JSON without crate::json: {line}")).collect()
 }
 
 /// The number of lines before the test module at the bottom of the file, or of all lines.
@@ -104,6 +143,20 @@ mod tests {
         assert!(faults("a.rs", 600).is_empty());
         assert_eq!(faults("a.rs", 601), ["601 lines before its tests: over 600"]);
         assert!(faults("a.json", 601).is_empty());
+    }
+
+    #[test]
+    fn json_is_read_in_one_place() {
+        let faults = |name: &str, text: &str| readings_with_serde_json(name, text).len();
+        let reading = "let claims: Value = serde_json::from_slice(bytes)?;\n";
+        assert_eq!(faults("mcp-auth/src/verify/jwt.rs", reading), 1);
+        assert_eq!(faults("mcp-auth/src/verify/jwt.rs", "use serde_json::{Value, from_str};"), 1);
+        assert_eq!(faults("python/src/request.rs", "Value::deserialize(reader)"), 1);
+        assert_eq!(faults("mcp-auth/src/json/reader.rs", reading), 0);
+        assert_eq!(faults("mcp-auth/tests/it/main.rs", reading), 0);
+        assert_eq!(faults("mcp-auth/src/lib.rs", &format!("// {reading}")), 0);
+        let tests = format!("#[cfg(test)]\nmod tests {{\n{reading}}}\n");
+        assert_eq!(faults("mcp-auth/src/verify/jwt.rs", &tests), 0);
     }
 
     #[test]

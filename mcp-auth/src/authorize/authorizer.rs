@@ -27,12 +27,15 @@ pub trait Authorizer: Send + Sync {
         operation: &Operation<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>>;
 
-    /// Whether a token is needed for it. Default: always.
-    fn access(&self, _operation: &Operation<'_>) -> Access {
-        Access::Required
+    /// Whether a token is needed for it; `None`: this authorizer has no opinion. Where nobody has one, a
+    /// token is needed, and of several opinions the strictest counts. Default: no opinion.
+    ///
+    /// What is [`Access::Public`] has no caller, so that [`Authorizer::authorize`] is not asked about it.
+    fn access(&self, _operation: &Operation<'_>) -> Option<Access> {
+        None
     }
 
-    /// Whether [`Authorizer::access`] ever says that no token is needed. Unless it does, requests
+    /// Whether [`Authorizer::access`] ever says that no token is needed. Unless one does, requests
     /// without a good token are refused before their body is read. Default: no.
     fn allows_anonymous(&self) -> bool {
         false
@@ -66,14 +69,25 @@ pub trait Authorizer: Send + Sync {
         Vec::new()
     }
 
-    /// The same rules in a form that decides faster; asked once, when the server is built. Default:
-    /// there is none.
-    fn compiled(&self) -> Option<Arc<dyn Authorizer>> {
+    /// What each rule asks for, for people; the baseline is a rule too. Default: nothing is told.
+    fn asked(&self, _caller: Option<&AuthInfo>, _operation: &Operation<'_>) -> Vec<Asked> {
+        Vec::new()
+    }
+
+    /// The same rules in a form that decides faster, for a resource that requires these scopes for
+    /// everything that is not open; asked once, when the server is built. Default: there is none, and the
+    /// required scopes are checked beside it.
+    fn compiled(&self, _required_scopes: &Scopes) -> Option<Arc<dyn Authorizer>> {
         None
     }
 
     /// What is wrong with the rules; asked once, when the server is built. Default: nothing.
     fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is allowed and may not be meant; asked once, when the server is built. Default: nothing.
+    fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
 }
@@ -128,10 +142,30 @@ pub struct Explanation {
     pub access: Access,
     /// The rules that apply, such as `tools.delete_note`; the baseline always does.
     pub rules: Vec<String>,
+    /// What each rule asks for: the baseline (`required_scopes` of the resource, `require` of the
+    /// policy), the rule of the method, the rules of what is named, and those in whose place a narrower
+    /// rule counts.
+    pub asked: Vec<Asked>,
     /// Why, in words.
     pub reason: String,
     /// Every scope that it needs.
     pub required: Scopes,
     /// Every scope that the caller has.
     pub granted: Scopes,
+}
+
+/// What one rule asks for, as part of an [`Explanation`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Asked {
+    /// Where it is written, such as `tools.delete_note`, `require` or `required_scopes`.
+    pub rule: String,
+    /// Whether it opens the operation instead of asking for something.
+    pub access: Access,
+    /// The scopes that it asks for; of alternatives, those that the caller lacks least of.
+    pub scopes: Scopes,
+    /// What the caller lacks that no scope would give, such as a role.
+    pub lacks: Option<String>,
+    /// Whether a rule that says more exactly what it is about takes its place, so that it does not count.
+    pub is_replaced: bool,
 }

@@ -1,21 +1,22 @@
 //! The JSON-RPC messages of a request's body, read at least as strictly as by the server behind.
+//!
+//! The whole text is read once, by the strict reader of [`crate::json`]: members are distinct at
+//! every depth, also those that nothing here looks at, because a server may look at them. What a
+//! message calls is told by its method alone; a member that the method does not have names nothing
+//! that could open it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 use super::Operation;
 use super::OperationKind::{Other, Prompt, Resource, Tool};
 use crate::error::MessageFault;
-use crate::text::Text;
+use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_whole};
 
 /// Messages that a batch may have, and resources that a subscription may be for.
 const MAX_BATCH: usize = 100;
+/// Bytes of a template with its variables filled in; no rule is about a URI that is longer.
+const MAX_TEMPLATE: usize = 8192;
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
@@ -23,7 +24,7 @@ pub(crate) struct Messages<'m> {
     pub(crate) operations: Vec<Operation<'m>>,
     pub(crate) is_batch: bool,
     /// The `id` of a single request, as it was written.
-    pub(crate) id: Option<&'m RawValue>,
+    pub(crate) id: Option<&'m str>,
     /// The revision that a single message says it follows.
     pub(crate) revision: Option<Cow<'m, str>>,
 }
@@ -31,329 +32,381 @@ pub(crate) struct Messages<'m> {
 impl<'m> Messages<'m> {
     /// Reads a body: one message, or a batch of them.
     pub(crate) fn parse(body: &'m [u8]) -> Result<Self, MessageFault> {
-        crate::steps::take(body.len());
         let text = std::str::from_utf8(body).map_err(|_| MessageFault::NotJson)?;
         if text.trim_ascii_start().starts_with('[') {
             return Self::parse_batch(text);
         }
-        let mut only = Self { operations: Vec::new(), is_batch: false, id: None, revision: None };
-        let message = Message::parse(text)?;
-        let meta = message.params.as_ref().and_then(|params| params.0.meta.as_ref());
-        let revision = meta.and_then(|meta| meta.0.revision);
-        (only.id, only.revision) = (message.id, revision.map(self::text).transpose()?);
-        message.add_operations(text, &mut only.operations)?;
+        let message: Message<'m> = read_as(body, JsonLimits::LARGEST)?;
+        message.check_id()?;
+        let revision = message.params.revision.map(text_of).transpose()?;
+        let mut only = Self { operations: Vec::new(), is_batch: false, id: message.id, revision };
+        message.add_operations(&mut only.operations)?;
         Ok(only)
     }
 
     fn parse_batch(text: &'m str) -> Result<Self, MessageFault> {
-        let messages: Vec<&'m RawValue> = serde_json::from_str(text).map_err(fault)?;
+        let mut messages = Vec::new();
+        let mut count = 0_usize;
+        read_whole(text.as_bytes(), JsonLimits::LARGEST, |reader| {
+            reader.list(|item| {
+                count += 1;
+                if count > MAX_BATCH {
+                    return item.skip();
+                }
+                messages.push(Message::take(item)?);
+                Ok(())
+            })
+        })?;
         if messages.is_empty() {
             return Err(MessageFault::Invalid);
         }
-        if messages.len() > MAX_BATCH {
+        if count > MAX_BATCH {
             return Err(MessageFault::TooLarge);
         }
         let mut all = Self { operations: Vec::new(), is_batch: true, id: None, revision: None };
-        for message in messages.into_iter().map(RawValue::get) {
-            Message::parse(message)?.add_operations(message, &mut all.operations)?;
+        for message in messages {
+            message.check_id()?;
+            message.add_operations(&mut all.operations)?;
         }
         Ok(all)
     }
 }
 
-/// JSON-RPC 2.0, with members that occur at most once.
-#[derive(serde::Deserialize)]
-struct Message<'m> {
-    #[serde(borrow)]
-    jsonrpc: Option<Text<'m>>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    id: Option<&'m RawValue>,
-    #[serde(borrow)]
-    method: Option<Text<'m>>,
-    #[serde(borrow)]
-    params: Option<Object<Params<'m>>>,
-    result: Option<IgnoredAny>,
-    error: Option<IgnoredAny>,
-}
-
-impl<'m> Message<'m> {
-    fn parse(text: &'m str) -> Result<Self, MessageFault> {
-        crate::steps::take(text.len());
-        let Object(message): Object<Self> = serde_json::from_str(text).map_err(fault)?;
-        match message.id {
-            Some(id) if !is_id(id) => Err(MessageFault::Invalid),
-            _ => Ok(message),
+impl From<JsonError> for MessageFault {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::Syntax(_) | JsonError::TooDeep | JsonError::WrongNumber => Self::NotJson,
+            _ => Self::Invalid,
         }
     }
+}
 
-    /// What it asks for; `text` is the message as it was written.
-    fn add_operations(
-        self,
-        text: &'m str,
-        operations: &mut Vec<Operation<'m>>,
-    ) -> Result<(), MessageFault> {
-        let (calls, answers) =
-            (self.method.is_some(), self.result.is_some() || self.error.is_some());
-        let is = |text: &Option<Text<'_>>, wanted| text.as_ref().is_some_and(|one| one.0 == wanted);
-        if !is(&self.jsonrpc, "2.0") || answers == calls || is(&self.method, "") {
-            return Err(MessageFault::Invalid);
-        }
-        let Some(method) = self.method else {
-            operations.push(Operation::nothing());
-            return Ok(());
-        };
-        let params = self.params.map(|params| params.0).unwrap_or_default();
-        let operation = || Operation::new(method.0.clone()).notifying(self.id.is_none());
-        match &*method.0 {
-            "completion/complete" => {
-                let reference = Reference::read(params.reference)?;
-                let template = reference.expanded(params.context)?;
-                operations.extend(template.map(|uri| operation().naming(Resource, uri)));
-                operations.push(reference.naming(operation())?);
+/// JSON-RPC 2.0, with its members as they were written.
+#[derive(Default)]
+struct Message<'m> {
+    jsonrpc: Option<&'m str>,
+    /// Also `null`, which is no identifier of MCP.
+    id: Option<&'m str>,
+    method: Option<&'m str>,
+    params: Params<'m>,
+    /// `params` is there, and neither an object nor `null`.
+    has_odd_params: bool,
+    /// `method` is there and `null`.
+    has_null_method: bool,
+    has_answer: bool,
+}
+
+impl<'m> Object<'m> for Message<'m> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        match name {
+            "jsonrpc" => self.jsonrpc = value.written()?,
+            "id" => self.id = Some(value.written()?.unwrap_or("null")),
+            "method" => {
+                self.method = value.written()?;
+                self.has_null_method = self.method.is_none();
             }
-            "subscriptions/listen" => {
-                let uris = subscribed(params.notifications)?;
-                operations.push(operation());
-                operations.extend(uris.into_iter().map(|uri| operation().naming(Resource, uri.0)));
+            "params" => match value.next_byte() {
+                Some(b'{') => value.object(|name, value| self.params.member(name, value))?,
+                _ => self.has_odd_params = value.written()?.is_some(),
+            },
+            "result" | "error" => {
+                self.has_answer = true;
+                value.skip()?;
             }
-            _ => {
-                let operation = named(operation(), &params)?;
-                operations.push(match params.arguments {
-                    Some(arguments) if arguments.is_object => operation.with_arguments_in(text),
-                    _ => operation,
-                });
-            }
+            _ => value.skip()?,
         }
         Ok(())
     }
 }
 
-/// The members of `params` that say what is called, whatever the method; unread until it is known
-/// that they matter.
-#[derive(Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Params<'m> {
-    #[serde(borrow)]
-    name: Option<&'m RawValue>,
-    #[serde(borrow)]
-    uri: Option<&'m RawValue>,
-    #[serde(borrow)]
-    task_id: Option<&'m RawValue>,
-    #[serde(borrow, rename = "ref")]
-    reference: Option<&'m RawValue>,
-    #[serde(borrow)]
-    context: Option<&'m RawValue>,
-    #[serde(borrow)]
-    notifications: Option<&'m RawValue>,
-    arguments: Option<Distinct>,
-    #[serde(borrow, rename = "_meta")]
-    meta: Option<Object<Meta<'m>>>,
-}
-
-#[derive(serde::Deserialize)]
-struct Meta<'m> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    revision: Option<&'m RawValue>,
-}
-
-/// `ref` of `completion/complete`: completing an argument of a prompt or a template tells what is
-/// behind it.
-#[derive(serde::Deserialize)]
-struct Reference {
-    r#type: String,
-    name: Option<String>,
-    uri: Option<String>,
-}
-
-impl Reference {
-    fn read(written: Option<&RawValue>) -> Result<Self, MessageFault> {
-        let written = written.ok_or(MessageFault::Invalid)?;
-        serde_json::from_str(written.get()).map(|Object(reference)| reference).map_err(fault)
+impl<'m> Message<'m> {
+    fn take(reader: &mut JsonReader<'m>) -> Result<Self, JsonError> {
+        let mut message = Self::default();
+        reader.object(|name, value| message.member(name, value))?;
+        Ok(message)
     }
 
-    /// The template with the variables that the client has chosen already.
-    fn expanded(&self, context: Option<&RawValue>) -> Result<Option<String>, MessageFault> {
-        #[derive(serde::Deserialize)]
-        struct Context {
-            arguments: Option<BTreeMap<String, String>>,
-        }
-        let (Some(uri), Some(context)) = (&self.uri, context) else { return Ok(None) };
-        let Object(context): Object<Context> =
-            serde_json::from_str(context.get()).map_err(fault)?;
-        let chosen = context.arguments.unwrap_or_default();
-        let expand = |uri: String, (name, value): (&String, &String)| {
-            crate::steps::take(uri.len() + name.len() + value.len());
-            uri.replace(&format!("{{{name}}}"), value).replace(&format!("{{+{name}}}"), value)
+    /// JSON-RPC 2.0 §4, as MCP narrows it: a text or a number.
+    fn check_id(&self) -> Result<(), MessageFault> {
+        let is_id = |id: &str| id.starts_with(|first: char| first == '"' || is_number(first));
+        if self.id.is_none_or(is_id) { Ok(()) } else { Err(MessageFault::Invalid) }
+    }
+
+    /// What it asks for.
+    fn add_operations(self, operations: &mut Vec<Operation<'m>>) -> Result<(), MessageFault> {
+        let method = self.method.map(text_of).transpose()?;
+        let is_version_2 = match self.jsonrpc {
+            Some(version) => text_of(version)? == "2.0",
+            None => false,
         };
-        Ok(Some(chosen.iter().fold(uri.clone(), expand)))
+        let is_call = method.is_some();
+        if !is_version_2
+            || self.has_answer == is_call
+            || self.has_null_method
+            || self.has_odd_params
+            || method.as_deref() == Some("")
+        {
+            return Err(MessageFault::Invalid);
+        }
+        let Some(method) = method else {
+            operations.push(Operation::nothing());
+            return Ok(());
+        };
+        let operation = Operation::new(method).notifying(self.id.is_none());
+        self.params.add_operations(operation, operations)
+    }
+}
+
+/// The members of `params` that say what is called, as they were written; `null` counts as absent.
+#[derive(Default)]
+struct Params<'m> {
+    name: Option<&'m str>,
+    uri: Option<&'m str>,
+    task_id: Option<&'m str>,
+    reference: Option<&'m str>,
+    context: Option<&'m str>,
+    notifications: Option<&'m str>,
+    arguments: Option<&'m str>,
+    revision: Option<&'m str>,
+}
+
+impl<'m> Params<'m> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        match name {
+            "name" => self.name = value.written()?,
+            "uri" => self.uri = value.written()?,
+            "taskId" => self.task_id = value.written()?,
+            "ref" => self.reference = value.written()?,
+            "context" => self.context = value.written()?,
+            "notifications" => self.notifications = value.written()?,
+            "arguments" => self.arguments = value.written()?,
+            "_meta" => {
+                let meta = value.nullable(|value| {
+                    value.object(|name, value| {
+                        match name {
+                            "io.modelcontextprotocol/protocolVersion" => {
+                                self.revision = value.written()?;
+                            }
+                            _ => value.skip()?,
+                        }
+                        Ok(())
+                    })
+                });
+                meta?;
+            }
+            _ => value.skip()?,
+        }
+        Ok(())
     }
 
-    fn naming(self, operation: Operation<'_>) -> Result<Operation<'_>, MessageFault> {
-        match (&*self.r#type, self.name, self.uri) {
-            ("ref/prompt", Some(name), _) => Ok(operation.naming(Prompt, name)),
-            ("ref/resource", _, Some(uri)) => Ok(operation.naming(Resource, uri)),
+    fn add_operations(
+        self,
+        operation: Operation<'m>,
+        operations: &mut Vec<Operation<'m>>,
+    ) -> Result<(), MessageFault> {
+        match operation.method() {
+            "tools/call" => operations.push(self.calling(Tool, operation)?),
+            "prompts/get" => operations.push(self.calling(Prompt, operation)?),
+            "completion/complete" => self.add_completion(&operation, operations)?,
+            "subscriptions/listen" => {
+                let uris = subscribed(self.notifications)?;
+                let resources =
+                    uris.into_iter().map(|uri| operation.beside().naming(Resource, uri));
+                let resources: Vec<_> = resources.collect();
+                operations.push(operation);
+                operations.extend(resources);
+            }
+            _ if operation.is_about_resource() => {
+                operations.push(operation.naming(Resource, required_text(self.uri)?));
+            }
+            _ => self.add_other(operation, operations)?,
+        }
+        Ok(())
+    }
+
+    /// A method that is not known to be about a resource. Where it has a `uri` all the same, the rules
+    /// for that resource count too: they can only ask for more.
+    fn add_other(
+        &self,
+        operation: Operation<'m>,
+        operations: &mut Vec<Operation<'m>>,
+    ) -> Result<(), MessageFault> {
+        if let Some(uri) = self.uri {
+            operations.push(operation.beside().naming(Resource, text_of(uri)?));
+        }
+        let is_task = operation.method().starts_with("tasks/");
+        operations.push(match self.task_id.filter(|_| is_task) {
+            Some(task) => operation.naming(Other, text_of(task)?),
+            None => operation,
+        });
+        Ok(())
+    }
+
+    /// A call of what `name` names, with its arguments.
+    fn calling(
+        &self,
+        kind: super::OperationKind,
+        operation: Operation<'m>,
+    ) -> Result<Operation<'m>, MessageFault> {
+        let operation = operation.naming(kind, required_text(self.name)?);
+        match self.arguments {
+            Some(arguments) if arguments.starts_with('{') => {
+                Ok(operation.with_written_arguments(arguments))
+            }
+            Some(_) => Err(MessageFault::Invalid),
+            None => Ok(operation),
+        }
+    }
+
+    /// Completing an argument of a prompt or a template tells what is behind it. A template counts as
+    /// it is written, and also with the variables that the client says it has chosen.
+    fn add_completion(
+        &self,
+        operation: &Operation<'m>,
+        operations: &mut Vec<Operation<'m>>,
+    ) -> Result<(), MessageFault> {
+        let reference: Reference<'m> = object_of(self.reference.ok_or(MessageFault::Invalid)?)?;
+        let context: Context<'m> = self.context.map(object_of).transpose()?.unwrap_or_default();
+        match &*required_text(reference.kind)? {
+            "ref/prompt" => {
+                let prompt = operation.beside().naming(Prompt, required_text(reference.name)?);
+                operations.push(match context.arguments {
+                    Some(arguments) => prompt.with_written_arguments(arguments),
+                    None => prompt,
+                });
+                Ok(())
+            }
+            "ref/resource" => {
+                let template = required_text(reference.uri)?;
+                let filled = filled_in(&template, &context.chosen)?;
+                if filled != template {
+                    operations.push(operation.beside().naming_template(filled));
+                }
+                operations.push(operation.beside().naming_template(template));
+                Ok(())
+            }
             _ => Err(MessageFault::Invalid),
         }
     }
 }
 
+/// `ref` of `completion/complete`.
+#[derive(Default)]
+struct Reference<'m> {
+    kind: Option<&'m str>,
+    name: Option<&'m str>,
+    uri: Option<&'m str>,
+}
+
+impl<'m> Object<'m> for Reference<'m> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        match name {
+            "type" => self.kind = value.written()?,
+            "name" => self.name = value.written()?,
+            "uri" => self.uri = value.written()?,
+            _ => value.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// `context` of `completion/complete`: what the client has chosen already.
+#[derive(Default)]
+struct Context<'m> {
+    arguments: Option<&'m str>,
+    chosen: HashMap<String, Cow<'m, str>>,
+}
+
+impl<'m> Object<'m> for Context<'m> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        if name != "arguments" {
+            return value.skip();
+        }
+        self.arguments = value.written()?;
+        if let Some(arguments) = self.arguments {
+            read_whole(arguments.as_bytes(), JsonLimits::LARGEST, |reader| {
+                reader.object(|name, value| {
+                    self.chosen.insert(name.to_owned(), value.string()?);
+                    Ok(())
+                })
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The template with the chosen variables in place of `{name}` and `{+name}`. What is put in is not
+/// looked at again: a value that holds braces would make expansion grow without bound.
+fn filled_in<'m>(
+    template: &Cow<'m, str>,
+    chosen: &HashMap<String, Cow<'_, str>>,
+) -> Result<Cow<'m, str>, MessageFault> {
+    if template.len() > MAX_TEMPLATE {
+        return Err(MessageFault::TooLarge);
+    }
+    if chosen.is_empty() {
+        return Ok(template.clone());
+    }
+    let mut filled = String::with_capacity(template.len());
+    let mut rest: &str = template;
+    while let Some((fixed, variable)) = rest.split_once('{') {
+        let Some((expression, after)) = variable.split_once('}') else { break };
+        crate::steps::take(fixed.len() + expression.len() + 2);
+        filled.push_str(fixed);
+        let name = expression.strip_prefix('+').unwrap_or(expression);
+        match chosen.get(name) {
+            Some(value) => {
+                crate::steps::take(value.len());
+                filled.push_str(value);
+            }
+            None => filled.extend(["{", expression, "}"]),
+        }
+        if filled.len() > MAX_TEMPLATE {
+            return Err(MessageFault::TooLarge);
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(Cow::Owned(filled))
+}
+
 /// The resources that `subscriptions/listen` is for (2026-07-28).
-fn subscribed(notifications: Option<&RawValue>) -> Result<Vec<Text<'_>>, MessageFault> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
+fn subscribed(notifications: Option<&str>) -> Result<Vec<Cow<'_, str>>, MessageFault> {
+    #[derive(Default)]
     struct Notifications<'m> {
-        #[serde(borrow)]
-        resource_subscriptions: Option<Vec<Text<'m>>>,
+        uris: Vec<Cow<'m, str>>,
+    }
+    impl<'m> Object<'m> for Notifications<'m> {
+        fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+            if name != "resourceSubscriptions" {
+                return value.skip();
+            }
+            value
+                .nullable(|value| value.list(|uri| uri.string().map(|uri| self.uris.push(uri))))?;
+            Ok(())
+        }
     }
     let Some(notifications) = notifications else { return Ok(Vec::new()) };
-    let Object(notifications): Object<Notifications<'_>> =
-        serde_json::from_str(notifications.get()).map_err(fault)?;
-    let uris = notifications.resource_subscriptions.unwrap_or_default();
+    let Notifications { uris } = object_of(notifications)?;
     if uris.len() > MAX_BATCH { Err(MessageFault::TooLarge) } else { Ok(uris) }
 }
 
-/// A member that counts as there when it is `null`.
-fn even_null<'de, D: Deserializer<'de>>(d: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(d).map(Some)
+fn is_number(first: char) -> bool {
+    first == '-' || first.is_ascii_digit()
 }
 
-/// JSON-RPC 2.0 §4, as MCP narrows it: a text or a number.
-fn is_id(id: &RawValue) -> bool {
-    let is_text = || serde_json::from_str::<Text<'_>>(id.get()).is_ok();
-    is_text() || serde_json::from_str::<f64>(id.get()).is_ok()
+fn required_text(written: Option<&str>) -> Result<Cow<'_, str>, MessageFault> {
+    text_of(written.ok_or(MessageFault::Invalid)?)
 }
 
-/// The operation with what it names. Whatever has a `uri` is about a resource.
-fn named<'m>(operation: Operation<'m>, params: &Params<'m>) -> Result<Operation<'m>, MessageFault> {
-    let (kind, name) = match operation.method() {
-        "tools/call" => (Tool, params.name),
-        "prompts/get" => (Prompt, params.name),
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-            (Resource, params.uri)
-        }
-        tasks if tasks.starts_with("tasks/") && params.task_id.is_some() => (Other, params.task_id),
-        _ if params.uri.is_some() => (Resource, params.uri),
-        _ => return Ok(operation),
-    };
-    let has_arguments = params.arguments.as_ref().is_none_or(|arguments| arguments.is_object);
-    let name = name.filter(|_| has_arguments).ok_or(MessageFault::Invalid)?;
-    Ok(operation.naming(kind, text(name)?))
+/// The string that a value was written as. It is well-formed, so that nothing but its type can be
+/// wrong.
+fn text_of(written: &str) -> Result<Cow<'_, str>, MessageFault> {
+    let text = read_whole(written.as_bytes(), JsonLimits::LARGEST, JsonReader::string);
+    text.map_err(|_| MessageFault::Invalid)
 }
 
-fn text(written: &RawValue) -> Result<Cow<'_, str>, MessageFault> {
-    serde_json::from_str::<Text<'_>>(written.get()).map(|text| text.0).map_err(fault)
-}
-
-fn fault(error: serde_json::Error) -> MessageFault {
-    if error.is_data() { MessageFault::Invalid } else { MessageFault::NotJson }
-}
-
-/// A struct that is written as an object: serde would take an array of its fields as well.
-pub(super) struct Object<T>(pub(super) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(members))
-    }
-}
-
-/// Any JSON value whose objects have distinct members: readers disagree which of two counts.
-struct Distinct {
-    is_object: bool,
-}
-
-impl Distinct {
-    const SCALAR: Self = Self { is_object: false };
-}
-
-impl<'de> Deserialize<'de> for Distinct {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self::SCALAR)
-    }
-}
-
-impl<'de> Visitor<'de> for Distinct {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
-        while items.next_element::<Self>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut names = Names::default();
-        while let Some(name) = members.next_key::<Text<'de>>()? {
-            if !names.is_new(name.0) {
-                return Err(de::Error::custom("duplicate member"));
-            }
-            members.next_value::<Self>()?;
-        }
-        Ok(Self { is_object: true })
-    }
-}
-
-/// The member names of one object.
-#[derive(Default)]
-struct Names<'de> {
-    /// Compared one by one, which is quicker while there are few.
-    few: Vec<Cow<'de, str>>,
-    many: HashSet<Cow<'de, str>>,
-}
-
-impl<'de> Names<'de> {
-    fn is_new(&mut self, name: Cow<'de, str>) -> bool {
-        const FEW: usize = 16;
-        crate::steps::take(self.few.len());
-        if self.few.contains(&name) || self.many.contains(&name) {
-            return false;
-        }
-        if self.few.len() < FEW {
-            self.few.push(name);
-            true
-        } else {
-            self.many.insert(name)
-        }
-    }
+/// The same for an object.
+fn object_of<'m, T: Object<'m>>(written: &'m str) -> Result<T, MessageFault> {
+    read_as(written.as_bytes(), JsonLimits::LARGEST).map_err(|_| MessageFault::Invalid)
 }

@@ -7,9 +7,11 @@ mod operation;
 mod policy;
 mod scope;
 
-pub use authorizer::{Access, Authorizer, Explanation, Verdict};
+pub use authorizer::{Access, Asked, Authorizer, Explanation, Verdict};
 pub(crate) use authorizers::Authorizers;
 pub(crate) use message::Messages;
 pub use operation::{Operation, OperationKind};
 pub use policy::{ArgumentRule, Requirement, ScopePolicy};
+#[cfg(any(fuzzing, test))]
+pub(crate) use policy::{NormalUri, normal_pattern};
 pub use scope::Scopes;

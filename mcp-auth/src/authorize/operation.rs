@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::OnceLock;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::message::Object;
+use crate::json::read_object;
 
 /// One call of an MCP method, as a policy sees it.
 ///
@@ -17,11 +16,14 @@ pub struct Operation<'m> {
     method: Cow<'m, str>,
     name: Option<Cow<'m, str>>,
     kind: OperationKind,
-    /// The message that its arguments are in.
+    /// Whether the name is a URI template (RFC 6570) and stands for many resources.
+    is_template: bool,
+    /// The arguments as they were written.
     written: Option<&'m str>,
     /// Whether nobody waits for an answer.
     is_notification: bool,
-    arguments: OnceLock<Map<String, Value>>,
+    /// `None` inside: they were written, and could not be read.
+    arguments: OnceLock<Option<Map<String, Value>>>,
 }
 
 /// What [`Operation::name`] names.
@@ -42,10 +44,15 @@ pub enum OperationKind {
 impl<'m> Operation<'m> {
     /// A call of this method that names nothing.
     pub fn new(method: impl Into<Cow<'m, str>>) -> Self {
-        let arguments = OnceLock::new();
-        let kind = OperationKind::Other;
-        let method = method.into();
-        Self { method, name: None, kind, written: None, is_notification: false, arguments }
+        Self {
+            method: method.into(),
+            name: None,
+            kind: OperationKind::Other,
+            is_template: false,
+            written: None,
+            is_notification: false,
+            arguments: OnceLock::new(),
+        }
     }
 
     /// `tools/call` of this tool.
@@ -63,6 +70,11 @@ impl<'m> Operation<'m> {
         Self::new("resources/read").naming(OperationKind::Resource, uri)
     }
 
+    /// `resources/templates/list` shows this template if some resource that it stands for may be read.
+    pub(crate) fn template(uri: impl Into<Cow<'m, str>>) -> Self {
+        Self::new("resources/read").naming_template(uri)
+    }
+
     /// What GET and DELETE do, and answers to the server's own requests: they call nothing, but the
     /// rules for everything hold for them too.
     pub(crate) fn nothing() -> Self {
@@ -72,7 +84,7 @@ impl<'m> Operation<'m> {
     /// The same with these arguments.
     #[must_use]
     pub fn with_arguments(mut self, arguments: Map<String, Value>) -> Self {
-        self.arguments = OnceLock::from(arguments);
+        self.arguments = OnceLock::from(Some(arguments));
         self
     }
 
@@ -81,10 +93,19 @@ impl<'m> Operation<'m> {
         self
     }
 
-    /// Its arguments are in this message, which was found to be well-formed. They are read when a
-    /// rule asks for them: most do not.
-    pub(crate) fn with_arguments_in(mut self, message: &'m str) -> Self {
-        self.written = Some(message);
+    pub(crate) fn naming_template(self, uri: impl Into<Cow<'m, str>>) -> Self {
+        Self { is_template: true, ..self.naming(OperationKind::Resource, uri) }
+    }
+
+    /// The same call, for something else that it is about.
+    pub(super) fn beside(&self) -> Self {
+        Self::new(self.method.clone()).notifying(self.is_notification)
+    }
+
+    /// Its arguments are this object, which was found to be well-formed. They are read when a rule asks
+    /// for them: most do not.
+    pub(crate) fn with_written_arguments(mut self, arguments: &'m str) -> Self {
+        self.written = Some(arguments);
         self
     }
 
@@ -109,12 +130,24 @@ impl<'m> Operation<'m> {
     }
 
     /// The arguments; `None` when there are none, as in lists.
+    ///
+    /// Of `completion/complete` for a prompt they are those that the client says it has chosen.
     pub fn arguments(&self) -> Option<&Map<String, Value>> {
-        if let Some(known) = self.arguments.get() {
-            return Some(known);
+        let read = || self.written.and_then(|arguments| read_object(arguments).ok());
+        match self.written {
+            Some(_) => self.arguments.get_or_init(read).as_ref(),
+            None => self.arguments.get()?.as_ref(),
         }
-        let message = self.written?;
-        Some(self.arguments.get_or_init(|| written_arguments(message).unwrap_or_default()))
+    }
+
+    /// Whether arguments were written that nobody can read. It cannot be, since the message was read as
+    /// strictly; whoever decides refuses all the same.
+    pub(crate) fn has_unreadable_arguments(&self) -> bool {
+        self.written.is_some() && matches!(self.arguments.get(), Some(None))
+    }
+
+    pub(crate) fn is_template(&self) -> bool {
+        self.is_template
     }
 
     /// Whether it is [`Operation::nothing`]. A message whose method is empty is refused.
@@ -122,34 +155,73 @@ impl<'m> Operation<'m> {
         self.method.is_empty()
     }
 
-    /// Whether it belongs to the protocol's own business, which every client needs: it opens a
-    /// connection or asks for a list, and reaches nothing that a policy would name.
-    pub(crate) fn is_housekeeping(&self) -> bool {
+    /// Whether the method does something with the resource that `uri` names.
+    pub(super) fn is_about_resource(&self) -> bool {
         matches!(
             self.method(),
-            "initialize"
-                | "ping"
-                | "server/discover"
-                | "tools/list"
-                | "prompts/list"
-                | "resources/list"
-                | "resources/templates/list"
-        ) || (self.is_notification && self.method().starts_with("notifications/"))
+            "resources/read"
+                | "resources/subscribe"
+                | "resources/unsubscribe"
+                // Of rmcp, beyond the specification: what is in a directory.
+                | "resources/directory/read"
+        )
     }
-}
 
-fn written_arguments(message: &str) -> Option<Map<String, Value>> {
-    crate::steps::take(message.len());
-    #[derive(Deserialize)]
-    struct Message {
-        params: Object<Params>,
+    /// Whether an open rule for what is named opens this method: it calls, gets, reads, subscribes to
+    /// or completes just that. Another method that happens to name something does who knows what.
+    pub(super) fn can_be_opened_by_name(&self) -> bool {
+        match self.kind {
+            OperationKind::Tool => self.method() == "tools/call",
+            OperationKind::Prompt => {
+                matches!(self.method(), "prompts/get" | "completion/complete")
+            }
+            OperationKind::Resource => {
+                self.is_about_resource()
+                    || matches!(self.method(), "completion/complete" | "subscriptions/listen")
+            }
+            OperationKind::Other => false,
+        }
     }
-    #[derive(Deserialize)]
-    struct Params {
-        arguments: Map<String, Value>,
+
+    /// Whether it completes an argument, and so calls nothing yet.
+    pub(super) fn is_completion(&self) -> bool {
+        self.method() == "completion/complete"
     }
-    let Object(message): Object<Message> = serde_json::from_str(message).ok()?;
-    Some(message.params.0.arguments)
+
+    /// Whether it asks for a list, which depends on who is asking.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(
+            self.method(),
+            "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list"
+        )
+    }
+
+    /// Whether it opens a connection, or keeps it open. It reaches nothing that a policy would name.
+    pub(super) fn opens_connection(&self) -> bool {
+        match self.method() {
+            "initialize" | "ping" | "server/discover" => true,
+            "notifications/initialized" => self.is_notification,
+            _ => false,
+        }
+    }
+
+    /// Whether it needs no rule of its own where everything else does: every client needs it, and what
+    /// it reaches is filtered, or has a rule of its own.
+    pub(super) fn needs_no_declaration(&self) -> bool {
+        let is_notification = self.is_notification
+            && matches!(
+                self.method(),
+                "notifications/cancelled"
+                    | "notifications/progress"
+                    | "notifications/roots/list_changed"
+                    | "notifications/tasks/status"
+            );
+        self.is_nothing()
+            || self.opens_connection()
+            || self.is_list()
+            || is_notification
+            || (self.method() == "subscriptions/listen" && self.name.is_none())
+    }
 }
 
 /// Names what is called, for the log; arguments stay out of it. A stranger chose the names, so they

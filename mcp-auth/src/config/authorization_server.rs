@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::introspection::{Introspection, ParsedIntrospection};
-use super::key_source;
+use super::{key_source, known_provider};
 use crate::identifier::{IssuerIdentifier, PlainHttp};
 use crate::issuer::KeySource;
 use crate::jose::Algorithm;
+use crate::principal::{Principal, PrincipalClaim, PrincipalRule};
 
 /// An authorization server whose tokens are accepted.
 ///
@@ -20,6 +21,7 @@ use crate::jose::Algorithm;
 ///
 /// # Defaults
 /// Metadata and keys are discovered, every supported algorithm is accepted, `typ` may be `JWT` or absent.
+/// People are told from machines as docs/providers.md says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -57,6 +59,12 @@ pub struct AuthorizationServer {
     pub scope_prefix: Option<String>,
     /// Claims that must have one of these values: by name or JSON Pointer.
     pub required_claims: BTreeMap<String, Vec<Value>>,
+    /// The claim by which its tokens say whether a person or a machine is calling. Absent: told by the
+    /// claims that providers document for it.
+    pub principal_claim: Option<PrincipalClaim>,
+    /// What a caller is whose token does not tell. `user` is right only where the token of every
+    /// machine tells: otherwise machines are taken for people. Default: unknown, neither of both.
+    pub default_principal: Principal,
     /// For providers that cannot name this resource in `aud`: clients whose access tokens are accepted
     /// whatever their audience. A token that one of these clients got for another server is then
     /// accepted here too.
@@ -80,6 +88,16 @@ impl AuthorizationServer {
     /// A server that is found by its issuer identifier alone.
     pub fn new(issuer: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), ..Self::default() }
+    }
+
+    /// How its tokens tell people from machines: as set, or as the provider that its issuer shows does.
+    pub(crate) fn principal_rule(&self) -> PrincipalRule {
+        let is_set = self.principal_claim.is_some() || self.default_principal != Principal::Unknown;
+        let known = if is_set { None } else { known_provider::principal_rule(&self.issuer) };
+        known.unwrap_or_else(|| PrincipalRule {
+            claim: self.principal_claim.clone(),
+            default: self.default_principal,
+        })
     }
 
     /// Whether its keys are given by hand.
@@ -121,6 +139,9 @@ impl AuthorizationServer {
         for (claim, _) in self.required_claims.iter().filter(|(_, values)| values.is_empty()) {
             faults
                 .push(format!("{place}.required_claims: {claim:?} has no value that is accepted"));
+        }
+        if let Some(fault) = self.principal_claim.as_ref().and_then(PrincipalClaim::fault) {
+            faults.push(format!("{place}.principal_claim: {fault}"));
         }
         let token_header = self.parse_token_header(place, faults);
         let introspection = match &self.introspection {

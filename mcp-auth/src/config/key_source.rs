@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{AuthorizationServer, ServerType};
 use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp, check_fetchable, is_host};
 use crate::issuer::{KeySet, KeySource, Metadata, UrlRules};
+use crate::json::read_value;
 
 /// The source of the keys; `None` when a fault was found.
 pub(super) fn parse(
@@ -70,7 +71,7 @@ fn keys(server: &AuthorizationServer) -> Option<Result<KeySet, String>> {
 
 fn keys_in(file: &Path, issuer: &str) -> Result<KeySet, String> {
     let json = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let jwks = serde_json::from_slice(&json).map_err(|error| format!("is not JSON: {error}"))?;
+    let jwks = read_value(json).map_err(|error| format!("is not JSON: {error}"))?;
     KeySet::read(&jwks, issuer).map_err(|fault| format!("cannot be used: {fault}"))
 }
 

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::AuthorizationServer;
 use super::issuer_pattern::captures;
 use super::provider::{PRESETS, Preset, fill_in};
+use crate::principal::PrincipalRule;
 
 /// A provider that was recognised by its issuer.
 #[derive(Clone, Debug, Serialize)]
@@ -73,6 +75,14 @@ impl KnownProvider {
     }
 }
 
+/// How a provider's tokens tell people from machines, if its issuer shows which one it is.
+pub(super) fn principal_rule(issuer: &str) -> Option<PrincipalRule> {
+    let server = KnownProvider::recognise(issuer, "")?.server;
+    // The data is ours, and a test reads all of it.
+    let server = AuthorizationServer::deserialize(server).ok()?;
+    Some(PrincipalRule { claim: server.principal_claim, default: server.default_principal })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +107,35 @@ mod tests {
                     assert!(!step.contains("{resource}"), "{step}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_issuer_that_shows_its_provider_has_its_rule_for_people_and_machines() {
+        let principal = |issuer: &str, change: fn(&mut AuthorizationServer), subject: &str| {
+            let mut server = AuthorizationServer::new(issuer);
+            change(&mut server);
+            let claims = serde_json::json!({ "sub": subject, "azp": "app" });
+            server.principal_rule().principal(claims.as_object().unwrap()).name()
+        };
+        let plain: fn(&mut AuthorizationServer) = |_| ();
+        let set: fn(&mut AuthorizationServer) = |server| {
+            server.principal_claim = Some(crate::PrincipalClaim::new("kind", ["person"], [""; 0]));
+        };
+        let rows = [
+            ("https://t.eu.auth0.com/", plain, "auth0|1", "user"),
+            ("https://t.eu.auth0.com/", plain, "app@clients", "client"),
+            ("https://t.eu.auth0.com/", plain, "agt_1", "unknown"),
+            ("https://t.eu.auth0.com/", set, "auth0|1", "unknown"),
+            ("https://t.logto.app/oidc", plain, "q7x2", "user"),
+            ("https://t.logto.app/oidc", plain, "app", "client"),
+            ("https://t.authkit.app", plain, "user_1", "user"),
+            ("https://t.zitadel.cloud", plain, "293", "unknown"),
+            ("https://sso.example.com/realms/r", plain, "293", "unknown"),
+            ("https://as.example.com", plain, "auth0|1", "unknown"),
+        ];
+        for (issuer, change, subject, expected) in rows {
+            assert_eq!(principal(issuer, change, subject), expected, "{issuer} {subject}");
         }
     }
 

@@ -7,10 +7,14 @@ use http::{HeaderMap, header};
 /// What is left of an answer's freshness lifetime; `None` when its headers do not say.
 pub(super) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
-    let values = values.filter_map(|value| value.to_str().ok());
+    let lifetimes = values.filter_map(|value| match value.to_str() {
+        Ok(value) => value.split(',').filter_map(lifetime).min(),
+        // RFC 9111 §4.2.1: what cannot be read counts as stale.
+        Err(_) => Some(0),
+    });
     // RFC 9111 §4.2.1: of several, the most restrictive one.
-    let lifetime = values.flat_map(|value| value.split(',')).filter_map(lifetime).min()?;
-    // RFC 9111 §4.2.3: a cache between us has used up a part of it.
+    let lifetime = lifetimes.min()?;
+    // RFC 9111 §4.2.3: a cache between us has used up a part of it. §5.1: what cannot be read is ignored.
     let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()).and_then(delta_seconds);
     Some(Duration::from_secs(lifetime.saturating_sub(age.unwrap_or(0))))
 }
@@ -76,5 +80,12 @@ mod tests {
         let row = |age| seconds(&[("cache-control", "max-age=300"), ("age", age)]);
         assert_eq!((row("100"), row("400"), row("x")), (Some(200), Some(0), Some(300)));
         assert_eq!(seconds(&[("age", "100")]), None);
+        let mut unreadable = HeaderMap::new();
+        unreadable.append("cache-control", header::HeaderValue::from_static("max-age=300"));
+        let odd = header::HeaderValue::from_bytes(b"max-age=900, x=\"\xe9\"").unwrap();
+        unreadable.append("cache-control", odd.clone());
+        assert_eq!(fresh_for(&unreadable), Some(Duration::ZERO));
+        unreadable.insert("cache-control", odd);
+        assert_eq!(fresh_for(&unreadable), Some(Duration::ZERO));
     }
 }

@@ -28,7 +28,8 @@ pub(super) async fn discover(
             }
         }
     }
-    Err(faults.unwrap_or_default())
+    let nowhere = || FetchFault::new(FaultKind::NoDocument, "there is no place to look at");
+    Err(faults.unwrap_or_else(nowhere))
 }
 
 /// The document at one place, if it is this issuer's and says where its keys are.

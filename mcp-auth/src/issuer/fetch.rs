@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::cache_control::{delta_seconds, fresh_for};
 use super::{Destination, HttpClient, HttpError};
+use crate::json::read_value;
 
 /// A document, and how long it is fresh if its headers say so.
 pub(super) struct Fetched {
@@ -87,7 +88,7 @@ pub(super) async fn fetch_json(
         let retry_after = retry_after(&response);
         return Err(FetchFault { kind: FaultKind::NoDocument, reason, retry_after });
     }
-    let document = serde_json::from_slice(response.body())
+    let document = read_value(response.body())
         .map_err(|error| FetchFault::new(FaultKind::NotJson, format!("not JSON: {error}")))?;
     Ok(Fetched { document, fresh_for: fresh_for(response.headers()) })
 }

@@ -19,7 +19,7 @@ pub(crate) struct KeySet {
     keys: Vec<VerificationKey>,
     skipped: Vec<SkippedKey>,
     /// The document they came from.
-    document: String,
+    document: Value,
 }
 
 impl KeySet {
@@ -40,12 +40,12 @@ impl KeySet {
         if ignored > 0 {
             tracing::warn!(ignored, MAX_KEYS, "a key set is cut: it has too many keys");
         }
-        Ok(Self { keys, skipped, document: document.to_string() })
+        Ok(Self { keys, skipped, document: document.clone() })
     }
 
     /// The keys of an issuer whose tokens are all opaque.
     pub(crate) fn none() -> Self {
-        Self { keys: Vec::new(), skipped: Vec::new(), document: String::new() }
+        Self { keys: Vec::new(), skipped: Vec::new(), document: Value::Null }
     }
 
     /// The keys of a set that are looked at, each prepared, or why it cannot be used.
@@ -67,7 +67,7 @@ impl KeySet {
     }
 
     /// The document they were read from.
-    pub(super) fn document(&self) -> &str {
+    pub(super) fn document(&self) -> &Value {
         &self.document
     }
 
@@ -146,7 +146,8 @@ fn listed(document: &Value) -> Option<&Vec<Value>> {
 /// Entra ID says in each key whose tokens it signs, and `{tenantid}` stands for every tenant. Decided
 /// here and not for each token: an issuer is known by its exact name.
 fn check_owner(jwk: &Value, issuer: &str) -> Result<(), String> {
-    let Some(owner) = jwk.get("issuer").and_then(Value::as_str) else { return Ok(()) };
+    let Some(owner) = jwk.get("issuer") else { return Ok(()) };
+    let owner = owner.as_str().ok_or("member `issuer` is not a text")?;
     let same = |(part, own): (&str, &str)| part == own || part == "{tenantid}";
     let fits = owner.split('/').count() == issuer.split('/').count()
         && owner.split('/').zip(issuer.split('/')).all(same);
@@ -210,7 +211,9 @@ mod tests {
             (json!("https://login.example/{tenantid}"), false),
             (json!("https://login.example/x{tenantid}/v2.0"), false),
             (json!("https://sts.example/{tenantid}/"), true),
-            (json!(7), true),
+            (json!(7), false),
+            (json!(["https://login.example/8c6f/v2.0"]), false),
+            (json!(null), false),
         ];
         for (owner, expected) in rows {
             assert_eq!(

@@ -17,7 +17,9 @@ pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Metadata {
     jwks_uri: Option<Destination>,
-    /// The whole document as JSON, for 2025-03-26 clients.
+    /// The whole document.
+    pub(super) content: Value,
+    /// The same as JSON, for 2025-03-26 clients.
     pub(crate) document: Bytes,
 }
 
@@ -35,7 +37,11 @@ impl Metadata {
         }
         let jwks_uri = members.jwks_uri.map(|url| rules.admit(url)).transpose();
         let jwks_uri = jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?;
-        Ok(Self { jwks_uri, document: Bytes::from(document.to_string()) })
+        Ok(Self {
+            jwks_uri,
+            content: document.clone(),
+            document: Bytes::from(document.to_string()),
+        })
     }
 
     /// Where its keys are.
@@ -55,10 +61,14 @@ impl Metadata {
         with_certificate: bool,
         rules: &UrlRules,
     ) -> Result<Destination, String> {
-        let document: Value = serde_json::from_slice(&self.document).unwrap_or_default();
-        let alias = with_certificate.then(|| &document["mtls_endpoint_aliases"][member]);
-        let url = alias.and_then(Value::as_str).or_else(|| document[member].as_str());
-        let url = url.ok_or_else(|| format!("the metadata has no `{member}`"))?;
+        let (own, aliases) = (&self.content[member], &self.content["mtls_endpoint_aliases"]);
+        // An alias that cannot be read is no reason to send the certificate elsewhere.
+        if with_certificate && !(aliases.is_null() || aliases.is_object()) {
+            return Err("`mtls_endpoint_aliases` is not an object".to_owned());
+        }
+        let alias = &aliases[member];
+        let url = if with_certificate && !alias.is_null() { alias } else { own };
+        let url = url.as_str().ok_or_else(|| format!("the metadata has no `{member}`"))?;
         rules.admit(url.to_owned()).map_err(|fault| format!("`{member}` {fault}"))
     }
 }
@@ -94,4 +104,44 @@ fn mismatch(expected: &str, found: &str) -> String {
     let hint =
         if slash { "; they differ only by a slash at the end: configure the latter" } else { "" };
     format!("`issuer` must be exactly {expected:?} but is {found:?}{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::identifier::PlainHttp;
+
+    #[test]
+    fn an_endpoint_that_cannot_be_read_is_none() {
+        let issuer = IssuerIdentifier::parse("https://as.example").unwrap();
+        let rules = UrlRules::configured(PlainHttp::Loopback);
+        let endpoint = |own: Value, aliases: Value, with_certificate| {
+            let document = json!({ "issuer": "https://as.example", "introspection_endpoint": own,
+                "mtls_endpoint_aliases": aliases });
+            let metadata = Metadata::read(&issuer, &document, &rules).unwrap();
+            let found = metadata.endpoint("introspection_endpoint", with_certificate, &rules);
+            found.map(|place| place.url).ok()
+        };
+        let own = || json!("https://as.example/own");
+        let alias = |url: Value| json!({ "introspection_endpoint": url });
+        let rows = [
+            (endpoint(own(), json!(null), true), Some("https://as.example/own")),
+            (endpoint(own(), json!({}), true), Some("https://as.example/own")),
+            (endpoint(own(), alias(json!("https://m.example/")), true), Some("https://m.example/")),
+            (
+                endpoint(own(), alias(json!("https://m.example/")), false),
+                Some("https://as.example/own"),
+            ),
+            (endpoint(own(), alias(json!(7)), true), None),
+            (endpoint(own(), alias(json!(["https://m.example/"])), true), None),
+            (endpoint(own(), json!("https://m.example/"), true), None),
+            (endpoint(json!(7), json!({}), false), None),
+            (endpoint(json!(null), json!({}), false), None),
+        ];
+        for (index, (found, expected)) in rows.into_iter().enumerate() {
+            assert_eq!(found.as_deref(), expected, "{index}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl ReqwestClient {
         request: &reqwest::Request,
         addresses: AllowedAddresses,
     ) -> Result<&reqwest::Client, HttpError> {
-        let host = request.url().host_str().unwrap_or_default();
+        let host = request.url().host_str().ok_or_else(|| HttpError::new("the URL has no host"))?;
         if addresses == AllowedAddresses::Public {
             refuse_private(host)?;
             // A proxy resolves names itself, and decides itself where it goes.

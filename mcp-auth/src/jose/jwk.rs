@@ -38,6 +38,7 @@ impl VerificationKey {
             .into_iter()
             .map(|algorithm| Ok(PreparedKey { algorithm, key: prepare(jwk, algorithm.scheme())? }))
             .collect::<Result<_, JwkError>>()?;
+        // A name only says which key to try first; without one it is as good a key of the issuer.
         let key_id = jwk.get("kid").and_then(Value::as_str).map(Into::into);
         Ok(Self { key_id, algorithms: bits, is_slow: is_slow(jwk), prepared })
     }

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use zeroize::Zeroize as _;
+use serde_json::{Map, Value};
+use zeroize::Zeroize;
 
-use super::base64url::{append_base64url, base64url};
+use super::base64url::append_base64url;
 use super::{Algorithm, VerificationKey};
-use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as};
+use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within};
 
 /// How large a token may be; what is larger is refused unread.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +107,11 @@ impl<'t> Jws<'t> {
         read_as(&self.decoded[self.payload.clone()], self.json_limits).map(Unverified)
     }
 
+    /// The whole payload, for whoever has verified the signature.
+    pub(crate) fn claims(&self, _: &SignatureVerified) -> Result<Map<String, Value>, JsonError> {
+        read_object_within(&self.decoded[self.payload.clone()], self.json_limits)
+    }
+
     /// Proof that this key made the signature, if it did.
     pub(crate) fn verify(&self, key: &VerificationKey) -> Option<SignatureVerified> {
         let signature = &self.decoded[self.signature.clone()];
@@ -127,35 +133,29 @@ impl<'t> Jws<'t> {
 
     /// The token to keep, for whoever has verified the signature.
     pub(crate) fn into_token(self, _: &SignatureVerified) -> VerifiedToken {
-        VerifiedToken(self.token.as_bytes().into())
+        VerifiedToken(self.token.as_ref().into())
     }
 }
 
 /// A token whose signature was verified. It is wiped when it goes.
-pub(crate) struct VerifiedToken(Box<[u8]>);
+pub(crate) struct VerifiedToken(Box<str>);
 
 impl VerifiedToken {
     #[cfg(test)]
     pub(crate) fn unchecked(token: &str) -> Self {
-        Self(token.as_bytes().into())
+        Self(token.into())
     }
 
     /// The token as it came; ASCII.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The bytes of its payload.
-    pub(crate) fn payload(&self) -> Vec<u8> {
-        let text = std::str::from_utf8(&self.0).unwrap_or_default();
-        text.split('.').nth(1).and_then(base64url).unwrap_or_default()
     }
 }
 
 impl Drop for VerifiedToken {
     fn drop(&mut self) {
-        // The slice and not the box: the whole at once and not byte by byte.
-        self.0[..].zeroize();
+        // The text and not the box: the whole at once and not byte by byte.
+        str::zeroize(&mut self.0);
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
     fn the_example_of_rfc_7515_verifies() {
         let jws = parse(TOKEN).unwrap();
         let verified = jws.verify(&key()).unwrap();
-        assert!(jws.into_token(&verified).payload().starts_with(b"{\"iss\":\"joe\""));
+        assert_eq!(jws.claims(&verified).unwrap()["iss"], "joe");
     }
 
     #[test]

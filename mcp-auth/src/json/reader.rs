@@ -37,9 +37,7 @@ pub(crate) fn read_as<'t, T: Object<'t>>(
     bytes: &'t [u8],
     limits: JsonLimits,
 ) -> Result<T, JsonError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
-    read_whole(text, limits, |reader| {
+    read_whole(bytes, limits, |reader| {
         let mut object = T::default();
         reader.object(|name, value| object.member(name, value))?;
         Ok(object)
@@ -47,30 +45,18 @@ pub(crate) fn read_as<'t, T: Object<'t>>(
 }
 
 /// Reads a text to its end.
-pub(super) fn read_whole<'t, T>(
-    text: &'t str,
+pub(crate) fn read_whole<'t, T>(
+    bytes: &'t [u8],
     limits: JsonLimits,
     read: impl FnOnce(&mut JsonReader<'t>) -> Result<T, JsonError>,
 ) -> Result<T, JsonError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
     let mut reader = JsonReader { text, at: 0, depth: 0, limits };
     let value = read(&mut reader)?;
     match reader.next_byte() {
         None => Ok(value),
         Some(_) => Err(JsonError::Syntax(reader.at)),
-    }
-}
-
-/// Whether the bytes are an object that can be read, whatever is in it.
-pub(crate) fn check_object(bytes: &[u8], limits: JsonLimits) -> Result<(), JsonError> {
-    read_as::<Anything>(bytes, limits).map(drop)
-}
-
-#[derive(Default)]
-struct Anything;
-
-impl Object<'_> for Anything {
-    fn member(&mut self, _: &str, value: &mut JsonReader<'_>) -> Result<(), JsonError> {
-        value.skip()
     }
 }
 
@@ -172,9 +158,9 @@ impl<'t> JsonReader<'t> {
         if is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err() {
             return Err(JsonError::WrongNumber);
         }
-        // Close to the largest double, readers disagree about what is too large.
+        // What is too large is an error for some readers, and infinity for others.
         let number = text.parse().ok();
-        number.filter(|number: &f64| number.abs() < 1e308).ok_or(JsonError::WrongNumber)
+        number.filter(|number: &f64| number.is_finite()).ok_or(JsonError::WrongNumber)
     }
 
     /// A number as serde_json holds it: integers are exact.
@@ -234,6 +220,23 @@ impl<'t> JsonReader<'t> {
         }
     }
 
+    /// Any value as it was written, which is checked as [`JsonReader::skip`] does; `None` for `null`.
+    pub(crate) fn written(&mut self) -> Result<Option<&'t str>, JsonError> {
+        self.skip_space();
+        let start = self.at;
+        self.skip()?;
+        let written = &self.text[start..self.at];
+        Ok((written != "null").then_some(written))
+    }
+
+    /// Every item of an array.
+    pub(crate) fn list(
+        &mut self,
+        item: impl FnMut(&mut Self) -> Result<(), JsonError>,
+    ) -> Result<(), JsonError> {
+        self.items(b'[', b']', item)
+    }
+
     /// What `read` takes, or `null`.
     pub(crate) fn nullable<T>(
         &mut self,
@@ -245,7 +248,8 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    fn object(
+    /// Every member of an object, by its name.
+    pub(crate) fn object(
         &mut self,
         mut member: impl FnMut(&str, &mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
@@ -321,7 +325,7 @@ impl<'t> JsonReader<'t> {
 
     /// The next byte that is not white space.
     #[inline]
-    fn next_byte(&mut self) -> Option<u8> {
+    pub(crate) fn next_byte(&mut self) -> Option<u8> {
         self.skip_space();
         self.text.as_bytes().get(self.at).copied()
     }

@@ -71,7 +71,8 @@ impl ListRules {
             let operation = match kind {
                 ListKind::Tools => Operation::tool(name),
                 ListKind::Prompts => Operation::prompt(name),
-                ListKind::Resources | ListKind::ResourceTemplates => Operation::resource(name),
+                ListKind::Resources => Operation::resource(name),
+                ListKind::ResourceTemplates => Operation::template(name),
             };
             self.resource.authorizers.lists(self.caller.as_ref(), &operation)
         };

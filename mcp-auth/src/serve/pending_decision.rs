@@ -8,7 +8,6 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::response::is_encoded;
 use super::{Decision, Forward, ListRules, Reply, Resource, challenge, mcp_headers};
@@ -74,9 +73,8 @@ impl PendingDecision {
         }
         let Self { resource, caller, cors } = self;
         let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
-        let baseline = &resource.required_scopes;
-        let needed = resource.authorizers.needed(&messages.operations, baseline, &granted);
-        match resource.authorizers.admit(caller.as_ref(), &messages.operations, baseline) {
+        let needed = resource.authorizers.needed(&messages.operations, &granted);
+        match resource.authorizers.admit(caller.as_ref(), &messages.operations) {
             Ok(caller) => {
                 let caller = caller.cloned();
                 resource.log_allowed(caller.as_ref(), &messages.operations);
@@ -136,7 +134,7 @@ fn as_tool_result(
     if resource.challenge_style != ChallengeStyle::ToolResult || !is_tool_call {
         return None;
     }
-    let id: &RawValue = messages.id?;
+    let id = messages.id?;
     let challenge = challenge::challenge(resource, error, needed)?;
     let result = json!({
         "content": [{ "type": "text", "text": error.wire().description }],

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::challenge::refuse;
@@ -114,7 +113,7 @@ impl Resource {
         }
         let outcome = caller.and_then(|caller| {
             let nothing = [Operation::nothing()];
-            self.authorizers.authorize(&caller, &nothing, &self.required_scopes).map(|()| caller)
+            self.authorizers.authorize(&caller, &nothing).map(|()| caller)
         });
         match outcome {
             Ok(caller) => {
@@ -153,7 +152,7 @@ impl Resource {
         caller: Result<&AuthInfo, &AuthError>,
         operation: &Operation<'_>,
     ) -> Explanation {
-        self.authorizers.explain(caller, operation, &self.required_scopes)
+        self.authorizers.explain(caller, operation)
     }
 
     /// Why a token is accepted or refused here, and what its caller may do.
@@ -254,10 +253,10 @@ impl Resource {
     }
 
     /// A body that cannot be judged, answered in the way of JSON-RPC.
-    pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&RawValue>) -> Reply {
+    pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&str>) -> Reply {
         let error = AuthError::InvalidMessage(fault);
         self.log_refused(&error, &[]);
-        let id = id.map_or("null", RawValue::get);
+        let id = id.unwrap_or("null");
         let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{wrong}}}"#);
         let mut reply = Reply::json(error.status(), Bytes::from(body));

@@ -193,14 +193,26 @@ fn pick(hash: u32, count: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::*;
+    use crate::auth_info::{Facts, Token};
     use crate::authorize::Scopes;
     use crate::jose::VerifiedToken;
+    use crate::principal::PrincipalRule;
 
     const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: Some(1) };
 
     fn auth(token: &str) -> AuthInfo {
-        AuthInfo::new("i".into(), Scopes::default(), Some(0), VerifiedToken::unchecked(token))
+        let facts = Facts {
+            subject: None,
+            client_id: None,
+            audience: Vec::new(),
+            scopes: Scopes::default(),
+            expires_at: Some(0),
+        };
+        let token = Token::Jwt(VerifiedToken::unchecked(token));
+        AuthInfo::new("i".into(), facts, Map::new(), &PrincipalRule::default(), token)
     }
 
     fn found(cache: &TokenCache, resource: usize, token: &str, now: u64) -> bool {

@@ -61,18 +61,19 @@ impl<'a> Claims<'a> {
         TokenError::Malformed { reason: format!("claims: {error}") }
     }
 
-    /// RFC 9068 §4 and RFC 8725, but for signature and issuer, which are checked by now.
+    /// RFC 9068 §4 and RFC 8725, but for signature and issuer, which are checked by now. Says `exp`.
     pub(crate) fn validate(
         &self,
         rules: &Rules,
         issuer: &IssuerRules,
         now: u64,
-    ) -> Result<(), TokenError> {
+    ) -> Result<u64, TokenError> {
         self.check_kind()?;
-        self.exp.ok_or(TokenError::MissingClaim { claim: "exp" })?;
+        let expires_at = self.exp.ok_or(TokenError::MissingClaim { claim: "exp" })?;
         self.check_time(rules.clock_tolerance.as_secs(), now)?;
         self.check_recipient(rules, issuer)?;
-        self.check_confirmation()
+        self.check_confirmation()?;
+        Ok(expires_at)
     }
 
     /// The same for what an issuer says of an opaque token, where `exp` is optional (RFC 7662 §2.2).
@@ -102,8 +103,10 @@ impl<'a> Claims<'a> {
         checks.add("kind", self.check_kind(), "an access token", "no mark of another kind");
         let has_exp = self.exp.ok_or(TokenError::MissingClaim { claim: "exp" });
         let time = has_exp.and_then(|_| self.check_time(rules.clock_tolerance.as_secs(), now));
-        let left = self.exp.unwrap_or_default().saturating_sub(now);
-        let exp = format!("{}, in {left} s", self.exp.unwrap_or_default());
+        let exp = match self.exp {
+            Some(exp) => format!("{exp}, in {} s", exp.saturating_sub(now)),
+            None => "none".to_owned(),
+        };
         checks.add("exp", time, &format!("after {now}"), &exp);
         let audiences: Vec<_> = self.audience.iter().flat_map(StringOrList::iter).collect();
         let accepted = [rules.resource.as_str()].into_iter();
@@ -114,27 +117,22 @@ impl<'a> Claims<'a> {
         checks.add("cnf", self.check_confirmation(), "none", "none");
     }
 
-    /// `exp`.
-    pub(crate) fn expires_at(&self) -> Option<u64> {
-        self.exp
-    }
-
-    /// The granted scopes.
-    pub(crate) fn take_scopes(&mut self) -> Scopes {
-        match self.scopes.iter_mut().find_map(Option::take) {
+    /// What is asked for most, once the token is accepted.
+    pub(crate) fn into_facts(self) -> Facts {
+        let scopes = match self.scopes.into_iter().flatten().next() {
             Some(StringOrList::One(text)) => Scopes::granted(&text),
             Some(StringOrList::Many(list)) => list.iter().collect(),
             None => Scopes::default(),
-        }
-    }
-
-    /// What handlers may know besides.
-    pub(crate) fn into_facts(self) -> Facts {
-        let audience = self.audience.map(|audience| audience.iter().map(str::to_owned).collect());
+        };
+        let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
+        // An empty text names nobody: callers without a name must not be taken for each other.
+        let subject = self.subject.filter(|subject| !subject.is_empty());
         Facts {
-            subject: self.subject.map(Cow::into_owned),
+            audience: audience.collect(),
+            subject: subject.map(Cow::into_owned),
             client_id: self.clients.into_iter().flatten().next().map(Cow::into_owned),
-            audience: audience.unwrap_or_default(),
+            scopes,
+            expires_at: self.exp,
         }
     }
 
@@ -324,7 +322,7 @@ mod tests {
         let payload = claims.to_string();
         Claims::read(payload.as_bytes(), JsonLimits::LARGEST)
             .and_then(|claims| claims.validate(&rules(), &IssuerRules::default(), NOW))
-            .map_or_else(|error| error.code(), |()| "ok")
+            .map_or_else(|error| error.code(), |_| "ok")
     }
 
     #[test]
@@ -392,9 +390,9 @@ mod tests {
     #[test]
     fn facts_prefer_the_registered_claims() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let mut claims = Claims::read(payload, JsonLimits::LARGEST).unwrap();
-        assert_eq!(claims.take_scopes().to_string(), "y z");
-        assert_eq!(claims.into_facts().client_id.as_deref(), Some("c"));
+        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().into_facts();
+        assert_eq!(facts.scopes.to_string(), "y z");
+        assert_eq!(facts.client_id.as_deref(), Some("c"));
     }
 
     #[test]

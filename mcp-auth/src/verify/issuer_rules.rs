@@ -1,14 +1,16 @@
 //! What the tokens of one issuer need besides what every token needs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::auth_info::AuthInfo;
+use crate::auth_info::{AuthInfo, Facts, Token};
 use crate::authorize::Scopes;
 use crate::claim_path::{at, texts};
 use crate::error::TokenError;
 use crate::jose::Algorithm;
+use crate::principal::PrincipalRule;
 
 /// The settings of an authorization server that are about its tokens.
 #[derive(Debug, Default)]
@@ -26,26 +28,33 @@ pub(crate) struct IssuerRules {
     pub(crate) scope_claims: Vec<String>,
     pub(crate) scope_prefix: Option<String>,
     pub(crate) required_claims: BTreeMap<String, Vec<Value>>,
+    /// How its tokens tell people from machines.
+    pub(crate) principal: PrincipalRule,
 }
 
 impl IssuerRules {
     /// The caller with all scopes that the token stands for, unless a claim is not what it must be.
-    pub(super) fn apply(&self, caller: AuthInfo) -> Result<AuthInfo, TokenError> {
+    pub(super) fn caller(
+        &self,
+        issuer: Arc<str>,
+        mut facts: Facts,
+        claims: Map<String, Value>,
+        token: Token,
+    ) -> Result<AuthInfo, TokenError> {
         for (path, accepted) in &self.required_claims {
-            if !at(caller.claims(), path).is_some_and(|value| accepted.contains(value)) {
+            if !at(&claims, path).is_some_and(|value| accepted.contains(value)) {
                 return Err(TokenError::ClaimNotAccepted { claim: path.clone() });
             }
         }
-        if self.scope_claims.is_empty() && self.scope_prefix.is_none() {
-            return Ok(caller);
+        if !self.scope_claims.is_empty() || self.scope_prefix.is_some() {
+            facts.scopes = self.all_scopes(&facts.scopes, &claims);
         }
-        let scopes = self.scopes_of(&caller);
-        Ok(caller.with_scopes(scopes))
+        Ok(AuthInfo::new(issuer, facts, claims, &self.principal, token))
     }
 
-    fn scopes_of(&self, caller: &AuthInfo) -> Scopes {
-        let claims = self.scope_claims.iter().filter_map(|path| at(caller.claims(), path));
-        let prefixed = caller.scopes().iter().map(|scope| match &self.scope_prefix {
+    fn all_scopes(&self, granted: &Scopes, claims: &Map<String, Value>) -> Scopes {
+        let claims = self.scope_claims.iter().filter_map(|path| at(claims, path));
+        let prefixed = granted.iter().map(|scope| match &self.scope_prefix {
             Some(prefix) if !scope.contains(':') => format!("{prefix}{scope}"),
             _ => scope.to_owned(),
         });

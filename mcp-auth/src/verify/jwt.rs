@@ -2,7 +2,7 @@
 
 use super::cache::Circumstances;
 use super::{BearerToken, Claims, TrustedIssuer, Verifier};
-use crate::auth_info::AuthInfo;
+use crate::auth_info::{AuthInfo, Token};
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
 use crate::jose::{Jws, JwsError, MediaType};
@@ -29,15 +29,14 @@ impl Verifier {
         trusted.check_algorithm(&jws)?;
         trusted.check_typ(&jws)?;
         let verified = trusted.verify_signature(&jws, now).await?;
-        let mut claims = claims.verified(&verified.proof);
-        claims.validate(&self.rules, &trusted.rules, verified.now)?;
-        let (scopes, exp) = (claims.take_scopes(), claims.expires_at());
-        drop(claims);
-        let jwt = jws.into_token(&verified.proof);
-        let auth_info = AuthInfo::new(trusted.name.clone(), scopes, exp, jwt);
-        let auth_info = trusted.rules.apply(auth_info)?;
+        let claims = claims.verified(&verified.proof);
+        let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
+        let facts = claims.into_facts();
+        let whole = jws.claims(&verified.proof).map_err(Claims::malformed)?;
+        let token = Token::Jwt(jws.into_token(&verified.proof));
+        let auth_info = trusted.rules.caller(trusted.name.clone(), facts, whole, token)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
-        let mut until = exp.unwrap_or_default().saturating_add(tolerance);
+        let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {
             opaque.confirm(text, verified.now).await?;
             until = until.min(verified.now.saturating_add(opaque.max_age.as_secs()));

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
 use super::flights::Flights;
 use super::refused_tokens::RefusedTokens;
 use super::{Claims, Rules, TrustedIssuer};
-use crate::auth_info::AuthInfo;
+use crate::auth_info::{AuthInfo, Token};
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
-use crate::json::JsonLimits;
+use crate::json::{JsonLimits, read_object};
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
@@ -147,14 +148,17 @@ impl OpaqueTokens {
             Some(alias) if alias != &*issuer.name => Arc::from(alias),
             _ => issuer.name.clone(),
         };
-        let payload = Value::Object(claims).to_string().into_bytes();
-        let mut claims = Claims::read(&payload, JsonLimits::LARGEST)?;
+        let payload = Value::Object(claims).to_string();
+        let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
-        let (scopes, exp) = (claims.take_scopes(), claims.expires_at());
-        drop(claims);
-        let auth_info = AuthInfo::introspected(name, scopes, exp, token, payload);
-        let until = now.saturating_add(self.max_age.as_secs()).min(exp.unwrap_or(u64::MAX));
-        Ok(Introspected { auth_info: issuer.rules.apply(auth_info)?, until })
+        let facts = claims.into_facts();
+        // RFC 7662 §2.2: `exp` is optional, and an answer is asked for again soon.
+        let expires_at = facts.expires_at.unwrap_or(u64::MAX);
+        let until = now.saturating_add(self.max_age.as_secs()).min(expires_at);
+        let whole = read_object(&payload).map_err(Claims::malformed)?;
+        let token = Token::Opaque(Zeroizing::new(token.to_owned()), payload.len());
+        let auth_info = issuer.rules.caller(name, facts, whole, token)?;
+        Ok(Introspected { auth_info, until })
     }
 
     /// Remembers the refusal, unless it ends by itself.

@@ -97,7 +97,7 @@ impl Verifier {
             Err(error) => return checks.add("claims", Err(Claims::malformed(error)), "", ""),
         };
         let position = self.position_of(claims.issuer(), token.source());
-        let iss = claims.issuer().unwrap_or_default().to_owned();
+        let iss = claims.issuer().unwrap_or("none").to_owned();
         let trusted = position.as_ref().ok().map(|at| &self.issuers.list[*at]);
         checks.add("iss", position.map(drop), "a trusted issuer", &iss);
         let Some(trusted) = trusted else {

@@ -16,13 +16,16 @@ mod hostile_issuer;
 mod introspection;
 mod issuer_inspection;
 mod issuer_outage;
+mod json_readers;
 mod key_fetching;
 mod key_rotation;
 mod key_stampede;
 mod limits;
 mod logging;
 mod mounting;
+mod plain_json;
 mod policy;
+mod principal;
 mod providers;
 mod real_providers;
 #[cfg(feature = "rmcp3")]

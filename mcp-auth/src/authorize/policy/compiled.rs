@@ -1,29 +1,37 @@
 //! A policy made ready: rules are found by hash, however many there are.
+//!
+//! What an operation needs is the sum of
+//!
+//! 1. the baseline, which everything needs,
+//! 2. the rule of its method,
+//! 3. the rule of what it names.
+//!
+//! An open rule (`public`, `optional`) asks for nothing. The rule that is closest to the operation, which
+//! is that of what it names, or else that of its method, lifts the baseline if it is open. It never
+//! lifts what another rule asks for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 
+use super::argument_rule::Arguments;
 use super::hierarchy::Hierarchy;
-use super::uri_pattern::{UriPattern, is_ambiguous, normal_form, scheme_of};
-use super::{Requirement, ScopePolicy, ScopesByArguments};
+use super::resource_rules::{Ambiguous, Found, ResourceRules};
+use super::{Requirement, ScopePolicy, ScopesByArguments, faults};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{Access, Authorizer, Operation, OperationKind, Scopes, Verdict};
+use crate::authorize::{Access, Asked, Authorizer, Operation, OperationKind, Scopes, Verdict};
 use crate::claim_path::{at, texts};
 
 /// What a [`ScopePolicy`] means.
 #[derive(Debug)]
 pub(super) struct CompiledPolicy {
+    /// Whether some rule is open.
     allows_anonymous: bool,
-    /// For every operation.
-    baseline: Requirement,
+    /// For every operation: the policy's, and then that of the resource it protects.
+    baseline: [Rule; 2],
     methods: HashMap<String, Rule>,
     tools: HashMap<String, Rule>,
     prompts: HashMap<String, Rule>,
-    /// By URI in normal form.
-    resources: HashMap<String, Rule>,
-    patterns: Vec<(UriPattern, Rule)>,
-    /// Of the URIs that rules are about.
-    schemes: HashSet<String>,
+    resources: ResourceRules,
     hierarchy: Hierarchy,
     deny_undeclared: bool,
     strict_lists: bool,
@@ -32,10 +40,20 @@ pub(super) struct CompiledPolicy {
 
 /// A requirement and where it is written.
 #[derive(Debug)]
-struct Rule {
-    name: String,
-    requirement: Requirement,
+pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) requirement: Requirement,
     by_arguments: Option<ScopesByArguments>,
+}
+
+impl Rule {
+    fn new(name: String, requirement: Requirement) -> Self {
+        Self { name, requirement, by_arguments: None }
+    }
+
+    fn is_open(&self) -> bool {
+        self.requirement.access != Access::Required
+    }
 }
 
 /// Where roles, groups and permissions are found.
@@ -46,45 +64,52 @@ struct ClaimPaths {
     permissions: String,
 }
 
-/// The rules that apply to an operation.
-enum Applying<'p> {
-    Rules(Rules<'p>),
-    /// None, and none is needed.
-    Nothing,
-    /// None, but the policy wants one.
+/// What an operation needs.
+struct Needs<'p> {
+    access: Access,
+    /// The rules that ask for something, the baseline's first.
+    rules: Vec<&'p Rule>,
+    /// Open rules that are about it as well.
+    open: Vec<&'p Rule>,
+    replaced: Vec<&'p Rule>,
+}
+
+impl<'p> Needs<'p> {
+    fn requirements(&self) -> impl Iterator<Item = &'p Requirement> {
+        self.rules.iter().map(|rule| &rule.requirement)
+    }
+}
+
+/// Why nobody may do it, whatever their token.
+#[derive(Clone, Copy)]
+enum Denied {
     Undeclared,
-    /// The URI may mean another resource than it says.
     Ambiguous,
 }
 
-/// One rule or more, the most specific first.
-struct Rules<'p> {
-    /// For what is named; only patterns for URIs may be several.
-    named: Option<&'p Rule>,
-    tied: Vec<&'p Rule>,
-    method: Option<&'p Rule>,
+impl Denied {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Undeclared => "no rule of the policy names it",
+            Self::Ambiguous => "its URI can be read in two ways",
+        }
+    }
 }
 
-impl<'p> Rules<'p> {
-    fn iter(&self) -> impl Iterator<Item = &'p Rule> {
-        self.named.into_iter().chain(self.tied.iter().copied()).chain(self.method)
-    }
-
-    /// As the rule for what is named says, the strictest of several; else as the method's says.
-    fn access(&self) -> Access {
-        let named = self.named.into_iter().chain(self.tied.iter().copied());
-        let strictest = named.map(|rule| rule.requirement.access).max();
-        let method = self.method.map(|rule| rule.requirement.access);
-        strictest.or(method).unwrap_or_default()
-    }
-
-    fn requirements(&self) -> impl Iterator<Item = &'p Requirement> {
-        self.iter().map(|rule| &rule.requirement)
+impl From<Ambiguous> for Denied {
+    fn from(_: Ambiguous) -> Self {
+        Self::Ambiguous
     }
 }
 
 impl CompiledPolicy {
-    pub(super) fn new(policy: &ScopePolicy, faults: &mut Vec<String>) -> Self {
+    /// The policy of a resource that asks for these scopes itself.
+    pub(super) fn new(
+        policy: &ScopePolicy,
+        required_scopes: &Scopes,
+        faults: &mut Vec<String>,
+    ) -> Self {
+        faults::check_whole(policy, faults);
         let baseline = Requirement {
             all_of: policy.require.clone(),
             caller: policy.caller,
@@ -92,191 +117,213 @@ impl CompiledPolicy {
             ..Requirement::default()
         };
         baseline.check("require", faults);
-        for (scope, others) in &policy.implies {
-            let one = Scopes::parse(scope);
-            for wrong in one.malformed().chain(others.malformed()) {
-                faults.push(format!("implies: {wrong:?} is not a scope (RFC 6749 §3.3)"));
-            }
-            if one.iter().count() != 1 {
-                faults.push(format!("implies: {scope:?} is not one scope"));
-            }
-        }
+        let own = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
+        let baseline =
+            [Rule::new("require".into(), baseline), Rule::new("required_scopes".into(), own)];
         let mut tools: HashMap<_, _> = rules("tools", &policy.tools, faults).collect();
         for (tool, function) in &policy.by_arguments {
-            let rule = tools.entry(tool.clone()).or_insert_with(|| Rule {
-                name: format!("tools.{tool}"),
-                requirement: Requirement::default(),
-                by_arguments: None,
-            });
+            let place = format!("tools.{tool}");
+            let new = || Rule::new(place, Requirement::default());
+            let rule = tools.entry(tool.clone()).or_insert_with(new);
             rule.by_arguments = Some(function.clone());
-            if rule.requirement.access != Access::Required {
+            if rule.is_open() {
                 faults.push(format!("{}: who needs no token needs nothing else either", rule.name));
             }
         }
-        let (patterns, resources) = resources(&policy.resources, faults);
         let methods: HashMap<_, _> = rules("methods", &policy.methods, faults).collect();
-        let all = methods.values().chain(tools.values());
-        let open = |rule: &&Rule| rule.requirement.access != Access::Required;
         let prompts: HashMap<_, _> = rules("prompts", &policy.prompts, faults).collect();
-        let all = all.chain(prompts.values()).chain(resources.values());
-        let allows_anonymous = all.chain(patterns.iter().map(|(_, rule)| rule)).any(|r| open(&r));
-        let paths = [&policy.roles_claim, &policy.groups_claim, &policy.permissions_claim];
-        if paths.into_iter().any(String::is_empty) {
-            faults.push("roles_claim, groups_claim, permissions_claim: must not be empty".into());
-        }
-        let [roles, groups, permissions] = paths.map(String::clone);
+        let resources = ResourceRules::new(&policy.resources, faults);
+        let all = methods.values().chain(tools.values()).chain(prompts.values());
+        let allows_anonymous = all.chain(resources.iter()).any(Rule::is_open);
         Self {
             allows_anonymous,
             baseline,
             methods,
             tools,
             prompts,
-            schemes: policy.resources.keys().map(|uri| scheme_of(uri)).collect(),
             resources,
-            patterns,
             hierarchy: Hierarchy::new(&policy.implies, faults),
             deny_undeclared: policy.deny_undeclared,
             strict_lists: policy.strict_lists,
-            claims: ClaimPaths { roles, groups, permissions },
+            claims: ClaimPaths {
+                roles: policy.roles_claim.clone(),
+                groups: policy.groups_claim.clone(),
+                permissions: policy.permissions_claim.clone(),
+            },
         }
     }
 
-    /// The verdict, with this way to tell what the arguments need.
-    fn verdict(
-        &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
-        by_arguments: fn(&Rules<'_>, &Operation<'_>) -> Scopes,
-    ) -> Verdict {
-        let rules = match self.applying(operation) {
-            Applying::Rules(rules) if rules.access() != Access::Required => return Verdict::Allow,
-            Applying::Rules(rules) => rules,
-            Applying::Nothing if self.access(operation) != Access::Required => {
-                return Verdict::Allow;
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.resources.warnings(&self.hierarchy)
+    }
+
+    /// The rules for what the operation names.
+    fn named(&self, operation: &Operation<'_>) -> Result<Found<'_>, Denied> {
+        let rule = match (operation.kind(), operation.name()) {
+            (OperationKind::Tool, Some(name)) => self.tools.get(name),
+            (OperationKind::Prompt, Some(name)) => self.prompts.get(name),
+            (OperationKind::Resource, Some(_)) => {
+                return Ok(self.resources.find(operation, self.deny_undeclared)?);
             }
-            Applying::Nothing => Rules { named: None, tied: Vec::new(), method: None },
-            Applying::Undeclared => return Verdict::forbidden("no rule of the policy names it"),
-            Applying::Ambiguous => return Verdict::forbidden("its URI can be read in two ways"),
+            _ => None,
         };
-        let requirements = || [&self.baseline].into_iter().chain(rules.requirements());
-        if let Some(reason) = requirements().find_map(|asked| self.denial(asked, caller)) {
+        let is_covered = rule.is_some();
+        Ok(Found { rules: rule.into_iter().collect(), replaced: Vec::new(), is_covered })
+    }
+
+    fn needs(&self, operation: &Operation<'_>) -> Result<Needs<'_>, Denied> {
+        self.needs_beside(operation, self.named(operation)?)
+    }
+
+    /// What an operation needs that names something with these rules: the algebra of the module.
+    fn needs_beside<'p>(
+        &'p self,
+        operation: &Operation<'_>,
+        named: Found<'p>,
+    ) -> Result<Needs<'p>, Denied> {
+        let method = self.methods.get(operation.method());
+        let is_known = operation.can_be_opened_by_name();
+        // A rule for a method does not declare everything that can be called with it.
+        let is_declared = match is_known {
+            true => named.is_covered,
+            false => method.is_some() || operation.needs_no_declaration(),
+        };
+        let names_beside = !is_known && operation.kind() == OperationKind::Resource;
+        if self.deny_undeclared && !is_declared && !names_beside {
+            return Err(Denied::Undeclared);
+        }
+        let asks_by_name = named.rules.iter().any(|rule| !rule.is_open());
+        let is_opened_by_name = is_known && named.is_covered && !asks_by_name;
+        let is_opened_by_method = method.is_some_and(Rule::is_open);
+        let asks_by_method = method.is_some_and(|rule| !rule.is_open());
+        // Without it, a caller without a token would never reach what needs none.
+        let is_opened_for_all = self.allows_anonymous
+            && method.is_none()
+            && (operation.opens_connection() || operation.is_list());
+        let lifts_baseline =
+            !asks_by_name && (is_opened_by_name || is_opened_by_method || is_opened_for_all);
+        let all = named.rules.iter().copied().chain(method);
+        let (open, asking): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_open());
+        let access = match lifts_baseline && !asks_by_method {
+            true => self.open_access(operation, &open),
+            false => Access::Required,
+        };
+        let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
+        let rules = baseline.iter().chain(asking).collect();
+        Ok(Needs { access, rules, open, replaced: named.replaced })
+    }
+
+    /// Public only if every rule says so, and if the answer does not depend on who is asking.
+    fn open_access(&self, operation: &Operation<'_>, open: &[&Rule]) -> Access {
+        let is_public = !open.is_empty()
+            && !operation.is_list()
+            && open.iter().all(|rule| rule.requirement.access == Access::Public);
+        if is_public { Access::Public } else { Access::Optional }
+    }
+
+    /// The verdict, with what the arguments ask for if they are known.
+    fn verdict(&self, caller: &AuthInfo, needs: &Needs<'_>, by_arguments: &Scopes) -> Verdict {
+        if needs.access != Access::Required {
+            return Verdict::Allow;
+        }
+        if let Some(reason) = needs.requirements().find_map(|asked| self.denial(asked, caller)) {
             return Verdict::forbidden(reason);
         }
         let granted = caller.scopes();
         let has = |scopes: &Scopes| self.hierarchy.grants_all(granted, scopes);
-        let is_covered = requirements().all(|asked| {
-            has(&asked.all_of) && (asked.any_of.is_empty() || asked.any_of.iter().any(has))
+        let is_covered = needs.requirements().all(|asked| {
+            let alternatives = asked.any_of.as_deref();
+            has(&asked.all_of) && alternatives.is_none_or(|sets| sets.iter().any(has))
         });
-        let by_arguments = by_arguments(&rules, operation);
-        if is_covered && has(&by_arguments) {
+        if is_covered && has(by_arguments) {
             return Verdict::Allow;
         }
-        Verdict::MissingScopes(self.needed(&rules, &by_arguments, granted))
-    }
-
-    /// The rules for an operation, the most specific first.
-    fn applying(&self, operation: &Operation<'_>) -> Applying<'_> {
-        let method = self.methods.get(operation.method());
-        let mut rules = Rules { named: None, tied: Vec::new(), method };
-        match (operation.kind(), operation.name()) {
-            (OperationKind::Tool, Some(name)) => rules.named = self.tools.get(name),
-            (OperationKind::Prompt, Some(name)) => rules.named = self.prompts.get(name),
-            (OperationKind::Resource, Some(uri)) => match self.rules_for_resource(uri) {
-                Some(found) => (rules.named, rules.tied) = found,
-                None => return Applying::Ambiguous,
-            },
-            _ => {}
-        }
-        // A rule for a method does not declare everything that can be called with it.
-        let is_declared = match operation.kind() {
-            OperationKind::Other => rules.method.is_some(),
-            _ => rules.named.is_some(),
-        };
-        let is_free = operation.is_housekeeping() || operation.is_nothing();
-        if self.deny_undeclared && !is_declared && !is_free {
-            Applying::Undeclared
-        } else if rules.iter().next().is_some() {
-            Applying::Rules(rules)
-        } else {
-            Applying::Nothing
-        }
-    }
-
-    /// `None`: not to be decided.
-    fn rules_for_resource(&self, uri: &str) -> Option<(Option<&Rule>, Vec<&Rule>)> {
-        if self.schemes.is_empty() {
-            return Some((None, Vec::new()));
-        }
-        // What a server might trim away must not make another scheme of it.
-        if uri.trim() != uri || uri.contains(char::is_control) {
-            return None;
-        }
-        let whole = normal_form(uri);
-        if !self.schemes.contains(&scheme_of(&whole)) {
-            return Some((None, Vec::new()));
-        }
-        if is_ambiguous(&whole) {
-            return None;
-        }
-        // A rule for a resource is for it with any query, and with a slash at its end.
-        let path = whole.split('?').next().unwrap_or_default();
-        let forms = [whole.as_str(), path, path.trim_end_matches('/')];
-        if let Some(exact) = forms.iter().find_map(|form| self.resources.get(*form)) {
-            return Some((Some(exact), Vec::new()));
-        }
-        let is_meant = |pattern: &UriPattern| forms.iter().any(|form| pattern.matches(form));
-        let matching: Vec<_> =
-            self.patterns.iter().filter(|(pattern, _)| is_meant(pattern)).collect();
-        let most_specific = matching.iter().map(|(pattern, _)| pattern.fixed).max();
-        let best = matching.into_iter().filter(|(pattern, _)| Some(pattern.fixed) == most_specific);
-        let mut best = best.map(|(_, rule)| rule);
-        Some((best.next(), best.collect()))
+        Verdict::MissingScopes(self.least(needs, by_arguments, granted))
     }
 
     /// Why no token with other scopes would help.
     fn denial(&self, asked: &Requirement, caller: &AuthInfo) -> Option<&'static str> {
-        let client_is_wrong = || {
-            let client = caller.client_id();
-            !asked.allowed_clients.iter().any(|allowed| client == Some(allowed.as_str()))
-        };
-        let lacks_one = |path: &str, wanted: &[String]| {
-            !wanted.iter().any(|value| has_value(caller, path, value))
-        };
-        if asked.caller.is_some_and(|kind| caller.principal() != kind) {
-            return Some(match asked.caller {
-                Some(Principal::User) => "it is for users only",
+        if let Some(kind) = asked.caller.filter(|kind| caller.principal() != *kind) {
+            return Some(match kind {
+                Principal::User => "it is for users only",
                 _ => "it is for machine clients only",
             });
         }
-        if !asked.allowed_clients.is_empty() && client_is_wrong() {
-            return Some("the client is not one of `allowed_clients`");
+        if let Some(clients) = &asked.allowed_clients {
+            let client = caller.client_id();
+            if !clients.iter().any(|allowed| client == Some(allowed.as_str())) {
+                return Some("the client is not one of `allowed_clients`");
+            }
         }
-        if !asked.roles.is_empty() && lacks_one(&self.claims.roles, &asked.roles) {
+        let lacks_all = |path: &str, wanted: &[String]| {
+            !wanted.iter().any(|value| has_value(caller, path, value))
+        };
+        if asked.roles.as_ref().is_some_and(|roles| lacks_all(&self.claims.roles, roles)) {
             return Some("the caller has none of the roles");
         }
-        if !asked.groups.is_empty() && lacks_one(&self.claims.groups, &asked.groups) {
+        if asked.groups.as_ref().is_some_and(|groups| lacks_all(&self.claims.groups, groups)) {
             return Some(match has_too_many_groups(caller) {
                 true => "the caller's groups are not in the token: there are too many of them",
                 false => "the caller is in none of the groups",
             });
         }
         let has_permission = |value: &String| has_value(caller, &self.claims.permissions, value);
-        (!asked.permissions.iter().all(has_permission)).then_some("the caller lacks a permission")
+        let permissions = asked.permissions.as_ref();
+        let has_all = permissions.is_none_or(|wanted| wanted.iter().all(has_permission));
+        (!has_all).then_some("the caller lacks a permission")
     }
 
-    /// All scopes to ask for; of alternatives, the one that lacks least.
-    fn needed(&self, rules: &Rules<'_>, by_arguments: &Scopes, granted: &Scopes) -> Scopes {
-        let requirements = [&self.baseline].into_iter().chain(rules.requirements());
-        let lacks = |set: &&Scopes| {
-            set.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
-        };
-        let mut needed = Vec::new();
-        for asked in requirements {
-            needed.push(&asked.all_of);
-            needed.extend(asked.any_of.iter().min_by_key(lacks));
+    /// All scopes to ask for; of alternatives, those with which the fewest are asked for.
+    fn least(&self, needs: &Needs<'_>, by_arguments: &Scopes, granted: &Scopes) -> Scopes {
+        /// Combinations of alternatives that are compared; with more, one set after the other is chosen.
+        const MOST: usize = 256;
+        let fixed = needs.requirements().map(|asked| &asked.all_of).chain([by_arguments]);
+        let fixed = Scopes::union(fixed);
+        let alternatives: Vec<_> =
+            needs.requirements().filter_map(|asked| asked.any_of.as_deref()).collect();
+        let combinations = alternatives.iter().try_fold(1_usize, |product, sets| {
+            product.checked_mul(sets.len()).filter(|product| *product <= MOST)
+        });
+        let mut candidates = vec![fixed];
+        for sets in alternatives {
+            let mut combined = Vec::new();
+            for so_far in &candidates {
+                combined.extend(sets.iter().map(|set| Scopes::union([so_far, set])));
+            }
+            candidates = combined;
+            if combinations.is_none() {
+                candidates = self.fewest(candidates, granted).into_iter().collect();
+            }
         }
-        needed.push(by_arguments);
-        self.hierarchy.reduce(Scopes::union(needed))
+        let least = self.fewest(candidates, granted).unwrap_or_default();
+        self.hierarchy.reduce(least)
+    }
+
+    /// The set of which the fewest scopes are not granted yet; of several, the smallest.
+    fn fewest(&self, sets: Vec<Scopes>, granted: &Scopes) -> Option<Scopes> {
+        let size = |set: &Scopes| {
+            let reduced = self.hierarchy.reduce(set.clone());
+            let lacking =
+                reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count();
+            (lacking, reduced.iter().count())
+        };
+        sets.into_iter().min_by_key(size)
+    }
+
+    /// Whether somebody without a token sees it in a list: it needs none, or scopes are all it needs.
+    fn lists_to_nobody(&self, needs: &Needs<'_>) -> bool {
+        needs.access != Access::Required
+            || (!self.strict_lists && needs.requirements().all(Requirement::asks_for_scopes_alone))
+    }
+
+    fn lists_one(&self, caller: Option<&AuthInfo>, needs: &Needs<'_>) -> bool {
+        let Some(caller) = caller else { return self.lists_to_nobody(needs) };
+        // A list has no arguments, so what they need is not known.
+        match self.verdict(caller, needs, &Scopes::default()) {
+            Verdict::Allow => true,
+            Verdict::MissingScopes(_) => !self.strict_lists,
+            Verdict::Forbidden(_) => false,
+        }
     }
 }
 
@@ -286,18 +333,17 @@ impl Authorizer for CompiledPolicy {
         caller: &AuthInfo,
         operation: &Operation<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        Ok(self.verdict(caller, operation, scopes_by_arguments))
+        Ok(match self.needs(operation) {
+            Ok(needs) => {
+                let by_arguments = scopes_by_arguments(&needs, operation);
+                self.verdict(caller, &needs, &by_arguments)
+            }
+            Err(denied) => Verdict::forbidden(denied.reason()),
+        })
     }
 
-    fn access(&self, operation: &Operation<'_>) -> Access {
-        match self.applying(operation) {
-            Applying::Rules(rules) => rules.access(),
-            // Without it, a caller without a token would never reach what needs none.
-            Applying::Nothing if operation.is_housekeeping() && self.allows_anonymous => {
-                Access::Optional
-            }
-            _ => Access::Required,
-        }
+    fn access(&self, operation: &Operation<'_>) -> Option<Access> {
+        Some(self.needs(operation).map_or(Access::Required, |needs| needs.access))
     }
 
     fn allows_anonymous(&self) -> bool {
@@ -305,12 +351,12 @@ impl Authorizer for CompiledPolicy {
     }
 
     fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        match self.applying(operation) {
-            Applying::Rules(rules) => {
-                let by_arguments = scopes_by_arguments(&rules, operation);
-                self.needed(&rules, &by_arguments, granted)
+        match self.needs(operation) {
+            Ok(needs) => {
+                let by_arguments = scopes_by_arguments(&needs, operation);
+                self.least(&needs, &by_arguments, granted)
             }
-            _ => self.baseline.all_of.clone(),
+            Err(_) => Scopes::union(self.baseline.iter().map(|rule| &rule.requirement.all_of)),
         }
     }
 
@@ -320,82 +366,100 @@ impl Authorizer for CompiledPolicy {
     }
 
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
-        // A list has no arguments, so what they need is not known.
-        let nothing = |_: &Rules<'_>, _: &Operation<'_>| Scopes::default();
-        match caller.map(|caller| self.verdict(caller, operation, nothing)) {
-            Some(Verdict::Allow) => true,
-            Some(Verdict::MissingScopes(_)) => !self.strict_lists,
-            Some(Verdict::Forbidden(_)) => false,
-            // Nobody sees no more than somebody: what is for some roles or clients is hidden.
-            None => match self.applying(operation) {
-                Applying::Undeclared | Applying::Ambiguous => false,
-                Applying::Rules(rules) if rules.access() != Access::Required => true,
-                Applying::Rules(rules) => {
-                    !self.strict_lists
-                        && rules.requirements().all(Requirement::asks_for_scopes_alone)
-                }
-                Applying::Nothing => !self.strict_lists,
-            },
+        let Ok(named) = self.named(operation) else { return false };
+        if !operation.is_template() {
+            let needs = self.needs_beside(operation, named);
+            return needs.is_ok_and(|needs| self.lists_one(caller, &needs));
         }
+        // A template is shown if something that it stands for would be.
+        let alone = |rule| Found { rules: vec![rule], replaced: Vec::new(), is_covered: true };
+        let mut parts: Vec<_> = named.rules.into_iter().map(alone).collect();
+        if !named.is_covered {
+            parts.push(Found::default());
+        }
+        parts.into_iter().any(|part| {
+            let needs = self.needs_beside(operation, part);
+            needs.is_ok_and(|needs| self.lists_one(caller, &needs))
+        })
     }
 
     fn rules(&self, operation: &Operation<'_>) -> Vec<String> {
-        match self.applying(operation) {
-            Applying::Rules(rules) => rules.iter().map(|rule| rule.name.clone()).collect(),
-            Applying::Undeclared => vec!["deny_undeclared".to_owned()],
-            Applying::Nothing | Applying::Ambiguous => Vec::new(),
+        match self.needs(operation) {
+            Ok(needs) => {
+                let is_baseline =
+                    |rule: &&&Rule| self.baseline.iter().any(|one| std::ptr::eq(one, **rule));
+                let own = needs.rules.iter().filter(|rule| !is_baseline(rule));
+                own.chain(&needs.open).map(|rule| rule.name.clone()).collect()
+            }
+            Err(Denied::Undeclared) => vec!["deny_undeclared".to_owned()],
+            Err(Denied::Ambiguous) => Vec::new(),
         }
+    }
+
+    fn asked(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> Vec<Asked> {
+        let Ok(needs) = self.needs(operation) else { return Vec::new() };
+        let granted = caller.map(|caller| caller.scopes().clone()).unwrap_or_default();
+        let asked = |rule: &&Rule| {
+            let alone = Needs {
+                access: Access::Required,
+                rules: vec![rule],
+                open: Vec::new(),
+                replaced: Vec::new(),
+            };
+            let by_arguments = scopes_by_arguments(&alone, operation);
+            Asked {
+                rule: rule.name.clone(),
+                access: rule.requirement.access,
+                scopes: self.least(&alone, &by_arguments, &granted),
+                lacks: caller
+                    .and_then(|caller| self.denial(&rule.requirement, caller))
+                    .map(str::to_owned),
+                is_replaced: false,
+            }
+        };
+        let asks_nothing = |rule: &&&Rule| {
+            rule.requirement == Requirement::default()
+                && self.baseline.iter().any(|one| std::ptr::eq(one, **rule))
+        };
+        let replaced =
+            needs.replaced.iter().map(asked).map(|one| Asked { is_replaced: true, ..one });
+        let counting = needs.rules.iter().filter(|rule| !asks_nothing(rule)).chain(&needs.open);
+        counting.map(asked).chain(replaced).collect()
     }
 }
 
-fn rules(
+/// The rules of one section, with their faults.
+pub(super) fn rules(
     section: &str,
     written: &BTreeMap<String, Requirement>,
     faults: &mut Vec<String>,
 ) -> impl Iterator<Item = (String, Rule)> + use<> {
-    let rule = |(name, requirement): (&String, &Requirement)| {
+    let mut rules = Vec::new();
+    for (name, requirement) in written {
         let place = format!("{section}.{name}");
         requirement.check(&place, faults);
-        if name.is_empty() {
-            faults.push(format!("{section}: a rule without a name would match nothing"));
-        }
-        let requirement = requirement.clone();
-        (name.clone(), Rule { name: place, requirement, by_arguments: None })
-    };
-    written.iter().map(rule).collect::<Vec<_>>().into_iter()
-}
-
-type ResourceRules = (Vec<(UriPattern, Rule)>, HashMap<String, Rule>);
-
-fn resources(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> ResourceRules {
-    let (mut patterns, mut exact) = (Vec::new(), HashMap::new());
-    for (uri, rule) in rules("resources", written, faults) {
-        let normal = normal_form(&uri);
-        if is_ambiguous(&normal) {
-            faults.push(format!("{}: a URI that can be read in two ways", rule.name));
-        } else if !UriPattern::is_pattern(&uri) {
-            if let Some(other) = exact.insert(normal, rule) {
-                faults.push(format!("{}: another rule is for the same URI", other.name));
-            }
-        } else {
-            match UriPattern::parse(&normal) {
-                Ok(pattern) => patterns.push((pattern, rule)),
-                Err(fault) => faults.push(format!("{}: {fault}", rule.name)),
-            }
-        }
+        faults::check_name(section, name, requirement, faults);
+        rules.push((name.clone(), Rule::new(place, requirement.clone())));
     }
-    (patterns, exact)
+    rules.into_iter()
 }
 
-fn scopes_by_arguments(rules: &Rules<'_>, operation: &Operation<'_>) -> Scopes {
-    let depends = |rule: &&Rule| rule.by_arguments.is_some() || !rule.requirement.when.is_empty();
+/// What the rules ask for because of the arguments.
+fn scopes_by_arguments(needs: &Needs<'_>, operation: &Operation<'_>) -> Scopes {
+    let none = serde_json::Map::new();
     let mut scopes = Vec::new();
-    for rule in rules.iter().filter(depends) {
-        let none = serde_json::Map::new();
-        let arguments = operation.arguments().unwrap_or(&none);
+    for rule in &needs.rules {
+        if rule.by_arguments.is_none() && rule.requirement.when.is_empty() {
+            continue;
+        }
+        let members = operation.arguments().unwrap_or(&none);
+        let arguments = match operation.is_completion() {
+            true => Arguments::Chosen(members),
+            false => Arguments::OfCall(members),
+        };
         let applying = rule.requirement.when.iter().filter(|when| when.applies_to(arguments));
         scopes.extend(applying.map(|when| when.scopes.clone()));
-        scopes.extend(rule.by_arguments.as_ref().map(|function| (function.0)(arguments)));
+        scopes.extend(rule.by_arguments.as_ref().map(|function| (function.0)(members)));
     }
     Scopes::union(&scopes)
 }

@@ -1,9 +1,13 @@
 //! A policy as data: what each tool, prompt, resource and method needs.
 
+mod argument_rule;
 mod compiled;
+mod faults;
 mod hierarchy;
 mod requirement;
-mod uri_pattern;
+mod resource_pattern;
+mod resource_rules;
+mod uri;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,9 +17,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::argument_rule::ArgumentRule;
 use self::compiled::CompiledPolicy;
-pub use self::requirement::{ArgumentRule, Requirement};
-use super::{Access, Authorizer, Operation, Scopes, Verdict};
+pub use self::requirement::Requirement;
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::uri::{NormalUri, normal_pattern};
+use super::{Access, Asked, Authorizer, Operation, Scopes, Verdict};
 use crate::auth_info::{AuthInfo, Principal};
 
 /// Who may call what: the same rules for calls and for lists.
@@ -70,7 +77,7 @@ pub struct ScopePolicy {
     /// The only kind of caller that may do anything.
     pub caller: Option<Principal>,
     /// The only clients that may do anything; a token that names no client may not.
-    pub allowed_clients: Vec<String>,
+    pub allowed_clients: Option<Vec<String>>,
     /// Where the caller's roles are: the name of a claim, or a JSON Pointer (RFC 6901) such as
     /// `/realm_access/roles`. A text, a list of texts, or an object whose member names count.
     pub roles_claim: String,
@@ -94,7 +101,7 @@ impl Default for ScopePolicy {
             deny_undeclared: false,
             strict_lists: false,
             caller: None,
-            allowed_clients: Vec::new(),
+            allowed_clients: None,
             roles_claim: "roles".to_owned(),
             groups_claim: "groups".to_owned(),
             permissions_claim: "permissions".to_owned(),
@@ -208,7 +215,7 @@ impl ScopePolicy {
 
     /// Ready to decide.
     fn compile(&self) -> CompiledPolicy {
-        CompiledPolicy::new(self, &mut Vec::new())
+        CompiledPolicy::new(self, &Scopes::default(), &mut Vec::new())
     }
 }
 
@@ -222,7 +229,7 @@ impl Authorizer for ScopePolicy {
         self.compile().authorize(caller, operation)
     }
 
-    fn access(&self, operation: &Operation<'_>) -> Access {
+    fn access(&self, operation: &Operation<'_>) -> Option<Access> {
         self.compile().access(operation)
     }
 
@@ -246,14 +253,22 @@ impl Authorizer for ScopePolicy {
         self.compile().rules(operation)
     }
 
-    fn compiled(&self) -> Option<Arc<dyn Authorizer>> {
-        Some(Arc::new(self.compile()))
+    fn asked(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> Vec<Asked> {
+        self.compile().asked(caller, operation)
+    }
+
+    fn compiled(&self, required_scopes: &Scopes) -> Option<Arc<dyn Authorizer>> {
+        Some(Arc::new(CompiledPolicy::new(self, required_scopes, &mut Vec::new())))
     }
 
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        CompiledPolicy::new(self, &mut faults);
+        CompiledPolicy::new(self, &Scopes::default(), &mut faults);
         faults
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.compile().warnings()
     }
 }
 

@@ -6,15 +6,16 @@ use std::fmt;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
+use super::ArgumentRule;
+use super::hierarchy::Hierarchy;
 use crate::auth_info::Principal;
 use crate::authorize::{Access, Scopes};
-use crate::claim_path::at;
 
 /// What a caller needs for an operation. In data, a list of scopes stands for `all_of` alone.
 ///
-/// Every field that is set must be fulfilled. A missing scope is answered with a challenge that
+/// Every field that is set must be fulfilled; a list that is set and empty is a fault, because it would
+/// ask for nothing. A missing scope is answered with a challenge that
 /// asks for it; everything else is forbidden without one, since a new token would not help.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -25,18 +26,18 @@ pub struct Requirement {
     /// Scopes that are all needed.
     pub all_of: Scopes,
     /// Sets of scopes of which one is needed in full.
-    pub any_of: Vec<Scopes>,
+    pub any_of: Option<Vec<Scopes>>,
     /// Roles of which one is needed.
-    pub roles: Vec<String>,
+    pub roles: Option<Vec<String>>,
     /// Groups of which one is needed.
-    pub groups: Vec<String>,
+    pub groups: Option<Vec<String>>,
     /// Permissions that are all needed.
-    pub permissions: Vec<String>,
+    pub permissions: Option<Vec<String>>,
     /// The only kind of caller that may.
     pub caller: Option<Principal>,
     /// The only clients that may; a token that names no client may not.
-    pub allowed_clients: Vec<String>,
-    /// Scopes that depend on the arguments.
+    pub allowed_clients: Option<Vec<String>>,
+    /// Scopes that depend on the arguments of a tool or prompt.
     pub when: Vec<ArgumentRule>,
 }
 
@@ -59,28 +60,28 @@ impl Requirement {
     /// Also all of the scopes of one of these sets.
     #[must_use]
     pub fn any_of<S: Into<Scopes>>(mut self, sets: impl IntoIterator<Item = S>) -> Self {
-        self.any_of = sets.into_iter().map(Into::into).collect();
+        self.any_of = Some(sets.into_iter().map(Into::into).collect());
         self
     }
 
     /// Also one of these roles.
     #[must_use]
     pub fn roles<S: Into<String>>(mut self, roles: impl IntoIterator<Item = S>) -> Self {
-        self.roles = roles.into_iter().map(Into::into).collect();
+        self.roles = Some(roles.into_iter().map(Into::into).collect());
         self
     }
 
     /// Also one of these groups.
     #[must_use]
     pub fn groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
-        self.groups = groups.into_iter().map(Into::into).collect();
+        self.groups = Some(groups.into_iter().map(Into::into).collect());
         self
     }
 
     /// Also all of these permissions.
     #[must_use]
     pub fn permissions<S: Into<String>>(mut self, all: impl IntoIterator<Item = S>) -> Self {
-        self.permissions = all.into_iter().map(Into::into).collect();
+        self.permissions = Some(all.into_iter().map(Into::into).collect());
         self
     }
 
@@ -94,7 +95,7 @@ impl Requirement {
     /// Only for these clients.
     #[must_use]
     pub fn allowed_clients<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
-        self.allowed_clients = ids.into_iter().map(Into::into).collect();
+        self.allowed_clients = Some(ids.into_iter().map(Into::into).collect());
         self
     }
 
@@ -107,24 +108,67 @@ impl Requirement {
 
     /// Whether a token with other scopes is all that could be missing.
     pub(super) fn asks_for_scopes_alone(&self) -> bool {
-        self.roles.is_empty()
-            && self.groups.is_empty()
-            && self.permissions.is_empty()
-            && self.allowed_clients.is_empty()
+        self.roles.is_none()
+            && self.groups.is_none()
+            && self.permissions.is_none()
+            && self.allowed_clients.is_none()
             && self.caller.is_none()
     }
 
+    /// Whether nobody fulfils this who would not fulfil the other one too, as far as the two can be
+    /// compared without asking a caller.
+    pub(super) fn asks_for_all_of(&self, other: &Self, hierarchy: &Hierarchy) -> bool {
+        let is_within = |own: &Option<Vec<String>>, wanted: &Option<Vec<String>>| {
+            let Some(wanted) = wanted else { return true };
+            own.as_ref().is_some_and(|own| own.iter().all(|one| wanted.contains(one)))
+        };
+        let holds = |own: &Option<Vec<String>>, wanted: &Option<Vec<String>>| {
+            let mut wanted = wanted.iter().flatten();
+            wanted.all(|one| own.as_ref().is_some_and(|own| own.contains(one)))
+        };
+        let has_alternative = |granted: &Scopes| {
+            let Some(sets) = &other.any_of else { return true };
+            sets.iter().any(|set| hierarchy.grants_all(granted, set))
+        };
+        let with_each = match &self.any_of {
+            Some(sets) => sets.iter().map(|set| Scopes::union([&self.all_of, set])).collect(),
+            None => vec![self.all_of.clone()],
+        };
+        let has_scopes = |granted: &Scopes| {
+            hierarchy.grants_all(granted, &other.all_of) && has_alternative(granted)
+        };
+        with_each.iter().all(has_scopes)
+            && is_within(&self.roles, &other.roles)
+            && is_within(&self.groups, &other.groups)
+            && is_within(&self.allowed_clients, &other.allowed_clients)
+            && holds(&self.permissions, &other.permissions)
+            && (other.caller.is_none() || self.caller == other.caller)
+    }
+
     pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
-        let sets = self.any_of.iter().chain([&self.all_of]);
+        let sets = self.any_of.iter().flatten().chain([&self.all_of]);
         let sets = sets.chain(self.when.iter().map(|rule| &rule.scopes));
         for scope in sets.flat_map(Scopes::malformed) {
             faults.push(format!("{place}: {scope:?} is not a scope (RFC 6749 §3.3)"));
         }
-        if self.any_of.iter().any(Scopes::is_empty) {
+        if self.any_of.iter().flatten().any(Scopes::is_empty) {
             faults.push(format!("{place}.any_of: a set without scopes would always be fulfilled"));
         }
-        let lists = [&self.roles, &self.groups, &self.permissions, &self.allowed_clients];
-        if lists.into_iter().flatten().any(String::is_empty) {
+        let names = [
+            ("roles", &self.roles),
+            ("groups", &self.groups),
+            ("permissions", &self.permissions),
+            ("allowed_clients", &self.allowed_clients),
+        ];
+        let mut empty: Vec<_> =
+            names.iter().filter(|(_, list)| is_empty(list)).map(|one| one.0).collect();
+        empty.extend(is_empty(&self.any_of).then_some("any_of"));
+        for field in empty {
+            faults.push(format!(
+                "{place}.{field}: an empty list would ask for nothing; leave the field out if that is meant"
+            ));
+        }
+        if names.iter().flat_map(|(_, list)| list.iter().flatten()).any(String::is_empty) {
             faults.push(format!("{place}: an empty name would match nothing"));
         }
         for rule in &self.when {
@@ -137,89 +181,8 @@ impl Requirement {
     }
 }
 
-/// More scopes for some arguments. With no condition: whenever the argument is there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ArgumentRule {
-    /// Which argument: its name, or a JSON Pointer (RFC 6901) such as `/options/mode`.
-    pub argument: String,
-    /// It has this value. Servers may read other values in the same way, `"true"` as `true`: where
-    /// that matters, `unless` is safer.
-    pub equals: Option<Value>,
-    /// It is a text that starts with this.
-    pub starts_with: Option<String>,
-    /// It does **not** have this value; an argument that is absent has not.
-    pub unless: Option<Value>,
-    /// The scopes that are needed then.
-    pub scopes: Scopes,
-}
-
-impl ArgumentRule {
-    /// These scopes, whenever this argument is there.
-    pub fn new<S: AsRef<str>>(
-        argument: impl Into<String>,
-        scopes: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let scopes = scopes.into_iter().collect();
-        Self { argument: argument.into(), scopes, ..Self::default() }
-    }
-
-    /// Only if it has this value.
-    #[must_use]
-    pub fn equals(mut self, value: impl Into<Value>) -> Self {
-        self.equals = Some(value.into());
-        self
-    }
-
-    /// Only if it is a text that starts with this.
-    #[must_use]
-    pub fn starts_with(mut self, text: impl Into<String>) -> Self {
-        self.starts_with = Some(text.into());
-        self
-    }
-
-    /// Unless it has this value; also when it is absent.
-    #[must_use]
-    pub fn unless(mut self, value: impl Into<Value>) -> Self {
-        self.unless = Some(value.into());
-        self
-    }
-
-    pub(super) fn applies_to(&self, arguments: &Map<String, Value>) -> bool {
-        let value = at(arguments, &self.argument);
-        if let Some(exempt) = &self.unless {
-            return !value.is_some_and(|value| is_same(exempt, value));
-        }
-        let Some(value) = value else { return false };
-        let text = value.as_str();
-        self.equals.as_ref().is_none_or(|expected| is_same(expected, value))
-            && self
-                .starts_with
-                .as_ref()
-                .is_none_or(|start| text.is_some_and(|text| text.starts_with(start.as_str())))
-    }
-
-    fn check(&self, place: &str, faults: &mut Vec<String>) {
-        let place = format!("{place}.when");
-        if self.argument.is_empty() {
-            faults.push(format!("{place}: `argument` must be set"));
-        }
-        if self.scopes.is_empty() {
-            faults.push(format!("{place}: `scopes` must be set"));
-        }
-        if self.unless.is_some() && (self.equals.is_some() || self.starts_with.is_some()) {
-            faults.push(format!("{place}: `unless` stands alone"));
-        }
-    }
-}
-
-/// Whether two values are the same: numbers by what they are, not by how they are written.
-fn is_same(one: &Value, other: &Value) -> bool {
-    match (one.as_f64(), other.as_f64()) {
-        (Some(one), Some(other)) => one.total_cmp(&other).is_eq(),
-        _ => one == other,
-    }
+fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(Vec::is_empty)
 }
 
 /// Scopes alone, as `all_of`.

@@ -79,20 +79,19 @@ impl Inspection<'_> {
         let (issuer, accepted) = (self.server.identifier.as_str(), &self.server.config.algorithms);
         let metadata = match &self.server.source {
             KeySource::Keys(keys, metadata) => {
-                self.document = metadata.as_deref().map(document_of);
+                self.document = metadata.as_deref().map(|metadata| metadata.content.clone());
                 if keys.len() == 0 {
                     return KeySetReport::not_needed();
                 }
-                let document = serde_json::from_str(keys.document()).unwrap_or_default();
-                return KeySetReport::read(None, &document, issuer, accepted);
+                return KeySetReport::read(None, keys.document(), issuer, accepted);
             }
             KeySource::Metadata(metadata) => {
-                self.document = Some(document_of(metadata));
+                self.document = Some(metadata.content.clone());
                 Ok(metadata.jwks_uri().map(clone_of))
             }
             _ => self.first_usable().await.map(|metadata| {
                 let jwks_uri = metadata.jwks_uri().map(clone_of);
-                self.document = Some(document_of(&metadata));
+                self.document = Some(metadata.content);
                 jwks_uri
             }),
         };
@@ -124,7 +123,7 @@ impl Inspection<'_> {
         for place in self.places.iter_mut().filter(|place| !place.is_visited) {
             let found = place.visit(self.server, self.context).await;
             if self.document.is_none() {
-                self.document = found.as_ref().map(document_of);
+                self.document = found.map(|metadata| metadata.content);
             }
         }
     }
@@ -162,10 +161,6 @@ impl Place {
         let fault = |FetchFault { kind, reason, .. }| MetadataFault { kind, reason };
         found.map_err(|found| self.report.fault = Some(fault(found))).ok()
     }
-}
-
-fn document_of(metadata: &Metadata) -> Value {
-    serde_json::from_slice(&metadata.document).unwrap_or_default()
 }
 
 fn clone_of(destination: &Destination) -> Destination {

@@ -9,7 +9,7 @@ use super::question::SIGNED;
 use crate::config::IntrospectionMethod;
 use crate::issuer::VerifyError;
 use crate::jose::{Jws, MediaType, TokenLimits};
-use crate::json::{JsonLimits, check_object};
+use crate::json::{JsonError, JsonLimits, read_object_within};
 
 /// How large a signed answer may be, and what is in one.
 const LIMITS: TokenLimits = TokenLimits {
@@ -46,6 +46,7 @@ impl Introspector {
         let is_about_the_token = match self.method {
             // RFC 7662 §2.2 has another answer for that, but some issuers have this one too.
             IntrospectionMethod::Rfc7662 => {
+                // Whatever else it says, the token was not looked at.
                 let error = object(response.body()).ok();
                 let error = error.as_ref().and_then(|object| object.get("error")?.as_str());
                 let names_it = error == Some("invalid_token");
@@ -88,7 +89,7 @@ impl Introspector {
                 VerifyError::UnknownKey => "the answer is signed with an unknown key".to_owned(),
                 VerifyError::Unavailable(reason) => reason.reason,
             })?;
-        let mut claims = object(&jws.into_token(&verified.proof).payload())?;
+        let mut claims = jws.claims(&verified.proof).map_err(unusable)?;
         if claims.get("iss").and_then(Value::as_str) != Some(self.issuer.identifier().as_str()) {
             return Err("the signed answer is of another issuer".to_owned());
         }
@@ -107,11 +108,12 @@ impl Introspector {
     }
 }
 
-/// A JSON object without two members of one name, at any depth.
 fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
-    check_object(body, LIMITS.json)
-        .map_err(|error| format!("the answer cannot be used: {error}"))?;
-    serde_json::from_slice(body).map_err(|error| format!("the answer cannot be used: {error}"))
+    read_object_within(body, LIMITS.json).map_err(unusable)
+}
+
+fn unusable(error: JsonError) -> String {
+    format!("the answer cannot be used: {error}")
 }
 
 /// Reads an answer in every way that is known, for tests of what that costs.
@@ -154,7 +156,8 @@ fn github(answer: &Map<String, Value>, client_id: &str) -> Result<Map<String, Va
     if at(&["app", "client_id"]).and_then(Value::as_str) != Some(client_id) {
         return Err("the answer is about another application".to_owned());
     }
-    let scope: Vec<_> = scopes.iter().filter_map(Value::as_str).collect();
+    let scope: Option<Vec<_>> = scopes.iter().map(Value::as_str).collect();
+    let scope = scope.ok_or("a scope of the answer is not a text")?;
     let mut claims = Map::new();
     claims.insert("sub".to_owned(), user.to_string().into());
     claims.insert("client_id".to_owned(), client_id.into());
@@ -221,6 +224,9 @@ mod tests {
             json!({ "sub": "7", "client_id": "Iv1", "scope": "repo user", "login": "octocat" });
         assert_eq!(github(&answer, "Iv1"), Ok(map(expected)));
         assert!(github(&answer, "Iv2").is_err());
+        let mut odd = answer.clone();
+        odd["scopes"] = json!(["repo", 7]);
+        assert!(github(&odd, "Iv1").is_err());
         assert!(github(&Map::new(), "Iv1").is_err());
     }
 }

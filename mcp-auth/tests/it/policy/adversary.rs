@@ -75,7 +75,7 @@ fn files() -> ScopePolicy {
         .require_for_resource("file:///data/private/*", ["files:private"])
         .require_for_resource("notes://private/{id}", ["notes:private"])
         .require_for_resource("notes://caf%C3%A9/*", ["notes:private"])
-        .require_for_resource("notes://a@b/*", ["notes:private"])
+        .require_for_resource("notes://a/a@b/*", ["notes:private"])
         .require_for_resource("notes://é/*", ["notes:private"])
         .require_for_resource("https://h.example/private/*", ["notes:private"])
 }
@@ -99,6 +99,14 @@ async fn uris_that_mean_the_same_have_the_same_rule() {
         "notes://caf%C3%A9/1",
         "notes://caf\u{e9}/1",
         "notes://a%40b/1",
+        "notes://a/a%40b/1",
+        "notes://u@private/7",
+        "notes://private:80/7",
+        "notes://private:/7",
+        "notes://private./7",
+        "notes://%70rivate/7",
+        "notes://xn--9ca/1",
+        "notes:/private/7",
         "notes://%C3%A9/1",
         "https:/h.example/private/1",
         "https:h.example/private/1",

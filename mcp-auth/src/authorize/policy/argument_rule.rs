@@ -1,0 +1,244 @@
+//! Scopes that depend on the arguments of a call.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Number, Value};
+
+use crate::authorize::Scopes;
+use crate::claim_path::at;
+
+/// More scopes for some arguments. With no condition: whenever the argument is there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ArgumentRule {
+    /// The name of an argument, or a JSON Pointer (RFC 6901) such as `/options/mode`.
+    pub argument: String,
+    /// Only if it has this value, which may be `null`. Numbers are the same when they have the same
+    /// value: `1` and `1.0` are, 9007199254740992 and 9007199254740993 are not.
+    #[serde(deserialize_with = "even_null", skip_serializing_if = "Option::is_none")]
+    pub equals: Option<Value>,
+    /// Only if it is a text that starts with this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_with: Option<String>,
+    /// Unless it has this value, which may be `null`; also when it is absent.
+    #[serde(deserialize_with = "even_null", skip_serializing_if = "Option::is_none")]
+    pub unless: Option<Value>,
+    /// Scopes that are needed then, all of them.
+    pub scopes: Scopes,
+}
+
+/// What is known of the arguments that a rule is about.
+#[derive(Clone, Copy)]
+pub(super) enum Arguments<'a> {
+    /// The arguments of a call.
+    OfCall(&'a Map<String, Value>),
+    /// What the client of `completion/complete` says it has chosen. It may call with something else in
+    /// the end, so that nothing of it frees from asking for scopes.
+    Chosen(&'a Map<String, Value>),
+}
+
+impl ArgumentRule {
+    /// These scopes, whenever the argument is there.
+    pub fn new<S: AsRef<str>>(
+        argument: impl Into<String>,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let scopes = scopes.into_iter().collect();
+        Self { argument: argument.into(), scopes, ..Self::default() }
+    }
+
+    /// Only if it has this value.
+    #[must_use]
+    pub fn equals(mut self, value: impl Into<Value>) -> Self {
+        self.equals = Some(value.into());
+        self
+    }
+
+    /// Only if it is a text that starts with this.
+    #[must_use]
+    pub fn starts_with(mut self, text: impl Into<String>) -> Self {
+        self.starts_with = Some(text.into());
+        self
+    }
+
+    /// Unless it has this value; also when it is absent.
+    #[must_use]
+    pub fn unless(mut self, value: impl Into<Value>) -> Self {
+        self.unless = Some(value.into());
+        self
+    }
+
+    pub(super) fn applies_to(&self, arguments: Arguments<'_>) -> bool {
+        let (Arguments::OfCall(members) | Arguments::Chosen(members)) = arguments;
+        let value = at(members, &self.argument);
+        if let Some(exempt) = &self.unless {
+            let is_exempt = value.is_some_and(|value| is_same(exempt, value));
+            return !is_exempt || matches!(arguments, Arguments::Chosen(_));
+        }
+        let Some(value) = value else { return false };
+        if let Some(expected) = &self.equals {
+            return is_same(expected, value);
+        }
+        match &self.starts_with {
+            Some(start) => value.as_str().is_some_and(|text| text.starts_with(start.as_str())),
+            None => true,
+        }
+    }
+
+    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
+        let place = format!("{place}.when");
+        if self.argument.is_empty() {
+            faults.push(format!("{place}: `argument` must be set"));
+        }
+        if !is_path(&self.argument) {
+            let argument = &self.argument;
+            faults.push(format!(
+                "{place}: {argument:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
+            ));
+        }
+        if self.scopes.is_empty() {
+            faults.push(format!("{place}: `scopes` must be set"));
+        }
+        let conditions = [self.equals.is_some(), self.starts_with.is_some(), self.unless.is_some()];
+        if conditions.into_iter().filter(|is_set| *is_set).count() > 1 {
+            faults.push(format!(
+                "{place}: `equals`, `starts_with` and `unless` stand alone; write one rule for each"
+            ));
+        }
+        if [&self.equals, &self.unless].into_iter().flatten().any(has_inexact_number) {
+            faults.push(format!(
+                "{place}: an integer of more than 64 bits is read differently by different servers, and would be refused in a call"
+            ));
+        }
+    }
+}
+
+/// Whether a path that begins with a slash is a JSON Pointer; every other text is a plain name.
+pub(super) fn is_path(path: &str) -> bool {
+    !path.starts_with('/') || path.split('~').skip(1).all(|escaped| escaped.starts_with(['0', '1']))
+}
+
+/// A value that counts as set when it is `null`.
+fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// Whether two values are the same: numbers by their value, however they are written, also inside
+/// lists and objects.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => is_same_number(one, other),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| is_same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let is_in_other = |(name, value): (&String, &Value)| {
+                other.get(name).is_some_and(|other| is_same(value, other))
+            };
+            one.len() == other.len() && one.iter().all(is_in_other)
+        }
+        _ => one == other,
+    }
+}
+
+/// Integers are compared as integers: a double cannot tell 9007199254740992 from 9007199254740993.
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one.as_f64() == other.as_f64(),
+        _ => false,
+    }
+}
+
+/// The integer that a number is, if it is one: `1.0` and `-0` are.
+fn whole(number: &Number) -> Option<i128> {
+    /// Doubles below it convert exactly.
+    const LIMIT: f64 = 1e38;
+    if let Some(unsigned) = number.as_u64() {
+        return Some(unsigned.into());
+    }
+    if let Some(signed) = number.as_i64() {
+        return Some(signed.into());
+    }
+    let double = number.as_f64()?;
+    (double.fract() == 0.0 && double.abs() < LIMIT).then_some(double as i128)
+}
+
+/// Whether it holds an integer that became a double because nothing else holds it.
+fn has_inexact_number(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            let double = number.as_f64().filter(|_| number.is_f64());
+            double.is_some_and(|double| double.fract() == 0.0 && double.abs() >= 1.8e19)
+        }
+        Value::Array(items) => items.iter().any(has_inexact_number),
+        Value::Object(members) => members.values().any(has_inexact_number),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        let same = [
+            (json!(1), json!(1.0)),
+            (json!(0), json!(-0.0)),
+            (json!([1, { "a": 2 }]), json!([1.0, { "a": 2.0 }])),
+            (json!(u64::MAX), json!(u64::MAX)),
+            (json!(0.5), json!(0.5)),
+        ];
+        for (one, other) in same {
+            assert!(is_same(&one, &other) && is_same(&other, &one), "{one} {other}");
+        }
+        let different = [
+            (json!(9_007_199_254_740_992_u64), json!(9_007_199_254_740_993_u64)),
+            (json!(9_007_199_254_740_992.0), json!(9_007_199_254_740_993_u64)),
+            (json!(i64::MIN), json!(i64::MIN + 1)),
+            (json!(u64::MAX), json!(18_446_744_073_709_551_616.0)),
+            (json!(1), json!("1")),
+            (json!(1), json!(1.5)),
+            (json!([1]), json!([1, 1])),
+            (json!({ "a": 1 }), json!({ "b": 1 })),
+            (json!({ "a": 1 }), json!({ "a": 1, "b": 1 })),
+            (json!(null), json!(false)),
+        ];
+        for (one, other) in different {
+            assert!(!is_same(&one, &other) && !is_same(&other, &one), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_chosen_argument_asks_for_scopes_and_frees_from_none() {
+        let arguments = json!({ "mode": "write", "dry_run": true });
+        let arguments = arguments.as_object().unwrap();
+        let equals = ArgumentRule::new("mode", ["s"]).equals("write");
+        let unless = ArgumentRule::new("dry_run", ["s"]).unless(true);
+        assert!(equals.applies_to(Arguments::OfCall(arguments)));
+        assert!(equals.applies_to(Arguments::Chosen(arguments)));
+        assert!(!unless.applies_to(Arguments::OfCall(arguments)));
+        assert!(unless.applies_to(Arguments::Chosen(arguments)));
+    }
+
+    #[test]
+    fn null_is_a_value() {
+        let rule: ArgumentRule =
+            serde_json::from_value(json!({ "argument": "a", "unless": null, "scopes": "s" }))
+                .unwrap();
+        assert_eq!(rule.unless, Some(Value::Null));
+        let (null, absent) = (json!({ "a": null }), json!({}));
+        let applies =
+            |arguments: &Value| rule.applies_to(Arguments::OfCall(arguments.as_object().unwrap()));
+        assert!(!applies(&null) && applies(&absent));
+        let again = serde_json::to_value(&rule).unwrap();
+        assert_eq!(serde_json::from_value::<ArgumentRule>(again).unwrap(), rule);
+        let rule = ArgumentRule::new("a", ["s"]);
+        let again = serde_json::to_value(&rule).unwrap();
+        assert_eq!(serde_json::from_value::<ArgumentRule>(again).unwrap(), rule);
+    }
+}

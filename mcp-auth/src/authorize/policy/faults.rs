@@ -1,0 +1,119 @@
+//! What is wrong with a policy. A rule that can never apply, or that matches less than it says, protects
+//! nothing and says nothing: it is a fault.
+
+use super::argument_rule::is_path;
+use super::{Requirement, ScopePolicy};
+use crate::authorize::Scopes;
+
+/// Methods that clients send, by which others are recognised that only look like them.
+const METHODS: [&str; 25] = [
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "notifications/cancelled",
+    "notifications/initialized",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+    "notifications/tasks/status",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "subscriptions/listen",
+    "tasks/cancel",
+    "tasks/get",
+    "tasks/list",
+    "tasks/result",
+    "tasks/update",
+    "tools/call",
+    "tools/list",
+];
+
+/// Looks at what is no rule of its own.
+pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Vec<String>) {
+    for (scope, others) in &policy.implies {
+        let one = Scopes::parse(scope);
+        for wrong in one.malformed().chain(others.malformed()) {
+            faults.push(format!("implies: {wrong:?} is not a scope (RFC 6749 §3.3)"));
+        }
+        if one.iter().count() != 1 {
+            faults.push(format!("implies: {scope:?} is not one scope"));
+        }
+    }
+    let paths = [
+        ("roles_claim", &policy.roles_claim),
+        ("groups_claim", &policy.groups_claim),
+        ("permissions_claim", &policy.permissions_claim),
+    ];
+    for (field, path) in paths {
+        if path.is_empty() {
+            faults.push(format!("{field}: must not be empty"));
+        } else if !is_path(path) {
+            faults.push(format!(
+                "{field}: {path:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
+            ));
+        }
+    }
+    for tool in policy.by_arguments.keys() {
+        check_text("tools", tool, faults);
+    }
+}
+
+/// Looks at the name of a rule, and at what depends on it.
+pub(super) fn check_name(
+    section: &str,
+    name: &str,
+    requirement: &Requirement,
+    faults: &mut Vec<String>,
+) {
+    let place = format!("{section}.{name}");
+    let has_arguments = match section {
+        "methods" => matches!(name, "tools/call" | "prompts/get"),
+        "resources" => false,
+        _ => true,
+    };
+    if !requirement.when.is_empty() && !has_arguments {
+        faults.push(format!(
+            "{place}.when: there are no arguments; only tools and prompts have them, and the methods tools/call and prompts/get"
+        ));
+    }
+    check_text(section, name, faults);
+    if section == "methods" {
+        let looks_like = |method: &&&str| {
+            let trimmed = name.trim_matches(|c: char| c.is_whitespace() || c == '/');
+            trimmed.eq_ignore_ascii_case(method) && name != **method
+        };
+        if let Some(method) = METHODS.iter().find(looks_like) {
+            faults.push(format!("{place}: methods are compared exactly; write {method:?}"));
+        }
+    }
+}
+
+/// Names are compared exactly, and no client sends such a one.
+fn check_text(section: &str, name: &str, faults: &mut Vec<String>) {
+    let place = format!("{section}.{name}");
+    if name.is_empty() {
+        faults.push(format!("{section}: a rule without a name would match nothing"));
+    }
+    if section != "resources" && name.contains('*') {
+        let instead = match section {
+            "methods" => {
+                "`require` is for everything, and `deny_undeclared` forbids what no rule names"
+            }
+            _ => {
+                "name each one; a rule for all of them belongs to the method, in `methods`, and `deny_undeclared` forbids what no rule names"
+            }
+        };
+        faults.push(format!("{place}: `*` is a plain character here; {instead}"));
+    }
+    if name.trim() != name || name.contains(char::is_control) {
+        faults.push(format!(
+            "{place}: white space around a name, or a control character in it, would match nothing"
+        ));
+    }
+}

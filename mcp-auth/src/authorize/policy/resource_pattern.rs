@@ -1,0 +1,430 @@
+//! Which resources a rule is about: one URI, a URI template (RFC 6570), or a prefix.
+//!
+//! A pattern has two halves. Its path must be matched in full. Its query, if it has one, is a set of
+//! parameters, whose order says nothing to a server.
+//!
+//! The same type describes what is asked for: a URI, which is a pattern without variables, or a
+//! template, which stands for many URIs. So two questions are asked of a rule: could it be about
+//! something that the template stands for ([`ResourcePattern::meets`]), and is it about all of it
+//! ([`ResourcePattern::covers`])? For a URI both are the same.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::uri::{NormalUri, normal_pattern};
+
+/// The URIs that a rule is about, or that a request asks for.
+#[derive(Debug)]
+pub(super) struct ResourcePattern {
+    path: Vec<Piece>,
+    /// `None`: nothing is said about the query.
+    query: Option<Query>,
+}
+
+#[derive(Debug, Default)]
+struct Query {
+    /// Each of these parameters is there.
+    required: Vec<Vec<Piece>>,
+    /// Parameters of these names can be there: `{?name}`.
+    optional: Vec<String>,
+}
+
+/// A step of a pattern: one character of a class, or any number of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    class: Class,
+    repeats: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Byte(u8),
+    /// Any character within a segment of a path.
+    Segment,
+    Any,
+}
+
+impl Class {
+    /// Whether some character is of both classes.
+    fn meets(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Byte(one), Self::Byte(other)) => one == other,
+            (Self::Byte(byte), Self::Segment) | (Self::Segment, Self::Byte(byte)) => byte != b'/',
+            _ => true,
+        }
+    }
+
+    /// Whether every character of the other class is of this one.
+    fn covers(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (Self::Segment, Self::Segment) => true,
+            (Self::Byte(one), Self::Byte(other)) => one == other,
+            (Self::Segment, Self::Byte(byte)) => byte != b'/',
+            _ => false,
+        }
+    }
+}
+
+/// What a rule is asked about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Meets,
+    Covers,
+}
+
+/// How exactly a rule says what it is about; of two, the greater one says more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Precision {
+    fixed_characters: usize,
+    has_no_variables: bool,
+}
+
+impl ResourcePattern {
+    /// Reads a rule's URI, template or prefix; the fault says what to write instead.
+    pub(super) fn parse(written: &str) -> Result<Self, String> {
+        let normal = normal_pattern(written)?;
+        let (text, is_prefix) = match normal.strip_suffix('*') {
+            Some(prefix) => (prefix, true),
+            None => (&*normal, false),
+        };
+        Self::read(text, is_prefix)
+    }
+
+    /// What a URI asks for.
+    pub(super) fn of_uri(uri: &NormalUri) -> Self {
+        let (path, query) = match uri.as_str().split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (uri.as_str(), None),
+        };
+        let query = query.map(|query| Query {
+            required: query
+                .split('&')
+                .filter(|one| !one.is_empty())
+                .map(|parameter| bytes_of(&with_value(parameter)).collect())
+                .collect(),
+            optional: Vec::new(),
+        });
+        Self { path: bytes_of(path).collect(), query }
+    }
+
+    /// What a template of a client or of a list stands for, in any form of RFC 6570. An expression that
+    /// rules do not have stands for anything.
+    pub(super) fn of_template(template: &str) -> Result<Self, String> {
+        let simplified = simplified(template)?;
+        let normal = normal_pattern(&simplified)?;
+        Self::read(&normal, false)
+    }
+
+    /// Reads text in normal form.
+    fn read(text: &str, is_prefix: bool) -> Result<Self, String> {
+        let (path, query) = text.split_at(query_start(text));
+        let mut pattern = Self { path: pieces(path, Segment::OfPath)?, query: None };
+        if let Some(parameters) = query.strip_prefix('?') {
+            let mut required = Vec::new();
+            let mut written = parameters_of(parameters).filter(|one| !one.is_empty()).peekable();
+            while let Some(parameter) = written.next() {
+                let is_cut = is_prefix && written.peek().is_none();
+                let parameter = if is_cut { parameter.into() } else { with_value(parameter) };
+                required.push(pieces(&parameter, Segment::OfQuery)?);
+            }
+            pattern.query = Some(Query { required, optional: Vec::new() });
+        } else if let Some(rest) = query.strip_prefix("{?") {
+            let Some(names) = rest.strip_suffix('}').filter(|names| !names.contains('}')) else {
+                return Err("nothing may follow `{?name}`".to_owned());
+            };
+            let optional = names.split(',').map(str::to_owned).collect();
+            pattern.query = Some(Query { required: Vec::new(), optional });
+        }
+        if is_prefix {
+            let rest = Piece { class: Class::Any, repeats: true };
+            match &mut pattern.query {
+                None => pattern.path.push(rest),
+                Some(query) => match query.required.last_mut() {
+                    Some(last) => last.push(rest),
+                    None => query.required.push(vec![rest]),
+                },
+            }
+        }
+        Ok(pattern)
+    }
+
+    /// The path without variables, by which such a rule is found.
+    pub(super) fn plain_path(&self) -> Option<String> {
+        let byte = |piece: &Piece| match piece.class {
+            Class::Byte(byte) => Some(byte),
+            Class::Segment | Class::Any => None,
+        };
+        String::from_utf8(self.path.iter().map(byte).collect::<Option<_>>()?).ok()
+    }
+
+    pub(super) fn has_query(&self) -> bool {
+        self.query.is_some()
+    }
+
+    pub(super) fn precision(&self) -> Precision {
+        let is_fixed = |piece: &&Piece| matches!(piece.class, Class::Byte(_));
+        let fixed_characters = self.path.iter().filter(is_fixed).count();
+        Precision { fixed_characters, has_no_variables: fixed_characters == self.path.len() }
+    }
+
+    /// The same without a slash at the end of its path, which many servers do not look at.
+    pub(super) fn without_last_slash(&self) -> Option<Self> {
+        let slash = Piece { class: Class::Byte(b'/'), repeats: false };
+        let path = self.path.strip_suffix(&[slash])?;
+        let query = self.query.as_ref().map(|query| Query {
+            required: query.required.clone(),
+            optional: query.optional.clone(),
+        });
+        Some(Self { path: path.to_vec(), query })
+    }
+
+    /// Whether this rule is about something that is asked for. A rule that is open is about the
+    /// parameters of its query and no others; one that asks for something, whatever else is there.
+    pub(super) fn meets(&self, asked: &Self, is_open: bool) -> bool {
+        self.answers(asked, is_open, Question::Meets)
+    }
+
+    /// Whether this rule is about all that is asked for.
+    pub(super) fn covers(&self, asked: &Self, is_open: bool) -> bool {
+        self.answers(asked, is_open, Question::Covers)
+    }
+
+    fn answers(&self, asked: &Self, is_open: bool, question: Question) -> bool {
+        is_found(&self.path, &asked.path, question)
+            && self.query_answers(asked.query.as_ref(), is_open, question)
+    }
+
+    fn query_answers(&self, asked: Option<&Query>, is_open: bool, question: Question) -> bool {
+        let Some(own) = &self.query else { return true };
+        let nothing = Query::default();
+        let asked = asked.unwrap_or(&nothing);
+        let may_be_there = question == Question::Meets && !asked.optional.is_empty();
+        let has_required = own.required.iter().all(|needed| {
+            may_be_there || asked.required.iter().any(|given| is_found(needed, given, question))
+        });
+        if !has_required || !is_open {
+            return has_required;
+        }
+        let is_own = |given: &Vec<Piece>| {
+            own.required.iter().any(|needed| is_found(needed, given, question))
+                || own.optional.iter().any(|name| is_named(given, name))
+        };
+        asked.required.iter().all(is_own)
+            && (question == Question::Meets
+                || asked.optional.iter().all(|name| own.optional.contains(name)))
+    }
+
+    /// Whether this rule takes the place of the other one where both are about the same: it says more
+    /// exactly what it is about. What says something about the query gives way to nothing that does not.
+    pub(super) fn replaces(&self, other: &Self, asked_has_query: bool) -> bool {
+        let speaks_of_query = |pattern: &Self| {
+            let query = pattern.query.as_ref();
+            query.is_some_and(|query| asked_has_query || !query.required.is_empty())
+        };
+        let order = self.precision().cmp(&other.precision());
+        match (speaks_of_query(self), speaks_of_query(other)) {
+            (true, false) => order != Ordering::Less,
+            (false, true) => false,
+            (true, true) | (false, false) => order == Ordering::Greater,
+        }
+    }
+}
+
+/// Whether the text is a parameter of this name.
+fn is_named(parameter: &[Piece], name: &str) -> bool {
+    let is_byte = |(piece, byte): (&Piece, u8)| piece.class == Class::Byte(byte);
+    let end = parameter.get(name.len()).map(|piece| piece.class);
+    parameter.len() >= name.len()
+        && parameter.iter().zip(name.bytes()).all(is_byte)
+        && matches!(end, None | Some(Class::Byte(b'=')))
+}
+
+fn bytes_of(text: &str) -> impl Iterator<Item = Piece> {
+    text.bytes().map(|byte| Piece { class: Class::Byte(byte), repeats: false })
+}
+
+/// The parameter with an equals sign: `?draft` and `?draft=` say the same.
+fn with_value(parameter: &str) -> Cow<'_, str> {
+    if parameter.contains(['=', '{']) { parameter.into() } else { format!("{parameter}=").into() }
+}
+
+/// What `{name}` stands for.
+#[derive(Clone, Copy)]
+enum Segment {
+    /// One character or more, but no slash.
+    OfPath,
+    /// The rest of a parameter, also nothing.
+    OfQuery,
+}
+
+/// Where the query begins: at a question mark, or at `{?`.
+fn query_start(text: &str) -> usize {
+    let mut is_expression = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' if text[at..].starts_with("{?") => return at,
+            b'{' => is_expression = true,
+            b'}' => is_expression = false,
+            b'?' if !is_expression => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The parameters of a query, of which an expression is never cut.
+fn parameters_of(query: &str) -> impl Iterator<Item = &str> {
+    let mut is_expression = false;
+    query.split(move |character| {
+        match character {
+            '{' => is_expression = true,
+            '}' => is_expression = false,
+            _ => {}
+        }
+        character == '&' && !is_expression
+    })
+}
+
+/// The steps of a text with `{name}` and `{+name}`.
+fn pieces(text: &str, segment: Segment) -> Result<Vec<Piece>, String> {
+    let any = Piece { class: Class::Any, repeats: true };
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((fixed, variable)) = rest.split_once('{') {
+        let (expression, after) = variable.split_once('}').ok_or("`{` without `}`")?;
+        pieces.extend(bytes_of(fixed));
+        match expression.strip_prefix('+') {
+            Some(name) if is_name(name) => pieces.push(any),
+            None if is_name(expression) => match segment {
+                Segment::OfPath => {
+                    pieces.push(Piece { class: Class::Segment, repeats: false });
+                    pieces.push(Piece { class: Class::Segment, repeats: true });
+                }
+                Segment::OfQuery => pieces.push(any),
+            },
+            _ => return Err(UNSUPPORTED.to_owned()),
+        }
+        rest = after;
+    }
+    pieces.extend(bytes_of(rest));
+    if rest.contains('}') {
+        return Err("`}` without `{`".to_owned());
+    }
+    Ok(pieces)
+}
+
+const UNSUPPORTED: &str =
+    "of the expressions of RFC 6570, {name}, {+name} and, at the end, {?name} are supported";
+
+fn is_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_allowed)
+}
+
+/// The template with the expressions that rules have, in place of all others.
+fn simplified(template: &str) -> Result<String, String> {
+    let mut simplified = String::with_capacity(template.len());
+    let mut query_names: Vec<&str> = Vec::new();
+    let mut rest = template;
+    while let Some((fixed, variable)) = rest.split_once('{') {
+        let (expression, after) = variable.split_once('}').ok_or("`{` without `}`")?;
+        if !query_names.is_empty() && !fixed.is_empty() {
+            return Err("something follows a query".to_owned());
+        }
+        simplified.push_str(fixed);
+        match expression.split_at_checked(1) {
+            Some(("?" | "&", names)) => query_names.push(names),
+            _ if is_name(expression) || expression.strip_prefix('+').is_some_and(is_name) => {
+                simplified.extend(["{", expression, "}"]);
+            }
+            _ => simplified.push_str("{+any}"),
+        }
+        rest = after;
+    }
+    if rest.contains('}') || (!query_names.is_empty() && !rest.is_empty()) {
+        return Err("`}` without `{`, or something that follows a query".to_owned());
+    }
+    // An asterisk at the end is itself here, and no prefix as in a rule.
+    match rest.strip_suffix('*') {
+        Some(before) => simplified.extend([before, "%2A"]),
+        None => simplified.push_str(rest),
+    }
+    if !query_names.is_empty() {
+        // With `?a=1{&b}` anything may follow the parameters that are written.
+        match query_start(&simplified) == simplified.len() {
+            true => simplified.extend(["{?", &query_names.join(","), "}"]),
+            false => simplified.push_str("&{+any}"),
+        }
+    }
+    Ok(simplified)
+}
+
+/// Whether the rule's steps lead through what is asked for, from its start to its end. Takes time in
+/// proportion to the length of what is asked for.
+fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
+    // Before which steps of the rule one can be.
+    let mut places = vec![false; rule.len() + 1];
+    places[0] = true;
+    skip_repeats(rule, &mut places);
+    for piece in asked {
+        let mut next = after(rule, &places, piece.class, question);
+        if piece.repeats {
+            // Any number of characters, of which none is one.
+            loop {
+                let mut all = after(rule, &next, piece.class, question);
+                let mut has_grown = false;
+                for (is_there, was_there) in all.iter_mut().zip(&next) {
+                    has_grown |= *is_there && !was_there;
+                    *is_there |= *was_there;
+                }
+                next = all;
+                if !has_grown {
+                    break;
+                }
+            }
+            match question {
+                Question::Meets => {
+                    for (is_there, was_there) in next.iter_mut().zip(&places) {
+                        *is_there |= *was_there;
+                    }
+                }
+                // No character must be covered as well, and many: what stays in one place does both.
+                Question::Covers => {
+                    next = vec![false; rule.len() + 1];
+                    for (at, step) in rule.iter().enumerate() {
+                        next[at] = places[at] && step.repeats && step.class.covers(piece.class);
+                    }
+                    skip_repeats(rule, &mut next);
+                }
+            }
+        }
+        places = next;
+    }
+    places[rule.len()]
+}
+
+/// Before which steps one can be after a character of this class.
+fn after(rule: &[Piece], places: &[bool], class: Class, question: Question) -> Vec<bool> {
+    crate::steps::take(rule.len() + 1);
+    let mut next = vec![false; rule.len() + 1];
+    for (at, step) in rule.iter().enumerate() {
+        let fits = match question {
+            Question::Meets => step.class.meets(class),
+            Question::Covers => step.class.covers(class),
+        };
+        if places[at] && fits {
+            next[if step.repeats { at } else { at + 1 }] = true;
+        }
+    }
+    skip_repeats(rule, &mut next);
+    next
+}
+
+/// A step that takes any number of characters may take none.
+fn skip_repeats(rule: &[Piece], places: &mut [bool]) {
+    for (at, step) in rule.iter().enumerate() {
+        if places[at] && step.repeats {
+            places[at + 1] = true;
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The rules for resources, and which of them are about what a request asks for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::Requirement;
+use super::compiled::Rule;
+use super::hierarchy::Hierarchy;
+use super::resource_pattern::ResourcePattern;
+use super::uri::NormalUri;
+use crate::authorize::{Access, Operation};
+
+/// The rules for resources, ready to be found.
+#[derive(Debug, Default)]
+pub(super) struct ResourceRules {
+    rules: Vec<ResourceRule>,
+    /// Those that say nothing of a query, by a path that has no variables.
+    by_path: HashMap<String, usize>,
+    /// All others.
+    others: Vec<usize>,
+    /// Whether some rule asks for something.
+    has_requiring: bool,
+}
+
+#[derive(Debug)]
+struct ResourceRule {
+    pattern: ResourcePattern,
+    rule: Rule,
+}
+
+impl ResourceRule {
+    fn is_open(&self) -> bool {
+        self.rule.requirement.access != Access::Required
+    }
+
+    fn meets(&self, asked: &ResourcePattern) -> bool {
+        self.pattern.meets(asked, self.is_open())
+    }
+
+    fn covers(&self, asked: &ResourcePattern) -> bool {
+        self.pattern.covers(asked, self.is_open())
+    }
+}
+
+/// The rules that are about one resource, or about what a template stands for.
+#[derive(Debug, Default)]
+pub(super) struct Found<'p> {
+    pub(super) rules: Vec<&'p Rule>,
+    /// Rules that would be about it too, if others did not say more exactly what they are about.
+    pub(super) replaced: Vec<&'p Rule>,
+    /// Whether they are about all of it. A URI has no part that no rule is about, unless no rule is
+    /// about it at all.
+    pub(super) is_covered: bool,
+}
+
+/// A URI that can be read in two ways, where it matters which one is meant.
+#[derive(Debug)]
+pub(super) struct Ambiguous;
+
+impl ResourceRules {
+    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> Self {
+        let mut resources = Self::default();
+        for (uri, rule) in super::compiled::rules("resources", written, faults) {
+            let pattern = match ResourcePattern::parse(&uri) {
+                Ok(pattern) => pattern,
+                Err(fault) => {
+                    faults.push(format!("{}: {fault}", rule.name));
+                    continue;
+                }
+            };
+            let index = resources.rules.len();
+            match pattern.plain_path().filter(|_| !pattern.has_query()) {
+                Some(path) => {
+                    if let Some(other) = resources.by_path.insert(path, index) {
+                        let other = &resources.rules[other].rule.name;
+                        faults.push(format!("{}: {other} is for the same URI", rule.name));
+                    }
+                }
+                None => resources.others.push(index),
+            }
+            resources.has_requiring |= rule.requirement.access == Access::Required;
+            resources.rules.push(ResourceRule { pattern, rule });
+        }
+        resources
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|resource| &resource.rule)
+    }
+
+    /// The rules for what the operation names.
+    ///
+    /// A name that can be read in two ways is about no rule. That is an error as soon as a rule asks for
+    /// something (or `needs_rule`), because the server may take it for what that rule is about.
+    pub(super) fn find(
+        &self,
+        operation: &Operation<'_>,
+        needs_rule: bool,
+    ) -> Result<Found<'_>, Ambiguous> {
+        let name = operation.name().unwrap_or_default();
+        if self.rules.is_empty() && !needs_rule {
+            return Ok(Found::default());
+        }
+        let asked = match operation.is_template() {
+            true => ResourcePattern::of_template(name).ok(),
+            false => NormalUri::read(name).ok().map(|uri| ResourcePattern::of_uri(&uri)),
+        };
+        let Some(asked) = asked else {
+            let matters = self.has_requiring || needs_rule;
+            return if matters { Err(Ambiguous) } else { Ok(Found::default()) };
+        };
+        let mut found = self.about(&asked);
+        // A server that does not look at a slash at the end reads another resource.
+        if let Some(shorter) = asked.without_last_slash() {
+            let others = self.about(&shorter);
+            found.is_covered |= others.is_covered;
+            for rule in others.rules {
+                if !found.rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+                    found.rules.push(rule);
+                }
+            }
+            found.replaced.extend(others.replaced);
+        }
+        Ok(found)
+    }
+
+    fn about(&self, asked: &ResourcePattern) -> Found<'_> {
+        let has_query = asked.has_query();
+        // A path without variables is found by hash; what is found so, no pattern says more exactly.
+        let exact = asked.plain_path().and_then(|path| self.by_path.get(&path));
+        let exact = exact.into_iter().chain(&self.others).map(|index| &self.rules[*index]);
+        let mut meeting: Vec<_> = exact.filter(|rule| rule.meets(asked)).collect();
+        if asked.plain_path().is_none() {
+            let by_path = self.by_path.values().map(|index| &self.rules[*index]);
+            meeting.extend(by_path.filter(|rule| rule.meets(asked)));
+        }
+        let covering: Vec<_> = meeting.iter().copied().filter(|rule| rule.covers(asked)).collect();
+        let mut found = Found { is_covered: !covering.is_empty(), ..Found::default() };
+        for one in meeting {
+            let is_replaced =
+                covering.iter().any(|other| other.pattern.replaces(&one.pattern, has_query));
+            if is_replaced { &mut found.replaced } else { &mut found.rules }.push(&one.rule);
+        }
+        found
+    }
+
+    /// Narrower rules that admit somebody whom the broader rule in their place would not.
+    pub(super) fn warnings(&self, hierarchy: &Hierarchy) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let broader = self.others.iter().map(|index| &self.rules[*index]);
+        for broad in broader.filter(|broad| !broad.is_open()) {
+            for narrow in &self.rules {
+                let has_query = narrow.pattern.has_query();
+                let is_replaced = !std::ptr::eq(broad, narrow)
+                    && narrow.pattern.replaces(&broad.pattern, has_query)
+                    && broad.meets(&narrow.pattern);
+                // Whoever opens a part of something, means it.
+                let is_meant = narrow.is_open() && broad.covers(&narrow.pattern);
+                let asks_for_less =
+                    !narrow.rule.requirement.asks_for_all_of(&broad.rule.requirement, hierarchy);
+                if is_replaced && !is_meant && asks_for_less {
+                    warnings.push(format!(
+                        "{} takes the place of {} where both match, and does not ask for all that it asks for",
+                        narrow.rule.name, broad.rule.name
+                    ));
+                }
+            }
+        }
+        warnings
+    }
+}

@@ -1,0 +1,545 @@
+//! The one form of a resource URI, or why it has none: what other readers take for another URI.
+//!
+//! The readers are the URL standard (WHATWG, so Node and Rust's `url`), Python's `urllib` and
+//! `yarl`, and servers that decode escapes. Where they read two spellings as one, so does this, or
+//! it refuses one of them.
+
+use std::ops::Range;
+
+use percent_encoding::percent_decode_str;
+
+/// Longer than any URI that a rule is about, in bytes.
+const LONGEST: usize = 8192;
+
+/// Schemes of which the URL standard reads many spellings as one.
+const SPECIAL_SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
+
+/// A URI of which all spellings that mean the same are this one (RFC 3986 §6.2.2, and further):
+/// scheme, host and the digits of escapes have one case, and each character is either always
+/// escaped or never.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NormalUri {
+    text: String,
+    scheme_end: usize,
+    query_start: usize,
+}
+
+/// A URI that some server may read as another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ambiguous {
+    /// What in it, for the operator; nothing of the URI itself.
+    pub(crate) reason: &'static str,
+}
+
+impl NormalUri {
+    /// Reads a URI that a client sent, or the exact URI of a rule; what comes without a scheme too.
+    pub(crate) fn read(uri: &str) -> Result<Self, Ambiguous> {
+        check_characters(uri).and_then(|()| normal(uri)).map_err(|reason| Ambiguous { reason })
+    }
+
+    /// The whole URI; reading it again changes nothing.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// In lower case, and empty where the text has none.
+    pub(crate) fn scheme(&self) -> &str {
+        &self.text[..self.scheme_end]
+    }
+
+    /// What comes before the `?`.
+    pub(crate) fn without_query(&self) -> &str {
+        &self.text[..self.query_start]
+    }
+}
+
+/// Writes the fixed parts of a rule's URI, template or prefix as [`NormalUri::read`] writes them, and
+/// leaves `{name}`, `{+name}`, `{?name}` and the `*` at the end as they are.
+///
+/// # Errors
+///
+/// What is not supported, or could match no URI that is read, with what to write instead.
+pub(crate) fn normal_pattern(rule: &str) -> Result<String, &'static str> {
+    if rule.contains(char::is_control) {
+        return Err(CONTROL);
+    }
+    let (marked, variables) = with_marks(rule)?;
+    check_characters(rule)?;
+    let normal = normal(&marked)?.text;
+    let mut pattern = String::with_capacity(rule.len());
+    let mut variables = variables.into_iter();
+    for character in normal.chars() {
+        match character {
+            SEGMENT | REST | QUERY => pattern.extend(variables.next().map(|at| &rule[at])),
+            _ => pattern.push(character),
+        }
+    }
+    Ok(pattern)
+}
+
+// While a pattern is read, a control character, which no URI has, stands for each variable.
+
+/// `{name}`: within a path segment.
+const SEGMENT: char = '\u{1}';
+/// `{+name}`, or `*` at the end: anything.
+const REST: char = '\u{2}';
+/// `{?name}`: a query, or nothing.
+const QUERY: char = '\u{3}';
+
+/// The pattern with marks in place of its variables, and where the variables are.
+fn with_marks(rule: &str) -> Result<(String, Vec<Range<usize>>), &'static str> {
+    const SUPPORTED: &str = "of the expressions of RFC 6570, {name}, {+name} and {?name} are supported: write `{+name}` for \
+         what may have slashes, and `%7B` for a brace that is no variable";
+    let body = rule.strip_suffix('*').unwrap_or(rule);
+    let (mut marked, mut variables) = (String::with_capacity(rule.len()), Vec::new());
+    let mut at = 0;
+    while let Some(length) = body[at..].find('{') {
+        let start = at + length;
+        let inside = &body[start + 1..];
+        let end =
+            inside.find('}').ok_or("`{` without `}`: write `{name}`, or `%7B` for a brace")?;
+        let (mark, names) = match inside[..end].split_at_checked(1) {
+            Some(("+", names)) => (REST, names),
+            Some(("?", names)) => (QUERY, names),
+            _ => (SEGMENT, inside[..end].trim_end_matches('*')),
+        };
+        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_.,".contains(&byte);
+        if names.is_empty() || !names.bytes().all(is_name_byte) {
+            return Err(SUPPORTED);
+        }
+        push_fixed(&mut marked, &body[at..start])?;
+        marked.push(mark);
+        at = start + 1 + end + 1;
+        variables.push(start..at);
+    }
+    push_fixed(&mut marked, &body[at..])?;
+    if body.len() < rule.len() {
+        marked.push(REST);
+        variables.push(body.len()..rule.len());
+    }
+    Ok((marked, variables))
+}
+
+fn push_fixed(marked: &mut String, fixed: &str) -> Result<(), &'static str> {
+    if fixed.contains('*') {
+        return Err(
+            "`*` may only be at the end: write `{name}` for what is within a path segment, \
+                    `{+name}` for anything, or `%2A` for an asterisk",
+        );
+    }
+    if fixed.contains('}') {
+        return Err("`}` may only come after `{`: write `%7D` for a brace");
+    }
+    marked.push_str(fixed);
+    Ok(())
+}
+
+/// Refuses what other readers cut off, take out or exchange before they read.
+fn check_characters(uri: &str) -> Result<(), &'static str> {
+    crate::steps::take(uri.len());
+    let is_space = |character: char| character.is_whitespace() || character == '\u{feff}';
+    if uri.is_empty() {
+        return Err("it is empty");
+    }
+    if uri.len() > LONGEST {
+        return Err("it is longer than 8192 bytes");
+    }
+    if uri.starts_with(is_space) || uri.ends_with(is_space) || uri.contains(" ?") {
+        return Err("white space at an end, which some readers cut off: write `%20`");
+    }
+    if uri.contains(char::is_control) {
+        return Err(CONTROL);
+    }
+    if uri.contains('\\') {
+        return Err("a backslash, which some readers take for a slash: write `/`");
+    }
+    if uri.contains('#') {
+        return Err("a fragment: leave it out");
+    }
+    Ok(())
+}
+
+/// The form of a URI, or of a pattern with marks.
+fn normal(uri: &str) -> Result<NormalUri, &'static str> {
+    crate::steps::take(uri.len());
+    let (hierarchy, query) = uri.split_at(uri.find(['?', QUERY]).unwrap_or(uri.len()));
+    let mut text = String::with_capacity(uri.len() + 1);
+    let starts_open = hierarchy
+        .find([':', '/', SEGMENT, REST])
+        .is_some_and(|first| !hierarchy[first..].starts_with([':', '/']));
+    let end = scheme_end(hierarchy);
+    if starts_open {
+        push_open(&mut text, hierarchy)?;
+    } else if let Some(end) = end {
+        text.push_str(&hierarchy[..end].to_ascii_lowercase());
+        push_after_scheme(&mut text, &hierarchy[end + 1..])?;
+    } else {
+        push_relative(&mut text, hierarchy)?;
+    }
+    let query_start = text.len();
+    push_query(&mut text, query)?;
+    Ok(NormalUri { text, scheme_end: end.unwrap_or_default(), query_start })
+}
+
+/// RFC 3986 §3.1: where the scheme ends, if there is one.
+fn scheme_end(uri: &str) -> Option<usize> {
+    let end = uri.find(':')?;
+    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_scheme = uri.starts_with(|first: char| first.is_ascii_alphabetic())
+        && uri[..end].bytes().all(is_scheme_byte);
+    is_scheme.then_some(end)
+}
+
+/// What comes without a scheme.
+fn push_relative(text: &mut String, path: &str) -> Result<(), &'static str> {
+    if path.is_empty() {
+        return Err("it is a query alone: write the resource before it");
+    }
+    if path.starts_with("//") {
+        return Err("a host without a scheme: write the scheme before it");
+    }
+    let path = folded(path, Place::Path)?;
+    if scheme_end(&path).is_some() {
+        return Err("an escape that hides the end of a scheme");
+    }
+    check_path(&path)?;
+    text.push_str(&path);
+    Ok(())
+}
+
+/// A pattern that has a variable where the scheme may be: some of its text may turn out to be a
+/// scheme or host, or a path.
+fn push_open(text: &mut String, hierarchy: &str) -> Result<(), &'static str> {
+    let (head, tail) = hierarchy.split_at(hierarchy.find('/').unwrap_or(hierarchy.len()));
+    if let (Some(scheme), true) = (head.strip_suffix(':'), tail.starts_with("//")) {
+        let authority_end = tail[2..].find('/').map_or(tail.len(), |at| at + 2);
+        let unsure = if head.contains(REST) { &tail[..authority_end] } else { "" };
+        check_lower_case(scheme)?;
+        check_lower_case(unsure)?;
+        text.push_str(&folded(scheme, Place::Path)?);
+        return push_hierarchy(text, "", tail);
+    }
+    check_lower_case(if head.contains(REST) { hierarchy } else { head })?;
+    let path = folded(hierarchy, Place::Path)?;
+    if !head.contains(REST) {
+        check_path(&path)?;
+    }
+    text.push_str(&path);
+    Ok(())
+}
+
+/// What comes after the scheme, which the text already has.
+fn push_after_scheme(text: &mut String, rest: &str) -> Result<(), &'static str> {
+    let scheme = text.clone();
+    let after_slashes = rest.trim_start_matches('/');
+    let slashes = rest.len() - after_slashes.len();
+    let is_special = SPECIAL_SCHEMES.contains(&&*scheme);
+    if rest.is_empty() {
+        return Err("nothing comes after the scheme");
+    }
+    // What begins with anything may go on as host or path.
+    let least = if scheme == "file" { 3 } else { 2 };
+    if after_slashes.starts_with(REST) && slashes < least {
+        check_lower_case(after_slashes)?;
+        text.push(':');
+        text.push_str(&folded(rest, Place::Path)?);
+        return Ok(());
+    }
+    match slashes {
+        0 if !is_special => {
+            let path = if scheme == "urn" { with_urn_namespace(rest)? } else { rest.to_owned() };
+            let path = folded(&path, Place::Path)?;
+            check_path(&path)?;
+            text.push(':');
+            text.push_str(&path);
+            Ok(())
+        }
+        0 | 1 => Err("a scheme that not two slashes follow: write `scheme://…`"),
+        _ if scheme == "file" => push_file(text, rest),
+        2 => push_hierarchy(text, &scheme, rest),
+        _ if is_special => Err("more than two slashes before the host: write `scheme://host/…`"),
+        // How many slashes come before the host of a scheme without rules of its own makes no
+        // difference.
+        _ => push_hierarchy(text, &scheme, &rest[slashes - 2..]),
+    }
+}
+
+/// RFC 8141 §3.1: the namespace of a URN has no case.
+fn with_urn_namespace(path: &str) -> Result<String, &'static str> {
+    let (namespace, specific) = path.split_at(path.find(':').unwrap_or(path.len()));
+    let (sure, unsure) = namespace.split_at(namespace.find(REST).unwrap_or(namespace.len()));
+    check_lower_case(unsure)?;
+    Ok(sure.to_ascii_lowercase() + unsure + specific)
+}
+
+/// `//`, a host and a path. The scheme is empty where it is not known.
+fn push_hierarchy(text: &mut String, scheme: &str, rest: &str) -> Result<(), &'static str> {
+    let (authority, path) = rest[2..].split_at(rest[2..].find('/').unwrap_or(rest.len() - 2));
+    let (sure, unsure) = authority.split_at(authority.find(REST).unwrap_or(authority.len()));
+    check_lower_case(unsure)?;
+    let host = sure.to_ascii_lowercase() + unsure;
+    if host.contains("%3a") || host.contains("%40") {
+        return Err("an escaped colon or at sign in the host: write such values into the path");
+    }
+    let host = folded(&host, Place::Path)?;
+    let path = folded(path, Place::Path)?;
+    let is_special = SPECIAL_SCHEMES.contains(&scheme);
+    if is_special {
+        check_special_host(scheme, &host)?;
+    } else {
+        check_host(&host)?;
+    }
+    check_path(&path)?;
+    text.push_str("://");
+    text.push_str(&host);
+    text.push_str(&path);
+    // The URL standard gives such a URL the path that it means.
+    if is_special && path.is_empty() && unsure.is_empty() {
+        text.push('/');
+    }
+    Ok(())
+}
+
+/// A file of this machine; its drive, if it has one, in upper case.
+fn push_file(text: &mut String, rest: &str) -> Result<(), &'static str> {
+    let path = rest.strip_prefix("//").filter(|path| path.starts_with('/'));
+    let path = path.ok_or("a file on another host: write `file:///…`")?;
+    let path = folded(path, Place::Path)?;
+    check_path(&path)?;
+    let first = path[1..].split('/').next().unwrap_or(&path[1..]);
+    let (letter, after) = first.split_at_checked(1).unwrap_or_default();
+    let is_letter = letter.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.push_str("://");
+    match (is_letter, after) {
+        (true, "%7C") => return Err("a drive with `|`: write `C:`"),
+        (true, ":") => {
+            text.push('/');
+            text.push_str(&letter.to_ascii_uppercase());
+            text.push_str(&path[2..]);
+        }
+        _ => text.push_str(&path),
+    }
+    Ok(())
+}
+
+fn push_query(text: &mut String, query: &str) -> Result<(), &'static str> {
+    match query.strip_prefix('?') {
+        Some(query) if query.contains(QUERY) => {
+            Err("`{?name}` after a `?`: write all names in one, or `{name}` for a value")
+        }
+        // No query and an empty one are the same to some readers.
+        None | Some("") if query.len() <= 1 => {
+            text.extend(query.chars().filter(|mark| *mark == QUERY));
+            Ok(())
+        }
+        Some(query) => {
+            text.push('?');
+            text.push_str(&folded(query, Place::Query)?);
+            Ok(())
+        }
+        None => Err("nothing can come after `{?name}`: write all names in one"),
+    }
+}
+
+/// Refuses segments that some readers resolve or leave out.
+fn check_path(path: &str) -> Result<(), &'static str> {
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
+    while let Some(segment) = segments.next() {
+        // Some servers cut off what comes after a semicolon first.
+        let name = segment.split(';').next().unwrap_or(segment);
+        if matches!(name, "." | "..") {
+            return Err("`.` or `..` as a path segment: write the path that it means");
+        }
+        if segment.is_empty() && segments.peek().is_some() {
+            return Err("an empty path segment: write one slash");
+        }
+    }
+    Ok(())
+}
+
+/// The host of a scheme without rules of its own: nothing that is cut off, decoded or mapped.
+fn check_host(host: &str) -> Result<(), &'static str> {
+    if host.contains([':', '@']) {
+        return Err(
+            "a user, a password or a port: write the host alone, and such values into the \
+                    path",
+        );
+    }
+    if host.contains("%5B") || host.contains("%5D") {
+        return Err("brackets in the host");
+    }
+    if host.ends_with('.') {
+        return Err("a host with a dot at its end: leave it out");
+    }
+    if host.split('.').any(|label| label.starts_with("xn--")) {
+        return Err("a host in Punycode: write its letters");
+    }
+    let host = percent_decode_str(host).decode_utf8().map_err(|_| NOT_UTF8)?;
+    if !host.chars().all(|character| character.is_ascii() || has_one_form(character)) {
+        return Err("letters in the host that have another form (capitals, accents apart, wide \
+                    letters, signs): write such names into the path");
+    }
+    Ok(())
+}
+
+/// Letters that lower case, NFKC and the mapping of IDNA (UTS 46) leave alone, and that join with
+/// nothing before them. Of other scripts too little is known here to tell.
+fn has_one_form(letter: char) -> bool {
+    let is_latin_extended =
+        matches!(letter, 'ā'..='ž') && letter.is_lowercase() && !matches!(letter, 'ĳ' | 'ŀ' | 'ŉ');
+    is_latin_extended
+        || matches!(letter, 'à'..='ö' | 'ø'..='ÿ' | 'ά'..='ί' | 'α'..='ρ' | 'σ'..='ώ')
+        || matches!(letter, 'а'..='џ' | 'א'..='ת' | 'ء'..='غ' | 'ف'..='ي')
+        || matches!(letter, 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='鿿' | '가'..='힣')
+}
+
+/// Whether the host of a special scheme is written as the URL standard writes it.
+fn check_special_host(scheme: &str, authority: &str) -> Result<(), &'static str> {
+    // Braces are what a template has there.
+    let plain = authority.replace("%7B", "").replace("%7D", "");
+    let (host, port) = plain.split_once(':').unwrap_or((&plain, "1"));
+    let is_mark = |byte: u8| [SEGMENT, REST].contains(&char::from(byte));
+    let is_label_byte = |byte: u8| {
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || b"-._".contains(&byte)
+            || is_mark(byte)
+    };
+    if authority.is_empty() || authority.starts_with(':') {
+        return Err("no host");
+    }
+    if !host.bytes().all(is_label_byte) || host.ends_with('.') || host.starts_with('.') {
+        return Err(
+            "a host that the URL standard writes otherwise, or a user: write letters a to z, \
+                    digits, `-` and `.`",
+        );
+    }
+    // What ends in a number is an IPv4 address in one of many spellings.
+    let last = host.rsplit('.').next().unwrap_or(host);
+    let is_number = last.starts_with(|first: char| first.is_ascii_digit());
+    let is_byte =
+        |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with('0'));
+    let is_address = host.split('.').count() == 4 && host.split('.').all(is_byte);
+    if is_number && !is_address && !host.bytes().any(is_mark) {
+        return Err("an IP address in another form: write four decimal numbers");
+    }
+    let default = match scheme {
+        "http" | "ws" => "80",
+        "https" | "wss" => "443",
+        _ => "21",
+    };
+    let is_open = port.bytes().any(is_mark)
+        && port.bytes().all(|byte| byte.is_ascii_digit() || is_mark(byte));
+    let is_port = port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if port == default || port.starts_with('0') || !(is_port || is_open) {
+        return Err("a port that the URL standard writes otherwise: leave out what is the default");
+    }
+    Ok(())
+}
+
+/// Text that may turn out to be a scheme or host, which have no case, or a path, which has.
+fn check_lower_case(unsure: &str) -> Result<(), &'static str> {
+    let mut bytes = unsure.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            // The digits of an escape.
+            bytes.nth(1);
+        } else if byte.is_ascii_uppercase() {
+            return Err(
+                "capitals where a scheme, a host or a path may be: write the scheme and the \
+                        host before them, or small letters",
+            );
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A host too.
+    Path,
+    Query,
+}
+
+const CONTROL: &str = "a control character, or its escape";
+const NOT_UTF8: &str = "escapes that are not UTF-8";
+
+/// Each character in its one form. Escapes that hide a delimiter, or that nobody needs, are refused.
+fn folded(text: &str, place: Place) -> Result<String, &'static str> {
+    let mut folded = String::with_capacity(text.len());
+    // What is not ASCII, up to here, to be read as a whole.
+    let mut foreign = Vec::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let length = if character == '%' { 3 } else { character.len_utf8() };
+        let (written, after) = rest
+            .split_at_checked(length)
+            .ok_or("a `%` without two digits: write `%25`, if at all")?;
+        rest = after;
+        if !character.is_ascii() {
+            foreign.extend_from_slice(written.as_bytes());
+            continue;
+        }
+        let byte = if character == '%' { escaped_byte(written)? } else { written.as_bytes()[0] };
+        if !byte.is_ascii() {
+            foreign.push(byte);
+            continue;
+        }
+        push_foreign(&mut folded, &mut foreign)?;
+        if character == '%' {
+            check_escape(byte, place)?;
+        }
+        match byte {
+            b' ' | b'+' if place == Place::Query => folded.push('+'),
+            b' ' | b'"' | b'*' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|' | b'}' => {
+                push_escape(&mut folded, byte);
+            }
+            _ => folded.push(char::from(byte)),
+        }
+    }
+    push_foreign(&mut folded, &mut foreign)?;
+    Ok(folded)
+}
+
+fn escaped_byte(escape: &str) -> Result<u8, &'static str> {
+    let digits = escape.as_bytes().get(1..).unwrap_or_default();
+    let both_are_digits = digits.iter().all(u8::is_ascii_hexdigit);
+    let byte = u8::from_str_radix(&escape[1..], 16).ok().filter(|_| both_are_digits);
+    byte.ok_or("a `%` without two digits: write the character as it is")
+}
+
+/// Whether an escaped character of ASCII may be one.
+fn check_escape(byte: u8, place: Place) -> Result<(), &'static str> {
+    match byte {
+        b'/' | b'?' if place == Place::Query => Ok(()),
+        b'/' | b'\\' | b'?' | b'#' | b'%' => {
+            Err("an escaped slash, backslash, question mark, number sign or percent sign")
+        }
+        // RFC 3986 §2.3: they mean the same as without, and no encoder escapes them.
+        _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+            Err("an escape that is not needed: write the character as it is")
+        }
+        _ if byte.is_ascii_control() => Err(CONTROL),
+        _ => Ok(()),
+    }
+}
+
+fn push_foreign(folded: &mut String, foreign: &mut Vec<u8>) -> Result<(), &'static str> {
+    let text = std::str::from_utf8(foreign).map_err(|_| NOT_UTF8)?;
+    if text.contains(char::is_control) {
+        return Err(CONTROL);
+    }
+    foreign.drain(..).for_each(|byte| push_escape(folded, byte));
+    Ok(())
+}
+
+fn push_escape(folded: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    folded.push('%');
+    for digit in [byte >> 4, byte & 15] {
+        folded.push(char::from(DIGITS[usize::from(digit)]));
+    }
+}
+
+#[cfg(test)]
+mod tests;
