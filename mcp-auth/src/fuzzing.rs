@@ -7,16 +7,20 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HeaderValue};
+use futures_util::FutureExt as _;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::authorize::{Messages, NormalUri, normal_pattern};
-use crate::config::AuthorizationServer;
+use crate::authorize::{Messages, NormalUri, Requirement, ScopePolicy, normal_pattern};
+use crate::config::{AuthorizationServer, Config};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Algorithm, Jws, TokenLimits, VerificationKey};
 use crate::json::{JsonLimits, read_object};
+use crate::mcp_auth::McpAuth;
+use crate::serve::{Decision, Forward, Passage};
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -237,6 +241,108 @@ pub fn uri(bytes: &[u8]) {
     // A rule without variables means what it says.
     let is_exact = !text.ends_with('*') && !text.contains(['{', '}', '*']);
     assert!(!is_exact || normal_pattern(text).as_deref() == Ok(uri), "{text:?}");
+/// An answer, after four bytes that choose what was asked for, its status, its label, and how it is cut.
+pub fn list(bytes: &[u8]) {
+    let Some((&[call, status, label, size], body)) = bytes.split_first_chunk::<4>() else { return };
+    let call = CALLS[usize::from(call) % CALLS.len()];
+    let status = [200, 202, 404, 500][usize::from(status) % 4];
+    let status = StatusCode::from_u16(status).expect("a status");
+    let labels = ["", "application/json", "text/event-stream", "text/plain"];
+    let label = labels[usize::from(label) % labels.len()];
+    let size = 1 + usize::from(size) % 32;
+
+    let whole = filtered(call, status, label, [body]);
+    assert_eq!(
+        filtered(call, status, label, body.chunks(size)),
+        whole,
+        "pieces make no difference"
+    );
+    let Some(sent) = whole else { return };
+    assert!(!shows_forbidden(&sent, call == CALLS[0]), "{:?}", String::from_utf8_lossy(&sent));
+    let again = filtered(call, status, label, [&*sent]);
+    assert_eq!(again, Some(sent), "what is filtered needs no filter");
+}
+
+const CALLS: [&str; 2] = [
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"open"}}"#,
+];
+
+/// What a client without a token gets of such an answer; `None`: another one, or an end.
+fn filtered<'b>(
+    call: &str,
+    status: StatusCode,
+    label: &'static str,
+    pieces: impl IntoIterator<Item = &'b [u8]>,
+) -> Option<Vec<u8>> {
+    let mut headers = HeaderMap::new();
+    if !label.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(label));
+    }
+    let mut filter = forward(call).respond(status, &mut headers);
+    let mut sent = Vec::new();
+    let mut take = |passage: Passage| match passage {
+        Passage::Hold => Some(()),
+        Passage::Send(data) => {
+            sent.extend_from_slice(&data);
+            Some(())
+        }
+        Passage::Replace(_) | Passage::CutOff => None,
+    };
+    for piece in pieces {
+        take(filter.push(piece))?;
+    }
+    take(filter.end())?;
+    Some(sent)
+}
+
+/// A call that needs no token, under a policy that hides a tool.
+fn forward(call: &str) -> Forward {
+    static AUTH: OnceLock<McpAuth> = OnceLock::new();
+    let auth = AUTH.get_or_init(|| {
+        let policy = ScopePolicy::new()
+            .require_for_tool("open", Requirement::public())
+            .require_for_tool("hidden", Requirement::default().roles(["admin"]));
+        let mut config = Config::new(RESOURCE, ISSUER).expect("good ones");
+        config.resources[0].policy = Some(policy);
+        McpAuth::new(config).expect("nothing is wrong with it")
+    });
+    let request = Request::post("/mcp").header(CONTENT_TYPE, "application/json");
+    let (request, ()) = request.body(()).expect("a request").into_parts();
+    let decided = async {
+        match auth.decide(&request).await {
+            Decision::ReadBody(pending) => pending.decide(&request, call.as_bytes()),
+            decision => decision,
+        }
+    };
+    match decided.now_or_never() {
+        Some(Decision::Forward(forward)) => forward,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether a reader of JSON or of events finds the hidden tool in a list; who asked for one takes it also
+/// without an answer around it.
+fn shows_forbidden(body: &[u8], is_asked: bool) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    let data = |event: &str| {
+        let lines = event.lines().filter_map(|line| line.trim_start().strip_prefix("data:"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let events = text.split("\n\n").map(data);
+    let documents = events.chain([text.clone()]);
+    let mut values = documents.filter_map(|text| serde_json::from_str::<Value>(&text).ok());
+    values.any(|value| {
+        let messages = value.as_array().cloned().unwrap_or_else(|| vec![value]);
+        messages.iter().any(|message| {
+            let bare = is_asked.then_some(message);
+            let places = [&message["result"], &message["error"]["data"]];
+            let lists =
+                places.into_iter().chain(bare).filter_map(|place| place["tools"].as_array());
+            lists.flatten().any(|tool| tool["name"] == "hidden" || tool == "hidden")
+        })
+    })
 }
 
 /// The table of RFC 7518 §3.1, RFC 8037 and RFC 9864, once more.
@@ -358,6 +464,7 @@ mod tests {
         ("claims", claims),
         ("message", message),
         ("uri", uri),
+        ("list", list),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

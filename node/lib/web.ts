@@ -89,6 +89,8 @@ async function respond(forward: Forward, response: Response): Promise<Response> 
     void source?.cancel();
     return toResponse(piece);
   }
+  // Some statuses may have no body, not even an empty one.
+  if (!response.body) return new Response(null, { status, statusText, headers: pairs(decided.headers) });
   const stream = new ReadableStream<Uint8Array>({
     start: (controller) => void emit(controller, piece, isLast),
     pull: async (controller) => {

@@ -208,6 +208,33 @@ test('a filtered stream begins before its first event, and no encoding of it is 
   assert.match(await response.text(), /"asked":"identity"/);
 });
 
+test('a response without a body, and one with any label, passes through the filter of a policy', async (context) => {
+  /** @type {Response} */ let response = new Response();
+  const { resource, issuer, mint } = await start(context, () => (_, answer) => answer.end());
+  const policy = { tools: { hidden: { roles: ['admin'] } } };
+  const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], policy });
+  const handler = auth.protect(() => response);
+  const ask = (/** @type {string} */ method) => handler(new Request(resource, post(mint(), { jsonrpc: '2.0', id: 1, method })));
+  for (const status of [202, 204, 304]) {
+    for (const method of ['ping', 'tools/list']) {
+      response = new Response(null, { status, headers: { 'x-own': 'kept' } });
+      const answered = await ask(method);
+      assert.deepEqual([answered.status, await answered.text(), answered.headers.get('x-own')], [status, '', 'kept']);
+    }
+  }
+  const list = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'open' }, { name: 'hidden' }] } });
+  for (const body of [list, Buffer.from(list), new Blob([list], { type: 'text/html' })]) {
+    for (const status of [200, 400, 500]) {
+      for (const method of ['ping', 'tools/list']) {
+        response = new Response(body, { status });
+        const answered = await ask(method);
+        assert.equal(answered.status, status);
+        assert.deepEqual((await answered.json()).result.tools, [{ name: 'open' }]);
+      }
+    }
+  }
+});
+
 test('a caller says everything but the token', async (context) => {
   const { resource, issuer, mint } = await start(context, () => () => {});
   const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use mcp_auth::{Decision, Passage, PendingDecision};
@@ -73,10 +73,30 @@ impl Forward {
             inner.set_item(intern!(py, "headers"), kept)?;
         }
         inner.set_item(intern!(py, "mcp_auth"), &auth_info)?;
+        if forward.changes_responses() {
+            without_files(&inner)?;
+        }
         let passes_every_response = forward.passes_every_response();
         let (scope, inner) = (inner.unbind(), Mutex::new(Some(forward)));
         Ok(Self { inner, auth_info, scope, passes_every_response })
     }
+}
+
+/// Lets an app send the bytes of a file, which have to be looked at, and not its name.
+fn without_files(scope: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = scope.py();
+    let Some(extensions) = scope.get_item(intern!(py, "extensions"))? else { return Ok(()) };
+    let Ok(extensions) = extensions.cast::<PyDict>() else {
+        // What is no dictionary names no extension that could be relied on.
+        return scope.del_item(intern!(py, "extensions"));
+    };
+    let extensions = extensions.copy()?;
+    for name in ["http.response.pathsend", "http.response.zerocopysend"] {
+        if extensions.contains(name)? {
+            extensions.del_item(name)?;
+        }
+    }
+    scope.set_item(intern!(py, "extensions"), extensions)
 }
 
 /// The headers whose names are such, as they came.
@@ -96,7 +116,8 @@ fn kept<'py>(
 }
 
 /// What has to be known of a response to which nothing is added.
-const DESCRIBE_BODY: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH];
+const DESCRIBE_BODY: [HeaderName; 4] =
+    [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING];
 
 #[pymethods]
 impl Forward {

@@ -249,6 +249,61 @@ async def test_what_cannot_be_read_is_not_sent_unfiltered(dev_issuer: DevIssuer)
         await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))
 
 
+LABELS = ["", "application/json", "text/plain", "application/octet-stream", "text/html", "text/event-stream"]
+
+
+@pytest.mark.parametrize("status", [200, 202, 400, 500])
+@pytest.mark.parametrize("label", LABELS)
+async def test_a_list_is_filtered_whatever_its_label_and_status(
+    dev_issuer: DevIssuer, label: str, status: int
+) -> None:
+    result = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read"},{"name":"delete"}]}}'
+    seen: list[Any] = []
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["extensions"])
+        headers = [(b"content-type", label.encode())] if label else []
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for piece in (result[:1], result[1:]):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    policy = {"tools": {"delete": ["admin"]}, "strict_lists": True}
+    protected = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+    extensions = {"http.response.pathsend": {}, "http.response.early_hint": {}}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await protected({**scope, "extensions": extensions}, receive, send)
+
+    for method in ("tools/list", "ping"):
+        asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode()
+        answer = await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))
+        assert answer.status == status
+        assert b'"read"' in answer.body and b'"delete"' not in answer.body
+    # The bytes of a file are looked at too.
+    assert seen == [{"http.response.early_hint": {}}] * 2
+    assert len(extensions) == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-encoding", b"gzip")],
+        [(b"transfer-encoding", b"gzip, chunked")],
+        [(b"content-type", b"application/json; charset=utf-16")],
+    ],
+)
+async def test_a_list_in_another_encoding_is_withheld(dev_issuer: DevIssuer, headers: Any) -> None:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"result":{"tools":[{"name":"delete"}]}}'})
+
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"delete": ["admin"]}}).protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    answer = await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))
+    assert answer.status == 500 and b"delete" not in answer.body
+
+
 async def test_websockets_are_refused_under_a_policy(dev_issuer: DevIssuer) -> None:
     sent: list[Any] = []
 

@@ -5,12 +5,17 @@ use std::mem;
 
 use bytes::{Bytes, BytesMut};
 
+use super::body_kind::is_field;
 use super::list_filter::Fault;
+use super::list_trace::{ListTrace, has_trace};
 
-/// A stream of events of which any part may have come yet.
+/// A stream of events of which any part may have come yet; every byte is looked at a few times, however it
+/// was cut.
 #[derive(Default)]
 pub(super) struct EventStream {
     max_event_bytes: usize,
+    /// Whether a longer event goes on, as long as it has no trace of a list.
+    passes_longer: bool,
     /// What has come of the unit that is not complete yet.
     pending: BytesMut,
     /// How much of `pending` was looked at.
@@ -20,6 +25,13 @@ pub(super) struct EventStream {
     /// Whether the byte before the next one was a CR, which a LF may follow in the same line end.
     is_after_cr: bool,
     has_begun: bool,
+    longer: Option<LongerEvent>,
+}
+
+/// An event of which much was sent on already.
+struct LongerEvent {
+    trace: ListTrace,
+    is_at_line_start: bool,
 }
 
 /// Something that can replace the data of an event; `None` leaves the event as it is.
@@ -30,29 +42,77 @@ impl EventStream {
         Self { max_event_bytes, ..Self::default() }
     }
 
+    /// The same, where no list is expected: longer events go on unless one shows.
+    pub(super) fn passing_longer(mut self, passes_longer: bool) -> Self {
+        self.passes_longer = passes_longer;
+        self
+    }
+
     /// Takes what has come, wherever it was cut, and gives what can be sent on now.
     ///
     /// # Errors
     /// An event that is too long, or that cannot be rewritten: the stream must end here, without
     /// what else was in the chunk.
     pub(super) fn push(&mut self, chunk: &[u8], rewrite: &mut Rewrite<'_>) -> Result<Bytes, Fault> {
-        self.pending.extend_from_slice(chunk);
         let mut out = Vec::new();
+        let rest = self.pass_longer(chunk, &mut out)?;
+        self.pending.extend_from_slice(rest);
         while let Some(unit) = self.next_unit() {
-            self.check_length(&unit)?;
-            pass(&unit, &mut out, rewrite)?;
+            if self.is_longer(&unit)? {
+                out.extend_from_slice(&unit);
+            } else {
+                pass(&unit, &mut out, rewrite)?;
+            }
         }
-        self.check_length(&self.pending)?;
+        if self.is_longer(&self.pending)? {
+            let mut trace = ListTrace::default();
+            trace.is_in(&self.pending);
+            let is_at_line_start = self.line == self.pending.len();
+            self.longer = Some(LongerEvent { trace, is_at_line_start });
+            out.extend_from_slice(&self.pending.split());
+            (self.scanned, self.line) = (0, 0);
+        }
         Ok(Bytes::from(out))
     }
 
     /// What is left when the stream has ended.
     ///
     /// Clients never dispatch an event without its blank line: its data, not rewritten, is dropped.
-    pub(super) fn finish(&mut self) -> Bytes {
+    ///
+    /// # Errors
+    /// JSON that is no event.
+    pub(super) fn finish(&mut self) -> Result<Bytes, Fault> {
         let rest = mem::take(&mut self.pending).freeze();
         (self.scanned, self.line) = (0, 0);
-        if has_data(&rest) { Bytes::new() } else { rest }
+        if has_stray_json(&rest) {
+            return Err(Fault::StrayLine);
+        }
+        Ok(if has_data(&rest) { Bytes::new() } else { rest })
+    }
+
+    /// Sends on what belongs to an event that is too long to be held; what comes after it is left.
+    fn pass_longer<'c>(&mut self, chunk: &'c [u8], out: &mut Vec<u8>) -> Result<&'c [u8], Fault> {
+        let Some(longer) = &mut self.longer else { return Ok(chunk) };
+        let mut is_over = false;
+        let mut length = 0;
+        while let (false, Some(&byte)) = (is_over, chunk.get(length)) {
+            length += 1;
+            let is_after_cr = mem::replace(&mut self.is_after_cr, byte == b'\r');
+            match byte {
+                b'\n' if is_after_cr => {}
+                b'\n' | b'\r' => is_over = mem::replace(&mut longer.is_at_line_start, true),
+                _ => longer.is_at_line_start = false,
+            }
+        }
+        let (passed, rest) = chunk.split_at(length);
+        if longer.trace.is_in(passed) {
+            return Err(Fault::TooLong);
+        }
+        if is_over {
+            self.longer = None;
+        }
+        out.extend_from_slice(passed);
+        Ok(rest)
     }
 
     /// Takes the next part that can be judged alone: an event with its blank line; or what belongs
@@ -82,28 +142,93 @@ impl EventStream {
         None
     }
 
-    fn check_length(&self, event: &[u8]) -> Result<(), Fault> {
-        if event.len() > self.max_event_bytes { Err(Fault::TooLong) } else { Ok(()) }
+    /// Whether this is too long to be held and can go on as it is.
+    fn is_longer(&self, event: &[u8]) -> Result<bool, Fault> {
+        if event.len() <= self.max_event_bytes {
+            return Ok(false);
+        }
+        if self.passes_longer && !has_trace(event) { Ok(true) } else { Err(Fault::TooLong) }
     }
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Whether an event carries data; one that only primes a client with its `id` has an empty line.
-pub(super) fn has_data(event: &[u8]) -> bool {
+fn has_data(event: &[u8]) -> bool {
     lines(event).filter_map(data).any(|data| !data.trim_ascii().is_empty())
 }
 
-/// Whether a stream begins in earnest with this: with data, or with a comment.
+/// Whether JSON stands in a line that no client should read as data, and a careless one could.
+fn has_stray_json(event: &[u8]) -> bool {
+    let is_ignored = |line: &[u8]| is_field(line) || line.starts_with(b":");
+    let is_stray = |line: &[u8]| {
+        data(line).is_none() && line.contains(&b'{') && (!is_ignored(line) || has_trace(line))
+    };
+    lines(event).any(is_stray)
+}
+
+/// Tells when a stream begins in earnest: with data, or with a comment. Each byte is looked at once.
 ///
 /// An event without data, which tells clients where to resume, is no beginning. A comment is: servers
 /// send them when nothing happens for long. So is too much of anything else, which nobody should hold.
-pub(super) fn begins(start: &[u8]) -> bool {
-    const MAX_HELD: usize = 16 * 1024;
-    start.len() > MAX_HELD || has_data(start) || lines(start).any(|line| line.starts_with(b":"))
+#[derive(Debug, Default)]
+pub(super) struct Beginning {
+    seen: usize,
+    line: LineStart,
+}
+
+/// What is known of a line by its first bytes.
+#[derive(Debug)]
+enum LineStart {
+    /// So many bytes of `data:`.
+    Prefix(usize),
+    Data,
+    Other,
+}
+
+impl Default for LineStart {
+    fn default() -> Self {
+        Self::Prefix(0)
+    }
+}
+
+impl Beginning {
+    /// Takes what has come; whether the stream has begun.
+    pub(super) fn push(&mut self, piece: &[u8]) -> bool {
+        piece.iter().any(|byte| self.begins_with(*byte)) || self.is_too_long()
+    }
+
+    /// Whether more has come than should be held.
+    pub(super) fn is_too_long(&self) -> bool {
+        const MAX_HELD: usize = 16 * 1024;
+        self.seen > MAX_HELD
+    }
+
+    fn begins_with(&mut self, byte: u8) -> bool {
+        let is_mark = BYTE_ORDER_MARK.get(self.seen) == Some(&byte);
+        self.seen += 1;
+        match (&self.line, byte) {
+            (LineStart::Prefix(0), b':') => return true,
+            (LineStart::Data, _) if !byte.is_ascii_whitespace() => return true,
+            (_, b'\n' | b'\r') => self.line = LineStart::Prefix(0),
+            (LineStart::Prefix(0), _) if is_mark => {}
+            (LineStart::Prefix(length), _) if b"data:".get(*length) == Some(&byte) => {
+                self.line = match length {
+                    4 => LineStart::Data,
+                    _ => LineStart::Prefix(length + 1),
+                };
+            }
+            (LineStart::Prefix(_), _) => self.line = LineStart::Other,
+            (LineStart::Data | LineStart::Other, _) => {}
+        }
+        false
+    }
 }
 
 fn pass(event: &[u8], out: &mut Vec<u8>, rewrite: &mut Rewrite<'_>) -> Result<(), Fault> {
+    if has_stray_json(event) {
+        return Err(Fault::StrayLine);
+    }
     if has_data(event) {
         let data: Vec<&[u8]> = lines(event).filter_map(data).collect();
         if let Some(new) = rewrite(&data.join(&b'\n'))? {
@@ -148,7 +273,8 @@ fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first line without its end.
 fn content(lines: &[u8]) -> &[u8] {
-    lines.split(|&byte| is_line_end(byte)).next().unwrap_or_default()
+    let end = lines.iter().position(|&byte| is_line_end(byte));
+    &lines[..end.unwrap_or(lines.len())]
 }
 
 fn is_line_end(byte: u8) -> bool {
@@ -185,8 +311,8 @@ mod tests {
         for chunk in chunks {
             out.extend(stream.push(chunk, &mut doubled)?);
         }
-        out.extend(stream.finish());
-        assert_eq!(stream.finish(), Bytes::new());
+        out.extend(stream.finish()?);
+        assert_eq!(stream.finish(), Ok(Bytes::new()));
         Ok(out)
     }
 
@@ -346,10 +472,85 @@ mod tests {
         events
     }
 
+    #[test]
+    fn a_stream_begins_with_data_or_a_comment_however_it_is_cut() {
+        let rows = [
+            ("data: {}", true),
+            ("data:x", true),
+            ("\n\nid: 1\r\ndata:\tx", true),
+            ("data:\rdata: x", true),
+            (":", true),
+            ("id: 1\n: c", true),
+            ("\u{feff}data: x", true),
+            ("\u{feff}:", true),
+            ("", false),
+            ("data", false),
+            ("data:", false),
+            ("data:   \n\n", false),
+            ("id: 1\nretry: 3\n\n", false),
+            ("database: x", false),
+            ("dat: x\n data: x", false),
+            ("id: 1\n\u{feff}data: x", false),
+            ("x:\u{feff}data: x", false),
+        ];
+        for (start, expected) in rows {
+            assert_eq!(Beginning::default().push(start.as_bytes()), expected, "{start:?}");
+            let mut beginning = Beginning::default();
+            let mut pieces = start.as_bytes().chunks(1);
+            assert_eq!(pieces.any(|piece| beginning.push(piece)), expected, "{start:?}");
+        }
+        let mut beginning = Beginning::default();
+        assert!((0..1000).any(|_| beginning.push(&[b'x'; 100])), "it is not held for ever");
+    }
+
+    #[test]
+    fn json_that_is_no_field_of_an_event_is_a_fault() {
+        for line in ["{}", "[{}]", " data: {}", "Data: {}", "data : {}", "x: {", "\u{feff}data: {}"]
+        {
+            for stream in [format!("{line}\n\n"), format!("id: 1\n{line}\ndata: ab\n\n")] {
+                let outcome = rewritten(&[b"\n", stream.as_bytes()]);
+                assert_eq!(outcome, Err(Fault::StrayLine), "{stream:?}");
+            }
+            assert_eq!(rewritten(&[b"\n", line.as_bytes()]), Err(Fault::StrayLine), "{line:?}");
+        }
+        for line in [":{\"tools\":[]}", "event: {\"prompts\":[]}", "id: {\"\\u0074ools\"}"] {
+            let outcome = rewritten(&[format!("{line}\n\n").as_bytes()]);
+            assert_eq!(outcome, Err(Fault::StrayLine), "{line:?}");
+        }
+        for line in [": {}", "event: {}", "id: {}", "retry: {}", "data: {}"] {
+            let stream = format!("{line}\n\n");
+            assert_eq!(rewritten(&[stream.as_bytes()]), Ok(stream.into_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_long_event_goes_on_unless_it_could_be_a_list() {
+        let long = "x".repeat(200);
+        let plain = format!("data: a\n\ndata: {long}\ndata: {long}\r\n\r\ndata: b\n\ndata: cc\n\n");
+        let expected = plain
+            .replace("data: a\n", "data: a\ndata: a\n")
+            .replace("data: b\n", "data: b\ndata: b\n");
+        let list = format!("data: {long}\"too");
+        let pass = |stream: &str, size: usize| {
+            let mut events = EventStream::new(100).passing_longer(true);
+            let mut out = Vec::new();
+            for piece in stream.as_bytes().chunks(size) {
+                out.extend(events.push(piece, &mut doubled)?);
+            }
+            out.extend(events.finish()?);
+            Ok(text(&out))
+        };
+        for size in [1, 2, 7, 150, 10_000] {
+            assert_eq!(pass(&plain, size), Ok(expected.clone()), "{size}");
+            assert_eq!(pass(&list, size), Ok(list.clone()), "{size}");
+            assert_eq!(pass(&format!("{list}ls\":"), size), Err(Fault::TooLong), "{size}");
+        }
+    }
+
     fn any_stream() -> impl Strategy<Value = Vec<u8>> {
         let line = prop_oneof![
             4 => Just(""),
-            6 => prop::sample::select(vec!["data: a", "data:é", "data: {\"b\":", "data: 😀}"]),
+            6 => prop::sample::select(vec!["data: a", "data:é", "data: \"b\":", "data: 😀}"]),
             4 => prop::sample::select(vec!["data", "data:", "data:  ", "id: 1", "id:2", "event: message"]),
             2 => prop::sample::select(vec![":", ": c", "retry: 5", "Data: a", "\u{feff}data: a", "x"]),
         ];
@@ -371,12 +572,21 @@ mod tests {
         starts.zip(ends).map(|(start, end)| &stream[start..end]).collect()
     }
 
+    /// What goes out, or the fault.
     fn rewritten_by(chunks: &[&[u8]], rewrite: &mut Rewrite<'_>) -> Vec<u8> {
         let mut stream = EventStream::new(usize::MAX);
-        let mut out: Vec<u8> =
-            chunks.iter().flat_map(|chunk| stream.push(chunk, rewrite).unwrap()).collect();
-        out.extend(stream.finish());
-        out
+        let mut out = Vec::new();
+        let mut pass = || {
+            for chunk in chunks {
+                out.extend(stream.push(chunk, rewrite)?);
+            }
+            out.extend(stream.finish()?);
+            Ok::<_, Fault>(())
+        };
+        match pass() {
+            Ok(()) => out,
+            Err(fault) => fault.to_string().into_bytes(),
+        }
     }
 
     proptest! {

@@ -4,46 +4,37 @@ use bytes::Bytes;
 
 use super::ListRules;
 use super::event_stream::EventStream;
+use super::list_filter::Fault;
 
-/// A longer event ends the response.
+/// A longer event ends the response, where a list is asked for or shows in it.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Events of which one caller sees what the policy allows.
 pub(super) struct FilteredEvents {
     stream: EventStream,
     lists: Box<ListRules>,
-    is_over: bool,
 }
 
 impl FilteredEvents {
     pub(super) fn new(lists: Box<ListRules>) -> Self {
-        Self { stream: EventStream::new(MAX_EVENT_BYTES), lists, is_over: false }
+        let stream = EventStream::new(MAX_EVENT_BYTES).passing_longer(!lists.is_asked);
+        Self { stream, lists }
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over
-    }
-
-    /// What can be sent of what has come; `None`: the response ends here.
-    pub(super) fn push(&mut self, chunk: &[u8]) -> Option<Bytes> {
-        if self.is_over {
-            return None;
-        }
+    /// What can be sent of what has come.
+    ///
+    /// # Errors
+    /// What the client must not see: the response ends here.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<Bytes, Fault> {
         let lists = &self.lists;
-        let passed = self.stream.push(chunk, &mut |data| lists.apply_to_event(data));
-        passed
-            .map_err(|fault| {
-                tracing::error!(%fault, "a response is cut off: its lists cannot be filtered");
-                self.is_over = true;
-            })
-            .ok()
+        self.stream.push(chunk, &mut |data| lists.apply_to_event(data))
     }
 
     /// What is left at the end.
-    pub(super) fn finish(&mut self) -> Bytes {
-        if std::mem::replace(&mut self.is_over, true) {
-            return Bytes::new();
-        }
+    ///
+    /// # Errors
+    /// JSON that is no event.
+    pub(super) fn finish(mut self) -> Result<Bytes, Fault> {
         self.stream.finish()
     }
 }

@@ -67,6 +67,8 @@ pub(crate) enum Fault {
     NotAMessage,
     NotAList,
     Duplicate,
+    ReservedName,
+    StrayLine,
     TooLong,
 }
 
@@ -76,6 +78,8 @@ impl fmt::Display for Fault {
             Self::NotAMessage => "the answer is not a JSON-RPC message or a batch of them",
             Self::NotAList => "a list in the answer is not an array of objects",
             Self::Duplicate => "the answer has its result or a list twice",
+            Self::ReservedName => "the answer has a member in which some readers find others",
+            Self::StrayLine => "a line of the answer is JSON, and no field of an event",
             Self::TooLong => "an event of the answer is too long",
         })
     }
@@ -85,18 +89,20 @@ impl std::error::Error for Fault {}
 
 /// Rewrites one JSON document: a JSON-RPC message, or a batch of them (revision 2025-03-26).
 ///
-/// Lists of these kinds lose the items that are not kept, and get a `cacheScope`. `None`: there is
-/// nothing to change.
+/// Lists of all kinds lose the items that are not kept, whatever was asked for, and get a `cacheScope`.
+/// They are looked for where a client takes them from, a `result`, and where one that is careless could: in an
+/// error and its `data`; and without all of that, where a list was asked for (`is_asked`), since other
+/// documents have members of these names too. `None`: there is nothing to change.
 ///
 /// # Errors
 /// What readers could understand differently, so that nothing of it may be passed on.
 pub(super) fn rewrite(
     document: &[u8],
-    kinds: &[ListKind],
+    is_asked: bool,
     keep: &dyn Fn(ListKind, &str) -> bool,
     private: PrivateRule,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let mut rewriting = Rewriting { document, kinds, keep, private, edits: Vec::new() };
+    let mut rewriting = Rewriting { document, is_asked, keep, private, edits: Vec::new() };
     if document.trim_ascii_start().starts_with(b"[") {
         let batch: Vec<&RawValue> =
             serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?;
@@ -110,7 +116,7 @@ pub(super) fn rewrite(
 /// A document with the changes that were found to be needed.
 struct Rewriting<'d> {
     document: &'d [u8],
-    kinds: &'d [ListKind],
+    is_asked: bool,
     keep: &'d dyn Fn(ListKind, &str) -> bool,
     private: PrivateRule,
     /// What to put in place of which bytes; they do not overlap.
@@ -118,31 +124,45 @@ struct Rewriting<'d> {
 }
 
 impl<'d> Rewriting<'d> {
+    /// A message is what its members are, whichever of them say that it is a call.
     fn message(&mut self, message: &'d RawValue) -> Result<(), Fault> {
-        let members = Members::of(message)?;
-        if members.all("method").next().is_some() {
+        let has_members = message.get().starts_with(['{', '[']);
+        if !has_members && !self.is_asked {
             return Ok(());
         }
-        match members.one("result")? {
-            Some(result) if is_object(result) => self.result(result),
-            _ => Ok(()),
+        let members = Members::of(message)?;
+        members.check_names()?;
+        if self.is_asked {
+            self.lists(&members)?;
         }
+        if let Some(result) = members.object("result")? {
+            let members = Members::of(result)?;
+            if self.lists(&members)? {
+                self.make_private(result, &members);
+            }
+        }
+        if let Some(error) = members.object("error")? {
+            let members = Members::of(error)?;
+            self.lists(&members)?;
+            if let Some(data) = members.object("data")? {
+                self.lists(&Members::of(data)?)?;
+            }
+        }
+        Ok(())
     }
 
-    fn result(&mut self, result: &'d RawValue) -> Result<(), Fault> {
-        let members = Members::of(result)?;
+    /// Filters the lists among the members of an object; whether there are any.
+    fn lists(&mut self, members: &Members<'d>) -> Result<bool, Fault> {
+        members.check_names()?;
         let mut has_list = false;
-        for &kind in self.kinds {
+        for kind in ListKind::ALL {
             // Some servers write a list without items as `null`.
             if let Some(list) = members.one(kind.member())?.filter(|list| list.get() != "null") {
                 self.list(kind, list)?;
                 has_list = true;
             }
         }
-        if has_list {
-            self.make_private(result, &members);
-        }
-        Ok(())
+        Ok(has_list)
     }
 
     fn list(&mut self, kind: ListKind, list: &'d RawValue) -> Result<(), Fault> {
@@ -200,6 +220,12 @@ impl<'d> Rewriting<'d> {
     }
 }
 
+/// Whether readers may find more in a member of this name: JavaScript's objects inherit from the one, and
+/// serde's values are read from the text in the others.
+fn is_reserved(name: &str) -> bool {
+    name == "__proto__" || name.starts_with("$serde_json::private::")
+}
+
 /// What an item is called; `None` when readers could disagree about it.
 fn identifier(kind: ListKind, item: &RawValue) -> Option<Text<'_>> {
     text(Members::of(item).ok()?.one(kind.identifier()).ok()??)
@@ -232,6 +258,17 @@ impl<'d> Members<'d> {
         let mut all = self.all(name);
         let first = all.next();
         if all.next().is_some() { Err(Fault::Duplicate) } else { Ok(first) }
+    }
+
+    /// The same, where it is an object.
+    fn object(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
+        Ok(self.one(name)?.filter(|value| is_object(value)))
+    }
+
+    /// A name is a fault that makes some readers find members which are not written.
+    fn check_names(&self) -> Result<(), Fault> {
+        let is_reserved = self.0.iter().any(|(name, _)| is_reserved(&name.0));
+        if is_reserved { Err(Fault::ReservedName) } else { Ok(()) }
     }
 }
 
@@ -273,7 +310,7 @@ mod tests {
 
     fn rewritten_by(private: PrivateRule, document: &str) -> Result<Option<String>, Fault> {
         let keep = |_, name: &str| !name.starts_with("hidden");
-        let new = rewrite(document.as_bytes(), &ListKind::ALL, &keep, private)?;
+        let new = rewrite(document.as_bytes(), true, &keep, private)?;
         Ok(new.map(|bytes| String::from_utf8(bytes).unwrap()))
     }
 
@@ -287,9 +324,6 @@ mod tests {
             );
             let expected = format!(r#"{{"id":1,"result":{{"{list}":[{{"{name}":"b"}}]}}}}"#);
             assert_eq!(rewritten(&document), Ok(Some(expected)));
-            let others: Vec<_> = ListKind::ALL.into_iter().filter(|other| *other != kind).collect();
-            let hide = |_, _: &str| false;
-            assert_eq!(rewrite(document.as_bytes(), &others, &hide, PrivateRule::Always), Ok(None));
         }
         assert_eq!(ListKind::from_method("tools/call"), None);
         assert_eq!(ListKind::from_method("tools"), None);
@@ -299,7 +333,7 @@ mod tests {
     fn the_kind_is_told() {
         let document = br#"{"result":{"tools":[{"name":"a"}],"prompts":[{"name":"a"}]}}"#;
         let keep = |kind, _: &str| kind == ListKind::Prompts;
-        let new = rewrite(document, &ListKind::ALL, &keep, PrivateRule::IfCacheable);
+        let new = rewrite(document, true, &keep, PrivateRule::IfCacheable);
         let expected = br#"{"result":{"tools":[],"prompts":[{"name":"a"}]}}"#;
         assert_eq!(new, Ok(Some(expected.to_vec())));
     }
@@ -314,8 +348,11 @@ mod tests {
             r#"{"result":{"tools":[{"name":"a"}],"cacheScope":"\u0070rivate"}}"#,
             // Not a result with a list.
             r#"{"method":"x","params":{"tools":[{"name":"hidden"}]}}"#,
-            r#"{"result":{"tools":[{"name":"hidden"}]},"method":"x"}"#,
+            r#"{"method":"sampling/createMessage","id":1,"params":{"tools":[{"name":"hidden"}]}}"#,
             r#"{"result":{"content":{"tools":[{"name":"hidden"}]}}}"#,
+            r#"{"result":{"structuredContent":{"tools":[{"name":"hidden"}],"resources":5}}}"#,
+            r#"{"result":{"content":[{"type":"text","text":"{\"tools\":[]}"}]},"__proto__x":1}"#,
+            r#"{"result":{"a":{"__proto__":1,"$serde_json::private::RawValue":"{}"}}}"#,
             r#"{"result":{"ttlMs":5,"cacheScope":"public"}}"#,
             r#"{"result":[{"tools":[{"name":"hidden"}]}]}"#,
             r#"{"result":null}"#,
@@ -364,10 +401,61 @@ mod tests {
                 r#"[{"method":"x"}, {"result":{"tools":[{"name":"hidden"}]}} ,{"result":{"prompts":[{"name":"hidden"}],"resources":[]}}]"#,
                 r#"[{"method":"x"}, {"result":{"tools":[]}} ,{"result":{"prompts":[],"resources":[]}}]"#,
             ),
+            // Whatever else says that it is no answer, or no success, and wherever it stands.
+            (
+                r#"{"method":"x","result":{"tools":[{"name":"hidden"},{"name":"a"}]}}"#,
+                r#"{"method":"x","result":{"tools":[{"name":"a"}]}}"#,
+            ),
+            (
+                r#"{"result":{"prompts":[{"name":"hidden"}]},"method":"notifications/progress","params":{}}"#,
+                r#"{"result":{"prompts":[]},"method":"notifications/progress","params":{}}"#,
+            ),
+            (
+                r#"{"error":{"code":1,"data":{"tools":[{"name":"hidden"}]},"tools":[{"name":"hidden"}]},"result":null}"#,
+                r#"{"error":{"code":1,"data":{"tools":[]},"tools":[]},"result":null}"#,
+            ),
+            (
+                r#"{"error":{},"result":{"resources":[{"uri":"hidden:x"}]},"tools":[{"name":"hidden"}]}"#,
+                r#"{"error":{},"result":{"resources":[]},"tools":[]}"#,
+            ),
+            (r#"{"tools":[{"name":"a"},{"name":"hidden"}]}"#, r#"{"tools":[{"name":"a"}]}"#),
+            // Members that mean something to some readers only, in an item that has its name.
+            (
+                r#"{"result":{"tools":[{"$serde_json::private::RawValue":"{\"name\":\"a\"}"},{"__proto__":{"name":"a"}},
+                    {"name":{"$serde_json::private::RawValue":"\"a\""}},{"__proto__":{"name":"hidden"},"name":"a"}]}}"#,
+                r#"{"result":{"tools":[{"__proto__":{"name":"hidden"},"name":"a"}]}}"#,
+            ),
         ];
         for (document, expected) in rows {
             assert_eq!(rewritten(document), Ok(Some(expected.to_owned())), "{document}");
         }
+    }
+
+    #[test]
+    fn where_no_list_was_asked_for_only_answers_have_lists() {
+        let hide = |_, _: &str| false;
+        let passes = |document: &str| {
+            rewrite(document.as_bytes(), false, &hide, PrivateRule::IfCacheable)
+                .map(|new| new.is_none())
+        };
+        for document in [
+            r#"{"tools":[{"id":1}],"resources":["a"]}"#,
+            r#"[{"prompts":{}},{"tools":[{"name":"hammer"}]}]"#,
+            r#"{"resources":[],"resources":[]}"#,
+            r#"["tools",1,null,{"type":"resource"}]"#,
+        ] {
+            assert_eq!(passes(document), Ok(true), "{document}");
+        }
+        for document in [
+            r#"{"result":{"tools":[{"name":"a"}]},"tools":1}"#,
+            r#"{"method":"x","result":{"resources":[{"uri":"a"}]}}"#,
+            r#"{"error":{"data":{"prompts":[{"name":"a"}]}}}"#,
+        ] {
+            assert_eq!(passes(document), Ok(false), "{document}");
+        }
+        assert_eq!(passes(r#"{"__proto__":{"result":{"tools":[]}}}"#), Err(Fault::ReservedName));
+        assert_eq!(passes(r#"{"result":{"tools":["a"]}}"#), Err(Fault::NotAList));
+        assert_eq!(passes(r#"["tools",[{"result":{"tools":[]}}]]"#), Err(Fault::NotAMessage));
     }
 
     #[test]
@@ -429,6 +517,21 @@ mod tests {
             (r#"[{},{"result":1,"r\u0065sult":2}]"#, Fault::Duplicate),
             (r#"{"result":{"tools":[],"tools":[]}}"#, Fault::Duplicate),
             (r#"{"result":{"tools":[],"t\u006fols":[]}}"#, Fault::Duplicate),
+            (r#"{"method":"x","result":{},"result":{"tools":[]}}"#, Fault::Duplicate),
+            (r#"{"error":{},"error":{"data":{}}}"#, Fault::Duplicate),
+            (r#"{"error":{"data":1,"d\u0061ta":{}}}"#, Fault::Duplicate),
+            (r#"{"result":{"tools":[],"prompts":[],"prompts":null}}"#, Fault::Duplicate),
+            (r#"{"error":{"data":{"tools":"hidden"}}}"#, Fault::NotAList),
+            (r#"{"method":"x","result":{"tools":["hidden"]}}"#, Fault::NotAList),
+            (r#"{"tools":["hidden"]}"#, Fault::NotAList),
+            (r#"{"__proto__":{"result":{"tools":[]}}}"#, Fault::ReservedName),
+            (r#"{"result":{"__pr\u006fto__":{"tools":[]}}}"#, Fault::ReservedName),
+            (r#"[{"error":{"data":{"__proto__":1}}}]"#, Fault::ReservedName),
+            (r#"{"$serde_json::private::RawValue":"{}"}"#, Fault::ReservedName),
+            (r#"{"result":{"\u0024serde_json::private::RawValue":"{}"}}"#, Fault::ReservedName),
+            (r#"{"result":{"tools":{"$serde_json::private::RawValue":"[]"}}}"#, Fault::NotAList),
+            (r#"[[{"result":{"tools":[{"name":"hidden"}]}}]]"#, Fault::NotAMessage),
+            (r#"{"result":{"tools":[{"name":"hidden"}]}}{"result":{}}"#, Fault::NotAMessage),
             (r#"{"result":{"tools":{"name":"a"}}}"#, Fault::NotAList),
             (r#"{"result":{"tools":["a"]}}"#, Fault::NotAList),
             (r#"{"result":{"tools":[{"name":"hidden"},[{"name":"a"}]]}}"#, Fault::NotAList),
@@ -437,7 +540,7 @@ mod tests {
             assert_eq!(rewritten(document), Err(fault), "{document}");
         }
         assert_eq!(
-            rewrite(b"{\"a\":\"\xff\"}", &[], &|_, _| true, PrivateRule::Always),
+            rewrite(b"{\"a\":\"\xff\"}", true, &|_, _| true, PrivateRule::Always),
             Err(Fault::NotAMessage)
         );
     }
@@ -523,7 +626,7 @@ mod tests {
             if is_batch {
                 document = spaced(&[document.clone(), r#"{"method":"x"}"#.to_owned(), document], &space);
             }
-            let new = rewrite(document.as_bytes(), &ListKind::ALL, &|_, _| true, PrivateRule::Always);
+            let new = rewrite(document.as_bytes(), true, &|_, _| true, PrivateRule::Always);
             prop_assert_eq!(new, Ok(None));
         }
 
@@ -544,10 +647,10 @@ mod tests {
             expected["result"]["cacheScope"] = json!("private");
             expected["result"]["tools"] = kept(&items, &visible);
             let keep = |_, name: &str| visible.contains(name);
-            let new = rewrite(document.as_bytes(), &[ListKind::Tools], &keep, PrivateRule::Always);
+            let new = rewrite(document.as_bytes(), true, &keep, PrivateRule::Always);
             let new = new.unwrap().unwrap();
             prop_assert_eq!(serde_json::from_slice::<Value>(&new).unwrap(), expected);
-            let again = rewrite(&new, &[ListKind::Tools], &keep, PrivateRule::Always);
+            let again = rewrite(&new, true, &keep, PrivateRule::Always);
             prop_assert_eq!(again, Ok(None));
         }
 
@@ -564,7 +667,7 @@ mod tests {
                 document[position] = byte;
             }
             let keep = |_, name: &str| name.starts_with('a');
-            let again = |new: &[u8]| rewrite(new, &ListKind::ALL, &keep, PrivateRule::Always);
+            let again = |new: &[u8]| rewrite(new, true, &keep, PrivateRule::Always);
             if let Ok(Some(new)) = again(&document) {
                 prop_assert_eq!(again(&new), Ok(None));
             }

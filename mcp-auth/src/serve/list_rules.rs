@@ -3,35 +3,38 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::Method;
 use http::request::Parts;
 
 use super::list_filter::{Fault, ListKind, PrivateRule, rewrite};
+use super::list_trace::has_trace;
 use super::{Resource, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation};
 
 /// The policy of a resource, applied to the lists in a response.
+///
+/// Lists of every kind are filtered in every response: a server that keeps sessions may answer one request on
+/// the stream of another.
 pub(crate) struct ListRules {
     resource: Arc<Resource>,
     caller: Option<AuthInfo>,
-    kinds: Vec<ListKind>,
+    /// Whether the request asks for a list: then what is not understood is withheld as a whole.
+    pub(super) is_asked: bool,
     private: PrivateRule,
 }
 
 impl ListRules {
-    /// For the answer to these messages; `None` when it has no lists.
+    /// For the answer to these messages; `None` without a policy.
     pub(super) fn for_answer(
         resource: &Arc<Resource>,
         request: &Parts,
         messages: &Messages<'_>,
         caller: Option<&AuthInfo>,
     ) -> Option<Self> {
-        let lists = |kind: &ListKind| {
-            let mut methods = messages.operations.iter().map(Operation::method);
-            methods.any(|method| ListKind::from_method(method) == Some(*kind))
-        };
-        let kinds = ListKind::ALL.into_iter().filter(lists).collect();
-        Self::new(resource, request, kinds, caller)
+        let mut methods = messages.operations.iter().map(Operation::method);
+        let is_asked = methods.any(|method| ListKind::from_method(method).is_some());
+        Self::new(resource, request, is_asked, caller)
     }
 
     /// For a stream that may repeat answers given elsewhere.
@@ -40,33 +43,46 @@ impl ListRules {
         request: &Parts,
         caller: &AuthInfo,
     ) -> Option<Self> {
-        Self::new(resource, request, ListKind::ALL.to_vec(), Some(caller))
+        // RFC 9110 §9.3.2: nothing of the body is sent, and the headers are those of another response.
+        if request.method == Method::HEAD {
+            return None;
+        }
+        Self::new(resource, request, false, Some(caller))
     }
 
     fn new(
         resource: &Arc<Resource>,
         request: &Parts,
-        kinds: Vec<ListKind>,
+        is_asked: bool,
         caller: Option<&AuthInfo>,
     ) -> Option<Self> {
-        if kinds.is_empty() || resource.authorizers.is_empty() {
+        if resource.authorizers.is_empty() {
             return None;
         }
         let private = match mcp_headers::has_cache_scope(&request.headers) {
             true => PrivateRule::Always,
             false => PrivateRule::IfCacheable,
         };
-        Some(Self { resource: resource.clone(), caller: caller.cloned(), kinds, private })
+        Some(Self { resource: resource.clone(), caller: caller.cloned(), is_asked, private })
     }
 
     /// The same for the data of an event, which need not be a message: some are only a sign of life.
     pub(super) fn apply_to_event(&self, data: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let is_message = matches!(data.trim_ascii_start().first(), Some(b'{' | b'['));
-        if is_message { self.apply(data) } else { Ok(None) }
+        // A list is written with braces, whatever stands before them.
+        let may_be_one = data.contains(&b'{') && (self.is_asked || has_trace(data));
+        match (is_message, may_be_one) {
+            (true, _) => self.apply(data),
+            (false, true) => Err(Fault::NotAMessage),
+            (false, false) => Ok(None),
+        }
     }
 
     /// The document with what the caller may see; `None` when nothing needs to change.
     pub(super) fn apply(&self, document: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        if !self.is_asked && !has_trace(document) {
+            return Ok(None);
+        }
         let keep = |kind: ListKind, name: &str| {
             let operation = match kind {
                 ListKind::Tools => Operation::tool(name),
@@ -76,12 +92,12 @@ impl ListRules {
             };
             self.resource.authorizers.lists(self.caller.as_ref(), &operation)
         };
-        rewrite(document, &self.kinds, &keep, self.private)
+        rewrite(document, self.is_asked, &keep, self.private)
     }
 }
 
 impl fmt::Debug for ListRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ListRules").field("kinds", &self.kinds).finish_non_exhaustive()
+        f.debug_struct("ListRules").field("is_asked", &self.is_asked).finish_non_exhaustive()
     }
 }

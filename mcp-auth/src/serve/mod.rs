@@ -2,6 +2,7 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+mod body_kind;
 mod challenge;
 mod cors;
 mod decision;
@@ -10,6 +11,7 @@ mod filtered_events;
 mod layer;
 mod list_filter;
 mod list_rules;
+mod list_trace;
 mod mcp_headers;
 mod open_request;
 mod pending_decision;

@@ -68,10 +68,12 @@ fn require(
         return Ok(());
     }
     let all = Scopes::union([needed, required]);
+    // Whatever seems to be covered is asked for as well: something is missing.
     let asked = resource.authorizers.uncovered(granted, &all).unwrap_or(all);
     let refused =
         AuthError::InsufficientScope { required: asked.clone(), granted: granted.clone() };
     let challenge = challenge(resource, &refused, &asked);
+    // We wrote it in ASCII; without it, the error still says what is missing.
     let challenge = challenge.and_then(|value| value.to_str().ok().map(str::to_owned));
     Err(InsufficientScope::new(asked, granted.clone(), challenge))
 }

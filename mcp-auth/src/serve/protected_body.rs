@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,8 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use super::ListRules;
-use super::filtered_events::FilteredEvents;
+use super::{Passage, Reply, ResponseFilter};
 
 pin_project! {
     /// The body of a response from an [`AuthService`](crate::AuthService).
@@ -33,12 +33,18 @@ pin_project! {
     {
         Own { #[pin] body: Full<Bytes> },
         Passed { #[pin] body: B },
-        Held { frames: Frames<B>, body: Option<Pin<Box<B>>>, events: Option<FilteredEvents> },
+        Filtered { body: Filtered<B> },
     }
 }
 
-/// Frames that were read before the response was begun.
-pub(super) type Frames<B> = VecDeque<Result<Frame<Bytes>, <B as Body>::Error>>;
+/// The service's body, as a filter lets it pass.
+struct Filtered<B: Body> {
+    filter: ResponseFilter,
+    /// `None`: it is over.
+    body: Option<Pin<Box<B>>>,
+    /// What can be sent already.
+    ready: VecDeque<Result<Frame<Bytes>, B::Error>>,
+}
 
 impl<B: Body<Data = Bytes>> ProtectedBody<B> {
     /// An answer of ours.
@@ -51,14 +57,103 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
         Self { kind: Kind::Passed { body } }
     }
 
-    /// The service's, of which some frames were read already; no body: it is over.
-    pub(super) fn held(
-        frames: Frames<B>,
-        body: Option<Pin<Box<B>>>,
-        lists: Option<Box<ListRules>>,
-    ) -> Self {
-        let events = lists.map(FilteredEvents::new);
-        Self { kind: Kind::Held { frames, body, events } }
+    /// The service's, filtered, as soon as something of it can be sent.
+    ///
+    /// # Errors
+    /// The answer that takes the place of the whole response.
+    pub(super) async fn begin(filter: ResponseFilter, body: B) -> Result<Self, Reply> {
+        let ready = VecDeque::new();
+        let mut body = Filtered { filter, body: Some(Box::pin(body)), ready };
+        if let Some(Passage::Replace(reply)) = body.filter.refusal() {
+            return Err(*reply);
+        }
+        if !body.filter.begin_at_once() {
+            poll_fn(|context| body.poll_beginning(context)).await?;
+        }
+        Ok(Self { kind: Kind::Filtered { body } })
+    }
+}
+
+impl<B: Body<Data = Bytes>> Filtered<B> {
+    /// Reads until something can be sent, or all is over.
+    fn poll_beginning(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Reply>> {
+        while self.ready.is_empty() && self.body.is_some() {
+            if let Some(reply) = ready!(self.poll_passage(context)) {
+                return Poll::Ready(Err(reply));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let outcome = ready!(self.poll_beginning(context));
+        debug_assert!(outcome.is_ok(), "a response that has begun is not replaced");
+        Poll::Ready(self.ready.pop_front())
+    }
+
+    /// Takes one frame of the body through the filter; what is to be sent in place of all, if anything.
+    fn poll_passage(&mut self, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        let frame = match ready!(body.as_mut().poll_frame(context)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                self.body = None;
+                self.ready.push_back(Err(error));
+                return Poll::Ready(None);
+            }
+            None => {
+                self.body = None;
+                let end = self.filter.end();
+                return Poll::Ready(self.take(end));
+            }
+        };
+        match frame.into_data() {
+            Ok(data) if self.filter.is_transparent() => {
+                self.ready.push_back(Ok(Frame::data(data)));
+                Poll::Ready(None)
+            }
+            Ok(data) => {
+                let passage = self.filter.push(&data);
+                Poll::Ready(self.take(passage))
+            }
+            Err(trailers) => {
+                // Nothing of the body comes after them.
+                let end = self.filter.end();
+                let reply = self.take(end);
+                if self.body.take().is_some() && reply.is_none() {
+                    self.ready.push_back(Ok(trailers));
+                }
+                Poll::Ready(reply)
+            }
+        }
+    }
+
+    /// Whether all that will be sent is there.
+    fn is_whole(&self) -> bool {
+        self.body.is_none() && self.ready.iter().all(Result::is_ok)
+    }
+
+    fn take(&mut self, passage: Passage) -> Option<Reply> {
+        match passage {
+            Passage::Hold => None,
+            Passage::Send(data) => {
+                if !data.is_empty() {
+                    self.ready.push_back(Ok(Frame::data(data)));
+                }
+                None
+            }
+            Passage::Replace(reply) => {
+                self.body = None;
+                Some(*reply)
+            }
+            Passage::CutOff => {
+                self.body = None;
+                None
+            }
+        }
     }
 }
 
@@ -82,28 +177,7 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
                 body.poll_frame(context).map_err(|never: Infallible| match never {})
             }
             KindProjection::Passed { body } => body.poll_frame(context),
-            KindProjection::Held { frames, body, events } => loop {
-                let frame = match (frames.pop_front(), body.as_mut()) {
-                    (Some(frame), _) => Some(frame),
-                    (None, Some(unread)) => ready!(unread.as_mut().poll_frame(context)),
-                    (None, None) => None,
-                };
-                if frame.is_none() {
-                    *body = None;
-                }
-                match (frame, events.as_mut()) {
-                    (Some(Ok(frame)), Some(events)) => {
-                        if let Some(changed) = pass(events, frame) {
-                            return Poll::Ready(changed.map(Ok));
-                        }
-                    }
-                    (None, Some(events)) => {
-                        let rest = events.finish();
-                        return Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))));
-                    }
-                    (frame, _) => return Poll::Ready(frame),
-                }
-            },
+            KindProjection::Filtered { body } => body.poll_frame(context),
         }
     }
 
@@ -111,10 +185,7 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
         match &self.kind {
             Kind::Own { body } => body.is_end_stream(),
             Kind::Passed { body } => body.is_end_stream(),
-            Kind::Held { frames, body, events: None } => {
-                frames.is_empty() && body.as_ref().is_none_or(|body| body.is_end_stream())
-            }
-            Kind::Held { .. } => false,
+            Kind::Filtered { body } => body.ready.is_empty() && body.body.is_none(),
         }
     }
 
@@ -122,21 +193,12 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
         match &self.kind {
             Kind::Own { body } => body.size_hint(),
             Kind::Passed { body } => body.size_hint(),
-            Kind::Held { .. } => SizeHint::default(),
+            Kind::Filtered { body } if body.is_whole() => {
+                let data = body.ready.iter().flatten().filter_map(Frame::data_ref);
+                SizeHint::with_exact(data.map(|data| data.len() as u64).sum())
+            }
+            Kind::Filtered { .. } => SizeHint::default(),
         }
-    }
-}
-
-/// The frame with shorter lists; `None`: nothing to send yet; `Some(None)`: the end.
-#[expect(clippy::option_option, reason = "nothing yet and nothing more are different")]
-fn pass(events: &mut FilteredEvents, frame: Frame<Bytes>) -> Option<Option<Frame<Bytes>>> {
-    match frame.into_data() {
-        Ok(data) => match events.push(&data) {
-            Some(data) if data.is_empty() => None,
-            Some(data) => Some(Some(Frame::data(data))),
-            None => Some(None),
-        },
-        Err(trailers) => Some((!events.is_over()).then_some(trailers)),
     }
 }
 

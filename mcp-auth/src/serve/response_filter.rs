@@ -7,10 +7,17 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
-use super::event_stream::begins;
+use super::body_kind::{BodyKind, BodyStart, carries_nothing, is_event_stream, unreadable};
+use super::event_stream::Beginning;
 use super::filtered_events::FilteredEvents;
-use super::response::{MAX_DOCUMENT_BYTES, is_encoded, is_event_stream, is_json, withheld};
+use super::list_trace::ListTrace;
 use super::{Forward, ListRules, OpenRequest, Reply};
+
+/// A longer document is not sent, where a list is asked for or shows in it.
+const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// A longer text that is no message is not sent, where a list is asked for.
+const MAX_WORDS: usize = 64 * 1024;
 
 /// Changes one response as the policy asks; made by [`Forward::respond`].
 ///
@@ -18,6 +25,11 @@ use super::{Forward, ListRules, OpenRequest, Reply};
 /// the status and headers not either.
 pub struct ResponseFilter {
     state: State,
+    status: StatusCode,
+    /// Whether it is labelled as an event stream.
+    is_stream: bool,
+    /// Whether its handler may ask for more scopes until the first event of a stream.
+    may_wait: bool,
     /// Where a handler's refusal is found.
     open: Option<Arc<OpenRequest>>,
     /// Whether something was sent: from then on a refusal comes too late.
@@ -28,9 +40,17 @@ pub struct ResponseFilter {
 enum State {
     /// Everything goes on as it is.
     Transparent,
+    /// It cannot be read, for this reason.
+    Unreadable(&'static str),
+    /// Nothing has come yet that tells what the body is.
+    Start {
+        start: BodyStart,
+        lists: Box<ListRules>,
+    },
     /// The start of a stream waits for its first event; then its lists are filtered, if there are any.
     Waiting {
         held: BytesMut,
+        beginning: Beginning,
         lists: Option<Box<ListRules>>,
     },
     Events(FilteredEvents),
@@ -39,6 +59,11 @@ enum State {
         held: BytesMut,
         lists: Box<ListRules>,
     },
+    /// The rest of a document that is too long for that, or of no message at all; nothing of it could be a
+    /// list yet.
+    Passing(ListTrace),
+    /// Words in place of a list, with the status of an error.
+    Words(BytesMut),
     /// The answer was replaced, or has ended.
     Over,
 }
@@ -58,35 +83,49 @@ pub enum Passage {
 }
 
 impl Forward {
-    /// Whether [`Forward::respond`] would change the headers or the body of an ordinary response: one
+    /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one
     /// that is no event stream, to a request whose handler asked for no more scopes.
+    ///
+    /// Under a policy it is asked about every response: any could hold a list.
     pub fn changes_responses(&self) -> bool {
         self.lists.is_some() || !self.response_headers.is_empty()
     }
 
     /// Looks at the start of the service's response and prepares its headers.
+    ///
+    /// Under a policy lists are filtered in every response, whatever its status and its content type say.
+    /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
+    /// `Transfer-Encoding`.
     pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
         self.add_headers(headers);
         let is_stream = is_event_stream(headers);
-        let has_lists = status.is_success() && (is_stream || is_json(headers));
-        let lists = self.lists.take().filter(|_| has_lists);
-        let state = match lists {
-            Some(_) if is_encoded(headers) => {
-                tracing::error!(
-                    "a response is withheld: the service encoded it although nobody asked"
-                );
-                State::Over
-            }
-            lists if is_stream && self.may_wait => State::Waiting { held: BytesMut::new(), lists },
-            Some(lists) if is_stream => State::Events(FilteredEvents::new(lists)),
-            Some(lists) => State::Document { held: BytesMut::new(), lists },
-            None => State::Transparent,
+        let may_wait = self.may_wait && self.open.is_some();
+        let state = match (self.lists.take(), unreadable(status, headers)) {
+            (None, _) if is_stream && may_wait => State::waiting(None),
+            (None, _) => State::Transparent,
+            (Some(_), Some(reason)) => State::Unreadable(reason),
+            (Some(lists), None) => State::Start { start: BodyStart::default(), lists },
         };
-        if !matches!(state, State::Transparent) {
+        let is_empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
+        if !(matches!(state, State::Transparent) || is_empty || carries_nothing(status)) {
             headers.remove(CONTENT_LENGTH);
         }
-        let response_headers = self.response_headers;
-        ResponseFilter { state, open: self.open, has_begun: false, response_headers }
+        let (open, response_headers) = (self.open, self.response_headers);
+        ResponseFilter {
+            state,
+            status,
+            is_stream,
+            may_wait,
+            open,
+            has_begun: false,
+            response_headers,
+        }
+    }
+}
+
+impl State {
+    fn waiting(lists: Option<Box<ListRules>>) -> Self {
+        Self::Waiting { held: BytesMut::new(), beginning: Beginning::default(), lists }
     }
 }
 
@@ -102,7 +141,8 @@ impl ResponseFilter {
     pub fn begin_at_once(&mut self) -> bool {
         // A filtered stream that nobody can ask for more scopes in; what fails later breaks it off.
         let is_refused = self.open.as_ref().is_some_and(|open| open.is_refused());
-        self.has_begun |= matches!(self.state, State::Events(_)) && !is_refused;
+        let is_filtered = matches!(self.state, State::Start { .. });
+        self.has_begun |= is_filtered && self.is_stream && !self.may_wait && !is_refused;
         self.has_begun
     }
 
@@ -120,24 +160,25 @@ impl ResponseFilter {
                 self.state = State::Transparent;
                 self.send(Bytes::copy_from_slice(chunk))
             }
-            State::Waiting { mut held, lists } => {
-                held.extend_from_slice(chunk);
-                if begins(&held) {
-                    return self.begin(&held, lists);
-                }
-                self.state = State::Waiting { held, lists };
-                Passage::Hold
+            State::Unreadable(reason) => self.withhold(reason),
+            // What is labelled as a stream is read as one by its first bytes already: there may be no more
+            // of them for long.
+            State::Start { lists, .. } if self.is_stream && !matches!(chunk, [b'{' | b'[', ..]) => {
+                self.begin(BodyKind::Events, chunk, lists)
             }
+            State::Start { mut start, lists } => match start.push(chunk) {
+                Some(kind) => self.begin(kind, &start.held, lists),
+                None => {
+                    self.state = State::Start { start, lists };
+                    Passage::Hold
+                }
+            },
+            State::Waiting { held, beginning, lists } => self.wait(held, beginning, lists, chunk),
             State::Events(events) => self.filter(events, chunk),
-            State::Document { mut held, lists } => {
-                if held.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-                    return self.withhold("it is too long");
-                }
-                held.extend_from_slice(chunk);
-                self.state = State::Document { held, lists };
-                Passage::Hold
-            }
-            State::Over => self.withhold("it is over"),
+            State::Document { held, lists } => self.hold(held, lists, chunk),
+            State::Passing(trace) => self.pass_on(trace, chunk),
+            State::Words(held) => self.hold_words(held, chunk),
+            State::Over => Passage::CutOff,
         }
     }
 
@@ -146,32 +187,96 @@ impl ResponseFilter {
         if let Some(refusal) = self.refusal() {
             return refusal;
         }
+        let had_begun = self.has_begun;
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Transparent => self.send(Bytes::new()),
-            State::Waiting { held, lists } => match self.begin(&held, lists) {
-                Passage::Send(first) => {
-                    let rest = match &mut self.state {
-                        State::Events(events) => events.finish(),
-                        _ => Bytes::new(),
-                    };
-                    Passage::Send([first, rest].concat().into())
-                }
-                other => other,
+            State::Start { start, lists } => match start.whole() {
+                // It holds nothing.
+                None => self.send(start.held.freeze()),
+                Some(kind) => match self.begin(kind, &start.held, lists) {
+                    Passage::Hold => self.end(),
+                    begun => self.and_end(begun, had_begun),
+                },
             },
-            State::Events(mut events) => self.send(events.finish()),
-            State::Document { held, .. } if held.trim_ascii().is_empty() => {
-                self.send(held.freeze())
+            State::Waiting { held, lists, .. } => {
+                let begun = self.begin_waiting(&held, lists);
+                self.and_end(begun, had_begun)
             }
+            State::Transparent | State::Passing(_) => self.send(Bytes::new()),
+            State::Events(events) => self.finish(events),
             State::Document { held, lists } => match lists.apply(&held) {
                 Ok(changed) => self.send(changed.map_or(held.freeze(), Bytes::from)),
-                Err(_) => self.withhold("it is not what a list should be"),
+                Err(fault) => self.withhold(&fault.to_string()),
             },
-            State::Over => self.withhold("it is over"),
+            State::Words(held) if is_words(&held) => self.send(held.freeze()),
+            State::Words(_) => self.withhold("it is no message and no event stream"),
+            State::Unreadable(reason) => self.withhold(reason),
+            State::Over => Passage::CutOff,
         }
     }
 
+    /// What was begun at the end of the body, with what is left there.
+    fn and_end(&mut self, begun: Passage, had_begun: bool) -> Passage {
+        match (begun, std::mem::replace(&mut self.state, State::Over)) {
+            (Passage::Send(first), State::Events(events)) => {
+                // Nothing of the first is sent yet, so all of it may still be replaced.
+                self.has_begun = had_begun;
+                match self.finish(events) {
+                    Passage::Send(rest) => Passage::Send([first, rest].concat().into()),
+                    other => other,
+                }
+            }
+            (Passage::Hold, State::Events(events)) => self.finish(events),
+            (begun, _) => begun,
+        }
+    }
+
+    fn finish(&mut self, events: FilteredEvents) -> Passage {
+        match events.finish() {
+            Ok(rest) => self.send(rest),
+            Err(fault) => self.withhold(&fault.to_string()),
+        }
+    }
+
+    /// A body whose kind is known by what was held of it.
+    fn begin(&mut self, kind: BodyKind, held: &[u8], lists: Box<ListRules>) -> Passage {
+        match kind {
+            BodyKind::Json => self.hold(BytesMut::new(), lists, held),
+            BodyKind::Events if self.may_wait => {
+                self.wait(BytesMut::new(), Beginning::default(), Some(lists), held)
+            }
+            BodyKind::Events => self.filter(FilteredEvents::new(lists), held),
+            BodyKind::Unreadable => self.withhold("it is in another encoding than UTF-8"),
+            BodyKind::Other if !lists.is_asked => self.pass_on(ListTrace::default(), held),
+            // What came of a list that went well, and no client reads as one, could be one to others.
+            BodyKind::Other if self.status.is_success() => {
+                self.withhold("it is no message and no event stream")
+            }
+            BodyKind::Other => self.hold_words(BytesMut::new(), held),
+        }
+    }
+
+    /// The next of a stream that has not begun in earnest.
+    fn wait(
+        &mut self,
+        mut held: BytesMut,
+        mut beginning: Beginning,
+        lists: Option<Box<ListRules>>,
+        chunk: &[u8],
+    ) -> Passage {
+        held.extend_from_slice(chunk);
+        if beginning.push(chunk) {
+            return match self.begin_waiting(&held, lists) {
+                // It may be long until an event is complete.
+                Passage::Hold if beginning.is_too_long() => self.send(Bytes::new()),
+                begun => begun,
+            };
+        }
+        self.state = State::Waiting { held, beginning, lists };
+        Passage::Hold
+    }
+
     /// A stream that begins in earnest.
-    fn begin(&mut self, held: &[u8], lists: Option<Box<ListRules>>) -> Passage {
+    fn begin_waiting(&mut self, held: &[u8], lists: Option<Box<ListRules>>) -> Passage {
         match lists {
             Some(lists) => self.filter(FilteredEvents::new(lists), held),
             None => {
@@ -183,12 +288,42 @@ impl ResponseFilter {
 
     fn filter(&mut self, mut events: FilteredEvents, chunk: &[u8]) -> Passage {
         match events.push(chunk) {
-            Some(data) => {
+            Ok(data) => {
                 self.state = State::Events(events);
-                self.send(data)
+                // As long as nothing was sent, the response may be replaced.
+                if data.is_empty() { Passage::Hold } else { self.send(data) }
             }
-            None => self.withhold("an event is not what it should be"),
+            Err(fault) => self.withhold(&fault.to_string()),
         }
+    }
+
+    fn hold(&mut self, mut held: BytesMut, lists: Box<ListRules>, chunk: &[u8]) -> Passage {
+        held.extend_from_slice(chunk);
+        if held.len() <= MAX_DOCUMENT_BYTES {
+            self.state = State::Document { held, lists };
+            return Passage::Hold;
+        }
+        match lists.is_asked {
+            true => self.withhold("it is too long"),
+            false => self.pass_on(ListTrace::default(), &held),
+        }
+    }
+
+    fn pass_on(&mut self, mut trace: ListTrace, chunk: &[u8]) -> Passage {
+        if trace.is_in(chunk) {
+            return self.withhold("it could hold a list, and is too long or no message");
+        }
+        self.state = State::Passing(trace);
+        self.send(Bytes::copy_from_slice(chunk))
+    }
+
+    fn hold_words(&mut self, mut held: BytesMut, chunk: &[u8]) -> Passage {
+        held.extend_from_slice(chunk);
+        if held.len() > MAX_WORDS {
+            return self.withhold("it is no message and no event stream");
+        }
+        self.state = State::Words(held);
+        Passage::Hold
     }
 
     fn send(&mut self, data: Bytes) -> Passage {
@@ -196,23 +331,34 @@ impl ResponseFilter {
         Passage::Send(data)
     }
 
-    fn refusal(&mut self) -> Option<Passage> {
+    /// What is to be sent in place of everything, because the handler has asked for more scopes.
+    pub(super) fn refusal(&mut self) -> Option<Passage> {
         let refusal = self.open.as_ref().filter(|_| !self.has_begun)?.refusal()?;
         Some(self.replace(refusal))
     }
 
     fn withhold(&mut self, reason: &str) -> Passage {
         if self.has_begun {
+            tracing::error!(reason, "a response is cut off: its lists cannot be filtered");
             return Passage::CutOff;
         }
         tracing::error!(reason, "a response is withheld: its lists cannot be filtered");
-        self.replace(withheld())
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let text = "the lists of this response cannot be filtered";
+        self.replace(Reply::error(status, "server_error", text))
     }
 
     fn replace(&mut self, reply: Reply) -> Passage {
         (self.state, self.has_begun) = (State::Over, true);
         Passage::Replace(Box::new(reply.with_headers(std::mem::take(&mut self.response_headers))))
     }
+}
+
+/// Whether this is text for people: it has no braces, so nobody finds a list in it.
+fn is_words(text: &[u8]) -> bool {
+    let is_word =
+        |one: char| !matches!(one, '{' | '[') && (!one.is_control() || one.is_whitespace());
+    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_word))
 }
 
 /// Says nothing of what is in it.

@@ -2,9 +2,11 @@
 
 mod access;
 mod adversary;
+mod any_answer;
 mod bypasses;
 mod data;
 mod edges;
+mod lenient;
 mod lists;
 mod matrix;
 mod own_rules;

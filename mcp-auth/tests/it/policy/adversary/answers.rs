@@ -1,5 +1,8 @@
 //! Answers that are changed where they must be, and pass where they may.
 
+use axum::http::HeaderMap;
+use http_body::Frame;
+
 use super::*;
 
 /// A server with this response to everything.
@@ -363,4 +366,192 @@ async fn a_tool_result_repeats_the_id() {
     let body = tool_call("t").to_string().replace("\"id\":7", "\"id\":1e999");
     let post = std::panic::AssertUnwindSafe(server.post(Some(&token), &[], body));
     assert!(futures_util::FutureExt::catch_unwind(post).await.is_ok());
+}
+
+/// A body in pieces of this size, without a length.
+fn in_pieces(text: &str, size: usize) -> Body {
+    let pieces: Vec<_> = text.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
+    Body::from_stream(futures_util::stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)))
+}
+
+const LIST: &str =
+    r#"{"jsonrpc":"2.0","id":9,"result":{"tools":[{"name":"hidden"},{"name":"open"}]}}"#;
+
+#[tokio::test]
+async fn a_list_is_filtered_whatever_its_label_its_status_and_its_pieces() {
+    let harness = responding(some_policy(), |request| {
+        let header = |name: &str| request.headers().get(name).cloned();
+        let mut response = Response::builder();
+        for name in ["content-type", "content-encoding"] {
+            let wanted = header(&format!("x-{name}"));
+            response = response.header(name, wanted.unwrap_or_else(|| "identity".parse().unwrap()));
+        }
+        let number = |name: &str| header(name).unwrap().to_str().unwrap().parse::<u16>().unwrap();
+        let body = match header("x-form").unwrap().to_str().unwrap() {
+            "stream" => format!("id: 1\n\ndata: {LIST}\n\n"),
+            _ => LIST.to_owned(),
+        };
+        let body = in_pieces(&body, number("x-size").into());
+        response.status(number("x-status")).body(body).unwrap()
+    })
+    .await;
+    let bearer = format!("Bearer {}", harness.mint().sign());
+    let calls = [message("tools/list", json!({})), tool_call("open"), message("ping", json!({}))];
+    for label in ["application/json", "text/plain", "text/event-stream", "a/b", ";charset=utf-8"] {
+        for (status, size) in [("200", "1"), ("202", "9999"), ("404", "7"), ("500", "9999")] {
+            for (form, call) in ["json", "stream"].iter().flat_map(|form| {
+                calls.iter().map(move |call| (form, Some(call))).chain([(form, None)])
+            }) {
+                let headers = [
+                    ("authorization", &*bearer),
+                    ("content-type", "application/json"),
+                    ("x-content-type", label),
+                    ("x-status", status),
+                    ("x-size", size),
+                    ("x-form", form),
+                ];
+                let method = if call.is_some() { "POST" } else { "GET" };
+                let mut request = crate::support::request(method, "/mcp", &headers);
+                *request.body_mut() = call.map(Value::to_string).unwrap_or_default().into();
+                let answer = harness.send(request).await;
+                let text = String::from_utf8_lossy(&answer.body);
+                assert_eq!(answer.status.as_str(), status, "{label} {form} {text}");
+                assert!(text.contains("open"), "{label} {status} {form} {text}");
+                assert!(!text.contains("hidden"), "{label} {status} {form} {text}");
+            }
+        }
+    }
+    for encoding in ["gzip", "identity, zstd"] {
+        let headers = [
+            ("authorization", &*bearer),
+            ("content-type", "application/json"),
+            ("x-content-encoding", encoding),
+            ("x-status", "200"),
+            ("x-size", "99"),
+            ("x-form", "json"),
+        ];
+        let mut request = crate::support::request("POST", "/mcp", &headers);
+        *request.body_mut() = tool_call("open").to_string().into();
+        let answer = harness.send(request).await;
+        assert_eq!(answer.status.as_u16(), 500, "what cannot be read is withheld");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_not_changed_keeps_its_headers() {
+    let harness = responding(some_policy(), |request| {
+        let (status, body) = match request.headers()["x-form"].to_str().unwrap() {
+            "empty" => (202, ""),
+            "nothing" => (204, ""),
+            "head" => (200, ""),
+            "list" => (200, r#"{"result":{"tools":[{"name":"hidden"}]}}"#),
+            _ => (200, r#"{"result":{"content":[]}}"#),
+        };
+        let length = if request.method() == "HEAD" { 1234 } else { body.len() };
+        let response = Response::builder().status(status).header("x-own", "kept");
+        response.header("content-length", length).body(Body::from(body)).unwrap()
+    })
+    .await;
+    let bearer = format!("Bearer {}", harness.mint().sign());
+    for (method, form, status, length) in [
+        ("POST", "empty", 202, "0"),
+        ("POST", "nothing", 204, "0"),
+        ("DELETE", "nothing", 204, "0"),
+        ("HEAD", "head", 200, "1234"),
+        ("POST", "result", 200, "25"),
+        ("POST", "list", 200, "23"),
+    ] {
+        let headers =
+            [("authorization", &*bearer), ("content-type", "application/json"), ("x-form", form)];
+        let mut request = crate::support::request(method, "/mcp", &headers);
+        if method == "POST" {
+            *request.body_mut() = message("ping", json!({})).to_string().into();
+        }
+        let answer = harness.send(request).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {form}");
+        assert_eq!(answer.headers["content-length"], length, "{method} {form}");
+        assert_eq!(answer.headers["x-own"], "kept");
+    }
+}
+
+/// A server that keeps sessions may answer one request on the stream of another.
+#[tokio::test]
+async fn the_answer_to_another_request_is_filtered_for_whoever_reads_it() {
+    let open = some_policy().require_for_tool("open", Requirement::public());
+    for (policy, has_token) in [(some_policy(), true), (open.clone(), true), (open, false)] {
+        let harness = responding(policy, |_| {
+            let other = r#"{"method":"notifications/message","params":{}}"#;
+            let prompts =
+                r#"{"id":3,"result":{"prompts":[{"name":"shown"}],"cacheScope":"private"}}"#;
+            let stream = format!("data: {other}\n\ndata: {LIST}\n\ndata: [{LIST},{prompts}]\n\n");
+            Response::builder()
+                .header("content-type", "text/event-stream")
+                .body(in_pieces(&stream, 5))
+                .unwrap()
+        })
+        .await;
+        let bearer = format!("Bearer {}", harness.mint().sign());
+        for call in [tool_call("open"), message("initialize", json!({}))] {
+            let mut headers = vec![("content-type", "application/json")];
+            if has_token {
+                headers.push(("authorization", &bearer));
+            }
+            let mut request = crate::support::request("POST", "/mcp", &headers);
+            *request.body_mut() = call.to_string().into();
+            let answer = harness.send(request).await;
+            let text = String::from_utf8_lossy(&answer.body);
+            assert_eq!(text.matches("open").count(), 2, "{text}");
+            assert!(text.contains("shown") && !text.contains("hidden"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_shows_nothing() {
+    for label in ["application/json", "text/event-stream", "text/plain"] {
+        let harness = responding(some_policy(), move |_| {
+            let start = format!("{}{LIST}", if label == "text/plain" { "" } else { "data: " });
+            let pieces = [Ok(Bytes::from(start)), Err(std::io::Error::other("broken"))];
+            let body = Body::from_stream(futures_util::stream::iter(pieces));
+            Response::builder().header("content-type", label).body(body).unwrap()
+        })
+        .await;
+        let bearer = format!("Bearer {}", harness.mint().sign());
+        for call in [message("tools/list", json!({})), tool_call("open")] {
+            let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+            let mut request = crate::support::request("POST", "/mcp", &headers);
+            *request.body_mut() = call.to_string().into();
+            let response = tower::ServiceExt::oneshot(harness.app.clone(), request).await.unwrap();
+            let mut body = response.into_body();
+            let mut shown = Vec::new();
+            let mut is_broken = false;
+            while let Some(frame) = http_body_util::BodyExt::frame(&mut body).await {
+                is_broken |= frame.is_err();
+                shown.extend(
+                    frame.ok().and_then(|frame| frame.into_data().ok()).unwrap_or_default(),
+                );
+            }
+            assert!(is_broken && !String::from_utf8_lossy(&shown).contains("hidden"), "{label}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trailers_come_after_what_was_held() {
+    let harness = responding(some_policy(), |_| {
+        let trailers = HeaderMap::from_iter([("x-end".parse().unwrap(), "1".parse().unwrap())]);
+        let frames = [Frame::data(Bytes::from(LIST)), Frame::trailers(trailers)];
+        let frames = futures_util::stream::iter(frames.map(Ok::<_, Infallible>));
+        Response::new(Body::new(http_body_util::StreamBody::new(frames)))
+    })
+    .await;
+    let bearer = format!("Bearer {}", harness.mint().sign());
+    let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+    let mut request = crate::support::request("POST", "/mcp", &headers);
+    *request.body_mut() = message("tools/list", json!({})).to_string().into();
+    let response = tower::ServiceExt::oneshot(harness.app.clone(), request).await.unwrap();
+    let whole = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    assert_eq!(whole.trailers().unwrap()["x-end"], "1");
+    let text = String::from_utf8(whole.to_bytes().to_vec()).unwrap();
+    assert!(text.contains("open") && !text.contains("hidden"), "{text}");
 }

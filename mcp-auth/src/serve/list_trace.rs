@@ -1,0 +1,106 @@
+//! Whether a body could hold a list at all, told without reading it as JSON.
+
+/// How a member that holds a list begins, and what serde takes for JSON within a string.
+const NAMES: [&str; 4] = ["tools", "prompts", "resource", "$serde_json::private"];
+
+/// Bytes of a quotation mark and the longest of the names.
+const LONGEST: usize = 21;
+
+/// Looks for traces of a list in bytes that come in pieces; each byte is looked at a few times.
+#[derive(Debug, Default)]
+pub(super) struct ListTrace {
+    /// The end of what came before, in which a trace may have begun.
+    end: Vec<u8>,
+}
+
+impl ListTrace {
+    /// Whether there is a trace in this piece, or across its border to what came before.
+    pub(super) fn is_in(&mut self, piece: &[u8]) -> bool {
+        let border = piece.len().min(LONGEST - 1);
+        self.end.extend_from_slice(&piece[..border]);
+        let is_there = has_trace(&self.end) || has_trace(piece);
+        self.end
+            .extend_from_slice(&piece[border..][(piece.len() - border).saturating_sub(LONGEST)..]);
+        self.end.drain(..self.end.len().saturating_sub(LONGEST - 1));
+        is_there
+    }
+}
+
+/// Whether these bytes have what every list has, in whatever way JSON lets it be written.
+///
+/// That is the name of its member; an escape in which an ASCII character of a name can hide; or a NUL, as
+/// encodings other than UTF-8 have.
+pub(super) fn has_trace(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().any(|(at, byte)| match byte {
+        b'"' => NAMES.iter().any(|name| bytes[at + 1..].starts_with(name.as_bytes())),
+        b'\\' => matches!(bytes[at + 1..], [b'u', b'0', b'0', b'2'..=b'7', ..]),
+        0 => true,
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::list_filter::ListKind;
+    use super::*;
+
+    #[test]
+    fn every_list_has_a_trace_and_little_else_has() {
+        for kind in ListKind::ALL {
+            let name = kind.member();
+            assert!(has_trace(format!(r#"{{"{name}":[]}}"#).as_bytes()), "{name}");
+            for at in 0..name.len() {
+                let escaped = format!("\\u{:04x}", name.as_bytes()[at]);
+                let escaped = [&name[..at], &escaped, &name[at + 1..]].concat();
+                assert!(has_trace(format!(r#""{escaped}""#).as_bytes()), "{escaped}");
+            }
+        }
+        let rows: [(&[u8], bool); 9] = [
+            (br#"{"$serde_json::private::RawValue":"{}"}"#, true),
+            (br#"{"\u0024serde_json::private::RawValue":"{}"}"#, true),
+            (b"\"\0t\0", true),
+            (br#"{"content":[{"type":"text","text":"the tools and prompts"}]}"#, false),
+            (br#"{"text":"caf\u00e9 \ud83d\ude00 \n"}"#, false),
+            (br#"{"capabilities":{}}"#, false),
+            (b"\"", false),
+            (b"\\u00", false),
+            (b"", false),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(has_trace(bytes), expected, "{}", String::from_utf8_lossy(bytes));
+        }
+        let longest = NAMES.iter().map(|name| name.len()).max();
+        assert_eq!(longest.map(|longest| longest + 1), Some(LONGEST));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn pieces_make_no_difference(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    Just("\"too".to_owned()), Just("ls".to_owned()), Just("\\u".to_owned()),
+                    Just("006".to_owned()), Just("\"$serde_json::".to_owned()),
+                    Just("private".to_owned()), "[a-z\"]{0,30}",
+                ],
+                0..8,
+            ),
+        ) {
+            let mut trace = ListTrace::default();
+            let mut is_there = false;
+            for piece in &pieces {
+                is_there |= trace.is_in(piece.as_bytes());
+            }
+            prop_assert_eq!(is_there, has_trace(pieces.concat().as_bytes()));
+            let mut trace = ListTrace::default();
+            let mut is_there = false;
+            for byte in pieces.concat().as_bytes().chunks(1) {
+                is_there |= trace.is_in(byte);
+            }
+            prop_assert_eq!(is_there, has_trace(pieces.concat().as_bytes()));
+        }
+    }
+}
