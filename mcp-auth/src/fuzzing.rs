@@ -184,32 +184,40 @@ pub fn message(bytes: &[u8]) {
         let params = &message["params"];
         let names: Vec<Option<&str>> = match method {
             "tools/call" | "prompts/get" => vec![params["name"].as_str()],
-            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-                vec![params["uri"].as_str()]
-            }
+            "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "resources/directory/read" => vec![params["uri"].as_str()],
             "completion/complete" => {
                 let reference = &params["ref"];
-                if reference["uri"].is_string() && !params["context"].is_null() {
-                    // The template with what was chosen already comes before it as it stands.
-                    operations.next().expect("expanded");
+                let is_prompt = reference["type"] == "ref/prompt";
+                // A template with what was chosen already may come before it as it stands.
+                let written = reference["uri"].as_str();
+                let next = operations.clone().next();
+                if !is_prompt && next.and_then(|next| next.name()) != written {
+                    operations.next();
                 }
-                let named = if reference["type"] == "ref/prompt" { "name" } else { "uri" };
-                vec![reference[named].as_str()]
+                vec![reference[if is_prompt { "name" } else { "uri" }].as_str()]
             }
             "subscriptions/listen" => {
                 let uris = params["notifications"]["resourceSubscriptions"].as_array();
                 [None].into_iter().chain(uris.into_iter().flatten().map(Value::as_str)).collect()
             }
-            _ if method.starts_with("tasks/") && !params["taskId"].is_null() => {
-                vec![params["taskId"].as_str()]
-            }
             "" => vec![None],
-            _ => vec![params["uri"].as_str()],
+            _ => {
+                let own = params["taskId"].as_str().filter(|_| method.starts_with("tasks/"));
+                let beside = params["uri"].as_str().map(Some);
+                beside.into_iter().chain([own]).collect()
+            }
         };
-        let takes_arguments =
-            !matches!(method, "" | "completion/complete" | "subscriptions/listen");
-        let arguments = params.get("arguments").and_then(Value::as_object);
-        let arguments = arguments.filter(|_| takes_arguments);
+        let arguments = match method {
+            "tools/call" | "prompts/get" => params.get("arguments"),
+            "completion/complete" if params["ref"]["type"] == "ref/prompt" => {
+                params.get("context").and_then(|context| context.get("arguments"))
+            }
+            _ => None,
+        };
+        let arguments = arguments.and_then(Value::as_object);
         for name in names {
             let operation = operations.next().expect("one for each name");
             assert_eq!((method, name), (operation.method(), operation.name()), "{message}");

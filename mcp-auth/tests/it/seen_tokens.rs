@@ -74,7 +74,7 @@ async fn it_is_looked_at_in_full_where_more_decides() {
 async fn a_policy_holds_for_it_with_every_method() {
     let (mut for_machines, mut for_others) = (ScopePolicy::new(), ScopePolicy::new());
     for_machines.caller = Some(Principal::Client);
-    for_others.allowed_clients = vec!["other".to_owned()];
+    for_others.allowed_clients = Some(vec!["other".to_owned()]);
     for policy in [ScopePolicy::new().require(["admin"]), for_machines, for_others] {
         let (auth, issuer) = server(|resource| resource.policy = Some(policy)).await;
         let app = auth.protect(axum::routing::any(|| async { "ran" }));

@@ -43,11 +43,13 @@ impl NormalUri {
     }
 
     /// In lower case, and empty where the text has none.
+    #[cfg(any(fuzzing, test))]
     pub(crate) fn scheme(&self) -> &str {
         &self.text[..self.scheme_end]
     }
 
     /// What comes before the `?`.
+    #[cfg(any(fuzzing, test))]
     pub(crate) fn without_query(&self) -> &str {
         &self.text[..self.query_start]
     }

@@ -68,7 +68,7 @@ async fn the_scopes_of_a_resource_are_needed_beside_rules_that_ask_for_none() {
 fn rules_of_ones_own_that_say_no_more_than_they_must_have_strict_defaults() {
     let (caller, call) = (caller(json!({ "scope": "a b" })), Operation::tool("x"));
     let [none, one, other] = ["", "a", "c"].map(Scopes::parse);
-    assert_eq!(Everything.access(&call), Access::Required);
+    assert_eq!(Everything.access(&call), None);
     assert!(!Everything.allows_anonymous());
     assert_eq!(Everything.required_scopes(&call, &one), none);
     assert_eq!(Everything.uncovered(caller.scopes(), &one), None);
@@ -95,10 +95,10 @@ fn a_policy_that_is_asked_directly_says_what_it_says_in_a_server() {
         for call in ["read", "about", "admin", "undeclared"] {
             let operation = Operation::tool(call);
             let said = auth.explain("/mcp", Some(caller), &operation).unwrap();
-            let is_open = policy.access(&operation) != Access::Required;
+            let is_open = policy.access(&operation) != Some(Access::Required);
             let verdict = policy.authorize(caller, &operation).unwrap();
             assert_eq!(said.allowed, is_open || verdict == Verdict::Allow, "{said:?}");
-            assert_eq!(said.access, policy.access(&operation));
+            assert_eq!(Some(said.access), policy.access(&operation));
             assert_eq!(said.rules, policy.rules(&operation));
             let lists = policy.lists(Some(caller), &operation);
             assert_eq!(lists, !matches!(verdict, Verdict::Forbidden(_)), "{said:?}");
