@@ -354,10 +354,14 @@ fn filled_in<'m>(
     let mut rest: &str = template;
     while let Some((fixed, variable)) = rest.split_once('{') {
         let Some((expression, after)) = variable.split_once('}') else { break };
+        crate::steps::take(fixed.len() + expression.len() + 2);
         filled.push_str(fixed);
         let name = expression.strip_prefix('+').unwrap_or(expression);
         match chosen.get(name) {
-            Some(value) => filled.push_str(value),
+            Some(value) => {
+                crate::steps::take(value.len());
+                filled.push_str(value);
+            }
             None => filled.extend(["{", expression, "}"]),
         }
         if filled.len() > MAX_TEMPLATE {

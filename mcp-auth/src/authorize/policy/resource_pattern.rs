@@ -405,6 +405,7 @@ fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
 
 /// Before which steps one can be after a character of this class.
 fn after(rule: &[Piece], places: &[bool], class: Class, question: Question) -> Vec<bool> {
+    crate::steps::take(rule.len() + 1);
     let mut next = vec![false; rule.len() + 1];
     for (at, step) in rule.iter().enumerate() {
         let fits = match question {

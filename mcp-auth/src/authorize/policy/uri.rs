@@ -138,6 +138,7 @@ fn push_fixed(marked: &mut String, fixed: &str) -> Result<(), &'static str> {
 
 /// Refuses what other readers cut off, take out or exchange before they read.
 fn check_characters(uri: &str) -> Result<(), &'static str> {
+    crate::steps::take(uri.len());
     let is_space = |character: char| character.is_whitespace() || character == '\u{feff}';
     if uri.is_empty() {
         return Err("it is empty");
@@ -162,6 +163,7 @@ fn check_characters(uri: &str) -> Result<(), &'static str> {
 
 /// The form of a URI, or of a pattern with marks.
 fn normal(uri: &str) -> Result<NormalUri, &'static str> {
+    crate::steps::take(uri.len());
     let (hierarchy, query) = uri.split_at(uri.find(['?', QUERY]).unwrap_or(uri.len()));
     let mut text = String::with_capacity(uri.len() + 1);
     let starts_open = hierarchy
