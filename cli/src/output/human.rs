@@ -1,6 +1,6 @@
 //! For people at a terminal: what holds in one line each, what does not with what to do.
 
-use super::{Finding, Report, RevisionVerdict, Verdict, wants_colour};
+use super::{Finding, Report, RevisionVerdict, Verdict, quoted, wants_colour};
 
 /// Columns that long texts are broken at.
 const WIDTH: usize = 100;
@@ -9,7 +9,8 @@ const LABEL: usize = 16;
 
 pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     let paint = Paint { colour };
-    let mut text = format!("mcp-auth {} {}\n", report.command, paint.bold(&report.subject));
+    let mut text =
+        format!("mcp-auth {} {}\n", report.command, paint.bold(&quoted(&report.subject)));
     if !report.note.is_empty() {
         text += &format!("{}\n", report.note);
     }
@@ -108,6 +109,10 @@ fn wrapped(text: &str, indent: usize) -> String {
     }
     lines
 }
+
+/// Everything that [`Paint`] writes to a terminal beside text.
+pub(super) const COLOURS: [&str; 7] =
+    ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[1;31m"];
 
 /// Colours, where they are wanted.
 pub(crate) struct Paint {

@@ -1,9 +1,10 @@
 //! For issues and pull requests.
 
-use super::{Finding, Report, RevisionVerdict, Verdict};
+use super::{Finding, Inert, Report, RevisionVerdict, Verdict};
 
 pub(super) fn render(report: &Report) -> String {
-    let mut text = format!("# mcp-auth {} `{}`\n\n", report.command, report.subject);
+    let subject = Inert::of(&report.subject).markdown_code();
+    let mut text = format!("# mcp-auth {} {subject}\n\n", report.command);
     if !report.note.is_empty() {
         text += &format!("{}.\n\n", escaped(&report.note));
     }
@@ -51,17 +52,8 @@ fn row(finding: &Finding) -> String {
     )
 }
 
-/// Text that a server chose, as text and nothing else.
 fn escaped(text: &str) -> String {
-    let mut line = String::new();
-    for character in text.chars() {
-        match character {
-            '<' => line += "&lt;",
-            '|' | '*' | '_' | '[' | ']' | '\\' => line.extend(['\\', character]),
-            _ => line.push(character),
-        }
-    }
-    line
+    Inert::of(text).markdown()
 }
 
 #[cfg(test)]
