@@ -6,7 +6,7 @@ use mcp_auth::{CheckOutcome, TokenCheck};
 use serde_json::{Map, Value};
 
 use super::Report;
-use crate::output::{Paint, Verdict, quoted};
+use crate::output::{Inert, Paint, Verdict, quoted};
 
 pub(super) fn render(report: &Report) -> String {
     let paint = Paint::for_stdout();
@@ -63,7 +63,7 @@ fn line(check: &TokenCheck, paint: &Paint) -> String {
 fn scopes(report: &Report) -> String {
     let words = |scopes: &mcp_auth::Scopes| match scopes.is_empty() {
         true => "none".to_owned(),
-        false => quoted(&scopes.to_string()),
+        false => Inert::of(&scopes.to_string()).whole_line(),
     };
     let explanation = &report.explanation;
     let mut text = format!("Scopes that every call needs: {}\n", words(&explanation.required));
@@ -72,7 +72,11 @@ fn scopes(report: &Report) -> String {
         let missing = explanation.required.iter().filter(|one| !explanation.granted.contains(one));
         let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {
-            let _ = writeln!(text, "Calls get a 403: it lacks     {}", quoted(&missing.join(" ")));
+            let _ = writeln!(
+                text,
+                "Calls get a 403: it lacks     {}",
+                Inert::of(&missing.join(" ")).whole_line()
+            );
         }
     }
     text

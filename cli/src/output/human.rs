@@ -1,6 +1,6 @@
 //! For people at a terminal: what holds in one line each, what does not with what to do.
 
-use super::{Finding, Report, RevisionVerdict, Verdict, quoted, wants_colour};
+use super::{Finding, Report, RevisionVerdict, Verdict, wants_colour};
 
 /// Columns that long texts are broken at.
 const WIDTH: usize = 100;
@@ -9,8 +9,7 @@ const LABEL: usize = 16;
 
 pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     let paint = Paint { colour };
-    let mut text =
-        format!("mcp-auth {} {}\n", report.command, paint.bold(&quoted(&report.subject)));
+    let mut text = format!("mcp-auth {} {}\n", report.command, paint.bold(&report.subject));
     if !report.note.is_empty() {
         text += &format!("{}\n", report.note);
     }

@@ -19,11 +19,14 @@ impl<'a> Inert<'a> {
         const LONGEST: usize = 160;
         // Before the cut, which would leave a part of a token that nobody recognises.
         let text = secrets::hidden(self.0);
-        let mut line: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-        if text.chars().nth(LONGEST).is_some() {
-            line.push('…');
-        }
-        line.replace("\\\"", "\"").replace("\\'", "'")
+        let line: String = text.chars().take(LONGEST).collect();
+        let is_cut = line.len() < text.len();
+        one_line(&line) + if is_cut { "…" } else { "" }
+    }
+
+    /// The same at its full length, for what people look for the end of.
+    pub(crate) fn whole_line(&self) -> String {
+        one_line(&secrets::hidden(self.0))
     }
 
     /// A whole document for a terminal: its lines, its colours where they are wanted, and else only what
@@ -100,6 +103,11 @@ impl<'a> Inert<'a> {
     }
 }
 
+fn one_line(text: &str) -> String {
+    let line: String = text.chars().flat_map(char::escape_debug).collect();
+    line.replace("\\\"", "\"").replace("\\'", "'")
+}
+
 /// What GitHub makes links, mentions and references of is code: escapes are undone before it looks.
 fn markdown_word(word: &str) -> String {
     let lower = word.to_ascii_lowercase();
@@ -171,6 +179,7 @@ mod tests {
         let inert = Inert::of(HARMFUL);
         let all = [
             inert.line(),
+            inert.whole_line(),
             inert.terminal(true),
             inert.terminal(false),
             inert.json(),

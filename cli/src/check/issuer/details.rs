@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, KnownProvider, MetadataPlace};
 use serde::Serialize;
 
-use crate::output::{Format, Report, quoted, show, show_json};
+use crate::output::{Format, Inert, Report, quoted, show, show_json};
 
 /// A report as data, with everything behind it.
 #[derive(Serialize)]
@@ -104,7 +104,7 @@ fn key(key: &KeyReport) -> String {
     let (word, why) = match &key.fault {
         None => ("usable", format!("verifies {}", names.join(", "))),
         Some(_) if key.is_for_encryption() => ("other", "for encryption".to_owned()),
-        Some(fault) => ("no", quoted(fault)),
+        Some(fault) => ("no", Inert::of(fault).whole_line()),
     };
     format!("  {word:<8}{}: {why}\n", label.join(", "))
 }

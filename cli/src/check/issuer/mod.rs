@@ -15,7 +15,7 @@ use mcp_auth::{
 };
 
 use super::row::Revision;
-use crate::output::{Format, Progress, could_not_check, quoted};
+use crate::output::{Format, Inert, Progress, could_not_check};
 use crate::secrets;
 
 /// What the advice is for when no resource is given.
@@ -121,9 +121,13 @@ fn unreachable(issuer: &IssuerReport) -> Option<String> {
     let faults = issuer.places.iter().map(|place| Some((place, place.fault.as_ref()?)));
     let faults: Vec<_> = faults.collect::<Option<_>>()?;
     let all = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
-    let lines = faults
-        .iter()
-        .map(|(place, fault)| format!("\n  {}: {}", quoted(&place.url), quoted(&fault.reason)));
+    let lines = faults.iter().map(|(place, fault)| {
+        format!(
+            "\n  {}: {}",
+            Inert::of(&place.url).whole_line(),
+            Inert::of(&fault.reason).whole_line()
+        )
+    });
     all.then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
 }
 

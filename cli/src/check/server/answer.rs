@@ -5,7 +5,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::challenge::Challenge;
-use crate::output::quoted;
+use crate::output::{Inert, quoted};
 use crate::secrets::{self, Secret};
 
 /// Bytes of a body that are read.
@@ -93,7 +93,7 @@ impl Answer {
     /// The answer in a few words: its status, and what explains it.
     pub(super) fn words(&self) -> String {
         if let Some(failure) = self.failure() {
-            return format!("no answer: {}", quoted(failure));
+            return format!("no answer: {}", Inert::of(failure).whole_line());
         }
         let status = self.status();
         if let Some(location) = self.location() {
