@@ -5,6 +5,7 @@
 mod human;
 mod shown;
 mod source;
+mod strangers;
 
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use mcp_auth::{Clock, Config, McpAuth, SystemClock, TokenExplanation};
 use serde::Serialize;
 
 use self::shown::Shown;
-use self::source::Answer;
+use self::source::{Answer, Rules};
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
 
@@ -98,12 +99,17 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
-    let (mut config, answer) = source::read(&options.source, &token, progress).await?;
+    let Rules { mut config, server } = source::read(&options.source, &token, progress).await?;
     if let Some(file) = &options.jwks {
         use_keys(&mut config, file, shown.issuer());
     }
     let path = config.resources.first().map(|one| path_of(&one.resource)).unwrap_or_default();
-    let builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let mut builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let mut answer = None;
+    if let Some((said, named_by_server)) = server {
+        builder = builder.http_client(named_by_server);
+        answer = Some(said);
+    }
     let auth = builder.build().map_err(|error| error.to_string())?;
     progress.step("checking the token");
     let explanation = auth.explain_token(&path, &token).await;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Source;
+use super::strangers::NamedByServer;
 use crate::check::{Challenge, Reach, Target};
 use crate::output::{Progress, quoted};
 use crate::secrets;
@@ -30,18 +31,25 @@ pub(super) struct Answer {
     pub(super) challenge: Option<String>,
 }
 
+/// Whose rules decide.
+pub(super) struct Rules {
+    pub(super) config: Config,
+    /// What the server said, when there is one, and how whoever it names is asked.
+    pub(super) server: Option<(Answer, NamedByServer)>,
+}
+
 /// The configuration, and what the server said when there is one.
 pub(super) async fn read(
     source: &Source,
     token: &str,
     progress: &Progress,
-) -> Result<(Config, Option<Answer>), String> {
+) -> Result<Rules, String> {
     if let Some(file) = &source.config {
-        return Ok((from_file(file)?, None));
+        return Ok(Rules { config: from_file(file)?, server: None });
     }
     if let Some(resource) = &source.resource {
         let resource = ProtectedResource::new(resource, source.issuers.iter().cloned());
-        return Ok((Config::default().protect_resource(resource), None));
+        return Ok(Rules { config: Config::default().protect_resource(resource), server: None });
     }
     let server = source.server.as_deref();
     let server = server.ok_or("--server, --config, or --resource and --issuer must be given")?;
@@ -54,7 +62,8 @@ pub(super) async fn read(
     let status = answer.status().as_u16();
     let challenge = challenges(&answer).map(secrets::hidden);
     let challenge = challenge.reduce(|all, one| format!("{all}, {one}"));
-    Ok((config, Some(Answer { status, challenge })))
+    let answer = Answer { status, challenge };
+    Ok(Rules { config, server: Some((answer, NamedByServer { reach, target })) })
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {

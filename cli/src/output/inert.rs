@@ -114,7 +114,8 @@ fn markdown_word(word: &str) -> String {
     let is_reference = word.contains(['@', '#']) || lower.contains("gh-");
     let is_link = lower.contains("://") || lower.contains("www.");
     if is_reference || is_link || is_commit(&lower) {
-        return Inert(word).markdown_code();
+        let code = word.trim_end_matches([',', ';', ':', '.']);
+        return Inert(code).markdown_code() + &word[code.len()..];
     }
     if is_plain_code(word) {
         return word.to_owned();
@@ -215,7 +216,7 @@ mod tests {
     fn markdown_has_no_link_mention_reference_or_markup() {
         let rows = [
             ("401, no `scope`", "401, no `scope`"),
-            ("see https://e.example/x.", "see `https://e.example/x.`"),
+            ("see https://e.example/x.", "see `https://e.example/x`."),
             ("@octocat a@e.example #1 o/r#2 GH-3", "`@octocat` `a@e.example` `#1` `o/r#2` `GH-3`"),
             ("WWW.e.example deadbeef1 &#64;x", "`WWW.e.example` `deadbeef1` `&#64;x`"),
             ("&commat;x ~~a~~ $b$ <b>", "&amp;commat;x \\~\\~a\\~\\~ \\$b\\$ &lt;b>"),

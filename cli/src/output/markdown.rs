@@ -30,9 +30,9 @@ fn section(finding: &Finding) -> String {
     let (verdict, level) = (finding.verdict.name(), finding.level.name());
     let mut text = format!(
         "\n## {verdict}: {} (`{}`)\n\n- expected ({level}): {}\n- actual: {}\n",
-        escaped(finding.title),
+        own(finding.title),
         finding.id,
-        escaped(finding.expected),
+        own(finding.expected),
         escaped(&finding.actual),
     );
     if !finding.fix.is_empty() {
@@ -47,11 +47,25 @@ fn row(finding: &Finding) -> String {
         finding.verdict.name(),
         finding.id,
         finding.level.name(),
-        escaped(finding.title),
+        own(finding.title),
         escaped(&finding.actual),
     )
 }
 
+/// Text of this command, which may mark code as such.
+fn own(text: &'static str) -> String {
+    let mut line = String::new();
+    for character in text.chars() {
+        match character {
+            '<' => line += "&lt;",
+            '|' | '*' | '_' | '[' | ']' | '\\' => line.extend(['\\', character]),
+            _ => line.push(character),
+        }
+    }
+    line
+}
+
+/// What was seen: a stranger's text, or ours with some of it within.
 fn escaped(text: &str) -> String {
     Inert::of(text).markdown()
 }
