@@ -12,6 +12,9 @@ pub(crate) use needle::Secret;
 /// anywhere is held against this.
 static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 
+/// What stands for an argument that may be a token.
+const ARGUMENT: &str = "[argument]";
+
 /// Keeps a token out of everything that is printed from now on, and its signature, by which alone
 /// somebody could complete it.
 pub(crate) fn remember(token: &str) {
@@ -25,8 +28,15 @@ pub(crate) fn remember(token: &str) {
 /// may be a token that somebody gave in the wrong place.
 pub(crate) fn suspect(argument: &str) {
     if !is_url_or_path(argument) {
-        keep(Secret::of(argument, "[argument]"));
+        keep(Secret::of(argument, ARGUMENT));
+        // However short: errors have it in quotes.
+        keep(Secret::exactly(&format!("{argument:?}"), ARGUMENT));
     }
+}
+
+/// An argument as an error may show it.
+pub(crate) fn argument(text: &str) -> &str {
+    if is_url_or_path(text) { text } else { ARGUMENT }
 }
 
 /// The text with a word in place of every secret.

@@ -67,7 +67,7 @@ pub(super) async fn read(
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {
-    let shown = quoted(&file.display().to_string());
+    let shown = quoted(secrets::argument(&file.to_string_lossy()));
     let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     let config = if is_json {

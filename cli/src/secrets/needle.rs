@@ -39,6 +39,11 @@ impl Secret {
         Self { plain, encoded: encoded(secret), label }
     }
 
+    /// Something that is looked for as it is.
+    pub(super) fn exactly(secret: &str, label: &'static str) -> Self {
+        Self { plain: vec![secret.to_owned()], encoded: Vec::new(), label }
+    }
+
     /// Whether it is anywhere in the text, however it is written there.
     pub(crate) fn is_in(&self, text: &str) -> bool {
         Written::of(text).layers().iter().any(|layer| !self.places(layer).is_empty())

@@ -72,6 +72,8 @@ async fn a_token_is_in_no_output_however_it_is_written() {
 async fn a_token_in_the_wrong_place_is_not_repeated() {
     let url = "http://127.0.0.1:9/mcp";
     for secret in [
+        "s3cr3t",
+        "hunter2!",
         "opaque-secret-of-somebody",
         "gho_16C7e42F292c6912E7710c838347Ae178B4a",
         "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2lnbmF0dXJlLW9mLWl0",
@@ -109,8 +111,10 @@ async fn a_token_in_the_wrong_place_is_not_repeated() {
             let said = format!("{output:?}");
             assert_ne!(output.status.code(), Some(0), "{said}");
             assert!(!said.contains(secret), "{arguments:?}: {said}");
-            let (said, part) = (said.to_lowercase(), &secret[4..]);
-            assert!(!said.contains(&part.to_lowercase()), "{arguments:?}: {said}");
+            if secret.len() > 10 {
+                let (said, part) = (said.to_lowercase(), &secret[4..]);
+                assert!(!said.contains(&part.to_lowercase()), "{arguments:?}: {said}");
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use mcp_auth::AllowedAddresses;
 use reqwest::Url;
 
+use crate::secrets;
+
 /// The URL that clients connect to.
 pub(crate) struct Target {
     /// As it was given: identifiers are compared as text.
@@ -16,10 +18,11 @@ impl Target {
     /// # Errors
     /// A sentence for the user.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let shown = secrets::argument(text);
         let url = Url::parse(text)
-            .map_err(|error| format!("{text:?} is not a URL such as https://host/mcp: {error}"))?;
+            .map_err(|error| format!("{shown:?} is not a URL such as https://host/mcp: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(format!("{text:?} is not a URL such as https://host/mcp"));
+            return Err(format!("{shown:?} is not a URL such as https://host/mcp"));
         }
         if url.fragment().is_some() || url.password().is_some() || !url.username().is_empty() {
             return Err("the URL must have no fragment, user or password".to_owned());
