@@ -3,10 +3,12 @@
 mod needle;
 mod written;
 
+use std::fs;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 pub(crate) use needle::Secret;
+use serde_json::Value;
 
 /// Everything that must not be printed. The command is one process for one task: what is printed
 /// anywhere is held against this.
@@ -22,6 +24,22 @@ pub(crate) fn remember(token: &str) {
     let signature = token.rsplit_once('.').map(|(_, signature)| signature);
     let signature = signature.filter(|signature| signature.len() > 16);
     signature.into_iter().for_each(|one| keep(Secret::of(one, "[signature]")));
+}
+
+/// Keeps the secrets of a configuration out of what is printed: those of clients that ask about tokens.
+pub(crate) fn remember_those_in(configuration: &Value) {
+    let members = configuration.as_object().into_iter().flatten();
+    for (name, value) in members {
+        let secret = match (&**name, value.as_str()) {
+            ("client_secret", Some(secret)) => Some(secret.to_owned()),
+            // Whoever needs the file says what is wrong with it.
+            ("client_secret_file", Some(file)) => fs::read_to_string(file).ok(),
+            _ => None,
+        };
+        secret.into_iter().for_each(|one| keep(Secret::of(one.trim(), "[secret]")));
+        remember_those_in(value);
+    }
+    configuration.as_array().into_iter().flatten().for_each(remember_those_in);
 }
 
 /// Keeps an argument out of what is printed, unless it is what was asked for there: a URL, or a path. It

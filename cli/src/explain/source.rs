@@ -70,6 +70,12 @@ fn from_file(file: &Path) -> Result<Config, String> {
     let shown = quoted(secrets::argument(&file.to_string_lossy()));
     let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     let is_json = file.extension().is_some_and(|extension| extension == "json");
+    let members: Option<Value> = match is_json {
+        true => serde_json::from_str(&text).ok(),
+        false => toml::from_str(&text).ok(),
+    };
+    // What cannot be read is refused below, without being quoted.
+    members.iter().for_each(secrets::remember_those_in);
     let config = if is_json {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     } else {

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD_NO_PAD};
 
 use super::written::Written;
 
@@ -62,6 +64,14 @@ impl Secret {
                 places.push(layer.original(whole_run(&layer.text, at..at + found.len())));
             }
         }
+        for run in base64_runs(&layer.text) {
+            let within = decoded(&layer.text[run.clone()]);
+            let layers = Written::of(&within).layers();
+            let has = |needle: &String| layers.iter().any(|one| one.text.contains(needle.as_str()));
+            if self.plain.iter().any(has) {
+                places.push(layer.original(run));
+            }
+        }
         places
     }
 }
@@ -111,19 +121,52 @@ fn encoded(secret: &str) -> Vec<String> {
     forms
 }
 
+/// What may be base64 of something with escapes of its own, such as the credentials of a client, which
+/// are a form before they are encoded (RFC 6749 §2.3.1).
+fn base64_runs(text: &str) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut at = 0;
+    for part in text.split(|one: char| !one.is_ascii() || !is_base64(one as u8)) {
+        if part.len() >= SHORTEST {
+            runs.push(at..at + part.len());
+        }
+        // What parts them may be a character of several bytes.
+        let separator = text[at + part.len()..].chars().next().map_or(0, char::len_utf8);
+        at += part.len() + separator;
+    }
+    runs
+}
+
+/// The text in base64 of either alphabet, as far as it is one.
+fn decoded(run: &str) -> String {
+    let plain = run.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    let whole = plain.len() - usize::from(plain.len() % 4 == 1);
+    let configuration = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let engine = GeneralPurpose::new(&STANDARD, configuration);
+    // What is none holds nothing.
+    let bytes = engine.decode(&plain[..whole]).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
+}
+
 /// The place with all that belongs to the same base64 text: its ends hold bits of the secret too.
 fn whole_run(text: &str, place: Range<usize>) -> Range<usize> {
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
-    let before = text.as_bytes()[..place.start].iter().rev().take_while(|one| is_base64(one));
-    let behind = text.as_bytes()[place.end..].iter().take_while(|one| is_base64(one));
+    let before = text.as_bytes()[..place.start].iter().rev().take_while(|one| is_base64(**one));
+    let behind = text.as_bytes()[place.end..].iter().take_while(|one| is_base64(**one));
     place.start - before.count()..place.end + behind.count()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-    use super::*;
+    use super::{Secret, hidden};
 
     const SECRET: &str = "genuine-token/of+some~body==";
 
@@ -160,6 +203,9 @@ mod tests {
             URL_SAFE.encode(format!("Bearer {SECRET}")),
             STANDARD.encode(format!("user:{SECRET}!")),
             percent(&STANDARD.encode(format!("ab{SECRET}\n")), false),
+            STANDARD.encode(format!("me:{}", percent(SECRET, true))),
+            URL_SAFE.encode(percent(&percent(SECRET, false), false)),
+            STANDARD.encode(serde_json::json!({ "é": SECRET.replace('/', "\\/") }).to_string()),
             every(|one| format!("{one:02x}")),
             every(|one| format!("{one:02X}")),
         ];

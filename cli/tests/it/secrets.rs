@@ -1,15 +1,18 @@
 //! Secrets that are given to the command, and how a server or a mistake could get them printed.
 
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -115,6 +118,47 @@ async fn a_token_in_the_wrong_place_is_not_repeated() {
                 let (said, part) = (said.to_lowercase(), &secret[4..]);
                 assert!(!said.contains(&part.to_lowercase()), "{arguments:?}: {said}");
             }
+        }
+    }
+}
+
+/// An issuer that puts what it was sent into its answer.
+#[tokio::test]
+async fn the_secret_of_a_configuration_is_in_no_output() {
+    const SECRET: &str = "the client's own/secret+=";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = json!({ "issuer": issuer, "introspection_endpoint": format!("{issuer}/ask") });
+    let app = Router::new()
+        .route("/.well-known/oauth-authorization-server", get(async || Json(metadata)))
+        .fallback(async |request: Request| {
+            let sent = request.headers().get("authorization");
+            let sent = sent.and_then(|value| value.to_str().ok()).unwrap_or("nothing").to_owned();
+            let aud = [sent, SECRET.to_owned(), SECRET.replace('/', "%2f").replace(' ', "+")];
+            Json(json!({ "active": true, "aud": aud, "scope": STANDARD.encode(SECRET) }))
+        });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secrets.key");
+    std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+    for secret in [json!({ "client_secret": SECRET }), json!({ "client_secret_file": file })] {
+        let mut introspection = json!({ "client_id": "me" });
+        introspection.as_object_mut().unwrap().extend(secret.as_object().unwrap().clone());
+        let server = json!({ "issuer": issuer, "introspection": introspection });
+        let resource =
+            json!({ "resource": "http://127.0.0.1:9/mcp", "authorization_servers": [server] });
+        let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secrets.json");
+        std::fs::write(&config, json!({ "resources": [resource] }).to_string()).unwrap();
+        for format in [&[][..], &["--json"]] {
+            let arguments = [&["explain", "--config", config.to_str().unwrap()], format].concat();
+            let output = run(&arguments).await;
+            let said = format!("{output:?}");
+            assert!(said.contains("[secret]"), "{said}");
+            for form in
+                ["own/secret", "own%2f", "own%2F", "own%252", &STANDARD.encode(SECRET)[..16]]
+            {
+                assert!(!said.contains(form), "{form} in {said}");
+            }
+            assert!(!said.contains("Basic bWU6"), "{said}");
         }
     }
 }
