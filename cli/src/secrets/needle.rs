@@ -48,11 +48,12 @@ impl Secret {
 
     /// Whether it is anywhere in the text, however it is written there.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        Written::of(text).layers().iter().any(|layer| !self.places(layer).is_empty())
+        readings(text).iter().any(|reading| !self.places(reading).is_empty())
     }
 
-    /// Where it is in the original text of the layer.
-    fn places(&self, layer: &Written) -> Vec<Range<usize>> {
+    /// Where it is in the original text.
+    fn places(&self, reading: &Reading) -> Vec<Range<usize>> {
+        let layer = &reading.layer;
         let mut places = Vec::new();
         for needle in &self.plain {
             for (at, found) in layer.text.match_indices(needle.as_str()) {
@@ -64,12 +65,10 @@ impl Secret {
                 places.push(layer.original(whole_run(&layer.text, at..at + found.len())));
             }
         }
-        for run in base64_runs(&layer.text) {
-            let within = decoded(&layer.text[run.clone()]);
-            let layers = Written::of(&within).layers();
-            let has = |needle: &String| layers.iter().any(|one| one.text.contains(needle.as_str()));
+        for (run, within) in &reading.base64 {
+            let has = |needle: &String| within.iter().any(|one| one.text.contains(needle.as_str()));
             if self.plain.iter().any(has) {
-                places.push(layer.original(run));
+                places.push(layer.original(run.clone()));
             }
         }
         places
@@ -83,9 +82,9 @@ pub(super) fn hidden<'a>(text: &str, secrets: impl Iterator<Item = &'a Secret>) 
         return text.to_owned();
     }
     let mut places = Vec::new();
-    for layer in Written::of(text).layers() {
+    for reading in readings(text) {
         for secret in &secrets {
-            places.extend(secret.places(&layer).into_iter().map(|place| (place, secret.label)));
+            places.extend(secret.places(&reading).into_iter().map(|place| (place, secret.label)));
         }
     }
     // The longest first where several begin: a token before its parts.
@@ -119,6 +118,25 @@ fn encoded(secret: &str) -> Vec<String> {
     forms.sort();
     forms.dedup();
     forms
+}
+
+/// A layer of a text, and what is within the base64 in it, in layers too.
+struct Reading {
+    layer: Written,
+    base64: Vec<(Range<usize>, Vec<Written>)>,
+}
+
+fn readings(text: &str) -> Vec<Reading> {
+    let within = |layer: &Written, run: Range<usize>| {
+        let layers = Written::of(&decoded(&layer.text[run.clone()])).layers();
+        (run, layers)
+    };
+    let reading = |layer: Written| {
+        let runs = base64_runs(&layer.text).into_iter();
+        let base64 = runs.map(|run| within(&layer, run)).collect();
+        Reading { layer, base64 }
+    };
+    Written::of(text).layers().into_iter().map(reading).collect()
 }
 
 /// What may be base64 of something with escapes of its own, such as the credentials of a client, which
