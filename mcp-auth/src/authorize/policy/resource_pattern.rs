@@ -225,7 +225,12 @@ impl ResourcePattern {
         match (speaks_of_query(self), speaks_of_query(other)) {
             (true, false) => order != Ordering::Less,
             (false, true) => false,
-            (true, true) | (false, false) => order == Ordering::Greater,
+            (true, true) => order == Ordering::Greater,
+            // Where there is no query, a rule that might have one says less exactly what it is about.
+            (false, false) => {
+                let has_less = self.query.is_none() && other.query.is_some();
+                order == Ordering::Greater || (order == Ordering::Equal && has_less)
+            }
         }
     }
 }
