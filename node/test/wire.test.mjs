@@ -321,3 +321,31 @@ for (const [way, serverFor] of Object.entries(LISTS)) {
     }
   });
 }
+
+for (const method of ['GET', 'DELETE', 'PUT', 'PATCH', 'OPTIONS']) {
+  test(`a method override behind makes no POST of ${method} with a body`, { timeout: 60_000 }, async (context) => {
+    /** @type {string[]} */ const ran = [];
+    const { resource, mint } = await start(context, (resource, issuer) => {
+      const app = express();
+      app.use(node.protect(new McpAuth({ resource, authorizationServers: [issuer.issuer], policy: POLICY })));
+      app.use((request, _, next) => ((request.method = String(request.headers['x-http-method-override'])), next()));
+      app.use(express.json({ type: '*/*' }));
+      app.post('/mcp', (request, response) => (ran.push(request.body?.params?.name), void response.send('ran')));
+      return app;
+    });
+    const { port } = new URL(resource);
+    for (const override of ['POST', 'post', 'Post']) {
+      for (const framing of ['length', 'chunked']) {
+        const body = JSON.stringify(call('write'));
+        const framed = framing === 'length' ? `Content-Length: ${body.length}\r\n\r\n${body}` : `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+        const socket = connect(Number(port), '127.0.0.1');
+        const head = `Host: 127.0.0.1\r\nAuthorization: Bearer ${mint()}\r\nContent-Type: application/json\r\nConnection: close\r\n`;
+        socket.write(`${method} /mcp HTTP/1.1\r\n${head}X-HTTP-Method-Override: ${override}\r\n${framed}`);
+        let answer = '';
+        for await (const chunk of socket) answer += chunk;
+        assert.match(answer, /^HTTP\/1.1 [24]/, answer);
+      }
+    }
+    assert.deepEqual(ran, []);
+  });
+}

@@ -108,6 +108,7 @@ export function discard(request: IncomingMessage, response: ServerResponse): voi
   });
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+/** Whether it says that it has a body; over HTTP/2 any request may have one without a word. */
+export function hasBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
+  return httpVersionMajor > 1 || headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

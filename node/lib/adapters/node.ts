@@ -6,7 +6,7 @@ import { InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
-import { discard, readBody } from './node-body.js';
+import { discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
 
@@ -148,6 +148,7 @@ class Exchange {
     const caller = auth.callerOf(forward, this.target, this);
     if (caller) request.auth = this.differences ? this.asDiffers(caller, this.differences) : caller;
     removeHeaders(request, auth.tokenHeaders);
+    if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
     if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
     filterResponse(forward, request, response, caller);
     return true;
@@ -159,6 +160,22 @@ class Exchange {
     differences.tokens?.set(this.request, token);
     return differences.caller(caller, token) as AuthInfo;
   }
+}
+
+/**
+ * A method override behind this would make a POST of a request whose body nobody has looked at: what is assigned is
+ * not taken then. Any other method may become another one.
+ */
+function keepFromPost(request: IncomingMessage, decided: string): void {
+  let method = decided;
+  Object.defineProperty(request, 'method', {
+    configurable: true,
+    enumerable: true,
+    get: () => method,
+    set: (value: unknown) => {
+      if (String(value).toUpperCase() !== 'POST') method = String(value);
+    },
+  });
 }
 
 /** What HTTP/2 has in pseudo-headers is method and target, which are known, and the host (RFC 9113 §8.3.1). */
