@@ -36,7 +36,7 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
     request: prepared(auth, forward, request, body),
     opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
     respond: async (response) => {
-      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+      const isStream = response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream');
       const opened = typeof forward !== 'string' ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
       return opened ? respond(opened, response) : response;
     },

@@ -112,6 +112,7 @@ impl ReadBody {
     #[napi(getter)]
     pub fn max_bytes(&self) -> u32 {
         let max = self.pending.as_ref().map_or(0, |(pending, _)| pending.max_bytes());
+        // A longer body fits into no buffer of Node.
         u32::try_from(max).unwrap_or(u32::MAX)
     }
 

@@ -184,14 +184,14 @@ test('what is no request by its headers is refused with a line in the log', asyn
   const code = `
     const { McpAuth } = require('./dist/index.js');
     const auth = new McpAuth({ resource: 'https://a.example/mcp', authorizationServers: ['https://b.example'] });
-    for (const [method, target, headers] of [['GET', '/mcp', ':path\\n/mcp'], ['G T', '/mcp', ''], ['GET', 'a b', '']]) {
+    for (const [method, target, headers] of [['GET', '/mcp', ':path\\n/mcp'], ['G T', '/mcp', ''], ['GET', '/mcp', '\\nvalue\\nauthorization\\nBearer a'], ['', '/mcp', ''], ['GET', 'a b', '']]) {
       console.log(auth.native.decide(method, target, headers).status);
     }
   `;
   const env = { ...process.env, MCP_AUTH_LOG: 'mcp_auth::decision=info' };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', code], { cwd: FOLDER, env });
-  assert.equal(stdout.trim(), '400\n400\n400');
-  assert.equal(stderr.split('request refused').length, 4, stderr);
+  assert.equal(stdout.trim(), '400\n400\n400\n400\n400');
+  assert.equal(stderr.split('request refused').length, 6, stderr);
 });
 
 /** A body of so many levels. @param {number} levels */

@@ -115,8 +115,9 @@ class Exchange {
     private readonly response: ServerResponse,
     private readonly differences: Differences | undefined,
   ) {
-    this.method = request.method ?? 'GET';
-    this.target = request.originalUrl ?? request.url ?? '/';
+    // Node sets both; what has none is no request, and refused as such.
+    this.method = request.method ?? '';
+    this.target = request.originalUrl ?? request.url ?? '';
     this.taken = request.headers.authorization === undefined ? differences?.tokens?.get(request) : undefined;
     this.headers = linesOf(request) + (this.taken ? `\nauthorization\nBearer ${this.taken}` : '');
   }
