@@ -24,10 +24,11 @@ pub(crate) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), 
     if messages.is_batch && !allows_batches(headers) {
         return Err(MessageFault::Batch);
     }
-    // The last one says what a message itself names, after what it also reaches.
     let call = messages.operations.last().filter(|one| !messages.is_batch && !one.is_nothing());
+    // The last name is what a message itself is about, after what it also reaches.
+    let named = messages.operations.iter().rev().find_map(Operation::name);
     let agrees = agrees(headers, &METHOD, call.map(Operation::method))
-        && agrees(headers, &NAME, call.and_then(Operation::name))
+        && agrees(headers, &NAME, call.and(named))
         && messages.revision.as_deref().is_none_or(|said| agrees(headers, &REVISION, Some(said)))
         && headers.get_all(&REVISION).iter().count() <= 1;
     if agrees { Ok(()) } else { Err(MessageFault::HeaderMismatch) }
