@@ -137,7 +137,7 @@ fn the_rule_that_says_most_exactly_what_it_is_about_counts() {
         (json!({ "n://a": ["s1"], "n://a/*": { "access": "public" } }), "n://a/", "s1"),
         (json!({ "n://a": ["s1"], "n://a*": { "access": "public" } }), "n://a?x=1", "s1"),
         (json!({ "n://*": ["s1"], "n://a/*": { "access": "public" } }), "n://a/b", ""),
-        (json!({ "n://{a}/x": ["s1"], "n://y/{b}": ["s2"] }), "n://y/x", "s1 s2"),
+        (json!({ "n://{a}/x": ["s1"], "n://y/{b}": ["s2"] }), "n://y/x", "s2 s1"),
         (
             json!({ "n://secret": ["s1"], "{+any}/public/information": { "access": "public" } }),
             "n://secret?/public/information",
