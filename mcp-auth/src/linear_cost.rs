@@ -78,19 +78,16 @@ fn requests() {
 }
 
 #[test]
-#[ignore = "issue 15, case 4: each slash of a path begins a look-up of all that is before it"]
 fn paths() {
     hold(&readers::PATHS);
 }
 
 #[test]
-#[ignore = "issue 15: each scope is compared with all before it"]
 fn scopes() {
     hold(&readers::SCOPES);
 }
 
 #[test]
-#[ignore = "issue 15: each scope is compared with all before it"]
 fn claims_with_scopes() {
     hold(&readers::CLAIMS_WITH_SCOPES);
 }
