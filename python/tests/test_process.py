@@ -149,28 +149,40 @@ UNDER_WAY = {
     """,
     "a refresh": """
         waiting.append(asyncio.create_task(auth.authenticate(token)))
-        await asyncio.sleep(0)
+        await inside()
     """,
     "an introspection": """
         waiting.extend(asyncio.create_task(opaque.authenticate(f"at_{n}")) for n in range(5))
-        await asyncio.sleep(0)
+        await inside()
     """,
     "a stream": """
-        await sse.__anext__()
-        waiting.append(asyncio.create_task(auth.authenticate(token)))
-        await asyncio.sleep(0)
+        await open_stream().get()
+        waiting.append(asyncio.create_task(opaque.authenticate("at_1")))
+        await inside()
     """,
 }
 
 LIFE = """
-    import asyncio, gc, logging, os, sys
+    import asyncio, logging, os, sys, threading
     from mcp_auth import McpAuth
+
+    begun = threading.Event()
+
+    def linger():
+        # Keeps a thread of ours in Python, where it waits for the interpreter's lock again and again.
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            for _ in range(1_000_000):
+                pass
 
     class Slow(logging.Handler):
         def emit(self, record):
-            # Lets go of the interpreter's lock, and takes it again.
-            os.sched_yield()
+            linger()
             self.format(record)
+
+    async def inside():
+        while not begun.is_set():
+            await asyncio.sleep(0)
 
     logging.getLogger("mcp_auth").addHandler(Slow())
     logging.getLogger("mcp_auth").setLevel(logging.DEBUG)
@@ -178,15 +190,14 @@ LIFE = """
     heap = [[number] for number in range(50_000)]
 
     def patch(issuer, document):
-        for _ in range(20):
-            os.sched_yield()
+        linger()
         return document
 
     issuer, token = sys.argv[1:3]
     auth = McpAuth("http://localhost/mcp", [issuer], patch_metadata=patch)
     opaque = McpAuth("http://localhost/mcp", [{
         "issuer": issuer, "introspection": {"client_id": "server", "client_secret": "secret", "token_prefixes": ["at_"]},
-    }])
+    }], patch_metadata=patch)
     waiting = []
 
     async def app(scope, receive, send):
@@ -194,17 +205,15 @@ LIFE = """
         await send({"type": "http.response.body", "body": b": begun", "more_body": True})
         await asyncio.Event().wait()
 
-    async def stream():
+    def open_stream():
         sent = asyncio.Queue()
         scope = {"type": "http", "method": "GET", "path": "/mcp", "query_string": b"", "headers": [
             (b"authorization", b"Bearer " + token.encode()),
         ]}
         waiting.append(asyncio.create_task(auth.protect(app)(scope, None, sent.put)))
-        while True:
-            yield await sent.get()
+        return sent
 
     async def begin():
-        sse = stream()
         UNDER_WAY
 
     def life():
@@ -215,7 +224,7 @@ LIFE = """
         for _ in range(count):
             if (child := os.fork()) == 0:
                 try:
-                    waiting.clear()
+                    begun.clear()
                     life()
                     logging.getLogger("mcp_auth").info("in the child")
                 finally:
