@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
+from ._sdk import name_caller
 from .errors import InsufficientScope
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -19,7 +20,7 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Decision: TypeAlias = Forward | ReadBody | Reply | Pending
 Enter: TypeAlias = Callable[[Scope, Forward], Callable[[], None]]
 
-#: How much of the body of a refused request is read, so that the connection can be used again.
+#: A longer body of a refused request is not worth reading: the connection is closed instead.
 _DISCARDED_BYTES = 256 * 1024
 
 
@@ -57,6 +58,7 @@ class Protected:
         token = current.set(forward.auth_info)
         leave = self._enter(scope, forward) if self._enter is not None else None
         try:
+            name_caller(forward.scope, forward.auth_info)
             await self.app(forward.scope, receive, send)
         except InsufficientScope as error:
             if scope["type"] != "http":
@@ -178,20 +180,30 @@ async def refuse(
     if scope["type"] == "websocket":
         # Closed before it is accepted: the client gets a 403.
         return await send({"type": "websocket.close", "code": 1008})
-    # A server that closes the connection makes clients lose the request that comes next, and that
-    # one looks for the metadata.
-    if not any(name.lower() == b"expect" for name, _ in scope["headers"]):
-        # RFC 9110 §10.1.1: who waits for permission to send the body gets none.
-        await _read(receive, _DISCARDED_BYTES)
     body = reply.body
     if shows_details and reply.code is not None and body:
         body = json.dumps({**json.loads(body), "code": reply.code, "cause": reply.reason}).encode()
-    await _send_reply(reply, body, send)
+    # At once: the body may never come. The server reads it past, so that the connection can be used
+    # again; clients that lose it lose the request that looks for the metadata.
+    await _send_reply(reply, body, send, closes=_is_long(scope))
 
 
-async def _send_reply(reply: Reply, body: bytes, send: Send) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    headers = [*reply.headers] if reply.status == 204 else [*reply.headers, length]
+def _is_long(scope: Scope) -> bool:
+    """Whether the body, by what is said of it, is not worth reading for the sake of the connection."""
+    if not str(scope.get("http_version", "")).startswith("1"):
+        # RFC 9113 §8.2.2: there is no such header in HTTP/2.
+        return False
+    lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
+    # A length of many digits is long, and what is no number ends the connection too.
+    return any(len(one) > 9 or not one.isdigit() or int(one) > _DISCARDED_BYTES for one in lengths)
+
+
+async def _send_reply(reply: Reply, body: bytes, send: Send, closes: bool = False) -> None:
+    headers = [*reply.headers]
+    if reply.status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    if closes:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

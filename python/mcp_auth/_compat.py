@@ -15,6 +15,7 @@ from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
 from ._core import McpAuth, listed
 from ._pending import wait
+from ._sdk import name_caller
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
 from .errors import TokenError, Unavailable
@@ -234,6 +235,7 @@ class BearerAuthMiddleware:
         leave = self._enter(request.scope, decision)
         token = current.set(decision.auth_info)
         request.scope.update(decision.scope)
+        name_caller(request.scope, decision.auth_info)
         try:
             response = await call_next(request)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from . import _native
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
-from ._verifiers import VerifyFunction, starter
+from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
 from .errors import ConfigError, TokenError
 
 if TYPE_CHECKING:
@@ -33,8 +34,15 @@ _CONFIG_FIELDS = frozenset(
     }
 )  # fmt: skip
 
+# No thread of ours may be in Python meanwhile. `logging` was imported before, so that its locks are
+# taken after this has waited, and not before.
+atexit.register(_native.before_end)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_native.after_fork)
+    os.register_at_fork(
+        before=_native.before_fork,
+        after_in_parent=_native.after_fork_in_parent,
+        after_in_child=_native.after_fork,
+    )
 
 
 class McpAuth:
@@ -60,6 +68,7 @@ class McpAuth:
         policy: Mapping[str, Any] | None = None,
         authorizer: Authorizer | None = None,
         token_verifiers: Mapping[str, VerifyFunction] | None = None,
+        verify_timeout: float = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
         **settings: Any,
@@ -71,9 +80,10 @@ class McpAuth:
         :param required_scopes: needed for every request.
         :param policy: rules as data, the fields of `ScopePolicy`.
         :param authorizer: rules as code: `True` allows, `False` forbids, a list of scopes asks for
-            them. It must be quick.
+            them. It must be quick. What it forbids stays forbidden; it opens nothing.
         :param token_verifiers: functions for tokens that begin with these prefixes; they return
             claims, or `None` to refuse, and may be coroutine functions.
+        :param verify_timeout: how long these may take, in seconds; then it is a 503.
         :param patch_metadata: changes what an issuer says of itself: (issuer, document) -> document.
         :param settings: every other field of `Config` and `ProtectedResource`.
         """
@@ -93,6 +103,7 @@ class McpAuth:
             {"resources": [protected], **config},
             authorizer=authorizer,
             token_verifiers=token_verifiers,
+            verify_timeout=verify_timeout,
             patch_metadata=patch_metadata,
             serve_authorization_server_metadata=serve_authorization_server_metadata,
         )
@@ -104,6 +115,7 @@ class McpAuth:
         *,
         authorizer: Authorizer | None = None,
         token_verifiers: Mapping[str, VerifyFunction] | None = None,
+        verify_timeout: float = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
         **hooks: Any,
@@ -114,6 +126,7 @@ class McpAuth:
             config,
             authorizer=authorizer,
             token_verifiers=token_verifiers,
+            verify_timeout=verify_timeout,
             patch_metadata=patch_metadata,
             serve_authorization_server_metadata=serve_authorization_server_metadata,
             **hooks,
@@ -139,6 +152,7 @@ class McpAuth:
         *,
         authorizer: Authorizer | None,
         token_verifiers: Mapping[str, VerifyFunction] | None,
+        verify_timeout: float = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
         **hooks: Any,
     ) -> None:
@@ -148,9 +162,11 @@ class McpAuth:
                 raise _invalid(f"{name}: is no function")
         if getattr(getattr(authorizer, "__code__", None), "co_flags", 0) & _COROUTINE:
             raise _invalid("authorizer: is a coroutine function, but must not wait")
+        if not 0 < verify_timeout <= 3600:
+            raise _invalid("verify_timeout: must be seconds, above 0 and 3600 at most")
         level = logging.getLogger("mcp_auth").getEffectiveLevel()
         _native.set_level(min(max(level, 0), 255))
-        verifiers = [(prefix, starter(one)) for prefix, one in (token_verifiers or {}).items()]
+        verifiers = [(prefix, starter(one, verify_timeout)) for prefix, one in (token_verifiers or {}).items()]
         try:
             text = json.dumps(config, default=list)
         except TypeError as error:

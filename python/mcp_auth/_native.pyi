@@ -16,6 +16,9 @@ __all__ = [
     "Pending",
     "DevIssuer",
     "after_fork",
+    "after_fork_in_parent",
+    "before_end",
+    "before_fork",
     "set_level",
     "__version__",
 ]
@@ -177,6 +180,15 @@ class DevIssuer:
     def set_mode(self, mode: str) -> None: ...
     def revoke(self, token: str) -> None: ...
     def close(self) -> None: ...
+
+def after_fork_in_parent() -> None:
+    """A fork is over, here in the parent."""
+
+def before_end() -> None:
+    """The interpreter ends: no thread of ours goes into Python any more."""
+
+def before_fork() -> None:
+    """Waits until no thread of ours is in Python, and lets none in until the fork is over."""
 
 def after_fork() -> None: ...
 def set_level(level: int) -> None: ...

@@ -20,8 +20,11 @@ StartFunction: TypeAlias = Callable[[str, Answer], None]
 T = TypeVar("T")
 _tasks: set[asyncio.Task[None]] = set()
 
+#: How long a verify function may take where nothing else is said, in seconds.
+VERIFY_TIMEOUT = 30
 
-def starter(verify: VerifyFunction) -> StartFunction:
+
+def starter(verify: VerifyFunction, seconds: float = VERIFY_TIMEOUT) -> StartFunction:
     """A function that begins to verify and does not wait.
 
     A coroutine function runs on the event loop, any other in a thread: it may block.
@@ -29,39 +32,73 @@ def starter(verify: VerifyFunction) -> StartFunction:
 
     async def run(token: str, answer: Answer) -> None:
         try:
-            claims = await call(verify, token)
-            if claims is not None and not isinstance(cast("object", claims), Mapping):
-                raise TypeError
-            text = None if claims is None else json.dumps(dict(claims), allow_nan=False)
-        except TokenError as error:
-            if error.code == "wrong_audience":
-                answer.refuse_audience(error.fields["actual"], error.fields["expected"])
-            else:
-                answer.refuse()
-        except Unavailable as error:
-            answer.fail(error.message)
-        except Exception as error:
-            # Nothing of its text: it may hold the token.
-            answer.fail(f"it raised {type(error).__name__}")
-        else:
-            if text is None or _has_expired(claims):
-                answer.refuse()
-            else:
-                answer.accept(text)
+            _give(await call(verify, token), answer)
+        except BaseException as error:
+            # Also what would end the loop, such as `SystemExit`: a token must not.
+            _fail(error, answer)
+            if _is_cancelled(error):
+                raise
 
     def start(token: str, answer: Answer) -> None:
         import asyncio
 
         task = asyncio.get_running_loop().create_task(run(token, answer))
         _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+        late = task.get_loop().call_later(seconds, _give_up, task, answer, seconds)
+
+        def end(task: asyncio.Task[None]) -> None:
+            late.cancel()
+            _tasks.discard(task)
+
+        task.add_done_callback(end)
 
     return start
 
 
-def _has_expired(claims: Claims | None) -> bool:
-    exp = (claims or {}).get("exp")
-    return isinstance(exp, (int, float)) and exp <= time.time()
+def _give_up(task: asyncio.Task[None], answer: Answer, seconds: float) -> None:
+    answer.fail(f"it gave no answer within {seconds:g} s")
+    task.cancel()
+
+
+def _give(claims: object, answer: Answer) -> None:
+    """Hands on what the function returned."""
+    if claims is None:
+        return answer.refuse()
+    if not isinstance(claims, Mapping):
+        return answer.fail(f"it returned {type(claims).__name__}: claims, or None to refuse, say something")
+    text = json.dumps(dict(cast("Claims", claims)), allow_nan=False)
+    # As they are read: an odd mapping could say something else the second time.
+    read = json.loads(text)
+    for name in ("exp", "nbf"):
+        if name in read and (isinstance(read[name], bool) or not isinstance(read[name], (int, float))):
+            return answer.fail(f"it returned an `{name}` that is no number")
+    now = time.time()
+    if "exp" in read and read["exp"] <= now:
+        return answer.refuse()
+    if "nbf" in read and read["nbf"] > now:
+        return answer.refuse()
+    answer.accept(text)
+
+
+def _fail(error: BaseException, answer: Answer) -> None:
+    """Hands on why there are no claims; reading an exception of the user's may fail as well."""
+    try:
+        if isinstance(error, TokenError):
+            if error.code == "wrong_audience" and "actual" in error.fields and "expected" in error.fields:
+                return answer.refuse_audience(error.fields["actual"], error.fields["expected"])
+            return answer.refuse()
+        if isinstance(error, Unavailable):
+            return answer.fail(error.message)
+        # Nothing of its text: it may hold the token.
+        return answer.fail(f"it raised {type(error).__name__}")
+    except BaseException:
+        return answer.fail("it raised what cannot be read")
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    import asyncio
+
+    return isinstance(error, asyncio.CancelledError)
 
 
 async def call(verify: Callable[[str], T | Awaitable[T]], token: str) -> T:
@@ -70,7 +107,16 @@ async def call(verify: Callable[[str], T | Awaitable[T]], token: str) -> T:
     import inspect
 
     if inspect.iscoroutinefunction(verify):
-        result = verify(token)
-    else:
-        result = await asyncio.to_thread(verify, token)
+        return cast("T", await verify(token))
+    # What a thread raises does not always arrive (`StopIteration`), so it is returned.
+    result, error = await asyncio.to_thread(_outcome, verify, token)
+    if error is not None:
+        raise error
     return await result if inspect.isawaitable(result) else cast("T", result)
+
+
+def _outcome(verify: Callable[[str], T], token: str) -> tuple[T, None] | tuple[None, BaseException]:
+    try:
+        return verify(token), None
+    except BaseException as error:
+        return None, error

@@ -10,16 +10,16 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use http::{Request, Response, StatusCode};
 use mcp_auth::{
-    AuthError, Authorizer, Clock, HttpClient, HttpError, OperationKind, Scopes, TokenError,
-    TokenVerifier, Unavailable, Verdict,
+    AuthError, Authorizer, Clock, HttpClient, HttpError, OperationKind, TokenError, TokenVerifier,
+    Unavailable, Verdict,
 };
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
-use serde_json::Value;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::auth_info::AuthInfo;
-use crate::json;
+use crate::{gate, json};
 
 /// A function that verifies tokens of one prefix. It is called as `start(token, answer)` on the
 /// thread of the event loop, must not wait, and leaves the answer when it is there.
@@ -40,16 +40,25 @@ impl TokenVerifier for PythonVerifier {
         async move {
             let (sender, answer) = oneshot::channel();
             let answer_to = Answer(Mutex::new(Some(sender)));
-            let begun = Python::attach(|py| {
-                let answer_to = Py::new(py, answer_to)?;
-                self.start.call1(py, (token, answer_to)).map(drop)
+            let begun = gate::attach(|py| {
+                let started = Py::new(py, answer_to)
+                    .and_then(|answer_to| self.start.call1(py, (token, answer_to)));
+                // Nothing of its text: it may hold the token.
+                started.map(drop).map_err(|error| name_of(py, &error))
             });
-            begun.map_err(|error| unavailable(&error.to_string()))?;
+            match begun {
+                Some(Ok(())) => {}
+                Some(Err(name)) => return Err(unavailable(&format!("it raised {name}"))),
+                None => return Err(unavailable(NO_INTERPRETER)),
+            }
             answer.await.unwrap_or_else(|_| Err(unavailable("the function gave no answer")))
         }
         .boxed()
     }
 }
+
+/// The interpreter ends: nothing can be asked any more.
+const NO_INTERPRETER: &str = "the interpreter ends";
 
 fn unavailable(reason: &str) -> AuthError {
     AuthError::Unavailable(Unavailable::new("the verify function", reason, 5))
@@ -104,21 +113,80 @@ impl Authorizer for PythonAuthorizer {
         caller: &mcp_auth::AuthInfo,
         operation: &mcp_auth::Operation<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        let asked = Python::attach(|py| {
-            let caller = Py::new(py, AuthInfo::new(caller.clone()))?;
-            let operation = Py::new(py, Operation::new(py, operation)?)?;
-            let verdict = self.0.bind(py).call1((caller, operation))?;
-            if let Ok(allowed) = verdict.extract::<bool>() {
-                return Ok(if allowed {
-                    Verdict::Allow
-                } else {
-                    Verdict::forbidden("the authorizer says no")
-                });
+        let asked = gate::attach(|py| {
+            let called = || {
+                let caller = Py::new(py, AuthInfo::new(caller.clone()))?;
+                let operation = Py::new(py, Operation::new(py, operation)?)?;
+                self.0.bind(py).call1((caller, operation))
+            };
+            match called() {
+                Ok(said) => verdict_of(&said),
+                Err(error) => Err(describe(py, &error)),
             }
-            let scopes: Scopes = verdict.extract::<Vec<String>>()?.into_iter().collect();
-            PyResult::Ok(Verdict::MissingScopes(scopes))
         });
-        Ok(asked.map_err(|error| format!("the authorizer failed: {error}"))?)
+        Ok(asked.unwrap_or_else(|| Err(NO_INTERPRETER.to_owned()))?)
+    }
+}
+
+/// What the authorizer means by what it returned.
+fn verdict_of(said: &Bound<'_, PyAny>) -> Result<Verdict, String> {
+    if let Ok(allowed) = said.extract::<bool>() {
+        let no = || Verdict::forbidden("the authorizer says no");
+        return Ok(if allowed { Verdict::Allow } else { no() });
+    }
+    let texts: PyResult<Vec<String>> = if let Ok(list) = said.cast::<PyList>() {
+        list.iter().map(|item| item.extract()).collect()
+    } else if let Ok(tuple) = said.cast::<PyTuple>() {
+        tuple.iter().map(|item| item.extract()).collect()
+    } else {
+        return Err(what_it_returned(said));
+    };
+    let Ok(texts) = texts else {
+        return Err("it returned a list of something else than scopes".to_owned());
+    };
+    if texts.is_empty() {
+        return Err("it returned no scope to ask for: to allow is True".to_owned());
+    }
+    if !texts.iter().all(|text| is_scope(text)) {
+        return Err("it returned a scope of characters that no scope has".to_owned());
+    }
+    Ok(Verdict::MissingScopes(texts.into_iter().collect()))
+}
+
+/// RFC 6749 §3.3: what a scope is made of; it ends up in a header.
+fn is_scope(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
+fn what_it_returned(said: &Bound<'_, PyAny>) -> String {
+    let kind = match said.get_type().name() {
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => "something".to_owned(),
+    };
+    if kind == "coroutine" {
+        // Nobody waits for it, and Python warns of one that was not begun. It fails to close only by
+        // code of its own, which has no say here.
+        let _ = said.call_method0("close");
+    }
+    format!("it returned {kind}: True, False or a list of scopes say something")
+}
+
+/// How much of an exception's text is logged, in characters: strangers have a part in it.
+const LONGEST_TEXT: usize = 64;
+
+/// The exception, for a log. Its text is code of the user's as well, and may fail.
+fn describe(py: Python<'_>, error: &PyErr) -> String {
+    let name = name_of(py, error);
+    let Ok(text) = error.value(py).str() else { return name };
+    let text: String = text.to_string_lossy().chars().take(LONGEST_TEXT).collect();
+    if text.is_empty() { name } else { format!("{name}: {text:?}") }
+}
+
+fn name_of(py: Python<'_>, error: &PyErr) -> String {
+    match error.get_type(py).name() {
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => "an exception".to_owned(),
     }
 }
 
@@ -154,25 +222,40 @@ impl Operation {
 
 /// Changes a metadata document: `patch(issuer, document) -> document`.
 pub(crate) fn patch_metadata(patch: &Py<PyAny>, issuer: &str, document: &mut Value) {
-    let patched = Python::attach(|py| {
-        let given = json::to_python(py, document)?;
-        let patched = patch.bind(py).call1((issuer, given))?;
-        let text = py.import("json")?.call_method1("dumps", (patched,))?;
-        text.extract::<String>()
+    let patched = gate::attach(|py| {
+        let patched = || {
+            let given = json::to_python(py, document)?;
+            let patched = patch.bind(py).call1((issuer, given))?;
+            let text = py.import("json")?.call_method1("dumps", (patched,))?;
+            text.extract::<String>()
+        };
+        patched().map_err(|error| describe(py, &error))
     });
-    match patched.map(|text| serde_json::from_str(&text)) {
-        Ok(Ok(patched)) => *document = patched,
-        // Without the patch it is a document that the operator did not mean: none is better.
-        _ => *document = Value::Null,
+    let patched = patched.unwrap_or_else(|| Err(NO_INTERPRETER.to_owned()));
+    let patched = patched.and_then(|text| {
+        let read: Result<Map<String, Value>, _> = serde_json::from_str(&text);
+        read.map_err(|_| "it returned what is no JSON object".to_owned())
+    });
+    match patched {
+        Ok(members) => *document = Value::Object(members),
+        Err(reason) => {
+            tracing::error!(target: "mcp_auth", issuer, reason, "patch_metadata failed: the metadata is not used");
+            // Without the patch it is a document that the operator did not mean: none is better.
+            *document = Value::Null;
+        }
     }
 }
+
+/// The time where the function fails: every token has expired then.
+const TOO_LATE: u64 = u32::MAX as u64;
 
 /// A function that tells the time, for tests.
 pub(crate) struct PythonClock(pub(crate) Py<PyAny>);
 
 impl Clock for PythonClock {
     fn unix_seconds(&self) -> u64 {
-        Python::attach(|py| self.0.call0(py)?.extract(py)).unwrap_or_default()
+        let told = gate::attach(|py| self.0.call0(py)?.extract(py));
+        told.and_then(PyResult::ok).unwrap_or(TOO_LATE)
     }
 }
 
@@ -181,13 +264,16 @@ pub(crate) struct PythonDocuments(pub(crate) Py<PyAny>);
 
 impl HttpClient for PythonDocuments {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>> {
-        let document = Python::attach(|py| {
-            let document = self.0.call1(py, (request.uri().to_string(),))?;
-            document.extract::<Option<String>>(py)
+        let document = gate::attach(|py| {
+            let document = self.0.call1(py, (request.uri().to_string(),));
+            let document = document.and_then(|document| document.extract::<Option<String>>(py));
+            document.map_err(|error| describe(py, &error))
         });
-        let answer = document.map_err(|error| HttpError::new(error.to_string()));
+        let document = document.unwrap_or_else(|| Err(NO_INTERPRETER.to_owned()));
+        let answer = document.map_err(HttpError::new);
         Box::pin(ready(answer.map(|document| {
             let status = if document.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            // A 404 has no body.
             let mut response = Response::new(Bytes::from(document.unwrap_or_default()));
             *response.status_mut() = status;
             response

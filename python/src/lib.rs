@@ -5,6 +5,7 @@
 mod auth_info;
 mod decision;
 mod errors;
+mod gate;
 mod hooks;
 mod json;
 mod logging;
@@ -29,6 +30,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hooks::Operation>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<testing::DevIssuer>()?;
+    module.add_function(wrap_pyfunction!(gate::after_fork_in_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::before_end, module)?)?;
+    module.add_function(wrap_pyfunction!(gate::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(runtime::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(logging::set_level, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -9,6 +9,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::gate;
+
 /// The most detailed level that Python wants, as its place in [`LEVELS`].
 static LEVEL: AtomicUsize = AtomicUsize::new(1);
 
@@ -54,7 +56,7 @@ impl Subscriber for PythonLog {
         event.record(&mut text);
         let (level, target) = (*event.metadata().level(), event.metadata().target());
         // An interpreter that ends logs no more; neither does a handler that fails.
-        Python::try_attach(|py| {
+        gate::attach(|py| {
             let _ = hand_on(py, level, target, text);
         });
     }

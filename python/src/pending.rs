@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::BoxFuture;
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::gate;
 use crate::runtime::LazyRuntime;
 
 /// Makes the Python value, with the interpreter at hand.
@@ -50,11 +51,16 @@ impl Pending {
     /// Goes on in the background, and gives the result to an asyncio future of this loop.
     fn start(&self, event_loop: Py<PyAny>, future: Py<PyAny>) -> PyResult<()> {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(work) = work else { return Ok(()) };
+        let Some(work) = work else {
+            return Err(PyRuntimeError::new_err("this was started before"));
+        };
+        if gate::has_ended() {
+            return Err(PyRuntimeError::new_err("the interpreter ends"));
+        }
         let is_started = self.runtime.spawn(async move {
             let finish = work.await;
             // Neither an interpreter that ends nor a loop that is closed has anybody waiting.
-            Python::try_attach(|py| {
+            gate::attach(|py| {
                 let _ = settle(py, finish, &event_loop, &future);
             });
         });

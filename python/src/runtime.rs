@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::gate;
+
 /// How often this process came out of a `fork()`.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -15,6 +17,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 #[pyfunction]
 pub(crate) fn after_fork() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    gate::open_in_child();
 }
 
 /// Changes when this process comes out of a `fork()`: threads, sockets and flights that were made
@@ -41,7 +44,10 @@ impl LazyRuntime {
 }
 
 fn start() -> Option<Runtime> {
-    Builder::new_multi_thread().worker_threads(1).thread_name("mcp-auth").enable_all().build().ok()
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).thread_name("mcp-auth").on_thread_start(gate::mark_thread);
+    // The callers answer that no thread could be started; the system's reason changes nothing.
+    builder.enable_all().build().ok()
 }
 
 /// Waits for nothing: it may be dropped on its own thread.

@@ -142,6 +142,159 @@ async def test_threads_share_one_object(dev_issuer: DevIssuer) -> None:
     assert len(subjects) == 1600
 
 
+#: What is under way when a process ends or forks. Each begins something that goes on in our thread.
+UNDER_WAY = {
+    "one good token": """
+        assert (await auth.authenticate(token)).subject == "alice"
+    """,
+    "a refresh": """
+        waiting.append(asyncio.create_task(auth.authenticate(token)))
+        await inside()
+    """,
+    "an introspection": """
+        waiting.extend(asyncio.create_task(opaque.authenticate(f"at_{n}")) for n in range(5))
+        await inside()
+    """,
+    "a stream": """
+        await open_stream().get()
+        waiting.append(asyncio.create_task(opaque.authenticate("at_1")))
+        await inside()
+    """,
+}
+
+LIFE = """
+    import asyncio, logging, os, sys, threading
+    from mcp_auth import McpAuth
+
+    begun = threading.Event()
+
+    def linger():
+        # Keeps a thread of ours in Python, where it waits for the interpreter's lock again and again.
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            for _ in range(1_000_000):
+                pass
+
+    class Slow(logging.Handler):
+        def emit(self, record):
+            linger()
+            self.format(record)
+
+    async def inside():
+        while not begun.is_set():
+            await asyncio.sleep(0)
+
+    logging.getLogger("mcp_auth").addHandler(Slow())
+    logging.getLogger("mcp_auth").setLevel(logging.DEBUG)
+    logging.getLogger("mcp_auth").propagate = False
+    heap = [[number] for number in range(50_000)]
+
+    def patch(issuer, document):
+        linger()
+        return document
+
+    issuer, token = sys.argv[1:3]
+    auth = McpAuth("http://localhost/mcp", [issuer], patch_metadata=patch)
+    opaque = McpAuth("http://localhost/mcp", [{
+        "issuer": issuer, "introspection": {"client_id": "server", "client_secret": "secret", "token_prefixes": ["at_"]},
+    }], patch_metadata=patch)
+    waiting = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        await send({"type": "http.response.body", "body": b": begun", "more_body": True})
+        await asyncio.Event().wait()
+
+    def open_stream():
+        sent = asyncio.Queue()
+        scope = {"type": "http", "method": "GET", "path": "/mcp", "query_string": b"", "headers": [
+            (b"authorization", b"Bearer " + token.encode()),
+        ]}
+        waiting.append(asyncio.create_task(auth.protect(app)(scope, None, sent.put)))
+        return sent
+
+    async def begin():
+        UNDER_WAY
+
+    def life():
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(begin())
+
+    def children(count):
+        for _ in range(count):
+            if (child := os.fork()) == 0:
+                try:
+                    begun.clear()
+                    life()
+                    logging.getLogger("mcp_auth").info("in the child")
+                finally:
+                    sys.stderr.flush()
+                # As a process ends that is not the child of a fork: through finalization.
+                return True
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        return False
+
+    # Nobody cares for what is cancelled by the end.
+    logging.getLogger("asyncio").disabled = True
+    life()
+    children(int(sys.argv[3]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
+@pytest.mark.parametrize("kind", UNDER_WAY)
+def test_ends_and_forks_meet_no_thread_of_ours_in_python(dev_issuer: DevIssuer, kind: str) -> None:
+    """`MCP_AUTH_TEST_LIVES=1000` is the long form."""
+    lives = int(os.environ.get("MCP_AUTH_TEST_LIVES", "60")) // len(UNDER_WAY)
+    forks_each = 2
+    begun = textwrap.indent(textwrap.dedent(UNDER_WAY[kind]).strip(), " " * 8).strip()
+    code = textwrap.dedent(LIFE).replace("UNDER_WAY", textwrap.dedent(begun).replace("\n        ", "\n    "))
+    token = dev_issuer.mint(RESOURCE)
+    for number in range(-(-lives // (1 + forks_each))):
+        command = [sys.executable, "-W", "ignore", "-c", code, dev_issuer.issuer, token, str(forks_each)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, (number, done.returncode, done.stderr)
+        assert "panicked" not in done.stderr and "Fatal" not in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
+def test_a_hook_may_fork_and_end_a_process_itself(dev_issuer: DevIssuer) -> None:
+    """On our own thread: it must not wait for itself."""
+    code = f"""
+    import asyncio, os
+    from mcp_auth import McpAuth
+
+    def patch(_issuer, document):
+        if (child := os.fork()) == 0:
+            os._exit(7)
+        seen.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        return document
+
+    seen = []
+    auth = McpAuth({RESOURCE!r}, [{dev_issuer.issuer!r}], patch_metadata=patch)
+    assert asyncio.run(auth.authenticate({dev_issuer.mint(RESOURCE)!r})).subject == "alice"
+    print(seen)
+    """
+    assert python(code).strip() == "[7]"
+
+
+def test_what_begins_after_the_end_is_refused_and_does_not_wait(dev_issuer: DevIssuer) -> None:
+    code = f"""
+    import asyncio, atexit
+
+    def last():
+        try:
+            asyncio.run(auth.authenticate({dev_issuer.mint(RESOURCE)!r}))
+        except RuntimeError as error:
+            print(error)
+
+    atexit.register(last)  # Before ours, so that it is called after it.
+    from mcp_auth import McpAuth
+    auth = McpAuth({RESOURCE!r}, [{dev_issuer.issuer!r}])
+    """
+    assert python(code).strip() == "the interpreter ends"
+
+
 def python(code: str) -> str:
     """Runs it in an interpreter of its own; returns what it printed, and nothing may go wrong."""
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code)]

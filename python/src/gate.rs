@@ -1,0 +1,143 @@
+//! Keeps our threads out of Python while the interpreter ends, and while the process forks.
+//!
+//! A thread that waits for the interpreter's lock when the interpreter ends is unwound by it, through
+//! frames of Rust, which aborts the process. A thread that is in Python while the process forks may
+//! hold a lock that nobody gives back in the child. So a thread of ours goes into Python through
+//! [`attach`] alone, and `atexit` and `os.register_at_fork` close that way and wait until nobody is
+//! behind it.
+//!
+//! Numbers and no locks: a lock that some thread holds while the process forks stays locked in the
+//! child.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+/// How many of our threads are in Python.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads are about to fork the process.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the interpreter is about to end.
+static HAS_ENDED: AtomicBool = AtomicBool::new(false);
+
+/// A hook that takes longer is not waited for: the process ends, or forks, as it would without us.
+const LONGEST: Duration = Duration::from_secs(10);
+
+const PAUSE: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// Whether this thread is one of ours, and not one of Python's.
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+    /// How often it went into Python without having come back.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Tells that this thread, which just began, is one of ours.
+pub(crate) fn mark_thread() {
+    IS_OURS.set(true);
+}
+
+/// Does this in Python, with the interpreter's lock. `None` when there is no interpreter any more.
+pub(crate) fn attach<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
+    if !IS_OURS.get() {
+        return Python::try_attach(work);
+    }
+    let _inside = Inside::enter()?;
+    Python::try_attach(work)
+}
+
+/// Whether what our threads find can no longer be told to Python.
+pub(crate) fn has_ended() -> bool {
+    HAS_ENDED.load(Ordering::SeqCst)
+}
+
+/// That this thread of ours is in Python, as long as it lives.
+struct Inside;
+
+impl Inside {
+    /// Waits while the process forks; `None` once the interpreter ends.
+    fn enter() -> Option<Self> {
+        // Who is inside already is waited for: to let it wait as well would be for ever.
+        if DEPTH.get() == 0 {
+            loop {
+                if has_ended() {
+                    return None;
+                }
+                INSIDE.fetch_add(1, Ordering::SeqCst);
+                if FORKS.load(Ordering::SeqCst) == 0 && !has_ended() {
+                    break;
+                }
+                INSIDE.fetch_sub(1, Ordering::SeqCst);
+                thread::sleep(PAUSE);
+            }
+        }
+        DEPTH.set(DEPTH.get() + 1);
+        Some(Self)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+        if DEPTH.get() == 0 {
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// `atexit` calls it: from now on no thread of ours goes into Python.
+#[pyfunction]
+pub(crate) fn before_end(py: Python<'_>) {
+    HAS_ENDED.store(true, Ordering::SeqCst);
+    wait(py);
+}
+
+/// `os.register_at_fork` calls it before a fork.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    wait(py);
+}
+
+/// `os.register_at_fork` calls it in the parent, also when the fork failed.
+#[pyfunction]
+pub(crate) fn after_fork_in_parent() {
+    FORKS.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// In the child there is no thread but this one.
+pub(crate) fn open_in_child() {
+    FORKS.store(0, Ordering::SeqCst);
+    INSIDE.store(own(), Ordering::SeqCst);
+}
+
+/// A hook may fork, or end the process, on a thread of ours.
+fn own() -> usize {
+    usize::from(DEPTH.get() > 0)
+}
+
+/// Waits until no other thread of ours is in Python, which those may need the lock for.
+fn wait(py: Python<'_>) {
+    let is_empty = || INSIDE.load(Ordering::SeqCst) <= own();
+    if is_empty() {
+        return;
+    }
+    let end = Instant::now() + LONGEST;
+    let has_left = py.detach(|| {
+        while !is_empty() {
+            if Instant::now() >= end {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
+        true
+    });
+    if !has_left {
+        tracing::warn!(target: "mcp_auth", "a hook in Python does not return, and is not waited for any longer");
+    }
+}

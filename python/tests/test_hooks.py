@@ -1,0 +1,279 @@
+"""Whatever a hook does, the request is answered with a stated status, and the process goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mcp_auth import ConfigError, McpAuth, TokenError, Unavailable
+from mcp_auth.testing import DevIssuer
+from support import RESOURCE, call, echo
+
+JSON = {"content-type": "application/json"}
+FAR = 4_000_000_000
+
+
+class Unreadable(Exception):
+    """An exception of which nothing can be read."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no form")
+
+
+class Hostile(BaseException):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def hook(*_: Any) -> Any:
+        raise error
+
+    return hook
+
+
+def returning(value: Any) -> Callable[..., Any]:
+    return lambda *_: value
+
+
+ERRORS = [
+    RuntimeError("x"), RuntimeError("long\n" * 10_000), Unreadable(), Hostile(), SystemExit(1), KeyboardInterrupt(),
+    GeneratorExit(), StopIteration(), StopAsyncIteration(), asyncio.CancelledError(), BaseException(), MemoryError(),
+    RecursionError(), ExceptionGroup("g", [ValueError()]) if hasattr(__builtins__, "ExceptionGroup") else ValueError(),
+]  # fmt: skip
+
+
+class Answers:
+    """A mapping that says something else whenever it is asked, or raises."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self._error = error
+
+    def keys(self) -> Iterator[str]:
+        if self._error is not None:
+            raise self._error
+        return iter(["iss"])
+
+    def __getitem__(self, _name: str) -> str:
+        return "x"
+
+
+async def later() -> bool:
+    return True
+
+
+def message(name: str) -> bytes:
+    params = {"name": name, "arguments": {}}
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
+
+
+ODD_VERDICTS = [
+    None, 1, 0, "allow", "", b"scope", {}, {"scope": 1}, {"a"}, object(), 1.5, [], (), [1], [None], ["a", 2], [["a"]],
+    ['a"b'], ["a b"], ["a\nb"], [""], ["ü"], ["\ud800"], Exception("x"), Exception, iter(["a"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hook", [
+    *map(raising, ERRORS), *map(returning, ODD_VERDICTS), lambda *_: later(), lambda: True,
+])  # fmt: skip
+async def test_an_authorizer_that_fails_denies(
+    dev_issuer: DevIssuer, hook: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "mcp_auth"):
+        app = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=hook).protect(echo)
+        token = dev_issuer.mint(RESOURCE)
+        answer = await call(app, headers=JSON, body=message("x"), token=token)
+    assert answer.status == 403 and "scope=" not in answer.headers.get("www-authenticate", "")
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1 and "an authorizer failed" in errors[0].getMessage()
+    assert all(len(record.getMessage()) < 600 and "\n" not in record.getMessage() for record in caplog.records)
+
+
+ODD_CLAIMS = [
+    1, True, "machine", b"x", [], ["iss"], [("iss", "x")], object(), {"iss": object()}, {"iss": float("nan")},
+    {"exp": float("inf")}, {"exp": "tomorrow"}, {"exp": None}, {"exp": True}, {"nbf": "1"}, {"nbf": [1]}, {"nbf": None},
+    Answers(), Answers(SystemExit()), {"a": {(1, 2): 3}}, Exception(),
+]  # fmt: skip
+
+
+def looped() -> dict[str, Any]:
+    claims: dict[str, Any] = {}
+    claims["self"] = claims
+    return claims
+
+
+def deep() -> dict[str, Any]:
+    claims: dict[str, Any] = {}
+    for _ in range(100_000):
+        claims = {"a": claims}
+    return claims
+
+
+def functions() -> Iterator[tuple[Callable[..., Any], int]]:
+    """Verify functions, and what the request is answered with."""
+    for error in ERRORS:
+        yield raising(error), 503
+    for claims in (*ODD_CLAIMS, looped(), deep()):
+        yield returning(claims), 503
+    refusals = [TokenError("a", 401, "b"), TokenError("wrong_audience", 401, "c", {"actual": ["x"], "expected": ["y"]})]
+    for refusal in (*refusals, TokenError("wrong_audience", 401, "no fields")):
+        yield raising(refusal), 401
+    yield raising(TokenError("wrong_audience", 401, "d", {"actual": 3, "expected": object()})), 503
+    yield raising(Unavailable("unavailable", 503, "down")), 503
+    for refused in (None, {"iss": "x", "nbf": FAR}, {"iss": "x", "nbf": FAR + 0.5}, {"iss": "x", "exp": 1}, {"exp": -1}):
+        yield returning(refused), 401
+    for malformed in ({"iss": 1}, {"scope": 5}, {"$serde_json::private::RawValue": "1"}, {"a": 1, 1: 2, "1": 3}):
+        yield returning(malformed), 401
+    for good in ({"iss": "x"}, {"iss": "x", "nbf": 1, "exp": FAR}, {"iss": "x", "nbf": 1.5, "exp": FAR + 0.5}):
+        yield returning(good), 200
+
+
+@pytest.mark.parametrize("form", ["function", "coroutine", "object", "awaitable"])
+async def test_a_verify_function_that_fails_is_answered(dev_issuer: DevIssuer, form: str) -> None:
+    current: Callable[..., Any] = returning(None)
+
+    async def coroutine(token: str) -> Any:
+        return current(token)
+
+    class Object:
+        async def __call__(self, token: str) -> Any:
+            return current(token)
+
+    forms: dict[str, Any] = {
+        "function": lambda token: current(token), "coroutine": coroutine, "object": Object(),
+        "awaitable": lambda token: coroutine(token),
+    }  # fmt: skip
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": forms[form]})
+    app = auth.protect(echo)
+    for number, (function, status) in enumerate(functions()):
+        current = function
+        answer = await asyncio.wait_for(call(app, token="k_1"), 20)
+        assert answer.status == status, (number, answer)
+        if status == 503:
+            assert "retry-after" in answer.headers
+
+
+async def test_a_verify_function_that_never_answers_is_a_503(dev_issuer: DevIssuer) -> None:
+    release = threading.Event()
+
+    async def never(_token: str) -> None:
+        await asyncio.Event().wait()
+
+    async def stubborn(_token: str) -> None:
+        while not release.is_set():
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                pass
+
+    def blocked(_token: str) -> None:
+        release.wait()
+
+    def future(_token: str) -> Any:
+        return asyncio.run_coroutine_threadsafe(never(""), loop) and asyncio.Future(loop=loop)
+
+    loop = asyncio.get_running_loop()
+    try:
+        for hook in (never, stubborn, blocked, future):
+            auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": hook}, verify_timeout=0.05)
+            answer = await asyncio.wait_for(call(auth.protect(echo), token="k_1"), 20)
+            assert answer.status == 503 and "retry-after" in answer.headers, hook
+    finally:
+        release.set()
+
+
+def test_the_time_for_verify_functions_is_checked() -> None:
+    for wrong in (0, -1, 3601, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="verify_timeout"):
+            McpAuth(RESOURCE, ["https://auth.example.com"], verify_timeout=wrong)
+    with pytest.raises(ConfigError, match="verify_timeout"):
+        McpAuth.from_config({"resources": [{"resource": RESOURCE}]}, verify_timeout=0)
+
+
+@pytest.mark.parametrize("hook", [
+    *map(raising, ERRORS), *map(returning, [None, 1, "x", [], object(), {"a": float("nan")}, {1: object()}]),
+    lambda *_: later(), lambda: {},
+])  # fmt: skip
+async def test_a_patch_of_metadata_that_fails_is_an_outage(
+    dev_issuer: DevIssuer, hook: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "mcp_auth"):
+        app = McpAuth(RESOURCE, [dev_issuer.issuer], patch_metadata=hook).protect(echo)
+        answer = await asyncio.wait_for(call(app, token=dev_issuer.mint(RESOURCE)), 20)
+    assert answer.status == 503 and "retry-after" in answer.headers
+    assert len([one for one in caplog.records if "patch_metadata failed" in one.getMessage()]) >= 1
+    assert all("\n" not in one.getMessage() for one in caplog.records)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_a_log_handler_that_fails_changes_nothing(dev_issuer: DevIssuer, error: BaseException) -> None:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise error
+
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise error
+
+    logger, handler = logging.getLogger("mcp_auth"), Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+        assert (await call(app)).status == 401
+        assert (await call(app, token=dev_issuer.mint(RESOURCE))).status == 200
+        assert (await call(app, token=dev_issuer.mint("http://other"))).status == 401
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+async def test_a_clock_that_fails_accepts_nothing(dev_issuer: DevIssuer, error: BaseException) -> None:
+    config = {"resources": [{"resource": RESOURCE, "authorization_servers": [dev_issuer.issuer]}]}
+    for hook in (raising(error), returning(None), returning(-1), returning("now")):
+        app = McpAuth.from_config(config, clock=hook).protect(echo)
+        assert (await call(app, token=dev_issuer.mint(RESOURCE))).status == 401
+
+
+async def test_an_own_authorizer_takes_no_open_rule_away(dev_issuer: DevIssuer) -> None:
+    def rules(_caller: Any, operation: Any) -> bool:
+        return operation.name != "vetoed"
+
+    public, optional = {"access": "public"}, {"access": "optional"}
+    policy = {"require": ["mcp"], "tools": {"open": public, "asked": optional, "vetoed": optional}}
+    settings: dict[str, Any] = {"policy": policy, "authorizer": rules}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], **settings).protect(echo)
+    bare = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(echo)
+    beginning = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}).encode()
+    for body in (beginning, message("open"), message("asked"), message("closed")):
+        answer = await call(app, headers=JSON, body=body)
+        assert answer.status == (await call(bare, headers=JSON, body=body)).status
+        assert answer.status == (401 if b"closed" in body else 200), body
+    for method in ("GET", "DELETE"):
+        assert (await call(app, method)).status == (await call(bare, method)).status == 405
+    token = dev_issuer.mint(RESOURCE, scope="mcp")
+    assert (await call(app, headers=JSON, body=message("closed"), token=token)).status == 200
+    assert (await call(app, headers=JSON, body=message("vetoed"), token=token)).status == 403
+    # Alone it opens nothing.
+    alone = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=rules).protect(echo)
+    assert (await call(alone, headers=JSON, body=beginning)).status == 401
+    assert (await call(alone, "GET")).status == 401
+
+
+async def test_bodies_that_are_deep_are_refused_and_not_parsed_by_python(dev_issuer: DevIssuer) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"a": ["b"]}}).protect(echo)
+    token = dev_issuer.mint(RESOURCE)
+    for one, other in ((b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")):
+        nested = one * 20_000 + b"1" + other * 20_000
+        for body in (nested, b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":' + nested + b"}}}"):
+            assert (await call(app, headers=JSON, body=body, token=token)).status == 400
