@@ -1,20 +1,19 @@
 //! What a newcomer needs to see first.
 
-use std::io::{self, Write as _};
-
 use dev_issuer::DevIssuer;
 use mcp_auth::ResourceIdentifier;
 use serde_json::json;
 
 use crate::dev::Options;
+use crate::output::{show, show_json};
 
 /// The protected server and how to try it.
 pub(crate) fn server(resource: &ResourceIdentifier, issuer: &DevIssuer, options: &Options) {
     let (issuer, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
     if options.json {
-        return print(&json!({ "resource": resource.as_str(), "issuer": issuer }).to_string());
+        return show_json(&json!({ "resource": resource.as_str(), "issuer": issuer }).to_string());
     }
-    print(&format!(
+    show(&format!(
         r#"mcp-auth dev: for development only. Everything is in memory, on this machine alone.
 
   MCP server      {resource}
@@ -53,9 +52,9 @@ Ctrl-C stops it."#,
 pub(crate) fn issuer_only(issuer: &DevIssuer, options: &Options) {
     let (url, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
     if options.json {
-        return print(&json!({ "issuer": url }).to_string());
+        return show_json(&json!({ "issuer": url }).to_string());
     }
-    print(&format!(
+    show(&format!(
         r#"mcp-auth dev: a development issuer. Everything is in memory, on this machine alone.
 
   issuer          {url}
@@ -68,9 +67,4 @@ Mint a token for a server of yours, here at http://127.0.0.1:3000/mcp:
 Ctrl-C stops it."#,
         keys = issuer.jwks_uri(),
     ));
-}
-
-/// Whoever started it may have closed its end: that is no reason to stop.
-fn print(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
 }

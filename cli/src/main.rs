@@ -1,17 +1,21 @@
 //! The `mcp-auth` command.
 
+mod arguments;
 mod banner;
 mod check;
 mod dev;
 mod explain;
 mod output;
+mod secrets;
 mod whoami;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+use self::output::{Log, complain};
 
 /// Authentication and authorization for MCP servers.
 #[derive(Parser)]
@@ -34,11 +38,17 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are no errors.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => arguments::without_values(error, &mut Arguments::command()).exit(),
+    };
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,mcp_auth=info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    log.with_ansi(io::stderr().is_terminal()).init();
+    let with_colours = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(with_colours);
+    log.with_writer(Log { with_colours }).init();
     let outcome = match arguments.command {
         Command::Dev(options) => dev::run(options).await,
         Command::Check(check) => return check::run(check).await,
@@ -47,7 +57,7 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(error);
             ExitCode::FAILURE
         }
     }

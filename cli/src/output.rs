@@ -1,19 +1,23 @@
 //! What the checking commands print: findings, in four formats, and the exit code that follows.
 
 mod human;
+mod inert;
 mod markdown;
 mod progress;
 mod sarif;
+mod sink;
 
 use std::env;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 pub(crate) use human::Paint;
+pub(crate) use inert::Inert;
 pub(crate) use progress::Progress;
+pub(crate) use sink::{Log, complain, show, show_json};
 
 /// Everything a check found out.
 #[derive(Serialize)]
@@ -127,14 +131,12 @@ impl Report {
     ///
     /// `verbose`: people also read what holds, each on its own line.
     pub(crate) fn print(&self, format: Format, verbose: bool) -> ExitCode {
-        let text = match format {
-            Format::Human => human::render(self, verbose, wants_colour()),
-            Format::Json => serde_json::to_string_pretty(self).unwrap_or_default(),
-            Format::Markdown => markdown::render(self),
-            Format::Sarif => sarif::render(self),
-        };
-        // A reader that has seen enough, such as `head`, is no error.
-        let _ = writeln!(io::stdout().lock(), "{}", text.trim_end());
+        match format {
+            Format::Human => show(&human::render(self, verbose, wants_colour())),
+            Format::Json => show_json(&serde_json::to_string_pretty(self).unwrap_or_default()),
+            Format::Markdown => show(&markdown::render(self)),
+            Format::Sarif => show_json(&sarif::render(self)),
+        }
         if self.conforms { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
@@ -173,18 +175,13 @@ impl RevisionVerdict {
 
 /// The exit code of a check that could not be made, after saying why.
 pub(crate) fn could_not_check(reason: impl std::fmt::Display) -> ExitCode {
-    eprintln!("error: {reason}");
+    complain(reason);
     ExitCode::from(2)
 }
 
-/// Text that a stranger chose, made safe for a terminal and a report: one line, and not too long.
+/// Text that a stranger chose, as one harmless line; see [`Inert`].
 pub(crate) fn quoted(text: &str) -> String {
-    const LONGEST: usize = 160;
-    let mut line: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line.replace("\\\"", "\"").replace("\\'", "'")
+    Inert::of(text).line()
 }
 
 /// Only for people: <https://no-color.org>.

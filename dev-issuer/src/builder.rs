@@ -50,8 +50,9 @@ impl Builder {
     }
 
     /// Whether to skip the consent page and sign in as `login_hint` or the first user, with every
-    /// scope asked for. Default `false`. Clients that live on a web site still get the page: else any
-    /// page the developer visits could register itself and sign in.
+    /// scope asked for. Default `false`. Only clients at a loopback address do without the page: else
+    /// any page the developer visits could register itself, or the scheme of an application, and
+    /// sign in.
     pub fn auto_approve(mut self, auto_approve: bool) -> Self {
         self.settings.auto_approve = auto_approve;
         self

@@ -9,6 +9,8 @@ use crate::http::OAuthError;
 use crate::jose::random;
 
 const REQUEST_LIFETIME: u64 = 600;
+/// Any web page may lead here; the oldest request goes when more wait.
+const MOST_REQUESTS: usize = 256;
 const CODE_LIFETIME: u64 = 60;
 /// How long a code's second use is noticed.
 const CODE_MEMORY: u64 = 3600;
@@ -61,6 +63,11 @@ impl Grants {
     /// Keeps a request until the user decides, for ten minutes.
     pub(crate) fn ask(&mut self, request: AuthorizationRequest, now: u64) -> String {
         self.requests.retain(|_, (_, expires_at)| *expires_at > now);
+        if self.requests.len() >= MOST_REQUESTS {
+            let oldest = self.requests.iter().min_by_key(|(_, (_, expires_at))| *expires_at);
+            let oldest = oldest.map(|(id, _)| id.clone());
+            oldest.into_iter().for_each(|id| drop(self.requests.remove(&id)));
+        }
         let id = random::<24>();
         self.requests.insert(id.clone(), (request, now + REQUEST_LIFETIME));
         id
@@ -242,5 +249,17 @@ mod tests {
         let id = grants.ask(request(), 1_000);
         assert!(grants.asked(&id, 1_599).is_some());
         assert!(grants.asked(&id, 1_600).is_none());
+    }
+
+    #[test]
+    fn few_requests_wait_and_the_oldest_goes_first() {
+        let mut grants = Grants::default();
+        let first = grants.ask(request(), 1_000);
+        let second = grants.ask(request(), 1_001);
+        for _ in 1..MOST_REQUESTS {
+            grants.ask(request(), 1_002);
+        }
+        assert_eq!(grants.requests.len(), MOST_REQUESTS);
+        assert!(grants.asked(&first, 1_002).is_none() && grants.asked(&second, 1_002).is_some());
     }
 }

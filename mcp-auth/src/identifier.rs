@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use percent_encoding::percent_decode_str;
+
 /// The identifier of a protected resource (RFC 9728, RFC 8707): the URL that clients connect to.
 ///
 /// Audience, metadata URL, metadata `resource`, challenge and mount path are all derived from it.
@@ -283,6 +285,22 @@ fn is_path(path: &str) -> bool {
     let escape =
         |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
     path.bytes().all(allowed) && path.split('%').skip(1).all(escape)
+}
+
+/// The path as the most lenient router reads it: decoded, in lower case, without parameters, empty segments
+/// and dots (RFC 3986 §6.2.2, §3.3). `None`: it is no text.
+pub(crate) fn loosely(path: &str) -> Option<String> {
+    crate::steps::take(path.len());
+    let decoded = percent_decode_str(path).decode_utf8().ok()?;
+    let mut segments = Vec::new();
+    for segment in decoded.split(['/', '\\']) {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment.to_lowercase()),
+        }
+    }
+    Some(segments.iter().flat_map(|segment| ["/", segment]).collect())
 }
 
 #[cfg(test)]

@@ -58,19 +58,16 @@ fn messages() {
 }
 
 #[test]
-#[ignore = "issue 15, case 2: arguments of a completion are inserted into what was inserted"]
 fn arguments_of_a_completion_that_name_each_other() {
     grow(&readers::MESSAGES, "arguments inside of arguments", nested_arguments);
 }
 
 #[test]
-#[ignore = "issue 15, case 3: the template of a completion is read once for each argument"]
 fn many_arguments_of_a_completion() {
     grow(&readers::MESSAGES, "many arguments", many_arguments);
 }
 
 #[test]
-#[ignore = "issue 15, cases 2 and 3: a long argument of a completion is inserted wherever the template has it"]
 fn an_argument_of_many_places_in_a_template() {
     grow(&readers::MESSAGES, "an argument of many places", argument_of_many_places);
 }
@@ -81,19 +78,16 @@ fn requests() {
 }
 
 #[test]
-#[ignore = "issue 15, case 4: each slash of a path begins a look-up of all that is before it"]
 fn paths() {
     hold(&readers::PATHS);
 }
 
 #[test]
-#[ignore = "issue 15: each scope is compared with all before it"]
 fn scopes() {
     hold(&readers::SCOPES);
 }
 
 #[test]
-#[ignore = "issue 15: each scope is compared with all before it"]
 fn claims_with_scopes() {
     hold(&readers::CLAIMS_WITH_SCOPES);
 }

@@ -5,14 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
-use percent_encoding::percent_decode_str;
 
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Explanation, Operation};
 use crate::builder::McpAuthBuilder;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
-use crate::identifier::WELL_KNOWN;
+use crate::identifier::{WELL_KNOWN, loosely};
 use crate::issuer::Issuer;
 use crate::serve::{Decision, Reply, Resource};
 use crate::verify::TokenExplanation;
@@ -237,27 +236,14 @@ fn longest_prefix<'m>(
     mounts: &'m HashMap<String, Arc<Resource>>,
     path: &str,
 ) -> Option<&'m Arc<Resource>> {
+    // No more is looked up than what could be there: else each slash would cost all that is before it.
+    let longest = mounts.keys().map(String::len).max()?;
     let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-    [path].into_iter().chain(parents).find_map(|mount| {
+    let mut possible = [path].into_iter().chain(parents).filter(|mount| mount.len() <= longest);
+    possible.find_map(|mount| {
         crate::steps::take(mount.len() + 1);
         mounts.get(mount)
     })
-}
-
-/// The path as the most lenient router reads it: decoded, in lower case, without parameters, empty segments
-/// and dots (RFC 3986 §6.2.2, §3.3). `None`: it is no text.
-fn loosely(path: &str) -> Option<String> {
-    crate::steps::take(path.len());
-    let decoded = percent_decode_str(path).decode_utf8().ok()?;
-    let mut segments = Vec::new();
-    for segment in decoded.split(['/', '\\']) {
-        match segment.split(';').next().unwrap_or_default() {
-            "" | "." => {}
-            ".." => drop(segments.pop()),
-            segment => segments.push(segment.to_lowercase()),
-        }
-    }
-    Some(segments.iter().flat_map(|segment| ["/", segment]).collect())
 }
 
 /// The answer at a path that belongs to no resource.

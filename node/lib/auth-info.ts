@@ -161,8 +161,9 @@ export class AuthInfo {
 
   #read(): Facts {
     if (!this.#facts) {
-      const source = this.#source;
-      this.#facts = JSON.parse(typeof source === 'string' ? source : (source.caller() ?? '{}')) as Facts;
+      const source = typeof this.#source === 'string' ? this.#source : this.#source.caller();
+      if (source === null) throw new McpAuthError('no_caller', 500, 'nobody is calling');
+      this.#facts = JSON.parse(source) as Facts;
     }
     return this.#facts;
   }

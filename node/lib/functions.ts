@@ -25,48 +25,113 @@ export type VerifyToken = (token: string) => Claims | null | undefined | Promise
 
 type Claims = Record<string, unknown>;
 
-/** @internal */
+/** How long {@link VerifyToken} may take where nothing else is said, in seconds. */
+export const VERIFY_TIMEOUT = 30;
+
+/**
+ * @internal What is thrown into the native half would be read there, and reading it can throw again: whatever goes
+ * wrong is said in words.
+ */
 export function policyFunction(authorize: Authorize): (caller: string, operation: string) => string {
   return (caller, operation) => {
-    const verdict: unknown = authorize(new AuthInfo(caller), JSON.parse(operation) as Operation);
-    if (verdict === true) return '"allow"';
-    if (verdict === false) return JSON.stringify({ forbidden: 'refused by `authorize`' });
-    if (typeof verdict !== 'object' || verdict === null || verdict instanceof Promise) {
-      const is = verdict instanceof Promise ? 'a promise, and must not wait' : String(verdict);
-      throw new TypeError(`\`authorize\` returned ${is}: true, false, { missingScopes } and { forbidden } say something`);
+    try {
+      return said(authorize(new AuthInfo(caller), JSON.parse(operation) as Operation));
+    } catch (error) {
+      return JSON.stringify({ failed: reasonOf(error) });
     }
-    return JSON.stringify(verdict);
   };
 }
+
+function said(verdict: unknown): string {
+  if (verdict === true) return '"allow"';
+  if (verdict === false) return JSON.stringify({ forbidden: 'refused by `authorize`' });
+  if (typeof verdict !== 'object' || verdict === null) throw new TypeError(`\`authorize\` returned ${nameOf(verdict)}${MEANINGFUL}`);
+  const { then, missingScopes, forbidden } = verdict as Record<string, unknown>;
+  if (typeof then === 'function') {
+    // Nobody waits for it, and a rejection that nobody takes ends the process.
+    Promise.resolve(verdict).catch(() => undefined);
+    throw new TypeError(`\`authorize\` returned a promise, and must not wait${MEANINGFUL}`);
+  }
+  if (typeof forbidden === 'string') return JSON.stringify({ forbidden });
+  const areScopes = Array.isArray(missingScopes) && missingScopes.length > 0 && missingScopes.every((scope) => typeof scope === 'string');
+  if (forbidden === undefined && areScopes) return JSON.stringify({ missingScopes });
+  throw new TypeError(`\`authorize\` returned an object of another form${MEANINGFUL}`);
+}
+
+const MEANINGFUL = ': true, false, { missingScopes } and { forbidden } say something';
 
 /** @internal */
 export function beginVerification(
   verify: VerifyToken,
+  seconds: number,
   answer: (number: number, answer: string) => void,
 ): (token: string, number: number) => void {
   return (token, number) => {
+    let isAnswered = false;
+    const finish = (text: string) => {
+      if (isAnswered) return;
+      isAnswered = true;
+      clearTimeout(timer);
+      answer(number, text);
+    };
+    const late = () => finish(JSON.stringify({ unavailable: `\`verifyToken\` did not answer within ${seconds} s` }));
+    const timer = setTimeout(late, seconds * 1000);
     // Never at once: whoever asks is still being asked.
-    void Promise.resolve(token)
-      .then(verify)
-      .then(found)
-      .catch(failed)
-      .then((text) => answer(number, text));
+    void Promise.resolve(token).then(verify).then(found).catch(failed).then(finish);
   };
 }
 
 /** Codes that come with what was compared. */
 const COMPARED: Record<string, string> = { unknown_issuer: 'unknownIssuer', wrong_audience: 'wrongAudience' };
 
-function found(claims: Claims | null | undefined): string {
-  const hasExpired = typeof claims?.exp === 'number' && claims.exp <= Date.now() / 1000;
-  return JSON.stringify(claims && !hasExpired ? { claims } : { refused: hasExpired ? 'it has expired' : 'not accepted' });
+function found(claims: unknown): string {
+  if (claims === null || claims === undefined) return JSON.stringify({ refused: 'not accepted' });
+  if (typeof claims !== 'object' || Array.isArray(claims)) {
+    throw new TypeError(`\`verifyToken\` returned ${nameOf(claims)}: claims are an object, and nothing refuses`);
+  }
+  const text = JSON.stringify({ claims });
+  // As they are read: a getter or `toJSON` could say something else the second time.
+  const { claims: read } = JSON.parse(text) as { claims: unknown };
+  if (typeof read !== 'object' || read === null || Array.isArray(read)) {
+    throw new TypeError('`verifyToken` returned claims that are no object in JSON');
+  }
+  const { exp, nbf } = read as Claims;
+  const now = Date.now() / 1000;
+  for (const time of [exp, nbf]) {
+    if (time !== undefined && typeof time !== 'number') throw new TypeError('`verifyToken` returned a time that is no number');
+  }
+  if (exp !== undefined && (exp as number) <= now) return JSON.stringify({ refused: 'it has expired' });
+  if (nbf !== undefined && (nbf as number) > now) return JSON.stringify({ refused: 'it is not valid yet' });
+  return text;
 }
 
+/** Reading an error can fail as well: it is whatever somebody threw. */
 function failed(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof TokenError && error.code in COMPARED) {
-    return JSON.stringify({ [COMPARED[error.code] as string]: { actual: error.actual, expected: error.expected } });
+  try {
+    if (error instanceof TokenError && Object.hasOwn(COMPARED, error.code)) {
+      const { actual, expected } = error;
+      const texts = [actual ?? [], expected ?? []].flat();
+      if (texts.every((text) => typeof text === 'string')) return JSON.stringify({ [COMPARED[error.code] as string]: { actual, expected } });
+    }
+    if ((error as { status?: unknown } | null)?.status === 401) return JSON.stringify({ refused: reasonOf(error) });
+  } catch {
+    // Whether it refuses cannot be told, so that it cannot be told whether the token is good.
   }
-  const isRefusal = (error as { status?: unknown } | null)?.status === 401;
-  return JSON.stringify(isRefusal ? { refused: message } : { unavailable: message });
+  return JSON.stringify({ unavailable: reasonOf(error) });
+}
+
+/** Why something was thrown, whatever it is. */
+function reasonOf(error: unknown): string {
+  try {
+    const text: unknown = error instanceof Error ? error.message : String(error);
+    // What was put there by somebody may be no text.
+    return String(text);
+  } catch {
+    return 'what was thrown cannot be read';
+  }
+}
+
+/** What a value is, for a message. */
+function nameOf(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`;
 }

@@ -1,7 +1,7 @@
 import { AuthInfo, type Resource } from './auth-info.js';
 import { type Config, type ConfigData, toData } from './config.js';
 import { ConfigError, McpAuthError, refusalOf } from './errors.js';
-import { beginVerification, policyFunction, type Authorize, type VerifyToken } from './functions.js';
+import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, settle } from './native.js';
 import { type Allowed, handle } from './web.js';
 
@@ -14,6 +14,8 @@ export interface Options {
   authorize?: Authorize;
   /** Verifies tokens in a way of your own, before the authorization servers are asked. */
   verifyToken?: VerifyToken;
+  /** Seconds after which a {@link Options.verifyToken} without an answer is a 503. Default: 30. */
+  verifyTimeout?: number;
   /** What tokens for {@link Options.verifyToken} begin with; without it, it is asked about all of them. */
   tokenPrefixes?: string[];
   /** Also serves the first issuer's metadata on our origin, for clients of the 2025-03-26 specification. */
@@ -168,12 +170,14 @@ function isData(config: object): config is { [DATA]: ConfigData } {
 }
 
 function construct(data: ConfigData, options: Options): NativeAuth {
-  const { authorize, verifyToken, tokenPrefixes, serveAuthorizationServerMetadata, testing, ...unknown } = options;
+  const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, serveAuthorizationServerMetadata, testing, ...unknown } = options;
   const faults = Object.keys(unknown).map((name) => `options.${name}: is not known`);
   for (const [name, value] of Object.entries({ authorize, verifyToken })) {
     if (value !== undefined && typeof value !== 'function') faults.push(`options.${name}: is no function`);
   }
   if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
+  // A timer of Node takes no more than some 24 days, and takes more for none at all.
+  if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push('options.verifyTimeout: must be seconds, 3600 at most');
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   const extras = { serveAuthorizationServerMetadata, tokenPrefixes, ...testing };
   try {
@@ -181,7 +185,7 @@ function construct(data: ConfigData, options: Options): NativeAuth {
       JSON.stringify(data),
       JSON.stringify(extras),
       authorize && policyFunction(authorize),
-      verifyToken && beginVerification(verifyToken, (number, answer) => auth.verified(number, answer)),
+      verifyToken && beginVerification(verifyToken, verifyTimeout, (number, answer) => auth.verified(number, answer)),
     );
     return auth;
   } catch (error) {

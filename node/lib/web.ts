@@ -12,6 +12,8 @@ export interface Allowed {
   request: Request;
   /** What to send for the service's response: lists may be filtered in it, and headers added. */
   respond(response: Response): Promise<Response>;
+  /** @internal The native half of the request, for a response that goes another way than {@link Allowed.respond}. */
+  opened(): Forward | undefined;
 }
 
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
@@ -32,8 +34,9 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   return {
     authInfo,
     request: prepared(auth, forward, request, body),
+    opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
     respond: async (response) => {
-      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
+      const isStream = response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream');
       const opened = typeof forward !== 'string' ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
       return opened ? respond(opened, response) : response;
     },

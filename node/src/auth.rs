@@ -121,6 +121,7 @@ impl NativeAuth {
         let work = async move {
             let Some(path) = path else { return Answer::Caller(auth.verify_token(&token).await) };
             let verified = auth.verify_token_for(&path, &token).await;
+            // No resource is at this path, so that no token is for it.
             Answer::Caller(verified.unwrap_or(Err(AuthError::MissingToken)))
         };
         pending::begin(env, Box::pin(work))

@@ -50,6 +50,8 @@ enum Said {
     Allow,
     MissingScopes(Scopes),
     Forbidden(String),
+    /// It did not say anything that means something; why, for the log.
+    Failed(String),
 }
 
 impl Authorizer for Policy {
@@ -67,6 +69,7 @@ impl Authorizer for Policy {
             Said::Allow => Verdict::Allow,
             Said::MissingScopes(scopes) => Verdict::MissingScopes(scopes),
             Said::Forbidden(reason) => Verdict::forbidden(reason),
+            Said::Failed(reason) => return Err(reason.into()),
         })
     }
 }

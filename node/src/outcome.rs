@@ -71,8 +71,15 @@ impl Answered {
         }
     }
 
-    /// The answer to what is no request by RFC 9112.
+    /// The answer to what is no request by RFC 9112. The library has not seen it, so that it is logged here.
     pub(crate) fn malformed() -> Self {
+        tracing::info!(
+            target: "mcp_auth::decision",
+            code = "invalid_request",
+            status = 400,
+            reason = "method, target or headers are not those of a request",
+            "request refused"
+        );
         Self {
             status: 400,
             headers: "content-type\napplication/json".to_owned(),
@@ -105,6 +112,7 @@ impl ReadBody {
     #[napi(getter)]
     pub fn max_bytes(&self) -> u32 {
         let max = self.pending.as_ref().map_or(0, |(pending, _)| pending.max_bytes());
+        // A longer body fits into no buffer of Node.
         u32::try_from(max).unwrap_or(u32::MAX)
     }
 

@@ -17,7 +17,10 @@ pub(crate) fn parse_headers(text: &str) -> Option<HeaderMap> {
     // What most clients send fits without growing.
     let mut headers = HeaderMap::with_capacity(16);
     let mut lines = text.split('\n');
-    while let Some(name) = lines.next().filter(|name| !name.is_empty()) {
+    if text.is_empty() {
+        return Some(headers);
+    }
+    while let Some(name) = lines.next() {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
         headers.try_append(name, HeaderValue::from_bytes(lines.next()?.as_bytes()).ok()?).ok()?;
     }

@@ -19,6 +19,7 @@ pub(crate) fn spawn(work: BoxFuture<'static, ()>) {
 
 /// The runtime of this process, which every worker thread shares.
 pub(crate) fn runtime() -> Option<&'static Runtime> {
+    // Whoever needs it says that there is none.
     let start = || {
         Builder::new_multi_thread()
             .worker_threads(1)

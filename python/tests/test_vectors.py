@@ -12,7 +12,7 @@ from mcp_auth import McpAuth, _native
 from support import call, echo
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-FILES = {name: json.loads((VECTORS / name).read_text()) for name in ("decisions.json", "operations.json")}
+FILES = {name: json.loads((VECTORS / name).read_text()) for name in ("decisions.json", "operations.json", "rules.json")}
 CASES = [(file, case) for file, content in FILES.items() for case in content["cases"]]
 
 

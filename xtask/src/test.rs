@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use crate::clients;
-use crate::command::{Failure, cargo, root};
+use crate::command::{Failure, cargo, root, version};
 use crate::fuzz;
 use crate::lint::cargo_in_examples;
 use crate::node;
@@ -17,6 +17,7 @@ pub(crate) fn steps() -> Vec<Step> {
     let mut steps = vec![
         Step { name: "workspace", about: "every crate, all features, doctests", run: workspace },
         Step { name: "library", about: "the library alone: default features, none", run: library },
+        Step { name: "uris", about: "our form of URIs beside Node's and Python's", run: uris },
         Step { name: "wycheproof", about: "attack vectors that are not in here", run: wycheproof },
         Step { name: "fuzz", about: "every fuzz target, 20 seconds each", run: fuzz::step },
         Step { name: "examples", about: "the examples' own workspace", run: examples },
@@ -36,6 +37,19 @@ fn workspace() -> Result<Outcome, Failure> {
 fn library() -> Result<Outcome, Failure> {
     cargo(&["test", "--package", "mcp-auth"]).run()?;
     cargo(&["test", "--package", "mcp-auth", "--no-default-features", "--lib"]).run()?;
+    Ok(Outcome::Passed)
+}
+
+/// Both languages read the same URIs as the library's own test does with Rust's `url`.
+fn uris() -> Result<Outcome, Failure> {
+    for tool in ["node", "python3"] {
+        if version(tool).is_none() {
+            return missing_tool(tool);
+        }
+    }
+    cargo(&["test", "--package", "mcp-auth", "--all-features", "--lib", "node_and_python_read"])
+        .args(["--", "--ignored"])
+        .run()?;
     Ok(Outcome::Passed)
 }
 

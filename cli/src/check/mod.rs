@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-pub(crate) use self::server::{Challenge, Target, is_safe_to_follow};
+pub(crate) use self::server::{Challenge, Reach, Target};
 
 #[derive(Subcommand)]
 pub(crate) enum Check {

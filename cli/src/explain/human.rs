@@ -6,12 +6,13 @@ use mcp_auth::{CheckOutcome, TokenCheck};
 use serde_json::{Map, Value};
 
 use super::Report;
-use crate::output::{Paint, Verdict, quoted};
+use crate::output::{Inert, Paint, Verdict, quoted};
 
 pub(super) fn render(report: &Report) -> String {
     let paint = Paint::for_stdout();
     let explanation = &report.explanation;
-    let mut text = format!("mcp-auth explain, at {}\n\n", paint.bold(&explanation.resource));
+    let mut text =
+        format!("mcp-auth explain, at {}\n\n", paint.bold(&quoted(&explanation.resource)));
     let verdict = match explanation.code {
         "ok" => paint.verdict(Verdict::Pass, "The token is accepted."),
         "unavailable" => paint.verdict(Verdict::Warn, "Whether it is good cannot be told now."),
@@ -62,7 +63,7 @@ fn line(check: &TokenCheck, paint: &Paint) -> String {
 fn scopes(report: &Report) -> String {
     let words = |scopes: &mcp_auth::Scopes| match scopes.is_empty() {
         true => "none".to_owned(),
-        false => scopes.to_string(),
+        false => Inert::of(&scopes.to_string()).whole_line(),
     };
     let explanation = &report.explanation;
     let mut text = format!("Scopes that every call needs: {}\n", words(&explanation.required));
@@ -71,7 +72,11 @@ fn scopes(report: &Report) -> String {
         let missing = explanation.required.iter().filter(|one| !explanation.granted.contains(one));
         let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {
-            let _ = writeln!(text, "Calls get a 403: it lacks     {}", missing.join(" "));
+            let _ = writeln!(
+                text,
+                "Calls get a 403: it lacks     {}",
+                Inert::of(&missing.join(" ")).whole_line()
+            );
         }
     }
     text

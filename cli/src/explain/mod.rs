@@ -5,8 +5,9 @@
 mod human;
 mod shown;
 mod source;
+mod strangers;
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,8 +16,9 @@ use mcp_auth::{Clock, Config, McpAuth, SystemClock, TokenExplanation};
 use serde::Serialize;
 
 use self::shown::Shown;
-use self::source::Answer;
-use crate::output::{Progress, could_not_check};
+use self::source::{Answer, Rules};
+use crate::output::{Progress, could_not_check, show, show_json};
+use crate::secrets;
 
 /// Shows every check of a token in its order, with expected and actual, and what its scopes unlock.
 /// Never prints the signature; claims that say who somebody is only with `--show-claims`. Exit codes:
@@ -80,13 +82,10 @@ pub(crate) async fn run(options: Options) -> ExitCode {
         Ok(report) => report,
         Err(reason) => return could_not_check(reason),
     };
-    let text = if options.json {
-        serde_json::to_string_pretty(&report).unwrap_or_default()
-    } else {
-        human::render(&report)
-    };
-    // A reader that has seen enough, such as `head`, is no error.
-    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end());
+    match options.json {
+        true => show_json(&serde_json::to_string_pretty(&report).unwrap_or_default()),
+        false => show(&human::render(&report)),
+    }
     match report.explanation.code {
         "ok" => ExitCode::SUCCESS,
         "unavailable" => ExitCode::from(2),
@@ -95,20 +94,38 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 }
 
 async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
+    options.suspect();
     let token = token(&options.token)?;
+    secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
-    let (mut config, answer) = source::read(&options.source, &token, progress).await?;
+    let Rules { mut config, server } = source::read(&options.source, &token, progress).await?;
     if let Some(file) = &options.jwks {
         use_keys(&mut config, file, shown.issuer());
     }
     let path = config.resources.first().map(|one| path_of(&one.resource)).unwrap_or_default();
-    let builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let mut builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let mut answer = None;
+    if let Some((said, named_by_server)) = server {
+        builder = builder.http_client(named_by_server);
+        answer = Some(said);
+    }
     let auth = builder.build().map_err(|error| error.to_string())?;
     progress.step("checking the token");
     let explanation = auth.explain_token(&path, &token).await;
     let explanation = explanation.ok_or("the configuration has no resource")?;
     Ok(Report { explanation, token: shown, server: answer })
+}
+
+impl Options {
+    /// Whatever is no URL and no path may be a token in the wrong place.
+    fn suspect(&self) {
+        let source = &self.source;
+        let texts = source.server.iter().chain(&source.resource).chain(&source.issuers);
+        texts.for_each(|text| secrets::suspect(text));
+        let files = source.config.iter().chain(&self.jwks);
+        files.for_each(|file| secrets::suspect(&file.to_string_lossy()));
+    }
 }
 
 /// The token itself, without what people copy along.

@@ -12,8 +12,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Source;
-use crate::check::{Challenge, Target, is_safe_to_follow};
+use super::strangers::NamedByServer;
+use crate::check::{Challenge, Reach, Target};
 use crate::output::{Progress, quoted};
+use crate::secrets;
 
 /// How long to wait for each answer of the server.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,38 +31,51 @@ pub(super) struct Answer {
     pub(super) challenge: Option<String>,
 }
 
+/// Whose rules decide.
+pub(super) struct Rules {
+    pub(super) config: Config,
+    /// What the server said, when there is one, and how whoever it names is asked.
+    pub(super) server: Option<(Answer, NamedByServer)>,
+}
+
 /// The configuration, and what the server said when there is one.
 pub(super) async fn read(
     source: &Source,
     token: &str,
     progress: &Progress,
-) -> Result<(Config, Option<Answer>), String> {
+) -> Result<Rules, String> {
     if let Some(file) = &source.config {
-        return Ok((from_file(file)?, None));
+        return Ok(Rules { config: from_file(file)?, server: None });
     }
     if let Some(resource) = &source.resource {
         let resource = ProtectedResource::new(resource, source.issuers.iter().cloned());
-        return Ok((Config::default().protect_resource(resource), None));
+        return Ok(Rules { config: Config::default().protect_resource(resource), server: None });
     }
     let server = source.server.as_deref();
     let server = server.ok_or("--server, --config, or --resource and --issuer must be given")?;
     progress.step(&format!("asking {server}"));
     let target = Target::parse(server)?;
-    let builder = Client::builder().timeout(PATIENCE).redirect(Policy::none());
-    let builder = if target.is_loopback() { builder.no_proxy() } else { builder };
-    let client = builder.build().map_err(|error| error.to_string())?;
-    let config = from_server(&client, &target).await?;
-    let answer = call(&client, server, Some(token)).await?;
+    let builder = || Client::builder().timeout(PATIENCE).redirect(Policy::none());
+    let reach = Reach::new(&target, builder).map_err(|error| error.to_string())?;
+    let config = from_server(&reach, &target).await?;
+    let answer = call(&reach, &target, Some(token)).await?;
     let status = answer.status().as_u16();
-    let challenge = challenges(&answer).map(|challenge| without(token, challenge));
+    let challenge = challenges(&answer).map(secrets::hidden);
     let challenge = challenge.reduce(|all, one| format!("{all}, {one}"));
-    Ok((config, Some(Answer { status, challenge })))
+    let answer = Answer { status, challenge };
+    Ok(Rules { config, server: Some((answer, NamedByServer { reach, target })) })
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {
-    let shown = file.display();
+    let shown = quoted(secrets::argument(&file.to_string_lossy()));
     let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     let is_json = file.extension().is_some_and(|extension| extension == "json");
+    let members: Option<Value> = match is_json {
+        true => serde_json::from_str(&text).ok(),
+        false => toml::from_str(&text).ok(),
+    };
+    // What cannot be read is refused below, without being quoted.
+    members.iter().for_each(secrets::remember_those_in);
     let config = if is_json {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     } else {
@@ -75,10 +90,10 @@ fn from_file(file: &Path) -> Result<Config, String> {
 }
 
 /// What the server's challenge and metadata tell.
-async fn from_server(client: &Client, target: &Target) -> Result<Config, String> {
+async fn from_server(reach: &Reach, target: &Target) -> Result<Config, String> {
     let url = &*target.text;
     let resource = ResourceIdentifier::parse(url).map_err(|fault| format!("{url} {fault}"))?;
-    let refused = call(client, url, None).await?;
+    let refused = call(reach, target, None).await?;
     let challenges = Challenge::parse_all(challenges(&refused)).unwrap_or_default();
     let challenge = challenges.into_iter().find(Challenge::is_bearer);
     let parameter = |name| challenge.as_ref()?.parameter(name).map(str::to_owned);
@@ -88,12 +103,12 @@ async fn from_server(client: &Client, target: &Target) -> Result<Config, String>
     let places = named.into_iter().chain([resource.metadata_url(), root]);
     let mut faults = Vec::new();
     for place in places {
-        let document = match may_be_asked(&place, target) {
-            Ok(()) => document(client, &place).await,
+        let document = match may_be_asked(&place, reach, target).await {
+            Ok(place) => document(reach.client(&place, target), place).await,
             Err(fault) => Err(fault),
         };
         match document {
-            Ok(document) => return described(&document, &scope, target),
+            Ok(document) => return described(&document, &scope, reach, target).await,
             Err(fault) => faults.push(format!("\n  {}: {fault}", quoted(&place))),
         }
     }
@@ -101,26 +116,31 @@ async fn from_server(client: &Client, target: &Target) -> Result<Config, String>
 }
 
 /// A stranger's document must not send this machine to its own network.
-fn may_be_asked(url: &str, target: &Target) -> Result<(), String> {
-    let is_safe = Url::parse(url).is_ok_and(|url| is_safe_to_follow(&url, target));
-    is_safe.then_some(()).ok_or_else(|| {
-        "not followed: no URL, plain http, or an address within a network".to_owned()
-    })
+async fn may_be_asked(text: &str, reach: &Reach, target: &Target) -> Result<Url, String> {
+    let refusal = "not followed: no URL, plain http, or an address within a network";
+    let url = Url::parse(text).map_err(|_| refusal)?;
+    if reach.may_follow(&url, target).await { Ok(url) } else { Err(refusal.to_owned()) }
 }
 
-fn described(document: &Value, scope: &str, target: &Target) -> Result<Config, String> {
+async fn described(
+    document: &Value,
+    scope: &str,
+    reach: &Reach,
+    target: &Target,
+) -> Result<Config, String> {
     let resource = document["resource"].as_str().ok_or("the metadata has no `resource`")?;
     let issuers = document["authorization_servers"].as_array().into_iter().flatten();
     let issuers: Vec<_> = issuers.filter_map(Value::as_str).collect();
     for issuer in &issuers {
-        may_be_asked(issuer, target).map_err(|fault| format!("{}: {fault}", quoted(issuer)))?;
+        let asked = may_be_asked(issuer, reach, target).await;
+        asked.map_err(|fault| format!("{}: {fault}", quoted(issuer)))?;
     }
     let mut resource = ProtectedResource::new(resource, issuers);
     resource.required_scopes = Scopes::parse(scope);
     Ok(Config::default().protect_resource(resource))
 }
 
-async fn document(client: &Client, url: &str) -> Result<Value, String> {
+async fn document(client: &Client, url: Url) -> Result<Value, String> {
     let mut response = client.get(url).send().await.map_err(|error| error.to_string())?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status().as_u16()));
@@ -137,27 +157,22 @@ async fn document(client: &Client, url: &str) -> Result<Value, String> {
 }
 
 /// A call that changes nothing.
-async fn call(client: &Client, url: &str, token: Option<&str>) -> Result<Response, String> {
+async fn call(reach: &Reach, target: &Target, token: Option<&str>) -> Result<Response, String> {
+    let url = &target.url;
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
-    let mut request = client.post(url).body(ping.to_string());
+    let mut request = reach.client(url, target).post(url.clone()).body(ping.to_string());
     request = request.header(CONTENT_TYPE, "application/json");
     request = request.header(ACCEPT, "application/json, text/event-stream");
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    request.send().await.map_err(|error| format!("{url} cannot be asked: {error}"))
+    let answer = request.send().await;
+    let answer = answer.map_err(|error| format!("{} cannot be asked: {error}", target.text))?;
+    reach.note(url, target, &answer);
+    Ok(answer)
 }
 
 fn challenges(response: &Response) -> impl Iterator<Item = &str> {
     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
     values.filter_map(|value| value.to_str().ok())
-}
-
-/// What the server says, without the token or the signature if it repeats them.
-fn without(token: &str, text: &str) -> String {
-    let text = text.replace(token, "[token]");
-    match token.rsplit_once('.') {
-        Some((_, signature)) if signature.len() > 16 => text.replace(signature, "[signature]"),
-        _ => text,
-    }
 }

@@ -109,6 +109,10 @@ fn wrapped(text: &str, indent: usize) -> String {
     lines
 }
 
+/// Everything that [`Paint`] writes to a terminal beside text.
+pub(super) const COLOURS: [&str; 7] =
+    ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[1;31m"];
+
 /// Colours, where they are wanted.
 pub(crate) struct Paint {
     colour: bool,

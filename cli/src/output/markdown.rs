@@ -1,9 +1,10 @@
 //! For issues and pull requests.
 
-use super::{Finding, Report, RevisionVerdict, Verdict};
+use super::{Finding, Inert, Report, RevisionVerdict, Verdict};
 
 pub(super) fn render(report: &Report) -> String {
-    let mut text = format!("# mcp-auth {} `{}`\n\n", report.command, report.subject);
+    let subject = Inert::of(&report.subject).markdown_code();
+    let mut text = format!("# mcp-auth {} {subject}\n\n", report.command);
     if !report.note.is_empty() {
         text += &format!("{}.\n\n", escaped(&report.note));
     }
@@ -29,9 +30,9 @@ fn section(finding: &Finding) -> String {
     let (verdict, level) = (finding.verdict.name(), finding.level.name());
     let mut text = format!(
         "\n## {verdict}: {} (`{}`)\n\n- expected ({level}): {}\n- actual: {}\n",
-        escaped(finding.title),
+        own(finding.title),
         finding.id,
-        escaped(finding.expected),
+        own(finding.expected),
         escaped(&finding.actual),
     );
     if !finding.fix.is_empty() {
@@ -46,13 +47,13 @@ fn row(finding: &Finding) -> String {
         finding.verdict.name(),
         finding.id,
         finding.level.name(),
-        escaped(finding.title),
+        own(finding.title),
         escaped(&finding.actual),
     )
 }
 
-/// Text that a server chose, as text and nothing else.
-fn escaped(text: &str) -> String {
+/// Text of this command, which may mark code as such.
+fn own(text: &'static str) -> String {
     let mut line = String::new();
     for character in text.chars() {
         match character {
@@ -62,6 +63,11 @@ fn escaped(text: &str) -> String {
         }
     }
     line
+}
+
+/// What was seen: a stranger's text, or ours with some of it within.
+fn escaped(text: &str) -> String {
+    Inert::of(text).markdown()
 }
 
 #[cfg(test)]

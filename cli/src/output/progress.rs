@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::quoted;
+
 /// Shows the current step on standard error while it lives; nothing where nobody is looking.
 pub(crate) struct Progress {
     is_shown: bool,
@@ -15,7 +17,7 @@ impl Progress {
     /// Replaces the line.
     pub(crate) fn step(&self, text: &str) {
         if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[2K{text} …");
+            let _ = write!(io::stderr(), "\r\x1b[2K{} …", quoted(text));
             let _ = io::stderr().flush();
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Finding, Report, Verdict};
+use super::{Finding, Inert, Report, Verdict};
 
 pub(super) fn render(report: &Report) -> String {
     let document = json!({
@@ -37,8 +37,8 @@ fn result(finding: &Finding, subject: &str) -> Value {
         Verdict::Fail => ("fail", "error"),
         Verdict::Skip => ("notApplicable", "none"),
     };
-    let text =
-        format!("{}: expected {}, actual {}", finding.title, finding.expected, finding.actual);
+    let actual = Inert::of(&finding.actual).sarif();
+    let text = format!("{}: expected {}, actual {actual}", finding.title, finding.expected);
     json!({
         "ruleId": finding.id,
         "kind": kind,

@@ -5,7 +5,9 @@
 mod check_server;
 mod explain;
 mod hostile;
+mod inert;
 mod issuer;
+mod secrets;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

@@ -1,5 +1,5 @@
-//! Writes `vectors/decisions.json` and `vectors/operations.json`: requests, and what must be decided
-//! about them.
+//! Writes `vectors/decisions.json`, `operations.json` and `rules.json`: requests, and what must be
+//! decided about them.
 //!
 //! `cargo run -p mcp-auth-dev-issuer --example vectors`, at the project's root
 //!
@@ -7,6 +7,7 @@
 
 mod decisions;
 mod operations;
+mod rules;
 
 use dev_issuer::{DevIssuer, Mint};
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ async fn main() {
     let files = [
         ("decisions", decisions::config(), decisions::cases(&issuer)),
         ("operations", operations::config(), operations::cases(&issuer)),
+        ("rules", rules::config(), rules::cases(&issuer)),
     ];
     // After the cases: a key is published when it first signs.
     let jwks = reqwest::get(issuer.jwks_uri()).await.expect("the key set").bytes().await;

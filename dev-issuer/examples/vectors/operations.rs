@@ -266,7 +266,7 @@ pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
             Writer,
             "subscriptions/listen",
             json!({ "notifications": { "resourceSubscriptions": ["notes://7"] } }),
-            denied(),
+            ok(),
         ),
         raw("not JSON", json!({}), "{", bad("not_json")),
         raw(

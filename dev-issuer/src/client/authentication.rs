@@ -10,8 +10,8 @@ use super::{Client, Clients};
 use crate::http::{OAuthError, Params};
 
 /// The client of a request: by secret (`client_secret_basic` or `client_secret_post`), or a public
-/// one by its `client_id` alone.
-pub(crate) async fn authenticate(
+/// one by its `client_id` alone. One with a metadata document was met at the authorization endpoint.
+pub(crate) fn authenticate(
     clients: &Clients,
     headers: &HeaderMap,
     params: &Params,
@@ -29,7 +29,7 @@ pub(crate) async fn authenticate(
         }
     };
     let id = id.ok_or_else(|| OAuthError::invalid_client("the client is not named"))?;
-    let client = clients.find(&id).await?;
+    let client = clients.find(&id)?;
     match (&client.secret, secret.filter(|secret| !secret.is_empty())) {
         (None, None) => Ok(client),
         (Some(expected), Some(secret))

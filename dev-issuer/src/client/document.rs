@@ -11,10 +11,9 @@ use reqwest::redirect::Policy;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use super::ClientMetadata;
+use super::{ClientMetadata, MAX_METADATA_BYTES};
 use crate::http::{OAuthError, is_loopback_host};
 
-const MAX_BYTES: usize = 10 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a `client_id` is the URL of a document: https with a path, or http on this machine.
@@ -39,7 +38,20 @@ pub(super) struct Documents {
 
 impl Documents {
     /// The metadata of the client whose identifier is this URL.
+    ///
+    /// # Errors
+    /// One and the same whatever is wrong, so that nobody learns what answers at a URL; the reason is
+    /// in the log.
     pub(super) async fn fetch(&self, client_id: &str) -> Result<ClientMetadata, OAuthError> {
+        self.accepted(client_id).await.map_err(|error| {
+            // Whoever wrote the URL does not fill the log with it.
+            let client_id: String = client_id.chars().take(64).collect();
+            tracing::warn!(client_id, reason = error.description, "client metadata document");
+            refused("the client metadata document cannot be used; the log of this issuer says why")
+        })
+    }
+
+    async fn accepted(&self, client_id: &str) -> Result<ClientMetadata, OAuthError> {
         let url = Url::parse(client_id).map_err(|_| refused("client_id is not a URL"))?;
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -86,7 +98,7 @@ impl Documents {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             body.extend_from_slice(&chunk);
-            if body.len() > MAX_BYTES {
+            if body.len() > MAX_METADATA_BYTES {
                 return Err(refused("the client metadata document is over 10 KiB"));
             }
         }

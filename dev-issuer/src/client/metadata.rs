@@ -4,6 +4,9 @@ use super::GrantType;
 use super::redirect_uri::may_be_registered;
 use crate::http::OAuthError;
 
+/// What a client says about itself may be this long, registered or in a document.
+pub(crate) const MAX_METADATA_BYTES: usize = 10 * 1024;
+
 /// What a client says about itself (RFC 7591 §2), in a registration or a metadata document.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientMetadata {

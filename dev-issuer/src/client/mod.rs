@@ -4,15 +4,16 @@ mod authentication;
 mod document;
 mod metadata;
 mod redirect_uri;
+mod store;
 
 pub(crate) use authentication::authenticate;
-pub(crate) use metadata::ClientMetadata;
-pub(crate) use redirect_uri::RedirectUris;
+pub(crate) use metadata::{ClientMetadata, MAX_METADATA_BYTES};
+pub(crate) use redirect_uri::{RedirectUris, is_loopback};
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use document::Documents;
+use store::Store;
 
 use crate::http::OAuthError;
 use crate::jose::random;
@@ -75,22 +76,24 @@ impl GrantType {
 
 /// Every client this issuer knows.
 pub(crate) struct Clients {
-    known: Mutex<HashMap<String, Arc<Client>>>,
+    known: Mutex<Store>,
     documents: Documents,
 }
 
 impl Clients {
     /// Knows the development clients `dev` (secret `dev`) and `dev-public`.
     pub(crate) fn new() -> Self {
-        let clients = Self { known: Mutex::default(), documents: Documents::default() };
-        clients.add(Client::preregistered("dev", Some("dev"), &GrantType::ALL));
-        clients.add(Client::preregistered("dev-public", None, &GrantType::ALL[..2]));
-        clients
+        let preregistered = [
+            Client::preregistered("dev", Some("dev"), &GrantType::ALL),
+            Client::preregistered("dev-public", None, &GrantType::ALL[..2]),
+        ];
+        let known = Mutex::new(Store::of(preregistered));
+        Self { known, documents: Documents::default() }
     }
 
     /// RFC 7591: makes a client from what it says about itself.
     pub(crate) fn register(&self, metadata: ClientMetadata) -> Arc<Client> {
-        self.add(Client {
+        self.lock().add(Client {
             id: random::<16>(),
             name: metadata.client_name,
             secret: metadata.is_confidential.then(random::<32>),
@@ -99,24 +102,19 @@ impl Clients {
         })
     }
 
-    /// The client as known now. Fetches a Client ID Metadata Document not seen before.
-    pub(crate) async fn find(&self, client_id: &str) -> Result<Arc<Client>, OAuthError> {
-        let known = self.lock().get(client_id).cloned();
-        match known {
-            Some(client) => Ok(client),
-            None => self.find_fresh(client_id).await,
-        }
+    /// The client, if it was met before. Fetches nothing: whoever may ask here, any web page may.
+    pub(crate) fn find(&self, client_id: &str) -> Result<Arc<Client>, OAuthError> {
+        let known = self.lock().find(client_id);
+        known.ok_or_else(|| OAuthError::invalid_client("the client is unknown"))
     }
 
-    /// The same, with a Client ID Metadata Document fetched anew.
-    pub(crate) async fn find_fresh(&self, client_id: &str) -> Result<Arc<Client>, OAuthError> {
-        let is_document = document::is_document_url(client_id);
-        if !is_document {
-            let known = self.lock().get(client_id).cloned();
-            return known.ok_or_else(|| OAuthError::invalid_client("the client is unknown"));
+    /// The client that a user is led here by; its Client ID Metadata Document is fetched anew.
+    pub(crate) async fn introduce(&self, client_id: &str) -> Result<Arc<Client>, OAuthError> {
+        if !document::is_document_url(client_id) {
+            return self.find(client_id);
         }
         let metadata = self.documents.fetch(client_id).await?;
-        Ok(self.add(Client {
+        Ok(self.lock().add(Client {
             id: client_id.to_owned(),
             name: metadata.client_name,
             secret: None,
@@ -125,13 +123,12 @@ impl Clients {
         }))
     }
 
-    fn add(&self, client: Client) -> Arc<Client> {
-        let client = Arc::new(client);
-        self.lock().insert(client.id.clone(), client.clone());
-        client
+    /// Keeps a client that a user has approved, however many register after it.
+    pub(crate) fn keep(&self, client: &Arc<Client>) {
+        self.lock().keep(client);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Client>>> {
+    fn lock(&self) -> MutexGuard<'_, Store> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,32 +28,130 @@ impl RedirectUris {
 /// Whether a client may register this URI: https, http on this machine (RFC 8252 §7.3), or a scheme
 /// of an application (§7.1).
 pub(crate) fn may_be_registered(uri: &str) -> bool {
-    let Ok(url) = Url::parse(uri) else { return false };
-    if !is_graphic(uri) {
-        return false;
+    match read(uri) {
+        None => false,
+        Some(Read::Web { is_secure, is_loopback, .. }) => is_secure || is_loopback,
+        Some(Read::Application) => true,
     }
+}
+
+/// Whether it leads to this machine alone: such a client runs where the developer does, and gets
+/// codes without a page under `auto_approve`. An application's own scheme is no such thing: any web
+/// page can register it, and whatever claims the scheme gets the code.
+pub(crate) fn is_loopback(uri: &str) -> bool {
+    matches!(read(uri), Some(Read::Web { is_loopback: true, .. }))
+}
+
+/// A redirect URI in which a browser reads the same as is written there.
+enum Read<'a> {
+    /// http or https.
+    Web {
+        is_secure: bool,
+        is_loopback: bool,
+        /// As written.
+        host: &'a str,
+        /// Path and query as written.
+        rest: &'a str,
+    },
+    /// The scheme of an application.
+    Application,
+}
+
+/// Reads a URI as browsers do (WHATWG URL), which is where it will be used; `None` when they would
+/// read something else than RFC 3986 does, or when it leads to no client at all.
+fn read(uri: &str) -> Option<Read<'_>> {
+    // Browsers cut tabs and newlines out, take `\` for `/`, and repair the rest.
+    if !uri.bytes().all(is_of_rfc_3986) {
+        return None;
+    }
+    let url = Url::parse(uri).ok()?;
     if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-        return false;
+        return None;
     }
-    match url.scheme() {
-        "https" => true,
-        "http" => loopback(uri).is_some(),
-        scheme => {
-            const OF_BROWSERS: [&str; 10] = [
-                "about",
-                "blob",
-                "chrome",
-                "data",
-                "file",
-                "filesystem",
-                "ftp",
-                "javascript",
-                "vbscript",
-                "view-source",
-            ];
-            !OF_BROWSERS.contains(&scheme) && !matches!(scheme, "ws" | "wss")
-        }
+    let (scheme, rest) = uri.split_once(':')?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return is_of_an_application(url.scheme(), rest).then_some(Read::Application);
     }
+    // `http:host` and `http:///host` have the host elsewhere than a browser finds it.
+    let rest = rest.strip_prefix("//").filter(|_| scheme == url.scheme())?;
+    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = match authority.rfind(':').filter(|at| !authority[*at..].contains(']')) {
+        Some(at) => &authority[..at],
+        None => authority,
+    };
+    // Not `0x7f.1`, `%6c`, nor `@` with nothing before it.
+    if !host.eq_ignore_ascii_case(url.host_str()?) {
+        return None;
+    }
+    Some(Read::Web {
+        is_secure: url.scheme() == "https",
+        is_loopback: is_loopback_host(host),
+        host,
+        rest,
+    })
+}
+
+/// Whether a scheme may be that of an installed client. The ones that browsers and operating systems
+/// handle themselves are not, nor those that web pages can claim.
+fn is_of_an_application(scheme: &str, rest: &str) -> bool {
+    const OF_OTHERS: [&str; 38] = [
+        "about",
+        "android-app",
+        "blob",
+        "cid",
+        "content",
+        "data",
+        "facetime",
+        "feed",
+        "file",
+        "filesystem",
+        "ftp",
+        "geo",
+        "gopher",
+        "help",
+        "im",
+        "imap",
+        "intent",
+        "irc",
+        "jar",
+        "javascript",
+        "ldap",
+        "livescript",
+        "mailto",
+        "market",
+        "mocha",
+        "news",
+        "nntp",
+        "resource",
+        "sftp",
+        "shell",
+        "sms",
+        "ssh",
+        "tel",
+        "telnet",
+        "urn",
+        "vbscript",
+        "ws",
+        "wss",
+    ];
+    const BEGINNINGS: [&str; 12] = [
+        "web+",
+        "ext+",
+        "chrome",
+        "moz-",
+        "edge",
+        "ms-",
+        "microsoft-edge",
+        "search",
+        "view-source",
+        "wyciwyg",
+        "itms",
+        "safari-",
+    ];
+    // RFC 8252 §7.1: a path or an authority; `mailto:x` and `javascript:x` have neither.
+    rest.starts_with('/')
+        && !OF_OTHERS.contains(&scheme)
+        && !BEGINNINGS.iter().any(|beginning| scheme.starts_with(beginning))
 }
 
 /// Exact, but for the port of a loopback URI (RFC 8252 §7.3).
@@ -68,25 +166,16 @@ fn matches(listed: &str, requested: &str) -> bool {
 }
 
 /// A loopback http URI in its two parts around the port, or `None`.
-fn loopback(uri: &str) -> Option<(String, &str)> {
-    let url = Url::parse(uri).ok()?;
-    let is_plain = is_graphic(uri) && url.username().is_empty() && url.password().is_none();
-    if url.scheme() != "http" || url.fragment().is_some() || !is_plain {
-        return None;
+fn loopback(uri: &str) -> Option<(&str, &str)> {
+    match read(uri)? {
+        Read::Web { is_secure: false, is_loopback: true, host, rest } => Some((host, rest)),
+        _ => None,
     }
-    let authority = uri.get(..7).filter(|scheme| *scheme == "http://").map(|_| &uri[7..])?;
-    let end = authority.find(['/', '?']).unwrap_or(authority.len());
-    let (authority, rest) = authority.split_at(end);
-    let host = match url.port() {
-        Some(port) => authority.strip_suffix(&format!(":{port}"))?,
-        None => authority.strip_suffix(":80").unwrap_or(authority),
-    };
-    is_loopback_host(host).then(|| (host.to_owned(), rest))
 }
 
-/// RFC 3986 has no other characters, and a Location header takes no others.
-fn is_graphic(uri: &str) -> bool {
-    uri.bytes().all(|b| b.is_ascii_graphic())
+/// What RFC 3986 §2 allows in a URI. No backslash, no quote, no control character.
+fn is_of_rfc_3986(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }
 
 #[cfg(test)]
@@ -112,6 +201,8 @@ mod tests {
             "http://user@127.0.0.1:1/cb",
             "http://127.0.0.1:1/cb#x",
             "http://127.0.0.1:1\\@evil.example/cb",
+            "http://127.0.0.1:1/cb\\",
+            "http://127.0.0.1:1/\tcb",
         ] {
             assert_eq!(uris.choose(Some(other)), None, "{other}");
         }
@@ -141,6 +232,92 @@ mod tests {
         }
         for uri in ["http://a.example/", "javascript:alert(1)", "data:,x", "/cb", "https://a/#f"] {
             assert!(!may_be_registered(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_reads_differently_is_no_redirect_uri() {
+        let uris = RedirectUris::AnyLoopback;
+        for uri in [
+            "http://evil.example\\.localhost/cb",
+            "http://evil.example\\@localhost/cb",
+            "http://evil.example%5c.localhost/cb",
+            "http://evil.example#.localhost/cb",
+            "http://evil.example?.localhost/cb",
+            "http://evil.example/.localhost",
+            "http://evil.exa\tmple/.localhost",
+            "http:/\t/evil.example/.localhost",
+            "ht\ntp://localhost/cb",
+            "http:\\\\localhost/cb",
+            "http:localhost/cb",
+            "http:/localhost/cb",
+            "http:///localhost/cb",
+            "http://@localhost/cb",
+            "http://:@localhost/cb",
+            "http://a:b@localhost/cb",
+            "http://localhost@evil.example/cb",
+            "http://127.1/cb",
+            "http://0x7f000001/cb",
+            "http://2130706433/cb",
+            "http://0177.0.0.1/cb",
+            "http://%6cocalhost/cb",
+            "http://localhost%00.evil.example/cb",
+            "http://\u{ff4c}ocalhost/cb",
+            "http://localhost:80:81/cb",
+            "http://localhost:port/cb",
+            "http://[::1]evil.example/cb",
+            "http://[::ffff:127.0.0.1]/cb",
+            " http://localhost/cb",
+            "http://localhost/cb ",
+        ] {
+            assert_eq!(uris.choose(Some(uri)), None, "{uri:?}");
+            assert!(!may_be_registered(uri) && !is_loopback(uri), "{uri:?}");
+        }
+        for uri in [
+            "http://localhost",
+            "http://localhost?x",
+            "http://LocalHost:80/cb",
+            "http://127.9.9.9:1/",
+            "http://[::1]:9/cb?x=%5C",
+            "http://a.localhost:1/cb",
+        ] {
+            assert!(uris.choose(Some(uri)).is_some() && is_loopback(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_leads_to_no_application_is_not_registered() {
+        for uri in [
+            "mailto:a@evil.example",
+            "mailto://evil.example/x",
+            "web+x://evil.example/cb",
+            "web+mcp:/cb",
+            "intent://evil.example/#Intent;end",
+            "intent://evil.example/x",
+            "INTENT://evil.example/x",
+            "javascript:alert(1)",
+            "javascript://x/%0aalert(1)",
+            "JavaScript:/x",
+            "data:text/html,x",
+            "data:/x",
+            "blob:https://a.example/1",
+            "file:///etc/passwd",
+            "view-source:https://a.example/",
+            "chrome-extension://x/cb",
+            "ms-settings:/x",
+            "tel:/1",
+            "sms:/1",
+            "cursor:cb",
+            "cursor://user@host/cb",
+            "cursor:\\\\host\\cb",
+            "cur\tsor://cb",
+            "https://u@a.example/cb",
+            "https://a.example\\@b.example/cb",
+        ] {
+            assert!(!may_be_registered(uri), "{uri:?}");
+        }
+        for uri in ["vscode://host/cb", "com.example.app:/oauth2redirect", "claude://x/y?z"] {
+            assert!(may_be_registered(uri) && !is_loopback(uri), "{uri}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn introspect(
     body: Bytes,
 ) -> Result<Response, OAuthError> {
     let params = Params::form(&headers, &body)?;
-    let client = client::authenticate(&core.clients, &headers, &params).await?;
+    let client = client::authenticate(&core.clients, &headers, &params)?;
     if client.secret.is_none() {
         return Err(OAuthError::invalid_client("introspection is for confidential clients"));
     }

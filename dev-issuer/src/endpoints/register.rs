@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::client::ClientMetadata;
+use crate::client::{ClientMetadata, MAX_METADATA_BYTES};
 use crate::core::{Core, now};
 use crate::http::OAuthError;
 
@@ -16,6 +16,9 @@ pub(super) async fn register(
     State(core): State<Arc<Core>>,
     body: Bytes,
 ) -> Result<Response, OAuthError> {
+    if body.len() > MAX_METADATA_BYTES {
+        return Err(OAuthError::new("invalid_client_metadata", "the metadata is over 10 KiB"));
+    }
     let document = serde_json::from_slice(&body)
         .map_err(|_| OAuthError::new("invalid_client_metadata", "the body is no JSON object"))?;
     let metadata = ClientMetadata::parse(document)?;

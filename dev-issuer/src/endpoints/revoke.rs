@@ -16,7 +16,7 @@ pub(super) async fn revoke(
     body: Bytes,
 ) -> Result<StatusCode, OAuthError> {
     let params = Params::form(&headers, &body)?;
-    let client = client::authenticate(&core.clients, &headers, &params).await?;
+    let client = client::authenticate(&core.clients, &headers, &params)?;
     let token = params.required("token")?;
     let foreign = || OAuthError::invalid_grant("the token was issued to another client");
 

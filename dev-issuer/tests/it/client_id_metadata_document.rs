@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use axum::Router;
 use axum::http::{StatusCode as Status, header};
 use axum::response::{IntoResponse, Redirect};
@@ -73,11 +75,67 @@ async fn only_listed_redirect_uris_are_used() {
 async fn unsound_documents_are_refused() {
     let mut agent = Agent::start().await;
     let origin = documents().await;
+    let mut said = HashSet::new();
     for path in ["/mismatch", "/redirect", "/gone", "/text", "/secret", "/large", "/missing", "/"] {
         agent.client_id = format!("{origin}{path}");
         let response = agent.authorize(&agent.request()).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path}");
+        // That `/` is no place of a document is said of the URL alone.
+        if path != "/" {
+            said.insert(response.text().await.unwrap());
+        }
     }
+    for client_id in [closed_port(), "https://10.0.0.1/client".to_owned()] {
+        agent.client_id = client_id;
+        said.insert(agent.authorize(&agent.request()).await.text().await.unwrap());
+    }
+    assert_eq!(said.len(), 1, "nobody learns what answers at a URL: {said:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_for_whoever_asks_without_a_user() {
+    let agent = Agent::start().await;
+    let origin = documents().await;
+    let mut said = HashSet::new();
+    for endpoint in ["/token", "/revoke", "/introspect"] {
+        for client_id in [format!("{origin}/good"), format!("{origin}/gone"), closed_port()] {
+            let form = [
+                ("client_id", client_id.clone()),
+                ("grant_type", "authorization_code".to_owned()),
+                ("token", "t".to_owned()),
+                ("code", "c".to_owned()),
+            ];
+            let response = agent.post(endpoint, &form).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{endpoint} {client_id}");
+            said.insert(response.text().await.unwrap());
+        }
+    }
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
+#[tokio::test]
+async fn a_foreign_page_may_lead_its_user_here_and_not_ask_itself() {
+    let mut agent = Agent::start().await;
+    agent.client_id = format!("{}/good", documents().await);
+    let url = format!("{}?{}", agent.url("/authorize"), encode(&agent.request()));
+    for (site, destination, status) in [
+        ("cross-site", "empty", StatusCode::BAD_REQUEST),
+        ("same-site", "iframe", StatusCode::BAD_REQUEST),
+        ("cross-site", "image", StatusCode::BAD_REQUEST),
+        ("cross-site", "document", StatusCode::OK),
+        ("none", "document", StatusCode::OK),
+    ] {
+        let request = agent.http.get(&url).header("sec-fetch-site", site);
+        let response = request.header("sec-fetch-dest", destination).send().await.unwrap();
+        assert_eq!(response.status(), status, "{site} {destination}");
+        assert!(!response.headers().contains_key("access-control-allow-origin"));
+    }
+}
+
+/// Where nobody listens.
+fn closed_port() -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    format!("http://{}/x", listener.local_addr().unwrap())
 }
 
 #[tokio::test]

@@ -111,14 +111,45 @@ async fn a_decision_is_taken_once_and_only_for_a_real_request() {
 async fn web_sites_are_not_approved_by_themselves() {
     let issuer = DevIssuer::builder().auto_approve(true).start().await.unwrap();
     let mut agent = Agent::of(issuer);
-    let body = json!({ "redirect_uris": ["https://site.example/cb", "app.example:/cb"] });
+    let applications = ["app.example:/cb", "cursor://mcp/cb"];
+    let listed = ["https://site.example/cb", REDIRECT_URI, applications[0], applications[1]];
+    let body = json!({ "redirect_uris": listed });
     let register = agent.http.post(agent.url("/register")).body(body.to_string());
     let (_, client) = answer(register.send().await.unwrap()).await;
     agent.client_id = client["client_id"].as_str().unwrap().to_owned();
-    for (redirect_uri, status) in
-        [("https://site.example/cb", StatusCode::OK), ("app.example:/cb", StatusCode::SEE_OTHER)]
-    {
+    for (redirect_uri, status) in [
+        (listed[0], StatusCode::OK),
+        (REDIRECT_URI, StatusCode::SEE_OTHER),
+        (applications[0], StatusCode::OK),
+        (applications[1], StatusCode::OK),
+    ] {
         let request = agent.request_with(&[("redirect_uri", redirect_uri)]);
-        assert_eq!(agent.authorize(&request).await.status(), status, "{redirect_uri}");
+        let response = agent.authorize(&request).await;
+        assert_eq!(response.status(), status, "{redirect_uri}");
+        let location = response.headers().get("location");
+        assert_eq!(location.is_some(), redirect_uri == REDIRECT_URI, "{redirect_uri}");
     }
+    for redirect_uri in [listed[0], applications[0]] {
+        let request = agent.request_with(&[("redirect_uri", redirect_uri), ("prompt", "none")]);
+        let location = location(&agent.authorize(&request).await);
+        assert!(location.as_str().contains("error=interaction_required"), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn names_cannot_turn_the_page_around_or_fill_it() {
+    let mut agent = Agent::start().await;
+    let harmful =
+        ['\u{202e}', '\u{2066}', '\u{200f}', '\u{200b}', '\u{1b}', '\u{9b}', '\u{7f}', '\u{2028}'];
+    let name = format!("Good{}{}", String::from_iter(harmful), "x".repeat(5_000));
+    let body = json!({ "client_name": name, "redirect_uris": [REDIRECT_URI] });
+    let register = agent.http.post(agent.url("/register")).body(body.to_string());
+    let (_, client) = answer(register.send().await.unwrap()).await;
+    agent.client_id = client["client_id"].as_str().unwrap().to_owned();
+    let resource = format!("https://a.example/{}", String::from_iter(harmful));
+    let request = agent.request_with(&[("resource", &resource)]);
+    let html = agent.authorize(&request).await.text().await.unwrap();
+    assert!(html.contains(r"<bdi>Good\u{202e}\u{2066}") && html.contains("</bdi> asks"), "{html}");
+    assert!(!html.contains(harmful), "{html:?}");
+    assert!(!html.contains(&"x".repeat(300)), "{html}");
 }

@@ -65,6 +65,14 @@ async fn nonsense_is_refused() {
         (json!({}), "invalid_redirect_uri"),
         (json!({ "redirect_uris": ["http://evil.example/"] }), "invalid_redirect_uri"),
         (json!({ "redirect_uris": ["javascript:alert(1)"] }), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": ["mailto:a@evil.example"] }), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": ["web+x://evil.example/"] }), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": ["intent://evil.example/"] }), "invalid_redirect_uri"),
+        (json!({ "redirect_uris": ["data:text/html,x"] }), "invalid_redirect_uri"),
+        (
+            json!({ "redirect_uris": [REDIRECT_URI, "http://a.example\\.localhost/"] }),
+            "invalid_redirect_uri",
+        ),
         (json!({ "redirect_uris": "x" }), "invalid_client_metadata"),
         (json!({ "redirect_uris": ok, "grant_types": ["implicit"] }), "invalid_client_metadata"),
         (json!({ "redirect_uris": ok, "response_types": ["token"] }), "invalid_client_metadata"),
@@ -77,4 +85,27 @@ async fn nonsense_is_refused() {
         assert_eq!(status, StatusCode::BAD_REQUEST, "{metadata}");
         assert_eq!(answer["error"], error, "{metadata}");
     }
+}
+
+#[tokio::test]
+async fn registrations_are_bounded_in_size_and_number() {
+    let mut agent = Agent::start().await;
+    let sized =
+        |bytes: usize| json!({ "client_name": "x".repeat(bytes), "redirect_uris": [REDIRECT_URI] });
+    for bytes in [10 * 1024, 60_000] {
+        let (status, answer) = register(&agent, sized(bytes)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{bytes}");
+        assert_eq!(answer["error"], "invalid_client_metadata", "{bytes}");
+    }
+    let public = json!({ "redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none" });
+    let (_, approved) = register(&agent, public.clone()).await;
+    let (_, forgotten) = register(&agent, public.clone()).await;
+    agent.client_id = approved["client_id"].as_str().unwrap().to_owned();
+    let tokens = agent.sign_in().await;
+    for _ in 0..256 {
+        assert_eq!(register(&agent, public.clone()).await.0, StatusCode::CREATED);
+    }
+    assert_eq!(agent.refresh(&tokens["refresh_token"], &[]).await.0, StatusCode::OK);
+    agent.client_id = forgotten["client_id"].as_str().unwrap().to_owned();
+    assert_eq!(agent.authorize(&agent.request()).await.status(), StatusCode::BAD_REQUEST);
 }

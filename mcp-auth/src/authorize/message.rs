@@ -36,7 +36,7 @@ impl<'m> Messages<'m> {
         if text.trim_ascii_start().starts_with('[') {
             return Self::parse_batch(text);
         }
-        let message: Message<'m> = read_as(body, JsonLimits::LARGEST)?;
+        let message = read_whole(body, JsonLimits::LARGEST, Message::take)?;
         message.check_id()?;
         let revision = message.params.revision.map(text_of).transpose()?;
         let mut only = Self { operations: Vec::new(), is_batch: false, id: message.id, revision };
@@ -89,10 +89,8 @@ struct Message<'m> {
     id: Option<&'m str>,
     method: Option<&'m str>,
     params: Params<'m>,
-    /// `params` is there, and neither an object nor `null`.
-    has_odd_params: bool,
-    /// `method` is there and `null`.
-    has_null_method: bool,
+    /// Something in it is of another type than it must be.
+    has_wrong_type: bool,
     has_answer: bool,
 }
 
@@ -103,11 +101,11 @@ impl<'m> Object<'m> for Message<'m> {
             "id" => self.id = Some(value.written()?.unwrap_or("null")),
             "method" => {
                 self.method = value.written()?;
-                self.has_null_method = self.method.is_none();
+                self.has_wrong_type |= self.method.is_none();
             }
             "params" => match value.next_byte() {
                 Some(b'{') => value.object(|name, value| self.params.member(name, value))?,
-                _ => self.has_odd_params = value.written()?.is_some(),
+                _ => self.has_wrong_type |= value.written()?.is_some(),
             },
             "result" | "error" => {
                 self.has_answer = true;
@@ -122,6 +120,11 @@ impl<'m> Object<'m> for Message<'m> {
 impl<'m> Message<'m> {
     fn take(reader: &mut JsonReader<'m>) -> Result<Self, JsonError> {
         let mut message = Self::default();
+        if reader.next_byte() != Some(b'{') {
+            message.has_wrong_type = true;
+            reader.skip()?;
+            return Ok(message);
+        }
         reader.object(|name, value| message.member(name, value))?;
         Ok(message)
     }
@@ -142,8 +145,8 @@ impl<'m> Message<'m> {
         let is_call = method.is_some();
         if !is_version_2
             || self.has_answer == is_call
-            || self.has_null_method
-            || self.has_odd_params
+            || self.has_wrong_type
+            || self.params.has_wrong_type
             || method.as_deref() == Some("")
         {
             return Err(MessageFault::Invalid);
@@ -168,6 +171,8 @@ struct Params<'m> {
     notifications: Option<&'m str>,
     arguments: Option<&'m str>,
     revision: Option<&'m str>,
+    /// `_meta` is there, and neither an object nor `null`.
+    has_wrong_type: bool,
 }
 
 impl<'m> Params<'m> {
@@ -180,20 +185,18 @@ impl<'m> Params<'m> {
             "context" => self.context = value.written()?,
             "notifications" => self.notifications = value.written()?,
             "arguments" => self.arguments = value.written()?,
-            "_meta" => {
-                let meta = value.nullable(|value| {
-                    value.object(|name, value| {
-                        match name {
-                            "io.modelcontextprotocol/protocolVersion" => {
-                                self.revision = value.written()?;
-                            }
-                            _ => value.skip()?,
+            "_meta" => match value.next_byte() {
+                Some(b'{') => value.object(|name, value| {
+                    match name {
+                        "io.modelcontextprotocol/protocolVersion" => {
+                            self.revision = value.written()?;
                         }
-                        Ok(())
-                    })
-                });
-                meta?;
-            }
+                        _ => value.skip()?,
+                    }
+                    Ok(())
+                })?,
+                _ => self.has_wrong_type |= value.written()?.is_some(),
+            },
             _ => value.skip()?,
         }
         Ok(())
@@ -351,10 +354,14 @@ fn filled_in<'m>(
     let mut rest: &str = template;
     while let Some((fixed, variable)) = rest.split_once('{') {
         let Some((expression, after)) = variable.split_once('}') else { break };
+        crate::steps::take(fixed.len() + expression.len() + 2);
         filled.push_str(fixed);
         let name = expression.strip_prefix('+').unwrap_or(expression);
         match chosen.get(name) {
-            Some(value) => filled.push_str(value),
+            Some(value) => {
+                crate::steps::take(value.len());
+                filled.push_str(value);
+            }
             None => filled.extend(["{", expression, "}"]),
         }
         if filled.len() > MAX_TEMPLATE {

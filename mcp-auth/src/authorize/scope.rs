@@ -1,5 +1,6 @@
 //! Scopes (RFC 6749 §3.3): a set of case-sensitive words.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{SeqAccess, Visitor};
@@ -64,22 +65,20 @@ impl Scopes {
 
     /// The set without the scopes that RFC 6749 §3.3 does not allow: they would break a header.
     pub(crate) fn well_formed(&self) -> Self {
-        let malformed: Vec<_> = self.malformed().collect();
-        if malformed.is_empty() {
+        if self.malformed().next().is_none() {
             return self.clone();
         }
-        let is_good = |scope: &&str| {
-            crate::steps::take(malformed.len());
-            !malformed.contains(scope)
-        };
-        self.iter().filter(is_good).collect()
+        self.iter().filter(|scope| is_well_formed(scope)).collect()
     }
 
     /// The scopes that RFC 6749 §3.3 does not allow: with `"`, `\` or a control character.
     pub(crate) fn malformed(&self) -> impl Iterator<Item = &str> {
-        let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        self.iter().filter(move |scope| !scope.bytes().all(allowed))
+        self.iter().filter(|scope| !is_well_formed(scope))
     }
+}
+
+fn is_well_formed(scope: &str) -> bool {
+    scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -90,21 +89,56 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 impl<S: AsRef<str>> FromIterator<S> for Scopes {
     fn from_iter<I: IntoIterator<Item = S>>(items: I) -> Self {
         let mut text = String::new();
+        let mut present = Present::default();
         for item in items {
             // Room for all of it at once, so that a token's scopes are one allocation.
-            text.reserve_exact(item.as_ref().len() + usize::from(!text.is_empty()));
+            match text.is_empty() {
+                true => text.reserve_exact(item.as_ref().len()),
+                false => text.reserve(item.as_ref().len() + 1),
+            }
             for scope in words(item.as_ref()) {
-                crate::steps::take(text.len() + scope.len());
-                if words(&text).any(|present| present == scope) {
-                    continue;
+                if present.add(scope, &text) {
+                    if !text.is_empty() {
+                        text.push(' ');
+                    }
+                    text.push_str(scope);
                 }
-                if !text.is_empty() {
-                    text.push(' ');
-                }
-                text.push_str(scope);
             }
         }
         Self(text.into_boxed_str())
+    }
+}
+
+/// Which scopes a text has so far. A few are compared one by one, without memory for them; of many, each is
+/// found by hash, so that reading them takes time in proportion to their length.
+#[derive(Default)]
+struct Present {
+    count: usize,
+    many: HashSet<String>,
+}
+
+impl Present {
+    const FEW: usize = 16;
+
+    /// Whether the scope is a new one. All scopes so far are in `text`.
+    fn add(&mut self, scope: &str, text: &str) -> bool {
+        let is_new = if self.count <= Self::FEW {
+            crate::steps::take(text.len() + scope.len());
+            words(text).all(|present| present != scope)
+        } else {
+            crate::steps::take(scope.len());
+            !self.many.contains(scope)
+        };
+        if is_new {
+            self.count += 1;
+            if self.count == Self::FEW + 1 {
+                self.many.extend(words(text).map(str::to_owned));
+            }
+            if self.count > Self::FEW {
+                self.many.insert(scope.to_owned());
+            }
+        }
+        is_new
     }
 }
 

@@ -27,6 +27,7 @@ pub use self::provider::Provider;
 pub use self::secret::Secret;
 pub use self::suggestion::SuggestedConfiguration;
 use crate::authorize::Scopes;
+use crate::identifier::loosely;
 use crate::issuer::TrustAnchors;
 use crate::jose::TokenLimits;
 use crate::json::JsonLimits;
@@ -214,14 +215,17 @@ impl Config {
             let place = format!("resources[{index}]");
             let Some(resource) = resource.parse(&place, faults) else { continue };
             // The path of a request says which resource is meant; its host is never read.
-            let path = |resource: &ParsedResource<'_>| {
-                resource.identifier.path().trim_end_matches('/').to_owned()
-            };
-            if parsed.iter().any(|earlier| path(earlier) == path(&resource)) {
-                faults.push(format!(
-                    "{place}.resource: the path {:?} is taken by another",
-                    path(&resource)
-                ));
+            let path = resource.identifier.path().trim_end_matches('/').to_owned();
+            let paths =
+                parsed.iter().map(|earlier| earlier.identifier.path().trim_end_matches('/'));
+            for earlier in paths {
+                if earlier == path {
+                    faults.push(format!("{place}.resource: the path {path:?} is taken by another"));
+                } else if loosely(earlier) == loosely(&path) {
+                    faults.push(format!(
+                        "{place}.resource: routers may take the path {path:?} for {earlier:?}, which is another resource's; they must differ in more than their spelling"
+                    ));
+                }
             }
             parsed.push(resource);
         }

@@ -256,7 +256,7 @@ pub(super) const INTROSPECTION_ANSWERS: Reader = Reader {
     read: |text| read_answer(text.as_bytes()),
 };
 
-/// A server's answer whose lists are filtered.
+/// A server's answer whose lists are filtered; each of the policy's rules for URIs is compared with each resource.
 pub(super) const LISTS: Reader = Reader {
     name: "lists",
     places: &[
@@ -271,7 +271,7 @@ pub(super) const LISTS: Reader = Reader {
         }),
         Place::Json("a batch", |value| format!("[{},{}]", answer(value), answer(value))),
     ],
-    most: Cost { steps: 16, allocated: 128 },
+    most: Cost { steps: 512, allocated: 512 },
     read: |text| read_response("application/json", text, usize::MAX),
 };
 
@@ -286,7 +286,7 @@ pub(super) const STREAMS: Reader = Reader {
             format!("data: {}\n\n", answer(&format!(r#"{{"tools":{value}}}"#)))
         }),
     ],
-    most: Cost { steps: 16, allocated: 128 },
+    most: Cost { steps: 512, allocated: 512 },
     read: |text| read_response("text/event-stream", text, 1),
 };
 

@@ -12,9 +12,9 @@ static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 static NAME: HeaderName = HeaderName::from_static("mcp-name");
 static REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
-/// The last revision in which a body may hold several messages; also what a client without the
-/// header follows.
-const LAST_WITH_BATCHES: &str = "2025-03-26";
+/// The revisions in which a body may hold several messages; a client without the header follows the
+/// last of them.
+const WITH_BATCHES: [&str; 3] = ["2024-10-07", "2024-11-05", "2025-03-26"];
 /// The first revision whose results say who may keep them.
 const FIRST_WITH_CACHE_SCOPE: &str = "2026-07-28";
 
@@ -24,10 +24,11 @@ pub(crate) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), 
     if messages.is_batch && !allows_batches(headers) {
         return Err(MessageFault::Batch);
     }
-    // The last one says what a message itself names, after what it also reaches.
     let call = messages.operations.last().filter(|one| !messages.is_batch && !one.is_nothing());
+    // The last name is what a message itself is about, after what it also reaches.
+    let named = messages.operations.iter().rev().find_map(Operation::name);
     let agrees = agrees(headers, &METHOD, call.map(Operation::method))
-        && agrees(headers, &NAME, call.and_then(Operation::name))
+        && agrees(headers, &NAME, call.and(named))
         && messages.revision.as_deref().is_none_or(|said| agrees(headers, &REVISION, Some(said)))
         && headers.get_all(&REVISION).iter().count() <= 1;
     if agrees { Ok(()) } else { Err(MessageFault::HeaderMismatch) }
@@ -45,7 +46,7 @@ pub(super) fn is_subscription(headers: &HeaderMap) -> bool {
 
 fn allows_batches(headers: &HeaderMap) -> bool {
     match headers.contains_key(&REVISION) {
-        true => revision(headers).is_some_and(|revision| revision <= LAST_WITH_BATCHES),
+        true => revision(headers).is_some_and(|revision| WITH_BATCHES.contains(&revision)),
         false => true,
     }
 }

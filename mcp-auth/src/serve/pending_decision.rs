@@ -73,7 +73,9 @@ impl PendingDecision {
         }
         let Self { resource, caller, cors } = self;
         let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
+        // Also where a rule lifts the baseline: whoever signs in now will need it for the next call.
         let needed = resource.authorizers.needed(&messages.operations, &granted);
+        let needed = Scopes::union([&resource.required_scopes, &needed]);
         match resource.authorizers.admit(caller.as_ref(), &messages.operations) {
             Ok(caller) => {
                 let caller = caller.cloned();

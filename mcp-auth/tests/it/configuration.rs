@@ -86,6 +86,25 @@ fn two_resources_cannot_share_a_path() {
     assert_eq!(error.faults, ["resources[1].resource: the path \"/mcp\" is taken by another"]);
 }
 
+#[test]
+fn resources_differ_in_more_than_their_spelling() {
+    let faults = |one: &str, other: &str| {
+        let [one, other] = [one, other].map(|path| format!("https://h.example{path}"));
+        let config = Config::new(&one, "https://as.example").unwrap();
+        let other = ProtectedResource::new(&other, ["https://as.example"]);
+        McpAuth::new(config.protect_resource(other)).err().map(|error| error.faults)
+    };
+    for other in ["/X", "/%78", "/%58", "/x;y", "//x", "/x//", "/./x", "/a/../x", "/x/."] {
+        let found = faults("/x", other).unwrap_or_default();
+        let fault = found.iter().find(|fault| fault.starts_with("resources[1].resource"));
+        assert!(fault.is_some(), "{other}: {found:?}");
+    }
+    assert!(faults("/x/y", "/x//y").is_some());
+    for other in ["/y", "/x/y", "/xy"] {
+        assert_eq!(faults("/x", other), None, "{other}");
+    }
+}
+
 /// A setting that nobody would heed is a fault and not a surprise.
 #[test]
 fn certificate_authorities_are_for_the_built_in_client() {

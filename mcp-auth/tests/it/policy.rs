@@ -11,6 +11,7 @@ mod lists;
 mod matrix;
 mod own_rules;
 mod property;
+mod rules;
 mod styles;
 
 use std::convert::Infallible;

@@ -74,6 +74,7 @@ async fn every_case_is_decided_as_expected() {
     for file in [
         include_str!("../../../vectors/decisions.json"),
         include_str!("../../../vectors/operations.json"),
+        include_str!("../../../vectors/rules.json"),
     ] {
         let vectors: Vectors = serde_json::from_str(file).unwrap();
         let auth = McpAuth::builder(vectors.config)

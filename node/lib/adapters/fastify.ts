@@ -43,6 +43,7 @@ export const protect = Object.assign(
       if (raw.body === undefined) return payload;
       // The parser reads again what the policy has read.
       const body = Buffer.from(JSON.stringify(raw.body));
+      // Fastify compares the two; a chunked body says nothing.
       const length = Number(raw.headers['content-length'] ?? body.length);
       return Object.assign(Readable.from([body]), { receivedEncodedLength: length });
     };

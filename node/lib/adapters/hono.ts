@@ -1,10 +1,16 @@
 /** Middleware for Hono: carries out what {@link McpAuth} decides. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
 import type { AuthInfo } from '../auth-info.js';
 import type { McpAuth } from '../mcp-auth.js';
+import type { Allowed } from '../web.js';
+import { removeHeaders, replaceHeader } from './node-headers.js';
+import { type Guard, guardResponse } from './node-response.js';
 
 interface ContextLike {
   req: { raw: Request };
   res: Response;
+  env: unknown;
   set(key: never, value: unknown): void;
 }
 
@@ -27,11 +33,54 @@ export function protect(auth: McpAuth) {
     if (answer instanceof Response) return answer;
     context.req.raw = answer.request;
     context.set('auth' as never, answer.authInfo);
-    await next();
+    const guard = protectOriginals(auth, context.env, answer);
+    try {
+      await next();
+    } finally {
+      // A handler that has written, or says that it will, answers beside Hono.
+      if (!answersBeside(context, guard)) guard?.release();
+    }
+    if (answersBeside(context, guard)) return;
     const response = await answer.respond(context.res);
     if (response === context.res) return;
     // Hono would merge the headers of the old one into the new one.
     context.res = undefined as never;
     context.res = response;
   };
+}
+
+/** What Hono's servers hand to handlers beside the request, which holds the request as it came. */
+interface Originals {
+  /** Of `@hono/node-server`. */
+  incoming?: IncomingMessage;
+  outgoing?: ServerResponse;
+  /** Of AWS Lambda. */
+  event?: { headers?: object; multiValueHeaders?: object };
+  /** Of Cloudflare Pages. */
+  eventContext?: { request?: Request };
+}
+
+/** Takes tokens out of the originals as well, and watches the response that a handler can write to itself. */
+function protectOriginals(auth: McpAuth, env: unknown, answer: Allowed): Guard | undefined {
+  if (typeof env !== 'object' || env === null) return undefined;
+  const { incoming, outgoing, event, eventContext } = env as Originals;
+  if (Array.isArray(incoming?.rawHeaders)) {
+    removeHeaders(incoming, auth.tokenHeaders);
+    const encoding = answer.request.headers.get('accept-encoding');
+    if (encoding === 'identity') replaceHeader(incoming, 'accept-encoding', encoding);
+  }
+  removeFrom(event?.headers, auth.tokenHeaders);
+  removeFrom(event?.multiValueHeaders, auth.tokenHeaders);
+  if (eventContext?.request) eventContext.request = answer.request;
+  return typeof outgoing?.writeHead === 'function' ? guardResponse(outgoing, () => answer.opened()) : undefined;
+}
+
+function removeFrom(headers: object | null | undefined, names: readonly string[]): void {
+  if (!headers) return;
+  for (const name of Object.keys(headers)) if (names.includes(name.toLowerCase())) delete (headers as Record<string, unknown>)[name];
+}
+
+/** As `@hono/node-server` has it: `RESPONSE_ALREADY_SENT` has this header. */
+function answersBeside(context: ContextLike, guard: Guard | undefined): boolean {
+  return guard !== undefined && (guard.hasBegun() || context.res.headers.has('x-hono-already-sent'));
 }

@@ -1,19 +1,75 @@
 /** Bodies of requests of `node:http`. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Bytes of a refused request that are read and thrown away; one with more loses its connection. */
 const MAX_DISCARDED = 256 * 1024;
 
+/** Milliseconds after which it loses it as well. */
+const DISCARD_TIMEOUT = 30_000;
+
 /** The whole body; `undefined` when it is longer. What a parser has read is written again. */
 export async function readBody(request: IncomingMessage & { body?: unknown }, maxBytes: number): Promise<Buffer | undefined> {
-  const body = request.readableEnded || request.body !== undefined ? written(request.body) : await collect(request, maxBytes);
+  const isParsed = request.readableEnded || request.body !== undefined;
+  // Of a body that somebody has begun to read, the rest says nothing.
+  if (!isParsed && request.readableDidRead) return UNREADABLE;
+  const body = isParsed ? written(request.body) : await collect(request, maxBytes);
   return body && body.length <= maxBytes ? body : undefined;
 }
+
+/** Nothing that is JSON: what cannot be read is refused as such, with its line in the log. */
+const UNREADABLE = Buffer.from('no JSON');
+
+/** More levels than the library takes, and fewer than writing them takes from the stack. */
+const MAX_LEVELS = 500;
 
 /** As the service will read it: it only sees what the parser made of the body. */
 function written(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body;
-  return Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
+  if (typeof body === 'string') return Buffer.from(body);
+  if (body === undefined) return Buffer.alloc(0);
+  return isPlain(body) ? Buffer.from(JSON.stringify(body)) : UNREADABLE;
+}
+
+/**
+ * Whether it is what a parser of JSON makes: then its text says what handlers find in it. Not so where a value is
+ * computed (a getter, `toJSON`, an instance of a class), is met twice, or is none of JSON.
+ */
+function isPlain(body: unknown): boolean {
+  const met = new Set<object>();
+  const left: [value: unknown, level: number][] = [[body, 1]];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const [value, level] = next;
+    if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) continue;
+    if (typeof value !== 'object' || level > MAX_LEVELS || met.has(value)) return false;
+    met.add(value);
+    const members = membersOf(value);
+    if (!members) return false;
+    for (const member of members) left.push([member, level + 1]);
+  }
+  return true;
+}
+
+/** `undefined` where there is more to it than its members. */
+function membersOf(value: object): unknown[] | undefined {
+  try {
+    const prototype: object | null = Object.getPrototypeOf(value);
+    const isList = Array.isArray(value);
+    // Another realm, such as that of a test, has an `Object.prototype` of its own.
+    const root = isList && prototype ? Object.getPrototypeOf(prototype) : prototype;
+    if (root !== null && Object.getPrototypeOf(root) !== null) return undefined;
+    if ('toJSON' in value && typeof value.toJSON === 'function') return undefined;
+    const members: unknown[] = [];
+    for (const name of Reflect.ownKeys(value)) {
+      if (isList && name === 'length') continue;
+      const member = Object.getOwnPropertyDescriptor(value, name);
+      if (typeof name === 'symbol' || !member || !('value' in member) || !member.enumerable) return undefined;
+      members.push(member.value);
+    }
+    return isList && members.length !== value.length ? undefined : members;
+  } catch {
+    // A proxy may throw at any of it.
+    return undefined;
+  }
 }
 
 async function collect(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
@@ -28,18 +84,31 @@ async function collect(request: IncomingMessage, maxBytes: number): Promise<Buff
 }
 
 /**
- * Reads what a refused request still sends, within limits: a server that answers before it has read the
- * body closes the connection, and the client loses its next request, the sign-in.
+ * Reads what a refused and answered request still sends, within limits of length and time: a server that closes the
+ * connection at once may take its answer with it, and the client's next request, the sign-in. A body that goes on after
+ * that is not worth reading, and loses its connection.
  */
-export async function discard(request: IncomingMessage): Promise<void> {
-  if (request.readableEnded || request.headers.expect !== undefined || !hasBody(request)) return;
+export function discard(request: IncomingMessage, response: ServerResponse): void {
+  if (request.readableEnded || !hasBody(request)) return;
+  const { socket } = request;
+  // With HTTP/2 it is one stream of many, which Node ends with its answer.
+  if (request.httpVersionMajor > 1 || !socket) return;
+  const close = () => socket.destroy();
+  const timer = setTimeout(close, DISCARD_TIMEOUT).unref();
+  const stop = () => clearTimeout(timer);
+  request.once('end', stop).once('close', stop);
   let left = MAX_DISCARDED;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    left -= chunk.length;
-    if (left < 0) return;
-  }
+  // Node reads on by itself once the answer is sent, and then takes away who listened before.
+  response.once('finish', () => {
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) close();
+    });
+    request.resume();
+  });
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+/** Whether it says that it has a body; over HTTP/2 any request may have one without a word. */
+export function hasBody({ headers, httpVersionMajor }: IncomingMessage): boolean {
+  return httpVersionMajor > 1 || headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

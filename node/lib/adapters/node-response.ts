@@ -120,6 +120,37 @@ function isEventStream(response: ServerResponse, headers: unknown): boolean {
   return String(type ?? '').toLowerCase().startsWith('text/event-stream');
 }
 
+/** Watches a response that belongs to a framework, where a handler may write to it all the same. */
+export interface Guard {
+  /** Whether somebody has. */
+  hasBegun(): boolean;
+  /** From now on it is the framework that writes. */
+  release(): void;
+}
+
+export function guardResponse(response: ServerResponse, open: () => Forward | undefined): Guard {
+  const own = pick(response);
+  const release = () => {
+    for (const name of METHODS) if (response[name] === guards[name]) response[name] = own[name] as never;
+  };
+  let hasBegun = false;
+  const begin = () => {
+    hasBegun = true;
+    release();
+    const forward = open();
+    if (forward && !response.headersSent) new HeldResponse(forward, response).install();
+  };
+  const guards = {} as Record<(typeof METHODS)[number], unknown>;
+  for (const name of METHODS) {
+    guards[name] = (...given: never[]): unknown => {
+      if (!hasBegun) begin();
+      return (response[name] as (...given: never[]) => unknown)(...given);
+    };
+    response[name] = guards[name] as never;
+  }
+  return { hasBegun: () => hasBegun, release };
+}
+
 class HeldResponse {
   readonly #forward: Forward;
   readonly #response: ServerResponse;
@@ -166,7 +197,7 @@ class HeldResponse {
     const response = this.#response;
     const headers = (typeof rest[0] === 'string' ? rest[1] : rest[0]) as HeadersArgument;
     response.statusCode = status;
-    if (typeof rest[0] === 'string') response.statusMessage = rest[0];
+    if (typeof rest[0] === 'string' && response.req.httpVersionMajor < 2) response.statusMessage = rest[0];
     if (this.#state === 'new') mergeHeaders(response, headers);
     return this.#start() ? this.#own.writeHead.call(response, status) : response;
   }
@@ -232,7 +263,8 @@ class HeldResponse {
     const response = this.#response;
     this.#state = 'over';
     response.writeHead = this.#own.writeHead;
-    response.statusMessage = '';
+    // HTTP/2 has none, and Node warns of it.
+    if (response.req.httpVersionMajor < 2) response.statusMessage = '';
     response.statusCode = status;
     setHeaders(response, headers);
     this.#own.end.apply(response, [body] as never);

@@ -3,10 +3,10 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 
 import type { AuthInfo } from '../auth-info.js';
 import { InsufficientScopeError } from '../errors.js';
-import { type HeaderLines, pairs } from '../headers.js';
+import { type HeaderLines, lines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
-import { discard, readBody } from './node-body.js';
+import { discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
 
@@ -115,10 +115,11 @@ class Exchange {
     private readonly response: ServerResponse,
     private readonly differences: Differences | undefined,
   ) {
-    this.method = request.method ?? 'GET';
-    this.target = request.originalUrl ?? request.url ?? '/';
+    // Node sets both; what has none is no request, and refused as such.
+    this.method = request.method ?? '';
+    this.target = request.originalUrl ?? request.url ?? '';
     this.taken = request.headers.authorization === undefined ? differences?.tokens?.get(request) : undefined;
-    this.headers = request.rawHeaders.join('\n') + (this.taken ? `\nauthorization\nBearer ${this.taken}` : '');
+    this.headers = linesOf(request) + (this.taken ? `\nauthorization\nBearer ${this.taken}` : '');
   }
 
   decide(): boolean | Promise<boolean> {
@@ -139,7 +140,7 @@ class Exchange {
   private carryOut(settled: Settled): boolean {
     if (typeof settled === 'string' || settled instanceof native.Forward) return this.admit(settled as string | Forward);
     const { differences, request, response, target } = this;
-    void answer(differences ? differing(settled as Answered, target, differences) : (settled as Answered), request, response);
+    answer(differences ? differing(settled as Answered, target, differences) : (settled as Answered), request, response);
     return false;
   }
 
@@ -148,6 +149,7 @@ class Exchange {
     const caller = auth.callerOf(forward, this.target, this);
     if (caller) request.auth = this.differences ? this.asDiffers(caller, this.differences) : caller;
     removeHeaders(request, auth.tokenHeaders);
+    if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
     if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
     filterResponse(forward, request, response, caller);
     return true;
@@ -159,6 +161,34 @@ class Exchange {
     differences.tokens?.set(this.request, token);
     return differences.caller(caller, token) as AuthInfo;
   }
+}
+
+/**
+ * A method override behind this would make a POST of a request whose body nobody has looked at: what is assigned is
+ * not taken then. Any other method may become another one.
+ */
+function keepFromPost(request: IncomingMessage, decided: string): void {
+  let method = decided;
+  Object.defineProperty(request, 'method', {
+    configurable: true,
+    enumerable: true,
+    get: () => method,
+    set: (value: unknown) => {
+      if (String(value).toUpperCase() !== 'POST') method = String(value);
+    },
+  });
+}
+
+/** What HTTP/2 has in pseudo-headers is method and target, which are known, and the host (RFC 9113 §8.3.1). */
+function linesOf({ rawHeaders, headers, httpVersionMajor }: IncomingMessage): HeaderLines {
+  if (httpVersionMajor < 2) return rawHeaders.join('\n');
+  const all: [string, string][] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name, value] = [rawHeaders[at] as string, rawHeaders[at + 1] as string];
+    if (!name.startsWith(':')) all.push([name, value]);
+    else if (name === ':authority' && headers.host === undefined) all.push(['host', value]);
+  }
+  return lines(all);
 }
 
 async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<Settled> {
@@ -188,10 +218,11 @@ function differing(answered: Answered, target: string, { showErrorDetails, hides
   };
 }
 
-async function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // A request that breaks off needs no answer.
-  await discard(request).catch(() => response.destroy());
-  if (!response.destroyed) send(answered, response);
+/** At once: a refusal that does not depend on the body does not wait for it. */
+function answer(answered: Answered, request: IncomingMessage, response: ServerResponse): void {
+  if (response.destroyed) return;
+  discard(request, response);
+  send(answered, response);
 }
 
 /** Sends a complete answer. */

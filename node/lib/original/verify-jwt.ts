@@ -122,8 +122,16 @@ async function find(getKey: GetKey, header: object, token: object): Promise<Key>
   try {
     return await getKey(header as never, token as never);
   } catch (error) {
-    const isUnknown = (error as { code?: unknown } | null)?.code === 'ERR_JWKS_NO_MATCHING_KEY';
-    throw new MCPAuthTokenVerificationError(isUnknown ? 'invalid_token' : 'token_verification_failed', { cause: error });
+    throw new MCPAuthTokenVerificationError(isNoMatch(error) ? 'invalid_token' : 'token_verification_failed', { cause: error });
+  }
+}
+
+/** Reading what somebody threw can throw again. */
+function isNoMatch(error: unknown): boolean {
+  try {
+    return (error as { code?: unknown } | null)?.code === 'ERR_JWKS_NO_MATCHING_KEY';
+  } catch {
+    return false;
   }
 }
 

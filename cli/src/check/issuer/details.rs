@@ -1,12 +1,11 @@
 //! What was found, place by place and key by key, and what to paste.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, KnownProvider, MetadataPlace};
 use serde::Serialize;
 
-use crate::output::{Format, Report, quoted};
+use crate::output::{Format, Inert, Report, quoted, show, show_json};
 
 /// A report as data, with everything behind it.
 #[derive(Serialize)]
@@ -20,21 +19,20 @@ struct WithDetails<'a> {
 pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> ExitCode {
     if format == Format::Json {
         let json = serde_json::to_string_pretty(&WithDetails { report, issuer });
-        // A reader that has seen enough, such as `head`, is no error.
-        let _ = writeln!(io::stdout().lock(), "{}", json.unwrap_or_default());
+        show_json(&json.unwrap_or_default());
         return if report.conforms { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let ending = report.print(format, true);
     let text = render(issuer);
-    let _ = match format {
-        Format::Human => writeln!(io::stdout().lock(), "\n{}", text.trim_end()),
+    match format {
+        Format::Human => show(&format!("\n{}", text.trim_end())),
         Format::Markdown => {
             // A stranger's text must not end the block.
             let text = text.replace("```", "\u{2019}\u{2019}\u{2019}");
-            writeln!(io::stdout().lock(), "\n```text\n{}\n```", text.trim_end())
+            show(&format!("\n```text\n{}\n```", text.trim_end()));
         }
-        _ => Ok(()),
-    };
+        _ => {}
+    }
     ending
 }
 
@@ -106,7 +104,7 @@ fn key(key: &KeyReport) -> String {
     let (word, why) = match &key.fault {
         None => ("usable", format!("verifies {}", names.join(", "))),
         Some(_) if key.is_for_encryption() => ("other", "for encryption".to_owned()),
-        Some(fault) => ("no", fault.clone()),
+        Some(fault) => ("no", Inert::of(fault).whole_line()),
     };
     format!("  {word:<8}{}: {why}\n", label.join(", "))
 }

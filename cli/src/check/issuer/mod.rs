@@ -15,7 +15,8 @@ use mcp_auth::{
 };
 
 use super::row::Revision;
-use crate::output::{Format, Progress, could_not_check};
+use crate::output::{Format, Inert, Progress, could_not_check};
+use crate::secrets;
 
 /// What the advice is for when no resource is given.
 const EXAMPLE_RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -67,6 +68,9 @@ enum Documents {
 
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> ExitCode {
+    let texts = [Some(&options.url), options.resource.as_ref(), options.metadata_url.as_ref()];
+    texts.into_iter().flatten().for_each(|text| secrets::suspect(text));
+    options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
     let progress = Progress::new();
     progress.step(&format!("asking {}", options.url));
     let inspected = McpAuth::builder(options.config()).inspect_issuers().await;
@@ -117,7 +121,13 @@ fn unreachable(issuer: &IssuerReport) -> Option<String> {
     let faults = issuer.places.iter().map(|place| Some((place, place.fault.as_ref()?)));
     let faults: Vec<_> = faults.collect::<Option<_>>()?;
     let all = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
-    let lines = faults.iter().map(|(place, fault)| format!("\n  {}: {}", place.url, fault.reason));
+    let lines = faults.iter().map(|(place, fault)| {
+        format!(
+            "\n  {}: {}",
+            Inert::of(&place.url).whole_line(),
+            Inert::of(&fault.reason).whole_line()
+        )
+    });
     all.then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
 }
 

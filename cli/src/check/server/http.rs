@@ -1,18 +1,14 @@
-//! Requests as probes send them, and answers as they are judged: bounded, and without the tokens.
+//! Requests as probes send them.
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response, StatusCode, Url};
-use serde_json::Value;
+use reqwest::{Client, Method, Url};
 
-use super::challenge::Challenge;
+use super::answer::Answer;
+use super::reach::Reach;
 use super::target::Target;
-use crate::output::quoted;
-
-/// Bytes of a body that are read.
-const LONGEST_BODY: usize = 1024 * 1024;
+use crate::secrets::Secret;
 
 /// One request.
 #[derive(Clone)]
@@ -88,120 +84,10 @@ impl Call {
     }
 }
 
-/// What came back, or that nothing did.
-#[derive(Default)]
-pub(super) struct Answer {
-    status: Option<StatusCode>,
-    headers: HeaderMap,
-    body: String,
-    failure: String,
-}
-
-impl Answer {
-    /// 0 when there was none.
-    pub(super) fn status(&self) -> u16 {
-        self.status.map_or(0, |status| status.as_u16())
-    }
-
-    pub(super) fn is_success(&self) -> bool {
-        self.status.is_some_and(|status| status.is_success())
-    }
-
-    /// Why there was no answer.
-    pub(super) fn failure(&self) -> Option<&str> {
-        self.status.is_none().then_some(&*self.failure)
-    }
-
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    fn has(&self, text: &str) -> bool {
-        let mut values = self.headers.values();
-        let in_headers =
-            values.any(|value| String::from_utf8_lossy(value.as_bytes()).contains(text));
-        in_headers || self.body.contains(text)
-    }
-
-    pub(super) fn body(&self) -> &str {
-        &self.body
-    }
-
-    /// Where a redirect leads.
-    pub(super) fn location(&self) -> Option<&str> {
-        let is_redirect = self.status.is_some_and(|status| status.is_redirection());
-        if is_redirect { self.header("location") } else { None }
-    }
-
-    /// The body as JSON, or the first message of an event stream.
-    pub(super) fn json(&self) -> Option<Value> {
-        let is_stream =
-            self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
-        if is_stream { first_message(&self.body) } else { serde_json::from_str(&self.body).ok() }
-    }
-
-    /// Its Bearer challenge.
-    pub(super) fn challenge(&self) -> Result<Challenge, String> {
-        let values: Vec<_> = self.headers.get_all("www-authenticate").iter().collect();
-        if values.is_empty() {
-            return Err("no WWW-Authenticate header".to_owned());
-        }
-        let texts = values.iter().filter_map(|value| value.to_str().ok());
-        let challenges = Challenge::parse_all(texts)
-            .map_err(|fault| format!("WWW-Authenticate cannot be read: {fault}"))?;
-        let mut challenges = challenges.into_iter();
-        let bearer = challenges.find(Challenge::is_bearer);
-        bearer.ok_or_else(|| "WWW-Authenticate has no Bearer challenge".to_owned())
-    }
-
-    /// The answer in a few words: its status, and what explains it.
-    pub(super) fn words(&self) -> String {
-        if let Some(failure) = self.failure() {
-            return format!("no answer: {failure}");
-        }
-        let status = self.status();
-        if let Some(location) = self.location() {
-            return format!("{status}, a redirect to {}", quoted(location));
-        }
-        let json = self.json();
-        let code = json.as_ref().and_then(|json| json["error"]["code"].as_i64());
-        match (code, json.as_ref().is_some_and(|json| json.get("result").is_some())) {
-            (Some(code), _) => format!("{status} with JSON-RPC error {code}"),
-            (None, true) => format!("{status} with a JSON-RPC result"),
-            (None, false) => status.to_string(),
-        }
-    }
-
-    fn repeats(&self, secret: &str) -> bool {
-        self.has(secret) || self.has(&percent_encoded(secret))
-    }
-
-    /// Without the secret, so that nothing can print it.
-    fn without(mut self, secret: &str) -> Self {
-        if !self.repeats(secret) {
-            return self;
-        }
-        let encoded = percent_encoded(secret);
-        let cut = |text: &str| text.replace(secret, "[token]").replace(&encoded, "[token]");
-        self.body = cut(&self.body);
-        for value in self.headers.values_mut() {
-            let text = cut(&String::from_utf8_lossy(value.as_bytes()));
-            *value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("[token]"));
-        }
-        self
-    }
-
-    fn from_failure(failure: String) -> Self {
-        Self { failure, ..Self::default() }
-    }
-}
-
 /// Sends calls one after another, and watches every answer for what must not be in it.
 pub(super) struct Http {
-    client: Client,
+    reach: Reach,
     timeout: Duration,
-    /// The tokens of the user, which no answer is to bring into a report, whenever it comes.
-    secrets: Vec<String>,
     /// Names of calls whose answer repeated their token.
     pub(super) echoes: Vec<&'static str>,
     /// Names of calls whose answer showed the inside of the server.
@@ -211,35 +97,40 @@ pub(super) struct Http {
 impl Http {
     /// # Errors
     /// When the system has no trust store, or the like.
-    pub(super) fn new(
-        target: &Target,
-        timeout: Duration,
-        secrets: Vec<String>,
-    ) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(target: &Target, timeout: Duration) -> Result<Self, reqwest::Error> {
         let agent = concat!("mcp-auth/", env!("CARGO_PKG_VERSION"), " (check server)");
-        let builder = Client::builder().redirect(Policy::none()).user_agent(agent);
-        let builder = if target.is_loopback() { builder.no_proxy() } else { builder };
-        let client = builder.connect_timeout(timeout).build()?;
-        Ok(Self { client, timeout, secrets, echoes: Vec::new(), traces: Vec::new() })
+        let builder = || {
+            let builder = Client::builder().redirect(Policy::none()).user_agent(agent);
+            builder.connect_timeout(timeout)
+        };
+        let reach = Reach::new(target, builder)?;
+        Ok(Self { reach, timeout, echoes: Vec::new(), traces: Vec::new() })
     }
 
-    pub(super) async fn send(&mut self, call: Call) -> Answer {
+    /// Whether a URL that a document names may be asked.
+    pub(super) async fn may_follow(&self, url: &Url, target: &Target) -> bool {
+        self.reach.may_follow(url, target).await
+    }
+
+    pub(super) async fn send(&mut self, call: Call, target: &Target) -> Answer {
         let (name, secret) = (call.name, call.secret.clone());
-        let answer = match tokio::time::timeout(self.timeout, self.exchange(call)).await {
+        let secret = secret.map(|secret| Secret::of(&secret, "[token]"));
+        let answer = match tokio::time::timeout(self.timeout, self.exchange(call, target)).await {
             Ok(answer) => answer,
             Err(_) => Answer::from_failure(format!("nothing for {} s", self.timeout.as_secs())),
         };
-        self.watch(name, secret.as_deref(), &answer);
-        self.secrets.iter().chain(&secret).fold(answer, |answer, secret| answer.without(secret))
+        self.watch(name, secret.as_ref(), &answer);
+        answer.without(secret.as_ref())
     }
 
-    async fn exchange(&self, call: Call) -> Answer {
+    async fn exchange(&self, call: Call, target: &Target) -> Answer {
         let url = match Url::parse(&call.url) {
             Ok(url) => url,
             Err(error) => return Answer::from_failure(format!("not a URL: {error}")),
         };
         let is_get = call.method == Method::GET;
-        let mut request = self.client.request(call.method, url);
+        let client = self.reach.client(&url, target);
+        let mut request = client.request(call.method, url.clone());
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
@@ -247,15 +138,18 @@ impl Http {
             request = request.body(body);
         }
         match request.send().await {
-            Ok(response) => read(response, is_get).await,
+            Ok(response) => {
+                self.reach.note(&url, target, &response);
+                Answer::read(response, is_get).await
+            }
             Err(error) => Answer::from_failure(cause(&error)),
         }
     }
 
     /// Notes what must not be in an answer.
-    fn watch(&mut self, name: &'static str, secret: Option<&str>, answer: &Answer) {
+    fn watch(&mut self, name: &'static str, secret: Option<&Secret>, answer: &Answer) {
         // What a tool says of itself may well look like a trace.
-        if !answer.is_success() && TRACES.iter().any(|trace| answer.body.contains(trace)) {
+        if !answer.is_success() && TRACES.iter().any(|trace| answer.body().contains(trace)) {
             self.traces.push(name);
         }
         if secret.is_some_and(|secret| answer.repeats(secret)) {
@@ -276,39 +170,6 @@ const TRACES: [&str; 9] = [
     ".java:",
     ".cs:line ",
 ];
-
-/// As a query has it.
-fn percent_encoded(text: &str) -> String {
-    let url = Url::parse_with_params("https://unused.invalid", [("", text)]);
-    let query = url.ok().and_then(|url| url.query().map(str::to_owned));
-    query.unwrap_or_default().trim_start_matches('=').to_owned()
-}
-
-/// The head and as much of the body as is needed. A GET may open a stream that never ends.
-async fn read(mut response: Response, is_get: bool) -> Answer {
-    let status = Some(response.status());
-    let headers = response.headers().clone();
-    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let is_stream = kind.starts_with("text/event-stream");
-    let mut body = Vec::new();
-    while !(is_stream && is_get) && body.len() < LONGEST_BODY {
-        let Ok(Some(chunk)) = response.chunk().await else { break };
-        body.extend_from_slice(&chunk);
-        if is_stream && first_message(&String::from_utf8_lossy(&body)).is_some() {
-            break;
-        }
-    }
-    body.truncate(LONGEST_BODY);
-    let body = String::from_utf8_lossy(&body).into_owned();
-    Answer { status, headers, body, failure: String::new() }
-}
-
-/// The first answer in an event stream.
-fn first_message(stream: &str) -> Option<Value> {
-    let lines = stream.lines().filter_map(|line| line.strip_prefix("data:"));
-    let mut messages = lines.filter_map(|data| serde_json::from_str::<Value>(data.trim()).ok());
-    messages.find(|message| message.get("result").is_some() || message.get("error").is_some())
-}
 
 /// The innermost reason, which says more than "error sending request".
 fn cause(error: &reqwest::Error) -> String {

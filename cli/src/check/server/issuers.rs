@@ -3,7 +3,7 @@
 use reqwest::Url;
 use serde_json::Value;
 
-use super::target::{is_safe_to_follow, path_inserted};
+use super::target::path_inserted;
 use super::{Call, Documents, Outcome, Prober, Row};
 use crate::check::row::{Revision, since};
 use crate::output::{Level, quoted};
@@ -54,9 +54,12 @@ impl Prober {
         let mut found = Vec::new();
         let mut unfollowed = None;
         for issuer in documents.issuers().into_iter().take(MOST_ISSUERS) {
-            let Some(url) =
-                Url::parse(&issuer).ok().filter(|url| is_safe_to_follow(url, &self.target))
-            else {
+            let url = Url::parse(&issuer).ok();
+            let url = match url {
+                Some(url) if self.may_follow(&url).await => Some(url),
+                _ => None,
+            };
+            let Some(url) = url else {
                 unfollowed = Some(format!(
                     "{} is not followed: plain http, or an address within a network",
                     quoted(&issuer)

@@ -4,7 +4,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::challenge::Challenge;
-use super::target::{is_https_or_loopback, is_safe_to_follow, path_inserted};
+use super::target::{is_https_or_loopback, path_inserted};
 use super::{Call, Outcome, Prober, Row, Target};
 use crate::check::row::{Revision, since};
 use crate::output::{Level, quoted};
@@ -188,7 +188,11 @@ impl Prober {
         let root = self.target.with_path(&format!("/.well-known/{SUFFIX}"));
         let named = challenge.and_then(|challenge| challenge.parameter("resource_metadata"));
         let mut documents = Documents(Vec::new());
-        match named.map(|url| self.followable(url)) {
+        let followable = match named {
+            Some(url) => Some(self.followable(url).await),
+            None => None,
+        };
+        match followable {
             Some(Ok(url)) => self.read(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await,
             Some(Err(reason)) => self.record(&CHALLENGE_DOCUMENT, Outcome::skipped(reason)),
             None => {
@@ -212,9 +216,9 @@ impl Prober {
         documents
     }
 
-    fn followable(&self, text: &str) -> Result<String, String> {
+    async fn followable(&self, text: &str) -> Result<String, String> {
         match Url::parse(text) {
-            Ok(url) if is_safe_to_follow(&url, &self.target) => Ok(text.to_owned()),
+            Ok(url) if self.may_follow(&url).await => Ok(text.to_owned()),
             Ok(_) => {
                 Err("the URL is not followed: plain http, or an address within a network"
                     .to_owned())

@@ -2,6 +2,7 @@
 //!
 //! Everything is seen from outside, so the server may be written in any language.
 
+mod answer;
 mod browser;
 mod caller;
 mod challenge;
@@ -13,6 +14,7 @@ mod issuers;
 mod mcp;
 mod messages;
 mod metadata;
+mod reach;
 mod routing;
 mod target;
 mod unseen;
@@ -23,13 +25,16 @@ use std::time::Duration;
 
 use clap::Args;
 
+use self::answer::Answer;
 pub(crate) use self::challenge::Challenge;
-use self::http::{Answer, Call, Http, is_sendable};
+use self::http::{Call, Http, is_sendable};
 use self::mcp::Dialect;
 use self::metadata::Documents;
-pub(crate) use self::target::{Target, is_safe_to_follow};
+pub(crate) use self::reach::Reach;
+pub(crate) use self::target::Target;
 use super::row::{Findings, Outcome, Revision, Row};
 use crate::output::{Format, Progress, Report, could_not_check};
+use crate::secrets;
 
 /// Sends about 70 requests, one after another, and calls no tool. Exit codes: 0 when every MUST
 /// holds, 1 when one does not, 2 when the server could not be checked.
@@ -98,6 +103,10 @@ struct Prober {
 
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
+        [Some(&options.url), options.origin.as_ref()]
+            .into_iter()
+            .flatten()
+            .for_each(|text| secrets::suspect(text));
         let target = Target::parse(&options.url)?;
         if options.origin.as_deref().is_some_and(|origin| !is_origin(origin)) {
             return Err(
@@ -106,6 +115,8 @@ impl Prober {
         }
         let token = options.token.map(|token| if token == "-" { read_line() } else { Ok(token) });
         let token = token.transpose()?;
+        let all = [&token, &options.weak_token, &options.refused_token];
+        all.into_iter().flatten().for_each(|token| secrets::remember(token));
         for (name, token) in [
             ("--token", &token),
             ("--weak-token", &options.weak_token),
@@ -115,9 +126,7 @@ impl Prober {
                 return Err(format!("{name}: a token is printable ASCII without spaces"));
             }
         }
-        let secrets = [&token, &options.weak_token, &options.refused_token];
-        let secrets = secrets.into_iter().flatten().cloned().collect();
-        let http = Http::new(&target, Duration::from_secs(options.timeout), secrets)
+        let http = Http::new(&target, Duration::from_secs(options.timeout))
             .map_err(|error| format!("no HTTP client can be made: {error}"))?;
         Ok(Self {
             http,
@@ -166,7 +175,7 @@ impl Prober {
     /// Sends a call that no client sends a token with, so that a redirect is no fault.
     async fn look_up(&mut self, call: Call) -> Answer {
         self.progress.step(call.name);
-        self.http.send(call).await
+        self.http.send(call, &self.target).await
     }
 
     /// The call with the token that should be accepted; without one, just the call.
@@ -175,6 +184,11 @@ impl Prober {
             Some(token) => call.bearer(token),
             None => call,
         }
+    }
+
+    /// Whether a URL that a document names may be asked.
+    async fn may_follow(&self, url: &reqwest::Url) -> bool {
+        self.http.may_follow(url, &self.target).await
     }
 
     fn record(&mut self, row: &'static Row, outcome: Outcome) {

@@ -2,23 +2,27 @@
 
 use std::net::IpAddr;
 
+use mcp_auth::AllowedAddresses;
 use reqwest::Url;
+
+use crate::secrets;
 
 /// The URL that clients connect to.
 pub(crate) struct Target {
     /// As it was given: identifiers are compared as text.
     pub(crate) text: String,
-    pub(super) url: Url,
+    pub(crate) url: Url,
 }
 
 impl Target {
     /// # Errors
     /// A sentence for the user.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let shown = secrets::argument(text);
         let url = Url::parse(text)
-            .map_err(|error| format!("{text:?} is not a URL such as https://host/mcp: {error}"))?;
+            .map_err(|error| format!("{shown:?} is not a URL such as https://host/mcp: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(format!("{text:?} is not a URL such as https://host/mcp"));
+            return Err(format!("{shown:?} is not a URL such as https://host/mcp"));
         }
         if url.fragment().is_some() || url.password().is_some() || !url.username().is_empty() {
             return Err("the URL must have no fragment, user or password".to_owned());
@@ -69,26 +73,18 @@ pub(super) fn path_inserted(identifier: &Url, suffix: &str) -> String {
 
 /// Whether a URL may be followed from this server's documents: to the server itself, or over TLS; and
 /// from outside never to an address within this machine or the network around it.
-pub(crate) fn is_safe_to_follow(url: &Url, target: &Target) -> bool {
+pub(super) fn is_safe_to_follow(url: &Url, target: &Target) -> bool {
     url.origin() == target.url.origin()
         || url.scheme() == "https" && (is_outside(url) || !is_outside(&target.url))
         || url.scheme() == "http" && is_loopback(url) && target.is_loopback()
 }
 
-/// As far as the URL alone tells.
-fn is_outside(url: &Url) -> bool {
+/// As far as the URL alone tells: for names, see [`Reach`](super::Reach).
+pub(super) fn is_outside(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let host = host.trim_end_matches('.');
-    match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(one)) => {
-            !(one.is_loopback() || one.is_private() || one.is_link_local() || one.is_unspecified())
-        }
-        Ok(IpAddr::V6(one)) => {
-            !(one.is_loopback()
-                || one.is_unique_local()
-                || one.is_unicast_link_local()
-                || one.is_unspecified())
-        }
+    match host.parse::<IpAddr>() {
+        Ok(address) => AllowedAddresses::Public.permits(address),
         Err(_) => host != "localhost" && !host.ends_with(".localhost"),
     }
 }
@@ -141,6 +137,10 @@ mod tests {
             (far, "https://169.254.169.254/", false),
             (far, "https://[::ffff:127.0.0.1]/", false),
             (far, "https://[fd00::1]/", false),
+            (far, "https://100.64.0.1/", false),
+            (far, "https://0x7f.1/", false),
+            (far, "https://[64:ff9b::7f00:1]/", false),
+            (far, "https://a.localhost./", false),
             ("https://10.1.2.4/mcp", "https://10.1.2.3/", true),
             (near, "http://localhost:2/", true),
         ];

@@ -5,20 +5,32 @@ pub(crate) use request::{AuthorizationRequest, resources};
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use url::Url;
-
 use crate::User;
 use crate::core::{Core, now};
-use crate::http::{OAuthError, Params, is_loopback_host};
+use crate::http::{OAuthError, Params};
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use request::Recipient;
 
+/// A longer query is not kept until the user decides.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+
 /// RFC 6749 §4.1.1: checks the request and asks the user.
-pub(super) async fn ask(State(core): State<Arc<Core>>, RawQuery(query): RawQuery) -> Response {
-    let params = Params::parse(query.unwrap_or_default().as_bytes());
+pub(super) async fn ask(
+    State(core): State<Arc<Core>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    if is_of_a_foreign_page(&headers) {
+        return page::error(&OAuthError::invalid_request("a page may only lead its user here"));
+    }
+    if query.len() > MAX_QUERY_BYTES {
+        return page::error(&OAuthError::invalid_request("the request is over 16 KiB"));
+    }
+    let params = Params::parse(query.as_bytes());
     let recipient = match Recipient::find(&core, &params).await {
         Ok(recipient) => recipient,
         Err(error) => return page::error(&error),
@@ -28,7 +40,7 @@ pub(super) async fn ask(State(core): State<Arc<Core>>, RawQuery(query): RawQuery
         Err(error) => return redirect(&recipient.error_uri(&core, &error)),
     };
     let user = suggested_user(&core, &request);
-    if core.settings.auto_approve && !is_web_site(&request.redirect_uri) {
+    if !recipient.needs_page(&core) {
         return approve(&core, &request, user, request.scopes.clone());
     }
     let id = core.grants().ask(request.clone(), now());
@@ -80,6 +92,7 @@ fn approve(
     user: &User,
     scopes: Vec<String>,
 ) -> Response {
+    core.clients.keep(&request.client);
     let code = core.grants().approve(request, &user.subject, scopes, now());
     redirect(&request.recipient().response_uri(core, &[("code", &code)]))
 }
@@ -95,9 +108,12 @@ fn suggested_user<'a>(core: &'a Core, request: &AuthorizationRequest) -> &'a Use
     users.iter().find(is_hinted).unwrap_or(&users[0])
 }
 
-fn is_web_site(redirect_uri: &str) -> bool {
-    let Ok(url) = Url::parse(redirect_uri) else { return true };
-    matches!(url.scheme(), "http" | "https") && !url.host_str().is_some_and(is_loopback_host)
+/// Whether a page of another site asks by itself (`fetch`, a frame, an image) instead of sending its
+/// user: it would learn from the time it takes what answers at the URL that it gives as `client_id`.
+fn is_of_a_foreign_page(headers: &HeaderMap) -> bool {
+    let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
+    let is_foreign = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
+    is_foreign && !is("sec-fetch-dest", "document")
 }
 
 fn redirect(uri: &str) -> Response {

@@ -42,10 +42,10 @@ pub(super) fn consent(
     let resources: String = request
         .resources
         .iter()
-        .map(|resource| format!("<li><code>{}</code></li>", escape(resource)))
+        .map(|resource| format!("<li><code>{}</code></li>", shown(resource)))
         .collect();
     let body = format!(
-        r#"<h1>{client} asks for access</h1>
+        r#"<h1><bdi>{client}</bdi> asks for access</h1>
 <dl>
 <dt>to</dt><dd><ul>{resources}</ul></dd>
 <dt>client</dt><dd><code>{client_id}</code></dd>
@@ -60,9 +60,9 @@ pub(super) fn consent(
 <button name="decision" value="deny" class="quiet">Deny</button>
 </p>
 </form>"#,
-        client = escape(client),
-        client_id = escape(&request.client.id),
-        redirect_uri = escape(&request.redirect_uri),
+        client = shown(client),
+        client_id = shown(&request.client.id),
+        redirect_uri = shown(&request.redirect_uri),
         action = escape(&core.url("/authorize")),
         id = escape(id),
     );
@@ -74,8 +74,8 @@ pub(super) fn error(error: &OAuthError) -> Response {
     let body = format!(
         "<h1>This request cannot be answered</h1>\n<p>{}</p>\n<p><code>{}</code></p>\n\
          <p>Nothing was sent to the application.</p>",
-        escape(&error.description),
-        escape(error.error),
+        shown(&error.description),
+        shown(error.error),
     );
     page(StatusCode::BAD_REQUEST, "Request refused", &body)
 }
@@ -84,19 +84,21 @@ fn radio(user: &User, is_checked: bool) -> String {
     let about: String = [&user.name, &user.email]
         .into_iter()
         .flatten()
-        .map(|about| format!(" <small>{}</small>", escape(about)))
+        .map(|about| format!(" <small><bdi>{}</bdi></small>", shown(about)))
         .collect();
     format!(
-        r#"<label><input type="radio" name="user" value="{subject}" required{checked}> {subject}{about}</label>"#,
+        r#"<label><input type="radio" name="user" value="{subject}" required{checked}> {name}{about}</label>"#,
         subject = escape(&user.subject),
+        name = shown(&user.subject),
         checked = if is_checked { " checked" } else { "" },
     )
 }
 
 fn checkbox(scope: &str) -> String {
-    let scope = escape(scope);
     format!(
-        r#"<label><input type="checkbox" name="scope" value="{scope}" checked> {scope}</label>"#
+        r#"<label><input type="checkbox" name="scope" value="{}" checked> {}</label>"#,
+        escape(scope),
+        shown(scope)
     )
 }
 
@@ -141,4 +143,35 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Text for people: one line that cannot turn its surroundings around, hide, or go on for pages.
+/// What is not visible as itself (control, bidirectional, zero-width and unassigned characters) is
+/// written out, as `\u{202e}`.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut line = String::new();
+    for character in text.chars().take(LONGEST) {
+        match character {
+            // Not in need of it; other characters that are visible are not escaped.
+            '\\' | '"' | '\'' => line.push(character),
+            _ => line.extend(character.escape_debug()),
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    escape(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_visible_and_bounded() {
+        assert_eq!(shown("Zoë's \"app\" \\ 1"), "Zoë&#39;s &quot;app&quot; \\ 1");
+        assert_eq!(shown("a\u{202e}b\nc\u{9b}d\u{200b}e"), r"a\u{202e}b\nc\u{9b}d\u{200b}e");
+        assert_eq!(shown(&"x".repeat(9_000)).chars().count(), 201);
+    }
 }

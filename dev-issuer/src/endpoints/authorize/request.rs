@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use url::{Url, form_urlencoded};
 
-use crate::client::{Client, GrantType};
+use crate::client::{Client, GrantType, is_loopback};
 use crate::core::Core;
 use crate::http::{OAuthError, Params};
 use crate::scope;
@@ -17,13 +17,19 @@ pub(super) struct Recipient {
 impl Recipient {
     /// Anything wrong here is for the user to see, never to redirect (RFC 6749 §4.1.2.1).
     pub(super) async fn find(core: &Core, params: &Params) -> Result<Self, OAuthError> {
-        let client = core.clients.find_fresh(params.required("client_id")?).await?;
+        let client = core.clients.introduce(params.required("client_id")?).await?;
         let redirect_uri = client
             .redirect_uris
             .choose(params.one("redirect_uri")?)
             .ok_or_else(|| OAuthError::invalid_request("redirect_uri is not registered"))?;
         let state = params.one("state").ok().flatten().map(str::to_owned);
         Ok(Self { client, redirect_uri, state })
+    }
+
+    /// Whether a user has to decide: always but under `auto_approve`, and there too unless the client
+    /// is at a loopback address. See [`is_loopback`].
+    pub(super) fn needs_page(&self, core: &Core) -> bool {
+        !(core.settings.auto_approve && is_loopback(&self.redirect_uri))
     }
 
     /// The redirect URI with the response parameters, `state` and `iss` (RFC 9207).
@@ -82,7 +88,7 @@ impl AuthorizationRequest {
             return Err(OAuthError::invalid_request("the only response_mode is query"));
         }
         recipient.client.may_use(GrantType::AuthorizationCode)?;
-        if params.one("prompt")? == Some("none") && !core.settings.auto_approve {
+        if params.one("prompt")? == Some("none") && recipient.needs_page(core) {
             return Err(OAuthError::new("interaction_required", "a user has to decide"));
         }
         Ok(Self {

@@ -21,7 +21,7 @@ pub(super) async fn token(
     body: Bytes,
 ) -> Result<Response, OAuthError> {
     let params = Params::form(&headers, &body)?;
-    let client = client::authenticate(&core.clients, &headers, &params).await?;
+    let client = client::authenticate(&core.clients, &headers, &params)?;
     let grant_type = GrantType::from_name(params.required("grant_type")?).ok_or_else(|| {
         OAuthError::new("unsupported_grant_type", "this grant_type is not supported")
     })?;

@@ -77,7 +77,7 @@ impl ArgumentRule {
         }
         let Some(value) = value else { return false };
         if let Some(expected) = &self.equals {
-            return is_same(expected, value);
+            return may_be_read_as(expected, value);
         }
         match &self.starts_with {
             Some(start) => value.as_str().is_some_and(|text| text.starts_with(start.as_str())),
@@ -139,6 +139,33 @@ fn is_same(one: &Value, other: &Value) -> bool {
             one.len() == other.len() && one.iter().all(is_in_other)
         }
         _ => one == other,
+    }
+}
+
+/// Whether the value is the expected one for some reader: JavaScript rounds integers that a double cannot
+/// hold, so that it reads 9007199254740993 as 9007199254740992.
+fn may_be_read_as(expected: &Value, value: &Value) -> bool {
+    match (expected, value) {
+        (Value::Number(expected), Value::Number(number)) => {
+            let is_rounded = number.as_f64().is_some_and(|double| {
+                whole(number).is_some_and(|integer| {
+                    // Beyond 128 bits a double is what was written.
+                    double as i128 != integer
+                })
+            });
+            is_same_number(expected, number) || (is_rounded && expected.as_f64() == number.as_f64())
+        }
+        (Value::Array(expected), Value::Array(values)) => {
+            let mut pairs = expected.iter().zip(values);
+            expected.len() == values.len() && pairs.all(|(one, other)| may_be_read_as(one, other))
+        }
+        (Value::Object(expected), Value::Object(values)) => {
+            let is_there = |(name, expected): (&String, &Value)| {
+                values.get(name).is_some_and(|value| may_be_read_as(expected, value))
+            };
+            expected.len() == values.len() && expected.iter().all(is_there)
+        }
+        _ => expected == value,
     }
 }
 
@@ -211,6 +238,26 @@ mod tests {
         for (one, other) in different {
             assert!(!is_same(&one, &other) && !is_same(&other, &one), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn what_javascript_rounds_to_the_expected_integer_counts_as_it() {
+        let rule = |value: u64| ArgumentRule::new("a", ["s"]).equals(value);
+        let applies = |rule: &ArgumentRule, value: u64| {
+            let arguments = json!({ "a": [value] });
+            let list = rule.clone().equals(json!([rule.equals]));
+            let in_list = list.applies_to(Arguments::OfCall(arguments.as_object().unwrap()));
+            let arguments = json!({ "a": value });
+            let alone = rule.applies_to(Arguments::OfCall(arguments.as_object().unwrap()));
+            assert_eq!(alone, in_list);
+            alone
+        };
+        assert!(applies(&rule(9_007_199_254_740_992), 9_007_199_254_740_993));
+        assert!(!applies(&rule(9_007_199_254_740_993), 9_007_199_254_740_992));
+        assert!(!applies(&rule(9_007_199_254_740_992), 9_007_199_254_740_994));
+        let unless = ArgumentRule::new("a", ["s"]).unless(9_007_199_254_740_992_u64);
+        let arguments = json!({ "a": 9_007_199_254_740_993_u64 });
+        assert!(unless.applies_to(Arguments::OfCall(arguments.as_object().unwrap())));
     }
 
     #[test]

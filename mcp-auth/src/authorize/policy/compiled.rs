@@ -299,13 +299,11 @@ impl CompiledPolicy {
         self.hierarchy.reduce(least)
     }
 
-    /// The set of which the fewest scopes are not granted yet; of several, the smallest.
+    /// The set of which the fewest scopes are not granted yet; of several, the one that is written first.
     fn fewest(&self, sets: Vec<Scopes>, granted: &Scopes) -> Option<Scopes> {
         let size = |set: &Scopes| {
             let reduced = self.hierarchy.reduce(set.clone());
-            let lacking =
-                reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count();
-            (lacking, reduced.iter().count())
+            reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
         };
         sets.into_iter().min_by_key(size)
     }

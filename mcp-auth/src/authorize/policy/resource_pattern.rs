@@ -225,7 +225,12 @@ impl ResourcePattern {
         match (speaks_of_query(self), speaks_of_query(other)) {
             (true, false) => order != Ordering::Less,
             (false, true) => false,
-            (true, true) | (false, false) => order == Ordering::Greater,
+            (true, true) => order == Ordering::Greater,
+            // Where there is no query, a rule that might have one says less exactly what it is about.
+            (false, false) => {
+                let has_less = self.query.is_none() && other.query.is_some();
+                order == Ordering::Greater || (order == Ordering::Equal && has_less)
+            }
         }
     }
 }
@@ -405,6 +410,7 @@ fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
 
 /// Before which steps one can be after a character of this class.
 fn after(rule: &[Piece], places: &[bool], class: Class, question: Question) -> Vec<bool> {
+    crate::steps::take(rule.len() + 1);
     let mut next = vec![false; rule.len() + 1];
     for (at, step) in rule.iter().enumerate() {
         let fits = match question {

@@ -1,6 +1,6 @@
 //! The rules for resources, and which of them are about what a request asks for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Requirement;
 use super::compiled::Rule;
@@ -17,8 +17,8 @@ pub(super) struct ResourceRules {
     by_path: HashMap<String, usize>,
     /// All others.
     others: Vec<usize>,
-    /// Whether some rule asks for something.
-    has_requiring: bool,
+    /// The schemes of rules that ask for something; empty for a rule that may be about any scheme.
+    requiring_schemes: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -77,7 +77,9 @@ impl ResourceRules {
                 }
                 None => resources.others.push(index),
             }
-            resources.has_requiring |= rule.requirement.access == Access::Required;
+            if rule.requirement.access == Access::Required {
+                resources.requiring_schemes.insert(scheme_of(&uri));
+            }
             resources.rules.push(ResourceRule { pattern, rule });
         }
         resources
@@ -89,8 +91,8 @@ impl ResourceRules {
 
     /// The rules for what the operation names.
     ///
-    /// A name that can be read in two ways is about no rule. That is an error as soon as a rule asks for
-    /// something (or `needs_rule`), because the server may take it for what that rule is about.
+    /// A name that can be read in two ways is about no rule. That is an error where a rule asks for
+    /// something that the server may take it for (or where `needs_rule`).
     pub(super) fn find(
         &self,
         operation: &Operation<'_>,
@@ -105,7 +107,7 @@ impl ResourceRules {
             false => NormalUri::read(name).ok().map(|uri| ResourcePattern::of_uri(&uri)),
         };
         let Some(asked) = asked else {
-            let matters = self.has_requiring || needs_rule;
+            let matters = needs_rule || self.may_ask_for_something(name);
             return if matters { Err(Ambiguous) } else { Ok(Found::default()) };
         };
         let mut found = self.about(&asked);
@@ -121,6 +123,13 @@ impl ResourceRules {
             found.replaced.extend(others.replaced);
         }
         Ok(found)
+    }
+
+    /// Whether a rule asks for something that may be about this scheme.
+    fn may_ask_for_something(&self, uri: &str) -> bool {
+        let scheme = scheme_of(uri);
+        let is_any = scheme.is_empty() && !self.requiring_schemes.is_empty();
+        is_any || self.requiring_schemes.contains("") || self.requiring_schemes.contains(&scheme)
     }
 
     fn about(&self, asked: &ResourcePattern) -> Found<'_> {
@@ -167,4 +176,17 @@ impl ResourceRules {
         }
         warnings
     }
+}
+
+/// The scheme of a URI or pattern in lower case (RFC 3986 §3.1), as a reader finds it that drops white
+/// space and control characters; empty when there is none, or when variables are in it.
+fn scheme_of(uri: &str) -> String {
+    let is_kept = |character: &char| !character.is_whitespace() && !character.is_control();
+    let tidy = uri.chars().filter(is_kept).take_while(|character| *character != ':');
+    let scheme: String = tidy.collect::<String>().to_ascii_lowercase();
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(is_allowed)
+        && uri.contains(':');
+    if is_scheme { scheme } else { String::new() }
 }

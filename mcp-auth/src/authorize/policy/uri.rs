@@ -138,6 +138,7 @@ fn push_fixed(marked: &mut String, fixed: &str) -> Result<(), &'static str> {
 
 /// Refuses what other readers cut off, take out or exchange before they read.
 fn check_characters(uri: &str) -> Result<(), &'static str> {
+    crate::steps::take(uri.len());
     let is_space = |character: char| character.is_whitespace() || character == '\u{feff}';
     if uri.is_empty() {
         return Err("it is empty");
@@ -162,6 +163,7 @@ fn check_characters(uri: &str) -> Result<(), &'static str> {
 
 /// The form of a URI, or of a pattern with marks.
 fn normal(uri: &str) -> Result<NormalUri, &'static str> {
+    crate::steps::take(uri.len());
     let (hierarchy, query) = uri.split_at(uri.find(['?', QUERY]).unwrap_or(uri.len()));
     let mut text = String::with_capacity(uri.len() + 1);
     let starts_open = hierarchy
@@ -198,8 +200,9 @@ fn push_relative(text: &mut String, path: &str) -> Result<(), &'static str> {
     if path.starts_with("//") {
         return Err("a host without a scheme: write the scheme before it");
     }
+    let first = path.split('/').next().unwrap_or(path).to_ascii_lowercase();
     let path = folded(path, Place::Path)?;
-    if scheme_end(&path).is_some() {
+    if first.contains("%3a") || scheme_end(&path).is_some() {
         return Err("an escape that hides the end of a scheme");
     }
     check_path(&path)?;
@@ -324,21 +327,35 @@ fn push_file(text: &mut String, rest: &str) -> Result<(), &'static str> {
 
 fn push_query(text: &mut String, query: &str) -> Result<(), &'static str> {
     match query.strip_prefix('?') {
-        Some(query) if query.contains(QUERY) => {
+        Some(pairs) if pairs.contains(QUERY) => {
             Err("`{?name}` after a `?`: write all names in one, or `{name}` for a value")
         }
-        // No query and an empty one are the same to some readers.
-        None | Some("") if query.len() <= 1 => {
-            text.extend(query.chars().filter(|mark| *mark == QUERY));
+        None if query.len() <= 1 => {
+            text.push_str(query);
             Ok(())
         }
-        Some(query) => {
-            text.push('?');
-            text.push_str(&folded(query, Place::Query)?);
-            Ok(())
-        }
+        Some(pairs) => push_pairs(text, &folded(pairs, Place::Query)?),
         None => Err("nothing can come after `{?name}`: write all names in one"),
     }
+}
+
+/// The pairs of a form: a name has a value, maybe an empty one, and empty pairs are none; readers of
+/// forms tell neither apart.
+fn push_pairs(text: &mut String, query: &str) -> Result<(), &'static str> {
+    let mut separator = '?';
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        text.push(separator);
+        text.push_str(pair);
+        separator = '&';
+        if pair.ends_with([SEGMENT, REST]) || pair.contains('=') {
+            continue;
+        }
+        if pair.contains([SEGMENT, REST]) {
+            return Err("a variable in the name of a query: write `?name={value}`");
+        }
+        text.push('=');
+    }
+    Ok(())
 }
 
 /// Refuses segments that some readers resolve or leave out.

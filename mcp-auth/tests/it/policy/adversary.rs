@@ -123,6 +123,40 @@ async fn uris_that_mean_the_same_have_the_same_rule() {
 }
 
 #[tokio::test]
+async fn what_a_template_writes_is_admitted_by_its_rule() {
+    let policy = ScopePolicy::new()
+        .deny_undeclared()
+        .require_for_resource("notes://u/{id}", ["mcp"])
+        .require_for_resource("notes://s{?q}", ["mcp"])
+        .require_for_resource("notes://u/root@example.com", ["notes:private"])
+        .require_for_resource("secret/{id}", ["notes:private"]);
+    let server = PolicyServer::start(policy).await;
+    let mut through = Vec::new();
+    for uri in [
+        "notes://u/user%40example.com",
+        "notes://u/a%3Ab%2Cc%2A",
+        "notes://s?q=a%26b%3D%2B",
+        "notes://s?q=https%3A%2F%2Fh.example%2F",
+        "notes://u/root%40example.com",
+        "notes://u/a%2Fb",
+        "secret/a:b",
+        "secret/1",
+    ] {
+        let (_, ran) = runs(&server, message("resources/read", json!({ "uri": uri }))).await;
+        through.extend((!ran.is_empty()).then_some(uri));
+    }
+    assert_eq!(
+        through,
+        [
+            "notes://u/user%40example.com",
+            "notes://u/a%3Ab%2Cc%2A",
+            "notes://s?q=a%26b%3D%2B",
+            "notes://s?q=https%3A%2F%2Fh.example%2F",
+        ]
+    );
+}
+
+#[tokio::test]
 async fn whatever_names_a_resource_has_its_rule() {
     let policy = ScopePolicy::new()
         .require(["mcp"])

@@ -115,10 +115,11 @@ fn every_fault_of_a_policy_is_listed_beside_those_of_the_configuration() {
         "resources[0].policy.tools.t: an empty name",
         "resources[0].policy.tools.p: who needs no token needs nothing else",
         "resources[0].policy.resources.notes://{: `{` without `}`",
-        "another rule is for the same URI",
+        "resources.NOTES://a is for the same URI",
         "resources[0].policy.methods.m.when: `argument` must be set",
         "resources[0].policy.methods.m.when: `scopes` must be set",
-        "resources[0].policy.methods.m.when: `unless` stands alone",
+        "resources[0].policy.methods.m.when: `equals`, `starts_with` and `unless` stand alone",
+        "resources[0].policy.methods.m.when: there are no arguments",
         "resources[0].policy.roles_claim",
     ];
     for start in starts {
@@ -160,6 +161,13 @@ fn decisions_are_explained_as_data() {
             "name": "delete_note", "access": "required", "rules": ["tools.delete_note"],
             "reason": "scopes [mcp notes:write notes:delete] are required, the token grants [mcp notes:write]",
             "required": ["mcp", "notes:write", "notes:delete"], "granted": ["mcp", "notes:write"],
+            "asked": [
+                { "rule": "require", "access": "required", "scopes": ["mcp"], "lacks": null, "is_replaced": false },
+                {
+                    "rule": "tools.delete_note", "access": "required", "lacks": null, "is_replaced": false,
+                    "scopes": ["notes:write", "notes:delete"],
+                },
+            ],
         })
     );
     let rows = [

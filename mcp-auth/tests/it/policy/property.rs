@@ -22,8 +22,13 @@ fn requirement() -> impl Strategy<Value = Requirement> {
         if access == 0 {
             return Requirement::public();
         }
-        let any_of = any_of.into_iter().filter(|set| !set.is_empty());
-        Requirement::all_of(all_of.iter()).any_of(any_of).roles(role)
+        let mut requirement = Requirement::all_of(all_of.iter());
+        let any_of: Vec<_> = any_of.into_iter().filter(|set| !set.is_empty()).collect();
+        if !any_of.is_empty() {
+            requirement = requirement.any_of(any_of);
+        }
+        requirement.roles = role.map(|role| vec![role.to_owned()]);
+        requirement
     })
 }
 

@@ -154,6 +154,38 @@ fn uris() -> Vec<String> {
             }
         }
     }
+    uris.extend(generated());
+    uris
+}
+
+/// Pieces one after the other, each URI in five spellings; the same in every run.
+fn generated() -> Vec<String> {
+    const PIECES: [&str; 40] = [
+        "a", "B", "é", "%", "/", "//", ".", "..", ":", "@", "?", "&", "=", "+", " ", "*", "{", "}",
+        "|", "^", "[", "]", "\"", "'", "<", "~", "-", ";", ",", "$", "!", "(", "\\", "#", "80",
+        "xn--", "\u{ff41}", "\u{301}", "ß", "c",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut uris = Vec::new();
+    for _ in 0..2500 {
+        let start =
+            ["n://s/", "n://", "n:", "https://h.example/", "https://", "file:///", ""][next(7)];
+        let pieces: Vec<_> = (0..=next(5)).map(|_| PIECES[next(PIECES.len())]).collect();
+        for _ in 0..5 {
+            let mut uri = start.to_owned();
+            for character in pieces.concat().chars() {
+                let spellings = spellings(character);
+                uri.push_str(&spellings[next(4).saturating_sub(1)]);
+            }
+            uris.push(uri);
+        }
+    }
     uris
 }
 
@@ -227,7 +259,8 @@ const PATHS: [&str; 18] = [
     "/a%40b",
 ];
 
-const QUERIES: [&str; 8] = ["", "?", "?q", "?q=a+b", "?q=a%20b", "?q=a%2Bb", "?q=a%26b", "#f"];
+const QUERIES: [&str; 11] =
+    ["", "?", "?q", "?q=", "?q&", "?&q", "?q=a+b", "?q=a%20b", "?q=a%2Bb", "?q=a%26b", "#f"];
 
 const ODD: [&str; 24] = [
     "secret/a:b",

@@ -1,0 +1,103 @@
+//! Secrets that were given to the command, found again however they are written.
+
+mod needle;
+mod written;
+
+use std::fs;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+pub(crate) use needle::Secret;
+use serde_json::Value;
+
+/// Everything that must not be printed. The command is one process for one task: what is printed
+/// anywhere is held against this.
+static KNOWN: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
+
+/// What stands for an argument that may be a token.
+const ARGUMENT: &str = "[argument]";
+
+/// Keeps a token out of everything that is printed from now on, and its signature, by which alone
+/// somebody could complete it.
+pub(crate) fn remember(token: &str) {
+    keep(Secret::of(token, "[token]"));
+    let signature = token.rsplit_once('.').map(|(_, signature)| signature);
+    let signature = signature.filter(|signature| signature.len() > 16);
+    signature.into_iter().for_each(|one| keep(Secret::of(one, "[signature]")));
+}
+
+/// Keeps the secrets of a configuration out of what is printed: those of clients that ask about tokens.
+pub(crate) fn remember_those_in(configuration: &Value) {
+    let members = configuration.as_object().into_iter().flatten();
+    for (name, value) in members {
+        let secret = match (&**name, value.as_str()) {
+            ("client_secret", Some(secret)) => Some(secret.to_owned()),
+            // Whoever needs the file says what is wrong with it.
+            ("client_secret_file", Some(file)) => fs::read_to_string(file).ok(),
+            _ => None,
+        };
+        secret.into_iter().for_each(|one| keep(Secret::of(one.trim(), "[secret]")));
+        remember_those_in(value);
+    }
+    configuration.as_array().into_iter().flatten().for_each(remember_those_in);
+}
+
+/// Keeps an argument out of what is printed, unless it is what was asked for there: a URL, or a path. It
+/// may be a token that somebody gave in the wrong place.
+pub(crate) fn suspect(argument: &str) {
+    if !is_url_or_path(argument) {
+        keep(Secret::of(argument, ARGUMENT));
+        // However short: errors have it in quotes.
+        keep(Secret::exactly(&format!("{argument:?}"), ARGUMENT));
+    }
+}
+
+/// An argument as an error may show it.
+pub(crate) fn argument(text: &str) -> &str {
+    if is_url_or_path(text) { text } else { ARGUMENT }
+}
+
+/// The text with a word in place of every secret.
+pub(crate) fn hidden(text: &str) -> String {
+    needle::hidden(text, known().iter())
+}
+
+/// The same, and without one more secret.
+pub(crate) fn hidden_with(text: &str, secret: Option<&Secret>) -> String {
+    needle::hidden(text, known().iter().chain(secret))
+}
+
+fn keep(secret: Secret) {
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).push(secret);
+}
+
+fn known() -> RwLockReadGuard<'static, Vec<Secret>> {
+    KNOWN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_url_or_path(argument: &str) -> bool {
+    const ENDINGS: [&str; 6] = [".toml", ".json", ".jwks", ".pem", ".crt", ".cer"];
+    let is_short = |part: &str| part.len() <= 32 && !part.contains(['+', '=']);
+    let is_path = argument.starts_with(['/', '.', '~']) && argument.split('/').all(is_short);
+    argument.contains("://")
+        || is_path
+        || ENDINGS.iter().any(|ending| argument.ends_with(ending))
+        || Path::new(argument).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_and_paths_may_be_shown_and_what_may_be_a_token_may_not() {
+        for argument in ["https://h.example/mcp", "ftp://x", "/no/such", "./a", "mcp-auth.toml"] {
+            assert!(is_url_or_path(argument), "{argument}");
+        }
+        for argument in
+            ["opaque-secret-token", "eyJh.eyJp.c2ln", "/9j4AAQSkZJRgABAQAAAQABAAD+2wBD", "a b"]
+        {
+            assert!(!is_url_or_path(argument), "{argument}");
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! How rules add up, which rules are faults, and what lists show of them. The cases that every language
+//! shares are in `vectors/rules.json`.
+
+use mcp_auth::{
+    Access, AuthInfo, Authorizer, Config, McpAuth, Operation, Requirement, ScopePolicy, Verdict,
+};
+use serde_json::{Value, json};
+
+use super::{PolicyServer, message};
+use crate::support::RESOURCE;
+
+fn policy(data: Value) -> ScopePolicy {
+    serde_json::from_value(data).unwrap()
+}
+
+fn faults(data: Value) -> Vec<String> {
+    policy(data).faults()
+}
+
+fn caller(scope: &str) -> AuthInfo {
+    let claims = json!({ "iss": "https://as.example", "sub": "alice", "scope": scope });
+    AuthInfo::from_verified_claims(claims.as_object().unwrap().clone()).unwrap()
+}
+
+fn protected_by(policy: ScopePolicy) -> McpAuth {
+    let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
+    config.resources[0].policy = Some(policy);
+    McpAuth::new(config).unwrap()
+}
+
+#[test]
+fn a_rule_that_can_never_apply_is_a_fault_that_says_what_to_write() {
+    let rows = [
+        (json!({ "resources": { "n://*/x": "s" } }), "resources.n://*/x"),
+        (json!({ "resources": { "n://{": "s" } }), "resources.n://{"),
+        (json!({ "resources": { "n://{#x}": "s" } }), "resources.n://{#x}"),
+        (json!({ "resources": { "n://a/../b": "s" } }), "resources.n://a/../b"),
+        (json!({ "resources": { "n://a{?q}x": "s" } }), "resources.n://a{?q}x"),
+        (json!({ "tools": { "*": "s" } }), "tools.*"),
+        (json!({ "tools": { "read_*": "s" } }), "tools.read_*"),
+        (json!({ "tools": { " read": "s" } }), "tools. read"),
+        (json!({ "prompts": { "*": "s" } }), "prompts.*"),
+        (json!({ "methods": { "tasks/*": "s" } }), "methods.tasks/*"),
+        (json!({ "methods": { "Tools/Call": "s" } }), "methods.Tools/Call"),
+        (json!({ "methods": { "/tools/call": "s" } }), "methods./tools/call"),
+        (
+            json!({ "methods": { "ping": { "when": [{ "argument": "a", "scopes": "s" }] } } }),
+            "methods.ping.when",
+        ),
+        (
+            json!({ "resources": { "n://a": { "when": [{ "argument": "a", "scopes": "s" }] } } }),
+            "resources.n://a.when",
+        ),
+        (
+            json!({ "tools": { "t": { "when": [{ "argument": "/a~2", "scopes": "s" }] } } }),
+            "tools.t.when",
+        ),
+        (
+            json!({ "tools": { "t": { "when": [{ "argument": "a", "equals": 1, "starts_with": "x", "scopes": "s" }] } } }),
+            "tools.t.when",
+        ),
+        (json!({ "roles_claim": "/a~b" }), "roles_claim"),
+    ];
+    for (data, place) in rows {
+        let found = faults(data.clone());
+        assert!(found.iter().any(|fault| fault.starts_with(place)), "{data}: {found:?}");
+    }
+    let whole = json!({
+        "resources": { "*": "s", "{+u}": "a", "note*": "s", "{s}://secret/{id}": "s", "n://a?x={y}": "s" },
+        "methods": { "tools/call": { "when": [{ "argument": "a", "scopes": "s" }] }, "vendor/x": "s" },
+        "prompts": { "p": { "when": [{ "argument": "/a/b~1c", "unless": null, "scopes": "s" }] } },
+        "tools": { "t": [] },
+    });
+    assert_eq!(faults(whole), Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_list_is_a_fault_wherever_it_would_ask_for_nothing() {
+    for field in ["any_of", "roles", "groups", "permissions", "allowed_clients"] {
+        for section in ["tools", "prompts", "resources", "methods"] {
+            let found = faults(json!({ section: { "x": { field: [] } } }));
+            assert_eq!(found.len(), 1, "{section} {field}: {found:?}");
+            assert!(found[0].starts_with(&format!("{section}.x.{field}: ")), "{found:?}");
+        }
+    }
+    assert!(faults(json!({ "allowed_clients": [] }))[0].starts_with("require.allowed_clients"));
+    let in_code = ScopePolicy::new()
+        .require_for_tool("x", Requirement::default().roles(Vec::<String>::new()));
+    assert_eq!(in_code.faults().len(), 1);
+    assert!(faults(json!({ "tools": { "x": { "roles": null, "all_of": [] } } })).is_empty());
+}
+
+/// What a pattern without a literal scheme is about, beside other rules and alone.
+#[test]
+fn a_rule_without_a_scheme_is_for_every_scheme() {
+    for pattern in ["*", "{+u}", "n*", "{s}://secret/{id}", "{+x}/1"] {
+        for others in [json!({}), json!({ "n://public/*": { "access": "public" } })] {
+            let mut resources = others;
+            resources[pattern] = json!(["s1"]);
+            let auth = protected_by(policy(json!({ "resources": resources })));
+            for method in ["resources/read", "resources/subscribe"] {
+                let _ = method;
+                let operation = Operation::resource("n://secret/1");
+                let said = auth.explain("/mcp", Some(&caller("")), &operation).unwrap();
+                assert_eq!(said.code, "insufficient_scope", "{pattern}");
+                assert_eq!(said.rules, [format!("resources.{pattern}")]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rule_that_says_most_exactly_what_it_is_about_counts() {
+    let rows = [
+        (
+            json!({ "n://a": { "access": "public" }, "n://a?admin={x}": ["s1"] }),
+            "n://a?admin=1",
+            "s1",
+        ),
+        (
+            json!({ "n://a": { "access": "public" }, "n://a?admin={x}": ["s1"] }),
+            "n://a?b=2&admin=",
+            "s1",
+        ),
+        (
+            json!({ "n://a": { "access": "public" }, "n://a?admin={x}": ["s1"] }),
+            "n://a?admin=a/b?c",
+            "s1",
+        ),
+        (json!({ "n://a": { "access": "public" }, "n://a?admin={x}": ["s1"] }), "n://a?b=2", ""),
+        (json!({ "n://a": { "access": "public" }, "n://a{?q}": ["s1"] }), "n://a?q=1", "s1"),
+        (json!({ "n://a": { "access": "public" }, "n://a{?q}": ["s1"] }), "n://a", ""),
+        (json!({ "n://a": ["s1"], "n://a?v={x}": { "access": "public" } }), "n://a?v=1", ""),
+        (json!({ "n://a": ["s1"], "n://a?v={x}": { "access": "public" } }), "n://a?v=1&w=2", "s1"),
+        (json!({ "n://a": ["s1"], "n://a{?v}": { "access": "public" } }), "n://a?w=1", "s1"),
+        (json!({ "n://a": { "access": "public" }, "n://a/*": ["s1"] }), "n://a/", "s1"),
+        (json!({ "n://a": ["s1"], "n://a/*": { "access": "public" } }), "n://a/", "s1"),
+        (json!({ "n://a": ["s1"], "n://a*": { "access": "public" } }), "n://a?x=1", "s1"),
+        (json!({ "n://*": ["s1"], "n://a/*": { "access": "public" } }), "n://a/b", ""),
+        (json!({ "n://{a}/x": ["s1"], "n://y/{b}": ["s2"] }), "n://y/x", "s2 s1"),
+        (
+            json!({ "n://secret": ["s1"], "{+any}/public/information": { "access": "public" } }),
+            "n://secret?/public/information",
+            "s1",
+        ),
+    ];
+    for (resources, uri, expected) in rows {
+        let auth = protected_by(policy(json!({ "resources": resources })));
+        let said = auth.explain("/mcp", Some(&caller("")), &Operation::resource(uri)).unwrap();
+        assert_eq!(said.required.to_string(), expected, "{resources} {uri}");
+        assert_eq!(said.access == Access::Required, !expected.is_empty(), "{resources} {uri}");
+    }
+}
+
+#[tokio::test]
+async fn completing_a_template_needs_what_anything_behind_it_needs() {
+    let rows = [
+        ("n://{a}/{b}", json!({}), 403),
+        ("n://{a}/{b}", json!({ "a": "open" }), 403),
+        ("n://open/{b}", json!({}), 200),
+        ("n://open/{b}", json!({ "b": "x" }), 200),
+        ("n://{+a}", json!({}), 403),
+        ("n://secret/1", json!({}), 403),
+        ("n://secret{/b}", json!({}), 403),
+        ("n://{#a}", json!({}), 403),
+        ("n://open/{", json!({}), 403),
+    ];
+    let rules = json!({ "resources": { "n://open/{b}": [], "n://secret/*": ["s1"] } });
+    let server = PolicyServer::start(policy(rules)).await;
+    let token = server.mint("mcp").sign();
+    for (uri, chosen, status) in rows {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+            "context": { "arguments": chosen },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri} {chosen}");
+    }
+}
+
+/// What a list of templates shows to this caller.
+async fn shown(rules: Value, scope: Option<&str>, templates: &[&str]) -> Vec<String> {
+    let items: Vec<_> = templates.iter().map(|uri| json!({ "uriTemplate": uri })).collect();
+    let result = move |_: &Value| json!({ "resourceTemplates": items });
+    let server =
+        PolicyServer::answering(policy(rules), |config| config, |builder| builder, result).await;
+    let token = scope.map(|scope| server.mint(scope).sign());
+    let body = message("resources/templates/list", json!({})).to_string();
+    let (answer, _) = server.post(token.as_deref(), &[], body).await;
+    let items = answer.json()["result"]["resourceTemplates"].as_array().unwrap().clone();
+    items.iter().map(|item| item["uriTemplate"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_template_is_listed_if_something_behind_it_could_be_read() {
+    let forms =
+        ["n://x/{id}", "n://x{/a,b}", "n://x/{#f}", "n://x/{+p}", "n://x{?q*}", "n://x/{a:3}"];
+    let admins = json!({ "resources": { "n://x*": { "roles": ["admin"] } } });
+    assert!(shown(admins.clone(), Some("mcp"), &forms).await.is_empty());
+    assert_eq!(shown(admins, Some("mcp"), &["m://{id}"]).await, ["m://{id}"]);
+    let partly = json!({
+        "resources": { "n://x*": { "roles": ["admin"] }, "n://x/open/*": { "access": "public" } },
+    });
+    assert_eq!(shown(partly, Some("mcp"), &["n://x/{+p}", "n://x/z/{p}"]).await, ["n://x/{+p}"]);
+}
+
+async fn tools_shown(rules: Value, scope: Option<&str>) -> Vec<String> {
+    let tools = ["open", "scoped"].map(|name| json!({ "name": name }));
+    let result = move |_: &Value| json!({ "tools": tools });
+    let server = PolicyServer::answering(
+        policy(rules),
+        |mut config| {
+            config.resources[0].required_scopes = "base".into();
+            config
+        },
+        |builder| builder,
+        result,
+    )
+    .await;
+    let token = scope.map(|scope| server.mint(scope).sign());
+    let (answer, _) =
+        server.post(token.as_deref(), &[], message("tools/list", json!({})).to_string()).await;
+    let items = answer.json()["result"]["tools"].as_array().unwrap().clone();
+    items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn lists_show_what_their_reader_could_call_and_nothing_else() {
+    let open = json!({ "open": { "access": "public" } });
+    let for_one_client = json!({ "tools": open, "allowed_clients": ["console"] });
+    assert_eq!(tools_shown(for_one_client, None).await, ["open"], "nobody is no client");
+    let for_users = json!({ "tools": open, "caller": "user" });
+    assert_eq!(tools_shown(for_users, None).await, ["open"], "nobody is no user");
+    let strict = json!({ "tools": open, "strict_lists": true });
+    assert_eq!(tools_shown(strict.clone(), Some("other")).await, ["open"], "the baseline counts");
+    assert_eq!(tools_shown(strict, Some("base")).await, ["open", "scoped"]);
+    let public_list = json!({
+        "tools": { "scoped": ["s1"] }, "strict_lists": true,
+        "methods": { "tools/list": { "access": "public" } },
+    });
+    assert_eq!(tools_shown(public_list.clone(), Some("base s1")).await, ["open", "scoped"]);
+    assert!(tools_shown(public_list, None).await.is_empty());
+}
+
+/// Says nothing of access, and forbids one tool.
+struct Veto;
+
+impl Authorizer for Veto {
+    fn authorize(
+        &self,
+        _: &AuthInfo,
+        operation: &Operation<'_>,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(match operation.name() {
+            Some("vetoed") => Verdict::forbidden("not this one"),
+            _ => Verdict::Allow,
+        })
+    }
+}
+
+#[tokio::test]
+async fn rules_of_ones_own_close_no_open_rule_by_saying_nothing() {
+    let rules = policy(json!({ "tools": {
+        "open": { "access": "public" }, "vetoed": { "access": "optional" },
+    } }));
+    let server =
+        PolicyServer::with(rules, |config| config, |builder| builder.authorizer(Veto)).await;
+    let call = |name: &str| message("tools/call", json!({ "name": name })).to_string();
+    for body in [call("open"), call("vetoed"), message("initialize", json!({})).to_string()] {
+        assert_eq!(server.post(None, &[], body.clone()).await.0.status.as_u16(), 200, "{body}");
+    }
+    assert_eq!(server.post(None, &[], call("other")).await.0.status.as_u16(), 401);
+    let get = crate::support::request("GET", "/mcp", &[]);
+    assert_eq!(server.harness.send(get).await.status.as_u16(), 405);
+    let token = server.mint("any").sign();
+    assert_eq!(server.post(Some(&token), &[], call("vetoed")).await.0.status.as_u16(), 403);
+    assert_eq!(server.post(Some(&token), &[], call("other")).await.0.status.as_u16(), 200);
+}
+
+#[test]
+fn the_challenge_asks_for_as_little_as_is_enough() {
+    let rows = [
+        (json!({ "all_of": "s2", "any_of": [["s3", "s4"], ["s1", "s2"]] }), "", "s2 s1"),
+        (json!({ "any_of": [["s1", "s2"], ["s3"]] }), "s1", "s1 s2"),
+        (json!({ "any_of": [["s1", "s2"], ["s3"]] }), "", "s3"),
+        (json!({ "all_of": "broad", "any_of": [["s3"], ["narrow"]] }), "", "broad"),
+    ];
+    for (rule, scope, expected) in rows {
+        let auth = protected_by(policy(json!({
+            "tools": { "t": rule }, "implies": { "broad": ["narrow"] },
+        })));
+        let said = auth.explain("/mcp", Some(&caller(scope)), &Operation::tool("t")).unwrap();
+        assert_eq!(said.required.to_string(), expected, "{rule}");
+    }
+}
+
+#[test]
+fn a_narrower_rule_that_asks_for_less_is_warned_of_and_explained() {
+    let warned = [
+        json!({ "n://*": { "roles": ["r"] }, "n://a/*": ["s"] }),
+        json!({ "n://*": ["s"], "n://a/{id}": [] }),
+        json!({ "n://x/*": ["s"], "{+p}/public/notes": { "access": "public" } }),
+        json!({ "n://*": { "any_of": [["s"]] }, "n://a": ["t"] }),
+    ];
+    for resources in warned {
+        let warnings = policy(json!({ "resources": resources })).warnings();
+        assert_eq!(warnings.len(), 1, "{resources}: {warnings:?}");
+    }
+    let meant = [
+        json!({ "n://*": ["s"], "n://a/*": { "access": "public" } }),
+        json!({ "n://*": ["s"], "n://a/*": ["s", "t"] }),
+        json!({ "n://*": ["s"], "m://a/*": ["t"] }),
+        json!({ "n://*": { "any_of": [["s"], ["t"]] }, "n://a/*": ["t"] }),
+        json!({ "n://*": { "access": "public" }, "n://a/*": ["t"] }),
+    ];
+    for resources in meant {
+        let warnings = policy(json!({ "resources": resources })).warnings();
+        assert!(warnings.is_empty(), "{resources}: {warnings:?}");
+    }
+    let auth = protected_by(policy(json!({
+        "require": "mcp", "resources": { "n://*": ["s"], "n://a/*": ["t"] },
+    })));
+    let said = auth.explain("/mcp", Some(&caller("t")), &Operation::resource("n://a/b")).unwrap();
+    let asked: Vec<_> = said.asked.iter().map(|asked| (&*asked.rule, asked.is_replaced)).collect();
+    let expected = [("require", false), ("resources.n://a/*", false), ("resources.n://*", true)];
+    assert_eq!(asked, expected);
+}
+
+/// Every place that a client can write into, and a member there twice.
+#[tokio::test]
+async fn a_member_that_is_there_twice_is_refused_wherever_it_is() {
+    let server = PolicyServer::start(policy(json!({ "tools": { "t": [] } }))).await;
+    let token = server.mint("mcp").sign();
+    let twice = r#"{"a":1,"\u0061":2}"#;
+    let bodies = [
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"ref/prompt","name":"p"}},"context":{{"arguments":{{"a":"1","a":"2"}}}}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"ref/prompt","name":"p"}},"argument":{twice}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","task":{twice}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","_meta":{{"x":{twice}}}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"x":[{twice}]}}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","extra":{twice},"params":{{"name":"t"}}}}"#
+        ),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{twice}}}"#),
+        format!(r#"[{{"jsonrpc":"2.0","id":1,"method":"ping","x":{twice}}}]"#),
+    ];
+    for body in bodies {
+        let (answer, ran) = server.post(Some(&token), &[], body.clone()).await;
+        assert_eq!((answer.status.as_u16(), ran.len()), (400, 0), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_exists_where_the_specification_has_it() {
+    let server = PolicyServer::start(policy(json!({ "tools": { "t": [] } }))).await;
+    let token = server.mint("mcp").sign();
+    let body = json!([message("tools/call", json!({ "name": "t" }))]).to_string();
+    let rows = [
+        ("2024-11-05", 200),
+        ("2025-03-26", 200),
+        ("2025-06-18", 400),
+        ("2026-07-28", 400),
+        ("1999-01-01", 400),
+        ("0", 400),
+        ("", 400),
+        ("2025-03-26x", 400),
+    ];
+    for (revision, status) in rows {
+        let headers = [("mcp-protocol-version", revision)];
+        let (answer, _) = server.post(Some(&token), &headers, body.clone()).await;
+        assert_eq!(answer.status.as_u16(), status, "{revision:?}");
+    }
+    assert_eq!(server.post(Some(&token), &[], body).await.0.status.as_u16(), 200);
+}

@@ -1,0 +1,121 @@
+// @ts-check
+// Functions of the user's, and every way in which they can fail: a stated status, one event, and the process goes on.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import test from 'node:test';
+import { promisify } from 'node:util';
+import { FOLDER } from './support/program.mjs';
+
+// Each is a program of its own, because what is shown is that it does not end.
+const WAYS = {
+  'throws an error': 'throw new Error("broken")',
+  'throws nothing': 'throw undefined',
+  'throws a symbol': 'throw Symbol("broken")',
+  'throws an object without a prototype': 'throw Object.create(null)',
+  'throws an error with getters that throw':
+    'throw Object.defineProperties(new Error(), { message: { get() { throw 1 } }, status: { get() { throw 2 } }, code: { get() { throw 3 } } })',
+  'throws an error whose message is an object': 'throw Object.assign(new Error(), { message: Object.create(null) })',
+  'throws a proxy that throws': 'throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } })',
+  'throws a revoked proxy': 'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy',
+  'throws null': 'throw null',
+  'throws a function': 'throw () => {}',
+  'rejects': 'return Promise.reject(new Error("broken"))',
+  'rejects with an object without a prototype': 'return Promise.reject(Object.create(null))',
+  'rejects with a symbol': 'return Promise.reject(Symbol("broken"))',
+  'rejects later': 'return new Promise((_, reject) => setImmediate(reject, new Error("broken")))',
+  'returns a thenable that throws': 'return { then() { throw new Error("broken") } }',
+  'returns a thenable that rejects': 'return { then(_, reject) { reject(Symbol("broken")) } }',
+  'returns an object whose then throws': 'return { get then() { throw new Error("broken") } }',
+  'returns what never settles': 'return new Promise(() => {})',
+  'returns a thenable that never settles': 'return { then() {} }',
+  'returns a symbol': 'return Symbol("odd")',
+  'returns a bigint': 'return 1n',
+  'returns a number': 'return 1',
+  'returns a text': 'return "yes"',
+  'returns a list': 'return [true]',
+  'returns a function': 'return () => true',
+  'returns an object in a circle': 'const odd = { sub: "eve" }; odd.odd = odd; odd.forbidden = odd; return odd',
+  'returns an object that holds a bigint': 'return { sub: "eve", odd: 1n, missingScopes: [1n] }',
+  'returns an object whose toJSON throws': 'return { sub: "eve", toJSON() { throw new Error("broken") } }',
+  'returns an object whose toJSON says true': 'return { sub: "eve", toJSON() { return true } }',
+  'returns an object with a getter that throws': 'return { get sub() { throw 1 }, get missingScopes() { throw 2 }, get forbidden() { throw 3 } }',
+  'returns a revoked proxy': 'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy',
+};
+
+/** Hooks, and the status of each way in which they fail. */
+const HOOKS = {
+  authorize: { status: 403, tokens: 'issuer.mint({ audience: resource, scope: "mcp" })', options: (/** @type {string} */ body) => `{ authorize() { ${body} } }` },
+  'authorize, async': { status: 403, tokens: 'issuer.mint({ audience: resource, scope: "mcp" })', options: (/** @type {string} */ body) => `{ async authorize() { ${body} } }` },
+  verifyToken: { status: 503, tokens: '"key_1"', options: (/** @type {string} */ body) => `{ tokenPrefixes: ["key_"], verifyTimeout: 0.2, verifyToken() { ${body} } }` },
+  'verifyToken, async': { status: 503, tokens: '"key_1"', options: (/** @type {string} */ body) => `{ tokenPrefixes: ["key_"], verifyTimeout: 0.2, async verifyToken() { ${body} } }` },
+};
+
+/** Serves, fails in each way once, and prints the statuses; then asks what is answered by a good hook.
+ * @param {string[]} options */
+function program(options, /** @type {string} */ token) {
+  return `
+    const { createServer } = require('node:http');
+    const { once } = require('node:events');
+    const { McpAuth } = require('./dist/index.js');
+    const { protectListener } = require('./dist/adapters/node.js');
+    const { DevIssuer } = require('./dist/testing.js');
+    (async () => {
+      const issuer = new DevIssuer();
+      const statuses = [];
+      for (const make of [${options.map((one) => `() => (${one})`).join(', ')}]) {
+        const server = createServer().listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const resource = 'http://127.0.0.1:' + server.address().port + '/mcp';
+        const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] }, make());
+        server.on('request', protectListener(auth, (request, response) => response.end('ran')));
+        const headers = { authorization: 'Bearer ' + ${token}, 'content-type': 'application/json' };
+        const answer = await fetch(resource, { method: 'POST', headers, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' });
+        await answer.arrayBuffer();
+        statuses.push(answer.status);
+        server.closeAllConnections();
+        server.close();
+      }
+      issuer.stop();
+      // What nobody takes ends the process by then.
+      await new Promise((resolve) => setImmediate(resolve));
+      console.log(JSON.stringify(statuses));
+    })();
+  `;
+}
+
+for (const [hook, { status, tokens, options }] of Object.entries(HOOKS)) {
+  test(`${hook}: every way to fail is a ${status}, one event, and the process goes on`, async () => {
+    const env = { ...process.env, MCP_AUTH_LOG: 'mcp_auth::decision=info' };
+    const code = program(Object.values(WAYS).map(options), tokens);
+    const args = ['--input-type=commonjs', '--eval', code];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: FOLDER, env, timeout: 120_000 });
+    const statuses = JSON.parse(stdout);
+    const found = Object.keys(WAYS).map((way, at) => [way, statuses[at]]);
+    assert.deepEqual(found, Object.keys(WAYS).map((way) => [way, status]));
+    const events = stderr.split('\n').filter((line) => line.includes('request refused'));
+    assert.equal(events.length, found.length, stderr);
+  });
+}
+
+test('claims of verifyToken: times that are over, not yet, or none refuse', async () => {
+  const now = Math.floor(Date.now() / 1000);
+  /** @type {[claims: string, status: number][]} */
+  const cases = [
+    [`{ sub: "a", nbf: ${now + 3600} }`, 401],
+    [`{ sub: "a", nbf: ${now + 3600}, exp: ${now + 7200} }`, 401],
+    [`{ sub: "a", nbf: ${now + 3600.5} }`, 401],
+    [`{ sub: "a", nbf: Infinity }`, 503],
+    [`{ sub: "a", nbf: "${now + 3600}" }`, 503],
+    [`{ sub: "a", exp: "${now + 3600}" }`, 503],
+    [`{ sub: "a", exp: NaN }`, 503],
+    [`{ sub: "a", exp: ${now - 1} }`, 401],
+    ['null', 401],
+    ['undefined', 401],
+    [`{ sub: "a", nbf: ${now - 5}, exp: ${now + 3600} }`, 200],
+    ['{ sub: "a" }', 200],
+  ];
+  const options = cases.map(([claims]) => `{ tokenPrefixes: ["key_"], verifyToken: async () => (${claims}) }`);
+  const args = ['--input-type=commonjs', '--eval', program(options, '"key_1"')];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: FOLDER, timeout: 60_000 });
+  assert.deepEqual(JSON.parse(stdout), cases.map(([, status]) => status));
+});
