@@ -298,7 +298,9 @@ def _verifier(
             if error.code is MCPAuthTokenVerificationExceptionCode.INVALID_TOKEN:
                 raise TokenError("inactive", 401, "the verify function refuses it") from None
             raise Unavailable("unavailable", 503, "the verify function cannot tell") from None
-        named = [caller.audience] if isinstance(caller.audience, str) else caller.audience or []
+        # What is no text, no list and not left out is no audience: an error, and so a 503.
+        audience = [] if caller.audience is None else caller.audience
+        named = [audience] if isinstance(audience, str) else list(audience)
         if expected is not None and expected not in named and (named or is_named):
             fields = {"actual": named, "expected": [expected]}
             raise TokenError("wrong_audience", 401, "it is for another resource", fields)

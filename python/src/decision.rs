@@ -108,7 +108,8 @@ fn kept<'py>(
     for pair in PyIterator::from_object(headers)? {
         let pair = pair?;
         let (name, _) = name_and_value(&pair)?;
-        if is_kept(str::from_utf8(name.cast::<PyBytes>()?.as_bytes()).unwrap_or_default()) {
+        // What is no text is no name of a header.
+        if str::from_utf8(name.cast::<PyBytes>()?.as_bytes()).is_ok_and(&is_kept) {
             list.append(pair)?;
         }
     }
@@ -132,7 +133,11 @@ impl Forward {
         let forward = taken(&self.inner)?;
         let given = headers;
         let headers = &listed(given)?;
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let Ok(status) = StatusCode::from_u16(status) else {
+            return Err(PyValueError::new_err(
+                "the status of the response is not what HTTP allows",
+            ));
+        };
         let has_own = !forward.response_headers.is_empty();
         let is_read = |name: &HeaderName| has_own || DESCRIBE_BODY.contains(name);
         let Some(mut map) = read_headers(headers, is_read)? else {
@@ -246,6 +251,7 @@ fn passage(py: Python<'_>, passage: Passage) -> PyResult<Py<PyAny>> {
         Passage::Hold => py.None(),
         Passage::Send(data) => PyBytes::new(py, &data).into_any().unbind(),
         Passage::Replace(reply) => Py::new(py, Reply::new(py, *reply)?)?.into_any(),
+        // Broken off, also where this version does not know what is to be done.
         _ => false.into_pyobject(py)?.to_owned().into_any().unbind(),
     })
 }

@@ -1,12 +1,13 @@
 //! Refusals as Python exceptions: code, status and fields cross as data.
 
 use mcp_auth::{AuthError, ConfigError, Forbidden, InsufficientScope, TokenError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use serde_json::{Value, json};
 
-use crate::json;
+use crate::{gate, json};
 
 /// The exception for a refusal.
 pub(crate) fn auth_error(py: Python<'_>, error: &AuthError) -> PyErr {
@@ -17,6 +18,7 @@ pub(crate) fn auth_error(py: Python<'_>, error: &AuthError) -> PyErr {
         }
         AuthError::Forbidden(Forbidden::Origin(origin)) => json!({ "origin": origin }),
         AuthError::Forbidden(Forbidden::Policy(reason)) => json!({ "reason": reason }),
+        // Of the others nothing is compared.
         _ => json!({}),
     };
     raise(py, error.code(), error.status().as_u16(), &error.to_string(), &fields)
@@ -57,6 +59,7 @@ fn token_fields(error: &TokenError) -> Value {
         TokenError::WrongAudience { actual, expected } => {
             json!({ "actual": actual, "expected": expected })
         }
+        // Of the others nothing is compared.
         _ => json!({}),
     }
 }
@@ -72,8 +75,9 @@ fn raise(py: Python<'_>, code: &str, status: u16, message: &str, fields: &Value)
         let make = MAKE.import(py, "mcp_auth.errors", "error_of")?;
         make.call1((code, status, message, fields))
     };
-    match make() {
-        Ok(error) => PyErr::from_value(error),
-        Err(error) => error,
+    match gate::attach(|_| make()) {
+        Some(Ok(error)) => PyErr::from_value(error),
+        Some(Err(error)) => error,
+        None => PyRuntimeError::new_err("the interpreter ends"),
     }
 }

@@ -51,6 +51,7 @@ impl TokenVerifier for PythonVerifier {
                 Some(Err(name)) => return Err(unavailable(&format!("it raised {name}"))),
                 None => return Err(unavailable(NO_INTERPRETER)),
             }
+            // It was dropped: the event loop ended, or the function's task did.
             answer.await.unwrap_or_else(|_| Err(unavailable("the function gave no answer")))
         }
         .boxed()
@@ -211,6 +212,7 @@ impl Operation {
                 OperationKind::Tool => "tool",
                 OperationKind::Prompt => "prompt",
                 OperationKind::Resource => "resource",
+                // What names nothing that a rule could be about, whatever it is.
                 _ => "other",
             },
             method: operation.method().to_owned(),

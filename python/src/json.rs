@@ -13,6 +13,7 @@ pub(crate) fn to_python(py: Python<'_>, value: &Value) -> PyResult<Py<PyAny>> {
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(value), _) => value.into_py_any(py),
             (_, Some(value)) => value.into_py_any(py),
+            // Every number that is no integer is one of these.
             _ => number.as_f64().into_py_any(py),
         },
         Value::String(text) => text.into_py_any(py),

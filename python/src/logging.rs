@@ -25,6 +25,7 @@ const LEVELS: [(LevelFilter, u8); 4] = [
 /// Hands on what is at least as severe as this level of Python's.
 #[pyfunction]
 pub(crate) fn set_level(level: u8) {
+    // A level above all of ours: only errors are made, and Python drops them.
     let place = LEVELS.iter().rposition(|(_, number)| *number >= level).unwrap_or_default();
     LEVEL.store(place, Ordering::Relaxed);
     // Another extension module has its own copy of this crate, so nobody else set one here.

@@ -13,7 +13,7 @@ use crate::decision::{self, Forward, Reply};
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
 use crate::runtime::{LazyRuntime, generation};
-use crate::{errors, json, request};
+use crate::{errors, json, request, runtime};
 
 /// Protects an MCP server as an OAuth 2.1 resource server.
 #[pyclass(frozen)]
@@ -122,7 +122,8 @@ impl McpAuth {
         let Current { auth, runtime, .. } = self.current(py)?;
         let explain = async move { auth.explain_token(&path, &token).await };
         poll_once(py, &runtime, explain, |py, explanation| {
-            let value = serde_json::to_value(explanation).unwrap_or_default();
+            let value = serde_json::to_value(explanation);
+            let value = value.map_err(|error| PyValueError::new_err(error.to_string()))?;
             json::to_python(py, &value)
         })
     }
@@ -169,7 +170,8 @@ impl Recipe {
         });
         if let Some(patch) = copy(&self.patch_metadata) {
             builder = builder.patch_metadata(move |issuer, document| {
-                hooks::patch_metadata(&patch, issuer, document);
+                // It may take its time: what else our one thread does goes on in another meanwhile.
+                runtime::aside(|| hooks::patch_metadata(&patch, issuer, document));
             });
         }
         if let Some(clock) = copy(&self.clock) {

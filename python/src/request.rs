@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
     let py = scope.py();
     let method = match scope.get_item(intern!(py, "method"))? {
+        // No method of HTTP: a 400, as everything that is not what HTTP allows.
         Some(method) => Method::from_bytes(method.cast::<PyString>()?.to_str()?.as_bytes()).ok(),
         // RFC 8441 §4: a WebSocket is asked for by CONNECT; its scope has no method.
         None if is_websocket(scope)? => Some(Method::CONNECT),
@@ -20,6 +21,7 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
         _ => {
             let path = scope.get_item(intern!(py, "path"))?;
             let path = path.map(|path| path.extract::<String>()).transpose()?;
+            // Without a path there is no target, which is refused below.
             encode(&path.unwrap_or_default()).into_bytes()
         }
     };
@@ -49,7 +51,10 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
 
 fn is_websocket(scope: &Bound<'_, PyDict>) -> PyResult<bool> {
     let kind = scope.get_item(intern!(scope.py(), "type"))?;
-    Ok(kind.is_some_and(|kind| kind.eq("websocket").unwrap_or(false)))
+    match kind {
+        Some(kind) => kind.eq("websocket"),
+        None => Ok(false),
+    }
 }
 
 /// ASGI headers, any iterable of pairs of bytes, so that they can be read more than once.

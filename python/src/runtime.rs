@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::gate;
 
@@ -40,6 +40,15 @@ impl LazyRuntime {
     /// Runs the work to its end on this thread.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         Some(self.0.get_or_init(start).as_ref()?.block_on(work))
+    }
+}
+
+/// Does what may block, on this thread, so that it holds up nothing else of the runtime.
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current() {
+        Ok(_) => tokio::task::block_in_place(work),
+        // Asked by a thread of Python's: there is nothing to hold up.
+        Err(_) => work(),
     }
 }
 

@@ -278,6 +278,60 @@ def test_a_hook_may_fork_and_end_a_process_itself(dev_issuer: DevIssuer) -> None
     assert python(code).strip() == "[7]"
 
 
+DAEMONS = {
+    "a log handler": "auth._native.decide({**scope, 'headers': []})",
+    "an authorizer": "auth._native.decide(dict(scope)).decide(called)",
+    "a refusal": "auth._native.allowed_hosts(); error()",
+}
+
+
+@pytest.mark.parametrize("kind", DAEMONS)
+def test_daemon_threads_of_python_are_in_no_hook_when_the_interpreter_ends(kind: str) -> None:
+    """Several times, since it is told by what the system runs first."""
+    code = f"""
+    import json, logging, threading
+    from mcp_auth import McpAuth, TokenError
+
+    begun = threading.Event()
+
+    def linger(*_):
+        begun.set()
+        for _ in range(1_000_000):
+            pass
+        return True
+
+    class Slow(logging.Handler):
+        def emit(self, record):
+            linger()
+
+    logging.getLogger("mcp_auth").addHandler(Slow())
+    logging.getLogger("mcp_auth").setLevel(logging.DEBUG)
+    logging.getLogger("mcp_auth").propagate = False
+    heap = [[number] for number in range(200_000)]
+    auth = McpAuth({RESOURCE!r}, ["https://auth.example.com"], authorizer=linger, policy={{
+        "tools": {{"open": {{"access": "public"}}}},
+    }})
+    headers = [(b"content-type", b"application/json")]
+    scope = {{"type": "http", "method": "POST", "path": "/mcp", "query_string": b"", "headers": headers}}
+    called = json.dumps({{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {{"name": "shut"}}}}).encode()
+
+    def error():
+        auth._native.verify("no.token.here")
+
+    def work():
+        while True:
+            try:
+                {DAEMONS[kind]}
+            except Exception:
+                pass
+
+    threading.Thread(target=work, daemon=True).start()
+    assert begun.wait(30)
+    """
+    for _ in range(5):
+        assert python(code) == ""
+
+
 def test_what_begins_after_the_end_is_refused_and_does_not_wait(dev_issuer: DevIssuer) -> None:
     code = f"""
     import asyncio, atexit
