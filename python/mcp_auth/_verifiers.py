@@ -21,7 +21,7 @@ T = TypeVar("T")
 _tasks: set[asyncio.Task[None]] = set()
 
 #: How long a verify function may take where nothing else is said, in seconds.
-VERIFY_TIMEOUT = 30
+VERIFY_TIMEOUT = 10
 
 
 def starter(verify: VerifyFunction, seconds: float = VERIFY_TIMEOUT) -> StartFunction:

@@ -3,7 +3,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -19,7 +20,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use crate::auth_info::AuthInfo;
-use crate::{gate, json};
+use crate::{gate, json, runtime};
 
 /// A function that verifies tokens of one prefix. It is called as `start(token, answer)` on the
 /// thread of the event loop, must not wait, and leaves the answer when it is there.
@@ -222,18 +223,22 @@ impl Operation {
     }
 }
 
-/// Changes a metadata document: `patch(issuer, document) -> document`.
-pub(crate) fn patch_metadata(patch: &Py<PyAny>, issuer: &str, document: &mut Value) {
-    let patched = gate::attach(|py| {
-        let patched = || {
-            let given = json::to_python(py, document)?;
-            let patched = patch.bind(py).call1((issuer, given))?;
-            let text = py.import("json")?.call_method1("dumps", (patched,))?;
-            text.extract::<String>()
-        };
-        patched().map_err(|error| describe(py, &error))
+/// Changes a metadata document: `patch(issuer, document) -> document`, in no more than this time.
+pub(crate) fn patch_metadata(
+    patch: &Arc<Py<PyAny>>,
+    longest: Duration,
+    issuer: &str,
+    document: &mut Value,
+) {
+    let (patch, of, given) = (patch.clone(), issuer.to_owned(), document.clone());
+    let patched = runtime::aside(longest, move || {
+        gate::attach(|py| patched(py, &patch, &of, &given).map_err(|error| describe(py, &error)))
     });
-    let patched = patched.unwrap_or_else(|| Err(NO_INTERPRETER.to_owned()));
+    let patched = match patched {
+        Some(Some(patched)) => patched,
+        Some(None) => Err(NO_INTERPRETER.to_owned()),
+        None => Err(format!("it did not return within {} s", longest.as_secs_f64())),
+    };
     let patched = patched.and_then(|text| {
         let read: Result<Map<String, Value>, _> = serde_json::from_str(&text);
         read.map_err(|_| "it returned what is no JSON object".to_owned())
@@ -246,6 +251,13 @@ pub(crate) fn patch_metadata(patch: &Py<PyAny>, issuer: &str, document: &mut Val
             *document = Value::Null;
         }
     }
+}
+
+/// What the function makes of the document, as JSON.
+fn patched(py: Python<'_>, patch: &Py<PyAny>, issuer: &str, document: &Value) -> PyResult<String> {
+    let given = json::to_python(py, document)?;
+    let patched = patch.bind(py).call1((issuer, given))?;
+    py.import("json")?.call_method1("dumps", (patched,))?.extract()
 }
 
 /// The time where the function fails: every token has expired then.

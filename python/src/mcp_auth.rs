@@ -13,7 +13,7 @@ use crate::decision::{self, Forward, Reply};
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
 use crate::runtime::{LazyRuntime, generation};
-use crate::{errors, json, request, runtime};
+use crate::{errors, json, request};
 
 /// Protects an MCP server as an OAuth 2.1 resource server.
 #[pyclass(frozen)]
@@ -169,9 +169,9 @@ impl Recipe {
             background.spawn(work);
         });
         if let Some(patch) = copy(&self.patch_metadata) {
+            let (patch, longest) = (Arc::new(patch), self.config.fetch_timeout);
             builder = builder.patch_metadata(move |issuer, document| {
-                // It may take its time: what else our one thread does goes on in another meanwhile.
-                runtime::aside(|| hooks::patch_metadata(&patch, issuer, document));
+                hooks::patch_metadata(&patch, longest, issuer, document);
             });
         }
         if let Some(clock) = copy(&self.clock) {

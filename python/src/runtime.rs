@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -43,12 +45,30 @@ impl LazyRuntime {
     }
 }
 
-/// Does what may block, on this thread, so that it holds up nothing else of the runtime.
-pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current() {
-        Ok(_) => tokio::task::block_in_place(work),
-        // Asked by a thread of Python's: there is nothing to hold up.
-        Err(_) => work(),
+/// Does what may block. Where this thread is the runtime's, another one does it, which is waited for
+/// no longer than this, so that a function that never returns leaves no request open. `None` when it
+/// takes longer, or when the system gives no thread.
+pub(crate) fn aside<T: Send + 'static>(
+    longest: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    if Handle::try_current().is_err() {
+        // Asked by a thread of Python's: it is the one that waits.
+        return Some(work());
+    }
+    let (sender, result) = mpsc::sync_channel(1);
+    let started = thread::Builder::new().name("mcp-auth-hook".to_owned()).spawn(move || {
+        gate::mark_thread();
+        // Whoever asked may have given up.
+        drop(sender.send(work()));
+    });
+    if started.is_err() {
+        return None;
+    }
+    // What else our one thread does goes on in another meanwhile.
+    match tokio::task::block_in_place(|| result.recv_timeout(longest)) {
+        Ok(done) => Some(done),
+        Err(_) => None,
     }
 }
 

@@ -48,7 +48,7 @@ def returning(value: Any) -> Callable[..., Any]:
 ERRORS = [
     RuntimeError("x"), RuntimeError("long\n" * 10_000), Unreadable(), Hostile(), SystemExit(1), KeyboardInterrupt(),
     GeneratorExit(), StopIteration(), StopAsyncIteration(), asyncio.CancelledError(), BaseException(), MemoryError(),
-    RecursionError(), ExceptionGroup("g", [ValueError()]) if hasattr(__builtins__, "ExceptionGroup") else ValueError(),
+    RecursionError(), UnicodeEncodeError("ascii", "\ud800", 0, 1, "x"), json.JSONDecodeError("x", "y", 0),
 ]  # fmt: skip
 
 
@@ -138,7 +138,9 @@ def functions() -> Iterator[tuple[Callable[..., Any], int]]:
 
 
 @pytest.mark.parametrize("form", ["function", "coroutine", "object", "awaitable"])
-async def test_a_verify_function_that_fails_is_answered(dev_issuer: DevIssuer, form: str) -> None:
+async def test_a_verify_function_that_fails_is_answered(
+    dev_issuer: DevIssuer, form: str, caplog: pytest.LogCaptureFixture
+) -> None:
     current: Callable[..., Any] = returning(None)
 
     async def coroutine(token: str) -> Any:
@@ -152,14 +154,20 @@ async def test_a_verify_function_that_fails_is_answered(dev_issuer: DevIssuer, f
         "function": lambda token: current(token), "coroutine": coroutine, "object": Object(),
         "awaitable": lambda token: coroutine(token),
     }  # fmt: skip
+    caplog.set_level(logging.INFO, "mcp_auth")
     auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": forms[form]})
     app = auth.protect(echo)
     for number, (function, status) in enumerate(functions()):
         current = function
+        caplog.clear()
         answer = await asyncio.wait_for(call(app, token="k_1"), 20)
         assert answer.status == status, (number, answer)
         if status == 503:
             assert "retry-after" in answer.headers
+        said = [record.getMessage() for record in caplog.records if record.name.startswith("mcp_auth")]
+        # One event, of which no text of the exception is a part.
+        assert len(said) == (0 if status == 200 else 1), (number, said)
+        assert all("long" not in one and "\n" not in one for one in said)
 
 
 async def test_a_verify_function_that_never_answers_is_a_503(dev_issuer: DevIssuer) -> None:
@@ -171,7 +179,7 @@ async def test_a_verify_function_that_never_answers_is_a_503(dev_issuer: DevIssu
     async def stubborn(_token: str) -> None:
         while not release.is_set():
             try:
-                await asyncio.sleep(0.01)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
                 pass
 
@@ -199,6 +207,7 @@ def test_the_time_for_verify_functions_is_checked() -> None:
         McpAuth.from_config({"resources": [{"resource": RESOURCE}]}, verify_timeout=0)
 
 
+@pytest.mark.filterwarnings("ignore:coroutine")
 @pytest.mark.parametrize("hook", [
     *map(raising, ERRORS), *map(returning, [None, 1, "x", [], object(), {"a": float("nan")}, {1: object()}]),
     lambda *_: later(), lambda: {},
@@ -212,6 +221,32 @@ async def test_a_patch_of_metadata_that_fails_is_an_outage(
     assert answer.status == 503 and "retry-after" in answer.headers
     assert len([one for one in caplog.records if "patch_metadata failed" in one.getMessage()]) >= 1
     assert all("\n" not in one.getMessage() for one in caplog.records)
+
+
+async def test_a_patch_of_metadata_that_never_returns_is_an_outage(dev_issuer: DevIssuer) -> None:
+    release = threading.Event()
+
+    def blocked(_issuer: str, document: Any) -> Any:
+        release.wait()
+        return document
+
+    def busy(_issuer: str, document: Any) -> Any:
+        while not release.is_set():
+            pass
+        return document
+
+    def late(_issuer: str, _document: Any) -> Any:
+        # When nobody waits for it any more.
+        release.wait()
+        raise SystemExit(1)
+
+    try:
+        for hook in (blocked, busy, late):
+            auth = McpAuth(RESOURCE, [dev_issuer.issuer], patch_metadata=hook, fetch_timeout=0.2)
+            answer = await asyncio.wait_for(call(auth.protect(echo), token=dev_issuer.mint(RESOURCE)), 20)
+            assert answer.status == 503 and "retry-after" in answer.headers, hook
+    finally:
+        release.set()
 
 
 @pytest.mark.parametrize("error", ERRORS)
