@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from mcp_auth import ConfigError, InsufficientScope, McpAuth, auth_info, require_scopes
@@ -283,6 +294,60 @@ async def test_a_list_is_filtered_whatever_its_label_and_status(
     # The bytes of a file are looked at too.
     assert seen == [{"http.response.early_hint": {}}] * 2
     assert len(extensions) == 2
+
+
+LISTS = {
+    "tools/list": ("tools", "name", "read", "delete"),
+    "prompts/list": ("prompts", "name", "read", "delete"),
+    "resources/list": ("resources", "uri", "note://a", "note://secret"),
+    "resources/templates/list": ("resourceTemplates", "uriTemplate", "note://{id}", "note://secret/{id}"),
+}
+
+
+@pytest.mark.parametrize("method", LISTS)
+@pytest.mark.parametrize("kind", ["text", "html", "bytes", "json", "stream", "file", "error"])
+async def test_lists_are_filtered_in_every_response_of_a_framework(
+    dev_issuer: DevIssuer, tmp_path: Path, method: str, kind: str
+) -> None:
+    member, name, open_one, closed_one = LISTS[method]
+    content = {"jsonrpc": "2.0", "id": 1, "result": {member: [{name: open_one}, {name: closed_one}]}}
+    text = json.dumps(content)
+    file = tmp_path / "list"
+    file.write_text(text)
+
+    async def pieces() -> AsyncIterator[str]:
+        for one in text:
+            yield one
+
+    async def endpoint(_request: Request) -> Response:
+        responses: dict[str, Callable[[], Response]] = {
+            "text": lambda: PlainTextResponse(text),
+            "html": lambda: HTMLResponse(text, 404),
+            "bytes": lambda: Response(text.encode()),
+            "json": lambda: JSONResponse(content, 500),
+            "stream": lambda: StreamingResponse(pieces()),
+            "file": lambda: FileResponse(file),
+        }
+        if kind == "error":
+            raise HTTPException(400, text)
+        return responses[kind]()
+
+    rule = ["admin"]
+    policy = {
+        "tools": {"delete": rule},
+        "prompts": {"delete": rule},
+        "resources": {"note://secret": rule, "note://secret/{id}": rule},
+        "strict_lists": True,
+    }
+    server = Starlette(routes=[Route("/mcp", endpoint, methods=["POST"])])
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode()
+    answer = await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE, scope="mcp"))
+    assert closed_one.encode() not in answer.body and open_one.encode() in answer.body, answer
+    assert answer.headers.get("content-length", str(len(answer.body))) == str(len(answer.body))
+    known = dev_issuer.mint(RESOURCE, scope="mcp admin")
+    answer = await call(app, headers=JSON, body=asked, token=known)
+    assert closed_one.encode() in answer.body and open_one.encode() in answer.body, answer
 
 
 @pytest.mark.parametrize(
