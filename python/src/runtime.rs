@@ -66,10 +66,9 @@ pub(crate) fn aside<T: Send + 'static>(
         return None;
     }
     // What else our one thread does goes on in another meanwhile.
-    match tokio::task::block_in_place(|| result.recv_timeout(longest)) {
-        Ok(done) => Some(done),
-        Err(_) => None,
-    }
+    let result = tokio::task::block_in_place(|| result.recv_timeout(longest));
+    // It takes longer, or panicked: the callers take both for a failure.
+    result.ok()
 }
 
 fn start() -> Option<Runtime> {
