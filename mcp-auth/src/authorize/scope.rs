@@ -118,7 +118,7 @@ struct Present {
 }
 
 impl Present {
-    const FEW: usize = 16;
+    const FEW: usize = 8;
 
     /// Whether the scope is a new one. All scopes so far are in `text`.
     fn add(&mut self, scope: &str, text: &str) -> bool {
