@@ -157,7 +157,7 @@ pub(super) const SCOPES: Reader = Reader {
     name: "scopes",
     places: &[Place::Text("scopes", str::to_owned), Place::Json("scopes", str::to_owned)],
     // A dozen sets are made of them, and each scope is compared with eight others at most.
-    most: Cost { steps: 128, allocated: 256 },
+    most: Cost { steps: 64, allocated: 256 },
     read: read_scopes,
 };
 
