@@ -292,15 +292,19 @@ fn is_path(path: &str) -> bool {
 pub(crate) fn loosely(path: &str) -> Option<String> {
     crate::steps::take(path.len());
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
-    let mut segments = Vec::new();
+    let mut loose = String::with_capacity(decoded.len());
     for segment in decoded.split(['/', '\\']) {
-        match segment.split(';').next().unwrap_or_default() {
+        let name = segment.split_once(';').map_or(segment, |(name, _)| name);
+        match name {
             "" | "." => {}
-            ".." => drop(segments.pop()),
-            segment => segments.push(segment.to_lowercase()),
+            ".." => loose.truncate(loose.rfind('/').unwrap_or(0)),
+            name => {
+                loose.push('/');
+                loose.extend(name.chars().flat_map(char::to_lowercase));
+            }
         }
     }
-    Some(segments.iter().flat_map(|segment| ["/", segment]).collect())
+    Some(loose)
 }
 
 #[cfg(test)]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from mcp_auth import ConfigError, McpAuth, TokenError, Unavailable
+from mcp_auth import ConfigError, MCPAuth, McpAuth, TokenError, Unavailable, fetch_server_config
 from mcp_auth.testing import DevIssuer
+from mcp_auth.types import AuthInfo
 from support import RESOURCE, call, echo
 
 JSON = {"content-type": "application/json"}
@@ -312,3 +314,67 @@ async def test_bodies_that_are_deep_are_refused_and_not_parsed_by_python(dev_iss
         nested = one * 20_000 + b"1" + other * 20_000
         for body in (nested, b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":' + nested + b"}}}"):
             assert (await call(app, headers=JSON, body=body, token=token)).status == 400
+
+
+async def test_verify_functions_of_the_originals_form_fail_alike(dev_issuer: DevIssuer) -> None:
+    def caller(**members: Any) -> AuthInfo:
+        return AuthInfo(**{"token": "x", "issuer": "mine", "claims": {}, **members})
+
+    rows: list[tuple[Callable[..., Any], int]] = [
+        *[(raising(error), 503) for error in ERRORS],
+        *[(returning(value), 503) for value in (None, True, {"iss": "mine"}, "mine", object())],
+        (returning(caller(claims={"nbf": FAR})), 401),
+        (returning(caller(claims={"nbf": "x"})), 503),
+        (returning(caller(claims={"exp": 1})), 401),
+        (returning(caller(expires_at="tomorrow")), 503),
+        (returning(caller(audience=3)), 503),
+        (returning(caller(audience=False)), 503),
+        (returning(caller(audience="http://other")), 401),
+        (returning(caller(claims={"nbf": 1, "exp": FAR})), 200),
+    ]
+    current: Callable[..., Any] = returning(None)
+    auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
+    bearer = auth.bearer_auth_middleware(lambda token: current(token), resource=RESOURCE)
+    app = bearer(echo)
+    for number, (function, status) in enumerate(rows):
+        current = function
+        answer = await asyncio.wait_for(call(app, token="any"), 20)
+        assert answer.status == status, (number, answer)
+
+
+@pytest.mark.parametrize("hook", [raising(RuntimeError("long" * 1000)), returning(None), returning({"iss": "x", "nbf": FAR})])
+async def test_a_refusal_by_a_verify_function_is_one_event(
+    dev_issuer: DevIssuer, hook: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "mcp_auth"):
+        app = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": hook}).protect(echo)
+        caplog.clear()
+        await call(app, token="k_" + "secret" * 100)
+    assert len(caplog.records) == 1
+    text = caplog.records[0].getMessage()
+    assert "secret" not in text and "long" not in text and len(text) < 600
+
+
+async def test_what_strangers_write_is_cut_in_logs(dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture) -> None:
+    def rules(_caller: Any, operation: Any) -> bool:
+        raise KeyError(operation.name)
+
+    long = "y" * 5_000
+    with caplog.at_level(logging.DEBUG, "mcp_auth"):
+        app = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=rules).protect(echo)
+        token = dev_issuer.mint(RESOURCE)
+        caplog.clear()
+        await call(app, headers=JSON, body=message(long), token=token)
+        await call(app, target=f"/{long}")
+        await call(app, target="/mcp", headers={"origin": f"https://{long}"}, token=token)
+        await call(app, token=f"{long}.{long}.{long}")
+        await call(app, token=dev_issuer.mint(RESOURCE, issuer=f"https://{long}.example"))
+        await call(app, token=dev_issuer.mint(RESOURCE, header={"kid": long}))
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": long}).encode()
+        await call(app, headers=JSON, body=body, token=token)
+    assert len(caplog.records) >= 5
+    longest = [max(map(len, re.findall("y+", record.getMessage())), default=0) for record in caplog.records]
+    assert max(longest) <= 256, longest
+    # What a hook raised is cut here, everything else by the library.
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors and all(len(run) <= 64 for text in errors for run in re.findall("y+", text))

@@ -97,12 +97,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
                 false => text.reserve(item.as_ref().len() + 1),
             }
             for scope in words(item.as_ref()) {
-                if present.add(scope, &text) {
-                    if !text.is_empty() {
-                        text.push(' ');
-                    }
-                    text.push_str(scope);
-                }
+                present.add(scope, &mut text);
             }
         }
         Self(text.into_boxed_str())
@@ -110,35 +105,37 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
 }
 
 /// Which scopes a text has so far. A few are compared one by one, without memory for them; of many, each is
-/// found by hash, so that reading them takes time in proportion to their length.
+/// found by hash. So reading scopes takes time in proportion to their length, also if one is named again and
+/// again.
 #[derive(Default)]
 struct Present {
+    /// Where the first ones are in the text.
+    few: [(usize, usize); Self::FEW],
     count: usize,
     many: HashSet<String>,
 }
 
 impl Present {
-    const FEW: usize = 16;
+    const FEW: usize = 8;
 
-    /// Whether the scope is a new one. All scopes so far are in `text`.
-    fn add(&mut self, scope: &str, text: &str) -> bool {
-        let is_new = if self.count <= Self::FEW {
-            crate::steps::take(text.len() + scope.len());
-            words(text).all(|present| present != scope)
-        } else {
-            crate::steps::take(scope.len());
-            !self.many.contains(scope)
-        };
-        if is_new {
-            self.count += 1;
-            if self.count == Self::FEW + 1 {
-                self.many.extend(words(text).map(str::to_owned));
-            }
-            if self.count > Self::FEW {
-                self.many.insert(scope.to_owned());
-            }
+    /// Puts a scope at the end of the text, unless it is there.
+    fn add(&mut self, scope: &str, text: &mut String) {
+        crate::steps::take(self.count.min(Self::FEW) + scope.len());
+        let few = &self.few[..self.count.min(Self::FEW)];
+        let is_known = few.iter().any(|(start, end)| text[*start..*end] == *scope)
+            || self.many.contains(scope);
+        if is_known {
+            return;
         }
-        is_new
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        match self.few.get_mut(self.count) {
+            Some(place) => *place = (text.len(), text.len() + scope.len()),
+            None => drop(self.many.insert(scope.to_owned())),
+        }
+        self.count += 1;
+        text.push_str(scope);
     }
 }
 
