@@ -60,7 +60,7 @@ async fn no_event_repeats_a_long_text() {
     let mint = || server.mint("mcp");
     let tokens = [
         mint().audience(&long).sign(),
-        mint().audience(json!(vec![long.clone(); 50])).sign(),
+        mint().audiences(vec![long.clone(); 50]).sign(),
         mint().issuer(&long).sign(),
         mint().header("kid", long.clone()).sign(),
         mint().header("alg", long.clone()).sign(),
@@ -70,10 +70,13 @@ async fn no_event_repeats_a_long_text() {
     ];
     let mut requests = Vec::new();
     for token in &tokens {
-        requests.push((vec![("authorization", format!("Bearer {token}"))], message("ping", json!({}))));
+        requests
+            .push((vec![("authorization", format!("Bearer {token}"))], message("ping", json!({}))));
     }
     let good = format!("Bearer {}", mint().sign());
-    for header in ["origin", "host", "mcp-method", "mcp-name", "mcp-protocol-version", "accept", "x-other"] {
+    for header in
+        ["origin", "host", "mcp-method", "mcp-name", "mcp-protocol-version", "accept", "x-other"]
+    {
         let headers = vec![("authorization", good.clone()), (header, plain.clone())];
         requests.push((headers, message("ping", json!({}))));
     }
