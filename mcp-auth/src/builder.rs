@@ -19,7 +19,7 @@ use crate::issuer::{
     Spawner, TrustAnchors, UrlRules, inspect,
 };
 use crate::mcp_auth::McpAuth;
-use crate::serve::Resource;
+use crate::serve::{BodyLimits, Resource};
 use crate::verify::{
     IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TokenVerifier, TrustedIssuer,
     Verifier,
@@ -296,9 +296,14 @@ impl<'b> Assembly<'b> {
             cache: self.cache.clone(),
             clock: self.builder.clock.clone(),
         };
-        let max_body_bytes = self.builder.config.max_body_bytes;
+        let config_of_all = &self.builder.config;
+        let bodies = BodyLimits {
+            max_bytes: config_of_all.max_body_bytes,
+            max_anonymous_bytes: config_of_all.max_anonymous_body_bytes,
+            timeout: config_of_all.body_timeout,
+        };
         let authorizers = self.authorizers(config);
-        Arc::new(Resource::new(config, identifier, verifier, authorizers, max_body_bytes))
+        Arc::new(Resource::new(config, identifier, verifier, authorizers, bodies))
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {

@@ -5,6 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::authorize::Scopes;
+use crate::text::{Quoted, QuotedList};
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl AuthError {
     pub(crate) fn compared(&self) -> (String, String) {
         let (expected, actual) = match self {
             Self::Forbidden(Forbidden::Origin(origin)) => {
-                ("an origin in `allowed_origins`".to_owned(), format!("{origin:?}"))
+                ("an origin in `allowed_origins`".to_owned(), Quoted(origin).to_string())
             }
             Self::Forbidden(Forbidden::Policy(reason)) => {
                 ("what the policy allows".to_owned(), reason.clone())
@@ -205,12 +206,16 @@ pub enum MessageFault {
     Batch,
     /// `Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` says something else than the body.
     HeaderMismatch,
+    /// It did not come within `body_timeout`.
+    Timeout,
     /// Not JSON-RPC 2.0, or with two members of one name.
     Invalid,
     /// Not JSON.
     NotJson,
     /// Longer than `max_body_bytes`, or a batch of too many messages.
     TooLarge,
+    /// A body of a request that has none, such as GET: what is behind might read it all the same.
+    Unexpected,
     /// Not JSON in UTF-8, or compressed: the server behind might read it differently.
     UnsupportedMediaType,
 }
@@ -220,6 +225,8 @@ impl MessageFault {
         match self {
             Self::Batch => "batch_not_allowed",
             Self::HeaderMismatch => "header_mismatch",
+            Self::Timeout => "body_timeout",
+            Self::Unexpected => "unexpected_body",
             Self::Invalid => "invalid_message",
             Self::NotJson => "not_json",
             Self::TooLarge => "body_too_large",
@@ -230,6 +237,7 @@ impl MessageFault {
     fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -240,7 +248,12 @@ impl MessageFault {
         match self {
             Self::NotJson => -32700,
             Self::HeaderMismatch => -32020,
-            Self::Batch | Self::Invalid | Self::TooLarge | Self::UnsupportedMediaType => -32600,
+            Self::Batch
+            | Self::Invalid
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::Unexpected
+            | Self::UnsupportedMediaType => -32600,
         }
     }
 
@@ -252,6 +265,8 @@ impl MessageFault {
             }
             Self::Invalid => "not a JSON-RPC 2.0 message that is complete and has distinct members",
             Self::NotJson => "the body is not JSON",
+            Self::Timeout => "the body did not come in time",
+            Self::Unexpected => "only POST has a body",
             Self::TooLarge => "the body is too large",
             Self::UnsupportedMediaType => {
                 "the body must be application/json in UTF-8, not compressed"
@@ -405,7 +420,7 @@ impl TokenError {
         let text = |expected: &str, actual: &str| (expected.to_owned(), actual.to_owned());
         match self {
             Self::AlgorithmNotAllowed { algorithm } => {
-                ("an allowed algorithm".to_owned(), format!("{algorithm:?}"))
+                ("an allowed algorithm".to_owned(), Quoted(algorithm).to_string())
             }
             Self::BadSignature => text("a signature by the issuer's key", "another"),
             Self::ClaimNotAccepted { claim } => {
@@ -425,16 +440,16 @@ impl TokenError {
                 let stem = |issuer: &str| issuer.trim_end_matches('/').to_owned();
                 let slash = expected.iter().any(|issuer| stem(issuer) == stem(actual));
                 let hint = if slash { ", which differs only by a slash at the end" } else { "" };
-                (format!("{expected:?}"), format!("{actual:?}{hint}"))
+                (format!("{expected:?}"), format!("{}{hint}", Quoted(actual)))
             }
             Self::UnknownKey { key_id: Some(key_id) } => {
-                ("a key that the issuer publishes".to_owned(), format!("{key_id:?}"))
+                ("a key that the issuer publishes".to_owned(), Quoted(key_id).to_string())
             }
             Self::UnknownKey { key_id: None } => {
                 text("a key that the issuer publishes", "none named")
             }
             Self::WrongAudience { actual, expected } => {
-                (format!("{expected:?}"), format!("{actual:?}"))
+                (format!("{expected:?}"), QuotedList(actual).to_string())
             }
             Self::WrongType { reason } => text("an access token", reason),
         }

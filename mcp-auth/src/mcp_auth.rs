@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 
@@ -14,6 +15,7 @@ use crate::error::{AuthError, Unavailable};
 use crate::identifier::{WELL_KNOWN, loosely};
 use crate::issuer::Issuer;
 use crate::serve::{Decision, Reply, Resource};
+use crate::text::Quoted;
 use crate::verify::TokenExplanation;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -175,6 +177,11 @@ impl McpAuth {
         hosts
     }
 
+    /// How long the body of a request may take; it is the same for every resource.
+    pub(crate) fn body_timeout(&self) -> Duration {
+        self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
+    }
+
     /// The resources, in the order they were configured.
     pub(crate) fn resources(&self) -> &[Arc<Resource>] {
         &self.0.resources
@@ -248,7 +255,7 @@ fn longest_prefix<'m>(
 
 /// The answer at a path that belongs to no resource.
 pub(crate) fn unknown_resource(path: &str) -> Decision {
-    tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path, "request refused");
+    tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
     Decision::Reply(Reply::not_found())
 }
 

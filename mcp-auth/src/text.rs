@@ -1,4 +1,4 @@
-//! A JSON string that serde borrows from its input.
+//! Texts of strangers: as they are read, and as they are shown.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,5 +30,63 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
         Ok(Text(Cow::Owned(text.to_owned())))
+    }
+}
+
+/// A text that a stranger chose, for logs and events: in quotes, with what a terminal or an editor would act on
+/// written out (control characters, C1, marks of direction), and cut. Whatever it says, one line of bounded length
+/// tells of it.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl Quoted<'_> {
+    /// Characters that are shown of it.
+    const LONGEST: usize = 64;
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(Self::LONGEST) {
+            Some((cut, _)) => write!(f, "{:?}…", &self.0[..cut]),
+            None => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+/// The same of several texts, of which the first few are shown.
+pub(crate) struct QuotedList<'a>(pub(crate) &'a [String]);
+
+impl fmt::Display for QuotedList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Texts that are shown of a list.
+        const MOST: usize = 4;
+        f.write_str("[")?;
+        for (at, text) in self.0.iter().take(MOST).enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", Quoted(text))?;
+        }
+        f.write_str(if self.0.len() > MOST { ", …]" } else { "]" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_chose_is_cut_and_inert() {
+        let rows = [
+            ("plain", "\"plain\""),
+            ("\u{1b}[2J\r\n", r#""\u{1b}[2J\r\n""#),
+            ("\u{9b}1m\u{7f}", r#""\u{9b}1m\u{7f}""#),
+            ("a\u{202e}b\u{2066}", r#""a\u{202e}b\u{2066}""#),
+            ("é", "\"é\""),
+        ];
+        for (text, shown) in rows {
+            assert_eq!(Quoted(text).to_string(), shown, "{text:?}");
+        }
+        assert_eq!(Quoted(&"é".repeat(65)).to_string(), format!("\"{}\"…", "é".repeat(64)));
+        let many = vec!["x".repeat(1000); 9];
+        assert!(QuotedList(&many).to_string().len() < 300);
+        assert_eq!(QuotedList(&many[..0]).to_string(), "[]");
     }
 }

@@ -104,6 +104,8 @@ export interface Limits {
   keyMaxAge?: number;
   keyMaxStale?: number;
   maxBodyBytes?: number;
+  maxAnonymousBodyBytes?: number;
+  bodyTimeout?: number;
   maxTokenBytes?: number;
   maxTokenClaims?: number;
   maxTokenDepth?: number;
@@ -145,6 +147,8 @@ const LIMITS: ReadonlySet<string> = new Set<keyof Limits>([
   'keyMaxAge',
   'keyMaxStale',
   'maxBodyBytes',
+  'maxAnonymousBodyBytes',
+  'bodyTimeout',
   'maxTokenBytes',
   'maxTokenClaims',
   'maxTokenDepth',

@@ -29,7 +29,7 @@ Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
 _CONFIG_FIELDS = frozenset(
     {
         "ca_files", "clock_tolerance", "fetch_timeout", "key_max_age", "key_max_stale",
-        "max_body_bytes", "max_token_bytes", "max_token_claims", "max_token_depth",
+        "max_body_bytes", "max_anonymous_body_bytes", "body_timeout", "max_token_bytes", "max_token_claims", "max_token_depth",
         "max_token_header_bytes", "token_cache_bytes", "token_cache_max_age",
     }
 )  # fmt: skip

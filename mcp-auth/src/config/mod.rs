@@ -44,6 +44,8 @@ use crate::json::JsonLimits;
 /// - `key_max_age`: 10 minutes
 /// - `key_max_stale`: 24 hours
 /// - `max_body_bytes`: 4 MiB
+/// - `max_anonymous_body_bytes`: 64 KiB
+/// - `body_timeout`: 30 seconds
 /// - `max_token_bytes`: 16 KiB
 /// - `max_token_claims`: 256
 /// - `max_token_depth`: 16
@@ -77,6 +79,13 @@ pub struct Config {
     pub key_max_stale: Duration,
     /// Longer bodies are refused, where a policy must read them; elsewhere the server decides.
     pub max_body_bytes: usize,
+    /// The same for callers without a good token, who may call what is public. Strangers pay first: they get
+    /// the refusal of any other call when their body is longer.
+    pub max_anonymous_body_bytes: usize,
+    /// How long the body of a request may take to come, where it must be read, or to be thrown away after a
+    /// refusal; in data, seconds. After that the connection is closed.
+    #[serde(with = "seconds")]
+    pub body_timeout: Duration,
     /// Longer tokens are refused unread.
     pub max_token_bytes: usize,
     /// Tokens with more claims, or with more members in another object, are refused.
@@ -245,6 +254,11 @@ impl Config {
                 "key_max_stale: must not be below key_max_age".to_owned(),
             ),
             (self.max_body_bytes == 0, "max_body_bytes: must be above 0".to_owned()),
+            (
+                self.max_anonymous_body_bytes == 0,
+                "max_anonymous_body_bytes: must be above 0".to_owned(),
+            ),
+            (self.body_timeout.is_zero(), "body_timeout: must be above 0".to_owned()),
             (self.max_token_bytes == 0, "max_token_bytes: must be above 0".to_owned()),
             (self.max_token_claims == 0, "max_token_claims: must be above 0".to_owned()),
             (
@@ -292,6 +306,8 @@ impl Default for Config {
             key_max_age: Duration::from_secs(600),
             key_max_stale: Duration::from_secs(24 * 3600),
             max_body_bytes: 4 * 1024 * 1024,
+            max_anonymous_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(30),
             max_token_bytes: 16 * 1024,
             max_token_claims: 256,
             max_token_depth: 16,

@@ -4,18 +4,21 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use http::header::EXPECT;
+use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::pending_decision::announced_length;
 use super::{Decision, Forward, PendingDecision, ProtectedBody, Resource, mcp_headers};
 use crate::mcp_auth::{McpAuth, unknown_resource};
 
@@ -56,6 +59,11 @@ impl<S> Layer<S> for AuthLayer {
 }
 
 impl AuthLayer {
+    /// How long a body may take.
+    fn timeout(&self) -> Duration {
+        self.auth.body_timeout()
+    }
+
     /// What needs neither a signature nor the network: a caller whose token was accepted before.
     fn check_seen(&self, request: &Parts) -> Option<Forward> {
         match &self.resource {
@@ -177,11 +185,18 @@ where
         let future = Box::pin(async move {
             let (decision, body) = match layer.check(&parts).await {
                 Decision::ReadBody(pending) => decide(pending, &parts, body).await,
-                decision => (decision, body),
+                decision => (decision, Some(body)),
             };
-            let Decision::Forward(forward) = decision else {
-                discard(&parts, body).await;
-                return Ok(decision.into_reply().into_response());
+            let (forward, body) = match (decision, body) {
+                (Decision::Forward(forward), Some(body)) => (forward, body),
+                (decision, body) => {
+                    let mut reply = decision.into_reply();
+                    let is_kept = body.is_some_and(|body| discard(&parts, body, layer.timeout()));
+                    if !is_kept && parts.version <= Version::HTTP_11 {
+                        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                    }
+                    return Ok(reply.into_response());
+                }
             };
             let response = inner.call(admitted(parts, body, &forward)).await?;
             Ok(forward.finish(response).await)
@@ -190,15 +205,22 @@ where
     }
 }
 
-/// Reads the body, within limits, and decides; the same bytes go on.
-async fn decide<B>(pending: PendingDecision, request: &Parts, body: B) -> (Decision, B)
+/// Reads the body, within limits, and decides; the same bytes go on. `None`: there is no use in reading on.
+async fn decide<B>(pending: PendingDecision, request: &Parts, body: B) -> (Decision, Option<B>)
 where
     B: Body + From<Bytes>,
 {
-    let Some(whole) = read(body, pending.max_bytes()).await else {
-        return (Decision::Reply(pending.too_large()), B::from(Bytes::new()));
+    let reading = read(body, pending.max_bytes());
+    let read = match Handle::try_current() {
+        Ok(_) => tokio::time::timeout(pending.timeout(), reading).await,
+        // Without tokio, time is the business of whoever runs the service.
+        Err(_) => Ok(reading.await),
     };
-    (pending.decide(request, &whole), B::from(whole))
+    match read {
+        Ok(Some(whole)) => (pending.decide(request, &whole), Some(B::from(whole))),
+        Ok(None) => (Decision::Reply(pending.too_large()), None),
+        Err(_) => (Decision::Reply(pending.timed_out()), None),
+    }
 }
 
 /// The whole body; `None` when it is longer, or when it breaks off, and nobody reads the answer.
@@ -223,15 +245,32 @@ async fn read<B: Body>(body: B, max_bytes: usize) -> Option<Bytes> {
     Some(if joined.is_empty() { whole } else { joined.freeze() })
 }
 
-/// Reads what a refused request still sends, within limits.
+/// Reads what a refused request still sends, within limits, while its answer is on its way; whether the
+/// connection can be used again then.
 ///
-/// A server that answers before it has read the body closes the connection afterwards, and a
-/// client that has just put it back for its next request, the sign-in, loses that request.
-async fn discard<B: BodyExt>(parts: &Parts, body: B) {
-    // RFC 9110 §10.1.1: this client waits for our word before it sends anything.
-    if parts.headers.contains_key(EXPECT) {
-        return;
+/// A server that closes the connection of a refused request loses more than that: a client that has just put
+/// it back for its next request, the sign-in, loses that one. So what is short is read and thrown away. The
+/// answer does not wait for it: a body that never comes would keep it for ever.
+fn discard<B>(parts: &Parts, body: B, timeout: Duration) -> bool
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    if body.is_end_stream() {
+        return true;
     }
+    // RFC 9110 §10.1.1: this client waits for our word before it sends anything.
+    let waits = parts.headers.contains_key(EXPECT);
+    let is_long = announced_length(&parts.headers).is_some_and(|length| length > MAX_DISCARDED);
+    let Ok(runtime) = Handle::try_current() else { return false };
+    if waits || is_long {
+        return false;
+    }
+    runtime.spawn(async move { tokio::time::timeout(timeout, throw_away(body)).await });
+    true
+}
+
+async fn throw_away<B: Body>(body: B) {
     let mut body = std::pin::pin!(body);
     let mut left = MAX_DISCARDED;
     while let Some(Ok(frame)) = body.frame().await {

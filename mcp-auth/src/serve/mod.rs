@@ -31,7 +31,7 @@ pub(crate) use mcp_headers::check as check_mcp_headers;
 pub(crate) use open_request::OpenRequest;
 pub use pending_decision::PendingDecision;
 pub use protected_body::ProtectedBody;
-pub(crate) use resource::Resource;
+pub(crate) use resource::{BodyLimits, Resource};
 pub use response_filter::{Passage, ResponseFilter};
 #[cfg(feature = "rmcp3")]
 pub use rmcp::OptionalAuthInfo;

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
@@ -39,22 +40,39 @@ impl PendingDecision {
         if !is_utf8_json(&request.headers) {
             return Decision::Reply(pending.refuse(MessageFault::UnsupportedMediaType));
         }
-        let length = request.headers.get(CONTENT_LENGTH);
-        let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > pending.max_bytes()) {
+        if announced_length(&request.headers).is_some_and(|length| length > pending.max_bytes()) {
             return Decision::Reply(pending.too_large());
         }
         Decision::ReadBody(pending)
     }
 
-    /// How long a body may be, in bytes.
+    /// How long a body may be, in bytes: less for a caller without a good token.
     pub fn max_bytes(&self) -> usize {
-        self.resource.max_body_bytes
+        let bodies = &self.resource.bodies;
+        match self.caller {
+            Ok(_) => bodies.max_bytes,
+            Err(_) => bodies.max_bytes.min(bodies.max_anonymous_bytes),
+        }
     }
 
-    /// The answer to a body that is longer.
+    /// How long the body may take, from the head of the request on.
+    pub fn timeout(&self) -> Duration {
+        self.resource.bodies.timeout
+    }
+
+    /// The answer to a body that is longer. A caller without a good token is told of that first.
     pub fn too_large(self) -> Reply {
-        self.refuse(MessageFault::TooLarge)
+        match self.caller {
+            Err(error) => self.resource.refuse(error).with_headers(self.cors),
+            Ok(_) => self.refuse(MessageFault::TooLarge),
+        }
+    }
+
+    /// The answer to a body that did not come in time; the connection is of no use any more.
+    pub fn timed_out(self) -> Reply {
+        let mut reply = self.refuse(MessageFault::Timeout);
+        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        reply
     }
 
     fn refuse(self, fault: MessageFault) -> Reply {
@@ -91,6 +109,12 @@ impl PendingDecision {
             }
         }
     }
+}
+
+/// What `Content-Length` says. What is no number is left to the server, which has read the head already, and
+/// the body is counted as it comes.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the service behind can only read the body as we do: JSON, in UTF-8 and not compressed.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, TRANSFER_ENCODING, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
@@ -26,8 +27,7 @@ pub(crate) struct Resource {
     pub(super) required_scopes: Scopes,
     pub(super) authorizers: Authorizers,
     pub(super) challenge_style: ChallengeStyle,
-    /// Longer bodies are refused, where they must be read.
-    pub(super) max_body_bytes: usize,
+    pub(crate) bodies: BodyLimits,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) verifier: Verifier,
     /// What the configured policy has rules for.
@@ -35,6 +35,15 @@ pub(crate) struct Resource {
     advertise_offline_access: bool,
     allowed_origins: AllowedOrigins,
     document: Bytes,
+}
+
+/// What the body of a request may cost, where it must be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) max_bytes: usize,
+    /// Of callers without a good token.
+    pub(crate) max_anonymous_bytes: usize,
+    pub(crate) timeout: Duration,
 }
 
 impl fmt::Debug for Resource {
@@ -49,14 +58,14 @@ impl Resource {
         identifier: ResourceIdentifier,
         verifier: Verifier,
         authorizers: Authorizers,
-        max_body_bytes: usize,
+        bodies: BodyLimits,
     ) -> Self {
         let mut resource = Self {
             metadata_url: identifier.metadata_url(),
             required_scopes: config.required_scopes.clone(),
             authorizers,
             challenge_style: config.challenge_style,
-            max_body_bytes,
+            bodies,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             named_operations: config.policy.as_ref().map(ScopePolicy::named).unwrap_or_default(),
@@ -110,6 +119,10 @@ impl Resource {
         }
         if caller.is_ok() && !self.authorizers.is_empty() && !is_known(&request.method) {
             return Decision::Reply(not_allowed("GET, POST, DELETE, OPTIONS").with_headers(cors));
+        }
+        if caller.is_ok() && !self.authorizers.is_empty() && announces_body(&request.headers) {
+            let fault = MessageFault::Unexpected;
+            return Decision::Reply(self.refuse_message(fault, None).with_headers(cors));
         }
         let outcome = caller.and_then(|caller| {
             let nothing = [Operation::nothing()];
@@ -324,6 +337,13 @@ fn first<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
 /// Under a policy nothing goes on of which nobody knows what it does.
 fn is_known(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::POST, Method::DELETE].contains(method)
+}
+
+/// Whether a body comes, as far as the head tells: a method override behind us could make a POST of it,
+/// whose call nobody has looked at. A length that is no zero announces one, also one that is no number.
+fn announces_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
 }
 
 fn not_allowed(allowed: &'static str) -> Reply {

@@ -50,6 +50,66 @@ impl io::Write for Log {
     }
 }
 
+/// A stranger may write a long text into every place that a request has; no event repeats it.
+#[tokio::test]
+async fn no_event_repeats_a_long_text() {
+    Log::start();
+    let server = PolicyServer::start(ScopePolicy::new().require_for_tool("t", ["s"])).await;
+    let long = format!("\u{9b}1m\u{202e}{}", "x".repeat(10_000));
+    let plain = "x".repeat(10_000);
+    let mint = || server.mint("mcp");
+    let tokens = [
+        mint().audience(&long).sign(),
+        mint().audiences(vec![long.clone(); 50]).sign(),
+        mint().issuer(&long).sign(),
+        mint().header("kid", long.clone()).sign(),
+        mint().header("alg", long.clone()).sign(),
+        mint().header("typ", long.clone()).sign(),
+        mint().subject(&long).sign(),
+        plain.clone(),
+    ];
+    let mut requests = Vec::new();
+    for token in &tokens {
+        requests
+            .push((vec![("authorization", format!("Bearer {token}"))], message("ping", json!({}))));
+    }
+    let good = format!("Bearer {}", mint().sign());
+    for header in
+        ["origin", "host", "mcp-method", "mcp-name", "mcp-protocol-version", "accept", "x-other"]
+    {
+        let headers = vec![("authorization", good.clone()), (header, plain.clone())];
+        requests.push((headers, message("ping", json!({}))));
+    }
+    for (method, params) in [
+        (&*long, json!({})),
+        ("tools/call", json!({ "name": long })),
+        ("resources/read", json!({ "uri": format!("n://{long}") })),
+        ("tasks/get", json!({ "taskId": long })),
+        ("tools/call", json!({ "name": "t", "arguments": { long.clone(): long } })),
+        ("completion/complete", json!({ "ref": { "type": "ref/prompt", "name": long } })),
+    ] {
+        requests.push((vec![("authorization", good.clone())], message(method, params)));
+    }
+    Log::take();
+    for (headers, body) in requests {
+        let mut request = axum::http::Request::post(format!("/mcp?q={plain}"))
+            .header("content-type", "application/json");
+        for (name, value) in &headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(axum::body::Body::from(body.to_string())).unwrap();
+        server.harness.send(request).await;
+        let log = Log::take();
+        let events: Vec<_> = log.lines().filter(|line| line.contains("mcp_auth")).collect();
+        assert!(!events.is_empty());
+        for event in events {
+            assert!(!event.contains(&"x".repeat(65)), "{event}");
+            assert!(!event.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{event:?}");
+            assert!(event.len() < 2000, "{} characters", event.len());
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_decision_is_one_event_with_expected_and_actual() {
     Log::start();

@@ -29,6 +29,7 @@ mod principal;
 mod providers;
 mod real_providers;
 #[cfg(feature = "rmcp3")]
+mod request_bodies;
 mod rmcp;
 mod scripted;
 mod seen_tokens;
