@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
@@ -12,6 +12,7 @@ from ._pending import wait
 from ._sdk import name_caller
 from .errors import InsufficientScope
 
+T = TypeVar("T")
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -74,12 +75,16 @@ class Protected:
         if isinstance(decision, Pending):
             decision = await wait(decision)
         if isinstance(decision, ReadBody):
-            body, receive = await _read(receive, decision.max_bytes)
-            if body is None:
-                decision = decision.too_large()
+            read = await _in_time(_read(receive, decision.max_bytes), decision.timeout)
+            if read is None:
+                decision = decision.timed_out()
             else:
-                decision = decision.decide(body)
-                receive = _again(body, receive)
+                body, receive = read
+                if body is None:
+                    decision = decision.too_large()
+                else:
+                    decision = decision.decide(body)
+                    receive = _again(body, receive)
         if isinstance(decision, Reply):
             await refuse(decision, self._shows_details, scope, receive, send)
         elif isinstance(decision, Forward):
@@ -185,27 +190,55 @@ async def refuse(
         body = json.dumps({**json.loads(body), "code": reply.code, "cause": reply.reason}).encode()
     # At once: the body may never come. The server reads it past, so that the connection can be used
     # again; clients that lose it lose the request that looks for the metadata.
-    await _send_reply(reply, body, send, closes=_is_long(scope))
+    is_http1 = str(scope.get("http_version", "1")).startswith("1")
+    await _send_reply(reply, body, send, closes=_is_long(scope), is_http1=is_http1)
 
 
 def _is_long(scope: Scope) -> bool:
     """Whether the body, by what is said of it, is not worth reading for the sake of the connection."""
-    if not str(scope.get("http_version", "")).startswith("1"):
-        # RFC 9113 §8.2.2: there is no such header in HTTP/2.
-        return False
     lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
     # A length of many digits is long, and what is no number ends the connection too.
     return any(len(one) > 9 or not one.isdigit() or int(one) > _DISCARDED_BYTES for one in lengths)
 
 
-async def _send_reply(reply: Reply, body: bytes, send: Send, closes: bool = False) -> None:
+async def _send_reply(
+    reply: Reply, body: bytes, send: Send, *, closes: bool = False, is_http1: bool = True
+) -> None:
     headers = [*reply.headers]
+    if not is_http1:
+        # RFC 9113 §8.2.2: there is no such header in HTTP/2.
+        headers = [(name, value) for name, value in headers if name != b"connection"]
     if reply.status != 204:
         headers.append((b"content-length", str(len(body)).encode()))
-    if closes:
+    if closes and is_http1:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _in_time(work: Awaitable[T], seconds: float) -> T | None:
+    """What it gives; `None` when it takes longer. In this task, as another one for each body would cost."""
+    import asyncio
+
+    task = asyncio.current_task()
+    is_late = False
+
+    def end() -> None:
+        nonlocal is_late
+        is_late = True
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, end)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        # Not ours, or not ours alone (which Python tells from 3.11 on).
+        if not is_late or (hasattr(task, "uncancel") and task.uncancel() > 0):  # type: ignore[union-attr]
+            raise
+        return None
+    finally:
+        timer.cancel()
 
 
 async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive]:

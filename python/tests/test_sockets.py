@@ -127,3 +127,48 @@ def test_a_body_of_twenty_thousand_levels_is_a_400(dev_issuer: DevIssuer) -> Non
         called = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
         wire.send(head(*authorized, f"Content-Length: {len(called)}") + called)
         assert wire.answer()[0] == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"{", b'{"jsonrpc": "2.0"'])
+@pytest.mark.parametrize("announced", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_a_body_that_does_not_come_in_time_is_a_408(dev_issuer: DevIssuer, announced: str, sent: bytes) -> None:
+    if announced.startswith("Transfer") and sent:
+        sent = b"%x\r\n%s\r\n" % (len(sent), sent)
+    settings: dict[str, Any] = {"policy": {"tools": {"a": ["b"]}}, "body_timeout": 1}
+    with server(dev_issuer, **settings) as (address, token), Wire(address) as wire:
+        wire.send(head(announced, f"Authorization: Bearer {token}", "Content-Type: application/json") + sent)
+        status, headers = wire.answer()
+        assert status == 408 and headers["connection"] == "close"
+        assert wire.is_closed()
+
+
+def test_a_stranger_may_send_less(dev_issuer: DevIssuer) -> None:
+    policy = {"tools": {"open": {"access": "public"}}}
+    kind = "Content-Type: application/json"
+    called = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "open", "arguments": {}}}
+    short = json.dumps(called).encode()
+    long = json.dumps({**called, "params": {"name": "open", "arguments": {"x": "y" * 2_000}}}).encode()
+    with server(dev_issuer, policy=policy, max_anonymous_body_bytes=1_000) as (address, token):
+        good = f"Authorization: Bearer {token}"
+        for body, headers, status in ((short, (), 200), (long, (), 401), (short, (good,), 200), (long, (good,), 200)):
+            with Wire(address) as wire:
+                wire.send(head(kind, *headers, f"Content-Length: {len(body)}") + body)
+                assert wire.answer()[0] == status, (len(body), headers)
+            with Wire(address) as wire:
+                chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+                wire.send(head(kind, *headers, "Transfer-Encoding: chunked") + chunked)
+                assert wire.answer()[0] == status, (len(body), headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_methods_without_a_body_have_none_under_a_policy(dev_issuer: DevIssuer, method: str) -> None:
+    with server(dev_issuer, policy={"tools": {"a": ["b"]}}) as (address, token):
+        good = f"Authorization: Bearer {token}"
+        for announced in ("Content-Length: 10", "Transfer-Encoding: chunked"):
+            with Wire(address) as wire:
+                wire.send(head(good, announced, method=method))
+                assert wire.answer()[0] == 400, announced
+        for announced in ((), ("Content-Length: 0",)):
+            with Wire(address) as wire:
+                wire.send(head(good, *announced, method=method))
+                assert wire.answer()[0] == 200
