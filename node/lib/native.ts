@@ -31,8 +31,11 @@ export type Piece = Buffer | Answered | boolean;
 
 export interface ReadBody {
   readonly maxBytes: number;
+  /** In milliseconds. */
+  readonly timeout: number;
   decide(body: Uint8Array): Outcome;
   tooLarge(): Answered;
+  timedOut(): Answered;
 }
 
 /** An answer to be sent. Headers are names and values in turn, one per line. */

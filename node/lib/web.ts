@@ -2,6 +2,7 @@
 import type { AuthInfo } from './auth-info.js';
 import { lines, pairs } from './headers.js';
 import type { McpAuth } from './mcp-auth.js';
+import { inTime, LATE } from './in-time.js';
 import { type Answered, type Filter, type Forward, native, type Piece, type ReadBody, settle } from './native.js';
 
 /** A request that may go on. */
@@ -23,8 +24,13 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
     const question = settled as ReadBody;
-    body = await read(request, question.maxBytes);
-    settled = body ? await settle(question.decide(body)) : question.tooLarge();
+    const read = await inTime(readBody(request, question.maxBytes), question.timeout);
+    if (read === LATE) {
+      settled = question.timedOut();
+    } else {
+      body = read;
+      settled = body ? await settle(question.decide(body)) : question.tooLarge();
+    }
   }
   if (typeof settled !== 'string' && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
   const forward = settled as string | Forward;
@@ -44,7 +50,7 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
 }
 
 /** The body; `undefined` when it is longer. */
-async function read(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {

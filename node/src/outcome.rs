@@ -116,6 +116,14 @@ impl ReadBody {
         u32::try_from(max).unwrap_or(u32::MAX)
     }
 
+    /// How long the body may take, in milliseconds.
+    #[napi(getter)]
+    pub fn timeout(&self) -> u32 {
+        let timeout = self.pending.as_ref().map_or(0, |(pending, _)| pending.timeout().as_millis());
+        // What is longer than a timer of Node is for ever.
+        u32::try_from(timeout).unwrap_or(u32::MAX).min(i32::MAX as u32)
+    }
+
     /// Decides by the body.
     #[napi]
     pub fn decide(&mut self, env: Env, body: Uint8Array) -> Result<Outcome> {
@@ -127,6 +135,12 @@ impl ReadBody {
     #[napi]
     pub fn too_large(&mut self) -> Result<Answered> {
         Ok(self.take()?.0.too_large().into())
+    }
+
+    /// The answer to a body that did not come in time.
+    #[napi]
+    pub fn timed_out(&mut self) -> Result<Answered> {
+        Ok(self.take()?.0.timed_out().into())
     }
 
     fn take(&mut self) -> Result<(PendingDecision, Parts)> {

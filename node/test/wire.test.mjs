@@ -83,6 +83,32 @@ for (const [name, serverFor] of Object.entries(SERVERS)) {
   });
 }
 
+for (const [name, serverFor] of Object.entries(SERVERS)) {
+  test(`${name}: a body that must be read and never comes is given up`, { timeout: 120_000 }, async (context) => {
+    const { resource } = await start(context, (resource, issuer) =>
+      serverFor(
+        new McpAuth({
+          resource,
+          authorizationServers: [issuer.issuer],
+          bodyTimeout: 0.05,
+          policy: { tools: { about: { access: 'public' } } },
+        }),
+      ),
+    );
+    const { port } = new URL(resource);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`);
+    let answer = '';
+    for await (const chunk of socket) {
+      answer += chunk;
+      if (answer.includes('\r\n\r\n')) break;
+    }
+    socket.destroy();
+    assert.match(answer, /^HTTP\/1.1 408 /);
+  });
+}
+
 test('a refused body that goes on and on loses its connection, and one of some length does not', { timeout: 120_000 }, async (context) => {
   const { resource } = await start(context, (resource, issuer) =>
     SERVERS.http(new McpAuth({ resource, authorizationServers: [issuer.issuer] })),

@@ -5,6 +5,7 @@ import type { AuthInfo } from '../auth-info.js';
 import { InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
+import { inTime, LATE } from '../in-time.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
 import { discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
@@ -197,7 +198,8 @@ async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<
 }
 
 async function decideByBody(question: ReadBody, request: AuthenticatedRequest): Promise<Settled> {
-  const body = await readBody(request, question.maxBytes);
+  const body = await inTime(readBody(request, question.maxBytes), question.timeout);
+  if (body === LATE) return question.timedOut();
   if (!body) return question.tooLarge();
   const settled = await settle(question.decide(body));
   // What was decided about is what the service sees.
