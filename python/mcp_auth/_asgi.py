@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
@@ -12,6 +12,7 @@ from ._pending import wait
 from ._sdk import name_caller
 from .errors import InsufficientScope
 
+T = TypeVar("T")
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -74,12 +75,16 @@ class Protected:
         if isinstance(decision, Pending):
             decision = await wait(decision)
         if isinstance(decision, ReadBody):
-            body, receive = await _read(receive, decision.max_bytes)
-            if body is None:
-                decision = decision.too_large()
+            read = await _in_time(_read(receive, decision.max_bytes), decision.timeout)
+            if read is None:
+                decision = decision.timed_out()
             else:
-                decision = decision.decide(body)
-                receive = _again(body, receive)
+                body, receive = read
+                if body is None:
+                    decision = decision.too_large()
+                else:
+                    decision = decision.decide(body)
+                    receive = _again(body, receive)
         if isinstance(decision, Reply):
             await refuse(decision, self._shows_details, scope, receive, send)
         elif isinstance(decision, Forward):
@@ -165,7 +170,7 @@ class _Filtered:
             return
         if isinstance(passage, Reply):
             self._is_over = True
-            return await _send_reply(passage, passage.body, self._send)
+            return await _send_reply(passage, passage.headers, passage.body, self._send)
         if not isinstance(passage, bytes):
             self._is_over = True
             raise RuntimeError("the response is broken off: its lists cannot be filtered")
@@ -183,29 +188,40 @@ async def refuse(
     body = reply.body
     if shows_details and reply.code is not None and body:
         body = json.dumps({**json.loads(body), "code": reply.code, "cause": reply.reason}).encode()
+    headers = [pair for pair in reply.headers if pair[0] != b"connection"]
+    # RFC 9113 §8.2.2: there is no such header in HTTP/2.
+    has_connection = str(scope.get("http_version", "")).startswith("1")
+    if has_connection and (len(headers) < len(reply.headers) or _is_long(scope)):
+        headers.append((b"connection", b"close"))
     # At once: the body may never come. The server reads it past, so that the connection can be used
     # again; clients that lose it lose the request that looks for the metadata.
-    await _send_reply(reply, body, send, closes=_is_long(scope))
+    await _send_reply(reply, headers, body, send)
 
 
 def _is_long(scope: Scope) -> bool:
     """Whether the body, by what is said of it, is not worth reading for the sake of the connection."""
-    if not str(scope.get("http_version", "")).startswith("1"):
-        # RFC 9113 §8.2.2: there is no such header in HTTP/2.
-        return False
     lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
     # A length of many digits is long, and what is no number ends the connection too.
     return any(len(one) > 9 or not one.isdigit() or int(one) > _DISCARDED_BYTES for one in lengths)
 
 
-async def _send_reply(reply: Reply, body: bytes, send: Send, closes: bool = False) -> None:
-    headers = [*reply.headers]
+async def _send_reply(
+    reply: Reply, headers: list[tuple[bytes, bytes]], body: bytes, send: Send
+) -> None:
     if reply.status != 204:
-        headers.append((b"content-length", str(len(body)).encode()))
-    if closes:
-        headers.append((b"connection", b"close"))
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _in_time(reading: Awaitable[T], seconds: float) -> T | None:
+    """`None` when it takes longer; then it is cancelled."""
+    import asyncio  # It is slow to import, and always there when somebody waits.
+
+    try:
+        return await asyncio.wait_for(reading, seconds)
+    except asyncio.TimeoutError:
+        return None
 
 
 async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive]:

@@ -25,9 +25,10 @@ pub(crate) fn to_python(
         Decision::Forward(forward) => Ok(Py::new(py, Forward::new(scope, forward)?)?.into_any()),
         Decision::ReadBody(pending) => {
             let max_bytes = pending.max_bytes();
+            let timeout = pending.timeout().as_secs_f64();
             let inner = Mutex::new(Some((pending, request)));
             let scope = scope.clone().unbind();
-            Ok(Py::new(py, ReadBody { inner, scope, max_bytes })?.into_any())
+            Ok(Py::new(py, ReadBody { inner, scope, max_bytes, timeout })?.into_any())
         }
         Decision::Reply(reply) => Ok(Py::new(py, Reply::new(py, reply)?)?.into_any()),
         // What this version does not know is not allowed.
@@ -170,6 +171,9 @@ pub(crate) struct ReadBody {
     /// How long the body may be, in bytes.
     #[pyo3(get)]
     max_bytes: usize,
+    /// How long it may take, in seconds.
+    #[pyo3(get)]
+    timeout: f64,
 }
 
 #[pymethods]
@@ -185,6 +189,12 @@ impl ReadBody {
     fn too_large(&self, py: Python<'_>) -> PyResult<Reply> {
         let (pending, _) = taken(&self.inner)?;
         Reply::new(py, pending.too_large())
+    }
+
+    /// The answer to a body that did not come in time.
+    fn timed_out(&self, py: Python<'_>) -> PyResult<Reply> {
+        let (pending, _) = taken(&self.inner)?;
+        Reply::new(py, pending.timed_out())
     }
 }
 
