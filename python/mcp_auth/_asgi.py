@@ -170,7 +170,7 @@ class _Filtered:
             return
         if isinstance(passage, Reply):
             self._is_over = True
-            return await _send_reply(passage, passage.headers, passage.body, self._send)
+            return await _send_reply(passage, passage.body, self._send)
         if not isinstance(passage, bytes):
             self._is_over = True
             raise RuntimeError("the response is broken off: its lists cannot be filtered")
@@ -188,14 +188,10 @@ async def refuse(
     body = reply.body
     if shows_details and reply.code is not None and body:
         body = json.dumps({**json.loads(body), "code": reply.code, "cause": reply.reason}).encode()
-    headers = [pair for pair in reply.headers if pair[0] != b"connection"]
-    # RFC 9113 §8.2.2: there is no such header in HTTP/2.
-    has_connection = str(scope.get("http_version", "")).startswith("1")
-    if has_connection and (len(headers) < len(reply.headers) or _is_long(scope)):
-        headers.append((b"connection", b"close"))
     # At once: the body may never come. The server reads it past, so that the connection can be used
     # again; clients that lose it lose the request that looks for the metadata.
-    await _send_reply(reply, headers, body, send)
+    is_http1 = str(scope.get("http_version", "1")).startswith("1")
+    await _send_reply(reply, body, send, closes=_is_long(scope), is_http1=is_http1)
 
 
 def _is_long(scope: Scope) -> bool:
@@ -206,22 +202,43 @@ def _is_long(scope: Scope) -> bool:
 
 
 async def _send_reply(
-    reply: Reply, headers: list[tuple[bytes, bytes]], body: bytes, send: Send
+    reply: Reply, body: bytes, send: Send, *, closes: bool = False, is_http1: bool = True
 ) -> None:
+    headers = [*reply.headers]
+    if not is_http1:
+        # RFC 9113 §8.2.2: there is no such header in HTTP/2.
+        headers = [(name, value) for name, value in headers if name != b"connection"]
     if reply.status != 204:
-        headers = [*headers, (b"content-length", str(len(body)).encode())]
+        headers.append((b"content-length", str(len(body)).encode()))
+    if closes and is_http1:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-async def _in_time(reading: Awaitable[T], seconds: float) -> T | None:
-    """`None` when it takes longer; then it is cancelled."""
-    import asyncio  # It is slow to import, and always there when somebody waits.
+async def _in_time(work: Awaitable[T], seconds: float) -> T | None:
+    """What it gives; `None` when it takes longer. In this task, as another one for each body would cost."""
+    import asyncio
 
+    task = asyncio.current_task()
+    is_late = False
+
+    def end() -> None:
+        nonlocal is_late
+        is_late = True
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, end)
     try:
-        return await asyncio.wait_for(reading, seconds)
-    except asyncio.TimeoutError:
+        return await work
+    except asyncio.CancelledError:
+        # Not ours, or not ours alone (which Python tells from 3.11 on).
+        if not is_late or (hasattr(task, "uncancel") and task.uncancel() > 0):  # type: ignore[union-attr]
+            raise
         return None
+    finally:
+        timer.cancel()
 
 
 async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive]:

@@ -24,8 +24,7 @@ pub(crate) fn to_python(
     match decision {
         Decision::Forward(forward) => Ok(Py::new(py, Forward::new(scope, forward)?)?.into_any()),
         Decision::ReadBody(pending) => {
-            let max_bytes = pending.max_bytes();
-            let timeout = pending.timeout().as_secs_f64();
+            let (max_bytes, timeout) = (pending.max_bytes(), pending.timeout().as_secs_f64());
             let inner = Mutex::new(Some((pending, request)));
             let scope = scope.clone().unbind();
             Ok(Py::new(py, ReadBody { inner, scope, max_bytes, timeout })?.into_any())
@@ -185,16 +184,16 @@ impl ReadBody {
         to_python(self.scope.bind(py), decision, request)
     }
 
-    /// The answer to a body that is longer.
-    fn too_large(&self, py: Python<'_>) -> PyResult<Reply> {
-        let (pending, _) = taken(&self.inner)?;
-        Reply::new(py, pending.too_large())
-    }
-
     /// The answer to a body that did not come in time.
     fn timed_out(&self, py: Python<'_>) -> PyResult<Reply> {
         let (pending, _) = taken(&self.inner)?;
         Reply::new(py, pending.timed_out())
+    }
+
+    /// The answer to a body that is longer.
+    fn too_large(&self, py: Python<'_>) -> PyResult<Reply> {
+        let (pending, _) = taken(&self.inner)?;
+        Reply::new(py, pending.too_large())
     }
 }
 

@@ -167,3 +167,17 @@ def test_a_body_of_nobody_is_short(dev_issuer: DevIssuer) -> None:
                 with Wire(address) as wire:
                     wire.send(head("Content-Type: application/json", framing, *headers) + sent)
                     assert wire.answer()[0] == status, (len(body), headers, framing)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_methods_without_a_body_have_none_under_a_policy(dev_issuer: DevIssuer, method: str) -> None:
+    with server(dev_issuer, policy={"tools": {"a": ["b"]}}) as (address, token):
+        good = f"Authorization: Bearer {token}"
+        for announced in ("Content-Length: 10", "Transfer-Encoding: chunked"):
+            with Wire(address) as wire:
+                wire.send(head(good, announced, method=method))
+                assert wire.answer()[0] == 400, announced
+        for announced in ((), ("Content-Length: 0",)):
+            with Wire(address) as wire:
+                wire.send(head(good, *announced, method=method))
+                assert wire.answer()[0] == 200
