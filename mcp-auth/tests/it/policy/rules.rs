@@ -335,9 +335,8 @@ async fn a_member_that_is_there_twice_is_refused_wherever_it_is() {
     let token = server.mint("mcp").sign();
     let twice = r#"{"a":1,"\u0061":2}"#;
     let bodies = [
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"ref/prompt","name":"p"}},"context":{{"arguments":{{"a":"1","a":"2"}}}}}}}}"#
-        ),
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p"},"context":{"arguments":{"a":"1","a":"2"}}}}"#
+            .to_owned(),
         format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"ref/prompt","name":"p"}},"argument":{twice}}}}}"#
         ),
