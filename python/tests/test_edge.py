@@ -369,6 +369,28 @@ async def test_a_list_in_another_encoding_is_withheld(dev_issuer: DevIssuer, hea
     assert answer.status == 500 and b"delete" not in answer.body
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1", "2", "3"])
+async def test_a_late_body_is_given_up_in_every_version_of_http(dev_issuer: DevIssuer, version: str) -> None:
+    sent: list[Any] = []
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        return await asyncio.get_running_loop().create_future()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"a": ["b"]}}, body_timeout=0.05)
+    token = dev_issuer.mint(RESOURCE).encode()
+    headers = [(b"authorization", b"Bearer " + token), (b"content-type", b"application/json")]
+    scope = {"type": "http", "http_version": version, "method": "POST", "path": "/mcp", "headers": headers}
+    await asyncio.wait_for(auth.protect(echo)(scope, receive, send), 20)
+    assert sent[0]["status"] == 408
+    assert ((b"connection", b"close") in sent[0]["headers"]) == version.startswith("1")
+
+
 async def test_websockets_are_refused_under_a_policy(dev_issuer: DevIssuer) -> None:
     sent: list[Any] = []
 
