@@ -26,7 +26,7 @@ export type VerifyToken = (token: string) => Claims | null | undefined | Promise
 type Claims = Record<string, unknown>;
 
 /** How long {@link VerifyToken} may take where nothing else is said, in seconds. */
-export const VERIFY_TIMEOUT = 30;
+export const VERIFY_TIMEOUT = 10;
 
 /**
  * @internal What is thrown into the native half would be read there, and reading it can throw again: whatever goes
