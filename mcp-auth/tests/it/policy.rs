@@ -9,8 +9,10 @@ mod edges;
 mod lenient;
 mod lists;
 mod matrix;
+mod model;
 mod own_rules;
 mod property;
+mod reference;
 mod rules;
 mod styles;
 
