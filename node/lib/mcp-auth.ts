@@ -14,7 +14,7 @@ export interface Options {
   authorize?: Authorize;
   /** Verifies tokens in a way of your own, before the authorization servers are asked. */
   verifyToken?: VerifyToken;
-  /** Seconds after which a {@link Options.verifyToken} without an answer is a 503. Default: 30. */
+  /** Seconds after which a {@link Options.verifyToken} without an answer is a 503. Default: 10. */
   verifyTimeout?: number;
   /** What tokens for {@link Options.verifyToken} begin with; without it, it is asked about all of them. */
   tokenPrefixes?: string[];
