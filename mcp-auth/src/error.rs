@@ -61,7 +61,7 @@ impl AuthError {
                 ("what the policy allows".to_owned(), reason.clone())
             }
             Self::InsufficientScope { required, granted } => {
-                (required.to_string(), granted.to_string())
+                (required.to_string(), inert(&granted.to_string()))
             }
             Self::InvalidMessage(fault) => {
                 ("one JSON-RPC message".to_owned(), fault.description().to_owned())
@@ -464,6 +464,11 @@ impl fmt::Display for TokenError {
 }
 
 impl std::error::Error for TokenError {}
+
+/// What a terminal would act on, written out.
+fn inert(text: &str) -> String {
+    text.escape_debug().to_string()
+}
 
 /// Values in logs are cut: a stranger chose them.
 fn shorten(mut text: String) -> String {

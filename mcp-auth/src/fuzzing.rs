@@ -323,7 +323,10 @@ fn forward(call: &str) -> Forward {
     let (request, ()) = request.body(()).expect("a request").into_parts();
     let decided = async {
         match auth.decide(&request).await {
-            Decision::ReadBody(pending) => pending.decide(&request, call.as_bytes()),
+            Decision::ReadBody(pending) => {
+                let decision = pending.decide(&request, call.as_bytes());
+                decision.now_or_never().expect("who calls is known")
+            }
             decision => decision,
         }
     };

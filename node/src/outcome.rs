@@ -8,9 +8,9 @@ use napi::Error;
 use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
 use napi_derive::napi;
 
-use crate::pending::Pending;
+use crate::pending::{self, Pending};
 use crate::response::Forward;
-use crate::{functions, refusal, request};
+use crate::{refusal, request};
 
 /// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
 pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
@@ -128,7 +128,12 @@ impl ReadBody {
     #[napi]
     pub fn decide(&mut self, env: Env, body: Uint8Array) -> Result<Outcome> {
         let (pending, parts) = self.take()?;
-        functions::within(env, || of_decision(pending.decide(&parts, &body), parts.clone()))
+        let body = body.to_vec();
+        let work = async move {
+            let decision = pending.decide(&parts, &body).await;
+            Answer::Decision(Box::new((decision, parts)))
+        };
+        pending::begin(env, Box::pin(work))
     }
 
     /// The answer to a body that is too long.

@@ -84,6 +84,8 @@ class Protected:
                     decision = decision.too_large()
                 else:
                     decision = decision.decide(body)
+                    if isinstance(decision, Pending):
+                        decision = await wait(decision)
                     receive = _again(body, receive)
         if isinstance(decision, Reply):
             await refuse(decision, self._shows_details, scope, receive, send)

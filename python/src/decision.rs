@@ -1,6 +1,6 @@
 //! What is to be done with a request, for Python to carry out.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -12,13 +12,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
 
 use crate::auth_info::AuthInfo;
+use crate::pending::poll_once;
 use crate::request::{listed, name_and_value, read_headers};
+use crate::runtime::LazyRuntime;
 
 /// The decision about the request of this scope, as an object of one of the classes below.
 pub(crate) fn to_python(
     scope: &Bound<'_, PyDict>,
     decision: Decision,
     request: Parts,
+    runtime: &Arc<LazyRuntime>,
 ) -> PyResult<Py<PyAny>> {
     let py = scope.py();
     match decision {
@@ -27,7 +30,11 @@ pub(crate) fn to_python(
             let (max_bytes, timeout) = (pending.max_bytes(), pending.timeout().as_secs_f64());
             let inner = Mutex::new(Some((pending, request)));
             let scope = scope.clone().unbind();
-            Ok(Py::new(py, ReadBody { inner, scope, max_bytes, timeout })?.into_any())
+            Ok(Py::new(
+                py,
+                ReadBody { inner, scope, runtime: runtime.clone(), max_bytes, timeout },
+            )?
+            .into_any())
         }
         Decision::Reply(reply) => Ok(Py::new(py, Reply::new(py, reply)?)?.into_any()),
         // What this version does not know is not allowed.
@@ -167,6 +174,7 @@ impl Forward {
 pub(crate) struct ReadBody {
     inner: Mutex<Option<(PendingDecision, Parts)>>,
     scope: Py<PyDict>,
+    runtime: Arc<LazyRuntime>,
     /// How long the body may be, in bytes.
     #[pyo3(get)]
     max_bytes: usize,
@@ -177,11 +185,17 @@ pub(crate) struct ReadBody {
 
 #[pymethods]
 impl ReadBody {
-    /// Decides, by what the body asks for.
-    fn decide(&self, py: Python<'_>, body: &[u8]) -> PyResult<Py<PyAny>> {
+    /// Decides, by what the body asks for: a `Forward`, a `Reply`, or a `Pending` that becomes one of them.
+    fn decide(&self, py: Python<'_>, body: Vec<u8>) -> PyResult<Py<PyAny>> {
         let (pending, request) = taken(&self.inner)?;
-        let decision = pending.decide(&request, body);
-        to_python(self.scope.bind(py), decision, request)
+        let decide = async move {
+            let decision = pending.decide(&request, &body).await;
+            (decision, request)
+        };
+        let (scope, runtime) = (self.scope.clone_ref(py), self.runtime.clone());
+        poll_once(py, &self.runtime, decide, move |py, (decision, request)| {
+            to_python(scope.bind(py), decision, request, &runtime)
+        })
     }
 
     /// The answer to a body that did not come in time.

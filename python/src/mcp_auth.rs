@@ -95,8 +95,9 @@ impl McpAuth {
             let decision = auth.decide(&parts).await;
             (decision, parts)
         };
+        let later = runtime.clone();
         poll_once(py, &runtime, decide, move |py, (decision, parts)| {
-            decision::to_python(scope.bind(py), decision, parts)
+            decision::to_python(scope.bind(py), decision, parts, &later)
         })
     }
 

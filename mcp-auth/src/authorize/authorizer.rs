@@ -117,7 +117,7 @@ impl Verdict {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Access {
-    /// Everybody may, whatever token is sent; handlers see no caller.
+    /// Everybody may. A token is not looked at, and handlers see no caller.
     Public,
     /// Everybody may. A token that is sent must be good, and handlers see its caller.
     Optional,

@@ -265,7 +265,9 @@ impl Issuer {
                 Ok(())
             }
             Err(FetchFault { reason, retry_after, .. }) => {
-                tracing::warn!(issuer = %self.identifier, reason, "keys could not be refreshed");
+                let told = reason.escape_debug().to_string();
+                let told: String = told.chars().take(512).collect();
+                tracing::warn!(issuer = %self.identifier, reason = told, "keys could not be refreshed");
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
                 }

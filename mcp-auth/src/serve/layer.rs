@@ -217,7 +217,7 @@ where
         Err(_) => Ok(reading.await),
     };
     match read {
-        Ok(Some(whole)) => (pending.decide(request, &whole), Some(B::from(whole))),
+        Ok(Some(whole)) => (pending.decide(request, &whole).await, Some(B::from(whole))),
         Ok(None) => (Decision::Reply(pending.too_large()), None),
         Err(_) => (Decision::Reply(pending.timed_out()), None),
     }

@@ -13,26 +13,33 @@ use serde_json::json;
 use super::response::is_encoded;
 use super::{Decision, Forward, ListRules, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Messages, OperationKind, Scopes};
+use crate::authorize::{Access, Messages, OperationKind, Scopes};
 use crate::config::ChallengeStyle;
 use crate::error::{AuthError, MessageFault};
 
-/// A request whose caller is known, and whose body is not.
+/// A request whose head was looked at, and whose body was not.
 ///
 /// Read the body, [`PendingDecision::max_bytes`] at most, and ask for the decision; then hand the
 /// same bytes on.
 pub struct PendingDecision {
     resource: Arc<Resource>,
-    /// Who is calling, or why that is not known, which some operations may not mind.
-    caller: Result<AuthInfo, AuthError>,
+    caller: Caller,
     cors: HeaderMap,
+}
+
+/// Who is calling, before it is known what is called.
+pub(super) enum Caller {
+    /// Somebody, or why that is not known, which some operations may not mind.
+    Known(Result<AuthInfo, AuthError>),
+    /// A token came, at which nobody has looked yet: what is called may be public.
+    Unchecked,
 }
 
 impl PendingDecision {
     /// Asks for the body, unless it says itself that it is too long.
     pub(super) fn begin(
         resource: Arc<Resource>,
-        caller: Result<AuthInfo, AuthError>,
+        caller: Caller,
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
@@ -50,8 +57,10 @@ impl PendingDecision {
     pub fn max_bytes(&self) -> usize {
         let bodies = &self.resource.bodies;
         match self.caller {
-            Ok(_) => bodies.max_bytes,
-            Err(_) => bodies.max_bytes.min(bodies.max_anonymous_bytes),
+            Caller::Known(Ok(_)) => bodies.max_bytes,
+            Caller::Known(Err(_)) | Caller::Unchecked => {
+                bodies.max_bytes.min(bodies.max_anonymous_bytes)
+            }
         }
     }
 
@@ -63,8 +72,9 @@ impl PendingDecision {
     /// The answer to a body that is longer. A caller without a good token is told of that first.
     pub fn too_large(self) -> Reply {
         match self.caller {
-            Err(error) => self.resource.refuse(error).with_headers(self.cors),
-            Ok(_) => self.refuse(MessageFault::TooLarge),
+            Caller::Known(Err(error)) => self.resource.refuse(error).with_headers(self.cors),
+            // It is longer than its head said, if nobody has looked at the token.
+            Caller::Known(Ok(_)) | Caller::Unchecked => self.refuse(MessageFault::TooLarge),
         }
     }
 
@@ -80,7 +90,10 @@ impl PendingDecision {
     }
 
     /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
-    pub fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+    ///
+    /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
+    /// not public.
+    pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
         let messages = match Messages::parse(body) {
             Ok(messages) => messages,
             Err(fault) => return Decision::Reply(self.refuse(fault)),
@@ -90,6 +103,13 @@ impl PendingDecision {
             return Decision::Reply(reply.with_headers(self.cors));
         }
         let Self { resource, caller, cors } = self;
+        let caller = match caller {
+            Caller::Known(caller) => caller,
+            Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
+                Access::Public => Err(AuthError::MissingToken),
+                _ => resource.authenticate(request).await,
+            },
+        };
         let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
         // Also where a rule lifts the baseline: whoever signs in now will need it for the next call.
         let needed = resource.authorizers.needed(&messages.operations, &granted);

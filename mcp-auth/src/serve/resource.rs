@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::challenge::refuse;
 use super::cors::preflight;
+use super::pending_decision::{Caller, announced_length};
 use super::{AllowedOrigins, Decision, Forward, ListRules, PendingDecision, Reply};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Authorizers, Explanation, Operation, ScopePolicy, Scopes};
@@ -88,6 +89,9 @@ impl Resource {
             tracing::debug!(target: "mcp_auth::decision", code = "preflight", resource = %self.identifier, "preflight answered");
             return Decision::Reply(preflight(request, cors, "GET, POST, DELETE, OPTIONS"));
         }
+        if self.may_need_no_token(request) {
+            return PendingDecision::begin(self.clone(), Caller::Unchecked, cors, request);
+        }
         let caller = self.authenticate(request).await;
         if !self.authorizers.is_empty() || self.reads_body(request) {
             return self.check_by_rules(caller, cors, request);
@@ -115,7 +119,7 @@ impl Resource {
         request: &Parts,
     ) -> Decision {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
-            return PendingDecision::begin(self.clone(), caller, cors, request);
+            return PendingDecision::begin(self.clone(), Caller::Known(caller), cors, request);
         }
         if caller.is_ok() && !self.authorizers.is_empty() && !is_known(&request.method) {
             return Decision::Reply(not_allowed("GET, POST, DELETE, OPTIONS").with_headers(cors));
@@ -193,7 +197,19 @@ impl Resource {
         self.verifier.verified_before(BearerToken::new(token, TokenSource::Authorization))
     }
 
-    async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
+    /// Whether the token of this request is looked at only when it is known what is called: where some calls
+    /// are open, and the body is so short that a stranger may send it.
+    fn may_need_no_token(&self, request: &Parts) -> bool {
+        let longest = self.bodies.max_anonymous_bytes.min(self.bodies.max_bytes);
+        let is_short = announced_length(&request.headers).is_some_and(|length| length <= longest);
+        if !is_short || !self.authorizers.allows_anonymous() || !self.reads_body(request) {
+            return false;
+        }
+        let token = BearerToken::from_request(request, &self.verifier.token_headers);
+        token.is_ok_and(|token| self.verifier.verified_before(token).is_none())
+    }
+
+    pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.verifier.token_headers)?;
         self.verifier.verify(token).await
     }

@@ -32,7 +32,7 @@ async fn decide(auth: &McpAuth, token: &str, body: &Value) -> Result<Forward, Re
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let body = body.to_string();
     let decision = match auth.decide(&parts).await {
-        Decision::ReadBody(pending) => pending.decide(&parts, body.as_bytes()),
+        Decision::ReadBody(pending) => pending.decide(&parts, body.as_bytes()).await,
         decision => decision,
     };
     match decision {

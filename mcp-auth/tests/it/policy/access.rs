@@ -1,5 +1,6 @@
 //! Operations that need no token, beside others that do.
 
+use dev_issuer::Mode;
 use mcp_auth::{Requirement, ScopePolicy};
 use serde_json::json;
 
@@ -86,4 +87,37 @@ async fn without_such_a_rule_nobody_gets_as_far_as_the_body() {
     let server = PolicyServer::start(ScopePolicy::new().require_for_tool("delete", ["a"])).await;
     let (answer, ran) = server.post(None, &[], "not JSON").await;
     assert_eq!((answer.status.as_u16(), ran.len()), (401, 0));
+}
+
+/// Sends a body whose length is announced, as every client does.
+async fn send(server: &PolicyServer, token: &str, body: &str) -> (u16, usize) {
+    let headers = [("content-length", &*body.len().to_string())];
+    let (answer, ran) = server.post(Some(token), &headers, body.to_owned()).await;
+    (answer.status.as_u16(), ran.len())
+}
+
+/// Nobody is asked about a token that does not matter; the test would wait if the issuer were asked.
+#[tokio::test]
+async fn a_public_call_looks_at_no_token() {
+    let server = PolicyServer::start(policy()).await;
+    let good = server.mint("mcp").sign();
+    server.harness.issuer.set_mode(Mode::Hang);
+    let about = tool_call("about").to_string();
+    for token in [&*good, "garbage", "a.b.c", &server.mint("mcp").expires_in(-600).sign()] {
+        assert_eq!(send(&server, token, &about).await, (200, 1), "{token}");
+    }
+    assert_eq!(server.harness.issuer.requests(), Default::default(), "nobody was asked");
+
+    server.harness.issuer.set_mode(Mode::Offline);
+    for body in [tool_call("delete"), tool_call("search"), message("initialize", json!({}))] {
+        assert_eq!(send(&server, &good, &body.to_string()).await, (503, 0), "{body}");
+    }
+    server.harness.issuer.set_mode(Mode::Online);
+    server.harness.clock.advance(120);
+    for (body, status) in [(tool_call("search"), 200), (tool_call("delete"), 403)] {
+        assert_eq!(send(&server, &good, &body.to_string()).await.0, status, "{body}");
+    }
+    for body in [tool_call("delete"), tool_call("search"), message("tools/list", json!({}))] {
+        assert_eq!(send(&server, "a.b.c", &body.to_string()).await, (401, 0), "{body}");
+    }
 }

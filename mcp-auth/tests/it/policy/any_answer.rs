@@ -78,7 +78,9 @@ impl Asked {
         let body = body.to_string();
         let decided = async {
             match auth.decide(&parts).await {
-                Decision::ReadBody(pending) => pending.decide(&parts, body.as_bytes()),
+                Decision::ReadBody(pending) => {
+                    pending.decide(&parts, body.as_bytes()).now_or_never().expect("at once")
+                }
                 decision => decision,
             }
         };

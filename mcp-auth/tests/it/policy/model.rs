@@ -79,7 +79,9 @@ fn head(caller: Option<&Caller>) -> Parts {
 fn decide(auth: &McpAuth, head: &Parts, body: &str) -> &'static str {
     let decided = auth.decide(head).now_or_never().expect("nothing is waited for");
     let decided = match decided {
-        Decision::ReadBody(pending) => pending.decide(head, body.as_bytes()),
+        Decision::ReadBody(pending) => {
+            pending.decide(head, body.as_bytes()).now_or_never().expect("nothing is waited for")
+        }
         decided => decided,
     };
     match decided {
