@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::authorize::Scopes;
-use crate::text::{Quoted, QuotedList};
+use crate::text::{Quoted, QuotedList, inert};
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -464,11 +464,6 @@ impl fmt::Display for TokenError {
 }
 
 impl std::error::Error for TokenError {}
-
-/// What a terminal would act on, written out.
-fn inert(text: &str) -> String {
-    text.escape_debug().to_string()
-}
 
 /// Values in logs are cut: a stranger chose them.
 fn shorten(mut text: String) -> String {

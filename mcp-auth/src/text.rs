@@ -52,7 +52,23 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The same of several texts, of which the first few are shown.
+/// A text of ours in which values of strangers are, with what a terminal or an editor would act on written out.
+pub(crate) fn inert(text: &str) -> String {
+    let mut inert = String::with_capacity(text.len());
+    for character in text.chars() {
+        let turns = matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
+        match turns || character.is_control() {
+            true => inert.extend(character.escape_unicode()),
+            false => inert.push(character),
+        }
+    }
+    inert
+}
+
+/// Several texts of strangers, of which the first few are shown.
 pub(crate) struct QuotedList<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for QuotedList<'_> {
@@ -85,6 +101,7 @@ mod tests {
             assert_eq!(Quoted(text).to_string(), shown, "{text:?}");
         }
         assert_eq!(Quoted(&"é".repeat(65)).to_string(), format!("\"{}\"…", "é".repeat(64)));
+        assert_eq!(inert("a \u{202e}\"b\"\u{1b}\n"), r#"a \u{202e}"b"\u{1b}\u{a}"#);
         let many = vec!["x".repeat(1000); 9];
         assert!(QuotedList(&many).to_string().len() < 300);
         assert_eq!(QuotedList(&many[..0]).to_string(), "[]");

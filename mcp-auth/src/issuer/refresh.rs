@@ -15,6 +15,7 @@ use super::{Destination, FetchContext, KeySource, Metadata, Running, Spawner, ba
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
 use crate::jose::{Jws, SignatureVerified};
+use crate::text::inert;
 
 /// Seconds that a client is told to wait when a fetch just failed.
 const RETRY_AFTER: u64 = 5;
@@ -265,8 +266,7 @@ impl Issuer {
                 Ok(())
             }
             Err(FetchFault { reason, retry_after, .. }) => {
-                let told = reason.escape_debug().to_string();
-                let told: String = told.chars().take(512).collect();
+                let told: String = inert(&reason).chars().take(512).collect();
                 tracing::warn!(issuer = %self.identifier, reason = told, "keys could not be refreshed");
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
