@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::identifier::host_in;
 use crate::jose::{Jws, SignatureVerified, VerificationKey};
-use crate::text::Quoted;
+use crate::text::inert;
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
@@ -87,7 +87,7 @@ impl KeySet {
         let known = before.map_or(&[][..], |before| &before.skipped);
         for key in self.skipped.iter().filter(|key| !known.contains(key)) {
             let SkippedKey { kid, reason, .. } = key;
-            let kid = kid.as_ref().map(|kid| Quoted(kid).to_string());
+            let kid = kid.as_deref().map(inert);
             if key.encrypts {
                 // Many issuers publish such keys beside the others: nobody has to act.
                 tracing::debug!(issuer, kid, reason, "a key is skipped");

@@ -28,8 +28,8 @@ mod policy;
 mod principal;
 mod providers;
 mod real_providers;
-#[cfg(feature = "rmcp3")]
 mod request_bodies;
+#[cfg(feature = "rmcp3")]
 mod rmcp;
 mod scripted;
 mod seen_tokens;
