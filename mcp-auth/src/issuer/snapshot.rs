@@ -95,8 +95,9 @@ impl Snapshot {
         self.age(now) <= self.fresh_for
     }
 
+    /// How far now is from when it was fetched. A clock that was set back does not make keys young again.
     pub(super) fn age(&self, now: u64) -> Duration {
-        Duration::from_secs(now.saturating_sub(self.fetched_at))
+        Duration::from_secs(now.abs_diff(self.fetched_at))
     }
 
     /// Verifies a signature with these keys.

@@ -83,7 +83,7 @@ impl TokenCache {
         let hash = self.hash(resource, token);
         let shard = self.shard(hash).load();
         let is_same = |entry: &&Entry| {
-            now < entry.until
+            self.is_in_time(entry.until, now)
                 && entry.hit.circumstances.resource == resource
                 && verify_slices_are_equal(entry.hit.auth_info.token(), token).is_ok()
         };
@@ -93,6 +93,12 @@ impl TokenCache {
         let entry = latest(&shard.old, hash).filter(is_same)?;
         self.keep(entry);
         Some(entry.hit.clone())
+    }
+
+    /// Whether it is before this time, and no longer before it than anything is kept: a clock that was set
+    /// back must not make a token good for that much longer.
+    fn is_in_time(&self, until: u64, now: u64) -> bool {
+        until.checked_sub(now).is_some_and(|left| left > 0 && left <= self.max_age.as_secs())
     }
 
     /// Keeps an accepted token until it expires, for at most `max_age`.

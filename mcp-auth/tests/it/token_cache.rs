@@ -18,6 +18,19 @@ async fn a_seen_token_expires_on_time() {
     assert_eq!(server.call(&token).await.code(), "expired");
 }
 
+/// Whoever sets the clock back makes nothing good for longer without looking again.
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_keys_and_tokens_no_younger() {
+    let server = Harness::start().await;
+    let token = server.mint().claim("iat", 0).expires_in(1_000_000).sign();
+    for _ in 0..2 {
+        assert_eq!(server.call(&token).await.code(), "ok");
+    }
+    server.issuer.rotate_keys_and_drop_old();
+    server.clock.set_back(30 * 24 * 3600);
+    assert_ne!(server.call(&token).await.code(), "ok", "keys of another time are none");
+}
+
 #[tokio::test]
 async fn a_seen_token_ends_with_its_key() {
     let server = Harness::start().await;
