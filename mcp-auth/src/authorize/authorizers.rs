@@ -1,6 +1,7 @@
 //! Every authorizer of a resource as one: all of them must allow.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Access, Authorizer, Explanation, Operation, ScopePolicy, Scopes, Verdict};
@@ -168,9 +169,10 @@ impl Authorizers {
     }
 }
 
-/// The verdict; a failure to reach one denies, and so do arguments that nobody can read.
+/// The verdict; a failure to reach one denies, a panic too, and so do arguments that nobody can read.
 fn judge(authorizer: &dyn Authorizer, caller: &AuthInfo, operation: &Operation<'_>) -> Verdict {
-    let verdict = authorizer.authorize(caller, operation).unwrap_or_else(|error| {
+    let judged = catch_unwind(AssertUnwindSafe(|| authorizer.authorize(caller, operation)));
+    let verdict = judged.unwrap_or_else(|_| Err("it panicked".into())).unwrap_or_else(|error| {
         tracing::error!(%error, called = ?operation, "an authorizer failed, which denies");
         Verdict::forbidden("an authorizer failed")
     });

@@ -1,8 +1,10 @@
 //! Step 2: who is calling? The first verifier that a token is for decides, and nobody after it.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use http::HeaderName;
 
 use super::cache::{Circumstances, TokenCache};
@@ -10,7 +12,7 @@ use super::opaque::OpaqueTokens;
 use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource, TokenVerifier};
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
-use crate::error::{AuthError, TokenError};
+use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, TokenLimits};
 
@@ -73,7 +75,7 @@ impl Verifier {
         }
         let text = token.as_text()?;
         if let Some(own) = self.own_for(token.source(), text) {
-            return own.verify(token.parse()?).await;
+            return ask_own(&**own, token.parse()?).await;
         }
         if self.is_opaque(text) {
             return self.verify_opaque(token, now).await;
@@ -182,6 +184,16 @@ fn parts_of_jwt(token: &str) -> Option<usize> {
     let begins_as_object = token.starts_with("ey") || token.starts_with("ew");
     let parts = token.split('.').count();
     (begins_as_object && matches!(parts, 3 | 5)).then_some(parts)
+}
+
+/// Asks a verifier of the user's. One that panics can tell nothing about the token.
+async fn ask_own(own: &dyn TokenVerifier, token: &str) -> Result<AuthInfo, AuthError> {
+    let asked = AssertUnwindSafe(async { own.verify(token).await }).catch_unwind().await;
+    asked.unwrap_or_else(|_| {
+        tracing::error!("a token verifier panicked, so that nothing is known of the token");
+        let seconds = 5;
+        Err(AuthError::Unavailable(Unavailable::new("a token verifier", "it panicked", seconds)))
+    })
 }
 
 #[cfg(test)]

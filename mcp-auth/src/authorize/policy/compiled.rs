@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::argument_rule::Arguments;
 use super::hierarchy::Hierarchy;
@@ -333,7 +334,7 @@ impl Authorizer for CompiledPolicy {
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
         Ok(match self.needs(operation) {
             Ok(needs) => {
-                let by_arguments = scopes_by_arguments(&needs, operation);
+                let by_arguments = scopes_by_arguments(&needs, operation)?;
                 self.verdict(caller, &needs, &by_arguments)
             }
             Err(denied) => Verdict::forbidden(denied.reason()),
@@ -351,7 +352,8 @@ impl Authorizer for CompiledPolicy {
     fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
         match self.needs(operation) {
             Ok(needs) => {
-                let by_arguments = scopes_by_arguments(&needs, operation);
+                // Nobody is let in by this: what failed denies in `authorize`.
+                let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
                 self.least(&needs, &by_arguments, granted)
             }
             Err(_) => Scopes::union(self.baseline.iter().map(|rule| &rule.requirement.all_of)),
@@ -404,7 +406,7 @@ impl Authorizer for CompiledPolicy {
                 open: Vec::new(),
                 replaced: Vec::new(),
             };
-            let by_arguments = scopes_by_arguments(&alone, operation);
+            let by_arguments = scopes_by_arguments(&alone, operation).unwrap_or_default();
             Asked {
                 rule: rule.name.clone(),
                 access: rule.requirement.access,
@@ -443,7 +445,10 @@ pub(super) fn rules(
 }
 
 /// What the rules ask for because of the arguments.
-fn scopes_by_arguments(needs: &Needs<'_>, operation: &Operation<'_>) -> Scopes {
+fn scopes_by_arguments(
+    needs: &Needs<'_>,
+    operation: &Operation<'_>,
+) -> Result<Scopes, &'static str> {
     let none = serde_json::Map::new();
     let mut scopes = Vec::new();
     for rule in &needs.rules {
@@ -457,9 +462,12 @@ fn scopes_by_arguments(needs: &Needs<'_>, operation: &Operation<'_>) -> Scopes {
         };
         let applying = rule.requirement.when.iter().filter(|when| when.applies_to(arguments));
         scopes.extend(applying.map(|when| when.scopes.clone()));
-        scopes.extend(rule.by_arguments.as_ref().map(|function| (function.0)(members)));
+        if let Some(function) = &rule.by_arguments {
+            let asked = catch_unwind(AssertUnwindSafe(|| (function.0)(members)));
+            scopes.push(asked.map_err(|_| "the function for its arguments panicked")?);
+        }
     }
-    Scopes::union(&scopes)
+    Ok(Scopes::union(&scopes))
 }
 
 /// Whether the caller has this value in the claim.

@@ -126,9 +126,11 @@ impl TokenVerifier for ApiKeys {
 
     fn verify<'t>(&'t self, token: &'t str) -> BoxFuture<'t, Result<AuthInfo, AuthError>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        assert!(token != "key_panics_at_once", "in a verifier of the user's");
         async move {
             match token.trim_start_matches("key_") {
                 "unknown" => Err(TokenError::Inactive.into()),
+                "panics" => panic!("in a verifier of the user's"),
                 "down" => Err(AuthError::Unavailable(Unavailable::new("our keys", "down", 7))),
                 subject => {
                     let claims = json!({ "iss": "keys", "sub": subject, "scope": "mcp" });
@@ -168,6 +170,9 @@ async fn a_verifier_of_ones_own_decides_about_its_tokens() {
     assert_eq!(call_with(&app, &mint(&issuer).opaque()).await.code(), "ok");
     assert_eq!(call_with(&app, &mint(&issuer).sign()).await.code(), "ok");
     assert_eq!(asked.load(Ordering::Relaxed), 3);
+    for token in ["key_panics", "key_panics_at_once"] {
+        assert_eq!(call_with(&app, token).await.status.as_u16(), 503, "{token}");
+    }
 
     let app = protect(Some(HeaderName::from_static("x-api-key")));
     assert_eq!(call(&app, &[("x-api-key", "key_robot")]).await.code(), "ok");

@@ -383,3 +383,31 @@ async fn a_batch_exists_where_the_specification_has_it() {
     }
     assert_eq!(server.post(Some(&token), &[], body).await.0.status.as_u16(), 200);
 }
+
+/// Panics for one tool.
+struct Panics;
+
+impl Authorizer for Panics {
+    fn authorize(
+        &self,
+        _: &AuthInfo,
+        operation: &Operation<'_>,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        assert!(operation.name() != Some("panics"), "in a rule of the user's");
+        Ok(Verdict::Allow)
+    }
+}
+
+#[tokio::test]
+async fn a_rule_of_ones_own_that_panics_denies_and_nothing_else_happens() {
+    let rules = policy(json!({ "tools": { "fine": [] } }))
+        .require_by_arguments("function", |_| panic!("in a function of the user's"));
+    let server =
+        PolicyServer::with(rules, |config| config, |builder| builder.authorizer(Panics)).await;
+    let token = server.mint("mcp").sign();
+    for (name, status) in [("panics", 403), ("function", 403), ("fine", 200)] {
+        let body = message("tools/call", json!({ "name": name, "arguments": {} })).to_string();
+        let (answer, ran) = server.post(Some(&token), &[], body).await;
+        assert_eq!((answer.status.as_u16(), ran.len()), (status, usize::from(status == 200)));
+    }
+}
