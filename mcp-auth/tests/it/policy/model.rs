@@ -6,7 +6,9 @@
 use axum::http::{Request, request::Parts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use mcp_auth::{AuthError, AuthInfo, Config, Decision, McpAuth, ScopePolicy, TokenVerifier};
+use mcp_auth::{
+    AuthError, AuthInfo, Authorizer as _, Config, Decision, McpAuth, ScopePolicy, TokenVerifier,
+};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -274,6 +276,93 @@ fn add(message: &Value, name: &str, value: Value, place: usize) -> Option<Value>
     Some(message)
 }
 
+/// The same JSON in another spelling: members in the other order, white space, every character escaped.
+fn respelled(value: &Value, spelling: [bool; 3]) -> String {
+    let [is_turned, has_space, is_escaped] = spelling;
+    let space = if has_space { " \n\t" } else { "" };
+    let text = |text: &str| match is_escaped {
+        true => {
+            let escape = |unit: u16| format!("\\u{unit:04x}");
+            format!("\"{}\"", text.encode_utf16().map(escape).collect::<String>())
+        }
+        false => json!(text).to_string(),
+    };
+    match value {
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                format!("{space}{}{space}:{space}{}", text(name), respelled(value, spelling))
+            };
+            let mut all: Vec<_> = members.iter().map(member).collect();
+            if is_turned {
+                all.reverse();
+            }
+            format!("{{{}{space}}}", all.join(","))
+        }
+        Value::Array(items) => {
+            let all: Vec<_> = items.iter().map(|item| respelled(item, spelling)).collect();
+            format!("[{space}{}{space}]", all.join(","))
+        }
+        Value::String(one) => text(one),
+        other => other.to_string(),
+    }
+}
+
+/// A header or a query that somebody adds to a request.
+fn decorations() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let names = prop::sample::select(vec![
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "x-http-method-override",
+        "x-original-url",
+        "x-forwarded-for",
+        "forwarded",
+        "accept",
+        "content-type",
+        "x-random",
+        "?",
+    ]);
+    let values = prop::sample::select(vec![
+        "tools/list",
+        "initialize",
+        "ping",
+        "t",
+        "p",
+        "n://b",
+        "2025-03-26",
+        "2026-07-28",
+        "GET",
+        "/public",
+        "application/json;charset=utf-8",
+        "text/event-stream",
+        "uri=n://b&name=t&public=true",
+    ]);
+    (names, values)
+}
+
+fn decorated(head: &Parts, (name, value): (&str, &str)) -> Parts {
+    let mut head = head.clone();
+    if name == "?" {
+        head.uri = format!("/mcp?{value}").parse().unwrap();
+    } else {
+        let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        head.headers.append(name, value.parse().unwrap());
+    }
+    head
+}
+
+fn warnings(policy: &Value) -> Vec<String> {
+    serde_json::from_value::<ScopePolicy>(policy.clone()).unwrap().warnings()
+}
+
+const SECTIONS: [(&str, &[&str]); 4] = [
+    ("tools", &["t", "u"]),
+    ("prompts", &["p", "q"]),
+    ("resources", &PATTERNS),
+    ("methods", &METHODS),
+];
+
 proptest! {
     #![proptest_config(cases(400))]
 
@@ -321,6 +410,65 @@ proptest! {
             prop_assert!(code != "ok", "{policy}\n{caller:?}\n{added}");
             let batch = decide(&auth, &head, &json!([added, message]).to_string());
             prop_assert!(batch != "ok", "a batch: {policy}\n{caller:?}\n{added}");
+        }
+    }
+
+    #[test]
+    fn how_a_message_is_written_changes_nothing(
+        policy in policies(), caller in callers(), message in messages(), spelling in any::<[bool; 3]>(),
+    ) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        let written = respelled(&message, spelling);
+        prop_assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), message.clone());
+        let (one, other) = (decide(&auth, &head, &message.to_string()), decide(&auth, &head, &written));
+        prop_assert_eq!(one, other, "{}\n{}", policy, written);
+    }
+
+    #[test]
+    fn no_header_and_no_query_admits(
+        policy in policies(), caller in callers(), message in messages(),
+        more in prop::collection::vec(decorations(), 6),
+    ) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let mut head = head(caller.as_ref());
+        if decide(&auth, &head, &message.to_string()) == "ok" {
+            return Ok(());
+        }
+        for one in more {
+            head = decorated(&head, one);
+            let code = decide(&auth, &head, &message.to_string());
+            prop_assert!(code != "ok", "{policy}\n{caller:?}\n{message}\n{:?}", head.headers);
+        }
+    }
+
+    /// Where a narrower rule takes the place of a broader one and asks for less, that is warned of.
+    #[test]
+    fn asking_for_more_admits_nobody(
+        policy in policies(), caller in callers(), message in messages(),
+        section in 0..SECTIONS.len(), name in any::<prop::sample::Index>(), rule in rule(false),
+    ) {
+        let (section, names) = SECTIONS[section];
+        let name = *name.get(names);
+        let is_open = |rule: &Value| rule.get("access").is_some();
+        let mut stricter = policy.clone();
+        match policy[section].get(name) {
+            None if !is_open(&rule) => stricter[section][name] = rule,
+            Some(old) if is_open(old) => {
+                stricter[section].as_object_mut().unwrap().remove(name);
+            }
+            _ => return Ok(()),
+        }
+        if section == "resources" && warnings(&stricter) != warnings(&policy) {
+            return Ok(());
+        }
+        let (Some(one), Some(other)) = (protect(&policy), protect(&stricter)) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        if decide(&one, &head, &message.to_string()) != "ok" {
+            let code = decide(&other, &head, &message.to_string());
+            // To declare something under `deny_undeclared` is to allow it.
+            let declares = policy["deny_undeclared"] == true && policy[section].get(name).is_none();
+            prop_assert!(code != "ok" || declares, "{policy}\n{stricter}\n{caller:?}\n{message}");
         }
     }
 }
