@@ -326,8 +326,15 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_allowed)
 }
 
+/// Expressions that a template may have: each may stand for anything, so that many are slow to compare, and
+/// nobody writes so many.
+const MAX_EXPRESSIONS: usize = 32;
+
 /// The template with the expressions that rules have, in place of all others.
 fn simplified(template: &str) -> Result<String, String> {
+    if template.matches('{').count() > MAX_EXPRESSIONS {
+        return Err("too many expressions".to_owned());
+    }
     let mut simplified = String::with_capacity(template.len());
     let mut query_names: Vec<&str> = Vec::new();
     let mut rest = template;
@@ -404,6 +411,9 @@ fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
             }
         }
         places = next;
+        if !places.contains(&true) {
+            return false;
+        }
     }
     places[rule.len()]
 }
