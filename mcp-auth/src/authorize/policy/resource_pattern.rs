@@ -19,6 +19,7 @@ pub(super) struct ResourcePattern {
     path: Vec<Piece>,
     /// `None`: nothing is said about the query.
     query: Option<Query>,
+    precision: Precision,
 }
 
 #[derive(Debug, Default)]
@@ -73,10 +74,18 @@ enum Question {
 }
 
 /// How exactly a rule says what it is about; of two, the greater one says more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Precision {
     fixed_characters: usize,
     has_no_variables: bool,
+}
+
+impl Precision {
+    fn of(path: &[Piece]) -> Self {
+        let is_fixed = |piece: &&Piece| matches!(piece.class, Class::Byte(_));
+        let fixed_characters = path.iter().filter(is_fixed).count();
+        Self { fixed_characters, has_no_variables: fixed_characters == path.len() }
+    }
 }
 
 impl ResourcePattern {
@@ -104,7 +113,9 @@ impl ResourcePattern {
                 .collect(),
             optional: Vec::new(),
         });
-        Self { path: bytes_of(path).collect(), query }
+        let path: Vec<_> = bytes_of(path).collect();
+        let precision = Precision::of(&path);
+        Self { path, query, precision }
     }
 
     /// What a template of a client or of a list stands for, in any form of RFC 6570. An expression that
@@ -118,7 +129,11 @@ impl ResourcePattern {
     /// Reads text in normal form.
     fn read(text: &str, is_prefix: bool) -> Result<Self, String> {
         let (path, query) = text.split_at(query_start(text));
-        let mut pattern = Self { path: pieces(path, Segment::OfPath)?, query: None };
+        let mut pattern = Self {
+            path: pieces(path, Segment::OfPath)?,
+            query: None,
+            precision: Precision::default(),
+        };
         if let Some(parameters) = query.strip_prefix('?') {
             let mut required = Vec::new();
             let mut written = parameters_of(parameters).filter(|one| !one.is_empty()).peekable();
@@ -145,6 +160,7 @@ impl ResourcePattern {
                 },
             }
         }
+        pattern.precision = Precision::of(&pattern.path);
         Ok(pattern)
     }
 
@@ -162,9 +178,7 @@ impl ResourcePattern {
     }
 
     pub(super) fn precision(&self) -> Precision {
-        let is_fixed = |piece: &&Piece| matches!(piece.class, Class::Byte(_));
-        let fixed_characters = self.path.iter().filter(is_fixed).count();
-        Precision { fixed_characters, has_no_variables: fixed_characters == self.path.len() }
+        self.precision
     }
 
     /// The same without a slash at the end of its path, which many servers do not look at.
@@ -175,7 +189,7 @@ impl ResourcePattern {
             required: query.required.clone(),
             optional: query.optional.clone(),
         });
-        Some(Self { path: path.to_vec(), query })
+        Some(Self { path: path.to_vec(), query, precision: Precision::of(path) })
     }
 
     /// Whether this rule is about something that is asked for. A rule that is open is about the
@@ -190,15 +204,20 @@ impl ResourcePattern {
     }
 
     fn answers(&self, asked: &Self, is_open: bool, question: Question) -> bool {
-        is_found(&self.path, &asked.path, question)
-            && self.query_answers(asked.query.as_ref(), is_open, question)
+        is_found(&self.path, &asked.path, question) && self.query_answers(asked, is_open, question)
     }
 
-    fn query_answers(&self, asked: Option<&Query>, is_open: bool, question: Question) -> bool {
+    fn query_answers(&self, asked: &Self, is_open: bool, question: Question) -> bool {
         let Some(own) = &self.query else { return true };
         let nothing = Query::default();
-        let asked = asked.unwrap_or(&nothing);
-        let may_be_there = question == Question::Meets && !asked.optional.is_empty();
+        // What stands for anything may also stand for parameters: `{+rest}` for `?admin=1`.
+        let stands_for_anything = asked.stands_for_anything();
+        let asked = asked.query.as_ref().unwrap_or(&nothing);
+        let may_be_there =
+            question == Question::Meets && (stands_for_anything || !asked.optional.is_empty());
+        if question == Question::Covers && is_open && stands_for_anything {
+            return false;
+        }
         let has_required = own.required.iter().all(|needed| {
             may_be_there || asked.required.iter().any(|given| is_found(needed, given, question))
         });
@@ -216,6 +235,21 @@ impl ResourcePattern {
 
     /// Whether this rule takes the place of the other one where both are about the same: it says more
     /// exactly what it is about. What says something about the query gives way to nothing that does not.
+    /// Whether what this stands for may have parameters that are not written.
+    fn stands_for_anything(&self) -> bool {
+        let queries = self.query.iter().flat_map(|query| query.required.iter().flatten());
+        self.path.iter().chain(queries).any(|piece| piece.class == Class::Any)
+    }
+
+    /// Whether whatever has the parameters of this has those of the other as well.
+    fn has_parameters_of(&self, other: &Self) -> bool {
+        let of = |pattern: &Self| pattern.query.as_ref().map(|query| query.required.clone());
+        let (own, others) = (of(self).unwrap_or_default(), of(other).unwrap_or_default());
+        others
+            .iter()
+            .all(|needed| own.iter().any(|given| is_found(needed, given, Question::Covers)))
+    }
+
     pub(super) fn replaces(&self, other: &Self, asked_has_query: bool) -> bool {
         let speaks_of_query = |pattern: &Self| {
             let query = pattern.query.as_ref();
@@ -225,7 +259,7 @@ impl ResourcePattern {
         match (speaks_of_query(self), speaks_of_query(other)) {
             (true, false) => order != Ordering::Less,
             (false, true) => false,
-            (true, true) => order == Ordering::Greater,
+            (true, true) => order == Ordering::Greater && self.has_parameters_of(other),
             // Where there is no query, a rule that might have one says less exactly what it is about.
             (false, false) => {
                 let has_less = self.query.is_none() && other.query.is_some();
@@ -374,6 +408,27 @@ fn simplified(template: &str) -> Result<String, String> {
 /// Whether the rule's steps lead through what is asked for, from its start to its end. Takes time in
 /// proportion to the length of what is asked for.
 fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
+    // What both begin and end with, character by character, is looked at once.
+    let is_same = |(step, piece): &(&Piece, &Piece)| {
+        matches!(step.class, Class::Byte(_)) && step.class == piece.class
+    };
+    let start = rule.iter().zip(asked).take_while(is_same).count();
+    let (rule, asked) = (&rule[start..], &asked[start..]);
+    let end = rule.iter().rev().zip(asked.iter().rev()).take_while(is_same).count();
+    crate::steps::take(start + end + 1);
+    let (rule, asked) = (&rule[..rule.len() - end], &asked[..asked.len() - end]);
+    let differs = |step: Option<&Piece>, piece: Option<&Piece>| match (step, piece) {
+        (Some(step), Some(piece)) => {
+            matches!((step.class, piece.class), (Class::Byte(_), Class::Byte(_)))
+        }
+        _ => false,
+    };
+    if differs(rule.first(), asked.first()) || differs(rule.last(), asked.last()) {
+        return false;
+    }
+    if matches!(rule, [Piece { class: Class::Any, repeats: true }]) {
+        return true;
+    }
     // Before which steps of the rule one can be.
     let mut places = vec![false; rule.len() + 1];
     places[0] = true;
@@ -413,6 +468,11 @@ fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
         places = next;
         if !places.contains(&true) {
             return false;
+        }
+        // An asterisk at the end takes whatever comes.
+        let ends_open = rule.last().is_some_and(|last| last.class == Class::Any && last.repeats);
+        if ends_open && places[rule.len() - 1] {
+            return true;
         }
     }
     places[rule.len()]

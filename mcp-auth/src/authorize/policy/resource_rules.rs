@@ -155,8 +155,7 @@ impl ResourceRules {
     /// Narrower rules that admit somebody whom the broader rule in their place would not.
     pub(super) fn warnings(&self, hierarchy: &Hierarchy) -> Vec<String> {
         let mut warnings = Vec::new();
-        let broader = self.others.iter().map(|index| &self.rules[*index]);
-        for broad in broader.filter(|broad| !broad.is_open()) {
+        for broad in self.rules.iter().filter(|broad| !broad.is_open()) {
             for narrow in &self.rules {
                 let has_query = narrow.pattern.has_query();
                 let is_replaced = !std::ptr::eq(broad, narrow)
