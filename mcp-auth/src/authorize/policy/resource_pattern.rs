@@ -233,8 +233,6 @@ impl ResourcePattern {
                 || asked.optional.iter().all(|name| own.optional.contains(name)))
     }
 
-    /// Whether this rule takes the place of the other one where both are about the same: it says more
-    /// exactly what it is about. What says something about the query gives way to nothing that does not.
     /// Whether what this stands for may have parameters that are not written.
     fn stands_for_anything(&self) -> bool {
         let queries = self.query.iter().flat_map(|query| query.required.iter().flatten());
@@ -250,6 +248,9 @@ impl ResourcePattern {
             .all(|needed| own.iter().any(|given| is_found(needed, given, Question::Covers)))
     }
 
+    /// Whether this rule takes the place of the other one where both are about the same: it says more
+    /// exactly what it is about. What says something about the query gives way to nothing that does not.
+    /// A rule for some parameters gives way only to one for these as well, because anybody may add others.
     pub(super) fn replaces(&self, other: &Self, asked_has_query: bool) -> bool {
         let speaks_of_query = |pattern: &Self| {
             let query = pattern.query.as_ref();

@@ -180,6 +180,47 @@ async fn completing_a_template_needs_what_anything_behind_it_needs() {
     }
 }
 
+/// Anybody may add a parameter to a URI.
+#[test]
+fn a_parameter_that_is_added_sets_no_rule_for_another_one_aside() {
+    let rules = json!({ "n://{id}?admin={y}": ["admin"], "n://a?v={x}": ["s1"] });
+    let auth = protected_by(policy(json!({ "resources": rules })));
+    for uri in ["n://a?admin=1", "n://a?admin=1&v=1", "n://a?v=1&admin=1", "n://a?v=1&admin="] {
+        let said = auth.explain("/mcp", Some(&caller("s1")), &Operation::resource(uri)).unwrap();
+        assert_eq!(said.code, "insufficient_scope", "{uri}");
+        assert!(said.required.contains("admin"), "{uri}");
+    }
+    let both = json!({ "n://{id}?v={y}": ["admin"], "n://a?v={x}&w={z}": ["s1"] });
+    let auth = protected_by(policy(json!({ "resources": both })));
+    let operation = Operation::resource("n://a?v=1&w=1");
+    assert!(auth.explain("/mcp", Some(&caller("s1")), &operation).unwrap().allowed);
+}
+
+#[tokio::test]
+async fn what_stands_for_anything_may_stand_for_a_query() {
+    let rules = json!({ "resources": { "n://a?admin={y}": ["admin"] } });
+    let server = PolicyServer::start(policy(rules)).await;
+    let token = server.mint("mcp").sign();
+    let rows = [
+        ("n://a{+rest}", 403),
+        ("n://{+rest}", 403),
+        ("{+u}", 403),
+        ("n://a?x={+v}", 403),
+        ("n://a{?x}", 403),
+        ("n://b/{id}", 200),
+        ("n://a/{id}", 200),
+    ];
+    for (uri, status) in rows {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri}");
+    }
+}
+
 /// What a list of templates shows to this caller.
 async fn shown(rules: Value, scope: Option<&str>, templates: &[&str]) -> Vec<String> {
     let items: Vec<_> = templates.iter().map(|uri| json!({ "uriTemplate": uri })).collect();
@@ -303,6 +344,7 @@ fn a_narrower_rule_that_asks_for_less_is_warned_of_and_explained() {
         json!({ "n://*": ["s"], "n://a/{id}": [] }),
         json!({ "n://x/*": ["s"], "{+p}/public/notes": { "access": "public" } }),
         json!({ "n://*": { "any_of": [["s"]] }, "n://a": ["t"] }),
+        json!({ "n://a": ["admin"], "n://a?v={x}": ["s"] }),
     ];
     for resources in warned {
         let warnings = policy(json!({ "resources": resources })).warnings();
