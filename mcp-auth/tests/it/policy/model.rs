@@ -7,7 +7,8 @@ use axum::http::{Request, request::Parts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mcp_auth::{
-    AuthError, AuthInfo, Authorizer as _, Config, Decision, McpAuth, ScopePolicy, TokenVerifier,
+    AuthError, AuthInfo, Authorizer as _, Config, Decision, McpAuth, Operation, ScopePolicy,
+    TokenVerifier,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -46,7 +47,7 @@ impl TokenVerifier for Claims {
     }
 }
 
-fn token(caller: &Caller) -> String {
+fn claims(caller: &Caller) -> Value {
     let mut claims = json!({
         "iss": "test", "sub": "alice", "scope": caller.scopes.join(" "), "roles": caller.roles,
     });
@@ -58,7 +59,11 @@ fn token(caller: &Caller) -> String {
         Some(_) => claims["idtyp"] = json!("app"),
         None => {}
     }
-    claims.to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
+    claims
+}
+
+fn token(caller: &Caller) -> String {
+    claims(caller).to_string().bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn protect(policy: &Value) -> Option<McpAuth> {
@@ -307,6 +312,23 @@ fn respelled(value: &Value, spelling: [bool; 3]) -> String {
     }
 }
 
+/// The operation of a message that names one thing at most, as somebody writes it by hand.
+fn operation(message: &Value) -> Option<Operation<'_>> {
+    let params = &message["params"];
+    let by_hand = match message["method"].as_str()? {
+        "tools/call" => Operation::tool(params["name"].as_str()?),
+        "prompts/get" => Operation::prompt(params["name"].as_str()?),
+        "resources/read" => Operation::resource(params["uri"].as_str()?),
+        "resources/subscribe" | "completion/complete" => return None,
+        other if params.get("uri").is_none() => Operation::new(other),
+        _ => return None,
+    };
+    Some(match params["arguments"].as_object() {
+        Some(arguments) => by_hand.with_arguments(arguments.clone()),
+        None => by_hand,
+    })
+}
+
 /// A header or a query that somebody adds to a request.
 fn decorations() -> impl Strategy<Value = (&'static str, &'static str)> {
     let names = prop::sample::select(vec![
@@ -423,6 +445,27 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), message.clone());
         let (one, other) = (decide(&auth, &head, &message.to_string()), decide(&auth, &head, &written));
         prop_assert_eq!(one, other, "{}\n{}", policy, written);
+    }
+
+    #[test]
+    fn an_explanation_names_the_rules_that_apply(
+        policy in policies(), caller in callers(), sent in prop::collection::vec(messages(), 8),
+    ) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let reference = Reference { policy: &policy, caller: caller.as_ref() };
+        let somebody = caller.as_ref().map(|caller| {
+            let claims = claims(caller).as_object().unwrap().clone();
+            AuthInfo::from_verified_claims(claims).unwrap()
+        });
+        for message in &sent {
+            let Some(operation) = operation(message) else { continue };
+            let explanation = auth.explain("/mcp", somebody.as_ref(), &operation).unwrap();
+            let mut rules = explanation.rules;
+            rules.sort();
+            prop_assert_eq!(Some(rules), reference.rules(message), "{}\n{}", policy, message);
+            let code = if explanation.allowed { "ok" } else { explanation.code };
+            prop_assert_eq!(code, reference.code(message), "{}\n{:?}\n{}", policy, caller, message);
+        }
     }
 
     #[test]

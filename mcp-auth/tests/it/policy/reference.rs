@@ -1,7 +1,7 @@
 //! The meaning of a policy, written a second time from `docs/policies.md` alone, as plainly as the page
 //! says it. It knows callers whose tokens are good, and messages and URIs that can be read in one way only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -45,6 +45,44 @@ enum Named<'m> {
     Nothing,
 }
 
+impl<'m> Named<'m> {
+    /// `None`: what the method needs is not there.
+    fn by(message: &'m Value) -> Option<Self> {
+        let params = &message["params"];
+        Some(match message["method"].as_str()? {
+            "tools/call" => Self::Tool(params["name"].as_str()?),
+            "prompts/get" => Self::Prompt(params["name"].as_str()?),
+            "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "resources/directory/read" => Self::Resource(params["uri"].as_str()?),
+            "completion/complete" => match params["ref"]["type"].as_str()? {
+                "ref/prompt" => Self::Prompt(params["ref"]["name"].as_str()?),
+                "ref/resource" => Self::Resource(params["ref"]["uri"].as_str()?),
+                _ => return None,
+            },
+            _ => Self::Nothing,
+        })
+    }
+}
+
+/// What needs no rule under `deny_undeclared`.
+const NEED_NO_RULE: [&str; 13] = [
+    "initialize",
+    "ping",
+    "server/discover",
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+    "subscriptions/listen",
+    "notifications/initialized",
+    "notifications/cancelled",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+    "notifications/tasks/status",
+];
+
 /// A policy as data, and a caller; `None`: nobody.
 pub(super) struct Reference<'p> {
     pub(super) policy: &'p Value,
@@ -66,23 +104,31 @@ impl Reference<'_> {
         }
     }
 
+    /// The rules that apply to a message, sorted; `deny_undeclared` where one is needed and there is none.
+    /// `None` for a 400. It does not know of rules for the `uri` of a method that names nothing.
+    pub(super) fn rules(&self, message: &Value) -> Option<Vec<String>> {
+        let method = message["method"].as_str()?;
+        let named = Named::by(message)?;
+        let names_nothing = matches!(named, Named::Nothing);
+        let of_method = self.policy["methods"].get(method).map(|_| format!("methods.{method}"));
+        let mut rules: Vec<_> =
+            self.named_rules(&named).into_iter().map(|(name, _)| name).collect();
+        let is_declared = match names_nothing {
+            true => of_method.is_some() || NEED_NO_RULE.contains(&method),
+            false => !rules.is_empty(),
+        };
+        if self.denies_undeclared() && !is_declared {
+            return Some(vec!["deny_undeclared".to_owned()]);
+        }
+        rules.extend(of_method);
+        rules.sort();
+        Some(rules)
+    }
+
     fn need(&self, message: &Value) -> Option<Need> {
         let method = message["method"].as_str()?;
         let params = &message["params"];
-        let named = match method {
-            "tools/call" => Named::Tool(params["name"].as_str()?),
-            "prompts/get" => Named::Prompt(params["name"].as_str()?),
-            "resources/read"
-            | "resources/subscribe"
-            | "resources/unsubscribe"
-            | "resources/directory/read" => Named::Resource(params["uri"].as_str()?),
-            "completion/complete" => match params["ref"]["type"].as_str()? {
-                "ref/prompt" => Named::Prompt(params["ref"]["name"].as_str()?),
-                "ref/resource" => Named::Resource(params["ref"]["uri"].as_str()?),
-                _ => return None,
-            },
-            _ => Named::Nothing,
-        };
+        let named = Named::by(message)?;
         let rule = self.policy["methods"].get(method);
         let completes = method == "completion/complete";
         let none = Map::new();
@@ -95,22 +141,35 @@ impl Reference<'_> {
             return None;
         }
         let arguments = (given.unwrap_or(&none), completes);
-        let named_rules: Vec<&Value> = match named {
-            Named::Tool(name) => self.policy["tools"].get(name).into_iter().collect(),
-            Named::Prompt(name) => self.policy["prompts"].get(name).into_iter().collect(),
+        if matches!(named, Named::Nothing) {
+            return Some(self.other_method(method, rule, params, arguments));
+        }
+        let named: Vec<_> = self.named_rules(&named).into_iter().map(|(_, rule)| rule).collect();
+        Some(self.operation(rule, &named, true, arguments))
+    }
+
+    /// The rules of what is named, with where they are written.
+    fn named_rules(&self, named: &Named<'_>) -> Vec<(String, &Value)> {
+        let by_name = |section: &str, name: &str| {
+            let rule = self.policy[section].get(name);
+            rule.map(|rule| (format!("{section}.{name}"), rule)).into_iter().collect()
+        };
+        match named {
+            Named::Tool(name) => by_name("tools", name),
+            Named::Prompt(name) => by_name("prompts", name),
             Named::Resource(uri) => {
                 // A slash at the end: the rules for the URI without it count as well.
                 let mut all = self.resource_rules(uri);
                 if let Some(shorter) = uri.strip_suffix('/') {
                     all.extend(self.resource_rules(shorter));
                 }
-                all
+                // One that is about both is one rule.
+                let all: BTreeMap<_, _> = all.into_iter().collect();
+                let place = |(pattern, rule)| (format!("resources.{pattern}"), rule);
+                all.into_iter().map(place).collect()
             }
-            Named::Nothing => {
-                return Some(self.other_method(method, rule, params, arguments));
-            }
-        };
-        Some(self.operation(rule, &named_rules, true, arguments))
+            Named::Nothing => Vec::new(),
+        }
     }
 
     /// A method that names nothing that has a rule.
@@ -121,21 +180,6 @@ impl Reference<'_> {
         params: &Value,
         arguments: (&Map<String, Value>, bool),
     ) -> Need {
-        let declared = [
-            "initialize",
-            "ping",
-            "server/discover",
-            "tools/list",
-            "prompts/list",
-            "resources/list",
-            "resources/templates/list",
-            "subscriptions/listen",
-            "notifications/initialized",
-            "notifications/cancelled",
-            "notifications/progress",
-            "notifications/roots/list_changed",
-            "notifications/tasks/status",
-        ];
         let needed_to_connect = [
             "initialize",
             "notifications/initialized",
@@ -151,20 +195,17 @@ impl Reference<'_> {
                 Need::open()
             } else {
                 let mut need = self.operation(rule, &[], false, arguments);
-                if rule.is_none() && self.denies_undeclared() && !declared.contains(&method) {
+                if rule.is_none() && self.denies_undeclared() && !NEED_NO_RULE.contains(&method) {
                     need.is_forbidden = true;
                 }
                 need
             };
-        if declared.contains(&method) || method.starts_with("tasks/") {
+        if NEED_NO_RULE.contains(&method) || method.starts_with("tasks/") {
             return need;
         }
         if let Some(uri) = params["uri"].as_str() {
-            let mut all = self.resource_rules(uri);
-            if let Some(shorter) = uri.strip_suffix('/') {
-                all.extend(self.resource_rules(shorter));
-            }
-            all.retain(|rule| !is_open(rule));
+            let all = self.named_rules(&Named::Resource(uri)).into_iter().map(|(_, rule)| rule);
+            let all: Vec<_> = all.filter(|rule| !is_open(rule)).collect();
             if !all.is_empty() {
                 need = need.and(self.operation(None, &all, false, arguments));
             }
@@ -221,11 +262,11 @@ impl Reference<'_> {
     }
 
     /// The rules that are about this URI, without those in whose place another one counts.
-    fn resource_rules(&self, uri: &str) -> Vec<&Value> {
+    fn resource_rules(&self, uri: &str) -> Vec<(&String, &Value)> {
         let rules = self.policy["resources"].as_object().into_iter().flatten();
         let matching: Vec<_> = rules
             .filter(|(pattern, rule)| is_about(pattern, is_open(rule), uri))
-            .map(|(pattern, rule)| (Rank::of(pattern), rule))
+            .map(|one| (Rank::of(one.0), one))
             .collect();
         let replaces = |one: &Rank, other: &Rank| {
             let says_more = (one.fixed, one.is_exact) > (other.fixed, other.is_exact);
@@ -238,7 +279,7 @@ impl Reference<'_> {
             }
         };
         let counts = |rank: &Rank| !matching.iter().any(|(other, _)| replaces(other, rank));
-        matching.iter().filter(|(rank, _)| counts(rank)).map(|(_, rule)| *rule).collect()
+        matching.iter().filter(|(rank, _)| counts(rank)).map(|(_, one)| *one).collect()
     }
 
     /// The scopes of the caller and what they include, over several steps.
