@@ -3,12 +3,12 @@
 //!
 //! `MCP_AUTH_LONG_PROPERTIES=1` runs a hundred times as many cases.
 
-use axum::http::{Request, request::Parts};
+use axum::http::{HeaderMap, Request, StatusCode, request::Parts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mcp_auth::{
-    AuthError, AuthInfo, Authorizer as _, Config, Decision, McpAuth, Operation, ScopePolicy,
-    TokenVerifier,
+    AuthError, AuthInfo, Authorizer as _, Config, Decision, Forward, McpAuth, Operation, Passage,
+    ScopePolicy, TokenVerifier,
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -82,16 +82,20 @@ fn head(caller: Option<&Caller>) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// The code of the decision about this body; `unreadable` for a 400.
-fn decide(auth: &McpAuth, head: &Parts, body: &str) -> &'static str {
+/// The decision about this body.
+fn decision(auth: &McpAuth, head: &Parts, body: &str) -> Decision {
     let decided = auth.decide(head).now_or_never().expect("nothing is waited for");
-    let decided = match decided {
+    match decided {
         Decision::ReadBody(pending) => {
             pending.decide(head, body.as_bytes()).now_or_never().expect("nothing is waited for")
         }
         decided => decided,
-    };
-    match decided {
+    }
+}
+
+/// The code of the decision about this body; `unreadable` for a 400.
+fn decide(auth: &McpAuth, head: &Parts, body: &str) -> &'static str {
+    match decision(auth, head, body) {
         Decision::Forward(_) => "ok",
         Decision::Reply(reply) if reply.status == 400 => "unreadable",
         Decision::Reply(reply) => reply.error.map_or("no reason", |error| error.code()),
@@ -329,6 +333,23 @@ fn operation(message: &Value) -> Option<Operation<'_>> {
     })
 }
 
+/// What is left of a result that lists these items.
+fn listed(forward: Forward, result: &Value) -> Value {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    let body = json!({ "jsonrpc": "2.0", "id": 7, "result": result }).to_string();
+    let mut response = forward.respond(StatusCode::OK, &mut headers);
+    let mut sent = Vec::new();
+    for passage in [response.push(body.as_bytes()), response.end()] {
+        match passage {
+            Passage::Hold => {}
+            Passage::Send(bytes) => sent.extend(bytes),
+            other => panic!("{other:?}"),
+        }
+    }
+    serde_json::from_slice::<Value>(&sent).unwrap()["result"].take()
+}
+
 /// A header or a query that somebody adds to a request.
 fn decorations() -> impl Strategy<Value = (&'static str, &'static str)> {
     let names = prop::sample::select(vec![
@@ -465,6 +486,34 @@ proptest! {
             prop_assert_eq!(Some(rules), reference.rules(message), "{}\n{}", policy, message);
             let code = if explanation.allowed { "ok" } else { explanation.code };
             prop_assert_eq!(code, reference.code(message), "{}\n{:?}\n{}", policy, caller, message);
+        }
+    }
+
+    #[test]
+    fn lists_show_what_could_be_called(policy in policies(), caller in callers()) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        let reference = Reference { policy: &policy, caller: caller.as_ref() };
+        let kinds = [
+            ("tools/list", "tools", "tools/call", "name", &["t", "u", "other"][..]),
+            ("prompts/list", "prompts", "prompts/get", "name", &["p", "q", "other"]),
+            ("resources/list", "resources", "resources/read", "uri", &URIS),
+        ];
+        let list = |is_shown: &dyn Fn(&Value) -> bool| {
+            let all = kinds.map(|(_, section, call, member, names)| {
+                let items = names.iter().map(|name| json!({ member: name }));
+                let shown = items.filter(|item| is_shown(&message(call, item.clone())));
+                (section.to_owned(), Value::from_iter(shown))
+            });
+            Value::from_iter(all)
+        };
+        let (whole, expected) = (list(&|_| true), list(&|call| reference.lists(call)));
+        for (method, ..) in kinds {
+            let asked = message(method, json!({})).to_string();
+            let Decision::Forward(forward) = decision(&auth, &head, &asked) else { continue };
+            // Lists of all kinds are looked at in every response.
+            let shown = listed(forward, &whole);
+            prop_assert_eq!(&shown, &expected, "{}\n{:?}\n{}", policy, caller, method);
         }
     }
 

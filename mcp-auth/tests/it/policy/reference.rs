@@ -104,6 +104,28 @@ impl Reference<'_> {
         }
     }
 
+    /// Whether a list shows what this message calls.
+    pub(super) fn lists(&self, message: &Value) -> bool {
+        // Scopes that depend on arguments are not known in a list and do not count.
+        let mut policy = self.policy.clone();
+        for section in ["tools", "prompts", "methods"] {
+            for rule in policy[section].as_object_mut().into_iter().flat_map(Map::values_mut) {
+                rule.as_object_mut().unwrap().remove("when");
+            }
+        }
+        let is_strict = policy["strict_lists"] == true;
+        // Nobody sees what scopes alone could unlock: for somebody who has them, and nothing else.
+        let scopes_alone =
+            Caller { scopes: vec!["a", "b", "c"], roles: Vec::new(), client: None, kind: None };
+        let code_for = |caller| Reference { policy: &policy, caller }.code(message);
+        match code_for(self.caller) {
+            "ok" => true,
+            "insufficient_scope" => !is_strict,
+            "missing_token" => !is_strict && code_for(Some(&scopes_alone)) == "ok",
+            _ => false,
+        }
+    }
+
     /// The rules that apply to a message, sorted; `deny_undeclared` where one is needed and there is none.
     /// `None` for a 400. It does not know of rules for the `uri` of a method that names nothing.
     pub(super) fn rules(&self, message: &Value) -> Option<Vec<String>> {
