@@ -350,8 +350,8 @@ fn listed(forward: Forward, result: &Value) -> Value {
     serde_json::from_slice::<Value>(&sent).unwrap()["result"].take()
 }
 
-/// A header or a query that somebody adds to a request.
-fn decorations() -> impl Strategy<Value = (&'static str, &'static str)> {
+/// A header or a query that somebody adds to a request, or a header that takes the place of another.
+fn decorations() -> impl Strategy<Value = (&'static str, &'static str, bool)> {
     let names = prop::sample::select(vec![
         "mcp-method",
         "mcp-name",
@@ -378,18 +378,22 @@ fn decorations() -> impl Strategy<Value = (&'static str, &'static str)> {
         "GET",
         "/public",
         "application/json;charset=utf-8",
+        "application/json;method=tools/list;name=t",
         "text/event-stream",
         "uri=n://b&name=t&public=true",
     ]);
-    (names, values)
+    (names, values, any::<bool>())
 }
 
-fn decorated(head: &Parts, (name, value): (&str, &str)) -> Parts {
+fn decorated(head: &Parts, (name, value, is_instead): (&str, &str, bool)) -> Parts {
     let mut head = head.clone();
     if name == "?" {
         head.uri = format!("/mcp?{value}").parse().unwrap();
     } else {
         let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        if is_instead {
+            head.headers.remove(&name);
+        }
         head.headers.append(name, value.parse().unwrap());
     }
     head
@@ -523,14 +527,18 @@ proptest! {
         more in prop::collection::vec(decorations(), 6),
     ) {
         let Some(auth) = protect(&policy) else { return Ok(()) };
-        let mut head = head(caller.as_ref());
+        let head = head(caller.as_ref());
         if decide(&auth, &head, &message.to_string()) == "ok" {
             return Ok(());
         }
+        let mut together = head.clone();
         for one in more {
-            head = decorated(&head, one);
-            let code = decide(&auth, &head, &message.to_string());
-            prop_assert!(code != "ok", "{policy}\n{caller:?}\n{message}\n{:?}", head.headers);
+            together = decorated(&together, one);
+            // Alone, too: one that contradicts the body would hide those that come after it.
+            for head in [&together, &decorated(&head, one)] {
+                let code = decide(&auth, head, &message.to_string());
+                prop_assert!(code != "ok", "{policy}\n{caller:?}\n{message}\n{head:?}");
+            }
         }
     }
 
