@@ -236,6 +236,9 @@ pub fn uri(bytes: &[u8]) {
         assert_eq!(normal_pattern(&pattern).as_ref(), Ok(&pattern), "{text:?}");
     }
     let Ok(normal) = bounded(bytes, || NormalUri::read(text)) else { return };
+    if !normal.has_known_host() {
+        return;
+    }
     let uri = normal.as_str();
     assert_eq!(NormalUri::read(uri).as_ref(), Ok(&normal), "{text:?}");
     let is_byte = |byte: u8| byte.is_ascii_graphic() && !b"\\#\"<>^`{|}[]*".contains(&byte);

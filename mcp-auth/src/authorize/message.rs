@@ -85,7 +85,7 @@ impl From<JsonError> for MessageFault {
 #[derive(Default)]
 struct Message<'m> {
     jsonrpc: Option<&'m str>,
-    /// Also `null`, which is no identifier of MCP.
+    /// Also `null`, which identifies no request: an answer to something unreadable has it.
     id: Option<&'m str>,
     method: Option<&'m str>,
     params: Params<'m>,
@@ -132,7 +132,12 @@ impl<'m> Message<'m> {
     /// JSON-RPC 2.0 §4, as MCP narrows it: a text or a number.
     fn check_id(&self) -> Result<(), MessageFault> {
         let is_id = |id: &str| id.starts_with(|first: char| first == '"' || is_number(first));
-        if self.id.is_none_or(is_id) { Ok(()) } else { Err(MessageFault::Invalid) }
+        let is_answer_to_nothing = self.method.is_none() && self.id == Some("null");
+        if is_answer_to_nothing || self.id.is_none_or(is_id) {
+            Ok(())
+        } else {
+            Err(MessageFault::Invalid)
+        }
     }
 
     /// What it asks for.

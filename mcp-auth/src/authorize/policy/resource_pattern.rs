@@ -22,12 +22,27 @@ pub(super) struct ResourcePattern {
     precision: Precision,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Query {
     /// Each of these parameters is there.
     required: Vec<Vec<Piece>>,
     /// Parameters of these names can be there: `{?name}`.
     optional: Vec<String>,
+    /// What a server takes for parameters that decodes `%26` before it looks for them.
+    hidden: Vec<Vec<Piece>>,
+}
+
+impl Query {
+    /// Adds a parameter that is written `name=value`.
+    fn push(&mut self, parameter: &str) -> Result<(), String> {
+        self.required.push(pieces(&with_value(parameter), Segment::OfQuery)?);
+        if parameter.contains("%26") {
+            for hidden in parameter.split("%26") {
+                self.hidden.push(pieces(&with_value(hidden), Segment::OfQuery)?);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A step of a pattern: one character of a class, or any number of them.
@@ -42,6 +57,8 @@ enum Class {
     Byte(u8),
     /// Any character within a segment of a path.
     Segment,
+    /// Any character of one parameter of a query.
+    Parameter,
     Any,
 }
 
@@ -59,6 +76,8 @@ impl Class {
     fn covers(self, other: Self) -> bool {
         match (self, other) {
             (Self::Any, _) | (Self::Segment, Self::Segment) => true,
+            // Parameters are compared one by one, so there is no `&` in what this is asked about.
+            (Self::Parameter, other) => other != Self::Any,
             (Self::Byte(one), Self::Byte(other)) => one == other,
             (Self::Segment, Self::Byte(byte)) => byte != b'/',
             _ => false,
@@ -71,6 +90,15 @@ impl Class {
 enum Question {
     Meets,
     Covers,
+}
+
+impl Question {
+    fn fits(self, of_rule: Class, asked: Class) -> bool {
+        match self {
+            Self::Meets => of_rule.meets(asked),
+            Self::Covers => of_rule.covers(asked),
+        }
+    }
 }
 
 /// How exactly a rule says what it is about; of two, the greater one says more.
@@ -100,22 +128,9 @@ impl ResourcePattern {
     }
 
     /// What a URI asks for.
-    pub(super) fn of_uri(uri: &NormalUri) -> Self {
-        let (path, query) = match uri.as_str().split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (uri.as_str(), None),
-        };
-        let query = query.map(|query| Query {
-            required: query
-                .split('&')
-                .filter(|one| !one.is_empty())
-                .map(|parameter| bytes_of(&with_value(parameter)).collect())
-                .collect(),
-            optional: Vec::new(),
-        });
-        let path: Vec<_> = bytes_of(path).collect();
-        let precision = Precision::of(&path);
-        Self { path, query, precision }
+    pub(super) fn of_uri(uri: &NormalUri) -> Result<Self, String> {
+        // No URI in normal form has braces, so nothing in it is taken for a variable.
+        Self::read(&uri.as_pattern(), false)
     }
 
     /// What a template of a client or of a list stands for, in any form of RFC 6570. An expression that
@@ -135,20 +150,22 @@ impl ResourcePattern {
             precision: Precision::default(),
         };
         if let Some(parameters) = query.strip_prefix('?') {
-            let mut required = Vec::new();
+            let mut query = Query::default();
             let mut written = parameters_of(parameters).filter(|one| !one.is_empty()).peekable();
             while let Some(parameter) = written.next() {
-                let is_cut = is_prefix && written.peek().is_none();
-                let parameter = if is_cut { parameter.into() } else { with_value(parameter) };
-                required.push(pieces(&parameter, Segment::OfQuery)?);
+                match is_prefix && written.peek().is_none() {
+                    // The prefix may end within a name.
+                    true => query.required.push(pieces(parameter, Segment::OfQuery)?),
+                    false => query.push(parameter)?,
+                }
             }
-            pattern.query = Some(Query { required, optional: Vec::new() });
+            pattern.query = Some(query);
         } else if let Some(rest) = query.strip_prefix("{?") {
             let Some(names) = rest.strip_suffix('}').filter(|names| !names.contains('}')) else {
                 return Err("nothing may follow `{?name}`".to_owned());
             };
             let optional = names.split(',').map(str::to_owned).collect();
-            pattern.query = Some(Query { required: Vec::new(), optional });
+            pattern.query = Some(Query { optional, ..Query::default() });
         }
         if is_prefix {
             let rest = Piece { class: Class::Any, repeats: true };
@@ -168,7 +185,7 @@ impl ResourcePattern {
     pub(super) fn plain_path(&self) -> Option<String> {
         let byte = |piece: &Piece| match piece.class {
             Class::Byte(byte) => Some(byte),
-            Class::Segment | Class::Any => None,
+            Class::Segment | Class::Parameter | Class::Any => None,
         };
         String::from_utf8(self.path.iter().map(byte).collect::<Option<_>>()?).ok()
     }
@@ -185,11 +202,11 @@ impl ResourcePattern {
     pub(super) fn without_last_slash(&self) -> Option<Self> {
         let slash = Piece { class: Class::Byte(b'/'), repeats: false };
         let path = self.path.strip_suffix(&[slash])?;
-        let query = self.query.as_ref().map(|query| Query {
-            required: query.required.clone(),
-            optional: query.optional.clone(),
-        });
-        Some(Self { path: path.to_vec(), query, precision: Precision::of(path) })
+        Some(Self {
+            path: path.to_vec(),
+            query: self.query.clone(),
+            precision: Precision::of(path),
+        })
     }
 
     /// Whether this rule is about something that is asked for. A rule that is open is about the
@@ -218,8 +235,10 @@ impl ResourcePattern {
         if question == Question::Covers && is_open && stands_for_anything {
             return false;
         }
+        let hidden = if is_open { &[] } else { asked.hidden.as_slice() };
         let has_required = own.required.iter().all(|needed| {
-            may_be_there || asked.required.iter().any(|given| is_found(needed, given, question))
+            let mut given = asked.required.iter().chain(hidden);
+            may_be_there || given.any(|given| is_found(needed, given, question))
         });
         if !has_required || !is_open {
             return has_required;
@@ -279,6 +298,12 @@ fn is_named(parameter: &[Piece], name: &str) -> bool {
         && matches!(end, None | Some(Class::Byte(b'=')))
 }
 
+/// One character of a segment, or more.
+const SOME_OF_A_SEGMENT: [Piece; 2] = [
+    Piece { class: Class::Segment, repeats: false },
+    Piece { class: Class::Segment, repeats: true },
+];
+
 fn bytes_of(text: &str) -> impl Iterator<Item = Piece> {
     text.bytes().map(|byte| Piece { class: Class::Byte(byte), repeats: false })
 }
@@ -327,20 +352,18 @@ fn parameters_of(query: &str) -> impl Iterator<Item = &str> {
 
 /// The steps of a text with `{name}` and `{+name}`.
 fn pieces(text: &str, segment: Segment) -> Result<Vec<Piece>, String> {
-    let any = Piece { class: Class::Any, repeats: true };
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((fixed, variable)) = rest.split_once('{') {
         let (expression, after) = variable.split_once('}').ok_or("`{` without `}`")?;
         pieces.extend(bytes_of(fixed));
         match expression.strip_prefix('+') {
-            Some(name) if is_name(name) => pieces.push(any),
+            Some(name) if is_name(name) => {
+                pieces.push(Piece { class: Class::Any, repeats: true });
+            }
             None if is_name(expression) => match segment {
-                Segment::OfPath => {
-                    pieces.push(Piece { class: Class::Segment, repeats: false });
-                    pieces.push(Piece { class: Class::Segment, repeats: true });
-                }
-                Segment::OfQuery => pieces.push(any),
+                Segment::OfPath => pieces.extend(SOME_OF_A_SEGMENT),
+                Segment::OfQuery => pieces.push(Piece { class: Class::Parameter, repeats: true }),
             },
             _ => return Err(UNSUPPORTED.to_owned()),
         }
@@ -430,77 +453,95 @@ fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
     if matches!(rule, [Piece { class: Class::Any, repeats: true }]) {
         return true;
     }
-    // Before which steps of the rule one can be.
-    let mut places = vec![false; rule.len() + 1];
-    places[0] = true;
-    skip_repeats(rule, &mut places);
+    // An asterisk at the end takes whatever comes.
+    let ends_open = rule.last().is_some_and(|last| last.class == Class::Any && last.repeats);
+    let mut places = Places::default();
+    places.insert(rule, 0);
+    let mut next = Places::default();
     for piece in asked {
-        let mut next = after(rule, &places, piece.class, question);
+        next.clear();
         if piece.repeats {
-            // Any number of characters, of which none is one.
-            loop {
-                let mut all = after(rule, &next, piece.class, question);
-                let mut has_grown = false;
-                for (is_there, was_there) in all.iter_mut().zip(&next) {
-                    has_grown |= *is_there && !was_there;
-                    *is_there |= *was_there;
-                }
-                next = all;
-                if !has_grown {
-                    break;
-                }
-            }
-            match question {
-                Question::Meets => {
-                    for (is_there, was_there) in next.iter_mut().zip(&places) {
-                        *is_there |= *was_there;
-                    }
-                }
-                // No character must be covered as well, and many: what stays in one place does both.
-                Question::Covers => {
-                    next = vec![false; rule.len() + 1];
-                    for (at, step) in rule.iter().enumerate() {
-                        next[at] = places[at] && step.repeats && step.class.covers(piece.class);
-                    }
-                    skip_repeats(rule, &mut next);
-                }
-            }
+            places.take_many(rule, piece.class, question, &mut next);
+        } else {
+            places.take_one(rule, piece.class, question, &mut next);
         }
-        places = next;
-        if !places.contains(&true) {
+        std::mem::swap(&mut places, &mut next);
+        if places.0.is_empty() {
             return false;
         }
-        // An asterisk at the end takes whatever comes.
-        let ends_open = rule.last().is_some_and(|last| last.class == Class::Any && last.repeats);
-        if ends_open && places[rule.len() - 1] {
+        if ends_open && places.contains(rule.len() - 1) {
             return true;
         }
     }
-    places[rule.len()]
+    places.contains(rule.len())
 }
 
-/// Before which steps one can be after a character of this class.
-fn after(rule: &[Piece], places: &[bool], class: Class, question: Question) -> Vec<bool> {
-    crate::steps::take(rule.len() + 1);
-    let mut next = vec![false; rule.len() + 1];
-    for (at, step) in rule.iter().enumerate() {
-        let fits = match question {
-            Question::Meets => step.class.meets(class),
-            Question::Covers => step.class.covers(class),
-        };
-        if places[at] && fits {
-            next[if step.repeats { at } else { at + 1 }] = true;
+/// Before which steps of a rule one can be, in ascending order.
+#[derive(Debug, Default)]
+struct Places(Vec<usize>);
+
+impl Places {
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn contains(&self, place: usize) -> bool {
+        self.0.binary_search(&place).is_ok()
+    }
+
+    /// Adds a place, and those behind it that are reached without a character: a step that takes any
+    /// number of them may take none. Places are added in ascending order; one that is not beyond the
+    /// last is there already.
+    fn insert(&mut self, rule: &[Piece], place: usize) {
+        let mut reached = place;
+        loop {
+            if self.0.last().is_none_or(|last| *last < reached) {
+                self.0.push(reached);
+            }
+            match rule.get(reached) {
+                Some(step) if step.repeats => reached += 1,
+                _ => return,
+            }
         }
     }
-    skip_repeats(rule, &mut next);
-    next
-}
 
-/// A step that takes any number of characters may take none.
-fn skip_repeats(rule: &[Piece], places: &mut [bool]) {
-    for (at, step) in rule.iter().enumerate() {
-        if places[at] && step.repeats {
-            places[at + 1] = true;
+    /// Where one can be after one character of this class.
+    fn take_one(&self, rule: &[Piece], class: Class, question: Question, next: &mut Self) {
+        crate::steps::take(self.0.len() + 1);
+        for place in &self.0 {
+            let Some(step) = rule.get(*place) else { continue };
+            if question.fits(step.class, class) {
+                next.insert(rule, if step.repeats { *place } else { place + 1 });
+            }
+        }
+    }
+
+    /// Where one can be after any number of characters of this class, of which none is one.
+    fn take_many(&self, rule: &[Piece], class: Class, question: Question, next: &mut Self) {
+        crate::steps::take(rule.len() + 1);
+        match question {
+            // Each step that is reached may be taken as well.
+            Question::Meets => {
+                let mut reached = vec![false; rule.len() + 1];
+                for place in &self.0 {
+                    reached[*place] = true;
+                }
+                for (place, step) in rule.iter().enumerate() {
+                    if reached[place] && (step.repeats || question.fits(step.class, class)) {
+                        reached[place + 1] = true;
+                    }
+                }
+                next.0.extend((0..=rule.len()).filter(|place| reached[*place]));
+            }
+            // No character must be covered as well, and many: what stays in one place does both.
+            Question::Covers => {
+                for place in &self.0 {
+                    let Some(step) = rule.get(*place) else { continue };
+                    if step.repeats && question.fits(step.class, class) {
+                        next.insert(rule, *place);
+                    }
+                }
+            }
         }
     }
 }

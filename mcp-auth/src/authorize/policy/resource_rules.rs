@@ -59,26 +59,33 @@ pub(super) struct Ambiguous;
 impl ResourceRules {
     pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> Self {
         let mut resources = Self::default();
+        let mut known_paths = HashMap::new();
         for (uri, rule) in super::compiled::rules("resources", written, faults) {
-            let pattern = match ResourcePattern::parse(&uri) {
+            let mut pattern = match ResourcePattern::parse(&uri) {
                 Ok(pattern) => pattern,
                 Err(fault) => {
                     faults.push(format!("{}: {fault}", rule.name));
                     continue;
                 }
             };
-            let index = resources.rules.len();
-            match pattern.plain_path().filter(|_| !pattern.has_query()) {
-                Some(path) => {
-                    if let Some(other) = resources.by_path.insert(path, index) {
-                        let other = &resources.rules[other].rule.name;
-                        faults.push(format!("{}: {other} is for the same URI", rule.name));
-                    }
-                }
-                None => resources.others.push(index),
+            let shorter = pattern.without_last_slash();
+            let path = shorter.as_ref().unwrap_or(&pattern).plain_path();
+            if let Some(path) = path.filter(|_| !pattern.has_query())
+                && let Some(other) = known_paths.insert(path, rule.name.clone())
+            {
+                faults.push(format!("{}: {other} is for the same URI", rule.name));
             }
             if rule.requirement.access == Access::Required {
                 resources.requiring_schemes.insert(scheme_of(&uri));
+                // A server that does not look at a slash at the end reads the same resource without it.
+                pattern = shorter.unwrap_or(pattern);
+            }
+            let index = resources.rules.len();
+            match pattern.plain_path().filter(|_| !pattern.has_query()) {
+                Some(path) => {
+                    resources.by_path.insert(path, index);
+                }
+                None => resources.others.push(index),
             }
             resources.rules.push(ResourceRule { pattern, rule });
         }
@@ -104,7 +111,7 @@ impl ResourceRules {
         }
         let asked = match operation.is_template() {
             true => ResourcePattern::of_template(name).ok(),
-            false => NormalUri::read(name).ok().map(|uri| ResourcePattern::of_uri(&uri)),
+            false => NormalUri::read(name).ok().and_then(|uri| ResourcePattern::of_uri(&uri).ok()),
         };
         let Some(asked) = asked else {
             let matters = needs_rule || self.may_ask_for_something(name);

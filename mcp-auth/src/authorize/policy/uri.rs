@@ -4,6 +4,7 @@
 //! `yarl`, and servers that decode escapes. Where they read two spellings as one, so does this, or
 //! it refuses one of them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
@@ -37,9 +38,25 @@ impl NormalUri {
         check_characters(uri).and_then(|()| normal(uri)).map_err(|reason| Ambiguous { reason })
     }
 
-    /// The whole URI; reading it again changes nothing.
+    /// The whole URI; reading it again changes nothing. In place of a host that other readers may
+    /// write otherwise, it has a control character, see [`Self::as_pattern`].
+    #[cfg(any(fuzzing, test))]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The URI, with `{host}` in place of a host that other readers may write otherwise.
+    pub(crate) fn as_pattern(&self) -> Cow<'_, str> {
+        match self.text.contains(SEGMENT) {
+            true => self.text.replace(SEGMENT, "{host}").into(),
+            false => Cow::Borrowed(&self.text),
+        }
+    }
+
+    /// Whether its host is one that all readers write alike.
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn has_known_host(&self) -> bool {
+        !self.text.contains(SEGMENT)
     }
 
     /// In lower case, and empty where the text has none.
@@ -68,6 +85,10 @@ pub(crate) fn normal_pattern(rule: &str) -> Result<String, &'static str> {
     let (marked, variables) = with_marks(rule)?;
     check_characters(rule)?;
     let normal = normal(&marked)?.text;
+    if normal.matches([SEGMENT, REST, QUERY]).count() > variables.len() {
+        return Err("letters in the host that have another form (capitals, accents apart, wide \
+                    letters, signs): write `{name}` for it, or such names into the path");
+    }
     let mut pattern = String::with_capacity(rule.len());
     let mut variables = variables.into_iter();
     for character in normal.chars() {
@@ -294,7 +315,10 @@ fn push_hierarchy(text: &mut String, scheme: &str, rest: &str) -> Result<(), &'s
     }
     check_path(&path)?;
     text.push_str("://");
-    text.push_str(&host);
+    match !is_special && has_other_forms(&host)? {
+        true => text.push(SEGMENT),
+        false => text.push_str(&host),
+    }
     text.push_str(&path);
     // The URL standard gives such a URL the path that it means.
     if is_special && path.is_empty() && unsure.is_empty() {
@@ -391,12 +415,21 @@ fn check_host(host: &str) -> Result<(), &'static str> {
     if host.split('.').any(|label| label.starts_with("xn--")) {
         return Err("a host in Punycode: write its letters");
     }
-    let host = percent_decode_str(host).decode_utf8().map_err(|_| NOT_UTF8)?;
-    if !host.chars().all(|character| character.is_ascii() || has_one_form(character)) {
-        return Err("letters in the host that have another form (capitals, accents apart, wide \
-                    letters, signs): write such names into the path");
-    }
     Ok(())
+}
+
+/// Whether some readers write the letters of the host otherwise. Signs may become delimiters, and are
+/// refused.
+fn has_other_forms(host: &str) -> Result<bool, &'static str> {
+    let host = percent_decode_str(host).decode_utf8().map_err(|_| NOT_UTF8)?;
+    let mut others =
+        host.chars().filter(|letter| !letter.is_ascii() && !has_one_form(*letter)).peekable();
+    let has_others = others.peek().is_some();
+    let is_accent = |letter: char| matches!(letter, '\u{300}'..='\u{36f}');
+    match others.all(|letter| letter.is_alphabetic() || is_accent(letter)) {
+        true => Ok(has_others),
+        false => Err("signs in the host: write such names into the path"),
+    }
 }
 
 /// Letters that lower case, NFKC and the mapping of IDNA (UTS 46) leave alone, and that join with
@@ -504,11 +537,20 @@ fn folded(text: &str, place: Place) -> Result<String, &'static str> {
         }
         push_foreign(&mut folded, &mut foreign)?;
         if character == '%' {
-            check_escape(byte, place)?;
+            check_escape(byte, place, rest)?;
         }
         match byte {
             b' ' | b'+' if place == Place::Query => folded.push('+'),
-            b' ' | b'"' | b'*' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|' | b'}' => {
+            b'&' | b';' if place == Place::Query && character == '%' => {
+                push_escape(&mut folded, byte);
+            }
+            b';' if place == Place::Query => {
+                return Err(
+                    "a semicolon in the query, which some readers take for `&`: write `%3B`",
+                );
+            }
+            b'%' | b' ' | b'"' | b'*' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|'
+            | b'}' => {
                 push_escape(&mut folded, byte);
             }
             _ => folded.push(char::from(byte)),
@@ -525,19 +567,35 @@ fn escaped_byte(escape: &str) -> Result<u8, &'static str> {
     byte.ok_or("a `%` without two digits: write the character as it is")
 }
 
-/// Whether an escaped character of ASCII may be one.
-fn check_escape(byte: u8, place: Place) -> Result<(), &'static str> {
+/// Whether an escaped character of ASCII may be one, where this comes after it.
+fn check_escape(byte: u8, place: Place, after: &str) -> Result<(), &'static str> {
     match byte {
         b'/' | b'?' if place == Place::Query => Ok(()),
-        b'/' | b'\\' | b'?' | b'#' | b'%' => {
-            Err("an escaped slash, backslash, question mark, number sign or percent sign")
+        b'/' | b'\\' | b'?' | b'#' => {
+            Err("an escaped slash, backslash, question mark or number sign")
         }
-        // RFC 3986 §2.3: they mean the same as without, and no encoder escapes them.
-        _ if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+        b'%' if may_begin_with_digits(after) => {
+            Err("an escaped percent sign before two digits, which some readers decode twice")
+        }
+        // RFC 3986 §2.3: they mean the same as without, and no encoder escapes them but the tilde.
+        _ if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) => {
             Err("an escape that is not needed: write the character as it is")
         }
         _ if byte.is_ascii_control() => Err(CONTROL),
         _ => Ok(()),
+    }
+}
+
+/// Whether two hexadecimal digits come first, also those that a variable may have.
+fn may_begin_with_digits(text: &str) -> bool {
+    let is_variable = |character: char| [SEGMENT, REST].contains(&character);
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(first), _) if is_variable(first) => true,
+        (Some(first), Some(second)) => {
+            first.is_ascii_hexdigit() && (second.is_ascii_hexdigit() || is_variable(second))
+        }
+        _ => false,
     }
 }
 

@@ -35,6 +35,13 @@ fn a_rule_that_can_never_apply_is_a_fault_that_says_what_to_write() {
         (json!({ "resources": { "n://{": "s" } }), "resources.n://{"),
         (json!({ "resources": { "n://{#x}": "s" } }), "resources.n://{#x}"),
         (json!({ "resources": { "n://a/../b": "s" } }), "resources.n://a/../b"),
+        (json!({ "resources": { "n://a": "s", "n://a/": "t" } }), "resources.n://a/"),
+        (
+            json!({ "resources": { "n://a": "s", "n://a/": { "access": "public" } } }),
+            "resources.n://a/",
+        ),
+        (json!({ "resources": { "n://\u{c9}lodie/1": "s" } }), "resources.n://\u{c9}lodie/1"),
+        (json!({ "resources": { "n://a?x=1;y=2": "s" } }), "resources.n://a?x=1;y=2"),
         (json!({ "resources": { "n://a{?q}x": "s" } }), "resources.n://a{?q}x"),
         (json!({ "tools": { "*": "s" } }), "tools.*"),
         (json!({ "tools": { "read_*": "s" } }), "tools.read_*"),
@@ -134,6 +141,36 @@ fn the_rule_that_says_most_exactly_what_it_is_about_counts() {
         (json!({ "n://a": ["s1"], "n://a?v={x}": { "access": "public" } }), "n://a?v=1&w=2", "s1"),
         (json!({ "n://a": ["s1"], "n://a{?v}": { "access": "public" } }), "n://a?w=1", "s1"),
         (json!({ "n://a": { "access": "public" }, "n://a/*": ["s1"] }), "n://a/", "s1"),
+        (json!({ "n://a": { "access": "public" }, "n://a/*": ["s1"] }), "n://a", ""),
+        // A slash at the end, on either side.
+        (json!({ "n://a/": ["s1"] }), "n://a", "s1"),
+        (json!({ "n://a/": ["s1"], "n://*": { "access": "public" } }), "n://a", "s1"),
+        (json!({ "n://{id}/": ["s1"], "n://*": { "access": "public" } }), "n://a?x=1", "s1"),
+        (json!({ "n://a/b/{id}/": ["s1"] }), "n://a/b/c/", "s1"),
+        (json!({ "n://a/?v={x}": ["s1"] }), "n://a?v=1", "s1"),
+        (json!({ "n://a/": { "access": "public" }, "n://*": ["s1"] }), "n://a", "s1"),
+        (json!({ "{+u}/": { "access": "public" }, "n://*": ["s1"] }), "n://a", "s1"),
+        // `%26` is part of a value; a rule that asks for something looks behind it.
+        (json!({ "n://s?q={x}": { "access": "public" } }), "n://s?q=a%26b", ""),
+        (json!({ "n://s{?q}": { "access": "public" } }), "n://s?q=a%26b%3D", ""),
+        (json!({ "n://s?q={x}": { "access": "public" }, "n://s": ["s1"] }), "n://s?q=a&b", "s1"),
+        (
+            json!({ "n://s": { "access": "public" }, "n://s?b={x}": ["s1"] }),
+            "n://s?q=a%26b=1",
+            "s1",
+        ),
+        (json!({ "n://s": { "access": "public" }, "n://s?b={x}": ["s1"] }), "n://s?q=a%26b", "s1"),
+        // A host that other readers may write otherwise is judged as any host.
+        (json!({ "g://{name}": { "access": "public" } }), "g://\u{c9}lodie", ""),
+        (json!({ "g://{name}": { "access": "public" } }), "g://Stra\u{df}e/", ""),
+        (json!({ "g://{name}": ["s1"], "g://ada": ["s2"] }), "g://\u{c9}lodie", "s1 s2"),
+        (json!({ "g://ada": ["s1"] }), "g://\u{ff41}da", "s1"),
+        (
+            json!({ "g://{name}": ["s1"], "g://{a}/{b}": { "access": "public" } }),
+            "g://\u{c9}lodie/x",
+            "",
+        ),
+        (json!({ "g://{name}/x": ["s1"] }), "g://A\u{30a}ngstro\u{308}m/x", "s1"),
         (json!({ "n://a": ["s1"], "n://a/*": { "access": "public" } }), "n://a/", "s1"),
         (json!({ "n://a": ["s1"], "n://a*": { "access": "public" } }), "n://a?x=1", "s1"),
         (json!({ "n://*": ["s1"], "n://a/*": { "access": "public" } }), "n://a/b", ""),
@@ -209,6 +246,9 @@ async fn what_stands_for_anything_may_stand_for_a_query() {
         ("n://a{?x}", 403),
         ("n://b/{id}", 200),
         ("n://a/{id}", 200),
+        ("n://a?x={v}", 200),
+        ("n://a?x=1%26{v}", 403),
+        ("n://a?{v}", 403),
     ];
     for (uri, status) in rows {
         let params = json!({

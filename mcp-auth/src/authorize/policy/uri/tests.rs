@@ -8,7 +8,11 @@ use super::*;
 mod readers;
 
 fn read(uri: &str) -> Result<String, &'static str> {
-    NormalUri::read(uri).map(|normal| normal.text).map_err(|ambiguous| ambiguous.reason)
+    match NormalUri::read(uri) {
+        Ok(normal) if !normal.has_known_host() => Err("a host that has other forms"),
+        Ok(normal) => Ok(normal.text),
+        Err(ambiguous) => Err(ambiguous.reason),
+    }
 }
 
 #[test]
@@ -26,6 +30,9 @@ fn each_uri_has_one_form() {
         ("n://s/a\"<>^`{|}[] b", "n://s/a%22%3C%3E%5E%60%7B%7C%7D%5B%5D%20b"),
         ("n://s/a%22%3c%3e%5e%60%7b%7c%7d%5b%5d%20b", "n://s/a%22%3C%3E%5E%60%7B%7C%7D%5B%5D%20b"),
         ("n:a{b \u{e9}", "n:a%7Bb%20%C3%A9"),
+        ("n://a/%7Eb", "n://a/~b"),
+        ("n://a/100%25", "n://a/100%25"),
+        ("n://a/1%25?q=%25g&r=%3B%26x", "n://a/1%25?q=%25g&r=%3B%26x"),
         ("n://s?{a}\"", "n://s?%7Ba%7D%22="),
         ("https://h.example/{a}|?'<>", "https://h.example/%7Ba%7D%7C?'%3C%3E="),
         ("https://{host}/x", "https://%7Bhost%7D/x"),
@@ -36,7 +43,7 @@ fn each_uri_has_one_form() {
         ("n://s/a*b", "n://s/a%2Ab"),
         ("n://s/a%2ab", "n://s/a%2Ab"),
         ("n://a%24b/1", "n://a$b/1"),
-        ("n://s?q=a%26b%3Dc", "n://s?q=a&b=c"),
+        ("n://s?q=a%26b%3Dc", "n://s?q=a%26b=c"),
         ("n://s?q&&r=&", "n://s?q=&r="),
         ("n://s?&", "n://s"),
         ("n://s?q=https%3A%2F%2Fh%3Fx", "n://s?q=https://h?x"),
@@ -99,11 +106,12 @@ fn what_can_be_read_in_two_ways_is_refused() {
         "notes://a?q=%23",
         "notes://a?q=%5C",
         "notes://a?q=%2525",
+        "notes://a/%2561",
+        "notes://a?x=1;admin=1",
         "notes://a%252e",
         // Escapes that nobody needs, or that are none.
         "notes://pri%76ate/1",
         "notes://private/%31",
-        "notes://a/%7E",
         "notes://a/%2D",
         "notes://a?q=%61",
         "notes://a%zz",
@@ -351,7 +359,11 @@ fn every_character_and_its_escape_are_one_or_refused() {
             let read: Vec<_> =
                 spellings(character).iter().map(|text| read(&around.replace("{}", text))).collect();
             let forms: Vec<_> = read.iter().flatten().collect();
-            let is_plain = character.is_ascii_alphanumeric() || "-._~/?".contains(character);
+            // In a query, `%26` is part of a value.
+            if character == '&' && around.contains('?') {
+                continue;
+            }
+            let is_plain = character.is_ascii_alphanumeric() || "-._/?%;".contains(character);
             assert!(
                 forms.windows(2).all(|two| two[0] == two[1]),
                 "{character:?} {around} {read:?}"
@@ -397,7 +409,7 @@ proptest! {
         };
         // Capitals where a host or a path may be are a fault, and so is what is no scheme.
         let Ok(pattern) = ResourcePattern::parse(&rule) else { return Ok(()) };
-        let asked = ResourcePattern::of_uri(&normal);
+        let asked = ResourcePattern::of_uri(&normal).unwrap();
         prop_assert!(pattern.meets(&asked, false), "{} {} {:?}", rule, uri, pattern);
     }
 

@@ -94,7 +94,9 @@ fn answers(program: &str, arguments: &[&str], uris: &[String]) -> Readings {
 
 fn hold(uris: &[String], all: &Readings) {
     let mut faults = BTreeSet::new();
-    let forms: Vec<_> = uris.iter().map(|uri| NormalUri::read(uri).ok()).collect();
+    // A host that has other forms is judged as any host would be.
+    let known = |uri: &String| NormalUri::read(uri).ok().filter(NormalUri::has_known_host);
+    let forms: Vec<_> = uris.iter().map(known).collect();
     for (reader, readings) in all {
         let (mut by_name, mut by_form) = (BTreeMap::new(), BTreeMap::new());
         let mut compared = 0;
@@ -102,8 +104,9 @@ fn hold(uris: &[String], all: &Readings) {
             let (Some(form), Some(reading)) = (form, reading) else { continue };
             compared += 1;
             for name in &reading.names {
-                let (first, of) = by_name.entry(name).or_insert_with(|| (with_slash(form), uri));
-                if *first != with_slash(form) {
+                let (first, of) =
+                    by_name.entry(name).or_insert_with(|| (to_asking_rules(form), uri));
+                if *first != to_asking_rules(form) {
                     faults.insert(format!("{reader} reads {of:?} and {uri:?} as {name:?}"));
                 }
             }
@@ -119,12 +122,18 @@ fn hold(uris: &[String], all: &Readings) {
     assert!(faults.is_empty(), "{} faults, such as {shown:#?}", faults.len());
 }
 
-/// A host with and without a slash are one to `yarl`, and to the policy, where a rule for a resource
-/// is for it with a slash at its end.
-fn with_slash(form: &NormalUri) -> String {
+/// The form in which a rule that asks for something sees it. A host with and without a slash are one to
+/// `yarl`, and `%26` and `&` to readers that decode a query before they split it: such rules count for
+/// both.
+fn to_asking_rules(form: &NormalUri) -> String {
     let (path, query) = form.as_str().split_at(form.without_query().len());
     let is_host_alone = path.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
-    if is_host_alone { format!("{path}/{query}") } else { form.as_str().to_owned() }
+    let slash = if is_host_alone { "/" } else { "" };
+    let decoded = query.trim_start_matches('?').replace("%26", "&");
+    let parameters = decoded.split('&').filter(|parameter| !matches!(*parameter, "" | "="));
+    let with_value =
+        |parameter: &str| format!("&{parameter}{}", if parameter.contains('=') { "" } else { "=" });
+    format!("{path}{slash}{}", parameters.map(with_value).collect::<String>())
 }
 
 /// Scheme and host; where it has none, the first path segment, since how many slashes come before
