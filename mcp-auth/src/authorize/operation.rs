@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
+use super::policy::FoundRules;
 use crate::json::read_object;
 
 /// One call of an MCP method, as a policy sees it.
@@ -24,6 +25,7 @@ pub struct Operation<'m> {
     is_notification: bool,
     /// `None` inside: they were written, and could not be read.
     arguments: OnceLock<Option<Map<String, Value>>>,
+    found_rules: OnceLock<FoundRules>,
 }
 
 /// What [`Operation::name`] names.
@@ -52,6 +54,7 @@ impl<'m> Operation<'m> {
             written: None,
             is_notification: false,
             arguments: OnceLock::new(),
+            found_rules: OnceLock::new(),
         }
     }
 
@@ -90,11 +93,17 @@ impl<'m> Operation<'m> {
 
     pub(crate) fn naming(mut self, kind: OperationKind, name: impl Into<Cow<'m, str>>) -> Self {
         (self.kind, self.name) = (kind, Some(name.into()));
+        self.found_rules = OnceLock::new();
         self
     }
 
     pub(crate) fn naming_template(self, uri: impl Into<Cow<'m, str>>) -> Self {
         Self { is_template: true, ..self.naming(OperationKind::Resource, uri) }
+    }
+
+    /// Which rules are about what it names, once a policy has looked.
+    pub(super) fn found_rules(&self) -> &OnceLock<FoundRules> {
+        &self.found_rules
     }
 
     /// The same call, for something else that it is about.

@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 pub use self::argument_rule::ArgumentRule;
 use self::compiled::CompiledPolicy;
 pub use self::requirement::Requirement;
+pub(super) use self::resource_rules::FoundRules;
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::uri::{NormalUri, normal_pattern};
 use super::{Access, Asked, Authorizer, Operation, Scopes, Verdict};

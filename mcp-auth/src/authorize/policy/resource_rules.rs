@@ -1,6 +1,7 @@
 //! The rules for resources, and which of them are about what a request asks for.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Requirement;
 use super::compiled::Rule;
@@ -10,8 +11,10 @@ use super::uri::NormalUri;
 use crate::authorize::{Access, Operation};
 
 /// The rules for resources, ready to be found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ResourceRules {
+    /// No two have the same.
+    id: u64,
     rules: Vec<ResourceRule>,
     /// Those that say nothing of a query, by a path that has no variables.
     by_path: HashMap<String, usize>,
@@ -52,13 +55,37 @@ pub(super) struct Found<'p> {
     pub(super) is_covered: bool,
 }
 
-/// A URI that can be read in two ways, where it matters which one is meant.
+/// The same, as places in [`ResourceRules::rules`].
+#[derive(Debug, Default)]
+struct FoundPlaces {
+    rules: Vec<usize>,
+    replaced: Vec<usize>,
+    is_covered: bool,
+}
+
+/// What was found for an operation, kept with it: a policy is asked about each operation several times, and
+/// to compare a long URI with many rules takes a while.
 #[derive(Debug)]
+pub(in crate::authorize) struct FoundRules {
+    /// The [`ResourceRules`] that these are of.
+    policy: u64,
+    places: Result<FoundPlaces, Ambiguous>,
+}
+
+/// A URI that can be read in two ways, where it matters which one is meant.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Ambiguous;
 
 impl ResourceRules {
     pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> Self {
-        let mut resources = Self::default();
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let mut resources = Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            rules: Vec::new(),
+            by_path: HashMap::new(),
+            others: Vec::new(),
+            requiring_schemes: HashSet::new(),
+        };
         let mut known_paths = HashMap::new();
         for (uri, rule) in super::compiled::rules("resources", written, faults) {
             let mut pattern = match ResourcePattern::parse(&uri) {
@@ -99,32 +126,60 @@ impl ResourceRules {
     /// The rules for what the operation names.
     ///
     /// A name that can be read in two ways is about no rule. That is an error where a rule asks for
-    /// something that the server may take it for (or where `needs_rule`).
+    /// something that the server may take it for (or where `needs_rule`, which is so for a whole policy).
     pub(super) fn find(
         &self,
         operation: &Operation<'_>,
         needs_rule: bool,
     ) -> Result<Found<'_>, Ambiguous> {
-        let name = operation.name().unwrap_or_default();
         if self.rules.is_empty() && !needs_rule {
             return Ok(Found::default());
         }
-        let asked = match operation.is_template() {
+        let name = operation.name().unwrap_or_default();
+        let is_template = operation.is_template();
+        let kept = operation.found_rules().get_or_init(|| FoundRules {
+            policy: self.id,
+            places: self.places(name, is_template, needs_rule),
+        });
+        if kept.policy == self.id {
+            return Ok(self.at(kept.places.as_ref().map_err(|ambiguous| *ambiguous)?));
+        }
+        // Another policy of the same resource was asked first.
+        Ok(self.at(&self.places(name, is_template, needs_rule)?))
+    }
+
+    fn at(&self, places: &FoundPlaces) -> Found<'_> {
+        let rules =
+            |places: &[usize]| places.iter().map(|place| &self.rules[*place].rule).collect();
+        Found {
+            rules: rules(&places.rules),
+            replaced: rules(&places.replaced),
+            is_covered: places.is_covered,
+        }
+    }
+
+    fn places(
+        &self,
+        name: &str,
+        is_template: bool,
+        needs_rule: bool,
+    ) -> Result<FoundPlaces, Ambiguous> {
+        let asked = match is_template {
             true => ResourcePattern::of_template(name).ok(),
             false => NormalUri::read(name).ok().and_then(|uri| ResourcePattern::of_uri(&uri).ok()),
         };
         let Some(asked) = asked else {
             let matters = needs_rule || self.may_ask_for_something(name);
-            return if matters { Err(Ambiguous) } else { Ok(Found::default()) };
+            return if matters { Err(Ambiguous) } else { Ok(FoundPlaces::default()) };
         };
         let mut found = self.about(&asked);
         // A server that does not look at a slash at the end reads another resource.
         if let Some(shorter) = asked.without_last_slash() {
             let others = self.about(&shorter);
             found.is_covered |= others.is_covered;
-            for rule in others.rules {
-                if !found.rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-                    found.rules.push(rule);
+            for place in others.rules {
+                if !found.rules.contains(&place) {
+                    found.rules.push(place);
                 }
             }
             found.replaced.extend(others.replaced);
@@ -139,22 +194,27 @@ impl ResourceRules {
         is_any || self.requiring_schemes.contains("") || self.requiring_schemes.contains(&scheme)
     }
 
-    fn about(&self, asked: &ResourcePattern) -> Found<'_> {
+    fn about(&self, asked: &ResourcePattern) -> FoundPlaces {
         let has_query = asked.has_query();
-        // A path without variables is found by hash; what is found so, no pattern says more exactly.
-        let exact = asked.plain_path().and_then(|path| self.by_path.get(&path));
-        let exact = exact.into_iter().chain(&self.others).map(|index| &self.rules[*index]);
-        let mut meeting: Vec<_> = exact.filter(|rule| rule.meets(asked)).collect();
-        if asked.plain_path().is_none() {
-            let by_path = self.by_path.values().map(|index| &self.rules[*index]);
-            meeting.extend(by_path.filter(|rule| rule.meets(asked)));
-        }
-        let covering: Vec<_> = meeting.iter().copied().filter(|rule| rule.covers(asked)).collect();
-        let mut found = Found { is_covered: !covering.is_empty(), ..Found::default() };
-        for one in meeting {
-            let is_replaced =
-                covering.iter().any(|other| other.pattern.replaces(&one.pattern, has_query));
-            if is_replaced { &mut found.replaced } else { &mut found.rules }.push(&one.rule);
+        // A path without variables is found by hash.
+        let mut candidates: Vec<usize> = match asked.plain_path() {
+            Some(path) => self.by_path.get(&path).copied().into_iter().collect(),
+            None => self.by_path.values().copied().collect(),
+        };
+        candidates.extend(&self.others);
+        // As they are written, whatever the order of hashes.
+        candidates.sort_unstable();
+        candidates.retain(|place| self.rules[*place].meets(asked));
+        let covers = |place: &usize| self.rules[*place].covers(asked);
+        let covering: Vec<usize> = candidates.iter().copied().filter(covers).collect();
+        let mut found = FoundPlaces { is_covered: !covering.is_empty(), ..FoundPlaces::default() };
+        for place in candidates {
+            let pattern = &self.rules[place].pattern;
+            let replaces = |other: &usize| self.rules[*other].pattern.replaces(pattern, has_query);
+            match covering.iter().any(replaces) {
+                true => found.replaced.push(place),
+                false => found.rules.push(place),
+            }
         }
         found
     }

@@ -163,7 +163,7 @@ fn the_rule_that_says_most_exactly_what_it_is_about_counts() {
         // A host that other readers may write otherwise is judged as any host.
         (json!({ "g://{name}": { "access": "public" } }), "g://\u{c9}lodie", ""),
         (json!({ "g://{name}": { "access": "public" } }), "g://Stra\u{df}e/", ""),
-        (json!({ "g://{name}": ["s1"], "g://ada": ["s2"] }), "g://\u{c9}lodie", "s1 s2"),
+        (json!({ "g://{name}": ["s1"], "g://ada": ["s2"] }), "g://\u{c9}lodie", "s2 s1"),
         (json!({ "g://ada": ["s1"] }), "g://\u{ff41}da", "s1"),
         (
             json!({ "g://{name}": ["s1"], "g://{a}/{b}": { "access": "public" } }),
