@@ -38,17 +38,19 @@ impl<'de> Visitor<'de> for TextVisitor {
 /// tells of it.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
-impl Quoted<'_> {
-    /// Characters that are shown of it.
-    const LONGEST: usize = 64;
-}
-
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(Self::LONGEST) {
-            Some((cut, _)) => write!(f, "{:?}…", &self.0[..cut]),
-            None => write!(f, "{:?}", self.0),
-        }
+        let shown = cut(self.0);
+        let mark = if shown.len() < self.0.len() { "…" } else { "" };
+        write!(f, "{shown:?}{mark}")
+    }
+}
+
+/// The beginning of a text that a stranger chose: 64 characters at most.
+pub(crate) fn cut(text: &str) -> &str {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => &text[..end],
+        None => text,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -149,5 +150,10 @@ impl TokenVerifier for Verifier {
 
     fn verify<'t>(&'t self, token: &'t str) -> BoxFuture<'t, Result<AuthInfo, AuthError>> {
         self.ask(token).boxed()
+    }
+
+    /// Longer than any `verifyTimeout`, which is kept in JavaScript.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(2 * 3600)
     }
 }

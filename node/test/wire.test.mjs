@@ -187,6 +187,23 @@ for (const name of ['http', 'fastify', 'hono']) {
   }
 }
 
+test('HTTP/2: a GET with a body is refused under a policy, though no header tells of it', { timeout: 60_000 }, async (context) => {
+  const { session, mint } = await startHttp2(
+    context,
+    (auth) => node.protectListener(auth, (_, response) => response.end()),
+    { policy: POLICY },
+  );
+  for (const [method, body, status] of /** @type {const} */ ([['GET', '{}', 400], ['DELETE', '{}', 400], ['GET', undefined, 200]])) {
+    const head = { ':method': method, ':path': '/mcp', authorization: `Bearer ${mint()}` };
+    const stream = session.request(head, { endStream: body === undefined });
+    const answered = once(stream, 'response');
+    if (body) stream.end(body);
+    const [answer] = await answered;
+    assert.equal(answer[':status'], status, `${method} ${body}`);
+    stream.close();
+  }
+});
+
 test('HTTP/2: lists are filtered, and no handler sees the token', { timeout: 60_000 }, async (context) => {
   /** @type {any} */ let seen;
   const { ask, mint } = await startHttp2(

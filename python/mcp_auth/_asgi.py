@@ -91,6 +91,8 @@ class Protected:
             await refuse(decision, self._shows_details, scope, receive, send)
         elif isinstance(decision, Forward):
             answer = responding(decision, send) if scope["type"] == "http" else send
+            if scope["type"] == "http" and not decision.takes_body:
+                receive = _without_body(receive)
             await self._forward(decision, scope, receive, answer)
         else:
             raise TypeError(f"an unknown decision: {decision!r}")
@@ -259,6 +261,17 @@ async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive
         chunks.append(chunk)
         if is_last:
             return b"".join(chunks), receive
+
+
+def _without_body(receive: Receive) -> Receive:
+    """Gives an empty body, and then what comes after the body that was sent."""
+
+    async def skip() -> Message:
+        while (message := await receive())["type"] == "http.request":
+            pass
+        return message
+
+    return _again(b"", skip)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

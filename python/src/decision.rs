@@ -67,6 +67,9 @@ pub(crate) struct Forward {
     /// Whether every response goes on as it is; else each has to `respond`.
     #[pyo3(get)]
     passes_every_response: bool,
+    /// Whether the request goes on with its body.
+    #[pyo3(get)]
+    takes_body: bool,
 }
 
 impl Forward {
@@ -84,8 +87,9 @@ impl Forward {
             without_files(&inner)?;
         }
         let passes_every_response = forward.passes_every_response();
+        let takes_body = forward.takes_body();
         let (scope, inner) = (inner.unbind(), Mutex::new(Some(forward)));
-        Ok(Self { inner, auth_info, scope, passes_every_response })
+        Ok(Self { inner, auth_info, scope, passes_every_response, takes_body })
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::policy::FoundRules;
 use crate::json::read_object;
+use crate::text::cut;
 
 /// One call of an MCP method, as a policy sees it.
 ///
@@ -233,11 +234,10 @@ impl<'m> Operation<'m> {
     }
 }
 
-/// Names what is called, for the log; arguments stay out of it. A stranger chose the names, so they
-/// are cut, and a URI's query is left out.
+/// Names what is called, for the log; arguments stay out of it, and so does a URI's query. A stranger chose
+/// the names, so they are cut.
 impl fmt::Debug for Operation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cut = |text: &str| text.chars().take(64).collect::<String>();
         let method = cut(self.method());
         match self.name().and_then(|name| name.split('?').next()) {
             Some(name) => write!(f, "{:?}", format!("{method} {}", cut(name))),

@@ -58,6 +58,7 @@ pub struct Forward {
     pub(super) open: Option<Arc<OpenRequest>>,
     /// Whether the start of a stream may wait for it.
     pub(super) may_wait: bool,
+    takes_body: bool,
 }
 
 impl Forward {
@@ -68,8 +69,28 @@ impl Forward {
     ) -> Self {
         let headers = &resource.verifier.token_headers;
         let token_headers = (!headers.is_empty()).then(|| headers.clone());
-        let (lists, open, may_wait) = (None, None, false);
-        Self { auth_info, response_headers, token_headers, lists, open, may_wait }
+        Self {
+            auth_info,
+            response_headers,
+            token_headers,
+            lists: None,
+            open: None,
+            may_wait: false,
+            takes_body: true,
+        }
+    }
+
+    /// Hands on a request that calls nothing, as far as its head tells: no body goes with it.
+    pub(super) fn without_body(mut self) -> Self {
+        self.takes_body = false;
+        self
+    }
+
+    /// Whether the request goes on with its body. Under a policy only a POST does: what is behind us may
+    /// take a GET for one, and nobody has looked at its body. HTTP/2 has no header that would have told
+    /// of it. Adapters hand on an empty body instead.
+    pub fn takes_body(&self) -> bool {
+        self.takes_body
     }
 
     pub(super) fn with_lists(mut self, lists: Option<ListRules>) -> Self {

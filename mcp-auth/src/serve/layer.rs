@@ -286,8 +286,9 @@ async fn throw_away<B: Body>(body: B) {
 const MAX_DISCARDED: usize = 256 * 1024;
 
 /// The request as the service sees it.
-fn admitted<B>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
+fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
     forward.prepare_request(&mut parts.headers);
+    let body = if forward.takes_body() { body } else { B::from(Bytes::new()) };
     if let Some(caller) = &forward.auth_info {
         parts.extensions.insert(caller.clone());
     }

@@ -136,7 +136,9 @@ impl Resource {
             Ok(caller) => {
                 self.log_allowed(Some(&caller), &[]);
                 let lists = ListRules::for_stream(self, request, &caller);
-                Decision::Forward(Forward::new(self, Some(caller), cors).with_lists(lists))
+                let forward = Forward::new(self, Some(caller), cors).with_lists(lists);
+                let is_judged = self.authorizers.is_empty();
+                Decision::Forward(if is_judged { forward } else { forward.without_body() })
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(not_allowed("POST").with_headers(cors))

@@ -1,5 +1,7 @@
 //! Verifiers of the user's own: a seam.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use http::HeaderName;
 
@@ -25,6 +27,12 @@ pub trait TokenVerifier: Send + Sync {
     /// [`TokenError`](crate::TokenError) in an [`AuthError`] when the token is not acceptable, which
     /// is a 401; [`Unavailable`](crate::Unavailable) when that cannot be told right now, a 503.
     fn verify<'t>(&'t self, token: &'t str) -> BoxFuture<'t, Result<AuthInfo, AuthError>>;
+
+    /// How long it may take to verify a token; then nothing is known of the token, which is a 503. Asked for
+    /// each token, and kept where requests are checked within a tokio runtime.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 
     /// The header that its tokens come in, as they are and without a scheme; `None`:
     /// `Authorization: Bearer`. Asked once.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::HeaderName;
+use tokio::runtime::Handle;
 
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
@@ -186,14 +187,23 @@ fn parts_of_jwt(token: &str) -> Option<usize> {
     (begins_as_object && matches!(parts, 3 | 5)).then_some(parts)
 }
 
-/// Asks a verifier of the user's. One that panics can tell nothing about the token.
+/// Asks a verifier of the user's. One that panics, or that takes too long, can tell nothing about the token.
 async fn ask_own(own: &dyn TokenVerifier, token: &str) -> Result<AuthInfo, AuthError> {
-    let asked = AssertUnwindSafe(async { own.verify(token).await }).catch_unwind().await;
-    asked.unwrap_or_else(|_| {
-        tracing::error!("a token verifier panicked, so that nothing is known of the token");
-        let seconds = 5;
-        Err(AuthError::Unavailable(Unavailable::new("a token verifier", "it panicked", seconds)))
-    })
+    let asked = AssertUnwindSafe(async {
+        match Handle::try_current() {
+            Ok(_) => tokio::time::timeout(own.timeout(), own.verify(token)).await.ok(),
+            // Without tokio, time is the business of whoever runs the service.
+            Err(_) => Some(own.verify(token).await),
+        }
+    });
+    let reason = match asked.catch_unwind().await {
+        Ok(Some(answer)) => return answer,
+        Ok(None) => "it gave no answer in time",
+        Err(_) => "it panicked",
+    };
+    tracing::error!(reason, "a token verifier failed, so that nothing is known of the token");
+    let seconds = 5;
+    Err(AuthError::Unavailable(Unavailable::new("a token verifier", reason, seconds)))
 }
 
 #[cfg(test)]

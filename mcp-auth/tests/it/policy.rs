@@ -79,6 +79,11 @@ impl PolicyServer {
         self.harness.mint().scope(scope)
     }
 
+    /// What was done since this was asked for.
+    pub(crate) fn ran(&self) -> Vec<String> {
+        std::mem::take(&mut *self.ran.lock().unwrap())
+    }
+
     /// Sends a body with these headers besides the token's; what came back, and what was done.
     pub(crate) async fn post(
         &self,
@@ -95,7 +100,7 @@ impl PolicyServer {
         }
         let request = request.body(Body::from(body.into())).unwrap();
         let answer = send(self.harness.app.clone(), request).await;
-        (answer, std::mem::take(&mut *self.ran.lock().unwrap()))
+        (answer, self.ran())
     }
 }
 
@@ -110,7 +115,10 @@ async fn obey(
     let streams =
         request.headers().get("accept").is_some_and(|accept| accept == "text/event-stream");
     let caller = request.extensions().get::<AuthInfo>().cloned();
-    let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    let mut body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    if body.is_empty() {
+        body = r#"{"method":"no body"}"#.into();
+    }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         log.lock().unwrap().push("not JSON".to_owned());
         return Response::new(Body::empty());

@@ -169,8 +169,9 @@ async fn strangers_have_short_bodies() {
 async fn only_a_post_has_a_body_under_a_policy() {
     let server = start(true, |config| config).await;
     let bearer = format!("Bearer {}", server.mint("mcp").sign());
-    let rows: [(&[(&str, &str)], u16); 7] = [
+    let rows: [(&[(&str, &str)], u16); 8] = [
         (&[], 200),
+        (&[("content-length", "")], 400),
         (&[("content-length", "0")], 200),
         (&[("content-length", "5")], 400),
         (&[("content-length", "00")], 400),
@@ -187,6 +188,44 @@ async fn only_a_post_has_a_body_under_a_policy() {
             if status == 400 {
                 assert_eq!(answer.code(), "unexpected_body");
             }
+        }
+    }
+}
+
+/// Over HTTP/2, and in a service that is called without a wire, no header need tell of a body.
+#[tokio::test]
+async fn a_body_that_no_header_announces_goes_on_with_a_post_alone() {
+    let server = start(true, |config| config).await;
+    let bearer = format!("Bearer {}", server.mint("mcp").sign());
+    for method in ["GET", "DELETE", "HEAD"] {
+        let mut sent = request(method, "/mcp", &[("authorization", &*bearer)]);
+        *sent.body_mut() = axum::body::Body::from(tool_call("secret").to_string());
+        assert_eq!(server.harness.send(sent).await.status.as_u16(), 200, "{method}");
+        assert_eq!(server.ran(), ["no body  for alice"], "{method}");
+    }
+    let (answer, ran) = server.post(Some(&bearer[7..]), &[], tool_call("any").to_string()).await;
+    assert_eq!((answer.status.as_u16(), ran.len()), (200, 1));
+}
+
+/// RFC 9110 §10.1.1: a client that waits for our word is told so, or refused, before it sends anything.
+#[tokio::test]
+async fn who_waits_for_permission_to_send_the_body_gets_an_answer() {
+    let server = start(false, |config| config).await;
+    let listening = listen(server.harness.app.clone()).await;
+    let good = format!("authorization: Bearer {}\r\n", server.mint("mcp").sign());
+    let body = tool_call("any").to_string();
+    for (token, first) in [("", "http/1.1 401"), (&*good, "http/1.1 100")] {
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n{token}expect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let (mut stream, answered) = ask(&listening, &head).await;
+        assert!(answered.starts_with(first), "{answered}");
+        if first.ends_with("100") {
+            stream.write_all(body.as_bytes()).await.unwrap();
+            assert!(answer(&mut stream).await.starts_with("http/1.1 200"));
+        } else {
+            assert!(answered.contains("connection: close"), "{answered}");
         }
     }
 }

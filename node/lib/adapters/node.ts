@@ -180,10 +180,16 @@ function keepFromPost(request: IncomingMessage, decided: string): void {
   });
 }
 
-/** What HTTP/2 has in pseudo-headers is method and target, which are known, and the host (RFC 9113 §8.3.1). */
-function linesOf({ rawHeaders, headers, httpVersionMajor }: IncomingMessage): HeaderLines {
+/**
+ * What HTTP/2 has in pseudo-headers is method and target, which are known, and the host (RFC 9113 §8.3.1). That a
+ * body comes whose length is not said, it tells by its frames: HTTP/1.1 has a header for that.
+ */
+function linesOf(request: IncomingMessage): HeaderLines {
+  const { rawHeaders, headers, httpVersionMajor } = request;
   if (httpVersionMajor < 2) return rawHeaders.join('\n');
   const all: [string, string][] = [];
+  const { stream } = request as unknown as { stream?: { endAfterHeaders?: boolean } };
+  if (stream?.endAfterHeaders === false && headers['content-length'] === undefined) all.push(['transfer-encoding', 'chunked']);
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name, value] = [rawHeaders[at] as string, rawHeaders[at + 1] as string];
     if (!name.startsWith(':')) all.push([name, value]);

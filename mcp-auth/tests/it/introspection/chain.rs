@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, Request};
@@ -131,6 +132,7 @@ impl TokenVerifier for ApiKeys {
             match token.trim_start_matches("key_") {
                 "unknown" => Err(TokenError::Inactive.into()),
                 "panics" => panic!("in a verifier of the user's"),
+                "hangs" => std::future::pending().await,
                 "down" => Err(AuthError::Unavailable(Unavailable::new("our keys", "down", 7))),
                 subject => {
                     let claims = json!({ "iss": "keys", "sub": subject, "scope": "mcp" });
@@ -140,6 +142,10 @@ impl TokenVerifier for ApiKeys {
             }
         }
         .boxed()
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(50)
     }
 
     fn token_header(&self) -> Option<HeaderName> {
@@ -170,7 +176,7 @@ async fn a_verifier_of_ones_own_decides_about_its_tokens() {
     assert_eq!(call_with(&app, &mint(&issuer).opaque()).await.code(), "ok");
     assert_eq!(call_with(&app, &mint(&issuer).sign()).await.code(), "ok");
     assert_eq!(asked.load(Ordering::Relaxed), 3);
-    for token in ["key_panics", "key_panics_at_once"] {
+    for token in ["key_panics", "key_panics_at_once", "key_hangs"] {
         assert_eq!(call_with(&app, token).await.status.as_u16(), 503, "{token}");
     }
 

@@ -187,3 +187,23 @@ fn slashes_before_the_host_make_no_other_resource() {
         assert!(!said.allowed, "{uri}");
     }
 }
+
+/// JSON-RPC 2.0, "Response object": whoever could not read a request answers it with `null`.
+#[tokio::test]
+async fn an_answer_to_something_unreadable_has_no_id() {
+    let server = PolicyServer::start(ScopePolicy::new().require(["mcp"])).await;
+    let token = server.mint("mcp").sign();
+    let error = json!({ "code": -32700, "message": "Parse error" });
+    let rows = [
+        (json!({ "jsonrpc": "2.0", "id": null, "error": error }), 200),
+        (json!({ "jsonrpc": "2.0", "id": null, "method": "ping" }), 400),
+        (json!({ "jsonrpc": "2.0", "id": true, "error": error }), 400),
+        (json!({ "jsonrpc": "2.0", "id": [], "error": error }), 400),
+    ];
+    for (body, status) in rows {
+        let (answer, _) = server.post(Some(&token), &[], body.to_string()).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}");
+        let (answer, _) = server.post(None, &[], body.to_string()).await;
+        assert_eq!(answer.status.as_u16(), 401, "{body}");
+    }
+}

@@ -172,9 +172,7 @@ async fn the_stream_of_a_session_is_filtered_too() {
     .await;
     let token = server.mint("notes:read").sign();
     let headers = [("authorization", &*format!("Bearer {token}")), ("accept", "text/event-stream")];
-    let mut request = crate::support::request("GET", "/mcp", &headers);
-    *request.body_mut() = message("ping", json!({})).to_string().into();
-    let answer = server.harness.send(request).await;
+    let answer = server.harness.send(crate::support::request("GET", "/mcp", &headers)).await;
     let text = std::str::from_utf8(&answer.body).unwrap();
     assert!(text.contains("\"unlockable\"") && !text.contains("\"admin\""), "{text}");
 }
