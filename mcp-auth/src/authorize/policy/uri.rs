@@ -4,10 +4,14 @@
 //! `yarl`, and servers that decode escapes. Where they read two spellings as one, so does this, or
 //! it refuses one of them.
 
+mod escapes;
+mod host;
+
 use std::borrow::Cow;
 use std::ops::Range;
 
-use percent_encoding::percent_decode_str;
+use self::escapes::{CONTROL, Place, folded};
+use self::host::{check_host, check_special_host, has_other_forms};
 
 /// Longer than any URI that a rule is about, in bytes.
 const LONGEST: usize = 8192;
@@ -398,95 +402,6 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The host of a scheme without rules of its own: nothing that is cut off, decoded or mapped.
-fn check_host(host: &str) -> Result<(), &'static str> {
-    if host.contains([':', '@']) {
-        return Err(
-            "a user, a password or a port: write the host alone, and such values into the \
-                    path",
-        );
-    }
-    if host.contains("%5B") || host.contains("%5D") {
-        return Err("brackets in the host");
-    }
-    if host.ends_with('.') {
-        return Err("a host with a dot at its end: leave it out");
-    }
-    if host.split('.').any(|label| label.starts_with("xn--")) {
-        return Err("a host in Punycode: write its letters");
-    }
-    Ok(())
-}
-
-/// Whether some readers write the letters of the host otherwise. Signs may become delimiters, and are
-/// refused.
-fn has_other_forms(host: &str) -> Result<bool, &'static str> {
-    let host = percent_decode_str(host).decode_utf8().map_err(|_| NOT_UTF8)?;
-    let mut others =
-        host.chars().filter(|letter| !letter.is_ascii() && !has_one_form(*letter)).peekable();
-    let has_others = others.peek().is_some();
-    let is_accent = |letter: char| matches!(letter, '\u{300}'..='\u{36f}');
-    match others.all(|letter| letter.is_alphabetic() || is_accent(letter)) {
-        true => Ok(has_others),
-        false => Err("signs in the host: write such names into the path"),
-    }
-}
-
-/// Letters that lower case, NFKC and the mapping of IDNA (UTS 46) leave alone, and that join with
-/// nothing before them. Of other scripts too little is known here to tell.
-fn has_one_form(letter: char) -> bool {
-    let is_latin_extended =
-        matches!(letter, 'ā'..='ž') && letter.is_lowercase() && !matches!(letter, 'ĳ' | 'ŀ' | 'ŉ');
-    is_latin_extended
-        || matches!(letter, 'à'..='ö' | 'ø'..='ÿ' | 'ά'..='ί' | 'α'..='ρ' | 'σ'..='ώ')
-        || matches!(letter, 'а'..='џ' | 'א'..='ת' | 'ء'..='غ' | 'ف'..='ي')
-        || matches!(letter, 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '一'..='鿿' | '가'..='힣')
-}
-
-/// Whether the host of a special scheme is written as the URL standard writes it.
-fn check_special_host(scheme: &str, authority: &str) -> Result<(), &'static str> {
-    // Braces are what a template has there.
-    let plain = authority.replace("%7B", "").replace("%7D", "");
-    let (host, port) = plain.split_once(':').unwrap_or((&plain, "1"));
-    let is_mark = |byte: u8| [SEGMENT, REST].contains(&char::from(byte));
-    let is_label_byte = |byte: u8| {
-        byte.is_ascii_lowercase()
-            || byte.is_ascii_digit()
-            || b"-._".contains(&byte)
-            || is_mark(byte)
-    };
-    if authority.is_empty() || authority.starts_with(':') {
-        return Err("no host");
-    }
-    if !host.bytes().all(is_label_byte) || host.ends_with('.') || host.starts_with('.') {
-        return Err(
-            "a host that the URL standard writes otherwise, or a user: write letters a to z, \
-                    digits, `-` and `.`",
-        );
-    }
-    // What ends in a number is an IPv4 address in one of many spellings.
-    let last = host.rsplit('.').next().unwrap_or(host);
-    let is_number = last.starts_with(|first: char| first.is_ascii_digit());
-    let is_byte =
-        |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with('0'));
-    let is_address = host.split('.').count() == 4 && host.split('.').all(is_byte);
-    if is_number && !is_address && !host.bytes().any(is_mark) {
-        return Err("an IP address in another form: write four decimal numbers");
-    }
-    let default = match scheme {
-        "http" | "ws" => "80",
-        "https" | "wss" => "443",
-        _ => "21",
-    };
-    let is_open = port.bytes().any(is_mark)
-        && port.bytes().all(|byte| byte.is_ascii_digit() || is_mark(byte));
-    let is_port = port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
-    if port == default || port.starts_with('0') || !(is_port || is_open) {
-        return Err("a port that the URL standard writes otherwise: leave out what is the default");
-    }
-    Ok(())
-}
-
 /// Text that may turn out to be a scheme or host, which have no case, or a path, which has.
 fn check_lower_case(unsure: &str) -> Result<(), &'static str> {
     let mut bytes = unsure.bytes();
@@ -502,118 +417,6 @@ fn check_lower_case(unsure: &str) -> Result<(), &'static str> {
         }
     }
     Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// A host too.
-    Path,
-    Query,
-}
-
-const CONTROL: &str = "a control character, or its escape";
-const NOT_UTF8: &str = "escapes that are not UTF-8";
-
-/// Each character in its one form. Escapes that hide a delimiter, or that nobody needs, are refused.
-fn folded(text: &str, place: Place) -> Result<String, &'static str> {
-    let mut folded = String::with_capacity(text.len());
-    // What is not ASCII, up to here, to be read as a whole.
-    let mut foreign = Vec::new();
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        let length = if character == '%' { 3 } else { character.len_utf8() };
-        let (written, after) = rest
-            .split_at_checked(length)
-            .ok_or("a `%` without two digits: write `%25`, if at all")?;
-        rest = after;
-        if !character.is_ascii() {
-            foreign.extend_from_slice(written.as_bytes());
-            continue;
-        }
-        let byte = if character == '%' { escaped_byte(written)? } else { written.as_bytes()[0] };
-        if !byte.is_ascii() {
-            foreign.push(byte);
-            continue;
-        }
-        push_foreign(&mut folded, &mut foreign)?;
-        if character == '%' {
-            check_escape(byte, place, rest)?;
-        }
-        match byte {
-            b' ' | b'+' if place == Place::Query => folded.push('+'),
-            b'&' | b';' if place == Place::Query && character == '%' => {
-                push_escape(&mut folded, byte);
-            }
-            b';' if place == Place::Query => {
-                return Err(
-                    "a semicolon in the query, which some readers take for `&`: write `%3B`",
-                );
-            }
-            b'%' | b' ' | b'"' | b'*' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|'
-            | b'}' => {
-                push_escape(&mut folded, byte);
-            }
-            _ => folded.push(char::from(byte)),
-        }
-    }
-    push_foreign(&mut folded, &mut foreign)?;
-    Ok(folded)
-}
-
-fn escaped_byte(escape: &str) -> Result<u8, &'static str> {
-    let digits = escape.as_bytes().get(1..).unwrap_or_default();
-    let both_are_digits = digits.iter().all(u8::is_ascii_hexdigit);
-    let byte = u8::from_str_radix(&escape[1..], 16).ok().filter(|_| both_are_digits);
-    byte.ok_or("a `%` without two digits: write the character as it is")
-}
-
-/// Whether an escaped character of ASCII may be one, where this comes after it.
-fn check_escape(byte: u8, place: Place, after: &str) -> Result<(), &'static str> {
-    match byte {
-        b'/' | b'?' if place == Place::Query => Ok(()),
-        b'/' | b'\\' | b'?' | b'#' => {
-            Err("an escaped slash, backslash, question mark or number sign")
-        }
-        b'%' if may_begin_with_digits(after) => {
-            Err("an escaped percent sign before two digits, which some readers decode twice")
-        }
-        // RFC 3986 §2.3: they mean the same as without, and no encoder escapes them but the tilde.
-        _ if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) => {
-            Err("an escape that is not needed: write the character as it is")
-        }
-        _ if byte.is_ascii_control() => Err(CONTROL),
-        _ => Ok(()),
-    }
-}
-
-/// Whether two hexadecimal digits come first, also those that a variable may have.
-fn may_begin_with_digits(text: &str) -> bool {
-    let is_variable = |character: char| [SEGMENT, REST].contains(&character);
-    let mut characters = text.chars();
-    match (characters.next(), characters.next()) {
-        (Some(first), _) if is_variable(first) => true,
-        (Some(first), Some(second)) => {
-            first.is_ascii_hexdigit() && (second.is_ascii_hexdigit() || is_variable(second))
-        }
-        _ => false,
-    }
-}
-
-fn push_foreign(folded: &mut String, foreign: &mut Vec<u8>) -> Result<(), &'static str> {
-    let text = std::str::from_utf8(foreign).map_err(|_| NOT_UTF8)?;
-    if text.contains(char::is_control) {
-        return Err(CONTROL);
-    }
-    foreign.drain(..).for_each(|byte| push_escape(folded, byte));
-    Ok(())
-}
-
-fn push_escape(folded: &mut String, byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    folded.push('%');
-    for digit in [byte >> 4, byte & 15] {
-        folded.push(char::from(DIGITS[usize::from(digit)]));
-    }
 }
 
 #[cfg(test)]
