@@ -1,5 +1,6 @@
 //! `cargo xtask lint`.
 
+use crate::arrows;
 use crate::command::{Failure, Run, cargo, root, version};
 use crate::silent_defaults;
 use crate::source_checks;
@@ -23,6 +24,11 @@ pub(crate) fn steps() -> Vec<Step> {
             name: "silent-defaults",
             about: "every default for what cannot be read has its reason in a list",
             run: silent_defaults::run,
+        },
+        Step {
+            name: "arrows",
+            about: "no folder of the library imports what it may not see",
+            run: arrows::run,
         },
     ]
 }

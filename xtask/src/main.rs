@@ -4,6 +4,7 @@
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
 
+mod arrows;
 mod child;
 mod clients;
 mod command;
@@ -16,6 +17,7 @@ mod node;
 mod peers;
 mod providers;
 mod python;
+mod rust_source;
 mod silent_defaults;
 mod source_checks;
 mod step;
@@ -42,7 +44,7 @@ enum Task {
     Lint {
         #[command(flatten)]
         selection: Selection,
-        /// Bring the list of `silent-defaults` up to date instead of checking it.
+        /// Bring the list of `silent-defaults` or `arrows` up to date instead of checking it.
         #[arg(long, requires = "only")]
         write: bool,
     },
@@ -120,10 +122,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode, Failure> {
     match task {
         Task::Lint { selection, write: true } => {
-            if selection.only != ["silent-defaults"] {
-                return Err(Failure::new("--write is for --only silent-defaults"));
-            }
-            silent_defaults::write().map(|()| ExitCode::SUCCESS)
+            write_list(&selection.only).map(|()| ExitCode::SUCCESS)
         }
         Task::Lint { selection, write: false } => run_steps(lint::steps(), &selection),
         Task::Test(selection) => run_steps(test::steps(), &selection),
@@ -146,6 +145,15 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             mutants::run(folder.as_deref(), shard.as_deref(), &rest).map(|()| ExitCode::SUCCESS)
         }
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Brings the list of one lint step up to date.
+fn write_list(only: &[String]) -> Result<(), Failure> {
+    match only {
+        [step] if step == "silent-defaults" => silent_defaults::write(),
+        [step] if step == "arrows" => arrows::write(),
+        _ => Err(Failure::new("--write is for --only silent-defaults, or --only arrows")),
     }
 }
 
