@@ -297,8 +297,8 @@ impl Paths {
     }
 
     /// What a macro gets is no tree: its paths are found word by word.
-    fn add_words(&mut self, words: TokenStream) {
-        let words: Vec<TokenTree> = words.into_iter().collect();
+    fn add_words(&mut self, stream: TokenStream) {
+        let words: Vec<TokenTree> = stream.into_iter().collect();
         for (index, word) in words.iter().enumerate() {
             match word {
                 TokenTree::Group(group) => self.add_words(group.stream()),

@@ -2,6 +2,7 @@
 
 use crate::arrows;
 use crate::command::{Failure, Run, cargo, root, version};
+use crate::plain_code;
 use crate::silent_defaults;
 use crate::source_checks;
 use crate::step::{Outcome, Step};
@@ -29,6 +30,11 @@ pub(crate) fn steps() -> Vec<Step> {
             name: "arrows",
             about: "no folder of the library imports what it may not see",
             run: arrows::run,
+        },
+        Step {
+            name: "plain-code",
+            about: "closures with a name, and bindings that shadow another one, are few",
+            run: plain_code::run,
         },
     ]
 }

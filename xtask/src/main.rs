@@ -15,6 +15,7 @@ mod lint;
 mod mutants;
 mod node;
 mod peers;
+mod plain_code;
 mod providers;
 mod python;
 mod rust_source;
@@ -47,6 +48,9 @@ enum Task {
         /// Bring the list of `silent-defaults` or `arrows` up to date instead of checking it.
         #[arg(long, requires = "only")]
         write: bool,
+        /// Name each place that `plain-code` counts, instead of checking its limits.
+        #[arg(long, requires = "only", conflicts_with = "write")]
+        places: bool,
     },
     /// All tests, real MCP clients and the conformance suite included.
     Test(Selection),
@@ -121,10 +125,13 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode, Failure> {
     match task {
-        Task::Lint { selection, write: true } => {
+        Task::Lint { selection, write: true, .. } => {
             write_list(&selection.only).map(|()| ExitCode::SUCCESS)
         }
-        Task::Lint { selection, write: false } => run_steps(lint::steps(), &selection),
+        Task::Lint { selection, places: true, .. } => {
+            print_places(&selection.only).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Lint { selection, .. } => run_steps(lint::steps(), &selection),
         Task::Test(selection) => run_steps(test::steps(), &selection),
         Task::Docs { open } => {
             let arguments = ["doc", "--workspace", "--lib", "--no-deps", "--all-features"];
@@ -155,6 +162,14 @@ fn write_list(only: &[String]) -> Result<(), Failure> {
         [step] if step == "arrows" => arrows::write(),
         _ => Err(Failure::new("--write is for --only silent-defaults, or --only arrows")),
     }
+}
+
+/// Names each place that a lint step counts.
+fn print_places(only: &[String]) -> Result<(), Failure> {
+    if only != ["plain-code"] {
+        return Err(Failure::new("--places is for --only plain-code"));
+    }
+    plain_code::print_places()
 }
 
 fn run_steps(steps: Vec<Step>, selection: &Selection) -> Result<ExitCode, Failure> {
