@@ -2,6 +2,7 @@
 
 use crate::arrows;
 use crate::command::{Failure, Run, cargo, root, version};
+use crate::msrv;
 use crate::plain_code;
 use crate::silent_defaults;
 use crate::source_checks;
@@ -35,6 +36,11 @@ pub(crate) fn steps() -> Vec<Step> {
             name: "plain-code",
             about: "closures with a name, and bindings that shadow another one, are few",
             run: plain_code::run,
+        },
+        Step {
+            name: "msrv",
+            about: "the oldest Rust is stated once, and else alike",
+            run: msrv::run,
         },
     ]
 }

@@ -12,6 +12,7 @@ mod dev_server;
 mod fuzz;
 mod install;
 mod lint;
+mod msrv;
 mod mutants;
 mod node;
 mod peers;
