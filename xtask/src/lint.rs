@@ -7,6 +7,7 @@ use crate::plain_code;
 use crate::silent_defaults;
 use crate::source_checks;
 use crate::step::{Outcome, Step};
+use crate::workflows;
 
 /// The steps of `cargo xtask lint`.
 pub(crate) fn steps() -> Vec<Step> {
@@ -42,6 +43,7 @@ pub(crate) fn steps() -> Vec<Step> {
             about: "the oldest Rust is stated once, and else alike",
             run: msrv::run,
         },
+        Step { name: "workflows", about: "actionlint, when Go is installed", run: workflows::run },
     ]
 }
 

@@ -25,6 +25,7 @@ mod source_checks;
 mod step;
 mod test;
 mod todo_manager;
+mod workflows;
 
 use std::process::ExitCode;
 
