@@ -3,6 +3,7 @@
 use crate::arrows;
 use crate::command::{Failure, Run, cargo, root, version};
 use crate::msrv;
+use crate::names;
 use crate::plain_code;
 use crate::silent_defaults;
 use crate::source_checks;
@@ -43,6 +44,7 @@ pub(crate) fn steps() -> Vec<Step> {
             about: "the oldest Rust is stated once, and else alike",
             run: msrv::run,
         },
+        Step { name: "names", about: "what Markdown names and links to is there", run: names::run },
         Step { name: "workflows", about: "actionlint, when Go is installed", run: workflows::run },
     ]
 }

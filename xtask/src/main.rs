@@ -14,6 +14,7 @@ mod install;
 mod lint;
 mod msrv;
 mod mutants;
+mod names;
 mod node;
 mod peers;
 mod plain_code;
