@@ -44,7 +44,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Formatting, clippy, rustdoc, cargo-deny when installed, and checks of the sources.
+    /// Formatting, clippy, rustdoc, cargo-deny when installed, and checks of sources, pages and workflows.
     Lint {
         #[command(flatten)]
         selection: Selection,
