@@ -26,7 +26,7 @@ const PARTS: [Part; 2] = [
     Part {
         name: "the library",
         folders: &["mcp-auth/src"],
-        closures: 153,
+        closures: 157,
         shadowings_per_1000_lines: 11.5,
     },
     Part {
