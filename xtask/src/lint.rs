@@ -1,9 +1,14 @@
 //! `cargo xtask lint`.
 
+use crate::arrows;
 use crate::command::{Failure, Run, cargo, root, version};
+use crate::msrv;
+use crate::names;
+use crate::plain_code;
 use crate::silent_defaults;
 use crate::source_checks;
 use crate::step::{Outcome, Step};
+use crate::workflows;
 
 /// The steps of `cargo xtask lint`.
 pub(crate) fn steps() -> Vec<Step> {
@@ -24,6 +29,23 @@ pub(crate) fn steps() -> Vec<Step> {
             about: "every default for what cannot be read has its reason in a list",
             run: silent_defaults::run,
         },
+        Step {
+            name: "arrows",
+            about: "no folder of the library imports what it may not see",
+            run: arrows::run,
+        },
+        Step {
+            name: "plain-code",
+            about: "closures with a name, and bindings that shadow another one, are few",
+            run: plain_code::run,
+        },
+        Step {
+            name: "msrv",
+            about: "the oldest Rust is stated once, and else alike",
+            run: msrv::run,
+        },
+        Step { name: "names", about: "what Markdown names and links to is there", run: names::run },
+        Step { name: "workflows", about: "actionlint, when Go is installed", run: workflows::run },
     ]
 }
 

@@ -4,6 +4,7 @@
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
 
+mod arrows;
 mod child;
 mod clients;
 mod command;
@@ -11,16 +12,21 @@ mod dev_server;
 mod fuzz;
 mod install;
 mod lint;
+mod msrv;
 mod mutants;
+mod names;
 mod node;
 mod peers;
+mod plain_code;
 mod providers;
 mod python;
+mod rust_source;
 mod silent_defaults;
 mod source_checks;
 mod step;
 mod test;
 mod todo_manager;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -38,13 +44,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Formatting, clippy, rustdoc, cargo-deny when installed, and checks of the sources.
+    /// Formatting, clippy, rustdoc, cargo-deny when installed, and checks of sources, pages and workflows.
     Lint {
         #[command(flatten)]
         selection: Selection,
-        /// Bring the list of `silent-defaults` up to date instead of checking it.
+        /// Bring the list of `silent-defaults` or `arrows` up to date instead of checking it.
         #[arg(long, requires = "only")]
         write: bool,
+        /// Name each place that `plain-code` counts, instead of checking its limits.
+        #[arg(long, requires = "only", conflicts_with = "write")]
+        places: bool,
     },
     /// All tests, real MCP clients and the conformance suite included.
     Test(Selection),
@@ -119,13 +128,13 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<ExitCode, Failure> {
     match task {
-        Task::Lint { selection, write: true } => {
-            if selection.only != ["silent-defaults"] {
-                return Err(Failure::new("--write is for --only silent-defaults"));
-            }
-            silent_defaults::write().map(|()| ExitCode::SUCCESS)
+        Task::Lint { selection, write: true, .. } => {
+            write_list(&selection.only).map(|()| ExitCode::SUCCESS)
         }
-        Task::Lint { selection, write: false } => run_steps(lint::steps(), &selection),
+        Task::Lint { selection, places: true, .. } => {
+            print_places(&selection.only).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Lint { selection, .. } => run_steps(lint::steps(), &selection),
         Task::Test(selection) => run_steps(test::steps(), &selection),
         Task::Docs { open } => {
             let arguments = ["doc", "--workspace", "--lib", "--no-deps", "--all-features"];
@@ -147,6 +156,23 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         }
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Brings the list of one lint step up to date.
+fn write_list(only: &[String]) -> Result<(), Failure> {
+    match only {
+        [step] if step == "silent-defaults" => silent_defaults::write(),
+        [step] if step == "arrows" => arrows::write(),
+        _ => Err(Failure::new("--write is for --only silent-defaults, or --only arrows")),
+    }
+}
+
+/// Names each place that a lint step counts.
+fn print_places(only: &[String]) -> Result<(), Failure> {
+    if only != ["plain-code"] {
+        return Err(Failure::new("--places is for --only plain-code"));
+    }
+    plain_code::print_places()
 }
 
 fn run_steps(steps: Vec<Step>, selection: &Selection) -> Result<ExitCode, Failure> {

@@ -10,7 +10,8 @@ use crate::step::Outcome;
 const LONGEST_FILE: usize = 600;
 const SOURCE_EXTENSIONS: [&str; 7] = ["rs", "py", "pyi", "ts", "mjs", "cjs", "js"];
 /// Folders that hold no sources of ours. Hidden ones are left out too.
-const FOREIGN_FOLDERS: [&str; 5] = ["target", "node_modules", "__pycache__", "dist", "build"];
+pub(crate) const FOREIGN_FOLDERS: [&str; 5] =
+    ["target", "node_modules", "__pycache__", "dist", "build"];
 /// Where JSON of strangers is read: `crate::json` does that.
 const READS_FOR_STRANGERS: [&str; 3] = ["mcp-auth/src/", "node/src/", "python/src/"];
 /// What serde_json itself may read there: what is ours or the operator's, and pieces of messages that it only cuts
