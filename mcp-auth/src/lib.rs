@@ -79,6 +79,11 @@ pub use verify::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};
 #[doc = include_str!("../../docs/guide.md")]
 mod guide {}
 
+/// Compiles the examples of the page on configuration.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/configuration.md")]
+mod configuration {}
+
 /// Compiles the examples of the page on operations.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/operations.md")]
