@@ -74,6 +74,11 @@ pub use serve::{
 
 pub use verify::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};
 
+/// Compiles the examples of the page on protecting a server.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/protect.md")]
+mod protect {}
+
 /// Compiles the guide's examples.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/guide.md")]
