@@ -74,10 +74,25 @@ pub use serve::{
 
 pub use verify::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};
 
+/// Compiles the examples of the page on protecting a server.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/protect.md")]
+mod protect {}
+
 /// Compiles the guide's examples.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/guide.md")]
 mod guide {}
+
+/// Compiles the examples of the page on configuration.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/configuration.md")]
+mod configuration {}
+
+/// Compiles the examples of the page on operations.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/operations.md")]
+mod operations {}
 
 /// Compiles the examples of the page on providers.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

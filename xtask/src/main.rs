@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `bench`,
+//! The project's own commands: `cargo xtask lint`, `test`, `docs`, `book`, `bench`,
 //! `bench-python`, `fuzz`, `mutants`, `peers`, `wheel`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
 
 mod arrows;
+mod book;
 mod child;
 mod clients;
 mod command;
@@ -62,6 +63,18 @@ enum Task {
         /// Open it in a browser.
         #[arg(long)]
         open: bool,
+    },
+    /// The pages of docs/ as a book with search, in target/book; needs mdBook.
+    Book {
+        /// Open it in a browser.
+        #[arg(long)]
+        open: bool,
+    },
+    /// What mdBook runs for `book`: links to files that are not in the book lead to the repository.
+    #[command(hide = true)]
+    BookLinks {
+        /// `supports` and a renderer, when mdBook only asks whether there is anything to do for it.
+        question: Vec<String>,
     },
     /// mcp-auth and its peers side by side, in bench/; `--help` lists what can be measured.
     #[command(disable_help_flag = true)]
@@ -141,6 +154,11 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             cargo(&arguments).args(open.then_some("--open")).run()?;
             Ok(ExitCode::SUCCESS)
         }
+        Task::Book { open } => book::build(open).map(|()| ExitCode::SUCCESS),
+        Task::BookLinks { question } if question.is_empty() => {
+            book::point_links_to_repository().map(|()| ExitCode::SUCCESS)
+        }
+        Task::BookLinks { .. } => Ok(ExitCode::SUCCESS),
         Task::Bench { arguments } => {
             cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
             Ok(ExitCode::SUCCESS)
