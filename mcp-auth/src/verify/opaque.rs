@@ -75,7 +75,7 @@ impl OpaqueTokens {
             binds_audience,
             opaque: Lane::new(),
             verified: Lane::new(),
-            refused: RefusedTokens::default(),
+            refused: RefusedTokens::new(REFUSED_FOR.min(config.cache_max_age.as_secs())),
         }
     }
 
@@ -164,8 +164,7 @@ impl OpaqueTokens {
     /// Remembers the refusal, unless it ends by itself.
     fn refuse(&self, digest: Digest, error: TokenError, now: u64) -> AuthError {
         if !matches!(error, TokenError::NotYetValid { .. }) {
-            let refused_for = REFUSED_FOR.min(self.max_age.as_secs());
-            self.refused.insert(digest, error.clone(), now.saturating_add(refused_for));
+            self.refused.insert(digest, error.clone(), now);
         }
         AuthError::InvalidToken(error)
     }

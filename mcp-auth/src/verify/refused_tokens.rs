@@ -10,8 +10,11 @@ use crate::jose::Digest;
 const MAX_ENTRIES: usize = 4096;
 
 /// Refusals by the digest of the token, in bounded memory.
-#[derive(Default)]
-pub(super) struct RefusedTokens(Mutex<Generations>);
+pub(super) struct RefusedTokens {
+    all: Mutex<Generations>,
+    /// How long a refusal is believed, in seconds.
+    believed_for: u64,
+}
 
 /// When the young one is full it becomes the old one, which is given up.
 #[derive(Default)]
@@ -22,24 +25,29 @@ struct Generations {
 
 struct Refusal {
     error: TokenError,
-    /// Not believed from this second on.
-    until: u64,
+    /// When it was refused, in seconds.
+    at: u64,
 }
 
 impl RefusedTokens {
-    /// Why this token was refused, unless that is too long ago.
-    pub(super) fn find(&self, token: &Digest, now: u64) -> Option<TokenError> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let refusal = all.young.get(token).or_else(|| all.old.get(token))?;
-        (now < refusal.until).then(|| refusal.error.clone())
+    pub(super) fn new(believed_for: u64) -> Self {
+        Self { all: Mutex::default(), believed_for }
     }
 
-    pub(super) fn insert(&self, token: Digest, error: TokenError, until: u64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Why this token was refused, unless that is too long ago. A clock that was set back makes no refusal
+    /// last longer.
+    pub(super) fn find(&self, token: &Digest, now: u64) -> Option<TokenError> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusal = all.young.get(token).or_else(|| all.old.get(token))?;
+        (now.abs_diff(refusal.at) < self.believed_for).then(|| refusal.error.clone())
+    }
+
+    pub(super) fn insert(&self, token: Digest, error: TokenError, now: u64) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if all.young.len() >= MAX_ENTRIES {
             all.old = std::mem::take(&mut all.young);
         }
-        all.young.insert(token, Refusal { error, until });
+        all.young.insert(token, Refusal { error, at: now });
     }
 }
 
@@ -55,15 +63,16 @@ mod tests {
 
     #[test]
     fn refusals_are_found_until_their_time_and_are_bounded() {
-        let refused = RefusedTokens::default();
-        refused.insert(key(1), TokenError::Inactive, 100);
+        let refused = RefusedTokens::new(10);
+        refused.insert(key(1), TokenError::Inactive, 90);
         assert_eq!(refused.find(&key(1), 99), Some(TokenError::Inactive));
         assert_eq!(refused.find(&key(1), 100), None);
+        assert_eq!(refused.find(&key(1), 80), None, "the clock was set back");
         for index in 0..MAX_ENTRIES * 5 {
-            refused.insert(key(index), TokenError::Inactive, 100);
-            assert!(refused.find(&key(index), 0).is_some());
+            refused.insert(key(index), TokenError::Inactive, 90);
+            assert!(refused.find(&key(index), 90).is_some());
         }
-        let all = refused.0.lock().unwrap();
+        let all = refused.all.lock().unwrap();
         assert!(all.young.len() + all.old.len() <= 2 * MAX_ENTRIES);
     }
 }
