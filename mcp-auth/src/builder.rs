@@ -16,10 +16,11 @@ use crate::config::{
 };
 use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, IssuerReport, MetadataPatch, ReqwestClient,
-    Spawner, TrustAnchors, UrlRules, inspect,
+    TrustAnchors, UrlRules, inspect,
 };
 use crate::mcp_auth::McpAuth;
 use crate::serve::{BodyLimits, Resource};
+use crate::spawner::Spawner;
 use crate::verify::{
     IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TokenVerifier, TrustedIssuer,
     Verifier,

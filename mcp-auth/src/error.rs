@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::authorize::Scopes;
+use crate::scope::Scopes;
 use crate::text::{Quoted, QuotedList, inert};
 
 /// Why a request is not forwarded.

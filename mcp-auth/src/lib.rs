@@ -36,7 +36,9 @@ mod json;
 mod linear_cost;
 mod mcp_auth;
 mod principal;
+mod scope;
 mod serve;
+mod spawner;
 mod steps;
 mod text;
 mod verify;
@@ -44,7 +46,7 @@ mod verify;
 pub use auth_info::AuthInfo;
 pub use authorize::{
     Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
-    ScopePolicy, Scopes, Verdict,
+    ScopePolicy, Verdict,
 };
 pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
@@ -65,6 +67,7 @@ pub use issuer::{
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
 pub use principal::{Principal, PrincipalClaim};
+pub use scope::Scopes;
 #[cfg(feature = "rmcp3")]
 pub use serve::OptionalAuthInfo;
 pub use serve::{

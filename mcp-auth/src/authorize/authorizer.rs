@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, Scopes};
+use super::Operation;
 use crate::auth_info::AuthInfo;
+use crate::scope::Scopes;
 
 /// Decides whether a caller may carry out an operation.
 ///

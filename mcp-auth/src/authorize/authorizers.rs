@@ -4,9 +4,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Access, Authorizer, Explanation, Operation, ScopePolicy, Scopes, Verdict};
+use super::{Access, Authorizer, Explanation, Operation, ScopePolicy, Verdict};
 use crate::auth_info::AuthInfo;
 use crate::error::{AuthError, Forbidden};
+use crate::scope::Scopes;
 
 /// The rules of one resource, from its configuration and from code.
 #[derive(Clone)]

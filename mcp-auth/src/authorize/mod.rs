@@ -5,7 +5,6 @@ mod authorizers;
 mod message;
 mod operation;
 mod policy;
-mod scope;
 
 pub use authorizer::{Access, Asked, Authorizer, Explanation, Verdict};
 pub(crate) use authorizers::Authorizers;
@@ -14,4 +13,3 @@ pub use operation::{Operation, OperationKind};
 pub use policy::{ArgumentRule, Requirement, ScopePolicy};
 #[cfg(any(fuzzing, test))]
 pub(crate) use policy::{NormalUri, normal_pattern};
-pub use scope::Scopes;

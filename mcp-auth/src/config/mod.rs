@@ -26,11 +26,11 @@ pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
 pub use self::provider::Provider;
 pub use self::secret::Secret;
 pub use self::suggestion::SuggestedConfiguration;
-use crate::authorize::Scopes;
 use crate::identifier::loosely;
 use crate::issuer::TrustAnchors;
 use crate::jose::TokenLimits;
 use crate::json::JsonLimits;
+use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
 ///

@@ -7,8 +7,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::authorization_server::{AuthorizationServer, ParsedServer};
-use crate::authorize::{Authorizer, ScopePolicy, Scopes};
+use crate::authorize::{Authorizer, ScopePolicy};
 use crate::identifier::ResourceIdentifier;
+use crate::scope::Scopes;
 
 /// One protected resource: an MCP endpoint.
 ///

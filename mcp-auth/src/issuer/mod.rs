@@ -15,7 +15,6 @@ mod refresh;
 mod reqwest_client;
 mod resolver;
 mod snapshot;
-mod spawner;
 mod trust_anchors;
 
 pub use destination::AllowedAddresses;
@@ -36,5 +35,4 @@ pub(crate) use metadata::{Metadata, MetadataPatch};
 pub(crate) use refresh::{Issuer, Verified, VerifyError};
 pub(crate) use reqwest_client::ReqwestClient;
 pub(crate) use snapshot::{FetchContext, KeySource};
-pub(crate) use spawner::{Running, Spawner, background};
 pub(crate) use trust_anchors::TrustAnchors;

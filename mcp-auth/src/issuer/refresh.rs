@@ -11,10 +11,11 @@ use super::budget::Budget;
 use super::fetch::FetchFault;
 use super::key_set::KeyMismatch;
 use super::snapshot::Snapshot;
-use super::{Destination, FetchContext, KeySource, Metadata, Running, Spawner, background};
+use super::{Destination, FetchContext, KeySource, Metadata};
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
 use crate::jose::{Jws, SignatureVerified};
+use crate::spawner::{Running, Spawner, background};
 use crate::text::inert;
 
 /// Seconds that a client is told to wait when a fetch just failed.

@@ -8,11 +8,12 @@ use tokio::sync::Semaphore;
 use super::discovery::{discover, well_known_urls};
 use super::fetch::{FetchFault, fetch_json};
 use super::key_set::KeyMismatch;
-use super::{HttpClient, KeySet, Metadata, MetadataPatch, Spawner, UrlRules, Verified};
+use super::{HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
 use crate::jose::Jws;
+use crate::spawner::Spawner;
 
 /// Keys are not fetched more often than this, whatever `Cache-Control` says.
 const MIN_FRESH: Duration = Duration::from_secs(60);

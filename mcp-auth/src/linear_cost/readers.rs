@@ -13,12 +13,13 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::inputs::Place;
-use crate::authorize::{Messages, Operation, Scopes};
+use crate::authorize::{Messages, Operation};
 use crate::config::{AuthorizationServer, Config, ProtectedResource};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{KeySet, Metadata, UrlRules, read_answer};
 use crate::jose::{Jws, TokenLimits};
 use crate::json::{JsonLimits, read_object, read_value};
+use crate::scope::Scopes;
 use crate::serve::{Decision, Passage, check_mcp_headers};
 use crate::steps::Cost;
 use crate::verify::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use http::{HeaderValue, StatusCode, header};
 
 use super::{Reply, Resource};
-use crate::authorize::Scopes;
 use crate::error::AuthError;
+use crate::scope::Scopes;
 
 /// The refusal as an HTTP answer; `needed` is what to sign in for.
 pub(super) fn refuse(resource: &Resource, error: AuthError, needed: &Scopes) -> Reply {

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::{ListRules, OpenRequest, PendingDecision, Resource};
 use crate::auth_info::AuthInfo;
-use crate::authorize::Scopes;
 use crate::error::AuthError;
+use crate::scope::Scopes;
 
 /// What is to be done with a request; adapters carry it out and decide nothing.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::challenge::challenge;
 use super::{Reply, Resource};
 use crate::auth_info::StepUp;
-use crate::authorize::Scopes;
 use crate::error::{AuthError, InsufficientScope};
+use crate::scope::Scopes;
 
 /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the
 /// layer around it to find.

@@ -203,9 +203,9 @@ mod tests {
 
     use super::*;
     use crate::auth_info::{Facts, Token};
-    use crate::authorize::Scopes;
     use crate::jose::VerifiedToken;
     use crate::principal::PrincipalRule;
+    use crate::scope::Scopes;
 
     const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: Some(1) };
 

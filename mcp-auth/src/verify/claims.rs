@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::IssuerRules;
 use super::token_explanation::Checks;
 use crate::auth_info::Facts;
-use crate::authorize::Scopes;
 use crate::error::TokenError;
 use crate::identifier::ResourceIdentifier;
 use crate::jose::NamesIssuer;
 use crate::json::{JsonError, JsonLimits, JsonReader, Object, StringOrList, read_as};
+use crate::scope::Scopes;
 
 /// What a token must fulfil besides its signature and issuer.
 #[derive(Debug)]

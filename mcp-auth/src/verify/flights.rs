@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::issuer::{Spawner, background};
 use crate::jose::Digest;
+use crate::spawner::{Spawner, background};
 
 /// Questions that may be open at one time; nobody waits for more.
 const MAX_OPEN: usize = 1024;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::auth_info::{AuthInfo, Facts, Token};
-use crate::authorize::Scopes;
 use crate::claim_path::{at, texts};
 use crate::error::TokenError;
 use crate::jose::Algorithm;
 use crate::principal::PrincipalRule;
+use crate::scope::Scopes;
 
 /// The settings of an authorization server that are about its tokens.
 #[derive(Debug, Default)]

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::{BearerToken, Claims, TrustedIssuer, Verifier};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Explanation, Scopes};
+use crate::authorize::Explanation;
 use crate::error::{AuthError, TokenError};
 use crate::jose::{Jws, MediaType};
+use crate::scope::Scopes;
 
 /// Why a resource accepts a token or refuses it: [`McpAuth::explain_token`](crate::McpAuth::explain_token).
 ///

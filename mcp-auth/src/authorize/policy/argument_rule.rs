@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::authorize::Scopes;
 use crate::claim_path::at;
+use crate::scope::Scopes;
 
 /// More scopes for some arguments. With no condition: whenever the argument is there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -19,8 +19,9 @@ use super::hierarchy::Hierarchy;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
 use super::{Requirement, ScopePolicy, ScopesByArguments, faults};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{Access, Asked, Authorizer, Operation, OperationKind, Scopes, Verdict};
+use crate::authorize::{Access, Asked, Authorizer, Operation, OperationKind, Verdict};
 use crate::claim_path::{at, texts};
+use crate::scope::Scopes;
 
 /// What a [`ScopePolicy`] means.
 #[derive(Debug)]

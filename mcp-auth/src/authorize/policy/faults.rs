@@ -3,7 +3,7 @@
 
 use super::argument_rule::is_path;
 use super::{Requirement, ScopePolicy};
-use crate::authorize::Scopes;
+use crate::scope::Scopes;
 
 /// Methods that clients send, by which others are recognised that only look like them.
 const METHODS: [&str; 25] = [

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::authorize::Scopes;
+use crate::scope::Scopes;
 
 /// For every scope that something includes: what includes it, however indirectly.
 #[derive(Debug, Default)]

@@ -23,8 +23,9 @@ pub use self::requirement::Requirement;
 pub(super) use self::resource_rules::FoundRules;
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::uri::{NormalUri, normal_pattern};
-use super::{Access, Asked, Authorizer, Operation, Scopes, Verdict};
+use super::{Access, Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::{AuthInfo, Principal};
+use crate::scope::Scopes;
 
 /// Who may call what: the same rules for calls and for lists.
 ///

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::ArgumentRule;
 use super::hierarchy::Hierarchy;
 use crate::auth_info::Principal;
-use crate::authorize::{Access, Scopes};
+use crate::authorize::Access;
+use crate::scope::Scopes;
 
 /// What a caller needs for an operation. In data, a list of scopes stands for `all_of` alone.
 ///
