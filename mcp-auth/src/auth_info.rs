@@ -7,13 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::authenticate::Claims;
 use crate::error::{InsufficientScope, TokenError};
 use crate::jose::{NamesIssuer as _, VerifiedToken};
 use crate::json::{JsonLimits, read_object};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
-use crate::verify::Claims;
 
 /// The authenticated caller of a request: who they are and what their token grants.
 ///

@@ -8,6 +8,10 @@ use http::HeaderName;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::authenticate::{
+    IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TokenVerifier, TrustedIssuer,
+    Verifier,
+};
 use crate::authorize::{Authorizer, Authorizers};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{
@@ -21,10 +25,6 @@ use crate::issuer::{
 use crate::mcp_auth::McpAuth;
 use crate::serve::{BodyLimits, Resource};
 use crate::spawner::Spawner;
-use crate::verify::{
-    IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TokenVerifier, TrustedIssuer,
-    Verifier,
-};
 
 /// Slow signatures that are checked in the background at once.
 const MAX_SLOW_CHECKS: usize = 16;

@@ -13,6 +13,7 @@ use http::{Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules};
 use crate::authorize::{Messages, NormalUri, Requirement, ScopePolicy, normal_pattern};
 use crate::config::{AuthorizationServer, Config};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
@@ -21,7 +22,6 @@ use crate::jose::{Algorithm, Jws, TokenLimits, VerificationKey};
 use crate::json::{JsonLimits, read_object};
 use crate::mcp_auth::McpAuth;
 use crate::serve::{Decision, Forward, Passage};
-use crate::verify::{BearerToken, Claims, IssuerRules, Rules};
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";

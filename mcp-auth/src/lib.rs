@@ -8,7 +8,7 @@
 //!
 //! One request is one call of [`McpAuth::check`]: bearer token → verified caller → scopes →
 //! [`Decision`]. The folders are the questions on that way: `serve` (what does HTTP see?),
-//! `authorize` (may they do this?), `verify` (who is calling?), `issuer` (whose keys?) and `jose`
+//! `authorize` (may they do this?), `authenticate` (who is calling?), `issuer` (whose keys?) and `jose`
 //! (bytes in, bytes out). The last one has no clock and no network; only `issuer` has a network.
 //!
 //! # Features
@@ -19,6 +19,7 @@
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
 mod auth_info;
+mod authenticate;
 mod authorize;
 mod builder;
 mod claim_path;
@@ -41,7 +42,6 @@ mod serve;
 mod spawner;
 mod steps;
 mod text;
-mod verify;
 
 pub use auth_info::AuthInfo;
 pub use authorize::{
@@ -75,7 +75,7 @@ pub use serve::{
     Reply, ResponseFilter,
 };
 
-pub use verify::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};
+pub use authenticate::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};
 
 /// Compiles the examples of the page on protecting a server.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

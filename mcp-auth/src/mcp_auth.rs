@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::request::Parts;
 
 use crate::auth_info::AuthInfo;
+use crate::authenticate::TokenExplanation;
 use crate::authorize::{Explanation, Operation};
 use crate::builder::McpAuthBuilder;
 use crate::config::{Config, ConfigError};
@@ -16,7 +17,6 @@ use crate::identifier::{WELL_KNOWN, loosely};
 use crate::issuer::Issuer;
 use crate::serve::{Decision, Reply, Resource};
 use crate::text::Quoted;
-use crate::verify::TokenExplanation;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
 #[derive(Clone)]

@@ -13,6 +13,7 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::inputs::Place;
+use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
 use crate::config::{AuthorizationServer, Config, ProtectedResource};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
@@ -22,7 +23,6 @@ use crate::json::{JsonLimits, read_object, read_value};
 use crate::scope::Scopes;
 use crate::serve::{Decision, Passage, check_mcp_headers};
 use crate::steps::Cost;
-use crate::verify::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
 use crate::{AuthError, AuthInfo, McpAuth, ScopePolicy};
 
 const ISSUER: &str = "https://issuer.example.com";

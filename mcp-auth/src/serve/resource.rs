@@ -15,12 +15,12 @@ use super::cors::preflight;
 use super::pending_decision::{Caller, announced_length};
 use super::{AllowedOrigins, Decision, Forward, ListRules, PendingDecision, Reply};
 use crate::auth_info::AuthInfo;
+use crate::authenticate::{BearerToken, TokenExplanation, TokenSource, Verifier};
 use crate::authorize::{Authorizers, Explanation, Operation, ScopePolicy};
 use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, MessageFault};
 use crate::identifier::ResourceIdentifier;
 use crate::scope::Scopes;
-use crate::verify::{BearerToken, TokenExplanation, TokenSource, Verifier};
 
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
