@@ -146,10 +146,11 @@ impl Resource {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
             return PendingDecision::begin(self.clone(), Caller::Known(caller), cors, request);
         }
-        if caller.is_ok() && !self.authorizers.is_empty() {
-            if let Some(reply) = self.refuse_form(request) {
-                return Decision::Reply(reply.with_headers(cors));
-            }
+        if caller.is_ok()
+            && !self.authorizers.is_empty()
+            && let Some(reply) = self.refuse_form(request)
+        {
+            return Decision::Reply(reply.with_headers(cors));
         }
         let outcome = caller.and_then(|caller| self.authorize_head(&caller).map(|()| caller));
         match outcome {
