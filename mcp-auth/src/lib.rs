@@ -50,8 +50,8 @@ pub use adapters::OptionalAuthInfo;
 pub use adapters::{AuthFuture, AuthLayer, AuthService};
 pub use auth_info::AuthInfo;
 pub use authorize::{
-    Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
-    ScopePolicy, Verdict,
+    Access, AccessRequest, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind,
+    Requirement, ScopePolicy, Verdict,
 };
 pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};

@@ -2,7 +2,8 @@
 //! shares are in `vectors/rules.json`.
 
 use mcp_auth::{
-    Access, AuthInfo, Authorizer, Config, McpAuth, Operation, Requirement, ScopePolicy, Verdict,
+    Access, AccessRequest, AuthInfo, Authorizer, Config, McpAuth, Operation, Requirement,
+    ScopePolicy, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -331,9 +332,9 @@ struct Veto;
 impl Authorizer for Veto {
     fn authorize(
         &self,
-        _: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        let AccessRequest { operation, .. } = *request;
         Ok(match operation.name() {
             Some("vetoed") => Verdict::forbidden("not this one"),
             _ => Verdict::Allow,
@@ -472,9 +473,9 @@ struct Panics;
 impl Authorizer for Panics {
     fn authorize(
         &self,
-        _: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        let AccessRequest { operation, .. } = *request;
         assert!(operation.name() != Some("panics"), "in a rule of the user's");
         Ok(Verdict::Allow)
     }
