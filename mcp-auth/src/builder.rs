@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::authenticate::{
-    IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TokenVerifier, TrustedIssuer,
-    Verifier,
+    IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource, TokenVerifier,
+    TrustedIssuer, Verifier,
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::clock::{Clock, SystemClock};
@@ -279,7 +279,11 @@ impl<'b> Assembly<'b> {
         let ParsedResource { config, identifier, servers } = parsed;
         let mut sources = TokenSources::default();
         let own = self.builder.token_verifiers.iter();
-        let own = own.map(|one| (sources.of(one.token_header()), one.clone())).collect();
+        let own = own.map(|one| OwnVerifier {
+            source: sources.of(one.token_header()),
+            verifier: one.clone(),
+        });
+        let own = own.collect();
         let issuers = servers.into_iter().flat_map(|server| self.trust(server, &mut sources));
         let issuers = issuers.collect();
         let verifier = Verifier {

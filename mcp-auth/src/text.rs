@@ -54,6 +54,13 @@ pub(crate) fn cut(text: &str) -> &str {
     }
 }
 
+/// The same without quotes, for a text that has them around it or stands in a list.
+pub(crate) fn shown(text: &str) -> String {
+    let beginning = cut(text);
+    let mark = if beginning.len() < text.len() { "…" } else { "" };
+    inert(beginning) + mark
+}
+
 /// A text of ours in which values of strangers are, with what a terminal or an editor would act on written out.
 pub(crate) fn inert(text: &str) -> String {
     let mut inert = String::with_capacity(text.len());
@@ -68,6 +75,18 @@ pub(crate) fn inert(text: &str) -> String {
         }
     }
     inert
+}
+
+/// A text for the log: what a terminal or an editor would act on is written out, and the rest is cut.
+pub(crate) fn in_one_line(text: &str) -> String {
+    const LIMIT: usize = 256;
+    let mut line = inert(text);
+    if line.len() > LIMIT {
+        let cut = (0..=LIMIT).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
 }
 
 /// Several texts of strangers, of which the first few are shown.
@@ -104,6 +123,8 @@ mod tests {
         }
         assert_eq!(Quoted(&"é".repeat(65)).to_string(), format!("\"{}\"…", "é".repeat(64)));
         assert_eq!(inert("a \u{202e}\"b\"\u{1b}\n"), r#"a \u{202e}"b"\u{1b}\u{a}"#);
+        assert_eq!(shown("a \u{202e}\"b\"\n"), r#"a \u{202e}"b"\u{a}"#);
+        assert_eq!(shown(&"é".repeat(65)), format!("{}…", "é".repeat(64)));
         let many = vec!["x".repeat(1000); 9];
         assert!(QuotedList(&many).to_string().len() < 300);
         assert_eq!(QuotedList(&many[..0]).to_string(), "[]");

@@ -39,8 +39,11 @@ impl<'r> AccessRequest<'r> {
 pub trait Authorizer: Send + Sync {
     /// Whether this caller may do this.
     ///
+    /// Scopes that are missing are 64 at most, and 4 KiB of them: they are asked for in a header.
+    ///
     /// # Errors
-    /// An error denies; its text goes to the log, never to the client.
+    /// An error denies; the beginning of its text goes to the log, nothing of it to the client. A panic counts
+    /// as an error here, and elsewhere hides, or asks for a token.
     fn authorize(
         &self,
         request: &AccessRequest<'_>,
@@ -60,9 +63,10 @@ pub trait Authorizer: Send + Sync {
         false
     }
 
-    /// Every scope that the operation needs, for the challenge; of alternatives, what is nearest to
-    /// the granted scopes. Default: none besides the resource's.
-    fn required_scopes(&self, _operation: &Operation<'_>, _granted: &Scopes) -> Scopes {
+    /// Every scope that all of these operations need, for the challenge; of alternatives, what is nearest to
+    /// the granted scopes. More than 64 scopes, or 4 KiB of them, count as a failure. Default: none besides the
+    /// resource's.
+    fn required_scopes(&self, _operations: &[Operation<'_>], _granted: &Scopes) -> Scopes {
         Scopes::default()
     }
 
@@ -72,15 +76,19 @@ pub trait Authorizer: Send + Sync {
         (!granted.contains_all(required)).then(|| required.clone())
     }
 
-    /// Whether a list shows what this operation would call. Default: unless it is forbidden, since
-    /// a missing scope can be asked for.
+    /// Whether a list shows what this operation would call, to a caller or to nobody. Default: to a caller,
+    /// unless it is forbidden, since a missing scope can be asked for; to nobody, only if
+    /// [`Authorizer::access`] says that it needs no token.
+    ///
+    /// Nobody may call what the others open and this one says nothing of in [`Authorizer::access`]; then it is
+    /// shown whatever this says.
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         match caller {
             Some(caller) => !matches!(
                 self.authorize(&AccessRequest::new(caller, operation)),
                 Ok(Verdict::Forbidden(_)) | Err(_)
             ),
-            None => true,
+            None => self.access(operation).is_some_and(|access| access != Access::Required),
         }
     }
 

@@ -10,7 +10,7 @@
 //! is that of what it names, or else that of its method, lifts the baseline if it is open. It never
 //! lifts what another rule asks for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -59,6 +59,9 @@ impl Rule {
         self.requirement.access != Access::Required
     }
 }
+
+/// Combinations of alternatives that are compared for one request.
+const COMPARISONS: usize = 256;
 
 /// Where roles, groups and permissions are found.
 #[derive(Debug)]
@@ -225,7 +228,8 @@ impl CompiledPolicy {
         if is_public { Access::Public } else { Access::Optional }
     }
 
-    /// The verdict, with what the arguments ask for if they are known.
+    /// The verdict, with what the arguments ask for if they are known. Which scopes are missing,
+    /// [`Authorizer::required_scopes`] tells, of everything that is called at once.
     fn verdict(&self, caller: &AuthInfo, needs: &Needs<'_>, by_arguments: &Scopes) -> Verdict {
         if needs.access != Access::Required {
             return Verdict::Allow;
@@ -242,7 +246,7 @@ impl CompiledPolicy {
         if is_covered && has(by_arguments) {
             return Verdict::Allow;
         }
-        Verdict::MissingScopes(self.least(needs, by_arguments, granted))
+        Verdict::MissingScopes(Scopes::default())
     }
 
     /// Why no token with other scopes would help.
@@ -277,23 +281,32 @@ impl CompiledPolicy {
         (!has_all).then_some("the caller lacks a permission")
     }
 
-    /// All scopes to ask for; of alternatives, those with which the fewest are asked for.
-    fn least(&self, needs: &Needs<'_>, by_arguments: &Scopes, granted: &Scopes) -> Scopes {
-        /// Combinations of alternatives that are compared; with more, one set after the other is chosen.
-        const MOST: usize = 256;
+    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. Of as many
+    /// combinations as `comparisons` has left; with more, one set after the other is chosen.
+    fn least(
+        &self,
+        needs: &Needs<'_>,
+        by_arguments: &Scopes,
+        granted: &Scopes,
+        comparisons: &mut usize,
+    ) -> Scopes {
         let fixed = needs.requirements().map(|asked| &asked.all_of).chain([by_arguments]);
         let fixed = Scopes::union(fixed);
         let alternatives: Vec<_> =
             needs.requirements().filter_map(|asked| asked.any_of.as_deref()).collect();
         let combinations = alternatives.iter().try_fold(1_usize, |product, sets| {
-            product.checked_mul(sets.len()).filter(|product| *product <= MOST)
+            product.checked_mul(sets.len()).filter(|product| product <= comparisons)
         });
+        if !alternatives.is_empty() {
+            *comparisons -= combinations.unwrap_or(0);
+        }
         let mut candidates = vec![fixed];
         for sets in alternatives {
             let mut combined = Vec::new();
             for so_far in &candidates {
                 combined.extend(sets.iter().map(|set| Scopes::union([so_far, set])));
             }
+            crate::steps::take(combined.len());
             candidates = combined;
             if combinations.is_none() {
                 candidates = self.fewest(candidates, granted).into_iter().collect();
@@ -309,6 +322,9 @@ impl CompiledPolicy {
             let reduced = self.hierarchy.reduce(set.clone());
             reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
         };
+        if sets.len() <= 1 {
+            return sets.into_iter().next();
+        }
         sets.into_iter().min_by_key(size)
     }
 
@@ -352,15 +368,29 @@ impl Authorizer for CompiledPolicy {
         self.allows_anonymous
     }
 
-    fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        match self.needs(operation) {
-            Ok(needs) => {
-                // Nobody is let in by this: what failed denies in `authorize`.
-                let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
-                self.least(&needs, &by_arguments, granted)
+    fn required_scopes(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
+        let mut comparisons = COMPARISONS;
+        // What is called many times, or by many names that the same rules are about, is looked at once.
+        let mut looked_at = HashSet::new();
+        let mut each = Vec::new();
+        let mut is_denied = false;
+        for operation in operations {
+            let Ok(needs) = self.needs(operation) else {
+                is_denied = true;
+                continue;
+            };
+            // Nobody is let in by this: what failed denies in `authorize`.
+            let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
+            let rules: Vec<*const Rule> =
+                needs.rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
+            if looked_at.insert((rules, by_arguments.clone())) {
+                each.push(self.least(&needs, &by_arguments, granted, &mut comparisons));
             }
-            Err(_) => Scopes::union(self.baseline.iter().map(|rule| &rule.requirement.all_of)),
         }
+        if is_denied {
+            each.extend(self.baseline.iter().map(|rule| rule.requirement.all_of.clone()));
+        }
+        Scopes::union(&each)
     }
 
     fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
@@ -410,10 +440,11 @@ impl Authorizer for CompiledPolicy {
                 replaced: Vec::new(),
             };
             let by_arguments = scopes_by_arguments(&alone, operation).unwrap_or_default();
+            let mut comparisons = COMPARISONS;
             Asked {
                 rule: rule.name.clone(),
                 access: rule.requirement.access,
-                scopes: self.least(&alone, &by_arguments, &granted),
+                scopes: self.least(&alone, &by_arguments, &granted, &mut comparisons),
                 lacks: caller
                     .and_then(|caller| self.denial(&rule.requirement, caller))
                     .map(str::to_owned),
@@ -467,7 +498,8 @@ fn scopes_by_arguments(
         scopes.extend(applying.map(|when| when.scopes.clone()));
         if let Some(function) = &rule.by_arguments {
             let asked = catch_unwind(AssertUnwindSafe(|| (function.0)(members)));
-            scopes.push(asked.map_err(|_| "the function for its arguments panicked")?);
+            let asked = asked.map_err(|_| "the function for its arguments panicked")?;
+            scopes.push(asked.bounded()?);
         }
     }
     Ok(Scopes::union(&scopes))

@@ -227,7 +227,15 @@ impl Authorizer for ScopePolicy {
         &self,
         request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        self.compile().authorize(request)
+        let compiled = self.compile();
+        Ok(match compiled.authorize(request)? {
+            Verdict::MissingScopes(_) => {
+                let operations = std::slice::from_ref(request.operation);
+                let granted = request.caller.scopes();
+                Verdict::MissingScopes(compiled.required_scopes(operations, granted))
+            }
+            verdict => verdict,
+        })
     }
 
     fn access(&self, operation: &Operation<'_>) -> Option<Access> {
@@ -238,8 +246,8 @@ impl Authorizer for ScopePolicy {
         self.compile().allows_anonymous()
     }
 
-    fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        self.compile().required_scopes(operation, granted)
+    fn required_scopes(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
+        self.compile().required_scopes(operations, granted)
     }
 
     fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
