@@ -157,10 +157,13 @@ fn is_utf8_json(headers: &HeaderMap) -> bool {
     let is_json = parts.next().is_some_and(|text| text.eq_ignore_ascii_case("application/json"));
     let is_utf8 = |parameter: &str| {
         let Some((name, value)) = parameter.split_once('=') else { return parameter.is_empty() };
-        let is_utf8 = ["utf-8", "utf8", "us-ascii"];
         let value = value.trim().trim_matches('"');
-        !name.trim().eq_ignore_ascii_case("charset")
-            || is_utf8.iter().any(|one| value.eq_ignore_ascii_case(one))
+        match name.trim().to_ascii_lowercase().strip_prefix("charset") {
+            Some("") => ["utf-8", "utf8"].iter().any(|one| value.eq_ignore_ascii_case(one)),
+            // RFC 2231: another way to write a charset, or a part of one.
+            Some(_) => false,
+            None => true,
+        }
     };
     let is_only = headers.get_all(CONTENT_TYPE).iter().count() == 1;
     is_json && is_only && parts.all(is_utf8) && !is_encoded(headers)
