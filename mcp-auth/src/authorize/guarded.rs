@@ -60,7 +60,7 @@ impl Guarded {
     /// Every scope that all of this needs, for a challenge. Nobody is let in by it: where it fails to tell,
     /// none is named.
     pub(super) fn required_scopes(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
-        let told = self.ask(&operations.first(), |authorizer| {
+        let told = self.ask(operations.first(), |authorizer| {
             self.check(authorizer.required_scopes(operations, granted))
         });
         told.unwrap_or_default()

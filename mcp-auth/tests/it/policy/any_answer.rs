@@ -308,12 +308,13 @@ fn document() -> impl Strategy<Value = List> {
             22 => format!(r#"{{"result":{{"Tools":[{hidden}]}}}}"#),
             23 => format!(r#"{{"Result":{{{text}}},{envelope}}}"#),
             24 => format!(r#"{{{envelope},"result":[{{{text}}},5]}}"#),
-            25 => format!(r#"{{"result":{{"tool\u017f":[{hidden}],"re\u017fourceTEMPLATES":[{hidden}]}}}}"#),
+            25 => format!(
+                r#"{{"result":{{"tool\u017f":[{hidden}],"re\u017fourceTEMPLATES":[{hidden}]}}}}"#
+            ),
             26 => format!(r#"{{"ERROR":{{"code":1,"Data":{{{text}}}}}}}"#),
             27 => format!(r#"{{{envelope},"result":[[{{{text}}}]]}}"#),
-            28 => format!(
-                r#"{{"result":{{"tools":[{{"name":"open","Name":"hidden"}},{{"NAME":"hidden"}}]}}}}"#
-            ),
+            28 => r#"{"result":{"tools":[{"name":"x","Name":"hidden"},{"NAME":"hidden"}]}}"#
+                .to_owned(),
             29 => format!(r#"{{"error":{{"code":1,"data":[{{{text}}}],"toolſ":[{hidden}]}}}}"#),
             _ => answer,
         };
