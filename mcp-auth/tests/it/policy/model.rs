@@ -3,6 +3,9 @@
 //!
 //! `MCP_AUTH_LONG_PROPERTIES=1` runs a hundred times as many cases.
 
+mod added;
+mod generated;
+
 use axum::http::{HeaderMap, Request, StatusCode, request::Parts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,25 +14,13 @@ use mcp_auth::{
     ScopePolicy, TokenVerifier,
 };
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::added::{add, additions, decorated, decorations, respelled};
+use self::generated::{SECTIONS, URIS, callers, messages, policies, rule};
 use super::message;
 use super::reference::{Caller, Reference};
 use crate::support::RESOURCE;
-
-const URIS: [&str; 9] = [
-    "n://a",
-    "n://a/",
-    "n://a/1",
-    "n://a/1/",
-    "n://a/b/c",
-    "n://a?q=1",
-    "n://a?q=1&z=2",
-    "n://b",
-    "m://a",
-];
-const PATTERNS: [&str; 9] =
-    ["*", "n://*", "n://a", "n://a/*", "n://a/{id}", "n://a/{+p}", "n://a?q={x}", "n://b", "{+u}"];
 
 /// Reads the claims of a caller out of the token.
 struct Claims;
@@ -109,213 +100,6 @@ fn cases(short: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, cases, ..ProptestConfig::default() }
 }
 
-fn scopes() -> impl Strategy<Value = Value> {
-    prop::sample::subsequence(vec!["a", "b", "c"], 0..=2).prop_map(|scopes| json!(scopes))
-}
-
-fn condition() -> impl Strategy<Value = Value> {
-    let values = prop::sample::select(vec![json!("w"), json!(true), Value::Null]);
-    (prop::sample::select(vec!["equals", "unless", "starts_with", ""]), values).prop_map(
-        |(kind, value)| match kind {
-            "" => json!({ "argument": "x", "scopes": ["c"] }),
-            "starts_with" => json!({ "argument": "x", "scopes": ["c"], "starts_with": "w" }),
-            kind => json!({ "argument": "x", "scopes": ["c"], kind: value }),
-        },
-    )
-}
-
-/// A rule; only those for tools and prompts may look at arguments.
-fn rule(may_look: bool) -> impl Strategy<Value = Value> {
-    let asks = (scopes(), 0..16_u8, condition()).prop_map(move |(all_of, more, condition)| {
-        let mut rule = json!({ "all_of": all_of });
-        match more {
-            0 | 1 => rule["roles"] = json!(["admin"]),
-            2 => rule["caller"] = json!("user"),
-            3 => rule["caller"] = json!("client"),
-            4 => rule["allowed_clients"] = json!(["console"]),
-            5 => rule["any_of"] = json!([["a", "b"], ["c"]]),
-            6..=9 if may_look => rule["when"] = json!([condition]),
-            _ => {}
-        }
-        rule
-    });
-    let access = prop::sample::select(vec!["public", "optional"])
-        .prop_map(|access| json!({ "access": access }));
-    prop_oneof![3 => asks, 1 => access]
-}
-
-fn rules(names: &[&'static str], may_look: bool) -> impl Strategy<Value = Value> {
-    let names = prop::sample::select(names.to_vec());
-    prop::collection::btree_map(names.prop_map(str::to_owned), rule(may_look), 0..4)
-        .prop_map(|rules| json!(rules))
-}
-
-const METHODS: [&str; 9] = [
-    "tools/call",
-    "prompts/get",
-    "resources/read",
-    "resources/subscribe",
-    "completion/complete",
-    "tools/list",
-    "ping",
-    "tasks/get",
-    "vendor/x",
-];
-
-fn policies() -> impl Strategy<Value = Value> {
-    let named = (
-        rules(&["t", "u"], true),
-        rules(&["p", "q"], true),
-        rules(&PATTERNS, false),
-        rules(&METHODS, false),
-    );
-    (named, scopes(), any::<[bool; 3]>(), 0..8_u8).prop_map(|(named, require, flags, who)| {
-        let (tools, prompts, resources, methods) = named;
-        let mut policy = json!({
-            "tools": tools, "prompts": prompts, "resources": resources, "methods": methods,
-            "require": require, "deny_undeclared": flags[0], "strict_lists": flags[1],
-        });
-        if flags[2] {
-            policy["implies"] = json!({ "b": ["c"], "a": ["b"] });
-        }
-        match who {
-            0 => policy["caller"] = json!("user"),
-            1 => policy["allowed_clients"] = json!(["console"]),
-            _ => {}
-        }
-        policy
-    })
-}
-
-fn callers() -> impl Strategy<Value = Option<Caller>> {
-    let scopes = prop::sample::subsequence(vec!["a", "b", "c"], 0..=3);
-    let roles = prop::sample::subsequence(vec!["admin", "staff"], 0..=2);
-    let client = prop::option::of(prop::sample::select(vec!["console", "other"]));
-    let kind = prop::option::of(prop::sample::select(vec!["user", "client"]));
-    let somebody = (scopes, roles, client, kind);
-    prop::option::weighted(
-        0.8,
-        somebody.prop_map(|(scopes, roles, client, kind)| Caller { scopes, roles, client, kind }),
-    )
-}
-
-fn messages() -> impl Strategy<Value = Value> {
-    let arguments = prop::sample::select(vec![
-        json!({}),
-        json!({ "x": "w" }),
-        json!({ "x": "write" }),
-        json!({ "x": true }),
-        json!({ "x": null }),
-        json!({ "y": 1 }),
-    ]);
-    let uri = prop::sample::select(URIS.to_vec());
-    let name = prop::sample::select(vec!["t", "u", "p", "q", "other"]);
-    (0..12_u8, name, uri, arguments).prop_map(|(kind, name, uri, arguments)| match kind {
-        0 | 1 => message("tools/call", json!({ "name": name, "arguments": arguments })),
-        2 => message("prompts/get", json!({ "name": name, "arguments": arguments })),
-        3 => message("resources/read", json!({ "uri": uri })),
-        4 => message("resources/subscribe", json!({ "uri": uri })),
-        5 => message(
-            "completion/complete",
-            json!({ "ref": { "type": "ref/prompt", "name": name },
-                "argument": { "name": "z", "value": "" }, "context": { "arguments": arguments } }),
-        ),
-        6 => message(
-            "completion/complete",
-            json!({ "ref": { "type": "ref/resource", "uri": uri }, "argument": { "name": "z", "value": "" } }),
-        ),
-        7 => message("tools/list", json!({})),
-        8 => message("ping", json!({})),
-        9 => message("tasks/get", json!({ "taskId": "1" })),
-        10 => message("vendor/x", json!({})),
-        _ => message("vendor/x", json!({ "uri": uri })),
-    })
-}
-
-/// A member that is added, and the objects of a message that it may be added to. Not added: an argument
-/// that a condition of the policy names, because that is what `unless` and the tool itself are about.
-fn additions() -> impl Strategy<Value = (&'static str, Value, usize)> {
-    let names = prop::sample::select(vec![
-        "uri",
-        "name",
-        "ref",
-        "arguments",
-        "context",
-        "taskId",
-        "_meta",
-        "notifications",
-        "$serde_json::private::RawValue",
-        "$serde_json::private::Number",
-        "__proto__",
-        "random",
-    ]);
-    let uri = prop::sample::select(URIS.to_vec()).prop_map(Value::from);
-    let other = prop::sample::select(vec![
-        Value::Null,
-        json!(1),
-        json!("t"),
-        json!("true"),
-        json!({}),
-        json!({ "x": true }),
-        json!({ "x": "w" }),
-        json!({ "uri": "n://b" }),
-        json!({ "arguments": { "x": true } }),
-        json!({ "type": "ref/prompt", "name": "p" }),
-        json!({ "resourceSubscriptions": ["n://b"] }),
-        json!([{}]),
-    ]);
-    (names, prop_oneof![uri, other], 0..6_usize)
-}
-
-fn add(message: &Value, name: &str, value: Value, place: usize) -> Option<Value> {
-    let mut message = message.clone();
-    let places = [
-        "",
-        "/params",
-        "/params/arguments",
-        "/params/ref",
-        "/params/context",
-        "/params/context/arguments",
-    ];
-    let object: &mut Map<String, Value> = message.pointer_mut(places[place])?.as_object_mut()?;
-    if object.contains_key(name) {
-        return None;
-    }
-    object.insert(name.to_owned(), value);
-    Some(message)
-}
-
-/// The same JSON in another spelling: members in the other order, white space, every character escaped.
-fn respelled(value: &Value, spelling: [bool; 3]) -> String {
-    let [is_turned, has_space, is_escaped] = spelling;
-    let space = if has_space { " \n\t" } else { "" };
-    let text = |text: &str| match is_escaped {
-        true => {
-            let escape = |unit: u16| format!("\\u{unit:04x}");
-            format!("\"{}\"", text.encode_utf16().map(escape).collect::<String>())
-        }
-        false => json!(text).to_string(),
-    };
-    match value {
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| {
-                format!("{space}{}{space}:{space}{}", text(name), respelled(value, spelling))
-            };
-            let mut all: Vec<_> = members.iter().map(member).collect();
-            if is_turned {
-                all.reverse();
-            }
-            format!("{{{}{space}}}", all.join(","))
-        }
-        Value::Array(items) => {
-            let all: Vec<_> = items.iter().map(|item| respelled(item, spelling)).collect();
-            format!("[{space}{}{space}]", all.join(","))
-        }
-        Value::String(one) => text(one),
-        other => other.to_string(),
-    }
-}
-
 /// The operation of a message that names one thing at most, as somebody writes it by hand.
 fn operation(message: &Value) -> Option<Operation<'_>> {
     let params = &message["params"];
@@ -350,65 +134,9 @@ fn listed(forward: Forward, result: &Value) -> Value {
     serde_json::from_slice::<Value>(&sent).unwrap()["result"].take()
 }
 
-/// A header or a query that somebody adds to a request, or a header that takes the place of another.
-fn decorations() -> impl Strategy<Value = (&'static str, &'static str, bool)> {
-    let names = prop::sample::select(vec![
-        "mcp-method",
-        "mcp-name",
-        "mcp-protocol-version",
-        "mcp-session-id",
-        "x-http-method-override",
-        "x-original-url",
-        "x-forwarded-for",
-        "forwarded",
-        "accept",
-        "content-type",
-        "x-random",
-        "?",
-    ]);
-    let values = prop::sample::select(vec![
-        "tools/list",
-        "initialize",
-        "ping",
-        "t",
-        "p",
-        "n://b",
-        "2025-03-26",
-        "2026-07-28",
-        "GET",
-        "/public",
-        "application/json;charset=utf-8",
-        "application/json;method=tools/list;name=t",
-        "text/event-stream",
-        "uri=n://b&name=t&public=true",
-    ]);
-    (names, values, any::<bool>())
-}
-
-fn decorated(head: &Parts, (name, value, is_instead): (&str, &str, bool)) -> Parts {
-    let mut head = head.clone();
-    if name == "?" {
-        head.uri = format!("/mcp?{value}").parse().unwrap();
-    } else {
-        let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
-        if is_instead {
-            head.headers.remove(&name);
-        }
-        head.headers.append(name, value.parse().unwrap());
-    }
-    head
-}
-
 fn warnings(policy: &Value) -> Vec<String> {
     serde_json::from_value::<ScopePolicy>(policy.clone()).unwrap().warnings()
 }
-
-const SECTIONS: [(&str, &[&str]); 4] = [
-    ("tools", &["t", "u"]),
-    ("prompts", &["p", "q"]),
-    ("resources", &PATTERNS),
-    ("methods", &METHODS),
-];
 
 proptest! {
     #![proptest_config(cases(400))]
