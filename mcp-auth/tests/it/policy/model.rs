@@ -4,6 +4,7 @@
 //! `MCP_AUTH_LONG_PROPERTIES=1` runs a hundred times as many cases.
 
 mod added;
+
 mod generated;
 
 use axum::http::{HeaderMap, Request, StatusCode, request::Parts};
@@ -16,8 +17,8 @@ use mcp_auth::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use self::added::{add, additions, decorated, decorations, respelled};
-use self::generated::{SECTIONS, URIS, callers, messages, policies, rule};
+use self::added::{add, additions, decorated, decorations, respelled, texts, with_text};
+use self::generated::{SECTIONS, TEMPLATES, URIS, callers, everybody, messages, policies, rule};
 use super::message;
 use super::reference::{Caller, Reference};
 use crate::support::RESOURCE;
@@ -41,6 +42,7 @@ impl TokenVerifier for Claims {
 fn claims(caller: &Caller) -> Value {
     let mut claims = json!({
         "iss": "test", "sub": "alice", "scope": caller.scopes.join(" "), "roles": caller.roles,
+        "groups": caller.groups, "permissions": caller.permissions,
     });
     if let Some(client) = caller.client {
         claims["client_id"] = json!(client);
@@ -107,7 +109,7 @@ fn operation(message: &Value) -> Option<Operation<'_>> {
         "tools/call" => Operation::tool(params["name"].as_str()?),
         "prompts/get" => Operation::prompt(params["name"].as_str()?),
         "resources/read" => Operation::resource(params["uri"].as_str()?),
-        "resources/subscribe" | "completion/complete" => return None,
+        "resources/subscribe" | "completion/complete" | "subscriptions/listen" => return None,
         other if params.get("uri").is_none() => Operation::new(other),
         _ => return None,
     };
@@ -186,6 +188,53 @@ proptest! {
             let batch = decide(&auth, &head, &json!([added, message]).to_string());
             prop_assert!(batch != "ok", "a batch: {policy}\n{caller:?}\n{added}");
         }
+    }
+
+    /// Unless another rule is about the URI with it, which is open, declares it, or takes the place of one
+    /// that asks for more, of which a warning tells.
+    #[test]
+    fn nothing_that_is_added_to_a_uri_admits(
+        policy in policies(), caller in callers(), message in messages(),
+        more in prop::collection::vec(texts(), 8),
+    ) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        if decide(&auth, &head, &message.to_string()) == "ok" {
+            return Ok(());
+        }
+        let reference = Reference { policy: &policy, caller: caller.as_ref() };
+        let before = reference.named_rules(&message);
+        for (text, is_first) in more {
+            let Some(longer) = with_text(&message, text, is_first) else { continue };
+            let after = reference.named_rules(&longer);
+            let mut new = after.difference(&before).peekable();
+            let declares = policy["deny_undeclared"] == true && new.peek().is_some();
+            let replaces = new.peek().is_some() && !before.is_subset(&after);
+            let opens = new.any(|place| {
+                let pattern = place.strip_prefix("resources.").unwrap();
+                policy["resources"][pattern].get("access").is_some()
+            });
+            let is_warned = replaces && !warnings(&policy).is_empty();
+            let code = decide(&auth, &head, &longer.to_string());
+            let is_meant = declares || opens || is_warned;
+            prop_assert!(code != "ok" || is_meant, "{policy}\n{caller:?}\n{message}\n{longer}");
+        }
+    }
+
+    #[test]
+    fn a_narrower_rule_that_asks_for_less_is_warned_of(policy in policies()) {
+        if protect(&policy).is_none() {
+            return Ok(());
+        }
+        let reference = Reference { policy: &policy, caller: None };
+        let expected = reference.warned(&everybody());
+        let warnings = warnings(&policy);
+        for (narrow, broad) in &expected {
+            let begin = format!("{narrow} takes the place of {broad} ");
+            let is_warned = warnings.iter().any(|warning| warning.starts_with(&begin));
+            prop_assert!(is_warned, "{begin}: {policy}\n{warnings:?}");
+        }
+        prop_assert_eq!(warnings.len(), expected.len(), "{}\n{:?}", policy, warnings);
     }
 
     #[test]
@@ -304,6 +353,30 @@ proptest! {
                 decide(&one, &head, &body) != "ok" && decide(&other, &head, &body) == "ok";
             let is_meant = declares || is_warned;
             prop_assert!(!admits_more || is_meant, "{policy}\n{stricter}\n{caller:?}\n{message}");
+        }
+    }
+}
+
+proptest! {
+    // A template stands for hundreds of URIs.
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn a_template_is_listed_if_something_of_it_could_be_read(policy in policies(), caller in callers()) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        let asked = message("resources/templates/list", json!({})).to_string();
+        let Decision::Forward(forward) = decision(&auth, &head, &asked) else { return Ok(()) };
+        let items = TEMPLATES.map(|template| json!({ "uriTemplate": template }));
+        let shown = listed(forward, &json!({ "resourceTemplates": items }));
+        let shown = shown["resourceTemplates"].as_array().unwrap();
+        let reference = Reference { policy: &policy, caller: caller.as_ref() };
+        for template in TEMPLATES {
+            let is_shown = shown.iter().any(|item| item["uriTemplate"] == template);
+            let could_read = reference.lists_template(template);
+            let is_one_rule = policy["resources"].as_object().unwrap().len() == 1;
+            let agrees = if is_one_rule { is_shown == could_read } else { is_shown || !could_read };
+            prop_assert!(agrees, "{policy}\n{caller:?}\n{template}: {is_shown}");
         }
     }
 }

@@ -59,6 +59,53 @@ pub(super) fn add(message: &Value, name: &str, value: Value, place: usize) -> Op
     Some(message)
 }
 
+/// Text that somebody adds to a URI, and whether at the beginning of the query: parameters, and what many
+/// servers leave away.
+pub(super) fn texts() -> impl Strategy<Value = (&'static str, bool)> {
+    let texts = vec![
+        "q=1",
+        "q=2",
+        "q=",
+        "q",
+        "z=2",
+        "other=1",
+        "q=1&q=2",
+        "q=1&z=2",
+        "",
+        "=",
+        "=1",
+        "&",
+        "Q=1",
+        "%71=1",
+        "q%3D1",
+        "q=1%3Bz=2",
+        "q=1;z=2",
+        "/",
+        "#",
+        "#?q=1",
+    ];
+    (prop::sample::select(texts), any::<bool>())
+}
+
+/// With this text in the first URI of the message.
+pub(super) fn with_text(message: &Value, text: &str, is_first: bool) -> Option<Value> {
+    let mut message = message.clone();
+    let places =
+        ["/params/uri", "/params/ref/uri", "/params/notifications/resourceSubscriptions/0"];
+    let place = places.into_iter().find(|place| message.pointer(place).is_some())?;
+    let uri = message.pointer_mut(place)?;
+    let before = uri.as_str()?;
+    let longer = match (text, before.split_once('?')) {
+        ("/", Some((path, query))) => format!("{path}/?{query}"),
+        ("/" | "#" | "#?q=1", _) => format!("{before}{text}"),
+        (_, None) => format!("{before}?{text}"),
+        (_, Some((path, query))) if is_first => format!("{path}?{text}&{query}"),
+        (_, Some(_)) => format!("{before}&{text}"),
+    };
+    *uri = Value::from(longer);
+    Some(message)
+}
+
 /// The same JSON in another spelling: members in the other order, white space, every character escaped.
 pub(super) fn respelled(value: &Value, spelling: [bool; 3]) -> String {
     let [is_turned, has_space, is_escaped] = spelling;
