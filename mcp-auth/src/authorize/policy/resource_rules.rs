@@ -184,7 +184,10 @@ impl ResourceRules {
         };
         let mut found = self.about(&asked);
         let without_slash = asked.without_last_slash();
-        let is_written_with_slash = self.is_written_with_slash(&found);
+        let set_aside = match self.is_written_with_slash(&found) {
+            true => found.replaced.clone(),
+            false => Vec::new(),
+        };
         for reading in asked.other_readings() {
             let others = self.about(&reading);
             // A URI without the slash at its end is what was asked for as well; other readings open nothing.
@@ -192,8 +195,7 @@ impl ResourceRules {
             found.is_covered |= is_as_good && others.is_covered;
             for place in others.rules {
                 let counts = is_as_good || !self.rules[place].is_open();
-                let is_set_aside = is_written_with_slash && found.replaced.contains(&place);
-                if counts && !is_set_aside && !found.rules.contains(&place) {
+                if counts && !set_aside.contains(&place) && !found.rules.contains(&place) {
                     found.rules.push(place);
                 }
             }
@@ -255,7 +257,7 @@ impl ResourceRules {
                 let has_query = narrow.pattern.has_query();
                 let is_replaced = !std::ptr::eq(broad, narrow)
                     && narrow.pattern.replaces(&broad.pattern, has_query)
-                    && broad.meets(&narrow.pattern);
+                    && narrow.patterns().any(|pattern| broad.meets(pattern));
                 // Whoever opens a part of something, means it.
                 let is_meant = narrow.is_open() && broad.covers(&narrow.pattern);
                 let asks_for_less =

@@ -1,12 +1,14 @@
 //! What the pattern of a rule is about.
 
-use super::uri::{Uri, fill, normal};
+use super::uri::{Uri, fill, normal, normal_query};
 
 /// The pattern of a rule.
 pub(super) struct Pattern {
     /// Whether its rule asks for nothing.
     pub(super) is_open: bool,
     path: String,
+    /// The same without a slash at its end, if it is written with one.
+    shorter: Option<String>,
     query: Option<Vec<Parameter>>,
     /// The number of fixed characters in its path.
     fixed: usize,
@@ -17,26 +19,38 @@ impl Pattern {
     pub(super) fn read(text: &str, is_open: bool) -> Self {
         let (path, query) = split_query(text);
         let query = query.map(|query| query.split('&').map(Parameter::read).collect());
-        // One that asks for something is for the URI without a slash at the end, too.
-        let shorter = path.strip_suffix('/').filter(|_| !is_open);
-        let path = normal(shorter.unwrap_or(path));
+        let path = normal(path);
+        let shorter = path.strip_suffix('/').filter(|path| !path.ends_with(['/', '}']));
+        let shorter = shorter.map(str::to_owned);
         let has_variables = path.contains(['{', '*']);
         let fixed = fill(&path, |_| Some(String::new())).replace('*', "").len();
-        Self { is_open, path, query, fixed, has_variables }
+        Self { is_open, path, shorter, query, fixed, has_variables }
     }
 
     /// Whether its rule is about this URI.
     pub(super) fn is_about(&self, uri: &Uri) -> bool {
-        if !fits(&self.path, &uri.path) {
+        // One that asks for something is for the URI without a slash at the end, too.
+        let shorter = self.shorter.as_deref().filter(|_| !self.is_open);
+        if !fits(&self.path, &uri.path) && !shorter.is_some_and(|path| fits(path, &uri.path)) {
             return false;
         }
         let Some(wanted) = &self.query else { return true };
-        let given = uri.query.split('&').filter(|one| !one.is_empty());
-        let given: Vec<_> = given.map(Parameter::read).collect();
+        let given = parameters(uri);
         let has = |wanted: &Parameter| given.iter().any(|given| given.is_for(wanted));
         let has_all = wanted.iter().all(|wanted| wanted.may_be_absent || has(wanted));
+        has_all && (!self.is_open || self.speaks_of_all(uri))
+    }
+
+    /// Whether the query of this URI has nothing but what the pattern's has.
+    fn speaks_of_all(&self, uri: &Uri) -> bool {
+        let Some(wanted) = &self.query else { return true };
         let is_wanted = |given: &Parameter| wanted.iter().any(|wanted| given.is_for(wanted));
-        has_all && (!self.is_open || given.iter().all(is_wanted))
+        parameters(uri).iter().all(is_wanted)
+    }
+
+    /// Whether it is one URI, with a slash at its end.
+    pub(super) fn is_written_with_slash(&self) -> bool {
+        self.shorter.is_some() && !self.has_variables && self.query.is_none()
     }
 
     /// Whether its rule takes the place of the other's where both are about this URI.
@@ -44,6 +58,9 @@ impl Pattern {
         let exactness = |one: &Self| (one.fixed, !one.has_variables);
         let says_more = exactness(self) > exactness(other);
         let says_as_much = exactness(self) >= exactness(other);
+        if !self.speaks_of_all(uri) {
+            return false;
+        }
         // In a URI without a query, `{?name}` says nothing.
         match (&self.query, &other.query) {
             (None, Some(_)) => uri.query.is_empty() && says_as_much,
@@ -83,13 +100,17 @@ impl Parameter {
     fn read(text: &str) -> Self {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let may_be_absent = value.starts_with("{?");
-        let value = (!value.starts_with('{')).then(|| normal(value));
-        Self { name: normal(name), may_be_absent, value }
+        let value = (!value.starts_with('{')).then(|| normal_query(value));
+        Self { name: normal_query(name), may_be_absent, value }
     }
 
     fn is_for(&self, wanted: &Self) -> bool {
         self.name == wanted.name && (wanted.value.is_none() || self.value == wanted.value)
     }
+}
+
+fn parameters(uri: &Uri) -> Vec<Parameter> {
+    uri.query.split('&').filter(|one| !one.is_empty()).map(Parameter::read).collect()
 }
 
 /// Splits at the query, which `{?name}` begins as well.

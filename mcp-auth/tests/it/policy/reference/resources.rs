@@ -39,25 +39,36 @@ impl<'p> ResourceRule<'p> {
         rules.map(read).collect()
     }
 
+    /// Whether it is about this URI, or about it without the slash at its end.
     fn is_about(&self, uri: &Uri) -> bool {
-        uri.readings().iter().any(|uri| self.pattern.is_about(uri))
+        self.pattern.is_about(uri)
+            || uri.without_slash().is_some_and(|uri| self.pattern.is_about(&uri))
     }
 
-    /// The same, where a rule that asks for something also reads `%26` as `&`.
+    /// The same, where a rule that asks for something looks at every reading.
     fn could_be_about(&self, uri: &Uri) -> bool {
-        let readings = uri.stricter_readings();
-        let is_about = |uri| self.pattern.is_about(uri);
-        self.is_about(uri) || !self.pattern.is_open && readings.iter().any(is_about)
+        let is_about = |uri: &Uri| self.pattern.is_about(uri);
+        self.is_about(uri) || !self.pattern.is_open && uri.careless_readings().iter().any(is_about)
     }
 
     /// Whether it is about this URI, and none of the others takes its place.
     fn counts(&self, uri: &Uri, others: &[Self]) -> bool {
-        let counts = |uri: &Uri| {
-            let replaces = |other: &Self| other.takes_the_place_of(self, uri);
-            self.pattern.is_about(uri) && !others.iter().any(replaces)
+        let is_replaced =
+            |uri: &Uri| others.iter().any(|other| other.takes_the_place_of(self, uri));
+        let counts = |uri: &Uri| self.pattern.is_about(uri) && !is_replaced(uri);
+        // A rule for just this URI, with its slash, takes the place of others without the slash too.
+        let is_named = |other: &Self| {
+            let takes_its_place = |third: &Self| third.takes_the_place_of(other, uri);
+            other.pattern.is_written_with_slash()
+                && other.pattern.is_about(uri)
+                && !others.iter().any(takes_its_place)
         };
-        uri.readings().iter().any(counts)
-            || !self.pattern.is_open && uri.stricter_readings().iter().any(counts)
+        if self.pattern.is_about(uri) && is_replaced(uri) && others.iter().any(is_named) {
+            return false;
+        }
+        counts(uri)
+            || uri.without_slash().is_some_and(|uri| counts(&uri))
+            || !self.pattern.is_open && uri.careless_readings().iter().any(counts)
     }
 
     fn takes_the_place_of(&self, other: &Self, uri: &Uri) -> bool {
@@ -74,7 +85,7 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
         return Named { is_forbidden, ..Named::default() };
     };
     let uris: Vec<_> = uris.iter().map(|uri| Uri::read(uri)).collect();
-    let is_about_all = |one: &ResourceRule<'_>| uris.iter().all(|uri| one.could_be_about(uri));
+    let is_about_all = |one: &ResourceRule<'_>| uris.iter().all(|uri| one.is_about(uri));
     let counts = |one: &&ResourceRule<'_>| match &*uris {
         [uri] => one.counts(uri, &all),
         uris => {

@@ -22,24 +22,35 @@ impl Uri {
             }
             None => path.to_owned(),
         };
-        Self { path: normal(&path), query: normal(query) }
+        Self { path: normal(&path), query: normal_query(query) }
     }
 
-    /// What is looked at: itself, and without the slash at its end.
-    pub(super) fn readings(&self) -> Vec<Self> {
-        let itself = Self { path: self.path.clone(), query: self.query.clone() };
-        let shorter = self.path.strip_suffix('/').filter(|path| !path.ends_with('/'));
-        let shorter =
-            shorter.map(str::to_owned).map(|path| Self { path, query: self.query.clone() });
-        std::iter::once(itself).chain(shorter).collect()
+    fn with_path(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), query: self.query.clone() }
     }
 
-    /// What rules that ask for something look at besides: `%26` read as `&`.
-    pub(super) fn stricter_readings(&self) -> Vec<Self> {
-        let mut all = self.readings();
-        for one in &mut all {
-            one.query = one.query.replace("%26", "&");
-        }
+    /// The same without the slash at its end. The root of a web site has no other form.
+    pub(super) fn without_slash(&self) -> Option<Self> {
+        let path = self.path.strip_suffix('/').filter(|path| !path.ends_with('/'))?;
+        let is_root = path.starts_with("http") && path.matches('/').count() == 2;
+        (!is_root).then(|| self.with_path(path))
+    }
+
+    /// What a careless server may read in its place: without parameters of its segments, without a slash at
+    /// its end, with the query decoded before its parameters are found; each, and all together.
+    pub(super) fn careless_readings(&self) -> Vec<Self> {
+        let without_parameters = |uri: &Self| {
+            let segments = uri.path.split('/').map(|segment| segment.split(';').next().unwrap());
+            Some(uri.with_path(&segments.collect::<Vec<_>>().join("/")))
+        };
+        let decoded = |uri: &Self| {
+            let query = uri.query.replace("%26", "&").replace("%3D", "=").replace("%2B", "+");
+            Some(Self { path: uri.path.clone(), query })
+        };
+        let mut all = vec![self.with_path(&self.path)];
+        all.extend(all.iter().filter_map(without_parameters).collect::<Vec<_>>());
+        all.extend(all.iter().filter_map(decoded).collect::<Vec<_>>());
+        all.extend(all.iter().filter_map(Self::without_slash).collect::<Vec<_>>());
         all
     }
 }
@@ -175,6 +186,15 @@ fn is_ambiguous(uri: &str) -> bool {
 /// Escapes of characters that do not separate parts of a URI are those characters; what is not ASCII is
 /// written as the escapes of its UTF-8.
 pub(super) fn normal(text: &str) -> String {
+    normal_beside(text, "/?#%&;")
+}
+
+/// The same in a query, where an escaped equals sign or plus is part of a value too.
+pub(super) fn normal_query(text: &str) -> String {
+    normal_beside(text, "/?#%&;=+")
+}
+
+fn normal_beside(text: &str, separators: &str) -> String {
     let mut normal = String::new();
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -187,7 +207,7 @@ pub(super) fn normal(text: &str) -> String {
             byte => (byte, false),
         };
         match char::from(byte) {
-            plain if plain.is_ascii_graphic() && !(is_escape && "/?#%&;".contains(plain)) => {
+            plain if plain.is_ascii_graphic() && !(is_escape && separators.contains(plain)) => {
                 normal.push(plain);
             }
             _ => normal += &format!("%{byte:02X}"),
