@@ -38,7 +38,9 @@ pub(super) fn additions() -> impl Strategy<Value = (&'static str, Value, usize)>
         json!({ "resourceSubscriptions": ["n://b"] }),
         json!([{}]),
     ]);
-    (names, prop_oneof![uri, other], 0..6_usize)
+    // What a method is not about and another one is, so the likeliest to mislead.
+    let misleading = (Just("uri"), uri.clone(), Just(1_usize));
+    prop_oneof![1 => misleading, 2 => (names, prop_oneof![uri, other], 0..6_usize)]
 }
 
 pub(super) fn add(message: &Value, name: &str, value: Value, place: usize) -> Option<Value> {
