@@ -1,3 +1,5 @@
+//! The people who sign in: only names and claims, because this issuer asks for no password.
+
 use serde_json::{Map, Value, json};
 
 /// A development user: whoever signs in needs no password.

@@ -1,9 +1,13 @@
+//! The ways in which a token can be wrong, by name.
+//!
+//! Each is one attack or one fault that a resource server must notice; tests go through [`Broken::ALL`].
+
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
-use crate::UnknownName;
 use crate::jose::random;
+use crate::unknown_name::UnknownName;
 
 /// One named way for a token to be wrong. No resource server may accept any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

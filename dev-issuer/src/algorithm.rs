@@ -1,7 +1,9 @@
+//! The signature algorithms that this issuer signs with.
+
 use std::fmt;
 use std::str::FromStr;
 
-use crate::UnknownName;
+use crate::unknown_name::UnknownName;
 
 /// A JWS signature algorithm, by its JOSE `alg` name. The default is [`Algorithm::Es256`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,7 +1,9 @@
+//! Request parameters, read as OAuth wants them: none twice, and an empty one counts as left out.
+
 use axum::http::{HeaderMap, header};
 use url::form_urlencoded;
 
-use super::OAuthError;
+use crate::oauth_error::OAuthError;
 
 /// The parameters of a query or a form, in order. Empty values count as omitted (RFC 6749 §3.1).
 #[derive(Clone, Debug)]
