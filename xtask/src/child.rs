@@ -24,9 +24,9 @@ pub(crate) fn serve<R>(
     task: impl FnOnce(R) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut server = Server::spawn(name, command, patience)?;
-    let result = server.ready(ready).and_then(task);
-    let stopped = server.stop();
-    let result = result.and(stopped);
+    let of_task = server.ready(ready).and_then(task);
+    let of_stop = server.stop();
+    let result = of_task.and(of_stop);
     if result.is_err() {
         let log = server.log();
         eprintln!("the log of {name}:\n{log}");

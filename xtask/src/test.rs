@@ -55,8 +55,10 @@ fn uris() -> Result<Outcome, Failure> {
 
 /// The library's tests read the files from where this looks for them.
 fn wycheproof() -> Result<Outcome, Failure> {
-    let folder = env::var_os("WYCHEPROOF_DIR").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| root().join("../shared/vectors/wycheproof"));
+    let folder = match env::var_os("WYCHEPROOF_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => root().join("../shared/vectors/wycheproof"),
+    };
     if !folder.join("json_web_signature_test.json").is_file() {
         return missing_tool("Project Wycheproof (WYCHEPROOF_DIR)");
     }
