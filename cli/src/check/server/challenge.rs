@@ -47,11 +47,11 @@ impl<'a> Reader<'a> {
             }
             let word = self.token()?;
             let after = self.rest.trim_start_matches([' ', '\t']);
-            let Some(value) = after.strip_prefix('=') else {
+            let Some(after_equals) = after.strip_prefix('=') else {
                 challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
                 continue;
             };
-            self.rest = value.trim_start_matches([' ', '\t']);
+            self.rest = after_equals.trim_start_matches([' ', '\t']);
             let value = self.value()?;
             let Some(challenge) = challenges.get_mut(first..).and_then(<[_]>::last_mut) else {
                 return Err("a parameter stands before any scheme");
@@ -67,10 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     fn token(&mut self) -> Result<&'a str, &'static str> {
-        let is_end = |character: char| {
-            !(character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(character))
-        };
-        let end = self.rest.find(is_end).unwrap_or(self.rest.len());
+        let end = self.rest.find(|one| !is_token_character(one)).unwrap_or(self.rest.len());
         let (token, rest) = self.rest.split_at(end);
         self.rest = rest;
         if token.is_empty() { Err("a name is missing, or a quote is wrong") } else { Ok(token) }
@@ -97,6 +94,11 @@ impl<'a> Reader<'a> {
         }
         Err("a quote is not closed")
     }
+}
+
+/// Whether it may be in a token (RFC 9110 §5.6.2), or is a slash.
+fn is_token_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(character)
 }
 
 #[cfg(test)]

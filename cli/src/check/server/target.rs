@@ -81,8 +81,8 @@ pub(super) fn is_safe_to_follow(url: &Url, target: &Target) -> bool {
 
 /// As far as the URL alone tells: for names, see [`Reach`](super::Reach).
 pub(super) fn is_outside(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let host = host.trim_end_matches('.');
+    let without_brackets = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let host = without_brackets.trim_end_matches('.');
     match host.parse::<IpAddr>() {
         Ok(address) => AllowedAddresses::Public.permits(address),
         Err(_) => host != "localhost" && !host.ends_with(".localhost"),
