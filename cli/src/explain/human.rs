@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mcp_auth::{CheckOutcome, TokenCheck};
+use mcp_auth::{CheckOutcome, Scopes, TokenCheck};
 use serde_json::{Map, Value};
 
 use super::Report;
@@ -41,12 +41,11 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 fn line(check: &TokenCheck, paint: &Paint) -> String {
-    let (verdict, word) = match check.outcome {
-        CheckOutcome::Passed => (Verdict::Pass, "pass"),
-        CheckOutcome::Failed => (Verdict::Fail, "FAIL"),
-        _ => (Verdict::Skip, "skip"),
+    let word = match check.outcome {
+        CheckOutcome::Passed => paint.verdict(Verdict::Pass, "pass"),
+        CheckOutcome::Failed => paint.verdict(Verdict::Fail, "FAIL"),
+        _ => paint.verdict(Verdict::Skip, "skip"),
     };
-    let word = paint.verdict(verdict, word);
     let name = check.name;
     match check.outcome {
         CheckOutcome::Passed => format!("{word}  {name:<15}  {}\n", quoted(&check.actual)),
@@ -61,16 +60,12 @@ fn line(check: &TokenCheck, paint: &Paint) -> String {
 }
 
 fn scopes(report: &Report) -> String {
-    let words = |scopes: &mcp_auth::Scopes| match scopes.is_empty() {
-        true => "none".to_owned(),
-        false => Inert::of(&scopes.to_string()).whole_line(),
-    };
     let explanation = &report.explanation;
-    let mut text = format!("Scopes that every call needs: {}\n", words(&explanation.required));
+    let mut text = format!("Scopes that every call needs: {}\n", names(&explanation.required));
     if explanation.accepted {
-        let _ = writeln!(text, "Scopes that it grants:        {}", words(&explanation.granted));
-        let missing = explanation.required.iter().filter(|one| !explanation.granted.contains(one));
-        let missing: Vec<_> = missing.collect();
+        let _ = writeln!(text, "Scopes that it grants:        {}", names(&explanation.granted));
+        let mut missing: Vec<&str> = explanation.required.iter().collect();
+        missing.retain(|scope| !explanation.granted.contains(scope));
         if !missing.is_empty() {
             let _ = writeln!(
                 text,
@@ -80,6 +75,13 @@ fn scopes(report: &Report) -> String {
         }
     }
     text
+}
+
+fn names(scopes: &Scopes) -> String {
+    match scopes.is_empty() {
+        true => "none".to_owned(),
+        false => Inert::of(&scopes.to_string()).whole_line(),
+    }
 }
 
 /// Which operations the scopes unlock.
@@ -106,9 +108,9 @@ fn members(title: &str, members: &Map<String, Value>, paint: &Paint) -> String {
     let mut text = format!("\nIts {title}\n");
     let width = members.keys().map(String::len).max().unwrap_or(0).min(30);
     for (name, value) in members {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let name = paint.dim(&format!("{:width$}", quoted(name)));
-        let _ = writeln!(text, "  {name}  {}", quoted(&value));
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let label = paint.dim(&format!("{:width$}", quoted(name)));
+        let _ = writeln!(text, "  {label}  {}", quoted(&shown));
     }
     text
 }

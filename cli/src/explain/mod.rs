@@ -16,7 +16,7 @@ use mcp_auth::{Clock, Config, McpAuth, SystemClock, TokenExplanation};
 use serde::Serialize;
 
 use self::shown::Shown;
-use self::source::{Answer, Rules};
+use self::source::{Answer, AskedServer, Rules};
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
 
@@ -104,10 +104,10 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
         use_keys(&mut config, file, shown.issuer());
     }
     let path = config.resources.first().map(|one| path_of(&one.resource)).unwrap_or_default();
-    let mut builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let mut builder = McpAuth::builder(config).clock(FixedClock { at: options.at });
     let mut answer = None;
-    if let Some((said, named_by_server)) = server {
-        builder = builder.http_client(named_by_server);
+    if let Some(AskedServer { answer: said, issuers }) = server {
+        builder = builder.http_client(issuers);
         answer = Some(said);
     }
     let auth = builder.build().map_err(|error| error.to_string())?;
@@ -136,10 +136,10 @@ fn token(argument: &str) -> Result<String, String> {
         let read = io::stdin().read_to_string(&mut text);
         read.map_err(|error| format!("standard input: {error}"))?;
     }
-    let text = text.trim();
-    let text = text.strip_prefix("Authorization:").unwrap_or(text).trim();
-    let text = text.strip_prefix("Bearer ").unwrap_or(text).trim();
-    if text.is_empty() { Err("the token is empty".to_owned()) } else { Ok(text.to_owned()) }
+    let line = text.trim();
+    let value = line.strip_prefix("Authorization:").unwrap_or(line).trim();
+    let token = value.strip_prefix("Bearer ").unwrap_or(value).trim();
+    if token.is_empty() { Err("the token is empty".to_owned()) } else { Ok(token.to_owned()) }
 }
 
 /// Gives the token's issuer these keys; the others are not asked anyway.
@@ -163,12 +163,14 @@ fn path_of(resource: &str) -> String {
     rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned()
 }
 
-/// The time that was asked for, or now.
-struct TheTime(Option<u64>);
+/// Stands at the time that `--at` names, or runs when there is none.
+struct FixedClock {
+    at: Option<u64>,
+}
 
-impl Clock for TheTime {
+impl Clock for FixedClock {
     fn unix_seconds(&self) -> u64 {
-        self.0.unwrap_or_else(|| SystemClock::default().unix_seconds())
+        self.at.unwrap_or_else(|| SystemClock::default().unix_seconds())
     }
 }
 

@@ -40,17 +40,17 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn of(token: &str, with_all_claims: bool) -> Self {
         let parts: Vec<_> = token.split('.').collect();
-        let (header, claims) = match parts.as_slice() {
-            [header, claims, _] => (object(header), object(claims)),
-            [header, _, _, _, _] => (object(header), None),
+        let (header, payload) = match parts.as_slice() {
+            [first, second, _] => (object(first), object(second)),
+            [first, _, _, _, _] => (object(first), None),
             _ => (None, None),
         };
-        let form = match (&header, &claims) {
+        let form = match (&header, &payload) {
             (Some(_), Some(_)) => "JWT",
             (Some(_), None) if parts.len() == 5 => "JWE",
             _ => "opaque",
         };
-        let mut claims = claims.unwrap_or_default();
+        let mut claims = payload.unwrap_or_default();
         for (name, value) in &mut claims {
             if !with_all_claims && !OPEN.contains(&name.as_str()) {
                 *value = Value::from(kind(value));

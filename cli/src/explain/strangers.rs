@@ -31,17 +31,19 @@ impl HttpClient for NamedByServer {
 }
 
 impl NamedByServer {
-    async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (head, body) = request.into_parts();
+    async fn ask(&self, wanted: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = wanted.into_parts();
         let mut url = Url::parse(&head.uri.to_string()).map_err(reason)?;
         for _ in 0..=MOST_REDIRECTS {
             if !self.reach.may_follow(&url, &self.target).await {
                 return Err(HttpError::new("not followed: an address within a network"));
             }
             let client = self.reach.client(&url, &self.target);
-            let asked = client.request(head.method.clone(), url.clone());
-            let asked = asked.headers(head.headers.clone()).body(body.clone());
-            let answer = asked.send().await.map_err(reason)?;
+            let request = client
+                .request(head.method.clone(), url.clone())
+                .headers(head.headers.clone())
+                .body(body.clone());
+            let answer = request.send().await.map_err(reason)?;
             match redirect(&url, &answer) {
                 Some(next) => url = next,
                 None => return read(answer).await,

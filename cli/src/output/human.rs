@@ -13,12 +13,12 @@ pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     if !report.note.is_empty() {
         text += &format!("{}\n", report.note);
     }
-    let is_listed = |finding: &&Finding| match finding.verdict {
+    let mut listed: Vec<_> = report.findings.iter().collect();
+    listed.retain(|finding| match finding.verdict {
         Verdict::Pass => verbose,
         Verdict::Skip => false,
         _ => true,
-    };
-    let listed: Vec<_> = report.findings.iter().filter(is_listed).collect();
+    });
     let id_width = listed.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
     text.push('\n');
     for finding in &listed {
@@ -54,11 +54,13 @@ fn not_checked(report: &Report, paint: &Paint) -> String {
     if reasons.is_empty() {
         return String::new();
     }
-    let lines = reasons.into_iter().map(|(reason, ids)| {
-        let reason = paint.dim(&wrapped(reason, 2));
-        format!("  {reason}\n    {}\n", wrapped(&ids.join(", "), 4))
-    });
-    format!("Not checked\n{}\n", lines.collect::<String>())
+    let mut text = String::from("Not checked\n");
+    for (reason, ids) in reasons {
+        let shown = paint.dim(&wrapped(reason, 2));
+        text += &format!("  {shown}\n    {}\n", wrapped(&ids.join(", "), 4));
+    }
+    text.push('\n');
+    text
 }
 
 fn line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
@@ -74,12 +76,14 @@ fn details(finding: &Finding, paint: &Paint) -> String {
         ("actual", finding.actual.clone()),
         ("fix", finding.fix.to_owned()),
     ];
-    let rows = rows.into_iter().filter(|(_, text)| !text.is_empty());
-    rows.map(|(label, text)| {
-        let label = paint.dim(&format!("{label:<10}"));
-        format!("{:6}{label}{}\n", "", wrapped(&text, LABEL))
-    })
-    .collect()
+    let mut lines = String::new();
+    for (label, text) in rows {
+        if !text.is_empty() {
+            let padded = paint.dim(&format!("{label:<10}"));
+            lines += &format!("{:6}{padded}{}\n", "", wrapped(&text, LABEL));
+        }
+    }
+    lines
 }
 
 fn revision(verdict: &RevisionVerdict, paint: &Paint) -> String {

@@ -142,10 +142,13 @@ fn is_commit(word: &str) -> bool {
 
 /// A name in backticks, as our own texts have it: nothing is left open, and nothing in it is special.
 fn is_plain_code(word: &str) -> bool {
-    let word = word.trim_end_matches([',', ';', ':', '.', ')']).trim_start_matches('(');
-    let name = word.strip_prefix('`').and_then(|word| word.strip_suffix('`'));
-    let is_plain = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '/' | '.');
-    name.is_some_and(|name| !name.is_empty() && name.chars().all(is_plain))
+    let bare = word.trim_end_matches([',', ';', ':', '.', ')']).trim_start_matches('(');
+    let Some(name) = bare.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else {
+        return false;
+    };
+    let is_plain =
+        name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '/' | '.'));
+    is_plain && !name.is_empty()
 }
 
 fn visible(text: &str) -> String {

@@ -39,8 +39,8 @@ impl Write for Log {
     /// Gets one event at a time.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let text = Inert::of(&text).terminal(self.with_colours);
-        io::stderr().lock().write_all(text.as_bytes())?;
+        let shown = Inert::of(&text).terminal(self.with_colours);
+        io::stderr().lock().write_all(shown.as_bytes())?;
         Ok(event.len())
     }
 

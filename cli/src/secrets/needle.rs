@@ -65,19 +65,23 @@ impl Secret {
                 places.push(layer.original(whole_run(&layer.text, at..at + found.len())));
             }
         }
-        for (run, within) in &reading.base64 {
-            let has = |needle: &String| within.iter().any(|one| one.text.contains(needle.as_str()));
-            if self.plain.iter().any(has) {
-                places.push(layer.original(run.clone()));
+        for run in &reading.base64 {
+            if self.is_within(&run.layers) {
+                places.push(layer.original(run.place.clone()));
             }
         }
         places
     }
+
+    fn is_within(&self, layers: &[Written]) -> bool {
+        let mut texts = layers.iter().map(|layer| layer.text.as_str());
+        texts.any(|text| self.plain.iter().any(|needle| text.contains(needle.as_str())))
+    }
 }
 
 /// The text with the labels of the secrets in their places.
-pub(super) fn hidden<'a>(text: &str, secrets: impl Iterator<Item = &'a Secret>) -> String {
-    let secrets: Vec<_> = secrets.collect();
+pub(super) fn hidden<'a>(text: &str, known: impl Iterator<Item = &'a Secret>) -> String {
+    let secrets: Vec<_> = known.collect();
     if secrets.is_empty() {
         return text.to_owned();
     }
@@ -123,20 +127,28 @@ fn encoded(secret: &str) -> Vec<String> {
 /// A layer of a text, and what is within the base64 in it, in layers too.
 struct Reading {
     layer: Written,
-    base64: Vec<(Range<usize>, Vec<Written>)>,
+    base64: Vec<Base64Run>,
+}
+
+/// Something in a layer that may be base64.
+struct Base64Run {
+    /// Where it is in the text of the layer.
+    place: Range<usize>,
+    /// What it holds, with its escapes undone once, twice, and so on.
+    layers: Vec<Written>,
 }
 
 fn readings(text: &str) -> Vec<Reading> {
-    let within = |layer: &Written, run: Range<usize>| {
-        let layers = Written::of(&decoded(&layer.text[run.clone()])).layers();
-        (run, layers)
-    };
-    let reading = |layer: Written| {
-        let runs = base64_runs(&layer.text).into_iter();
-        let base64 = runs.map(|run| within(&layer, run)).collect();
-        Reading { layer, base64 }
-    };
-    Written::of(text).layers().into_iter().map(reading).collect()
+    let mut readings = Vec::new();
+    for layer in Written::of(text).layers() {
+        let mut base64 = Vec::new();
+        for place in base64_runs(&layer.text) {
+            let layers = Written::of(&decoded(&layer.text[place.clone()])).layers();
+            base64.push(Base64Run { place, layers });
+        }
+        readings.push(Reading { layer, base64 });
+    }
+    readings
 }
 
 /// What may be base64 of something with escapes of its own, such as the credentials of a client, which
