@@ -55,25 +55,25 @@ pub(crate) fn suspect(argument: &str) {
 }
 
 /// An argument as an error may show it.
-pub(crate) fn argument(text: &str) -> &str {
+pub(crate) fn showable_argument(text: &str) -> &str {
     if is_url_or_path(text) { text } else { ARGUMENT }
 }
 
 /// The text with a word in place of every secret.
-pub(crate) fn hidden(text: &str) -> String {
-    needle::hidden(text, known().iter())
+pub(crate) fn without_secrets(text: &str) -> String {
+    needle::replace_secrets(text, known_secrets().iter())
 }
 
 /// The same, and without one more secret.
-pub(crate) fn hidden_with(text: &str, secret: Option<&Secret>) -> String {
-    needle::hidden(text, known().iter().chain(secret))
+pub(crate) fn without_secrets_and(text: &str, secret: Option<&Secret>) -> String {
+    needle::replace_secrets(text, known_secrets().iter().chain(secret))
 }
 
 fn add_secret(secret: Secret) {
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).push(secret);
 }
 
-fn known() -> RwLockReadGuard<'static, Vec<Secret>> {
+fn known_secrets() -> RwLockReadGuard<'static, Vec<Secret>> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner)
 }
 

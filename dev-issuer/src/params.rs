@@ -36,8 +36,8 @@ impl Params {
     }
 
     /// The value of a parameter that may be given once.
-    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, OAuthError> {
-        let mut values = self.all(name);
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, OAuthError> {
+        let mut values = self.repeated(name);
         let first = values.next();
         match values.next() {
             None => Ok(first),
@@ -47,11 +47,12 @@ impl Params {
 
     /// The value of a parameter that must be given once.
     pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
-        self.one(name)?.ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
+        self.optional(name)?
+            .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
     }
 
     /// The values of a parameter that may be repeated.
-    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn repeated<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value)
     }
 

@@ -88,7 +88,7 @@ impl Server {
             if let Some(result) = ready(&line) {
                 return result;
             }
-            self.keep(&line);
+            self.record_line(&line);
         }
     }
 
@@ -97,7 +97,7 @@ impl Server {
         drop(self.child.stdin.take());
         loop {
             match self.stdout.recv_timeout(self.patience) {
-                Ok(line) => self.keep(&line),
+                Ok(line) => self.record_line(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     self.child.kill()?;
@@ -110,7 +110,7 @@ impl Server {
         if status.success() { Ok(()) } else { Err(Failure::new(format!("{name}: {status}"))) }
     }
 
-    fn keep(&mut self, line: &str) {
+    fn record_line(&mut self, line: &str) {
         self.written.push_str(line);
         self.written.push('\n');
     }

@@ -19,9 +19,9 @@ pub(super) fn render(report: &Report) -> String {
         code => paint.verdict(Verdict::Fail, &format!("The token is refused: {code}.")),
     };
     let _ = writeln!(text, "{verdict}\n");
-    explanation.checks.iter().for_each(|check| text.push_str(&line(check, &paint)));
-    let _ = write!(text, "\n{}", scopes(report));
-    text.push_str(&operations(report, &paint));
+    explanation.checks.iter().for_each(|check| text.push_str(&check_line(check, &paint)));
+    let _ = write!(text, "\n{}", render_scopes(report));
+    text.push_str(&render_operations(report, &paint));
     if let Some(server) = &report.server {
         let meaning = match server.status {
             401 => ": it refuses the token",
@@ -35,12 +35,12 @@ pub(super) fn render(report: &Report) -> String {
         }
         text.push_str("What it checks beyond its metadata is not known here.\n");
     }
-    text.push_str(&members("header", &report.token.header, &paint));
-    text.push_str(&members("claims", &report.token.claims, &paint));
+    text.push_str(&render_members("header", &report.token.header, &paint));
+    text.push_str(&render_members("claims", &report.token.claims, &paint));
     text
 }
 
-fn line(check: &TokenCheck, paint: &Paint) -> String {
+fn check_line(check: &TokenCheck, paint: &Paint) -> String {
     let word = match check.outcome {
         CheckOutcome::Passed => paint.verdict(Verdict::Pass, "pass"),
         CheckOutcome::Failed => paint.verdict(Verdict::Fail, "FAIL"),
@@ -59,11 +59,13 @@ fn line(check: &TokenCheck, paint: &Paint) -> String {
     }
 }
 
-fn scopes(report: &Report) -> String {
+fn render_scopes(report: &Report) -> String {
     let explanation = &report.explanation;
-    let mut text = format!("Scopes that every call needs: {}\n", names(&explanation.required));
+    let mut text =
+        format!("Scopes that every call needs: {}\n", scope_names(&explanation.required));
     if explanation.accepted {
-        let _ = writeln!(text, "Scopes that it grants:        {}", names(&explanation.granted));
+        let _ =
+            writeln!(text, "Scopes that it grants:        {}", scope_names(&explanation.granted));
         let mut missing: Vec<&str> = explanation.required.iter().collect();
         missing.retain(|scope| !explanation.granted.contains(scope));
         if !missing.is_empty() {
@@ -77,7 +79,7 @@ fn scopes(report: &Report) -> String {
     text
 }
 
-fn names(scopes: &Scopes) -> String {
+fn scope_names(scopes: &Scopes) -> String {
     match scopes.is_empty() {
         true => "none".to_owned(),
         false => Inert::of(&scopes.to_string()).whole_line(),
@@ -85,7 +87,7 @@ fn names(scopes: &Scopes) -> String {
 }
 
 /// Which operations the scopes unlock.
-fn operations(report: &Report, paint: &Paint) -> String {
+fn render_operations(report: &Report, paint: &Paint) -> String {
     let operations = &report.explanation.operations;
     let mut text = String::new();
     for operation in operations.iter().filter(|_| report.explanation.accepted) {
@@ -101,7 +103,7 @@ fn operations(report: &Report, paint: &Paint) -> String {
     text
 }
 
-fn members(title: &str, members: &Map<String, Value>, paint: &Paint) -> String {
+fn render_members(title: &str, members: &Map<String, Value>, paint: &Paint) -> String {
     if members.is_empty() {
         return String::new();
     }

@@ -95,11 +95,12 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 
 async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
     options.suspect();
-    let token = token(&options.token)?;
+    let token = read_token(&options.token)?;
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
-    let Rules { mut config, server } = source::read(&options.source, &token, progress).await?;
+    let Rules { mut config, server } =
+        source::read_rules(&options.source, &token, progress).await?;
     if let Some(file) = &options.jwks {
         use_keys(&mut config, file, shown.issuer());
     }
@@ -129,7 +130,7 @@ impl Options {
 }
 
 /// The token itself, without what people copy along.
-fn token(argument: &str) -> Result<String, String> {
+fn read_token(argument: &str) -> Result<String, String> {
     let mut text = argument.to_owned();
     if argument == "-" {
         text.clear();
@@ -181,8 +182,8 @@ mod tests {
     #[test]
     fn what_people_copy_along_is_cut() {
         for text in ["a.b.c", " a.b.c\n", "Bearer a.b.c", "Authorization: Bearer a.b.c"] {
-            assert_eq!(token(text).unwrap(), "a.b.c");
+            assert_eq!(read_token(text).unwrap(), "a.b.c");
         }
-        assert!(token(" ").is_err());
+        assert!(read_token(" ").is_err());
     }
 }

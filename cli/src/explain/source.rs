@@ -46,7 +46,7 @@ pub(super) struct AskedServer {
 }
 
 /// The configuration, and what the server said when there is one.
-pub(super) async fn read(
+pub(super) async fn read_rules(
     source: &Source,
     token: &str,
     progress: &Progress,
@@ -64,8 +64,9 @@ pub(super) async fn read(
     let target = Target::parse(server)?;
     let reach = Reach::new(&target, client_builder).map_err(|error| error.to_string())?;
     let config = from_server(&reach, &target).await?;
-    let response = call(&reach, &target, Some(token)).await?;
-    let challenges: Vec<String> = challenge_values(&response).map(secrets::hidden).collect();
+    let response = send_ping(&reach, &target, Some(token)).await?;
+    let challenges: Vec<String> =
+        challenge_values(&response).map(secrets::without_secrets).collect();
     let answer = Answer {
         status: response.status().as_u16(),
         challenge: if challenges.is_empty() { None } else { Some(challenges.join(", ")) },
@@ -79,7 +80,7 @@ fn client_builder() -> ClientBuilder {
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {
-    let shown = quoted(secrets::argument(&file.to_string_lossy()));
+    let shown = quoted(secrets::showable_argument(&file.to_string_lossy()));
     let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     let members: Option<Value> = match is_json {
@@ -105,7 +106,7 @@ fn from_file(file: &Path) -> Result<Config, String> {
 async fn from_server(reach: &Reach, target: &Target) -> Result<Config, String> {
     let url = &*target.text;
     let resource = ResourceIdentifier::parse(url).map_err(|fault| format!("{url} {fault}"))?;
-    let refused = call(reach, target, None).await?;
+    let refused = send_ping(reach, target, None).await?;
     let challenges = Challenge::parse_all(challenge_values(&refused)).unwrap_or_default();
     let mut places = Vec::new();
     let mut scope = "";
@@ -122,7 +123,7 @@ async fn from_server(reach: &Reach, target: &Target) -> Result<Config, String> {
             Err(fault) => Err(fault),
         };
         match read {
-            Ok(document) => return described(&document, scope, reach, target).await,
+            Ok(document) => return config_from_metadata(&document, scope, reach, target).await,
             Err(fault) => faults.push(format!("\n  {}: {fault}", quoted(&place))),
         }
     }
@@ -136,7 +137,7 @@ async fn may_be_asked(text: &str, reach: &Reach, target: &Target) -> Result<Url,
     if reach.may_follow(&url, target).await { Ok(url) } else { Err(refusal.to_owned()) }
 }
 
-async fn described(
+async fn config_from_metadata(
     document: &Value,
     scope: &str,
     reach: &Reach,
@@ -171,7 +172,11 @@ async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
 }
 
 /// A call that changes nothing.
-async fn call(reach: &Reach, target: &Target, token: Option<&str>) -> Result<Response, String> {
+async fn send_ping(
+    reach: &Reach,
+    target: &Target,
+    token: Option<&str>,
+) -> Result<Response, String> {
     let url = &target.url;
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
     let mut request = reach.client(url, target).post(url.clone()).body(ping.to_string());

@@ -22,9 +22,9 @@ pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     let id_width = listed.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
     text.push('\n');
     for finding in &listed {
-        text += &line(finding, id_width, &paint);
+        text += &finding_line(finding, id_width, &paint);
         if finding.verdict != Verdict::Pass {
-            text += &details(finding, &paint);
+            text += &finding_details(finding, &paint);
         }
     }
     if !listed.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     }
     text += &not_checked(report, &paint);
     for verdict in &report.revisions {
-        text += &revision(verdict, &paint);
+        text += &revision_line(verdict, &paint);
     }
     text += &format!("\n{}\n", report.summary());
     if !verbose && report.count(Verdict::Pass) > 0 {
@@ -56,20 +56,20 @@ fn not_checked(report: &Report, paint: &Paint) -> String {
     }
     let mut text = String::from("Not checked\n");
     for (reason, ids) in reasons {
-        let shown = paint.dim(&wrapped(reason, 2));
-        text += &format!("  {shown}\n    {}\n", wrapped(&ids.join(", "), 4));
+        let shown = paint.dim(&wrap_words(reason, 2));
+        text += &format!("  {shown}\n    {}\n", wrap_words(&ids.join(", "), 4));
     }
     text.push('\n');
     text
 }
 
-fn line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
+fn finding_line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
     let verdict = paint.verdict(finding.verdict, finding.verdict.name());
     let indent = 4 + 2 + id_width + 2;
-    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrapped(finding.title, indent))
+    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrap_words(finding.title, indent))
 }
 
-fn details(finding: &Finding, paint: &Paint) -> String {
+fn finding_details(finding: &Finding, paint: &Paint) -> String {
     let level = finding.level.name();
     let rows = [
         ("expected", format!("{} ({level})", finding.expected)),
@@ -80,23 +80,23 @@ fn details(finding: &Finding, paint: &Paint) -> String {
     for (label, text) in rows {
         if !text.is_empty() {
             let padded = paint.dim(&format!("{label:<10}"));
-            lines += &format!("{:6}{padded}{}\n", "", wrapped(&text, LABEL));
+            lines += &format!("{:6}{padded}{}\n", "", wrap_words(&text, LABEL));
         }
     }
     lines
 }
 
-fn revision(verdict: &RevisionVerdict, paint: &Paint) -> String {
+fn revision_line(verdict: &RevisionVerdict, paint: &Paint) -> String {
     let words = paint.verdict(verdict.verdict, verdict.words());
     let because = match verdict.because.as_slice() {
         [] => String::new(),
         ids => format!(": {}", ids.join(", ")),
     };
-    format!("{}  {words}{}\n", verdict.revision, wrapped(&because, 12))
+    format!("{}  {words}{}\n", verdict.revision, wrap_words(&because, 12))
 }
 
 /// The text with line breaks between words; further lines are indented.
-fn wrapped(text: &str, indent: usize) -> String {
+fn wrap_words(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     let mut column = indent;
     for (index, word) in text.split(' ').enumerate() {
@@ -202,7 +202,7 @@ Not checked
 
     #[test]
     fn long_texts_are_broken_between_words() {
-        let text = wrapped(&"word ".repeat(40), 16);
+        let text = wrap_words(&"word ".repeat(40), 16);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with(&" ".repeat(16))), "{text}");
     }

@@ -18,7 +18,7 @@ impl<'a> Inert<'a> {
     pub(crate) fn line(&self) -> String {
         const LONGEST: usize = 160;
         // Before the cut, which would leave a part of a token that nobody recognises.
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let line: String = text.chars().take(LONGEST).collect();
         let is_cut = line.len() < text.len();
         one_line(&line) + if is_cut { "…" } else { "" }
@@ -26,13 +26,13 @@ impl<'a> Inert<'a> {
 
     /// The same at its full length, for what people look for the end of.
     pub(crate) fn whole_line(&self) -> String {
-        one_line(&secrets::hidden(self.0))
+        one_line(&secrets::without_secrets(self.0))
     }
 
     /// A whole document for a terminal: its lines, its colours where they are wanted, and else only what
     /// is visible as itself.
     pub(crate) fn terminal(&self, with_colours: bool) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let mut document = String::with_capacity(text.len());
         let mut rest = &*text;
         while let Some(character) = rest.chars().next() {
@@ -54,7 +54,7 @@ impl<'a> Inert<'a> {
 
     /// A whole JSON text: the same data, in which what is not visible as itself is written `\u009b`.
     pub(crate) fn json(&self) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let mut document = String::with_capacity(text.len());
         for character in text.chars() {
             if character == '\n' || is_visible(character) {
@@ -71,14 +71,14 @@ impl<'a> Inert<'a> {
 
     /// Part of a line of Markdown, outside of any code: no markup, no link, no mention, no reference.
     pub(crate) fn markdown(&self) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let words: Vec<_> = text.split(' ').map(markdown_word).collect();
         words.join(" ")
     }
 
     /// Inline code of Markdown, in which nothing has a meaning.
     pub(crate) fn markdown_code(&self) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         // In a table a bar ends the cell even within code.
         let code: String = visible(&text).replace('|', "\\u{7c}");
         let mut fence = String::from("`");
@@ -93,7 +93,7 @@ impl<'a> Inert<'a> {
     /// A text of a SARIF message, in which `[a](b)` would be a link (SARIF 2.1.0 §3.11.6).
     pub(crate) fn sarif(&self) -> String {
         let mut text = String::new();
-        for character in secrets::hidden(self.0).chars() {
+        for character in secrets::without_secrets(self.0).chars() {
             if matches!(character, '\\' | '[' | ']') {
                 text.push('\\');
             }

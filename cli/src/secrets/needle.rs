@@ -80,7 +80,7 @@ impl Secret {
 }
 
 /// The text with the labels of the secrets in their places.
-pub(super) fn hidden<'a>(text: &str, known: impl Iterator<Item = &'a Secret>) -> String {
+pub(super) fn replace_secrets<'a>(text: &str, known: impl Iterator<Item = &'a Secret>) -> String {
     let secrets: Vec<_> = known.collect();
     if secrets.is_empty() {
         return text.to_owned();
@@ -196,7 +196,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-    use super::{Secret, hidden};
+    use super::{Secret, replace_secrets};
 
     const SECRET: &str = "genuine-token/of+some~body==";
 
@@ -243,7 +243,7 @@ mod tests {
         for text in written {
             let text = format!("a, {text}, b");
             assert!(secret.is_in(&text), "{text}");
-            assert_eq!(hidden(&text, [&secret].into_iter()), "a, [token], b", "{text}");
+            assert_eq!(replace_secrets(&text, [&secret].into_iter()), "a, [token], b", "{text}");
         }
         assert!(!secret.is_in("genuine-token/of+some~body="));
     }
@@ -262,11 +262,13 @@ mod tests {
     fn a_token_is_named_before_its_parts_and_short_words_are_left() {
         let (token, part) = ("head.claims.signature-of-it", "signature-of-it");
         let (token, part) = (Secret::of(token, "[token]"), Secret::of(part, "[signature]"));
-        let shown =
-            hidden("a head.claims.signature-of-it b signature-of-it", [&part, &token].into_iter());
+        let shown = replace_secrets(
+            "a head.claims.signature-of-it b signature-of-it",
+            [&part, &token].into_iter(),
+        );
         assert_eq!(shown, "a [token] b [signature]");
         assert_eq!(
-            hidden("a opaque b", [&Secret::of("opaque", "[token]")].into_iter()),
+            replace_secrets("a opaque b", [&Secret::of("opaque", "[token]")].into_iter()),
             "a opaque b"
         );
     }

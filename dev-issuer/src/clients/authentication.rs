@@ -19,8 +19,8 @@ pub(crate) fn authenticate(
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Arc<Client>, OAuthError> {
-    let posted_id = params.one("client_id")?;
-    let posted_secret = params.one("client_secret")?;
+    let posted_id = params.optional("client_id")?;
+    let posted_secret = params.optional("client_secret")?;
     let credentials = match basic(headers)? {
         None => Credentials {
             id: posted_id

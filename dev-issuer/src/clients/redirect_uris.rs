@@ -33,10 +33,10 @@ impl RedirectUris {
 /// Whether a client may register this URI: https, http on this machine (RFC 8252 §7.3), or a scheme
 /// of an application (§7.1).
 pub(crate) fn may_be_registered(uri: &str) -> bool {
-    match read(uri) {
+    match parse_redirect_uri(uri) {
         None => false,
-        Some(Read::Web { is_secure, is_loopback, .. }) => is_secure || is_loopback,
-        Some(Read::Application) => true,
+        Some(RedirectUri::Web { is_secure, is_loopback, .. }) => is_secure || is_loopback,
+        Some(RedirectUri::Application) => true,
     }
 }
 
@@ -44,11 +44,11 @@ pub(crate) fn may_be_registered(uri: &str) -> bool {
 /// `auto_approve`. A client with an application's own scheme does not: any web page can register one, and the code goes to
 /// the program that claims the scheme.
 pub(crate) fn is_loopback(uri: &str) -> bool {
-    matches!(read(uri), Some(Read::Web { is_loopback: true, .. }))
+    matches!(parse_redirect_uri(uri), Some(RedirectUri::Web { is_loopback: true, .. }))
 }
 
 /// A redirect URI in which a browser reads the same as is written there.
-enum Read<'a> {
+enum RedirectUri<'a> {
     /// http or https.
     Web {
         is_secure: bool,
@@ -64,7 +64,7 @@ enum Read<'a> {
 
 /// Reads a URI as browsers do (WHATWG URL), which is where it will be used; `None` when they would
 /// read something else than RFC 3986 does, or when it leads to no client at all.
-fn read(uri: &str) -> Option<Read<'_>> {
+fn parse_redirect_uri(uri: &str) -> Option<RedirectUri<'_>> {
     // Browsers cut tabs and newlines out, take `\` for `/`, and repair the rest.
     if !uri.bytes().all(is_of_rfc_3986) {
         return None;
@@ -75,7 +75,8 @@ fn read(uri: &str) -> Option<Read<'_>> {
     }
     let (scheme, after_scheme) = uri.split_once(':')?;
     if !matches!(url.scheme(), "http" | "https") {
-        return is_of_an_application(url.scheme(), after_scheme).then_some(Read::Application);
+        return is_of_an_application(url.scheme(), after_scheme)
+            .then_some(RedirectUri::Application);
     }
     if scheme != url.scheme() {
         return None;
@@ -89,7 +90,7 @@ fn read(uri: &str) -> Option<Read<'_>> {
     if !host.eq_ignore_ascii_case(url.host_str()?) {
         return None;
     }
-    Some(Read::Web {
+    Some(RedirectUri::Web {
         is_secure: url.scheme() == "https",
         is_loopback: is_loopback_host(host),
         host,
@@ -188,8 +189,8 @@ struct LoopbackUri<'a> {
 }
 
 fn loopback(uri: &str) -> Option<LoopbackUri<'_>> {
-    match read(uri)? {
-        Read::Web { is_secure: false, is_loopback: true, host, rest } => {
+    match parse_redirect_uri(uri)? {
+        RedirectUri::Web { is_secure: false, is_loopback: true, host, rest } => {
             Some(LoopbackUri { host, rest })
         }
         _ => None,

@@ -63,7 +63,7 @@ pub(super) async fn rotate(
     RawQuery(raw_query): RawQuery,
 ) -> StatusCode {
     let query = Params::parse(raw_query.unwrap_or_default().as_bytes());
-    issuer.keys.rotate(!query.all("drop").any(|drop| drop == "true"));
+    issuer.keys.rotate(!query.repeated("drop").any(|drop| drop == "true"));
     StatusCode::NO_CONTENT
 }
 

@@ -11,7 +11,7 @@ pub(super) fn requested_scopes(
     issuer: &Issuer,
     params: &Params,
 ) -> Result<Vec<String>, OAuthError> {
-    let scopes = issuer.settings.requested_scopes(params.one("scope")?);
+    let scopes = issuer.settings.requested_scopes(params.optional("scope")?);
     scopes.map_err(|scope| OAuthError::invalid_scope(&scope))
 }
 
@@ -21,7 +21,7 @@ pub(super) fn requested_resources(
     params: &Params,
 ) -> Result<Vec<String>, OAuthError> {
     let mut resources: Vec<String> = Vec::new();
-    for resource in params.all("resource") {
+    for resource in params.repeated("resource") {
         let is_valid = Url::parse(resource).is_ok() && !resource.contains('#');
         if !is_valid {
             let description =
@@ -46,7 +46,7 @@ pub(super) fn narrowed_resources(
     granted: &[String],
     params: &Params,
 ) -> Result<Vec<String>, OAuthError> {
-    let wanted: Vec<String> = params.all("resource").map(str::to_owned).collect();
+    let wanted: Vec<String> = params.repeated("resource").map(str::to_owned).collect();
     if wanted.iter().any(|resource| !granted.contains(resource)) {
         return Err(OAuthError::invalid_target("resource was not granted"));
     }

@@ -116,11 +116,11 @@ impl Answer {
 
     /// Without the secrets of the user and this one, so that nothing can print them.
     pub(super) fn without(mut self, secret: Option<&Secret>) -> Self {
-        self.body = secrets::hidden_with(&self.body, secret);
-        self.failure = secrets::hidden_with(&self.failure, secret);
+        self.body = secrets::without_secrets_and(&self.body, secret);
+        self.failure = secrets::without_secrets_and(&self.failure, secret);
         for value in self.headers.values_mut() {
             let text = String::from_utf8_lossy(value.as_bytes());
-            let shown = secrets::hidden_with(&text, secret);
+            let shown = secrets::without_secrets_and(&text, secret);
             if shown != text {
                 *value =
                     HeaderValue::from_str(&shown).unwrap_or(HeaderValue::from_static("[token]"));

@@ -98,7 +98,7 @@ static FORGERIES: [Forgery; 8] = [
             fix: "Answer 401 with error=\"invalid_token\" to an expired token, so that clients refresh it.",
         },
         name: "an expired JWT",
-        make: |claims| signed_wrongly(&claims.with("exp", json!(claims.now - 3600))),
+        make: |claims| signed_wrongly(&claims.good_except("exp", json!(claims.now - 3600))),
     },
     Forgery {
         row: Row {
@@ -110,7 +110,7 @@ static FORGERIES: [Forgery; 8] = [
             fix: "Accept only tokens whose `aud` is this server. --refused-token checks it with a genuine one.",
         },
         name: "a JWT for another audience",
-        make: |claims| signed_wrongly(&claims.with("aud", json!("https://other.invalid"))),
+        make: |claims| signed_wrongly(&claims.good_except("aud", json!("https://other.invalid"))),
     },
     Forgery {
         row: Row {
@@ -123,7 +123,7 @@ static FORGERIES: [Forgery; 8] = [
                   not an attempt to reach it.",
         },
         name: "a JWT of an unknown issuer",
-        make: |claims| signed_wrongly(&claims.with("iss", json!("https://issuer.invalid"))),
+        make: |claims| signed_wrongly(&claims.good_except("iss", json!("https://issuer.invalid"))),
     },
 ];
 
@@ -283,7 +283,7 @@ impl Claims {
         })
     }
 
-    fn with(&self, name: &str, value: Value) -> Value {
+    fn good_except(&self, name: &str, value: Value) -> Value {
         let mut claims = self.good();
         claims[name] = value;
         claims

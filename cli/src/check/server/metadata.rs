@@ -200,7 +200,9 @@ impl Prober {
             None => None,
         };
         match followable {
-            Some(Ok(url)) => self.read(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await,
+            Some(Ok(url)) => {
+                self.read_copy(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await
+            }
             Some(Err(reason)) => self.record(&CHALLENGE_DOCUMENT, Outcome::skipped(reason)),
             None => {
                 self.record(&CHALLENGE_DOCUMENT, Outcome::skipped("the challenge names no URL"))
@@ -212,14 +214,14 @@ impl Prober {
                 Outcome::skipped("the same as R3.path-inserted for a server at the root"),
             );
         }
-        self.read(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
+        self.read_copy(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
         if inserted != root {
-            self.read(&ROOT, "root", root, &mut documents).await;
+            self.read_copy(&ROOT, "root", root, &mut documents).await;
         }
         let places: Vec<_> = documents.found.iter().map(|document| document.place).collect();
         let seen = if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") };
         self.record(&DOCUMENT, Outcome::when(!places.is_empty(), seen));
-        self.judge(&documents, named);
+        self.judge_documents(&documents, named);
         documents
     }
 
@@ -234,7 +236,7 @@ impl Prober {
         }
     }
 
-    async fn read(
+    async fn read_copy(
         &mut self,
         row: &'static Row,
         place: &'static str,
@@ -263,8 +265,8 @@ impl Prober {
         }
     }
 
-    fn judge(&mut self, documents: &Documents, named: Option<&str>) {
-        let insecure = insecure(&self.target, documents, named);
+    fn judge_documents(&mut self, documents: &Documents, named: Option<&str>) {
+        let insecure = insecure_urls(&self.target, documents, named);
         let Some(first) = documents.found.first() else {
             for row in CONTENT.into_iter().filter(|row| row.id != HTTPS.id) {
                 self.record(row, Outcome::skipped("there is no metadata"));
@@ -356,7 +358,7 @@ fn unreadable(document: &Document) -> Option<String> {
     (!document.is_readable_by_pages).then(|| "no Access-Control-Allow-Origin".to_owned())
 }
 
-fn insecure(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
+fn insecure_urls(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
     let mut urls = vec![target.text.clone()];
     urls.extend(named.map(str::to_owned));
     for document in &documents.found {

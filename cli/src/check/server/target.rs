@@ -18,7 +18,7 @@ impl Target {
     /// # Errors
     /// A sentence for the user.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let shown = secrets::argument(text);
+        let shown = secrets::showable_argument(text);
         let url = Url::parse(text)
             .map_err(|error| format!("{shown:?} is not a URL such as https://host/mcp: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

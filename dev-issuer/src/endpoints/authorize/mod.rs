@@ -69,7 +69,7 @@ fn decision(issuer: &Issuer, form: &Params) -> Result<Response, OAuthError> {
     let granted: Vec<String> = request
         .scopes
         .iter()
-        .filter(|scope| form.all("scope").any(|ticked| ticked == *scope))
+        .filter(|scope| form.repeated("scope").any(|ticked| ticked == *scope))
         .cloned()
         .collect();
     let is_empty = granted.is_empty() && !request.scopes.is_empty();

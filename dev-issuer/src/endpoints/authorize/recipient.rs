@@ -26,9 +26,9 @@ impl Recipient {
         let client = issuer.clients.find_or_fetch(params.required("client_id")?).await?;
         let redirect_uri = client
             .redirect_uris
-            .choose(params.one("redirect_uri")?)
+            .choose(params.optional("redirect_uri")?)
             .ok_or_else(|| OAuthError::invalid_request("redirect_uri is not registered"))?;
-        let state = params.one("state").ok().flatten().map(str::to_owned);
+        let state = params.optional("state").ok().flatten().map(str::to_owned);
         Ok(Self { client, redirect_uri, state })
     }
 

@@ -16,11 +16,11 @@ pub(super) fn parse(
     params: &Params,
     recipient: &Recipient,
 ) -> Result<AuthorizationRequest, OAuthError> {
-    params.one("state")?;
-    if params.one("request")?.is_some() {
+    params.optional("state")?;
+    if params.optional("request")?.is_some() {
         return Err(OAuthError::new("request_not_supported", "request is not supported"));
     }
-    if params.one("request_uri")?.is_some() {
+    if params.optional("request_uri")?.is_some() {
         let description = "request_uri is not supported";
         return Err(OAuthError::new("request_uri_not_supported", description));
     }
@@ -31,11 +31,11 @@ pub(super) fn parse(
             return Err(OAuthError::new("unsupported_response_type", description));
         }
     }
-    if params.one("response_mode")?.is_some_and(|mode| mode != "query") {
+    if params.optional("response_mode")?.is_some_and(|mode| mode != "query") {
         return Err(OAuthError::invalid_request("the only response_mode is query"));
     }
     recipient.client.may_use(GrantType::AuthorizationCode)?;
-    if params.one("prompt")? == Some("none") && recipient.needs_page(issuer) {
+    if params.optional("prompt")? == Some("none") && recipient.needs_page(issuer) {
         return Err(OAuthError::new("interaction_required", "a user has to decide"));
     }
     Ok(AuthorizationRequest {
@@ -45,15 +45,15 @@ pub(super) fn parse(
         scopes: requested_scopes(issuer, params)?,
         resources: requested_resources(issuer, params)?,
         code_challenge: code_challenge(params)?,
-        nonce: params.one("nonce")?.map(str::to_owned),
-        login_hint: params.one("login_hint")?.map(str::to_owned),
+        nonce: params.optional("nonce")?.map(str::to_owned),
+        login_hint: params.optional("login_hint")?.map(str::to_owned),
     })
 }
 
 /// RFC 7636, S256 only: base64url of a SHA-256 digest is 43 characters.
 fn code_challenge(params: &Params) -> Result<String, OAuthError> {
     let challenge = params.required("code_challenge")?;
-    if params.one("code_challenge_method")? != Some("S256") {
+    if params.optional("code_challenge_method")? != Some("S256") {
         return Err(OAuthError::invalid_request("code_challenge_method must be S256"));
     }
     let is_base64url =

@@ -22,7 +22,7 @@ pub(super) fn exchange(
     params: &Params,
 ) -> Result<Response, OAuthError> {
     let verifier = params.required("code_verifier")?;
-    let redirect_uri = params.one("redirect_uri")?;
+    let redirect_uri = params.optional("redirect_uri")?;
     let mut grants = issuer.grants();
     let (code, grant) = grants.redeem(params.required("code")?, &client.id, now())?;
     // OAuth 2.1 §4.1.3 does without redirect_uri; RFC 6749 clients send the same one again.

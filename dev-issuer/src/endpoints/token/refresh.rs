@@ -18,7 +18,7 @@ pub(super) fn exchange(
     params: &Params,
 ) -> Result<Response, OAuthError> {
     let refresh_token = params.required("refresh_token")?;
-    let asks_for_scopes = params.one("scope")?.is_some();
+    let asks_for_scopes = params.optional("scope")?.is_some();
     let mut grants = issuer.grants();
     let grant = grants.grant_to_refresh(refresh_token, &client.id)?;
     let resources = narrowed_resources(&grant.resources, params)?;
