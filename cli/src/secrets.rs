@@ -64,7 +64,7 @@ pub(crate) fn without_secrets(text: &str) -> String {
     needle::replace_secrets(text, known_secrets().iter())
 }
 
-/// The same, and without one more secret.
+/// The text with a word in place of every secret, and of one more.
 pub(crate) fn without_secrets_and(text: &str, secret: Option<&Secret>) -> String {
     needle::replace_secrets(text, known_secrets().iter().chain(secret))
 }

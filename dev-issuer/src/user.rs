@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// A development user: whoever signs in needs no password.
+/// A development user. Signing in as one needs no password.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct User {

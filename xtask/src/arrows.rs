@@ -52,7 +52,7 @@ const ROOMS: [(&str, &str); 15] = [
     ("verify", "issuer jose json config values"),
 ];
 
-/// The same for the development issuer: from the values up to the builder.
+/// The rooms of the development issuer, from the builder down to the values.
 const DEV_ISSUER_ROOMS: [(&str, &str); 10] = [
     ("lib", ALL),
     ("builder", "dev_issuer values"),

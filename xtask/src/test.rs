@@ -40,7 +40,7 @@ fn library() -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
-/// Both languages read the same URIs as the library's own test does with Rust's `url`.
+/// Compares how Node and Python read URIs with the library's reading of them.
 fn uris() -> Result<Outcome, Failure> {
     for tool in ["node", "python3"] {
         if version(tool).is_none() {

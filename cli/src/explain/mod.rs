@@ -119,7 +119,7 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
 }
 
 impl Options {
-    /// Whatever is no URL and no path may be a token in the wrong place.
+    /// Hides arguments that are neither a URL nor a path: they may be a token in the wrong place.
     fn suspect(&self) {
         let source = &self.source;
         let texts = source.server.iter().chain(&source.resource).chain(&source.issuers);

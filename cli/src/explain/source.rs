@@ -171,7 +171,7 @@ async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
     if document.is_object() { Ok(document) } else { Err("not a JSON object".to_owned()) }
 }
 
-/// A call that changes nothing.
+/// Sends a `ping`, the one MCP request that changes nothing at the server.
 async fn send_ping(
     reach: &Reach,
     target: &Target,

@@ -1,4 +1,8 @@
-//! The only ways out: whatever is printed passes here, and leaves without secrets and harmless.
+//! Prints what the command found, what went wrong, and the log.
+//!
+//! Secrets of the user's and control sequences in a stranger's text are taken out here, so that they reach neither the
+//! terminal nor a file. The progress line, which is short and made for a terminal, is the only output that is written
+//! elsewhere.
 
 use std::io::{self, Write};
 

@@ -41,7 +41,7 @@ impl Secret {
         Self { plain, encoded: encoded(secret), label }
     }
 
-    /// Something that is looked for as it is.
+    /// A secret that is only looked for as it is written here, and not in other encodings.
     pub(super) fn exactly(secret: &str, label: &'static str) -> Self {
         Self { plain: vec![secret.to_owned()], encoded: Vec::new(), label }
     }
@@ -167,7 +167,7 @@ fn base64_runs(text: &str) -> Vec<Range<usize>> {
     runs
 }
 
-/// The text in base64 of either alphabet, as far as it is one.
+/// The text that is encoded as base64 in either alphabet. Empty when it is no base64.
 fn decoded(run: &str) -> String {
     let plain = run.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let whole = plain.len() - usize::from(plain.len() % 4 == 1);
@@ -175,7 +175,6 @@ fn decoded(run: &str) -> String {
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&STANDARD, configuration);
-    // What is none holds nothing.
     let bytes = engine.decode(&plain[..whole]).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -184,7 +183,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
 }
 
-/// The place with all that belongs to the same base64 text: its ends hold bits of the secret too.
+/// The place, extended to the whole base64 text around it: the characters at its ends hold bits of the secret too.
 fn whole_run(text: &str, place: Range<usize>) -> Range<usize> {
     let before = text.as_bytes()[..place.start].iter().rev().take_while(|one| is_base64(**one));
     let behind = text.as_bytes()[place.end..].iter().take_while(|one| is_base64(**one));

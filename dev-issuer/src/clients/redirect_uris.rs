@@ -47,7 +47,7 @@ pub(crate) fn is_loopback(uri: &str) -> bool {
     matches!(parse_redirect_uri(uri), Some(RedirectUri::Web { is_loopback: true, .. }))
 }
 
-/// A redirect URI in which a browser reads the same as is written there.
+/// A redirect URI that a browser reads as RFC 3986 does.
 enum RedirectUri<'a> {
     /// http or https.
     Web {

@@ -53,7 +53,7 @@ impl KeyRing {
         json!({ "keys": keys })
     }
 
-    /// The claims of a JWS of this issuer. Says nothing about expiry.
+    /// The claims of a JWS that a published key has signed. The token may have expired.
     pub(crate) fn verify(&self, token: &str) -> Option<Map<String, Value>> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;

@@ -1,4 +1,7 @@
 //! Tokens of any content, and tokens that are wrong in one named way.
+//!
+//! Tests of a resource server get every token from here: what a test does not say is as in a good token, so that one thing
+//! is wrong at a time.
 
 mod broken;
 mod sign;
@@ -63,7 +66,7 @@ impl Mint {
         }
     }
 
-    /// `sub`. A development user brings its claims along; any other subject has none.
+    /// `sub`. For a development user, its claims are added; any other subject has none.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
         self
@@ -158,14 +161,14 @@ impl Mint {
         sign::sign(&key, self.headers(&key.kid), self.payload(), self.broken)
     }
 
-    /// The same as an opaque token: its claims stay here, for introspection and UserInfo.
+    /// The token as an opaque one: the issuer keeps its claims, for introspection and UserInfo.
     pub fn opaque(self) -> String {
         let token = format!("opaque_{}", random::<24>());
         self.issuer.grants().keep_opaque_token(&token, self.payload());
         token
     }
 
-    /// Leaves out the claims that a development user brings along.
+    /// Leaves out the claims that are added for a development user.
     pub(crate) fn without_user(mut self) -> Self {
         self.with_user = false;
         self

@@ -15,7 +15,7 @@ struct Row {
 }
 
 impl Row {
-    /// The text in a column, or nothing.
+    /// The text in a column; empty when the row has no cell there.
     fn text(&self, column: usize) -> &str {
         match self.cells.iter().find(|cell| cell.column == column) {
             Some(cell) => &cell.text,

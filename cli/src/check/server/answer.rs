@@ -1,4 +1,4 @@
-//! Answers as they are judged: bounded, and without the tokens.
+//! Answers of the server, cut to a length that is judged, and without the tokens that were sent.
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
@@ -11,7 +11,7 @@ use crate::secrets::{self, Secret};
 /// Bytes of a body that are read.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// What came back, or that nothing did.
+/// An answer, or why there was none.
 #[derive(Default)]
 pub(super) struct Answer {
     status: Option<StatusCode>,

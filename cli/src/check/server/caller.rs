@@ -124,7 +124,7 @@ impl Prober {
         Dialect::Legacy { revision, session }
     }
 
-    /// Leaves nothing behind.
+    /// Ends the session, if one was begun, so that the server need not keep it.
     pub(super) async fn end_session(&mut self, dialect: Option<&Dialect>) {
         if let Some(Dialect::Legacy { session: Some(session), .. }) = dialect {
             let call = Call::new("the end of the session", Method::DELETE, &*self.target.text)
@@ -201,7 +201,7 @@ impl Prober {
         self.record(&REFUSED, outcome);
     }
 
-    /// `tools/list` with some token, in whatever dialect the server answers.
+    /// Asks for `tools/list` with a token; a server that does not speak 2026-07-28 gets `initialize`.
     async fn with_token(&mut self, name: &'static str, token: &str) -> Answer {
         let answer = self.send(Dialect::Modern.list_tools(name, &self.target).bearer(token)).await;
         if matches!(answer.status(), 200 | 401 | 403) {

@@ -1,4 +1,4 @@
-//! That every single request needs its token: whatever its method, path or session.
+//! Whether every request needs a token: with each method, at each spelling of the path, and within a session.
 
 use reqwest::Method;
 use serde_json::json;

@@ -156,7 +156,7 @@ impl Prober {
     }
 }
 
-/// Reads as `ping` to whoever takes the first member of a name, and as `tools/list` to others.
+/// A message with the member `method` twice. A reader that takes the first one sees `ping`, another one sees `tools/list`.
 fn with_two_methods(dialect: &Dialect) -> String {
     let parameters = match dialect {
         Dialect::Modern => mcp::modern_parameters(mcp::MODERN),

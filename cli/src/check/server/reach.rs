@@ -1,4 +1,4 @@
-//! Where what a server says of others may lead this machine.
+//! Which addresses may be asked, when it is the checked server that names them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ pub(crate) struct Reach {
     strangers: Client,
     /// Whether the URL of the server itself leads within a network.
     is_inside: bool,
-    /// The same of the address that has answered first.
+    /// Whether the address that answered first is within a network.
     peer_is_inside: OnceLock<bool>,
 }
 
@@ -55,9 +55,8 @@ impl Reach {
         }
     }
 
-    /// Whether a URL of a document may be asked. A name that leads nowhere may: the attempt says why it
-    /// fails. That a name leads elsewhere when it is connected to is no way out, for it is resolved by
-    /// [`PublicNames`] then.
+    /// Whether a URL of a document may be asked. A name without an address may: the attempt then fails and says why.
+    /// A name may have another address later, when a connection is made, but [`PublicNames`] resolves it then.
     pub(crate) async fn may_follow(&self, url: &Url, target: &Target) -> bool {
         if !is_safe_to_follow(url, target) {
             return false;

@@ -1,4 +1,4 @@
-//! Names and redirects: nothing that a client sends may change where others are led.
+//! Whether headers that a client sends change the URLs that the server gives out, and where its redirects lead.
 
 use reqwest::Url;
 

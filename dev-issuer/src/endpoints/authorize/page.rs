@@ -69,7 +69,7 @@ pub(super) fn consent(
     page(StatusCode::OK, "Approve access", &body)
 }
 
-/// Why nothing can be asked, when there is nobody to send the error to.
+/// The error page for a request whose redirect URI is not known to be the client's.
 pub(super) fn error(error: &OAuthError) -> Response {
     let body = format!(
         "<h1>This request cannot be answered</h1>\n<p>{}</p>\n<p><code>{}</code></p>\n\
