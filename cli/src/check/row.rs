@@ -76,7 +76,7 @@ impl Outcome {
         Self::Skipped(reason.into())
     }
 
-    /// It holds when nobody complains, and then `good` is what was seen.
+    /// It holds when there is no complaint, and then `good` is what was seen.
     pub(crate) fn unless(complaints: Vec<String>, good: impl Into<String>) -> Self {
         if complaints.is_empty() {
             return Self::Holds(good.into());
@@ -85,56 +85,68 @@ impl Outcome {
     }
 }
 
+/// A requirement, and what was seen of it.
+struct Judged {
+    row: &'static Row,
+    outcome: Outcome,
+}
+
 /// Outcomes as they come in, judged by one revision.
 pub(crate) struct Findings {
     judge: Revision,
-    rows: Vec<(&'static Row, Outcome)>,
+    judged: Vec<Judged>,
 }
 
 impl Findings {
     /// `judge`: the revision whose levels decide; what it does not ask for is only noted.
     pub(crate) fn new(judge: Revision) -> Self {
-        Self { judge, rows: Vec::new() }
+        Self { judge, judged: Vec::new() }
     }
 
     pub(crate) fn record(&mut self, row: &'static Row, outcome: Outcome) {
-        self.rows.push((row, outcome));
+        self.judged.push(Judged { row, outcome });
     }
 
     /// Whether every MUST of the judging revision holds.
     pub(crate) fn conform(&self) -> bool {
-        !self.broken(self.judge, Level::Must).any(|_| true)
+        self.broken_rows(self.judge, Level::Must).is_empty()
     }
 
     /// For a report.
     pub(crate) fn list(&self) -> Vec<Finding> {
-        self.rows.iter().map(|(row, outcome)| self.finding(row, outcome)).collect()
+        self.judged.iter().map(|judged| self.finding(judged)).collect()
     }
 
     /// What each revision would say, from the oldest on.
     pub(crate) fn revisions(&self) -> Vec<RevisionVerdict> {
-        let verdict = |revision: Revision| {
-            let because = |level| self.broken(revision, level).collect::<Vec<_>>();
-            let (fails, warns) = (because(Level::Must), because(Level::Should));
-            let (verdict, because) = match (fails.is_empty(), warns.is_empty()) {
-                (false, _) => (Verdict::Fail, fails),
-                (true, false) => (Verdict::Warn, warns),
-                (true, true) => (Verdict::Pass, Vec::new()),
-            };
-            RevisionVerdict { revision: revision.name(), verdict, because }
-        };
-        Revision::ALL.into_iter().map(verdict).collect()
+        Revision::ALL.map(|revision| self.verdict(revision)).into()
     }
 
-    fn broken(&self, revision: Revision, level: Level) -> impl Iterator<Item = &'static str> {
-        let broken = move |(row, outcome): &(&'static Row, Outcome)| {
-            let counts = matches!(outcome, Outcome::Broken(_));
-            (counts && row.levels[revision as usize] == Some(level)).then_some(row.id)
+    fn verdict(&self, revision: Revision) -> RevisionVerdict {
+        let fails = self.broken_rows(revision, Level::Must);
+        let warns = self.broken_rows(revision, Level::Should);
+        let (verdict, because) = match (fails.is_empty(), warns.is_empty()) {
+            (false, _) => (Verdict::Fail, fails),
+            (true, false) => (Verdict::Warn, warns),
+            (true, true) => (Verdict::Pass, Vec::new()),
         };
-        self.rows.iter().filter_map(broken)
+        RevisionVerdict { revision: revision.name(), verdict, because }
     }
 
-    fn finding(&self, row: &Row, outcome: &Outcome) -> Finding {
+    /// The `id` of each row that does not hold and that the revision asks for on this level.
+    fn broken_rows(&self, revision: Revision, level: Level) -> Vec<&'static str> {
+        let mut ids = Vec::new();
+        for Judged { row, outcome } in &self.judged {
+            let is_broken = matches!(outcome, Outcome::Broken(_));
+            if is_broken && row.levels[revision as usize] == Some(level) {
+                ids.push(row.id);
+            }
+        }
+        ids
+    }
+
+    fn finding(&self, judged: &Judged) -> Finding {
+        let Judged { row, outcome } = judged;
         let level = row.levels[self.judge as usize].unwrap_or(Level::May);
         let (verdict, actual, fix) = match outcome {
             Outcome::Holds(actual) => (Verdict::Pass, actual, ""),

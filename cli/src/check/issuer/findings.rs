@@ -13,7 +13,7 @@ pub(super) fn report(issuer: &IssuerReport, options: &Options) -> Report {
     let judging = issuer.revisions.iter().find(|revision| revision.revision == judge);
     let suits = judging.is_some_and(|revision| revision.suitability != Suitability::DoesNotSuit);
     let checks = judging.into_iter().flat_map(|revision| &revision.checks);
-    let findings = [keys(issuer)].into_iter().chain(checks.map(finding));
+    let findings = [keys_finding(issuer)].into_iter().chain(checks.map(finding_of_check));
     let provider = issuer.provider.as_ref().map_or("No known provider", |known| &known.name);
     let resource = match &options.resource {
         Some(_) => String::new(),
@@ -25,25 +25,17 @@ pub(super) fn report(issuer: &IssuerReport, options: &Options) -> Report {
         note: format!("{provider}, judged by MCP {judge}{resource}"),
         conforms: issuer.can_verify() && suits,
         findings: findings.collect(),
-        revisions: issuer.revisions.iter().map(verdict).collect(),
+        revisions: issuer.revisions.iter().map(revision_verdict).collect(),
     }
 }
 
-/// Whether this library can verify its tokens, whatever the revision.
-fn keys(issuer: &IssuerReport) -> Finding {
-    let names = || {
-        let names: Vec<_> = issuer.keys.algorithms.iter().map(|one| one.name()).collect();
-        format!("tokens signed with {}", names.join(", "))
-    };
-    let other_issuer = || {
-        let faults = issuer.places.iter().filter_map(|place| place.fault.as_ref());
-        faults.filter(|_| issuer.metadata.is_none()).find(|one| one.kind == FaultKind::OtherIssuer)
-    };
-    let (verdict, actual, fix) = match (&issuer.keys.fault, other_issuer()) {
-        (None, _) => (Verdict::Pass, names(), ""),
-        (Some(_), Some(other)) => (
+/// Whether this library can verify tokens of the issuer. No revision of MCP changes that.
+fn keys_finding(issuer: &IssuerReport) -> Finding {
+    let (verdict, actual, fix) = match (&issuer.keys.fault, other_issuer(issuer)) {
+        (None, _) => (Verdict::Pass, algorithms(issuer), ""),
+        (Some(_), Some(reason)) => (
             Verdict::Fail,
-            quoted(&other.reason),
+            quoted(reason),
             "Check and configure the issuer that its metadata names, to the letter.",
         ),
         (Some(fault), None) => {
@@ -62,8 +54,23 @@ fn keys(issuer: &IssuerReport) -> Finding {
     }
 }
 
-fn finding(check: &ProviderCheck) -> Finding {
-    let level = level(check.level);
+fn algorithms(issuer: &IssuerReport) -> String {
+    let names: Vec<_> = issuer.keys.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+    format!("tokens signed with {}", names.join(", "))
+}
+
+/// What is said of metadata that names another issuer, when there is no other metadata.
+fn other_issuer(issuer: &IssuerReport) -> Option<&str> {
+    if issuer.metadata.is_some() {
+        return None;
+    }
+    let mut faults = issuer.places.iter().filter_map(|place| place.fault.as_ref());
+    let fault = faults.find(|fault| fault.kind == FaultKind::OtherIssuer)?;
+    Some(&fault.reason)
+}
+
+fn finding_of_check(check: &ProviderCheck) -> Finding {
+    let level = level_of(check.level);
     let verdict = match check.outcome {
         ProviderCheckOutcome::Met => Verdict::Pass,
         ProviderCheckOutcome::NotMet => level.broken(),
@@ -82,20 +89,23 @@ fn finding(check: &ProviderCheck) -> Finding {
     }
 }
 
-fn verdict(revision: &RevisionReport) -> RevisionVerdict {
+fn revision_verdict(revision: &RevisionReport) -> RevisionVerdict {
     let (verdict, level) = match revision.suitability {
         Suitability::Suits => (Verdict::Pass, None),
         Suitability::SuitsWithGaps => (Verdict::Warn, Some(mcp_auth::Level::Should)),
         _ => (Verdict::Fail, Some(mcp_auth::Level::Must)),
     };
-    let not_met =
-        revision.checks.iter().filter(|check| check.outcome == ProviderCheckOutcome::NotMet);
-    let because = not_met.filter(|check| Some(check.level) == level);
-    let because = because.map(|check| check.code).collect();
+    let mut because = Vec::new();
+    for check in &revision.checks {
+        let is_not_met = check.outcome == ProviderCheckOutcome::NotMet;
+        if is_not_met && Some(check.level) == level {
+            because.push(check.code);
+        }
+    }
     RevisionVerdict { revision: revision.revision, verdict, because }
 }
 
-fn level(level: mcp_auth::Level) -> Level {
+fn level_of(level: mcp_auth::Level) -> Level {
     match level {
         mcp_auth::Level::Must => Level::Must,
         mcp_auth::Level::Should => Level::Should,

@@ -54,17 +54,15 @@ impl Prober {
         let mut found = Vec::new();
         let mut unfollowed = None;
         for issuer in documents.issuers().into_iter().take(MOST_ISSUERS) {
-            let url = Url::parse(&issuer).ok();
-            let url = match url {
-                Some(url) if self.may_follow(&url).await => Some(url),
-                _ => None,
-            };
-            let Some(url) = url else {
-                unfollowed = Some(format!(
-                    "{} is not followed: plain http, or an address within a network",
-                    quoted(&issuer)
-                ));
-                continue;
+            let url = match Url::parse(&issuer) {
+                Ok(url) if self.may_follow(&url).await => url,
+                _ => {
+                    unfollowed = Some(format!(
+                        "{} is not followed: plain http, or an address within a network",
+                        quoted(&issuer)
+                    ));
+                    continue;
+                }
             };
             match self.authorization_server(&url).await {
                 Ok((place, document)) => {
@@ -83,13 +81,13 @@ impl Prober {
         }
         let nothing =
             unfollowed.unwrap_or_else(|| "there is no authorization server to look at".to_owned());
-        let found = found.join(", ");
-        let outcome = |complaints: Vec<String>| match found.is_empty() && complaints.is_empty() {
-            true => Outcome::skipped(&*nothing),
-            false => Outcome::unless(complaints, &*found),
-        };
-        let outcomes = [(&FOUND, missing), (&ISSUER, wrong), (&OAUTH_FORM, oauth_missing)];
-        for (row, outcome) in outcomes.map(|(row, complaints)| (row, outcome(complaints))) {
+        let names = found.join(", ");
+        for (row, complaints) in [(&FOUND, missing), (&ISSUER, wrong), (&OAUTH_FORM, oauth_missing)]
+        {
+            let outcome = match names.is_empty() && complaints.is_empty() {
+                true => Outcome::skipped(&*nothing),
+                false => Outcome::unless(complaints, &*names),
+            };
             self.record(row, outcome);
         }
         self.probe_old_clients().await;
