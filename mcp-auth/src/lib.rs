@@ -39,6 +39,7 @@ mod linear_cost;
 mod mcp_auth;
 mod mounts;
 mod principal;
+mod refusal;
 mod scope;
 mod serve;
 mod spawner;

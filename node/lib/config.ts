@@ -189,6 +189,11 @@ export function snakeCase(name: string): string {
 }
 
 /** `jwks_uri` → `jwksUri`. */
-export function camelCase(name: string): string {
+function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The same for the names of an object's members. */
+export function camelCased(object: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [camelCase(name), value]));
 }

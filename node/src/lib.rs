@@ -8,7 +8,6 @@ mod functions;
 mod log;
 mod outcome;
 mod pending;
-mod refusal;
 mod request;
 mod response;
 mod runtime;

@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
-import { InsufficientScopeError } from '../errors.js';
+import { detailsOf, InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { inTime, LATE } from '../in-time.js';
@@ -218,7 +218,7 @@ function differing(answered: Answered, target: string, { showErrorDetails, hides
   if (hidesMetadata && !refusal && target.startsWith('/.well-known/')) {
     return { ...answered, status: 404, headers: '', body: Buffer.alloc(0) };
   }
-  const details = showErrorDetails && refusal && body.length > 0 ? { cause: JSON.parse(refusal) as unknown } : {};
+  const details = showErrorDetails && refusal && body.length > 0 ? { cause: detailsOf(refusal) } : {};
   return {
     ...answered,
     headers: hidesMetadata ? headers.replace(/(?:,? )resource_metadata="[^"]*"/, '') : headers,

@@ -1,5 +1,5 @@
 /** Metadata of authorization servers: types, fetching, and what the MCP specification asks of it. */
-import { camelCase } from '../config.js';
+import { camelCased } from '../config.js';
 import { MCPAuthAuthServerError, MCPAuthConfigError } from './errors.js';
 
 /** What kind of authorization server it is, which says where its metadata is. */
@@ -128,8 +128,4 @@ async function fetchDocument(url: string | URL): Promise<object> {
     throw new MCPAuthAuthServerError('invalid_server_metadata', { cause: 'it is no JSON object', metadata: document });
   }
   return document;
-}
-
-function camelCased(document: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(document).map(([name, value]) => [camelCase(name), value]));
 }
