@@ -19,6 +19,7 @@
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
 mod adapters;
+mod assembly;
 mod auth_info;
 mod authenticate;
 mod authorize;
@@ -37,6 +38,7 @@ mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod metadata_document;
 mod mounts;
 mod principal;
 mod refusal;
@@ -72,6 +74,7 @@ pub use issuer::{
 };
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
+pub use metadata_document::MetadataDocument;
 pub use principal::{Principal, PrincipalClaim};
 pub use scope::Scopes;
 pub use serve::{

@@ -138,35 +138,12 @@ const POLICY: Shape = {
   methods: REQUIREMENTS,
 };
 const RESOURCE: Shape = { authorizationServers: { introspection: {}, principalClaim: {} }, policy: POLICY };
-const CONFIG: Shape = { resources: RESOURCE };
-
-const LIMITS: ReadonlySet<string> = new Set<keyof Limits>([
-  'caFiles',
-  'clockTolerance',
-  'fetchTimeout',
-  'keyMaxAge',
-  'keyMaxStale',
-  'maxBodyBytes',
-  'maxAnonymousBodyBytes',
-  'bodyTimeout',
-  'maxTokenBytes',
-  'maxTokenClaims',
-  'maxTokenDepth',
-  'maxTokenHeaderBytes',
-  'tokenCacheBytes',
-  'tokenCacheMaxAge',
-]);
+/** Of one resource, whose fields stand at the top, or of several. */
+const CONFIG: Shape = { ...RESOURCE, resources: RESOURCE };
 
 /** The configuration as the native half reads it. */
-export function toData(config: Config): ConfigData {
-  return rename('resources' in config ? config : listed(config), CONFIG) as ConfigData;
-}
-
-function listed(config: Limits & ProtectedResource): object {
-  const members = Object.entries(config);
-  const limits = members.filter(([name]) => LIMITS.has(name));
-  const resource = members.filter(([name]) => !LIMITS.has(name));
-  return { ...Object.fromEntries(limits), resources: [Object.fromEntries(resource)] };
+export function toData(config: Config): object {
+  return rename(config, CONFIG) as object;
 }
 
 function rename(value: unknown, shape: Shape): unknown {

@@ -22,9 +22,19 @@ export class ConfigError extends McpAuthError {
   override name = 'ConfigError';
   declare readonly faults: string[];
 
-  constructor(message: string) {
-    const faults = message.split('\n- ').slice(1);
-    super('invalid_config', 500, message, { faults: faults.length ? faults : [message] });
+  constructor(message: string, faults: string[] = [message]) {
+    super('invalid_config', 500, message, { faults });
+  }
+}
+
+/** @internal What the native half throws about a configuration holds its faults, in JSON. */
+export function configErrorOf(error: unknown): ConfigError {
+  const text = (error as Error).message;
+  try {
+    const { message, faults } = JSON.parse(text) as { message: string; faults: string[] };
+    return new ConfigError(message, faults);
+  } catch {
+    return new ConfigError(text);
   }
 }
 

@@ -20,14 +20,15 @@ pub(crate) fn insufficient_scope(py: Python<'_>, error: &InsufficientScope) -> P
 
 /// The exception for a configuration, with every fault.
 pub(crate) fn config_error(py: Python<'_>, error: &ConfigError) -> PyErr {
-    let fault = json!({
+    let faults: Vec<_> = error.faults.iter().map(ToString::to_string).collect();
+    let refusal = json!({
         "kind": "config",
         "code": "invalid_configuration",
         "status": 500,
         "message": error.to_string(),
-        "compared": {},
+        "compared": { "faults": faults },
     });
-    raise(py, &fault)
+    raise(py, &refusal)
 }
 
 /// `mcp_auth.errors` makes the exception.
