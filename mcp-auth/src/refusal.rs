@@ -75,7 +75,9 @@ impl TokenError {
             Self::Expired { exp, now } => json!({ "exp": exp, "now": now }),
             Self::Malformed { reason } | Self::WrongType { reason } => json!({ "reason": reason }),
             Self::MissingClaim { claim } => json!({ "claim": claim }),
-            Self::NotYetValid { valid_from, now } => json!({ "valid_from": valid_from, "now": now }),
+            Self::NotYetValid { valid_from, now } => {
+                json!({ "valid_from": valid_from, "now": now })
+            }
             Self::UnknownIssuer { actual, expected } => {
                 json!({ "actual": actual, "expected": expected })
             }

@@ -18,8 +18,8 @@ pub(crate) fn config_error(error: &ConfigError) -> Error {
 #[napi]
 pub fn config_from_env(read: Function<'_, String, Option<String>>) -> Result<String> {
     // What cannot be read is not set.
-    let read = |name: &str| read.call(name.to_owned()).ok().flatten();
-    let config = Config::from_env_with(read).map_err(|error| config_error(&error))?;
+    let config = Config::from_env_with(|name| read.call(name.to_owned()).ok().flatten())
+        .map_err(|error| config_error(&error))?;
     Ok(serde_json::to_string(&config)?)
 }
 
@@ -34,10 +34,10 @@ pub fn metadata_document_at(target: String) -> Option<&'static str> {
 /// Where an issuer has its metadata, by the standard of its type, `oauth` or `oidc`.
 #[napi]
 pub fn issuer_metadata_url(issuer: String, server_type: String) -> Result<String> {
-    let server_type = match &*server_type {
-        "oauth" => ServerType::Oauth,
-        _ => ServerType::Oidc,
+    let url = match &*server_type {
+        "oauth" => ServerType::Oauth.metadata_url(&issuer),
+        "oidc" => ServerType::Oidc.metadata_url(&issuer),
+        other => return Err(Error::from_reason(format!("`{other}` is no type of server"))),
     };
-    let url = server_type.metadata_url(&issuer);
     url.map_err(|fault| Error::from_reason(format!("the issuer `{issuer}` {fault}")))
 }

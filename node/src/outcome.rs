@@ -9,8 +9,8 @@ use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
 use napi_derive::napi;
 
 use crate::pending::{self, Pending};
-use crate::response::Forward;
 use crate::request;
+use crate::response::Forward;
 
 /// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
 pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;

@@ -63,8 +63,7 @@ impl McpAuth {
         documents: Option<Py<PyAny>>,
         serve_authorization_server_metadata: bool,
     ) -> PyResult<Self> {
-        let config =
-            Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
+        let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
         let recipe = Recipe {
             config,
             verifiers,
@@ -172,19 +171,19 @@ fn decoded(path: &str) -> String {
 #[pyfunction]
 pub(crate) fn config_from_env(py: Python<'_>, read: &Bound<'_, PyAny>) -> PyResult<String> {
     // What cannot be read is not set.
-    let read = |name: &str| read.call1((name,)).and_then(|value| value.extract()).ok().flatten();
-    let config = Config::from_env_with(read).map_err(|error| errors::config_error(py, &error))?;
+    let config = Config::from_env_with(|name| read.call1((name,)).ok()?.extract().ok()?)
+        .map_err(|error| errors::config_error(py, &error))?;
     serde_json::to_string(&config).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// Where an issuer has its metadata, by the standard of its type, `oauth` or `oidc`.
 #[pyfunction]
 pub(crate) fn issuer_metadata_url(issuer: &str, server_type: &str) -> PyResult<String> {
-    let server_type = match server_type {
-        "oauth" => ServerType::Oauth,
-        _ => ServerType::Oidc,
+    let url = match server_type {
+        "oauth" => ServerType::Oauth.metadata_url(issuer),
+        "oidc" => ServerType::Oidc.metadata_url(issuer),
+        other => return Err(PyValueError::new_err(format!("{other:?} is no type of server"))),
     };
-    let url = server_type.metadata_url(issuer);
     url.map_err(|fault| PyValueError::new_err(format!("the issuer {issuer:?} {fault}")))
 }
 

@@ -92,7 +92,10 @@ mod tests {
     fn what_is_no_field_is_a_fault_wherever_it_stands() {
         let resource = r#""resource": "https://h.example/mcp""#;
         let rows = [
-            (format!("{{ {resource}, \"required_scope\": \"a\" }}"), "unknown field `required_scope`"),
+            (
+                format!("{{ {resource}, \"required_scope\": \"a\" }}"),
+                "unknown field `required_scope`",
+            ),
             (format!("{{ {resource}, \"resources\": [] }}"), "unknown field `resource`"),
             (format!("{{ {resource}, {resource} }}"), "duplicate member"),
             (format!("{{ {resource}, \"clock_tolerance\": -1 }}"), "negative"),

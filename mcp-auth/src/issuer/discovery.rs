@@ -99,8 +99,7 @@ pub(super) fn well_known_urls(issuer: &IssuerIdentifier, server_type: ServerType
 pub(super) fn well_known_places(issuer: &IssuerIdentifier) -> Vec<WellKnown> {
     let (origin, path) = issuer.origin_and_path();
     let inserted = format!("{origin}/.well-known/openid-configuration{path}");
-    let mut urls =
-        vec![(Standard::Oauth, issuer.oauth_metadata_url()), (Standard::Oidc, inserted)];
+    let mut urls = vec![(Standard::Oauth, issuer.oauth_metadata_url()), (Standard::Oidc, inserted)];
     if !path.is_empty() {
         urls.push((Standard::Oidc, issuer.oidc_metadata_url()));
         // Not in any specification, but where Logto and Supabase serve it.
