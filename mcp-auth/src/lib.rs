@@ -18,6 +18,7 @@
 //! | `axum` | yes | `McpAuth::protect`, `McpAuth::metadata_router`, [`AuthInfo`] as an extractor |
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
+mod algorithm;
 mod auth_info;
 mod authenticate;
 mod authorize;
@@ -43,6 +44,7 @@ mod spawner;
 mod steps;
 mod text;
 
+pub use algorithm::Algorithm;
 pub use auth_info::AuthInfo;
 pub use authorize::{
     Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
@@ -64,7 +66,6 @@ pub use issuer::{
     KeySetReport, Level, MetadataFault, MetadataPlace, ProviderCheck, ProviderCheckOutcome,
     RevisionReport, Standard, Suitability,
 };
-pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
 pub use principal::{Principal, PrincipalClaim};
 pub use scope::Scopes;

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::introspection::{Introspection, ParsedIntrospection};
 use super::{key_source, known_provider};
+use crate::algorithm::Algorithm;
 use crate::identifier::{IssuerIdentifier, PlainHttp};
 use crate::issuer::KeySource;
-use crate::jose::Algorithm;
 use crate::principal::{Principal, PrincipalClaim, PrincipalRule};
 
 /// An authorization server whose tokens are accepted.

@@ -15,8 +15,8 @@ pub use self::revision::{Level, ProviderCheck, ProviderCheckOutcome, RevisionRep
 use super::discovery::{Standard, WellKnown, fetch_metadata, well_known_places};
 use super::fetch::{FetchFault, fetch_json};
 use super::{Destination, FetchContext, KeySet, KeySource, Metadata};
+use crate::algorithm::Algorithm;
 use crate::config::{KnownProvider, ParsedServer, SuggestedConfiguration};
-use crate::jose::Algorithm;
 
 /// Asks an issuer for all it serves, and judges it.
 pub(crate) async fn inspect(

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::super::discovery::Standard;
 use super::super::fetch::FaultKind;
 use super::{IssuerMetadata, KeyReport, KeySet, RevisionReport, algorithms_of};
+use crate::algorithm::Algorithm;
 use crate::config::{KnownProvider, SuggestedConfiguration};
-use crate::jose::Algorithm;
 
 /// What an authorization server serves, what a server with this library makes of it, and what MCP
 /// clients will.
