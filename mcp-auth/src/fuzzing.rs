@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules};
-use crate::authorize::{Messages, NormalUri, Requirement, ScopePolicy, normal_pattern};
-use crate::config::{AuthorizationServer, Config};
+use crate::authorize::{Messages, NormalUri, normal_pattern};
+use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Jws, TokenLimits, VerificationKey};

@@ -46,16 +46,13 @@ mod text;
 
 pub use algorithm::Algorithm;
 pub use auth_info::AuthInfo;
-pub use authorize::{
-    Access, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind, Requirement,
-    ScopePolicy, Verdict,
-};
+pub use authorize::{Asked, Authorizer, Explanation, Operation, OperationKind, Verdict};
 pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config, ConfigError, Introspection,
-    IntrospectionMethod, KnownProvider, ProtectedResource, Provider, ProviderFacts, Secret,
-    ServerType, SuggestedConfiguration,
+    Access, ArgumentRule, AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config,
+    ConfigError, Introspection, IntrospectionMethod, KnownProvider, ProtectedResource, Provider,
+    ProviderFacts, Requirement, ScopePolicy, Secret, ServerType, SuggestedConfiguration,
 };
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,

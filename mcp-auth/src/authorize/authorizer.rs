@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Operation;
 use crate::auth_info::AuthInfo;
+use crate::config::Access;
 use crate::scope::Scopes;
 
 /// Decides whether a caller may carry out an operation.
@@ -111,20 +112,6 @@ impl Verdict {
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Forbidden(reason.into())
     }
-}
-
-/// Whether an operation needs a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Access {
-    /// Everybody may. A token is not looked at, and handlers see no caller.
-    Public,
-    /// Everybody may. A token that is sent must be good, and handlers see its caller.
-    Optional,
-    /// Only with a good token.
-    #[default]
-    Required,
 }
 
 /// Why an operation is allowed or refused, as data: [`McpAuth::explain`](crate::McpAuth::explain).

@@ -7,7 +7,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::authorization_server::{AuthorizationServer, ParsedServer};
-use crate::authorize::{Authorizer, ScopePolicy};
+use super::policy::ScopePolicy;
+use crate::authorize::Authorizer;
 use crate::identifier::ResourceIdentifier;
 use crate::scope::Scopes;
 

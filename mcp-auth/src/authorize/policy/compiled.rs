@@ -15,12 +15,13 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::argument_rule::Arguments;
+use super::faults;
 use super::hierarchy::Hierarchy;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
-use super::{Requirement, ScopePolicy, ScopesByArguments, faults};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{Access, Asked, Authorizer, Operation, OperationKind, Verdict};
+use crate::authorize::{Asked, Authorizer, Operation, OperationKind, Verdict};
 use crate::claim_path::{at, texts};
+use crate::config::{Access, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
 
 /// What a [`ScopePolicy`] means.
@@ -464,7 +465,7 @@ fn scopes_by_arguments(
         let applying = rule.requirement.when.iter().filter(|when| when.applies_to(arguments));
         scopes.extend(applying.map(|when| when.scopes.clone()));
         if let Some(function) = &rule.by_arguments {
-            let asked = catch_unwind(AssertUnwindSafe(|| (function.0)(members)));
+            let asked = catch_unwind(AssertUnwindSafe(|| function.call(members)));
             scopes.push(asked.map_err(|_| "the function for its arguments panicked")?);
         }
     }

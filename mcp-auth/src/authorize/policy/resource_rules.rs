@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Requirement;
 use super::compiled::Rule;
 use super::hierarchy::Hierarchy;
 use super::resource_pattern::ResourcePattern;
 use super::uri::NormalUri;
-use crate::authorize::{Access, Operation};
+use crate::authorize::Operation;
+use crate::config::{Access, Requirement};
 
 /// The rules for resources, ready to be found.
 #[derive(Debug)]
