@@ -26,7 +26,9 @@ mod builder;
 mod claim_path;
 mod clock;
 mod config;
+mod config_fault;
 mod error;
+mod faults;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -54,6 +56,7 @@ pub use config::{
     ConfigError, Introspection, IntrospectionMethod, KnownProvider, ProtectedResource, Provider,
     ProviderFacts, Requirement, ScopePolicy, Secret, ServerType, SuggestedConfiguration,
 };
+pub use config_fault::ConfigFault;
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
 };

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Operation;
 use crate::auth_info::AuthInfo;
 use crate::config::Access;
+use crate::config_fault::ConfigFault;
 use crate::scope::Scopes;
 
 /// Decides whether a caller may carry out an operation.
@@ -86,6 +87,12 @@ pub trait Authorizer: Send + Sync {
     /// What is wrong with the rules; asked once, when the server is built. Default: nothing.
     fn faults(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The same with the rule or field that each fault is about; asked once, when the server is built.
+    /// Default: [`Authorizer::faults`], which are then about the authorizer as a whole.
+    fn config_faults(&self) -> Vec<ConfigFault> {
+        self.faults().into_iter().map(|reason| ConfigFault::new("", reason)).collect()
     }
 
     /// What is allowed and may not be meant; asked once, when the server is built. Default: nothing.

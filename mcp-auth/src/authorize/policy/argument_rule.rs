@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::claim_path::at;
 use crate::config::ArgumentRule;
+use crate::faults::Faults;
 
 /// What is known of the arguments that a rule is about.
 #[derive(Clone, Copy)]
@@ -33,30 +34,29 @@ impl ArgumentRule {
         }
     }
 
-    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
-        let place = format!("{place}.when");
+    pub(super) fn check(&self, faults: &mut Faults<'_>) {
         if self.argument.is_empty() {
-            faults.push(format!("{place}: `argument` must be set"));
+            faults.add_here("`argument` must be set");
         }
         if !is_path(&self.argument) {
             let argument = &self.argument;
-            faults.push(format!(
-                "{place}: {argument:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
+            faults.add_here(format!(
+                "{argument:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
             ));
         }
         if self.scopes.is_empty() {
-            faults.push(format!("{place}: `scopes` must be set"));
+            faults.add_here("`scopes` must be set");
         }
         let conditions = [self.equals.is_some(), self.starts_with.is_some(), self.unless.is_some()];
         if conditions.into_iter().filter(|is_set| *is_set).count() > 1 {
-            faults.push(format!(
-                "{place}: `equals`, `starts_with` and `unless` stand alone; write one rule for each"
-            ));
+            faults.add_here(
+                "`equals`, `starts_with` and `unless` stand alone; write one rule for each",
+            );
         }
         if [&self.equals, &self.unless].into_iter().flatten().any(has_inexact_number) {
-            faults.push(format!(
-                "{place}: an integer of more than 64 bits is read differently by different servers, and would be refused in a call"
-            ));
+            faults.add_here(
+                "an integer of more than 64 bits is read differently by different servers, and would be refused in a call",
+            );
         }
     }
 }

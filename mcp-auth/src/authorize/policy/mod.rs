@@ -19,6 +19,8 @@ pub(crate) use self::uri::{NormalUri, normal_pattern};
 use super::{Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::AuthInfo;
 use crate::config::{Access, ScopePolicy};
+use crate::config_fault::ConfigFault;
+use crate::faults::Faults;
 use crate::scope::Scopes;
 
 impl ScopePolicy {
@@ -33,7 +35,16 @@ impl ScopePolicy {
 
     /// Ready to decide.
     fn compile(&self) -> CompiledPolicy {
-        CompiledPolicy::new(self, &Scopes::default(), &mut Vec::new())
+        self.compile_for(&Scopes::default(), &mut Vec::new())
+    }
+
+    /// The same for a resource that requires these scopes, with what is wrong with the policy.
+    fn compile_for(
+        &self,
+        required_scopes: &Scopes,
+        faults: &mut Vec<ConfigFault>,
+    ) -> CompiledPolicy {
+        CompiledPolicy::new(self, required_scopes, &mut Faults::of_all(faults))
     }
 }
 
@@ -76,12 +87,16 @@ impl Authorizer for ScopePolicy {
     }
 
     fn compiled(&self, required_scopes: &Scopes) -> Option<Arc<dyn Authorizer>> {
-        Some(Arc::new(CompiledPolicy::new(self, required_scopes, &mut Vec::new())))
+        Some(Arc::new(self.compile_for(required_scopes, &mut Vec::new())))
     }
 
     fn faults(&self) -> Vec<String> {
+        self.config_faults().iter().map(ToString::to_string).collect()
+    }
+
+    fn config_faults(&self) -> Vec<ConfigFault> {
         let mut faults = Vec::new();
-        CompiledPolicy::new(self, &Scopes::default(), &mut faults);
+        self.compile_for(&Scopes::default(), &mut faults);
         faults
     }
 

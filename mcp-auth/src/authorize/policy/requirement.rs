@@ -2,7 +2,11 @@
 
 use super::hierarchy::Hierarchy;
 use crate::config::{Access, Requirement};
+use crate::faults::Faults;
 use crate::scope::Scopes;
+
+/// Why a rule that is open cannot ask for anything.
+pub(super) const NEEDS_NO_TOKEN: &str = "who needs no token needs nothing else either";
 
 impl Requirement {
     /// Whether a token with other scopes is all that could be missing.
@@ -44,14 +48,14 @@ impl Requirement {
             && (other.caller.is_none() || self.caller == other.caller)
     }
 
-    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
+    pub(super) fn check(&self, faults: &mut Faults<'_>) {
         let sets = self.any_of.iter().flatten().chain([&self.all_of]);
         let sets = sets.chain(self.when.iter().map(|rule| &rule.scopes));
         for scope in sets.flat_map(Scopes::malformed) {
-            faults.push(format!("{place}: {scope:?} is not a scope (RFC 6749 §3.3)"));
+            faults.add_here(format!("{scope:?} is not a scope (RFC 6749 §3.3)"));
         }
         if self.any_of.iter().flatten().any(Scopes::is_empty) {
-            faults.push(format!("{place}.any_of: a set without scopes would always be fulfilled"));
+            faults.add("any_of", "a set without scopes would always be fulfilled");
         }
         let names = [
             ("roles", &self.roles),
@@ -63,19 +67,20 @@ impl Requirement {
             names.iter().filter(|(_, list)| is_empty(list)).map(|one| one.0).collect();
         empty.extend(is_empty(&self.any_of).then_some("any_of"));
         for field in empty {
-            faults.push(format!(
-                "{place}.{field}: an empty list would ask for nothing; leave the field out if that is meant"
-            ));
+            faults.add(
+                field,
+                "an empty list would ask for nothing; leave the field out if that is meant",
+            );
         }
         if names.iter().flat_map(|(_, list)| list.iter().flatten()).any(String::is_empty) {
-            faults.push(format!("{place}: an empty name would match nothing"));
+            faults.add_here("an empty name would match nothing");
         }
         for rule in &self.when {
-            rule.check(place, faults);
+            rule.check(&mut faults.below("when"));
         }
         let asks = Self { access: self.access, ..Self::default() } != *self;
         if self.access != Access::Required && asks {
-            faults.push(format!("{place}: who needs no token needs nothing else either"));
+            faults.add_here(NEEDS_NO_TOKEN);
         }
     }
 }

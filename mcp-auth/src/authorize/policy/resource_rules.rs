@@ -9,6 +9,7 @@ use super::resource_pattern::ResourcePattern;
 use super::uri::NormalUri;
 use crate::authorize::Operation;
 use crate::config::{Access, Requirement};
+use crate::faults::Faults;
 
 /// The rules for resources, ready to be found.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ pub(in crate::authorize) struct FoundRules {
 pub(super) struct Ambiguous;
 
 impl ResourceRules {
-    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> Self {
+    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Faults<'_>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let mut resources = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -91,7 +92,7 @@ impl ResourceRules {
             let mut pattern = match ResourcePattern::parse(&uri) {
                 Ok(pattern) => pattern,
                 Err(fault) => {
-                    faults.push(format!("{}: {fault}", rule.name));
+                    faults.below("resources").add(&uri, fault);
                     continue;
                 }
             };
@@ -100,7 +101,7 @@ impl ResourceRules {
             if let Some(path) = path.filter(|_| !pattern.has_query())
                 && let Some(other) = known_paths.insert(path, rule.name.clone())
             {
-                faults.push(format!("{}: {other} is for the same URI", rule.name));
+                faults.below("resources").add(&uri, format!("{other} is for the same URI"));
             }
             if rule.requirement.access == Access::Required {
                 resources.requiring_schemes.insert(scheme_of(&uri));
