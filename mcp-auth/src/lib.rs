@@ -30,6 +30,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identifier;
+mod inspection;
 mod issuer;
 mod jose;
 mod json;
@@ -52,18 +53,18 @@ pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config, ConfigError, Introspection,
-    IntrospectionMethod, KnownProvider, ProtectedResource, Provider, ProviderFacts, Secret,
-    ServerType, SuggestedConfiguration,
+    IntrospectionMethod, ProtectedResource, Secret, ServerType,
 };
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
 };
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
-pub use issuer::{
-    AllowedAddresses, FaultKind, HttpClient, HttpError, IssuerMetadata, IssuerReport, KeyReport,
-    KeySetReport, Level, MetadataFault, MetadataPlace, ProviderCheck, ProviderCheckOutcome,
-    RevisionReport, Standard, Suitability,
+pub use inspection::{
+    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, KnownProvider, Level, MetadataFault,
+    MetadataPlace, Provider, ProviderCheck, ProviderCheckOutcome, ProviderFacts, RevisionReport,
+    SuggestedConfiguration, Suitability,
 };
+pub use issuer::{AllowedAddresses, FaultKind, HttpClient, HttpError, Standard};
 pub use jose::Algorithm;
 pub use mcp_auth::McpAuth;
 pub use principal::{Principal, PrincipalClaim};
