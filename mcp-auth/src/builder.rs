@@ -18,9 +18,10 @@ use crate::config::{
     AuthorizationServer, ClientAuthMethod, Config, ConfigError, IntrospectionMethod, ParsedConfig,
     ParsedIntrospection, ParsedResource, ParsedServer, ProtectedResource,
 };
+use crate::inspection::{InspectedIssuer, IssuerReport, inspect, principal_rule};
 use crate::issuer::{
-    FetchContext, HttpClient, Introspector, Issuer, IssuerReport, MetadataPatch, ReqwestClient,
-    TrustAnchors, UrlRules, inspect,
+    FetchContext, HttpClient, Introspector, Issuer, MetadataPatch, ReqwestClient, TrustAnchors,
+    UrlRules,
 };
 use crate::mcp_auth::McpAuth;
 use crate::serve::{BodyLimits, Resource};
@@ -178,7 +179,12 @@ impl McpAuthBuilder {
                 let url_rules = UrlRules::of_metadata(server.config, &server.identifier);
                 let needs_keys = server.introspection.is_none();
                 let context = assembly.fetch_context(url_rules, needs_keys);
-                reports.push(inspect(&server, &config.resource, &context).await);
+                let issuer = InspectedIssuer {
+                    config: server.config,
+                    identifier: &server.identifier,
+                    source: &server.source,
+                };
+                reports.push(inspect(&issuer, &config.resource, &context).await);
             }
         }
         Ok(reports)
@@ -340,7 +346,7 @@ impl<'b> Assembly<'b> {
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
             required_claims: config.required_claims.clone(),
-            principal: config.principal_rule(),
+            principal: principal_rule(config),
         });
         let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
         let others = config.token_issuers.iter().map(|iss| (&**iss, false));

@@ -33,6 +33,7 @@ mod faults;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identifier;
+mod inspection;
 mod issuer;
 mod jose;
 mod json;
@@ -53,19 +54,20 @@ pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     Access, ArgumentRule, AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config,
-    ConfigError, Introspection, IntrospectionMethod, KnownProvider, ProtectedResource, Provider,
-    ProviderFacts, Requirement, ScopePolicy, Secret, ServerType, SuggestedConfiguration,
+    ConfigError, Introspection, IntrospectionMethod, ProtectedResource, Requirement, ScopePolicy,
+    Secret, ServerType,
 };
 pub use config_fault::ConfigFault;
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
 };
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
-pub use issuer::{
-    AllowedAddresses, FaultKind, HttpClient, HttpError, IssuerMetadata, IssuerReport, KeyReport,
-    KeySetReport, Level, MetadataFault, MetadataPlace, ProviderCheck, ProviderCheckOutcome,
-    RevisionReport, Standard, Suitability,
+pub use inspection::{
+    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, KnownProvider, Level, MetadataFault,
+    MetadataPlace, Provider, ProviderCheck, ProviderCheckOutcome, ProviderFacts, RevisionReport,
+    SuggestedConfiguration, Suitability,
 };
+pub use issuer::{AllowedAddresses, FaultKind, HttpClient, HttpError, Standard};
 pub use mcp_auth::McpAuth;
 pub use principal::{Principal, PrincipalClaim};
 pub use scope::Scopes;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::introspection::{Introspection, ParsedIntrospection};
-use super::{key_source, known_provider};
+use super::key_source;
 use crate::algorithm::Algorithm;
 use crate::identifier::{IssuerIdentifier, PlainHttp};
 use crate::issuer::KeySource;
-use crate::principal::{Principal, PrincipalClaim, PrincipalRule};
+use crate::principal::{Principal, PrincipalClaim};
 
 /// An authorization server whose tokens are accepted.
 ///
@@ -88,16 +88,6 @@ impl AuthorizationServer {
     /// A server that is found by its issuer identifier alone.
     pub fn new(issuer: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), ..Self::default() }
-    }
-
-    /// How its tokens tell people from machines: as set, or as the provider that its issuer shows does.
-    pub(crate) fn principal_rule(&self) -> PrincipalRule {
-        let is_set = self.principal_claim.is_some() || self.default_principal != Principal::Unknown;
-        let known = if is_set { None } else { known_provider::principal_rule(&self.issuer) };
-        known.unwrap_or_else(|| PrincipalRule {
-            claim: self.principal_claim.clone(),
-            default: self.default_principal,
-        })
     }
 
     /// Whether its keys are given by hand.

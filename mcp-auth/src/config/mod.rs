@@ -2,14 +2,10 @@
 
 mod authorization_server;
 mod introspection;
-mod issuer_pattern;
 mod key_source;
-mod known_provider;
 mod policy;
 mod protected_resource;
-mod provider;
 mod secret;
-mod suggestion;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,14 +17,11 @@ pub(crate) use self::authorization_server::ParsedServer;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
 pub(crate) use self::introspection::ParsedIntrospection;
 pub use self::introspection::{ClientAuthMethod, Introspection, IntrospectionMethod};
-pub use self::known_provider::{KnownProvider, ProviderFacts};
 pub(crate) use self::policy::ScopesByArguments;
 pub use self::policy::{Access, ArgumentRule, Requirement, ScopePolicy};
 pub(crate) use self::protected_resource::ParsedResource;
 pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
-pub use self::provider::Provider;
 pub use self::secret::Secret;
-pub use self::suggestion::SuggestedConfiguration;
 use crate::identifier::loosely;
 use crate::issuer::TrustAnchors;
 use crate::jose::TokenLimits;
