@@ -26,9 +26,7 @@ mod builder;
 mod claim_path;
 mod clock;
 mod config;
-mod config_fault;
 mod error;
-mod faults;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -54,10 +52,9 @@ pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     Access, ArgumentRule, AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config,
-    ConfigError, Introspection, IntrospectionMethod, ProtectedResource, Requirement, ScopePolicy,
-    Secret, ServerType,
+    ConfigError, ConfigFault, Introspection, IntrospectionMethod, ProtectedResource, Requirement,
+    ScopePolicy, Secret, ServerType,
 };
-pub use config_fault::ConfigFault;
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
 };

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::Operation;
 use crate::auth_info::AuthInfo;
-use crate::config::Access;
-use crate::config_fault::ConfigFault;
+use crate::config::{Access, ConfigFault};
 use crate::scope::Scopes;
 
 /// Decides whether a caller may carry out an operation.

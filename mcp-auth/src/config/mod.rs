@@ -1,6 +1,8 @@
 //! Configuration as plain data: the same fields in Rust, TOML, Python and JavaScript.
 
 mod authorization_server;
+mod config_fault;
+mod faults;
 mod introspection;
 mod key_source;
 mod policy;
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::authorization_server::ParsedServer;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
+pub use self::config_fault::ConfigFault;
+pub(crate) use self::faults::Faults;
 pub(crate) use self::introspection::ParsedIntrospection;
 pub use self::introspection::{ClientAuthMethod, Introspection, IntrospectionMethod};
 pub(crate) use self::policy::ScopesByArguments;

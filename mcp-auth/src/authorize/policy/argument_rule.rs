@@ -3,8 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use crate::claim_path::at;
-use crate::config::ArgumentRule;
-use crate::faults::Faults;
+use crate::config::{ArgumentRule, Faults};
 
 /// What is known of the arguments that a rule is about.
 #[derive(Clone, Copy)]

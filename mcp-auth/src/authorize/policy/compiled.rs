@@ -22,8 +22,7 @@ use super::resource_rules::{Ambiguous, Found, ResourceRules};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::authorize::{Asked, Authorizer, Operation, OperationKind, Verdict};
 use crate::claim_path::{at, texts};
-use crate::config::{Access, Requirement, ScopePolicy, ScopesByArguments};
-use crate::faults::Faults;
+use crate::config::{Access, Faults, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
 
 /// What a [`ScopePolicy`] means.

@@ -2,8 +2,7 @@
 //! nothing and says nothing: it is a fault.
 
 use super::argument_rule::is_path;
-use crate::config::{Requirement, ScopePolicy};
-use crate::faults::Faults;
+use crate::config::{Faults, Requirement, ScopePolicy};
 use crate::scope::Scopes;
 
 /// Methods that clients send, by which others are recognised that only look like them.

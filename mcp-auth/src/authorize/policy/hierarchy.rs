@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::faults::Faults;
+use crate::config::Faults;
 use crate::scope::Scopes;
 
 /// For every scope that something includes: what includes it, however indirectly.

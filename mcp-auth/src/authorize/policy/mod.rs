@@ -18,9 +18,7 @@ pub(super) use self::resource_rules::FoundRules;
 pub(crate) use self::uri::{NormalUri, normal_pattern};
 use super::{Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::AuthInfo;
-use crate::config::{Access, ScopePolicy};
-use crate::config_fault::ConfigFault;
-use crate::faults::Faults;
+use crate::config::{Access, ConfigFault, Faults, ScopePolicy};
 use crate::scope::Scopes;
 
 impl ScopePolicy {

@@ -1,8 +1,7 @@
 //! What one rule of a policy means to the engine: its faults, and how it compares with another.
 
 use super::hierarchy::Hierarchy;
-use crate::config::{Access, Requirement};
-use crate::faults::Faults;
+use crate::config::{Access, Faults, Requirement};
 use crate::scope::Scopes;
 
 /// Why a rule that is open cannot ask for anything.

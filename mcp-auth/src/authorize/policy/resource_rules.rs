@@ -8,8 +8,7 @@ use super::hierarchy::Hierarchy;
 use super::resource_pattern::ResourcePattern;
 use super::uri::NormalUri;
 use crate::authorize::Operation;
-use crate::config::{Access, Requirement};
-use crate::faults::Faults;
+use crate::config::{Access, Faults, Requirement};
 
 /// The rules for resources, ready to be found.
 #[derive(Debug)]

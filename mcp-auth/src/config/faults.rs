@@ -1,6 +1,6 @@
 //! The collector of everything that is wrong with a configuration.
 
-use crate::config_fault::ConfigFault;
+use super::ConfigFault;
 
 /// Collects faults for one part of a configuration: whoever checks that part names its fields, and need not
 /// know where the part is.
