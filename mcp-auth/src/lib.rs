@@ -19,10 +19,10 @@
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
 mod algorithm;
+mod assembly;
 mod auth_info;
 mod authenticate;
 mod authorize;
-mod builder;
 mod claim_path;
 mod clock;
 mod config;
@@ -46,9 +46,9 @@ mod steps;
 mod text;
 
 pub use algorithm::Algorithm;
+pub use assembly::McpAuthBuilder;
 pub use auth_info::AuthInfo;
 pub use authorize::{Asked, Authorizer, Explanation, Operation, OperationKind, Verdict};
-pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
     Access, ArgumentRule, AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config,
