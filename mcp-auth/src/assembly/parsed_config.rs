@@ -174,8 +174,7 @@ mod tests {
         }))
         .unwrap();
         let error = config.check().unwrap_err();
-        let fields: Vec<_> =
-            error.faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+        let fields: Vec<_> = error.faults().iter().map(|fault| &*fault.path).collect();
         let second = "resources[1].authorization_servers[1]";
         let expected = [
             "clock_tolerance",
