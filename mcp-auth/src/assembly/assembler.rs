@@ -43,15 +43,19 @@ impl<'b> Assembler<'b> {
     pub(super) fn protect(&mut self, index: usize, parsed: ParsedResource<'_>) -> Arc<Resource> {
         let ParsedResource { config, identifier, servers } = parsed;
         let mut sources = TokenSources::default();
-        let own = self.builder.token_verifiers.iter();
-        let own = own.map(|one| (sources.of(one.token_header()), one.clone())).collect();
-        let issuers = servers.into_iter().flat_map(|server| self.trust(server, &mut sources));
-        let issuers = issuers.collect();
+        let mut own = Vec::new();
+        for verifier in &self.builder.token_verifiers {
+            own.push((sources.of(verifier.token_header()), verifier.clone()));
+        }
+        let mut issuers = Vec::new();
+        for server in servers {
+            issuers.extend(self.trust(server, &mut sources));
+        }
         let verifier = Verifier {
             resource: index,
-            token_headers: sources.0.into(),
+            token_headers: sources.headers.into(),
             own,
-            issuers,
+            issuers: issuers.into_iter().collect(),
             rules: Rules {
                 resource: identifier.clone(),
                 audiences: config.audiences.clone(),
@@ -62,12 +66,7 @@ impl<'b> Assembler<'b> {
             cache: self.cache.clone(),
             clock: self.builder.clock.clone(),
         };
-        let config_of_all = &self.builder.config;
-        let bodies = BodyLimits {
-            max_bytes: config_of_all.max_body_bytes,
-            max_anonymous_bytes: config_of_all.max_anonymous_body_bytes,
-            timeout: config_of_all.body_timeout,
-        };
+        let bodies = body_limits(&self.builder.config);
         let authorizers = self.authorizers(config);
         Arc::new(Resource::new(config, identifier, verifier, authorizers, bodies))
     }
@@ -86,7 +85,8 @@ impl<'b> Assembler<'b> {
     ) -> Vec<TrustedIssuer> {
         let ParsedServer { config, identifier, source, token_header, introspection } = server;
         let token_source = sources.of(token_header);
-        let own = identifier.as_str().to_owned();
+        let mut names = vec![identifier.as_str().to_owned()];
+        names.extend_from_slice(&config.token_issuers);
         let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
         let issuer = known.unwrap_or_else(|| {
             let needs_keys = introspection.is_none();
@@ -108,16 +108,19 @@ impl<'b> Assembler<'b> {
             principal: principal_rule(config),
         });
         let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
-        let others = config.token_issuers.iter().map(|iss| (&**iss, false));
-        let trusted = |(iss, is_advertised): (&str, bool)| TrustedIssuer {
-            name: iss.into(),
-            is_advertised,
-            source: token_source,
-            issuer: issuer.clone(),
-            rules: rules.clone(),
-            opaque: opaque.clone(),
-        };
-        [(&*own, true)].into_iter().chain(others).map(trusted).collect()
+        let mut trusted = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            trusted.push(TrustedIssuer {
+                name: name.as_str().into(),
+                // By its own name alone, and not by others that its tokens have in `iss`.
+                is_advertised: index == 0,
+                source: token_source,
+                issuer: issuer.clone(),
+                rules: rules.clone(),
+                opaque: opaque.clone(),
+            });
+        }
+        trusted
     }
 
     fn opaque_tokens(&self, parsed: ParsedIntrospection<'_>, issuer: &Arc<Issuer>) -> OpaqueTokens {
@@ -152,6 +155,14 @@ impl<'b> Assembler<'b> {
     }
 }
 
+fn body_limits(config: &Config) -> BodyLimits {
+    BodyLimits {
+        max_bytes: config.max_body_bytes,
+        max_anonymous_bytes: config.max_anonymous_body_bytes,
+        timeout: config.body_timeout,
+    }
+}
+
 fn token_limits(config: &Config) -> TokenLimits {
     let json = JsonLimits { depth: config.max_token_depth, members: config.max_token_claims };
     TokenLimits {
@@ -163,15 +174,17 @@ fn token_limits(config: &Config) -> TokenLimits {
 
 /// The headers that one resource's tokens may be in.
 #[derive(Default)]
-struct TokenSources(Vec<HeaderName>);
+struct TokenSources {
+    headers: Vec<HeaderName>,
+}
 
 impl TokenSources {
     fn of(&mut self, header: Option<HeaderName>) -> TokenSource {
         let Some(header) = header else { return TokenSource::Authorization };
-        let known = self.0.iter().position(|one| *one == header);
+        let known = self.headers.iter().position(|one| *one == header);
         TokenSource::Header(known.unwrap_or_else(|| {
-            self.0.push(header);
-            self.0.len() - 1
+            self.headers.push(header);
+            self.headers.len() - 1
         }))
     }
 }
