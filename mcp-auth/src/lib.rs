@@ -6,7 +6,7 @@
 //!
 //! # The map
 //!
-//! One request is one call of [`McpAuth::check`]: bearer token → verified caller → scopes →
+//! One request is one call of [`McpAuth::decide`]: bearer token → verified caller → scopes →
 //! [`Decision`]. The folders are the questions on that way: `serve` (what does HTTP see?),
 //! `authorize` (may they do this?), `authenticate` (who is calling?), `issuer` (whose keys?) and `jose`
 //! (bytes in, bytes out). The last one has no clock and no network; only `issuer` has a network.
@@ -18,6 +18,7 @@
 //! | `axum` | yes | `McpAuth::protect`, `McpAuth::metadata_router`, [`AuthInfo`] as an extractor |
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
+mod adapters;
 mod algorithm;
 mod assembly;
 mod auth_info;
@@ -38,6 +39,7 @@ mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod mounts;
 mod principal;
 mod scope;
 mod serve;
@@ -45,10 +47,15 @@ mod spawner;
 mod steps;
 mod text;
 
+#[cfg(feature = "rmcp3")]
+pub use adapters::OptionalAuthInfo;
+pub use adapters::{AuthFuture, AuthLayer, AuthService};
 pub use algorithm::Algorithm;
 pub use assembly::McpAuthBuilder;
 pub use auth_info::AuthInfo;
-pub use authorize::{Asked, Authorizer, Explanation, Operation, OperationKind, Verdict};
+pub use authorize::{
+    AccessRequest, Asked, Authorizer, Explanation, Operation, OperationKind, Verdict,
+};
 pub use clock::{Clock, SystemClock};
 pub use config::{
     Access, ArgumentRule, AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config,
@@ -68,11 +75,8 @@ pub use issuer::{AllowedAddresses, FaultKind, HttpClient, HttpError, Standard};
 pub use mcp_auth::McpAuth;
 pub use principal::{Principal, PrincipalClaim};
 pub use scope::Scopes;
-#[cfg(feature = "rmcp3")]
-pub use serve::OptionalAuthInfo;
 pub use serve::{
-    AuthFuture, AuthLayer, AuthService, Decision, Forward, Passage, PendingDecision, ProtectedBody,
-    Reply, ResponseFilter,
+    Decision, Forward, Passage, PendingDecision, ProtectedBody, Reply, ResponseFilter,
 };
 
 pub use authenticate::{CheckOutcome, TokenCheck, TokenExplanation, TokenVerifier};

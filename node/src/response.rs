@@ -43,6 +43,12 @@ impl Forward {
         self.forward.as_ref().is_some_and(|forward| forward.withholds("accept-encoding"))
     }
 
+    /// Whether the request goes on with its body.
+    #[napi(getter)]
+    pub fn takes_body(&self) -> bool {
+        self.forward.as_ref().is_none_or(mcp_auth::Forward::takes_body)
+    }
+
     /// Who is calling, in JSON.
     #[napi]
     pub fn caller(&self) -> Option<String> {

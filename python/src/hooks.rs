@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use http::{Request, Response, StatusCode};
 use mcp_auth::{
-    AuthError, Authorizer, Clock, HttpClient, HttpError, OperationKind, TokenError, TokenVerifier,
-    Unavailable, Verdict,
+    AccessRequest, AuthError, Authorizer, Clock, HttpClient, HttpError, OperationKind, TokenError,
+    TokenVerifier, Unavailable, Verdict,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -117,9 +117,9 @@ pub(crate) struct PythonAuthorizer(pub(crate) Py<PyAny>);
 impl Authorizer for PythonAuthorizer {
     fn authorize(
         &self,
-        caller: &mcp_auth::AuthInfo,
-        operation: &mcp_auth::Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         let asked = gate::attach(|py| {
             let called = || {
                 let caller = Py::new(py, AuthInfo::new(caller.clone()))?;

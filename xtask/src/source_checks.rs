@@ -25,7 +25,7 @@ const READS_WITH_SERDE_JSON: [&str; 15] = [
     "mcp-auth/src/jose/rfc_examples.rs",
     "mcp-auth/src/jose/wycheproof/",
     "mcp-auth/src/json/reader.rs",
-    "mcp-auth/src/serve/list_filter.rs",
+    "mcp-auth/src/serve/response/list_filter.rs",
     "node/src/auth.rs",
     "node/src/functions.rs",
     "node/src/testing.rs",

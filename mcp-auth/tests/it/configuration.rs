@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::http::{Request, Response};
 use futures_util::future::{BoxFuture, ready};
 use mcp_auth::{
-    AuthInfo, Authorizer, Config, HttpClient, HttpError, McpAuth, Operation, ProtectedResource,
+    AccessRequest, Authorizer, Config, HttpClient, HttpError, McpAuth, ProtectedResource,
     ScopePolicy, Verdict,
 };
 use serde_json::json;
@@ -62,8 +62,7 @@ fn a_fault_is_a_path_and_a_reason() {
     impl Authorizer for OfficeHours {
         fn authorize(
             &self,
-            _: &AuthInfo,
-            _: &Operation<'_>,
+            _: &AccessRequest<'_>,
         ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
             Ok(Verdict::Allow)
         }

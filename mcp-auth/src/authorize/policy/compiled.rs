@@ -20,7 +20,7 @@ use super::hierarchy::Hierarchy;
 use super::requirement::NEEDS_NO_TOKEN;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{Asked, Authorizer, Operation, OperationKind, Verdict};
+use crate::authorize::{AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict};
 use crate::claim_path::{at, texts};
 use crate::config::{Access, Faults, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
@@ -332,9 +332,9 @@ impl CompiledPolicy {
 impl Authorizer for CompiledPolicy {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         Ok(match self.needs(operation) {
             Ok(needs) => {
                 let by_arguments = scopes_by_arguments(&needs, operation)?;

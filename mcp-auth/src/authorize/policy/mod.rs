@@ -4,6 +4,7 @@ mod argument_rule;
 mod compiled;
 mod faults;
 mod hierarchy;
+mod readings;
 mod requirement;
 mod resource_pattern;
 mod resource_rules;
@@ -16,7 +17,7 @@ use self::compiled::CompiledPolicy;
 pub(super) use self::resource_rules::FoundRules;
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::uri::{NormalUri, normal_pattern};
-use super::{Asked, Authorizer, Operation, Verdict};
+use super::{AccessRequest, Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::AuthInfo;
 use crate::config::{Access, ConfigFault, Faults, ScopePolicy};
 use crate::scope::Scopes;
@@ -50,10 +51,9 @@ impl ScopePolicy {
 impl Authorizer for ScopePolicy {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        self.compile().authorize(caller, operation)
+        self.compile().authorize(request)
     }
 
     fn access(&self, operation: &Operation<'_>) -> Option<Access> {

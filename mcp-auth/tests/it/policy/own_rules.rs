@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use mcp_auth::{
-    ArgumentRule, AuthInfo, Authorizer, Operation, Requirement, ScopePolicy, Scopes, Verdict,
+    AccessRequest, ArgumentRule, Authorizer, Requirement, ScopePolicy, Scopes, Verdict,
 };
 use serde_json::json;
 
@@ -15,9 +15,9 @@ struct OwnNotes;
 impl Authorizer for OwnNotes {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         let Some(note) = operation.arguments().and_then(|arguments| arguments.get("note")) else {
             return Ok(Verdict::Allow);
         };
