@@ -19,11 +19,11 @@
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
 mod adapters;
+mod algorithm;
 mod assembly;
 mod auth_info;
 mod authenticate;
 mod authorize;
-mod builder;
 mod claim_path;
 mod clock;
 mod config;
@@ -32,6 +32,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identifier;
+mod inspection;
 mod issuer;
 mod jose;
 mod json;
@@ -51,28 +52,28 @@ mod text;
 #[cfg(feature = "rmcp3")]
 pub use adapters::OptionalAuthInfo;
 pub use adapters::{AuthFuture, AuthLayer, AuthService};
+pub use algorithm::Algorithm;
+pub use assembly::McpAuthBuilder;
 pub use auth_info::AuthInfo;
 pub use authorize::{
-    Access, AccessRequest, ArgumentRule, Asked, Authorizer, Explanation, Operation, OperationKind,
-    Requirement, ScopePolicy, Verdict,
+    AccessRequest, Asked, Authorizer, Explanation, Operation, OperationKind, Verdict,
 };
-pub use builder::McpAuthBuilder;
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config, ConfigError, Introspection,
-    IntrospectionMethod, KnownProvider, ProtectedResource, Provider, ProviderFacts, Secret,
-    ServerType, SuggestedConfiguration,
+    Access, ArgumentRule, AuthorizationServer, ChallengeStyle, ClientAuthMethod, Config,
+    ConfigError, ConfigFault, Introspection, IntrospectionMethod, ProtectedResource, Requirement,
+    ScopePolicy, Secret, ServerType,
 };
 pub use error::{
     AuthError, Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
 };
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
-pub use issuer::{
-    AllowedAddresses, FaultKind, HttpClient, HttpError, IssuerMetadata, IssuerReport, KeyReport,
-    KeySetReport, Level, MetadataFault, MetadataPlace, ProviderCheck, ProviderCheckOutcome,
-    RevisionReport, Standard, Suitability,
+pub use inspection::{
+    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, KnownProvider, Level, MetadataFault,
+    MetadataPlace, Provider, ProviderCheck, ProviderCheckOutcome, ProviderFacts, RevisionReport,
+    SuggestedConfiguration, Suitability,
 };
-pub use jose::Algorithm;
+pub use issuer::{AllowedAddresses, FaultKind, HttpClient, HttpError, Standard};
 pub use mcp_auth::McpAuth;
 pub use metadata_document::MetadataDocument;
 pub use principal::{Principal, PrincipalClaim};

@@ -8,10 +8,10 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
 use crate::authenticate::TokenExplanation;
 use crate::authorize::{Explanation, Operation};
-use crate::builder::McpAuthBuilder;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ConfigFault};
 use crate::json;
 
 /// The field that lists the resources.
@@ -38,7 +38,7 @@ impl Config {
 }
 
 fn unreadable(fault: impl ToString) -> ConfigError {
-    ConfigError { faults: vec![fault.to_string()] }
+    ConfigError::new(vec![ConfigFault::new("", fault.to_string())])
 }
 
 /// The object with its one resource, if its fields are at the top, in the list where it belongs.

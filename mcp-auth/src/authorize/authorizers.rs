@@ -4,8 +4,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Access, AccessRequest, Authorizer, Explanation, Operation, ScopePolicy, Verdict};
+use super::{AccessRequest, Authorizer, Explanation, Operation, Verdict};
 use crate::auth_info::AuthInfo;
+use crate::config::{Access, ScopePolicy};
 use crate::error::{AuthError, Forbidden};
 use crate::scope::Scopes;
 

@@ -38,7 +38,7 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// A URL that the configuration names or implies.
-    pub(super) fn configured(url: String) -> Self {
+    pub(crate) fn configured(url: String) -> Self {
         Self { url, addresses: AllowedAddresses::Any }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 pub(crate) struct Metadata {
     jwks_uri: Option<Destination>,
     /// The whole document.
-    pub(super) content: Value,
+    pub(crate) content: Value,
     /// The same as JSON, for 2025-03-26 clients.
     pub(crate) document: Bytes,
 }

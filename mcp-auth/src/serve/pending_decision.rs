@@ -13,8 +13,8 @@ use serde_json::json;
 use super::response::{ListRules, is_encoded};
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Access, Messages, OperationKind};
-use crate::config::ChallengeStyle;
+use crate::authorize::{Messages, OperationKind};
+use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
 use crate::scope::Scopes;
 

@@ -1,8 +1,9 @@
 //! What MCP clients need of an authorization server: a row each.
 
-use super::revision::{Level, ProviderCheck, ProviderCheckOutcome};
-use super::{IssuerMetadata, MetadataPlace, Standard};
-use crate::config::ProviderFacts;
+use super::{
+    IssuerMetadata, Level, MetadataPlace, ProviderCheck, ProviderCheckOutcome, ProviderFacts,
+};
+use crate::issuer::Standard;
 
 /// The revisions of MCP with authorization, oldest first: the columns of `levels`.
 pub(super) const REVISIONS: [&str; 4] = ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
