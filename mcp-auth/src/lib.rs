@@ -60,9 +60,9 @@ pub use error::{
 };
 pub use identifier::{IdentifierError, IssuerIdentifier, ResourceIdentifier};
 pub use inspection::{
-    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, KnownProvider, Level, MetadataFault,
-    MetadataPlace, Provider, ProviderCheck, ProviderCheckOutcome, ProviderFacts, RevisionReport,
-    SuggestedConfiguration, Suitability,
+    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, KnownProvider, Level, Levels,
+    MetadataPlace, MetadataPlaceFault, Provider, ProviderCheck, ProviderCheckOutcome,
+    ProviderFacts, Revision, RevisionReport, SuggestedConfiguration, Suitability,
 };
 pub use issuer::{AllowedAddresses, FaultKind, HttpClient, HttpError, Standard};
 pub use jose::Algorithm;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::revision_report::judge;
 use super::{
-    IssuerMetadata, IssuerReport, KeySetReport, KnownProvider, MetadataFault, MetadataPlace,
+    IssuerMetadata, IssuerReport, KeySetReport, KnownProvider, MetadataPlace, MetadataPlaceFault,
     SuggestedConfiguration,
 };
 use crate::config::AuthorizationServer;
@@ -162,7 +162,7 @@ impl Place {
         let place = Destination::configured(self.report.url.clone());
         let found = fetch_metadata(server.identifier, &place, context).await;
         self.is_visited = true;
-        let fault = |FetchFault { kind, reason, .. }| MetadataFault { kind, reason };
+        let fault = |FetchFault { kind, reason, .. }| MetadataPlaceFault { kind, reason };
         found.map_err(|found| self.report.fault = Some(fault(found))).ok()
     }
 }
