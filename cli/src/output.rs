@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use mcp_auth::Level;
+use mcp_auth::inspection::Level;
 use serde::Serialize;
 
 pub(crate) use human::Paint;

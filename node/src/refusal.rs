@@ -1,6 +1,7 @@
 //! Refusals as JSON.
 
-use mcp_auth::{AuthError, Forbidden, TokenError};
+use mcp_auth::AuthError;
+use mcp_auth::errors::{Forbidden, TokenError};
 use serde_json::{Value, json};
 
 /// A refusal: its code, status and text, and what was compared, field by field.

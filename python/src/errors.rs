@@ -1,6 +1,7 @@
 //! Refusals as Python exceptions: code, status and fields cross as data.
 
-use mcp_auth::{AuthError, ConfigError, Forbidden, InsufficientScope, TokenError};
+use mcp_auth::errors::{Forbidden, InsufficientScope, TokenError};
+use mcp_auth::{AuthError, ConfigError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

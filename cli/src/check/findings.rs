@@ -1,6 +1,6 @@
 //! How rows and what was seen of them become findings and verdicts, for every check.
 
-use mcp_auth::{Level, Revision};
+use mcp_auth::inspection::{Level, Revision};
 
 use super::outcome::Outcome;
 use super::row::Row;
@@ -122,7 +122,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use mcp_auth::Levels;
+    use mcp_auth::inspection::Levels;
 
     use super::*;
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use mcp_auth::Revision;
+use mcp_auth::inspection::Revision;
 
 pub(crate) use self::server::{Challenge, Reach, Target};
 

@@ -1,6 +1,6 @@
 //! One requirement.
 
-use mcp_auth::Levels;
+use mcp_auth::inspection::Levels;
 
 /// One requirement: everything about it but whether it holds.
 #[derive(Clone, Copy)]

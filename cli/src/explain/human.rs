@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mcp_auth::{CheckOutcome, TokenCheck};
+use mcp_auth::explanation::{CheckOutcome, TokenCheck};
 use serde_json::{Map, Value};
 
 use super::Report;

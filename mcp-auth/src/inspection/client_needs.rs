@@ -1,8 +1,8 @@
 //! What MCP clients need of an authorization server: a row each.
 
+use super::provider_facts::ProviderFacts;
 use super::{
-    IssuerMetadata, Level, Levels, MetadataPlace, ProviderCheck, ProviderCheckOutcome,
-    ProviderFacts, Revision,
+    IssuerMetadata, Level, Levels, MetadataPlace, ProviderCheck, ProviderCheckOutcome, Revision,
 };
 use crate::issuer::Standard;
 

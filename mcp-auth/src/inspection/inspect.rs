@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
+use super::known_provider::KnownProvider;
 use super::revision_report::judge;
-use super::{
-    IssuerMetadata, IssuerReport, KeySetReport, KnownProvider, MetadataPlace, MetadataPlaceFault,
-    SuggestedConfiguration,
-};
+use super::suggested_configuration::SuggestedConfiguration;
+use super::{IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault};
 use crate::config::AuthorizationServer;
 use crate::identifier::IssuerIdentifier;
 use crate::issuer::{

@@ -31,7 +31,7 @@ impl Level {
 /// How strongly each revision asks for something.
 ///
 /// ```
-/// use mcp_auth::{Level, Levels, Revision};
+/// use mcp_auth::inspection::{Level, Levels, Revision};
 ///
 /// // A SHOULD that has become a MUST.
 /// let pkce = Levels::always(Level::Should).since(Revision::V2025_11_25, Level::Must);

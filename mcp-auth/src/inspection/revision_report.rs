@@ -3,10 +3,8 @@
 use serde::Serialize;
 
 use super::client_needs::{CLIENT_NEEDS, Evidence};
-use super::{
-    IssuerMetadata, Level, MetadataPlace, ProviderCheck, ProviderCheckOutcome, ProviderFacts,
-    Revision,
-};
+use super::provider_facts::ProviderFacts;
+use super::{IssuerMetadata, Level, MetadataPlace, ProviderCheck, ProviderCheckOutcome, Revision};
 
 /// How an issuer suits clients of one revision of MCP.
 #[derive(Clone, Debug, Serialize)]

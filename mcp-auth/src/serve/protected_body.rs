@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 use super::{Passage, Reply, ResponseFilter};
 
 pin_project! {
-    /// The body of a response from an [`AuthService`](crate::AuthService).
+    /// The body of a response from an [`AuthService`](crate::layer::AuthService).
     pub struct ProtectedBody<B>
     where
         B: Body,
@@ -157,7 +157,7 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
     }
 }
 
-/// What [`Reply::into_response`](crate::Reply::into_response) makes of its bytes.
+/// What [`Reply::into_response`](crate::decision::Reply::into_response) makes of its bytes.
 impl<B: Body<Data = Bytes>> From<Bytes> for ProtectedBody<B> {
     fn from(body: Bytes) -> Self {
         Self::own(body)

@@ -3,7 +3,8 @@
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{Config, HttpClient, HttpError, McpAuth, ProtectedResource};
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::{Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
 #[test]

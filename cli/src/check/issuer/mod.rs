@@ -10,10 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mcp_auth::{
-    AuthorizationServer, Config, FaultKind, IssuerReport, McpAuth, ProtectedResource, Revision,
-    ServerType,
-};
+use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
+use mcp_auth::settings::ServerType;
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
 use super::{NEWEST, revision_parser};
 use crate::output::{Format, Inert, Progress, could_not_check};

@@ -1,7 +1,9 @@
 //! What the library found, as rows like those of every check.
 
-use mcp_auth::{FaultKind, IssuerReport, Level, Levels, ProviderCheck, ProviderCheckOutcome};
-use mcp_auth::{MetadataPlaceFault, Revision};
+use mcp_auth::inspection::{
+    FaultKind, IssuerReport, Level, Levels, ProviderCheck, ProviderCheckOutcome,
+};
+use mcp_auth::inspection::{MetadataPlaceFault, Revision};
 
 use super::Options;
 use crate::check::findings::Findings;

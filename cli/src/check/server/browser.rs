@@ -1,6 +1,6 @@
 //! Web pages: which are kept out, and whether the others can do their work.
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};

@@ -1,6 +1,6 @@
 //! What happens to a good token: it is accepted, in its one place, and the wrong ones are not.
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};

@@ -1,6 +1,6 @@
 //! What a client without a token meets: a 401 that says where to sign in.
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 
 use super::challenge::Challenge;

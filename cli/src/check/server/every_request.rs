@@ -1,6 +1,6 @@
 //! That every single request needs its token: whatever its method, path or session.
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Tokens that anybody could make, and what they are answered with.
 
-use mcp_auth::{Level, Levels};
+use mcp_auth::inspection::{Level, Levels};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;

@@ -1,6 +1,6 @@
 //! The authorization servers that clients are sent to, as far as the server answers for them.
 
-use mcp_auth::{Level, Levels, Revision, Standard};
+use mcp_auth::inspection::{Level, Levels, Revision, Standard};
 use reqwest::Url;
 use serde_json::Value;
 

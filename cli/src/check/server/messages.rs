@@ -1,6 +1,6 @@
 //! Messages that a check in front of the server, or the server itself, could misread.
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use serde_json::{Value, json};
 
 use super::caller::NEEDS_TOKEN;

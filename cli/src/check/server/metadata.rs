@@ -1,6 +1,6 @@
 //! The document that describes the server (RFC 9728).
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 use serde_json::Value;
 

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use mcp_auth::Revision;
+use mcp_auth::inspection::Revision;
 
 use self::answer::Answer;
 pub(crate) use self::challenge::Challenge;

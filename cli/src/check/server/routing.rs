@@ -1,6 +1,6 @@
 //! Names and redirects: nothing that a client sends may change where others are led.
 
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 
 use super::target::path_inserted;

@@ -1,7 +1,7 @@
 //! What showed up on the way, and what cannot be seen from outside.
 
 use super::{Outcome, Prober, Row};
-use mcp_auth::{Level, Levels, Revision};
+use mcp_auth::inspection::{Level, Levels, Revision};
 
 static ECHO: Row = Row {
     id: "R6.token-echo",

@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use mcp_auth::{
-    ArgumentRule, AuthInfo, Authorizer, Operation, Requirement, ScopePolicy, Scopes, Verdict,
-};
+use mcp_auth::policy::{ArgumentRule, Requirement, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, Operation, ScopePolicy, Scopes};
 use serde_json::json;
 
 use super::{PolicyServer, message, tool_call};

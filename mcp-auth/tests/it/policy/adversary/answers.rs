@@ -356,7 +356,7 @@ async fn a_tool_result_repeats_the_id() {
     let server = PolicyServer::with(
         ScopePolicy::new().require_for_tool("t", ["admin"]),
         |mut config| {
-            config.resources[0].challenge_style = mcp_auth::ChallengeStyle::ToolResult;
+            config.resources[0].challenge_style = mcp_auth::settings::ChallengeStyle::ToolResult;
             config
         },
         |b| b,
