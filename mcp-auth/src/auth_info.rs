@@ -207,7 +207,7 @@ impl AuthInfo {
     }
 
     /// The same caller, in a request that can still be answered with a challenge.
-    pub(crate) fn in_request(mut self, request: Arc<dyn StepUp>) -> Self {
+    pub(crate) fn with_step_up(mut self, request: Arc<dyn StepUp>) -> Self {
         self.1 = Some(request);
         self
     }

@@ -6,7 +6,7 @@
 //!
 //! # The map
 //!
-//! One request is one call of [`McpAuth::check`]: bearer token → verified caller → scopes →
+//! One request is one call of [`McpAuth::decide`]: bearer token → verified caller → scopes →
 //! [`Decision`](decision::Decision). The folders are the questions on that way: `serve` (what does HTTP see?),
 //! `authorize` (may they do this?), `authenticate` (who is calling?), `issuer` (whose keys?) and `jose`
 //! (bytes in, bytes out). The last one has no clock and no network; only `issuer` has a network.
@@ -32,6 +32,7 @@
 //! | `axum` | yes | `McpAuth::protect`, `McpAuth::metadata_router`, [`AuthInfo`] as an extractor |
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
+mod adapters;
 mod auth_info;
 mod authenticate;
 mod authorize;
@@ -51,6 +52,7 @@ mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod mounts;
 mod principal;
 mod scope;
 mod serve;
@@ -58,6 +60,9 @@ mod spawner;
 mod steps;
 mod text;
 
+pub use adapters::AuthLayer;
+#[cfg(feature = "rmcp3")]
+pub use adapters::OptionalAuthInfo;
 pub use auth_info::AuthInfo;
 pub use authenticate::TokenVerifier;
 pub use authorize::{Authorizer, Operation, ScopePolicy};
@@ -68,9 +73,6 @@ pub use identifier::{IssuerIdentifier, ResourceIdentifier};
 pub use mcp_auth::McpAuth;
 pub use principal::Principal;
 pub use scope::Scopes;
-pub use serve::AuthLayer;
-#[cfg(feature = "rmcp3")]
-pub use serve::OptionalAuthInfo;
 
 /// Settings that few servers need, as types.
 ///
@@ -118,7 +120,7 @@ pub mod presets {
 /// The rules of a [`ScopePolicy`], what an [`Authorizer`] of your own says, and why.
 ///
 /// ```
-/// use mcp_auth::policy::{OperationKind, Requirement, Verdict};
+/// use mcp_auth::policy::{AccessRequest, Requirement, Verdict};
 /// use mcp_auth::{AuthInfo, Authorizer as _, Operation, ScopePolicy};
 /// use serde_json::json;
 ///
@@ -129,16 +131,17 @@ pub mod presets {
 /// let caller = AuthInfo::from_verified_json(&claims.to_string())?;
 ///
 /// let list = Operation::tool("list_notes");
-/// assert_eq!(list.kind(), OperationKind::Tool);
-/// assert_eq!(policy.authorize(&caller, &list)?, Verdict::Allow);
+/// assert_eq!(policy.authorize(&AccessRequest::new(&caller, &list))?, Verdict::Allow);
 ///
-/// let delete = policy.authorize(&caller, &Operation::tool("delete_note"))?;
-/// assert!(matches!(delete, Verdict::MissingScopes(_)));
+/// let delete = Operation::tool("delete_note");
+/// let verdict = policy.authorize(&AccessRequest::new(&caller, &delete))?;
+/// assert!(matches!(verdict, Verdict::MissingScopes(_)));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub mod policy {
     pub use crate::authorize::{
-        Access, ArgumentRule, Asked, Explanation, OperationKind, Requirement, Verdict,
+        Access, AccessRequest, ArgumentRule, Asked, Explanation, OperationKind, Requirement,
+        Verdict,
     };
 }
 
@@ -219,7 +222,8 @@ pub mod decision {
 /// }
 /// ```
 pub mod layer {
-    pub use crate::serve::{AuthFuture, AuthService, ProtectedBody};
+    pub use crate::adapters::{AuthFuture, AuthService};
+    pub use crate::serve::ProtectedBody;
 }
 
 /// An HTTP client of your own, for metadata, keys and introspection.

@@ -1,6 +1,5 @@
 //! The one object that protects a server.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +12,10 @@ use crate::authorize::{Explanation, Operation};
 use crate::builder::McpAuthBuilder;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
-use crate::identifier::{WELL_KNOWN, loosely};
+use crate::identifier::WELL_KNOWN;
 use crate::issuer::Issuer;
-use crate::serve::{Decision, Reply, Resource};
+use crate::mounts::Mounts;
+use crate::serve::{Decision, Forward, Reply, Resource};
 use crate::text::Quoted;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -31,11 +31,7 @@ impl fmt::Debug for McpAuth {
 }
 
 struct Inner {
-    resources: Vec<Arc<Resource>>,
-    /// By path, without slashes at the end.
-    mounts: HashMap<String, Arc<Resource>>,
-    /// The same by the path as lenient routers read it.
-    loose_mounts: HashMap<String, Arc<Resource>>,
+    mounts: Mounts,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
 }
@@ -59,15 +55,8 @@ impl McpAuth {
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
     ) -> Self {
-        let mount = |resource: &Arc<Resource>| {
-            (resource.identifier.path().trim_end_matches('/').to_owned(), resource.clone())
-        };
-        let mounts: HashMap<_, _> = resources.iter().map(mount).collect();
-        let loose =
-            |(path, resource): (&String, &Arc<Resource>)| Some((loosely(path)?, resource.clone()));
-        let loose_mounts = mounts.iter().filter_map(loose).collect();
-        let inner =
-            Inner { resources, mounts, loose_mounts, issuers, serve_authorization_server_metadata };
+        let mounts = Mounts::new(resources);
+        let inner = Inner { mounts, issuers, serve_authorization_server_metadata };
         Self(Arc::new(inner))
     }
 
@@ -84,19 +73,44 @@ impl McpAuth {
         Ok(())
     }
 
-    /// Decides about a request to a protected resource: the whole data path.
+    /// Decides about any request to the server: the whole edge. Adapters carry out the answer.
     ///
-    /// With several resources, the request's path says which one is meant. Where a policy depends
-    /// on what is called, the answer to a POST is [`Decision::ReadBody`].
-    pub async fn check(&self, request: &Parts) -> Decision {
-        match self.resource_at(request.uri.path()) {
-            Some(resource) => resource.check(request).await,
-            None => unknown_resource(request.uri.path()),
+    /// Metadata documents are answered, protected resources are checked, and handlers may ask for more
+    /// scopes. With several resources, the path says which one is meant. Where a policy depends on what is
+    /// called, the answer to a POST is [`Decision::ReadBody`]. What is to be done with the response of a
+    /// request that goes on, [`Forward::respond`] knows.
+    pub async fn decide(&self, request: &Parts) -> Decision {
+        self.decide_at(request.uri.path(), request).await
+    }
+
+    /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
+    /// [`McpAuth::decide`].
+    pub fn decide_seen(&self, request: &Parts) -> Option<Forward> {
+        self.decide_seen_at(request.uri.path(), request)
+    }
+
+    /// [`McpAuth::decide`], where a router has cut the path of the request.
+    pub(crate) async fn decide_at(&self, path: &str, request: &Parts) -> Decision {
+        // An adapter around a whole application must not ask for a token where clients learn how to
+        // get one.
+        if let Some(document) = self.metadata_at(path, request).await {
+            return Decision::Reply(document);
+        }
+        match self.resource_at(path) {
+            Some(resource) => resource.decide(request).await,
+            None => unknown_resource(path),
         }
     }
 
+    pub(crate) fn decide_seen_at(&self, path: &str, request: &Parts) -> Option<Forward> {
+        if path.starts_with("/.well-known/") {
+            return None;
+        }
+        self.resource_at(path)?.decide_seen(request)
+    }
+
     /// Why an operation is allowed to a caller of the resource at this path, or not; `None` when
-    /// there is no such resource. Decides by the same rules as [`McpAuth::check`].
+    /// there is no such resource. Decides by the same rules as [`McpAuth::decide`].
     pub fn explain(
         &self,
         path: &str,
@@ -137,7 +151,7 @@ impl McpAuth {
 
     /// Why the resource at this path accepts this token or refuses it, check by check, and what its
     /// caller may do; `None` when there is no such resource. Decides by the same rules as
-    /// [`McpAuth::check`], for a token in the header where it belongs.
+    /// [`McpAuth::decide`], for a token in the header where it belongs.
     pub async fn explain_token(&self, path: &str, token: &str) -> Option<TokenExplanation> {
         Some(self.resource_at(path)?.explain_token(token).await)
     }
@@ -156,7 +170,7 @@ impl McpAuth {
         if !path.starts_with("/.well-known/") {
             return None;
         }
-        if let Some(resource) = self.resource_described_at(path) {
+        if let Some(resource) = self.0.mounts.resource_described_at(path) {
             return Some(resource.metadata(request));
         }
         if self.0.serve_authorization_server_metadata && path == AUTHORIZATION_SERVER_PATH {
@@ -184,7 +198,11 @@ impl McpAuth {
 
     /// The resources, in the order they were configured.
     pub(crate) fn resources(&self) -> &[Arc<Resource>] {
-        &self.0.resources
+        self.0.mounts.resources()
+    }
+
+    fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
+        self.0.mounts.resource_at(path)
     }
 
     /// Every path that [`McpAuth::metadata`] answers, for axum's router; what is not there is a
@@ -198,38 +216,9 @@ impl McpAuth {
         paths
     }
 
-    /// The resource whose path is the longest prefix; a single resource takes every request.
-    pub(crate) fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        if let [only] = self.resources() {
-            return Some(only);
-        }
-        let mounts = &self.0.mounts;
-        if let Some(resource) = mounts.get(path) {
-            return Some(resource);
-        }
-        // Routers differ in what they take for the same path: where that makes a difference, nobody can tell
-        // which resource is meant.
-        let resource = longest_prefix(mounts, path)?;
-        let other = longest_prefix(&self.0.loose_mounts, &loosely(path)?)?;
-        Arc::ptr_eq(other, resource).then_some(resource)
-    }
-
-    fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        let trimmed = path.trim_end_matches('/');
-        let described = |resource: &&Arc<Resource>| {
-            resource.identifier.metadata_path().trim_end_matches('/') == trimmed
-        };
-        let root = || match self.resources() {
-            // Clients fall back to the root; with several resources it would be ambiguous.
-            [only] if trimmed == WELL_KNOWN => Some(only),
-            _ => None,
-        };
-        self.resources().iter().find(described).or_else(root)
-    }
-
     /// For 2025-03-26 clients, which look for the provider's endpoints on our origin.
     async fn authorization_server_metadata(&self, request: &Parts) -> Reply {
-        let (Some(resource), Some(issuer)) = (self.0.resources.first(), self.0.issuers.first())
+        let (Some(resource), Some(issuer)) = (self.resources().first(), self.0.issuers.first())
         else {
             return Reply::not_found();
         };
@@ -239,35 +228,10 @@ impl McpAuth {
     }
 }
 
-fn longest_prefix<'m>(
-    mounts: &'m HashMap<String, Arc<Resource>>,
-    path: &str,
-) -> Option<&'m Arc<Resource>> {
-    // No more is looked up than what could be there: else each slash would cost all that is before it.
-    let longest = mounts.keys().map(String::len).max()?;
-    let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
-    let mut possible = [path].into_iter().chain(parents).filter(|mount| mount.len() <= longest);
-    possible.find_map(|mount| {
-        crate::steps::take(mount.len() + 1);
-        mounts.get(mount)
-    })
-}
-
 /// The answer at a path that belongs to no resource.
-pub(crate) fn unknown_resource(path: &str) -> Decision {
+fn unknown_resource(path: &str) -> Decision {
     tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
     Decision::Reply(Reply::not_found())
 }
 
 const AUTHORIZATION_SERVER_PATH: &str = "/.well-known/oauth-authorization-server";
-
-/// `/mcp` and `/mcp/`, so that neither needs a redirect; the root is only itself.
-#[cfg(feature = "axum")]
-pub(crate) fn with_and_without_slash(path: &str) -> Vec<String> {
-    let trimmed = path.trim_end_matches('/');
-    let mut paths = vec![path.to_owned(), trimmed.to_owned(), format!("{trimmed}/")];
-    paths.retain(|path| !path.is_empty());
-    paths.sort();
-    paths.dedup();
-    paths
-}

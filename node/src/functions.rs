@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use futures_util::future::BoxFuture;
 use mcp_auth::errors::{TokenError, Unavailable};
-use mcp_auth::policy::{OperationKind, Verdict};
+use mcp_auth::policy::{AccessRequest, OperationKind, Verdict};
 use mcp_auth::{AuthError, AuthInfo, Authorizer, Operation, Scopes, TokenVerifier};
 use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
 use serde::Deserialize;
@@ -57,9 +57,9 @@ enum Said {
 impl Authorizer for Policy {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn StdError + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         let env = ENV.get().ok_or("asked outside of a request")?;
         let described = describe(operation).to_string();
         let function = self.0.borrow_back(&env).map_err(|error| error.to_string())?;

@@ -13,7 +13,7 @@ use http::{Request, Response, StatusCode};
 use mcp_auth::clock::Clock;
 use mcp_auth::errors::{TokenError, Unavailable};
 use mcp_auth::http_client::{HttpClient, HttpError};
-use mcp_auth::policy::{OperationKind, Verdict};
+use mcp_auth::policy::{AccessRequest, OperationKind, Verdict};
 use mcp_auth::{AuthError, Authorizer, TokenVerifier};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -118,9 +118,9 @@ pub(crate) struct PythonAuthorizer(pub(crate) Py<PyAny>);
 impl Authorizer for PythonAuthorizer {
     fn authorize(
         &self,
-        caller: &mcp_auth::AuthInfo,
-        operation: &mcp_auth::Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         let asked = gate::attach(|py| {
             let called = || {
                 let caller = Py::new(py, AuthInfo::new(caller.clone()))?;

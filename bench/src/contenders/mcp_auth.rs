@@ -1,4 +1,4 @@
-//! Ours: the whole of `McpAuth::check`.
+//! Ours: the whole of `McpAuth::decide`.
 
 use axum::Router;
 use futures_util::FutureExt as _;
@@ -84,5 +84,5 @@ impl Contender for OurOwn {
 }
 
 async fn verify_one(auth: &McpAuth, token: &Token) -> bool {
-    matches!(auth.check(&token.parts).await, Decision::Forward(_))
+    matches!(auth.decide(&token.parts).await, Decision::Forward(_))
 }

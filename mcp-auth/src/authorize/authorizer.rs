@@ -10,6 +10,25 @@ use super::Operation;
 use crate::auth_info::AuthInfo;
 use crate::scope::Scopes;
 
+/// What an [`Authorizer`] is asked about: who is calling, and what.
+///
+/// More may be added to it later.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AccessRequest<'r> {
+    /// The caller, whose token was verified.
+    pub caller: &'r AuthInfo,
+    /// What they want to do, with its arguments.
+    pub operation: &'r Operation<'r>,
+}
+
+impl<'r> AccessRequest<'r> {
+    /// This caller, about to do this.
+    pub fn new(caller: &'r AuthInfo, operation: &'r Operation<'r>) -> Self {
+        Self { caller, operation }
+    }
+}
+
 /// Decides whether a caller may carry out an operation.
 ///
 /// [`ScopePolicy`](crate::ScopePolicy) is one; write another for rules of your own, or for a policy
@@ -24,8 +43,7 @@ pub trait Authorizer: Send + Sync {
     /// An error denies; its text goes to the log, never to the client.
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>>;
 
     /// Whether a token is needed for it; `None`: this authorizer has no opinion. Where nobody has one, a
@@ -58,9 +76,10 @@ pub trait Authorizer: Send + Sync {
     /// a missing scope can be asked for.
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         match caller {
-            Some(caller) => {
-                !matches!(self.authorize(caller, operation), Ok(Verdict::Forbidden(_)) | Err(_))
-            }
+            Some(caller) => !matches!(
+                self.authorize(&AccessRequest::new(caller, operation)),
+                Ok(Verdict::Forbidden(_)) | Err(_)
+            ),
             None => true,
         }
     }

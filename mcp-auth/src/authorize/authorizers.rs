@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Access, Authorizer, Explanation, Operation, ScopePolicy, Verdict};
+use super::{Access, AccessRequest, Authorizer, Explanation, Operation, ScopePolicy, Verdict};
 use crate::auth_info::AuthInfo;
 use crate::error::{AuthError, Forbidden};
 use crate::scope::Scopes;
@@ -172,7 +172,9 @@ impl Authorizers {
 
 /// The verdict; a failure to reach one denies, a panic too, and so do arguments that nobody can read.
 fn judge(authorizer: &dyn Authorizer, caller: &AuthInfo, operation: &Operation<'_>) -> Verdict {
-    let judged = catch_unwind(AssertUnwindSafe(|| authorizer.authorize(caller, operation)));
+    let judged = catch_unwind(AssertUnwindSafe(|| {
+        authorizer.authorize(&AccessRequest::new(caller, operation))
+    }));
     let verdict = judged.unwrap_or_else(|_| Err("it panicked".into())).unwrap_or_else(|error| {
         tracing::error!(%error, called = ?operation, "an authorizer failed, which denies");
         Verdict::forbidden("an authorizer failed")

@@ -6,7 +6,7 @@ mod message;
 mod operation;
 mod policy;
 
-pub use authorizer::{Access, Asked, Authorizer, Explanation, Verdict};
+pub use authorizer::{Access, AccessRequest, Asked, Authorizer, Explanation, Verdict};
 pub(crate) use authorizers::Authorizers;
 pub(crate) use message::Messages;
 pub use operation::{Operation, OperationKind};

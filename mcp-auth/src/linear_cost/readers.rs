@@ -414,7 +414,7 @@ fn read_calls(text: &str) {
 
 fn read_path(text: &str) {
     let Some(parts) = request(Method::GET, text, &[]) else { return };
-    let _ = two_resources().check(&parts).now_or_never().expect("nothing to wait for");
+    let _ = two_resources().decide(&parts).now_or_never().expect("nothing to wait for");
     let _ = two_resources().metadata(&parts).now_or_never().expect("nothing to wait for");
 }
 
@@ -443,7 +443,7 @@ fn read_request(text: &str) {
     }
     // A token that may be good would wait for its issuer's keys.
     let _ = BearerToken::from_request(&parts, &[]).and_then(BearerToken::parse);
-    let _ = one_resource().check(&parts).now_or_never();
+    let _ = one_resource().decide(&parts).now_or_never();
 }
 
 fn read_scopes(text: &str) {
@@ -499,7 +499,7 @@ fn read_response(media_type: &'static str, text: &str, piece: usize) {
     let Some(parts) = request(Method::GET, "/mcp", &[(AUTHORIZATION, "Bearer good")]) else {
         return;
     };
-    let decision = one_resource().check(&parts).now_or_never().expect("nothing to wait for");
+    let decision = one_resource().decide(&parts).now_or_never().expect("nothing to wait for");
     let Decision::Forward(forward) = decision else { panic!("{decision:?}") };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -1,22 +1,46 @@
-//! The `WWW-Authenticate` challenge (RFC 6750 §3, RFC 9728 §5.1), built in this one place.
+//! Refusals as answers, and the `WWW-Authenticate` challenge in them (RFC 6750 §3, RFC 9728 §5.1): built in
+//! this one place.
 
 use std::fmt::Write as _;
 
-use http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
 
 use super::{Reply, Resource};
-use crate::error::AuthError;
+use crate::error::{AuthError, MessageFault};
 use crate::scope::Scopes;
+
+impl Resource {
+    pub(super) fn refuse(&self, error: AuthError) -> Reply {
+        self.log_refused(&error, &[]);
+        refuse(self, error, &self.required_scopes)
+    }
+
+    /// A body that cannot be judged, answered in the way of JSON-RPC.
+    pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&str>) -> Reply {
+        let error = AuthError::InvalidMessage(fault);
+        self.log_refused(&error, &[]);
+        let id = id.unwrap_or("null");
+        let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{wrong}}}"#);
+        let mut reply = Reply::json(error.status(), Bytes::from(body));
+        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply.error = Some(error);
+        reply
+    }
+}
 
 /// The refusal as an HTTP answer; `needed` is what to sign in for.
 pub(super) fn refuse(resource: &Resource, error: AuthError, needed: &Scopes) -> Reply {
     let wire = error.wire();
     let mut reply = Reply::error(wire.status, wire.error, wire.description);
     if let Some(challenge) = challenge(resource, &error, needed) {
-        reply.headers.insert(header::WWW_AUTHENTICATE, challenge);
+        reply.headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if let AuthError::Unavailable(reason) = &error {
-        reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(reason.retry_after));
+        reply.headers.insert(RETRY_AFTER, HeaderValue::from(reason.retry_after));
     }
     reply.error = Some(error);
     reply

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use super::{ListRules, OpenRequest, PendingDecision, Resource};
+use super::response::{ListRules, StepUpSlot};
+use super::{PendingDecision, Resource};
 use crate::auth_info::AuthInfo;
 use crate::error::AuthError;
 use crate::scope::Scopes;
@@ -25,7 +26,7 @@ pub enum Decision {
 
 impl Decision {
     /// The answer, where the request does not go on.
-    pub(super) fn into_reply(self) -> Reply {
+    pub(crate) fn into_reply(self) -> Reply {
         match self {
             Self::Reply(reply) => reply,
             // What was not decided is not allowed.
@@ -55,7 +56,7 @@ pub struct Forward {
     /// What the lists in the response may show; `None`: it is passed on as it is.
     pub(super) lists: Option<Box<ListRules>>,
     /// Where a handler's refusal is found.
-    pub(super) open: Option<Arc<OpenRequest>>,
+    pub(super) step_up: Option<Arc<StepUpSlot>>,
     /// Whether the start of a stream may wait for it.
     pub(super) may_wait: bool,
     takes_body: bool,
@@ -74,7 +75,7 @@ impl Forward {
             response_headers,
             token_headers,
             lists: None,
-            open: None,
+            step_up: None,
             may_wait: false,
             takes_body: true,
         }
@@ -99,22 +100,22 @@ impl Forward {
     }
 
     /// Lets handlers ask for more scopes by an error that is a response of its own.
-    pub(super) fn within(mut self, resource: &Arc<Resource>) -> Self {
-        self.auth_info = self.auth_info.map(|caller| caller.in_request(resource.clone()));
+    pub(super) fn with_step_up_by_error(mut self, resource: &Arc<Resource>) -> Self {
+        self.auth_info = self.auth_info.map(|caller| caller.with_step_up(resource.clone()));
         self
     }
 
     /// Lets the handlers of this request ask for more scopes, and looks whether they did.
-    pub(super) fn opened(
+    pub(super) fn with_step_up(
         mut self,
         resource: &Arc<Resource>,
         needed: Scopes,
         may_wait: bool,
     ) -> Self {
         self.may_wait = may_wait;
-        let open = OpenRequest::new(resource.clone(), needed);
-        self.auth_info = self.auth_info.map(|caller| caller.in_request(open.clone()));
-        self.open = Some(open);
+        let step_up = StepUpSlot::new(resource.clone(), needed);
+        self.auth_info = self.auth_info.map(|caller| caller.with_step_up(step_up.clone()));
+        self.step_up = Some(step_up);
         self
     }
 
@@ -172,6 +173,14 @@ impl Reply {
         let body = json!({ "error": error, "error_description": description });
         let mut reply = Self::json(status, Bytes::from(body.to_string()));
         reply.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply
+    }
+
+    /// Names the methods that are allowed.
+    pub(crate) fn method_not_allowed(allowed: &'static str) -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let mut reply = Self::error(status, "method_not_allowed", "not with this method");
+        reply.headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         reply
     }
 

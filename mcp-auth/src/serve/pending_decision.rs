@@ -10,8 +10,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
-use super::response::is_encoded;
-use super::{Decision, Forward, ListRules, Reply, Resource, challenge, mcp_headers};
+use super::response::{ListRules, is_encoded};
+use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Access, Messages, OperationKind};
 use crate::config::ChallengeStyle;
@@ -122,7 +122,7 @@ impl PendingDecision {
                 let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
                 let forward = Forward::new(&resource, caller, cors).with_lists(lists);
                 let may_wait = may_step_up(&messages);
-                Decision::Forward(forward.opened(&resource, needed, may_wait))
+                Decision::Forward(forward.with_step_up(&resource, needed, may_wait))
             }
             Err(error) => {
                 let reply = refuse(&resource, error, &needed, &messages);
@@ -134,7 +134,7 @@ impl PendingDecision {
 
 /// What `Content-Length` says. What is no number is left to the server, which has read the head already, and
 /// the body is counted as it comes.
-pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
+pub(crate) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -1,24 +1,29 @@
-//! One protected resource, ready to answer: who may call it, and the document that describes it.
+//! One protected resource, and the way of a request to it.
+//!
+//! 1. [`Resource::begin`]: what the head says before anybody asks who sent it (origin, preflight, token).
+//! 2. The caller: the token is authenticated, or was accepted before.
+//! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`].
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, TRANSFER_ENCODING, VARY};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use serde_json::{Map, Value, json};
+use http::{HeaderMap, Method};
 
-use super::challenge::refuse;
 use super::cors::preflight;
 use super::pending_decision::{Caller, announced_length};
-use super::{AllowedOrigins, Decision, Forward, ListRules, PendingDecision, Reply};
+use super::response::ListRules;
+use super::{
+    AllowedOrigins, Decision, Forward, PendingDecision, Reply, mcp_headers, metadata_document,
+};
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{BearerToken, TokenExplanation, TokenSource, Verifier};
 use crate::authorize::{Authorizers, Explanation, Operation, ScopePolicy};
 use crate::config::{ChallengeStyle, ProtectedResource};
-use crate::error::{AuthError, MessageFault};
+use crate::error::{AuthError, Forbidden, MessageFault};
 use crate::identifier::ResourceIdentifier;
 use crate::scope::Scopes;
 
@@ -35,8 +40,9 @@ pub(crate) struct Resource {
     /// What the configured policy has rules for.
     named_operations: Vec<Operation<'static>>,
     advertise_offline_access: bool,
-    allowed_origins: AllowedOrigins,
-    document: Bytes,
+    pub(super) allowed_origins: AllowedOrigins,
+    /// RFC 9728.
+    pub(super) metadata_document: Bytes,
 }
 
 /// What the body of a request may cost, where it must be read.
@@ -72,48 +78,66 @@ impl Resource {
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             named_operations: config.policy.as_ref().map(ScopePolicy::named).unwrap_or_default(),
             advertise_offline_access: config.dangerous_advertise_offline_access,
-            document: Bytes::new(),
+            metadata_document: Bytes::new(),
             identifier,
             verifier,
         };
-        resource.document = resource.describe(config);
+        resource.metadata_document = metadata_document::describe(&resource, config);
         resource
     }
 
-    /// The whole data path of a request, up to its body.
-    pub(crate) async fn check(self: &Arc<Self>, request: &Parts) -> Decision {
-        let cors = match self.allowed_origins.admit(request) {
-            Ok(cors) => cors,
-            Err(forbidden) => return Decision::Reply(self.refuse(AuthError::Forbidden(forbidden))),
+    /// Decides about a request, up to its body.
+    pub(crate) async fn decide(self: &Arc<Self>, request: &Parts) -> Decision {
+        let Begun { cors, token } = match self.begin(request) {
+            Ok(begun) => begun,
+            Err(end) => return Decision::Reply(self.reply_at_once(end, request)),
         };
-        if request.method == Method::OPTIONS {
-            tracing::debug!(target: "mcp_auth::decision", code = "preflight", resource = %self.identifier, "preflight answered");
-            return Decision::Reply(preflight(request, cors, "GET, POST, DELETE, OPTIONS"));
-        }
-        if self.may_need_no_token(request) {
+        if self.may_need_no_token(request, &token) {
             return PendingDecision::begin(self.clone(), Caller::Unchecked, cors, request);
         }
-        let caller = self.authenticate(request).await;
-        if !self.authorizers.is_empty() || self.reads_body(request) {
-            return self.check_by_rules(caller, cors, request);
-        }
-        let error = match caller {
-            Ok(caller) if caller.scopes().contains_all(&self.required_scopes) => {
-                self.log_allowed(Some(&caller), &[]);
-                return Decision::Forward(Forward::new(self, Some(caller), cors));
-            }
-            Ok(caller) => AuthError::InsufficientScope {
-                required: self.required_scopes.clone(),
-                granted: caller.scopes().clone(),
-            },
-            Err(error) => error,
+        let caller = match token {
+            Ok(token) => self.verifier.verify(token).await,
+            Err(error) => Err(error),
         };
-        Decision::Reply(self.refuse(error).with_headers(cors))
+        self.conclude(caller, cors, request)
     }
 
-    /// The rest of the data path, where more than scopes for everything is asked for.
+    /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
+    /// [`Self::decide`].
+    pub(crate) fn decide_seen(self: &Arc<Self>, request: &Parts) -> Option<Forward> {
+        if !self.authorizers.is_empty() || self.reads_body(request) {
+            return None;
+        }
+        let Begun { cors, token } = self.begin(request).ok()?;
+        let caller = self.verifier.verified_before(token.ok()?)?;
+        self.authorize_head(&caller).ok()?;
+        Some(self.forward(caller, cors, request))
+    }
+
+    /// What the head says before anybody asks who sent it.
+    fn begin<'r>(&self, request: &'r Parts) -> Result<Begun<'r>, End> {
+        let cors = self.allowed_origins.admit(request).map_err(End::Forbidden)?;
+        if request.method == Method::OPTIONS {
+            return Err(End::Preflight(cors));
+        }
+        let token = BearerToken::from_request(request, &self.verifier.token_headers);
+        Ok(Begun { cors, token })
+    }
+
+    fn reply_at_once(&self, end: End, request: &Parts) -> Reply {
+        match end {
+            End::Forbidden(forbidden) => self.refuse(AuthError::Forbidden(forbidden)),
+            End::Preflight(cors) => {
+                self.log_preflight();
+                preflight(request, cors, "GET, POST, DELETE, OPTIONS")
+            }
+        }
+    }
+
+    /// Whether the caller may do what the head asks for; what depends on the body is decided later.
+    // Where there are no rules, every caller's future would be larger for it.
     #[inline(never)]
-    fn check_by_rules(
+    fn conclude(
         self: &Arc<Self>,
         caller: Result<AuthInfo, AuthError>,
         cors: HeaderMap,
@@ -122,48 +146,58 @@ impl Resource {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
             return PendingDecision::begin(self.clone(), Caller::Known(caller), cors, request);
         }
-        if caller.is_ok() && !self.authorizers.is_empty() && !is_known(&request.method) {
-            return Decision::Reply(not_allowed("GET, POST, DELETE, OPTIONS").with_headers(cors));
+        if caller.is_ok()
+            && !self.authorizers.is_empty()
+            && let Some(reply) = self.refuse_form(request)
+        {
+            return Decision::Reply(reply.with_headers(cors));
         }
-        if caller.is_ok() && !self.authorizers.is_empty() && announces_body(&request.headers) {
-            let fault = MessageFault::Unexpected;
-            return Decision::Reply(self.refuse_message(fault, None).with_headers(cors));
-        }
-        let outcome = caller.and_then(|caller| {
-            let nothing = [Operation::nothing()];
-            self.authorizers.authorize(&caller, &nothing).map(|()| caller)
-        });
+        let outcome = caller.and_then(|caller| self.authorize_head(&caller).map(|()| caller));
         match outcome {
-            Ok(caller) => {
-                self.log_allowed(Some(&caller), &[]);
-                let lists = ListRules::for_stream(self, request, &caller);
-                let forward = Forward::new(self, Some(caller), cors).with_lists(lists);
-                let is_judged = self.authorizers.is_empty();
-                Decision::Forward(if is_judged { forward } else { forward.without_body() })
-            }
+            Ok(caller) => Decision::Forward(self.forward(caller, cors, request)),
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
-                Decision::Reply(not_allowed("POST").with_headers(cors))
+                Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
             }
             Err(error) => Decision::Reply(self.refuse(error).with_headers(cors)),
         }
     }
 
-    /// The same at once, for a caller whose token was accepted before; `None`: ask [`Self::check`].
-    pub(super) fn check_seen(&self, request: &Parts) -> Option<Forward> {
-        if !self.authorizers.is_empty() || self.reads_body(request) {
-            return None;
+    /// Under a policy, a request that calls nothing has a known method and no body: else what is behind us
+    /// could do something that nobody has looked at.
+    fn refuse_form(&self, request: &Parts) -> Option<Reply> {
+        let known = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+        if !known.contains(&request.method) {
+            return Some(Reply::method_not_allowed("GET, POST, DELETE, OPTIONS"));
         }
-        let response_headers = self.allowed_origins.admit(request).ok()?;
-        if request.method == Method::OPTIONS {
-            return None;
+        announces_body(&request.headers)
+            .then(|| self.refuse_message(MessageFault::Unexpected, None))
+    }
+
+    /// Whether the caller may send requests that name no operation: what the rules for everything ask for.
+    fn authorize_head(&self, caller: &AuthInfo) -> Result<(), AuthError> {
+        if !self.authorizers.is_empty() {
+            return self.authorizers.authorize(caller, &[Operation::nothing()]);
         }
-        let token = BearerToken::from_request(request, &self.verifier.token_headers).ok()?;
-        let caller = self.verifier.verified_before(token)?;
-        if !caller.scopes().contains_all(&self.required_scopes) {
-            return None;
+        // The same without rules, for nearly every request.
+        if caller.scopes().contains_all(&self.required_scopes) {
+            return Ok(());
         }
+        let (required, granted) = (self.required_scopes.clone(), caller.scopes().clone());
+        Err(AuthError::InsufficientScope { required, granted })
+    }
+
+    /// Hands the request on, of which no rule wants to see the body.
+    fn forward(self: &Arc<Self>, caller: AuthInfo, cors: HeaderMap, request: &Parts) -> Forward {
         self.log_allowed(Some(&caller), &[]);
-        Some(Forward::new(self, Some(caller), response_headers))
+        let has_rules = !self.authorizers.is_empty();
+        let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
+        let forward = Forward::new(self, Some(caller), cors).with_lists(lists);
+        if request.method == Method::POST {
+            let may_wait = !mcp_headers::is_subscription(&request.headers);
+            return forward.with_step_up(self, self.required_scopes.clone(), may_wait);
+        }
+        let forward = forward.with_step_up_by_error(self);
+        if has_rules { forward.without_body() } else { forward }
     }
 
     /// Why an operation is allowed to a caller, or not.
@@ -202,14 +236,18 @@ impl Resource {
 
     /// Whether the token of this request is looked at only when it is known what is called: where some calls
     /// are open, and the body is so short that a stranger may send it.
-    fn may_need_no_token(&self, request: &Parts) -> bool {
+    fn may_need_no_token(
+        &self,
+        request: &Parts,
+        token: &Result<BearerToken<'_>, AuthError>,
+    ) -> bool {
+        let Ok(token) = token else { return false };
         let longest = self.bodies.max_anonymous_bytes.min(self.bodies.max_bytes);
         let is_short = announced_length(&request.headers).is_some_and(|length| length <= longest);
-        if !is_short || !self.authorizers.allows_anonymous() || !self.reads_body(request) {
-            return false;
-        }
-        let token = BearerToken::from_request(request, &self.verifier.token_headers);
-        token.is_ok_and(|token| self.verifier.verified_before(token).is_none())
+        is_short
+            && self.authorizers.allows_anonymous()
+            && self.reads_body(request)
+            && self.verifier.verified_before(*token).is_none()
     }
 
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
@@ -230,45 +268,6 @@ impl Resource {
         self.authorizers.allows_anonymous() && request.method != Method::POST
     }
 
-    /// The RFC 9728 document, for whoever asks for it.
-    pub(crate) fn metadata(&self, request: &Parts) -> Reply {
-        self.public_document(request, Ok(self.document.clone()))
-    }
-
-    /// A document that needs no token; origins are checked all the same.
-    pub(crate) fn public_document(
-        &self,
-        request: &Parts,
-        document: Result<Bytes, AuthError>,
-    ) -> Reply {
-        let cors = match self.allowed_origins.admit(request) {
-            Ok(cors) => cors,
-            Err(forbidden) => return self.refuse(AuthError::Forbidden(forbidden)),
-        };
-        match (&request.method, document) {
-            (&Method::OPTIONS, _) => preflight(request, cors, "GET, HEAD, OPTIONS"),
-            (&Method::GET | &Method::HEAD, Ok(document)) => {
-                let mut reply = Reply::json(StatusCode::OK, document).with_headers(cors);
-                // A cache must not give a page the copy that was made for another caller.
-                reply.headers.insert(VARY, HeaderValue::from_static("origin"));
-                reply
-                    .headers
-                    .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-                reply
-            }
-            (&Method::GET | &Method::HEAD, Err(error)) => self.refuse(error).with_headers(cors),
-            _ => {
-                let status = StatusCode::METHOD_NOT_ALLOWED;
-                let mut reply =
-                    Reply::error(status, "method_not_allowed", "use GET").with_headers(cors);
-                reply
-                    .headers
-                    .insert(http::header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-                reply
-            }
-        }
-    }
-
     /// The scopes that clients are told of.
     pub(super) fn advertised(&self, scopes: &Scopes) -> Scopes {
         // MCP authorization, "Scope selection": `offline_access` is the client's business.
@@ -278,84 +277,20 @@ impl Resource {
             scopes.without("offline_access")
         }
     }
-
-    pub(super) fn refuse(&self, error: AuthError) -> Reply {
-        self.log_refused(&error, &[]);
-        refuse(self, error, &self.required_scopes)
-    }
-
-    /// A body that cannot be judged, answered in the way of JSON-RPC.
-    pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&str>) -> Reply {
-        let error = AuthError::InvalidMessage(fault);
-        self.log_refused(&error, &[]);
-        let id = id.unwrap_or("null");
-        let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
-        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{wrong}}}"#);
-        let mut reply = Reply::json(error.status(), Bytes::from(body));
-        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        reply.error = Some(error);
-        reply
-    }
-
-    pub(super) fn log_allowed(&self, caller: Option<&AuthInfo>, operations: &[Operation<'_>]) {
-        tracing::debug!(
-            target: "mcp_auth::decision",
-            code = "allowed",
-            resource = %self.identifier,
-            issuer = caller.map(AuthInfo::issuer),
-            methods = ?first(operations),
-            "request allowed"
-        );
-    }
-
-    pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
-        let (expected, actual) = error.compared();
-        let operations = first(operations);
-        let rules = operations.iter().flat_map(|operation| self.authorizers.rules(operation));
-        tracing::info!(
-            target: "mcp_auth::decision",
-            code = error.code(),
-            status = error.status().as_u16(),
-            resource = %self.identifier,
-            methods = ?operations,
-            rules = ?rules.collect::<Vec<_>>(),
-            expected,
-            actual,
-            "request refused"
-        );
-    }
-
-    /// RFC 9728 §2.
-    fn describe(&self, config: &ProtectedResource) -> Bytes {
-        let issuers = self.verifier.issuers.list.iter().filter(|trusted| trusted.is_advertised);
-        let issuers = issuers.map(|trusted| &*trusted.name);
-        let supported = [&config.scopes_supported, &self.required_scopes];
-        let supported = supported.into_iter().find(|scopes| !scopes.is_empty());
-        let mut document = Map::new();
-        document.insert("resource".to_owned(), json!(self.identifier.as_str()));
-        document.insert("authorization_servers".to_owned(), issuers.collect());
-        document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
-        let members = [
-            ("scopes_supported", supported.map(|scopes| self.advertised(scopes).iter().collect())),
-            ("resource_name", config.resource_name.as_deref().map(Value::from)),
-            ("resource_documentation", config.resource_documentation.as_deref().map(Value::from)),
-        ];
-        for (name, value) in members {
-            document.extend(value.map(|value: Value| (name.to_owned(), value)));
-        }
-        Bytes::from(Value::Object(document).to_string())
-    }
 }
 
-/// As many operations as are logged of a batch.
-fn first<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
-    const MOST: usize = 8;
-    &operations[..operations.len().min(MOST)]
+/// A request whose head was looked at.
+struct Begun<'r> {
+    /// For the answer.
+    cors: HeaderMap,
+    token: Result<BearerToken<'r>, AuthError>,
 }
 
-/// Under a policy nothing goes on of which nobody knows what it does.
-fn is_known(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::POST, Method::DELETE].contains(method)
+/// Why a request goes no further than its head.
+enum End {
+    Forbidden(Forbidden),
+    /// With the headers for the page that asks.
+    Preflight(HeaderMap),
 }
 
 /// Whether a body comes, as far as the head tells: a method override behind us could make a POST of it,
@@ -363,13 +298,6 @@ fn is_known(method: &Method) -> bool {
 fn announces_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
-}
-
-fn not_allowed(allowed: &'static str) -> Reply {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut reply = Reply::error(status, "method_not_allowed", "not with this method");
-    reply.headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
-    reply
 }
 
 /// The resource's own host, loopback for proxies and probes on this machine, and the listed ones.

@@ -119,7 +119,7 @@ async fn a_thousand_issuers_are_each_asked_once() {
         for token in &tokens {
             let authorization = format!("Bearer {token}");
             let request = request("POST", "/mcp", &[("authorization", &authorization)]);
-            let decision = auth.check(&request.into_parts().0).await;
+            let decision = auth.decide(&request.into_parts().0).await;
             assert!(matches!(decision, Decision::Forward(_)), "{decision:?}");
         }
     }

@@ -3,6 +3,7 @@
 mod access;
 mod adversary;
 mod any_answer;
+mod boundaries;
 mod bypasses;
 mod data;
 mod edges;

@@ -159,6 +159,6 @@ impl Contender for Crowd {
 
 impl Crowd {
     async fn verify_one(&self, token: &Token) -> bool {
-        matches!(self.auth.check(&token.parts).await, Decision::Forward(_))
+        matches!(self.auth.decide(&token.parts).await, Decision::Forward(_))
     }
 }

@@ -19,7 +19,9 @@ use super::hierarchy::Hierarchy;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
 use super::{Requirement, ScopePolicy, ScopesByArguments, faults};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{Access, Asked, Authorizer, Operation, OperationKind, Verdict};
+use crate::authorize::{
+    Access, AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict,
+};
 use crate::claim_path::{at, texts};
 use crate::scope::Scopes;
 
@@ -330,9 +332,9 @@ impl CompiledPolicy {
 impl Authorizer for CompiledPolicy {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         Ok(match self.needs(operation) {
             Ok(needs) => {
                 let by_arguments = scopes_by_arguments(&needs, operation)?;

@@ -23,7 +23,7 @@ pub use self::requirement::Requirement;
 pub(super) use self::resource_rules::FoundRules;
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::uri::{NormalUri, normal_pattern};
-use super::{Access, Asked, Authorizer, Operation, Verdict};
+use super::{Access, AccessRequest, Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::scope::Scopes;
 
@@ -226,10 +226,9 @@ impl ScopePolicy {
 impl Authorizer for ScopePolicy {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        self.compile().authorize(caller, operation)
+        self.compile().authorize(request)
     }
 
     fn access(&self, operation: &Operation<'_>) -> Option<Access> {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use mcp_auth::policy::{Access, Requirement, Verdict};
+use mcp_auth::policy::{Access, AccessRequest, Requirement, Verdict};
 use mcp_auth::{AuthInfo, Authorizer, McpAuth, Operation, Principal, ScopePolicy, Scopes};
 use serde_json::{Value, json};
 
@@ -28,11 +28,7 @@ fn protected_by(policy: ScopePolicy) -> McpAuth {
 struct Everything;
 
 impl Authorizer for Everything {
-    fn authorize(
-        &self,
-        _: &AuthInfo,
-        _: &Operation<'_>,
-    ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+    fn authorize(&self, _: &AccessRequest<'_>) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
         Ok(Verdict::Allow)
     }
 }
@@ -94,7 +90,7 @@ fn a_policy_that_is_asked_directly_says_what_it_says_in_a_server() {
             let operation = Operation::tool(call);
             let said = auth.explain("/mcp", Some(caller), &operation).unwrap();
             let is_open = policy.access(&operation) != Some(Access::Required);
-            let verdict = policy.authorize(caller, &operation).unwrap();
+            let verdict = policy.authorize(&AccessRequest::new(caller, &operation)).unwrap();
             assert_eq!(said.allowed, is_open || verdict == Verdict::Allow, "{said:?}");
             assert_eq!(Some(said.access), policy.access(&operation));
             assert_eq!(said.rules, policy.rules(&operation));

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use mcp_auth::policy::{ArgumentRule, Requirement, Verdict};
-use mcp_auth::{AuthInfo, Authorizer, Operation, ScopePolicy, Scopes};
+use mcp_auth::policy::{AccessRequest, ArgumentRule, Requirement, Verdict};
+use mcp_auth::{Authorizer, ScopePolicy, Scopes};
 use serde_json::json;
 
 use super::{PolicyServer, message, tool_call};
@@ -14,9 +14,9 @@ struct OwnNotes;
 impl Authorizer for OwnNotes {
     fn authorize(
         &self,
-        caller: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { caller, operation, .. } = *request;
         let Some(note) = operation.arguments().and_then(|arguments| arguments.get("note")) else {
             return Ok(Verdict::Allow);
         };

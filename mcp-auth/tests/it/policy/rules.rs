@@ -1,7 +1,7 @@
 //! How rules add up, which rules are faults, and what lists show of them. The cases that every language
 //! shares are in `vectors/rules.json`.
 
-use mcp_auth::policy::{Access, Requirement, Verdict};
+use mcp_auth::policy::{Access, AccessRequest, Requirement, Verdict};
 use mcp_auth::{AuthInfo, Authorizer, Config, McpAuth, Operation, ScopePolicy};
 use serde_json::{Value, json};
 
@@ -330,9 +330,9 @@ struct Veto;
 impl Authorizer for Veto {
     fn authorize(
         &self,
-        _: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        let AccessRequest { operation, .. } = *request;
         Ok(match operation.name() {
             Some("vetoed") => Verdict::forbidden("not this one"),
             _ => Verdict::Allow,
@@ -471,9 +471,9 @@ struct Panics;
 impl Authorizer for Panics {
     fn authorize(
         &self,
-        _: &AuthInfo,
-        operation: &Operation<'_>,
+        request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        let AccessRequest { operation, .. } = *request;
         assert!(operation.name() != Some("panics"), "in a rule of the user's");
         Ok(Verdict::Allow)
     }

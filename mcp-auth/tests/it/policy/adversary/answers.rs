@@ -206,7 +206,8 @@ async fn a_clone_has_its_own_rules() {
     let claims = json!({ "iss": "x", "exp": 1, "scope": "mcp" }).as_object().unwrap().clone();
     let caller = AuthInfo::from_verified_claims(claims).unwrap();
     use mcp_auth::Authorizer as _;
-    first.authorize(&caller, &mcp_auth::Operation::tool("open")).unwrap();
+    use mcp_auth::policy::AccessRequest;
+    first.authorize(&AccessRequest::new(&caller, &mcp_auth::Operation::tool("open"))).unwrap();
     let second = first.clone().require_for_tool("wipe", ["admin"]);
     let server = PolicyServer::with(ScopePolicy::new(), |c| c, |b| b.authorizer(second)).await;
     let (status, ran) = runs(&server, tool_call("wipe")).await;

@@ -8,15 +8,15 @@ use http::request::Parts;
 
 use super::list_filter::{Fault, ListKind, PrivateRule, rewrite};
 use super::list_trace::has_trace;
-use super::{Resource, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation};
+use crate::serve::{Resource, mcp_headers};
 
 /// The policy of a resource, applied to the lists in a response.
 ///
 /// Lists of every kind are filtered in every response: a server that keeps sessions may answer one request on
 /// the stream of another.
-pub(crate) struct ListRules {
+pub(in crate::serve) struct ListRules {
     resource: Arc<Resource>,
     caller: Option<AuthInfo>,
     /// Whether the request asks for a list: then what is not understood is withheld as a whole.
@@ -26,7 +26,7 @@ pub(crate) struct ListRules {
 
 impl ListRules {
     /// For the answer to these messages; `None` without a policy.
-    pub(super) fn for_answer(
+    pub(in crate::serve) fn for_answer(
         resource: &Arc<Resource>,
         request: &Parts,
         messages: &Messages<'_>,
@@ -38,7 +38,7 @@ impl ListRules {
     }
 
     /// For a stream that may repeat answers given elsewhere.
-    pub(super) fn for_stream(
+    pub(in crate::serve) fn for_stream(
         resource: &Arc<Resource>,
         request: &Parts,
         caller: &AuthInfo,

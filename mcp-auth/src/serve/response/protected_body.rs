@@ -12,7 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use super::{Passage, Reply, ResponseFilter};
+use super::{Passage, ResponseFilter};
+use crate::serve::Reply;
 
 pin_project! {
     /// The body of a response from an [`AuthService`](crate::layer::AuthService).
@@ -53,7 +54,7 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
     }
 
     /// The service's, as it is.
-    pub(super) fn passed(body: B) -> Self {
+    pub(crate) fn passed(body: B) -> Self {
         Self { kind: Kind::Passed { body } }
     }
 

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::challenge::challenge;
-use super::{Reply, Resource};
 use crate::auth_info::StepUp;
 use crate::error::{AuthError, InsufficientScope};
 use crate::scope::Scopes;
+use crate::serve::challenge::challenge;
+use crate::serve::{Reply, Resource};
 
 /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the
 /// layer around it to find.
-pub(crate) struct OpenRequest {
+pub(in crate::serve) struct StepUpSlot {
     resource: Arc<Resource>,
     /// What was asked for before the handler was called.
     needed: Scopes,
     refused: OnceLock<InsufficientScope>,
 }
 
-impl OpenRequest {
-    pub(super) fn new(resource: Arc<Resource>, needed: Scopes) -> Arc<Self> {
+impl StepUpSlot {
+    pub(in crate::serve) fn new(resource: Arc<Resource>, needed: Scopes) -> Arc<Self> {
         Arc::new(Self { resource, needed, refused: OnceLock::new() })
     }
 
@@ -35,7 +35,7 @@ impl OpenRequest {
     }
 }
 
-impl StepUp for OpenRequest {
+impl StepUp for StepUpSlot {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
         self.resource.grants(granted, wanted)
     }
@@ -78,8 +78,8 @@ fn require(
     Err(InsufficientScope::new(asked, granted.clone(), challenge))
 }
 
-impl fmt::Debug for OpenRequest {
+impl fmt::Debug for StepUpSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenRequest").field("refused", &self.refused).finish_non_exhaustive()
+        f.debug_struct("StepUpSlot").field("refused", &self.refused).finish_non_exhaustive()
     }
 }

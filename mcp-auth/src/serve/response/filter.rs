@@ -1,4 +1,4 @@
-//! What is done with a service's response, piece by piece: for adapters that are no tower service.
+//! What is done with a service's response, piece by piece: one machine without IO, for every adapter.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use super::body_kind::{BodyKind, BodyStart, carries_nothing, is_event_stream, un
 use super::event_stream::Beginning;
 use super::filtered_events::FilteredEvents;
 use super::list_trace::ListTrace;
-use super::{Forward, ListRules, OpenRequest, Reply};
+use super::{ListRules, StepUpSlot};
+use crate::serve::{Forward, Reply};
 
 /// A longer document is not sent, where a list is asked for or shows in it.
 const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
@@ -31,7 +32,7 @@ pub struct ResponseFilter {
     /// Whether its handler may ask for more scopes until the first event of a stream.
     may_wait: bool,
     /// Where a handler's refusal is found.
-    open: Option<Arc<OpenRequest>>,
+    step_up: Option<Arc<StepUpSlot>>,
     /// Whether something was sent: from then on a refusal comes too late.
     has_begun: bool,
     response_headers: HeaderMap,
@@ -82,25 +83,18 @@ pub enum Passage {
     CutOff,
 }
 
-impl Forward {
-    /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one
-    /// that is no event stream, to a request whose handler asked for no more scopes.
-    ///
-    /// Under a policy it is asked about every response: any could hold a list.
-    pub fn changes_responses(&self) -> bool {
-        self.lists.is_some() || !self.response_headers.is_empty()
+impl State {
+    fn waiting(lists: Option<Box<ListRules>>) -> Self {
+        Self::Waiting { held: BytesMut::new(), beginning: Beginning::default(), lists }
     }
+}
 
-    /// Looks at the start of the service's response and prepares its headers.
-    ///
-    /// Under a policy lists are filtered in every response, whatever its status and its content type say.
-    /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
-    /// `Transfer-Encoding`.
-    pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
-        self.add_headers(headers);
+impl ResponseFilter {
+    /// For a response whose headers already have what [`Forward`] adds to them.
+    pub(super) fn new(mut forward: Forward, status: StatusCode, headers: &mut HeaderMap) -> Self {
         let is_stream = is_event_stream(headers);
-        let may_wait = self.may_wait && self.open.is_some();
-        let state = match (self.lists.take(), unreadable(status, headers)) {
+        let may_wait = forward.may_wait && forward.step_up.is_some();
+        let state = match (forward.lists.take(), unreadable(status, headers)) {
             (None, _) if is_stream && may_wait => State::waiting(None),
             (None, _) => State::Transparent,
             (Some(_), Some(reason)) => State::Unreadable(reason),
@@ -110,37 +104,21 @@ impl Forward {
         if !(matches!(state, State::Transparent) || is_empty || carries_nothing(status)) {
             headers.remove(CONTENT_LENGTH);
         }
-        let (open, response_headers) = (self.open, self.response_headers);
-        ResponseFilter {
-            state,
-            status,
-            is_stream,
-            may_wait,
-            open,
-            has_begun: false,
-            response_headers,
-        }
+        let (step_up, response_headers) = (forward.step_up, forward.response_headers);
+        Self { state, status, is_stream, may_wait, step_up, has_begun: false, response_headers }
     }
-}
 
-impl State {
-    fn waiting(lists: Option<Box<ListRules>>) -> Self {
-        Self::Waiting { held: BytesMut::new(), beginning: Beginning::default(), lists }
-    }
-}
-
-impl ResponseFilter {
     /// Whether the response goes on as it is: then it need not be shown here.
     pub fn is_transparent(&self) -> bool {
         matches!(self.state, State::Transparent)
-            && self.open.as_ref().is_none_or(|open| !open.is_refused())
+            && self.step_up.as_ref().is_none_or(|step_up| !step_up.is_refused())
     }
 
     /// Begins at once, where that is possible: then status and headers are to be sent without waiting for
     /// the first piece of the body.
     pub fn begin_at_once(&mut self) -> bool {
         // A filtered stream that nobody can ask for more scopes in; what fails later breaks it off.
-        let is_refused = self.open.as_ref().is_some_and(|open| open.is_refused());
+        let is_refused = self.step_up.as_ref().is_some_and(|step_up| step_up.is_refused());
         let is_filtered = matches!(self.state, State::Start { .. });
         self.has_begun |= is_filtered && self.is_stream && !self.may_wait && !is_refused;
         self.has_begun
@@ -333,7 +311,7 @@ impl ResponseFilter {
 
     /// What is to be sent in place of everything, because the handler has asked for more scopes.
     pub(super) fn refusal(&mut self) -> Option<Passage> {
-        let refusal = self.open.as_ref().filter(|_| !self.has_begun)?.refusal()?;
+        let refusal = self.step_up.as_ref().filter(|_| !self.has_begun)?.refusal()?;
         Some(self.replace(refusal))
     }
 

@@ -119,7 +119,7 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Whether the bytes of the body are not those of its text.
-pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+pub(in crate::serve) fn is_encoded(headers: &HeaderMap) -> bool {
     let has_other = |name: &HeaderName, plain: &str| {
         let all = headers.get_all(name);
         all.iter().any(|value| {

@@ -1,13 +1,13 @@
-//! What is done with a service's response before the client gets it, by the layer.
+//! What [`Forward`] knows of the response to the request that it hands on.
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
-pub(super) use super::body_kind::is_encoded;
 use super::body_kind::is_event_stream;
-use super::{Forward, OpenRequest, ProtectedBody};
+use super::{ProtectedBody, ResponseFilter, StepUpSlot};
+use crate::serve::Forward;
 
 impl Forward {
     /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens),
@@ -27,19 +27,37 @@ impl Forward {
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
     pub fn passes_every_response(&self) -> bool {
-        !self.changes_responses() && self.open.is_none()
+        !self.changes_responses() && self.step_up.is_none()
     }
 
     /// Whether the response goes on as it is.
-    pub(super) fn passes(&self, response: &HeaderMap) -> bool {
-        let is_settled = |open: &OpenRequest| {
-            !(open.is_refused() || (self.may_wait && is_event_stream(response)))
+    pub(crate) fn passes(&self, response: &HeaderMap) -> bool {
+        let is_settled = |step_up: &StepUpSlot| {
+            !(step_up.is_refused() || (self.may_wait && is_event_stream(response)))
         };
-        self.lists.is_none() && self.open.as_deref().is_none_or(is_settled)
+        self.lists.is_none() && self.step_up.as_deref().is_none_or(is_settled)
+    }
+
+    /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one
+    /// that is no event stream, to a request whose handler asked for no more scopes.
+    ///
+    /// Under a policy it is asked about every response: any could hold a list.
+    pub fn changes_responses(&self) -> bool {
+        self.lists.is_some() || !self.response_headers.is_empty()
+    }
+
+    /// Looks at the start of the service's response and prepares its headers.
+    ///
+    /// Under a policy lists are filtered in every response, whatever its status and its content type say.
+    /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
+    /// `Transfer-Encoding`.
+    pub fn respond(self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+        self.add_headers(headers);
+        ResponseFilter::new(self, status, headers)
     }
 
     /// The response as the client may see it, once it is certain what is sent first.
-    pub(super) async fn finish<B>(self, response: Response<B>) -> Response<ProtectedBody<B>>
+    pub(crate) async fn finish<B>(self, response: Response<B>) -> Response<ProtectedBody<B>>
     where
         B: Body<Data = Bytes>,
     {

@@ -10,7 +10,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
@@ -18,9 +18,8 @@ use tokio::runtime::Handle;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::pending_decision::announced_length;
-use super::{Decision, Forward, PendingDecision, ProtectedBody, Resource, mcp_headers};
-use crate::mcp_auth::{McpAuth, unknown_resource};
+use crate::mcp_auth::McpAuth;
+use crate::serve::{Decision, Forward, PendingDecision, ProtectedBody, Resource, announced_length};
 
 impl McpAuth {
     /// A layer that protects any tower service that speaks HTTP; with a policy, put it around the MCP
@@ -65,76 +64,19 @@ impl AuthLayer {
     }
 
     /// What needs neither a signature nor the network: a caller whose token was accepted before.
-    fn check_seen(&self, request: &Parts) -> Option<Forward> {
+    fn decide_seen(&self, request: &Parts) -> Option<Forward> {
         match &self.resource {
-            Some(resource) => check_seen(resource, request),
+            Some(resource) => resource.decide_seen(request),
             None => self.auth.decide_seen_at(requested_path(request), request),
         }
     }
 
-    async fn check(&self, request: &Parts) -> Decision {
+    async fn decide(&self, request: &Parts) -> Decision {
         match &self.resource {
-            Some(resource) => check_opened(resource, request).await,
+            Some(resource) => resource.decide(request).await,
             None => self.auth.decide_at(requested_path(request), request).await,
         }
     }
-}
-
-impl McpAuth {
-    /// Decides about any request to the server, as the layer does: the whole edge, for adapters that
-    /// are no tower service.
-    ///
-    /// Metadata documents are answered, protected resources are checked, and handlers may ask for more
-    /// scopes. What is to be done with the response of a request that goes on, [`Forward::respond`]
-    /// knows.
-    pub async fn decide(&self, request: &Parts) -> Decision {
-        self.decide_at(request.uri.path(), request).await
-    }
-
-    /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
-    /// [`McpAuth::decide`].
-    pub fn decide_seen(&self, request: &Parts) -> Option<Forward> {
-        self.decide_seen_at(request.uri.path(), request)
-    }
-
-    fn decide_seen_at(&self, path: &str, request: &Parts) -> Option<Forward> {
-        if path.starts_with("/.well-known/") {
-            return None;
-        }
-        check_seen(self.resource_at(path)?, request)
-    }
-
-    async fn decide_at(&self, path: &str, request: &Parts) -> Decision {
-        // An adapter around a whole application must not ask for a token where clients learn how to
-        // get one.
-        if let Some(document) = self.metadata_at(path, request).await {
-            return Decision::Reply(document);
-        }
-        match self.resource_at(path) {
-            Some(resource) => check_opened(resource, request).await,
-            None => unknown_resource(path),
-        }
-    }
-}
-
-fn check_seen(resource: &Arc<Resource>, request: &Parts) -> Option<Forward> {
-    Some(opened(resource, request, resource.check_seen(request)?))
-}
-
-async fn check_opened(resource: &Arc<Resource>, request: &Parts) -> Decision {
-    match resource.check(request).await {
-        Decision::Forward(forward) => Decision::Forward(opened(resource, request, forward)),
-        other => other,
-    }
-}
-
-/// Lets handlers ask for more scopes.
-fn opened(resource: &Arc<Resource>, request: &Parts, forward: Forward) -> Forward {
-    if request.method != Method::POST {
-        return forward.within(resource);
-    }
-    let may_wait = !mcp_headers::is_subscription(&request.headers);
-    forward.opened(resource, resource.required_scopes.clone(), may_wait)
 }
 
 /// The path that the client asked for: a nested axum router cuts its own off.
@@ -174,7 +116,7 @@ where
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (parts, body) = request.into_parts();
         // Nearly every request: handed on without memory for a task of its own.
-        if let Some(forward) = self.layer.check_seen(&parts) {
+        if let Some(forward) = self.layer.decide_seen(&parts) {
             let future = self.inner.call(admitted(parts, body, &forward));
             return AuthFuture { state: State::Forwarded { future, forward: Some(forward) } };
         }
@@ -183,8 +125,8 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         let future = Box::pin(async move {
-            let (decision, body) = match layer.check(&parts).await {
-                Decision::ReadBody(pending) => decide(pending, &parts, body).await,
+            let (decision, body) = match layer.decide(&parts).await {
+                Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
                 decision => (decision, Some(body)),
             };
             let (forward, body) = match (decision, body) {
@@ -206,7 +148,11 @@ where
 }
 
 /// Reads the body, within limits, and decides; the same bytes go on. `None`: there is no use in reading on.
-async fn decide<B>(pending: PendingDecision, request: &Parts, body: B) -> (Decision, Option<B>)
+async fn decide_by_body<B>(
+    pending: PendingDecision,
+    request: &Parts,
+    body: B,
+) -> (Decision, Option<B>)
 where
     B: Body + From<Bytes>,
 {

@@ -14,10 +14,10 @@ use http::{HeaderValue, StatusCode};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-use super::Reply;
 use crate::auth_info::AuthInfo;
 use crate::error::InsufficientScope;
-use crate::mcp_auth::{McpAuth, with_and_without_slash};
+use crate::mcp_auth::McpAuth;
+use crate::serve::Reply;
 
 impl McpAuth {
     /// A router with the service at the path of every resource, and the metadata documents.
@@ -106,4 +106,14 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for AuthInfo {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get::<Self>().cloned())
     }
+}
+
+/// `/mcp` and `/mcp/`, so that neither needs a redirect; the root is only itself.
+fn with_and_without_slash(path: &str) -> Vec<String> {
+    let trimmed = path.trim_end_matches('/');
+    let mut paths = vec![path.to_owned(), trimmed.to_owned(), format!("{trimmed}/")];
+    paths.retain(|path| !path.is_empty());
+    paths.sort();
+    paths.dedup();
+    paths
 }

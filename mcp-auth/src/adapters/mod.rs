@@ -1,0 +1,11 @@
+//! HOW DOES A FRAMEWORK ASK? Adapters carry out what [`McpAuth`](crate::McpAuth) decides, and decide nothing themselves.
+
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "rmcp3")]
+mod rmcp;
+mod tower;
+
+#[cfg(feature = "rmcp3")]
+pub use rmcp::OptionalAuthInfo;
+pub use tower::{AuthFuture, AuthLayer, AuthService};

@@ -1,0 +1,81 @@
+//! Which resource a path belongs to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::identifier::{WELL_KNOWN, loosely};
+use crate::serve::Resource;
+
+/// The resources of a server by their paths.
+pub(crate) struct Mounts {
+    /// In the order they were configured.
+    resources: Vec<Arc<Resource>>,
+    /// By path, without slashes at the end.
+    by_path: HashMap<String, Arc<Resource>>,
+    /// The same by the path as lenient routers read it.
+    by_loose_path: HashMap<String, Arc<Resource>>,
+}
+
+impl Mounts {
+    pub(crate) fn new(resources: Vec<Arc<Resource>>) -> Self {
+        let mut by_path = HashMap::new();
+        let mut by_loose_path = HashMap::new();
+        for resource in &resources {
+            let path = resource.identifier.path().trim_end_matches('/');
+            by_path.insert(path.to_owned(), resource.clone());
+            if let Some(loose_path) = loosely(path) {
+                by_loose_path.insert(loose_path, resource.clone());
+            }
+        }
+        Self { resources, by_path, by_loose_path }
+    }
+
+    /// All of them, in the order they were configured.
+    pub(crate) fn resources(&self) -> &[Arc<Resource>] {
+        &self.resources
+    }
+
+    /// The resource whose path is the longest prefix; a single resource takes every request.
+    pub(crate) fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
+        if let [only] = self.resources() {
+            return Some(only);
+        }
+        if let Some(resource) = self.by_path.get(path) {
+            return Some(resource);
+        }
+        // Routers differ in what they take for the same path: where that makes a difference, nobody can tell
+        // which resource is meant.
+        let resource = longest_prefix(&self.by_path, path)?;
+        let loose_resource = longest_prefix(&self.by_loose_path, &loosely(path)?)?;
+        Arc::ptr_eq(loose_resource, resource).then_some(resource)
+    }
+
+    /// The resource whose RFC 9728 metadata is at this path: at the path-inserted URL, or, where there is one
+    /// resource, at the root as well. Clients fall back to the root; with several resources it would be
+    /// ambiguous.
+    pub(crate) fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {
+        let path = path.trim_end_matches('/');
+        let described = self
+            .resources
+            .iter()
+            .find(|resource| resource.identifier.metadata_path().trim_end_matches('/') == path);
+        match (described, self.resources()) {
+            (None, [only]) if path == WELL_KNOWN => Some(only),
+            (described, _) => described,
+        }
+    }
+}
+
+fn longest_prefix<'m>(
+    mounts: &'m HashMap<String, Arc<Resource>>,
+    path: &str,
+) -> Option<&'m Arc<Resource>> {
+    // No more is looked up than what could be there: else each slash would cost all that is before it.
+    let longest = mounts.keys().map(String::len).max()?;
+    let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
+    let mut possible = [path].into_iter().chain(parents).filter(|mount| mount.len() <= longest);
+    possible.find_map(|mount| {
+        crate::steps::take(mount.len() + 1);
+        mounts.get(mount)
+    })
+}

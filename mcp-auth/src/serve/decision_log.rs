@@ -1,0 +1,48 @@
+//! One event for each decision, for the operator: the client gets fixed text.
+//!
+//! Target `mcp_auth::decision`. What a stranger chose is cut, and the token is in none of them.
+
+use super::Resource;
+use crate::auth_info::AuthInfo;
+use crate::authorize::Operation;
+use crate::error::AuthError;
+
+impl Resource {
+    pub(super) fn log_preflight(&self) {
+        tracing::debug!(target: "mcp_auth::decision", code = "preflight", resource = %self.identifier, "preflight answered");
+    }
+
+    pub(super) fn log_allowed(&self, caller: Option<&AuthInfo>, operations: &[Operation<'_>]) {
+        tracing::debug!(
+            target: "mcp_auth::decision",
+            code = "allowed",
+            resource = %self.identifier,
+            issuer = caller.map(AuthInfo::issuer),
+            methods = ?first_few(operations),
+            "request allowed"
+        );
+    }
+
+    pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
+        let (expected, actual) = error.compared();
+        let operations = first_few(operations);
+        let rules = operations.iter().flat_map(|operation| self.authorizers.rules(operation));
+        tracing::info!(
+            target: "mcp_auth::decision",
+            code = error.code(),
+            status = error.status().as_u16(),
+            resource = %self.identifier,
+            methods = ?operations,
+            rules = ?rules.collect::<Vec<_>>(),
+            expected,
+            actual,
+            "request refused"
+        );
+    }
+}
+
+/// As many operations as are logged of a batch.
+fn first_few<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
+    const MOST: usize = 8;
+    &operations[..operations.len().min(MOST)]
+}

@@ -1,0 +1,68 @@
+//! The documents that need no token: our own (RFC 9728), and an issuer's that is served for older clients.
+//!
+//! They are asked for by pages of any kind, so origins are checked and CORS headers given as for requests.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, VARY};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::cors::preflight;
+use super::{Reply, Resource};
+use crate::config::ProtectedResource;
+use crate::error::AuthError;
+
+impl Resource {
+    /// The RFC 9728 document, for whoever asks for it.
+    pub(crate) fn metadata(&self, request: &Parts) -> Reply {
+        self.public_document(request, Ok(self.metadata_document.clone()))
+    }
+
+    /// A document that needs no token; origins are checked all the same.
+    pub(crate) fn public_document(
+        &self,
+        request: &Parts,
+        document: Result<Bytes, AuthError>,
+    ) -> Reply {
+        let cors = match self.allowed_origins.admit(request) {
+            Ok(cors) => cors,
+            Err(forbidden) => return self.refuse(AuthError::Forbidden(forbidden)),
+        };
+        match (&request.method, document) {
+            (&Method::OPTIONS, _) => preflight(request, cors, "GET, HEAD, OPTIONS"),
+            (&Method::GET | &Method::HEAD, Ok(document)) => {
+                let mut reply = Reply::json(StatusCode::OK, document).with_headers(cors);
+                // A cache must not give a page the copy that was made for another caller.
+                reply.headers.insert(VARY, HeaderValue::from_static("origin"));
+                reply
+                    .headers
+                    .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+                reply
+            }
+            (&Method::GET | &Method::HEAD, Err(error)) => self.refuse(error).with_headers(cors),
+            _ => Reply::method_not_allowed("GET, HEAD, OPTIONS").with_headers(cors),
+        }
+    }
+}
+
+/// RFC 9728 §2.
+pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes {
+    let issuers = resource.verifier.issuers.list.iter().filter(|trusted| trusted.is_advertised);
+    let issuers = issuers.map(|trusted| &*trusted.name);
+    let supported = [&config.scopes_supported, &resource.required_scopes];
+    let supported = supported.into_iter().find(|scopes| !scopes.is_empty());
+    let mut document = Map::new();
+    document.insert("resource".to_owned(), json!(resource.identifier.as_str()));
+    document.insert("authorization_servers".to_owned(), issuers.collect());
+    document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
+    let members = [
+        ("scopes_supported", supported.map(|scopes| resource.advertised(scopes).iter().collect())),
+        ("resource_name", config.resource_name.as_deref().map(Value::from)),
+        ("resource_documentation", config.resource_documentation.as_deref().map(Value::from)),
+    ];
+    for (name, value) in members {
+        document.extend(value.map(|value: Value| (name.to_owned(), value)));
+    }
+    Bytes::from(Value::Object(document).to_string())
+}

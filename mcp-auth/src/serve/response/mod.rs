@@ -1,0 +1,27 @@
+//! The way back: what the client sees of a service's response.
+//!
+//! [`Forward::respond`](super::Forward::respond) looks at status and headers and gives a [`ResponseFilter`], which
+//! takes the body piece by piece and says what may be sent. It has no IO of its own: the tower layer drives it through
+//! [`ProtectedBody`], the adapters of other languages call it themselves.
+//!
+//! 1. As long as nothing was sent, a handler may ask for more scopes ([`step_up`]), and the whole response may be replaced.
+//! 2. Under a policy every response is read by its bytes, whatever its label says ([`body_kind`]).
+//! 3. Lists show what the policy allows ([`list_rules`]), in JSON and in events ([`event_stream`]).
+//! 4. What could be a list and cannot be read is withheld.
+
+mod body_kind;
+mod event_stream;
+mod filter;
+mod filtered_events;
+mod forwarding;
+mod list_filter;
+mod list_rules;
+mod list_trace;
+mod protected_body;
+mod step_up;
+
+pub(super) use body_kind::is_encoded;
+pub use filter::{Passage, ResponseFilter};
+pub(super) use list_rules::ListRules;
+pub use protected_body::ProtectedBody;
+pub(super) use step_up::StepUpSlot;
