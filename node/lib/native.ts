@@ -12,6 +12,7 @@ export interface Forward {
   readonly hasCaller: boolean;
   readonly changesResponses: boolean;
   readonly readsLists: boolean;
+  readonly takesBody: boolean;
   caller(): string | null;
   token(): string;
   has(scopes: string[]): boolean;

@@ -71,6 +71,10 @@ function prepared(
   const headers = new Headers(request.headers);
   for (const name of auth.tokenHeaders) headers.delete(name);
   if (typeof forward !== 'string' && forward.readsLists) headers.set('accept-encoding', 'identity');
+  if (typeof forward !== 'string' && !forward.takesBody) {
+    const { method, signal, url } = request;
+    return new Request(url, { method, headers, signal });
+  }
   return new Request(request, body ? { headers, body } : { headers });
 }
 

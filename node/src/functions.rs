@@ -107,10 +107,12 @@ enum Found {
     Unavailable(String),
 }
 
+fn unavailable(reason: String) -> AuthError {
+    AuthError::Unavailable(Unavailable::new("verifyToken", reason, 5))
+}
+
 impl Verifier {
     async fn ask(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        let unavailable =
-            |reason: String| AuthError::Unavailable(Unavailable::new("verifyToken", reason, 5));
         let number = NUMBER.get();
         NUMBER.set(number.wrapping_add(1));
         let (sender, answer) = channel();

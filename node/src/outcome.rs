@@ -129,9 +129,9 @@ impl ReadBody {
     #[napi]
     pub fn decide(&mut self, env: Env, body: Uint8Array) -> Result<Outcome> {
         let (pending, parts) = self.take()?;
-        let body = body.to_vec();
+        let bytes = body.to_vec();
         let work = async move {
-            let decision = pending.decide(&parts, &body).await;
+            let decision = pending.decide(&parts, &bytes).await;
             Answer::Decision(Box::new((decision, parts)))
         };
         pending::begin(env, Box::pin(work))

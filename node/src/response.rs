@@ -43,6 +43,12 @@ impl Forward {
         self.forward.as_ref().is_some_and(|forward| forward.withholds("accept-encoding"))
     }
 
+    /// Whether the request goes on with its body.
+    #[napi(getter)]
+    pub fn takes_body(&self) -> bool {
+        self.forward.as_ref().is_none_or(mcp_auth::decision::Forward::takes_body)
+    }
+
     /// Who is calling, in JSON.
     #[napi]
     pub fn caller(&self) -> Option<String> {
@@ -82,16 +88,16 @@ impl Forward {
         let forward = self.forward.take();
         let forward = forward.ok_or_else(|| Error::from_reason("this was answered before"))?;
         let parsed = request::parse_headers(&headers);
-        let mut headers = parsed.ok_or_else(|| Error::from_reason("malformed headers"))?;
-        let status = StatusCode::from_u16(status);
-        let status = status.map_err(|error| Error::from_reason(error.to_string()))?;
-        let mut filter = forward.respond(status, &mut headers);
-        let headers = request::write(&headers);
+        let mut map = parsed.ok_or_else(|| Error::from_reason("malformed headers"))?;
+        let status_code =
+            StatusCode::from_u16(status).map_err(|error| Error::from_reason(error.to_string()))?;
+        let mut filter = forward.respond(status_code, &mut map);
+        let headers_to_send = request::write(&map);
         if filter.is_transparent() {
-            return Ok(Either::A(headers));
+            return Ok(Either::A(headers_to_send));
         }
         let has_begun = filter.begin_at_once();
-        Ok(Either::B(Filter { filter, headers, has_begun }))
+        Ok(Either::B(Filter { filter, headers: headers_to_send, has_begun }))
     }
 }
 

@@ -189,9 +189,13 @@ impl MintOptions {
         if let Some(broken) = self.broken {
             mint = mint.broken(broken.parse().map_err(wrong)?);
         }
-        let mint =
-            self.claims.into_iter().fold(mint, |mint, (name, value)| mint.claim(name, value));
-        Ok(self.without.into_iter().fold(mint, Mint::without))
+        for (name, value) in self.claims {
+            mint = mint.claim(name, value);
+        }
+        for claim in self.without {
+            mint = mint.without(claim);
+        }
+        Ok(mint)
     }
 }
 

@@ -21,7 +21,7 @@ impl Outcome {
         Self::Skipped(reason.into())
     }
 
-    /// It holds when nobody complains, and then `good` is what was seen.
+    /// It holds when there is no complaint, and then `good` is what was seen.
     pub(crate) fn unless(complaints: Vec<String>, good: impl Into<String>) -> Self {
         if complaints.is_empty() {
             return Self::Holds(good.into());

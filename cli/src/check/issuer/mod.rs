@@ -77,7 +77,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     drop(progress);
     let reports = match inspected {
         Ok(reports) => reports,
-        Err(error) => return could_not_check(plain(&error.faults)),
+        Err(error) => return could_not_check(by_option(&error.faults)),
     };
     let Some(issuer) = reports.first() else { return could_not_check("no issuer was asked") };
     if let Some(reason) = unreachable(issuer) {
@@ -97,8 +97,8 @@ impl Options {
             Documents::Oidc => ServerType::Oidc,
             Documents::Oauth => ServerType::Oauth,
         };
-        let resource = self.resource.as_deref().unwrap_or(EXAMPLE_RESOURCE);
-        let resource = ProtectedResource::new(resource, [server]);
+        let url = self.resource.as_deref().unwrap_or(EXAMPLE_RESOURCE);
+        let resource = ProtectedResource::new(url, [server]);
         let mut config = Config::default().protect_resource(resource);
         config.ca_files.clone_from(&self.ca_files);
         config.fetch_timeout = Duration::from_secs(self.timeout);
@@ -107,20 +107,24 @@ impl Options {
 }
 
 /// Faults by the option that they are about, and not by the field of the configuration.
-fn plain(faults: &[String]) -> String {
-    let plain = |fault: &String| {
-        let from = fault.find("]: ").map_or(0, |at| at + 3);
-        let from = fault.rfind("].").map_or(from, |at| at + 2);
-        fault[from..].replace("`dangerous_allow_http`", "--allow-http")
-    };
-    faults.iter().map(plain).collect::<Vec<_>>().join("; ")
+fn by_option(faults: &[String]) -> String {
+    let mut shown = Vec::new();
+    for fault in faults {
+        let without_field = match (fault.rfind("]."), fault.find("]: ")) {
+            (Some(end), _) => &fault[end + 2..],
+            (None, Some(end)) => &fault[end + 3..],
+            (None, None) => fault,
+        };
+        shown.push(without_field.replace("`dangerous_allow_http`", "--allow-http"));
+    }
+    shown.join("; ")
 }
 
-/// Why nothing can be said: no place has answered.
+/// Why nothing can be checked, when no well-known place answered.
 fn unreachable(issuer: &IssuerReport) -> Option<String> {
     let faults = issuer.places.iter().map(|place| Some((place, place.fault.as_ref()?)));
     let faults: Vec<_> = faults.collect::<Option<_>>()?;
-    let all = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
+    let are_all_unreachable = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
     let lines = faults.iter().map(|(place, fault)| {
         format!(
             "\n  {}: {}",
@@ -128,7 +132,8 @@ fn unreachable(issuer: &IssuerReport) -> Option<String> {
             Inert::of(&fault.reason).whole_line()
         )
     });
-    all.then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
+    are_all_unreachable
+        .then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
 }
 
 #[cfg(test)]
@@ -144,6 +149,6 @@ mod tests {
         ];
         let expected = "issuer: \"x\" is bad (or set --allow-http); resource: \"y\" is bad; \
                         \"z\" cannot be read";
-        assert_eq!(plain(&faults.map(str::to_owned)), expected);
+        assert_eq!(by_option(&faults.map(str::to_owned)), expected);
     }
 }

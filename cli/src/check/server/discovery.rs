@@ -126,9 +126,9 @@ impl Prober {
                 None => Outcome::Broken("no `scope`".to_owned()),
             },
         );
-        let scope = scope.unwrap_or_default();
-        let asks = scope.split(' ').any(|one| one == "offline_access");
-        self.record(&NO_OFFLINE_ACCESS, Outcome::when(!asks, quoted(scope)));
+        let scopes = scope.unwrap_or_default();
+        let asks = scopes.split(' ').any(|name| name == "offline_access");
+        self.record(&NO_OFFLINE_ACCESS, Outcome::when(!asks, quoted(scopes)));
     }
 }
 
@@ -137,8 +137,7 @@ fn metadata_url(challenge: &Challenge) -> Outcome {
     match challenge.parameter("resource_metadata") {
         None => Outcome::Broken("no `resource_metadata`".to_owned()),
         Some(text) => {
-            let url = Url::parse(text);
-            let is_web = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+            let is_web = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
             Outcome::when(is_web, quoted(text))
         }
     }

@@ -1,4 +1,4 @@
-//! That every single request needs its token: whatever its method, path or session.
+//! Whether every request needs a token: with each method, at each spelling of the path, and within a session.
 
 use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
@@ -99,9 +99,10 @@ impl Prober {
         }
         self.probe_session(dialect).await;
         self.probe_paths().await;
-        let claims = |call: Call, name: &&'static str| call.header(name, "admin");
-        let call =
-            IDENTITIES.iter().fold(mcp::initialize("identity headers", &self.target), claims);
+        let mut call = mcp::initialize("identity headers", &self.target);
+        for name in IDENTITIES {
+            call = call.header(name, "admin");
+        }
         let answer = self.send(call).await;
         self.record(&IDENTITY_HEADERS, refused(&answer));
     }
@@ -135,20 +136,19 @@ impl Prober {
     async fn probe_session(&mut self, dialect: Option<&Dialect>) {
         let made_up =
             Dialect::Legacy { revision: mcp::LEGACY.to_owned(), session: Some(MADE_UP.to_owned()) };
-        let name = "a made-up session without a token";
-        let mut answer = self.send(made_up.list_tools(name, &self.target)).await;
-        let mut seen = format!("made up: {}", answer.words());
-        let mut holds = answer.status() == 401;
+        let call = made_up.list_tools("a made-up session without a token", &self.target);
+        let to_made_up = self.send(call).await;
+        let mut seen = format!("made up: {}", to_made_up.words());
+        let mut holds = to_made_up.status() == 401;
         if let Some(real @ Dialect::Legacy { session: Some(_), .. }) = dialect {
-            let name = "a real session without a token";
-            answer = self.send(real.list_tools(name, &self.target)).await;
-            seen = format!("{seen}; real: {}", answer.words());
-            holds &= answer.status() == 401;
+            let real_call = real.list_tools("a real session without a token", &self.target);
+            let to_real = self.send(real_call).await;
+            seen = format!("{seen}; real: {}", to_real.words());
+            holds &= to_real.status() == 401;
         }
         self.record(&SESSION, Outcome::when(holds, seen));
         let Some(dialect) = dialect else { return };
-        let signed = self.signed(dialect.list_tools("a request with a token", &self.target));
-        self.send(signed).await;
+        self.send_signed(dialect.list_tools("a request with a token", &self.target)).await;
         let bare = dialect.list_tools("a request after one with a token", &self.target);
         let answer = self.send(bare).await;
         self.record(&AFTER_GOOD, refused(&answer));

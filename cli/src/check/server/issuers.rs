@@ -54,17 +54,15 @@ impl Prober {
         let mut found = Vec::new();
         let mut unfollowed = None;
         for issuer in documents.issuers().into_iter().take(MOST_ISSUERS) {
-            let url = Url::parse(&issuer).ok();
-            let url = match url {
-                Some(url) if self.may_follow(&url).await => Some(url),
-                _ => None,
-            };
-            let Some(url) = url else {
-                unfollowed = Some(format!(
-                    "{} is not followed: plain http, or an address within a network",
-                    quoted(&issuer)
-                ));
-                continue;
+            let url = match Url::parse(&issuer) {
+                Ok(url) if self.may_follow(&url).await => url,
+                _ => {
+                    unfollowed = Some(format!(
+                        "{} is not followed: plain http, or an address within a network",
+                        quoted(&issuer)
+                    ));
+                    continue;
+                }
             };
             match self.authorization_server(&url).await {
                 Ok(found_metadata) => {
@@ -83,13 +81,12 @@ impl Prober {
         }
         let nothing =
             unfollowed.unwrap_or_else(|| "there is no authorization server to look at".to_owned());
-        let found = found.join(", ");
+        let names = found.join(", ");
         for (row, complaints) in [(&FOUND, missing), (&ISSUER, wrong), (&OAUTH_FORM, oauth_missing)]
         {
-            let is_unknown = found.is_empty() && complaints.is_empty();
-            let outcome = match is_unknown {
+            let outcome = match names.is_empty() && complaints.is_empty() {
                 true => Outcome::skipped(&*nothing),
-                false => Outcome::unless(complaints, &*found),
+                false => Outcome::unless(complaints, &*names),
             };
             self.record(row, outcome);
         }

@@ -116,13 +116,11 @@ impl Prober {
                     dialect.list_tools("a batch", &self.target).body(messages.to_string())
                 }
             };
-            let call = self.signed(call);
-            let answer = self.send(call).await;
+            let answer = self.send_signed(call).await;
             self.record(&BATCH, Outcome::when(!answer.is_success(), answer.words()));
         }
         let call = dialect.list_tools("a message with two methods", &self.target);
-        let call = self.signed(call.body(with_two_methods(dialect)));
-        let answer = self.send(call).await;
+        let answer = self.send_signed(call.body(with_two_methods(dialect))).await;
         self.record(&DUPLICATE_MEMBERS, Outcome::when(!is_carried_out(&answer), answer.words()));
     }
 
@@ -141,26 +139,24 @@ impl Prober {
             (&VERSION_HEADER, wrong_version),
         ];
         for (row, call) in rows {
-            let call = self.signed(call);
-            let answer = self.send(call).await;
+            let answer = self.send_signed(call).await;
             self.record(row, Outcome::when(is_mismatch(&answer), answer.words()));
         }
         let unversioned =
             wrong_method.without("mcp-protocol-version").named("Mcp-Method without a version");
-        let call = self.signed(unversioned);
-        let answer = self.send(call).await;
+        let answer = self.send_signed(unversioned).await;
         self.record(&UNVERSIONED, Outcome::when(!is_carried_out(&answer), answer.words()));
-        let call = self.signed(mcp::modern("tools/list", &self.target, "tools/list"));
-        let answer = self.send(call).await;
+        let list_tools = mcp::modern("tools/list", &self.target, "tools/list");
+        let listed = self.send_signed(list_tools).await;
         let scope =
-            answer.json().map(|json| json["result"]["cacheScope"].clone()).unwrap_or_default();
+            listed.json().map(|json| json["result"]["cacheScope"].clone()).unwrap_or_default();
         let seen =
             if scope.is_null() { "no cacheScope".to_owned() } else { quoted(&scope.to_string()) };
         self.record(&CACHE_SCOPE, Outcome::when(scope == "private", seen));
     }
 }
 
-/// Reads as `ping` to whoever takes the first member of a name, and as `tools/list` to others.
+/// A message with the member `method` twice. A reader that takes the first one sees `ping`, another one sees `tools/list`.
 fn with_two_methods(dialect: &Dialect) -> String {
     let parameters = match dialect {
         Dialect::Modern => mcp::modern_parameters(mcp::MODERN),

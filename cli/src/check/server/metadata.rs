@@ -144,7 +144,9 @@ static CONTENT: [&Row; 9] = [
 ];
 
 /// The copies of the metadata that were found.
-pub(super) struct Documents(Vec<Document>);
+pub(super) struct Documents {
+    found: Vec<Document>,
+}
 
 struct Document {
     place: &'static str,
@@ -156,26 +158,28 @@ struct Document {
 impl Documents {
     /// The issuers that clients are sent to.
     pub(super) fn issuers(&self) -> Vec<String> {
-        self.0
-            .first()
-            .map(|document| strings(&document.json["authorization_servers"]))
-            .unwrap_or_default()
+        self.strings_of_first("authorization_servers")
     }
 
     pub(super) fn scopes(&self) -> Vec<String> {
-        self.0
-            .first()
-            .map(|document| strings(&document.json["scopes_supported"]))
-            .unwrap_or_default()
+        self.strings_of_first("scopes_supported")
+    }
+
+    /// A list in the copy that was found first.
+    fn strings_of_first(&self, member: &str) -> Vec<String> {
+        match self.found.first() {
+            Some(document) => strings(&document.json[member]),
+            None => Vec::new(),
+        }
     }
 
     /// What each copy is blamed for, with its place when there are several.
     fn complaints(&self, blame: impl Fn(&Document) -> Option<String>) -> Vec<String> {
         let mut complaints: Vec<String> = Vec::new();
-        for document in &self.0 {
-            let complaint = blame(document);
-            complaints
-                .extend(complaint.map(|complaint| format!("{}: {complaint}", document.place)));
+        for document in &self.found {
+            if let Some(complaint) = blame(document) {
+                complaints.push(format!("{}: {complaint}", document.place));
+            }
         }
         complaints
     }
@@ -186,14 +190,19 @@ impl Prober {
     pub(super) async fn probe_metadata(&mut self, challenge: Option<&Challenge>) -> Documents {
         let inserted = path_inserted(&self.target.url, SUFFIX);
         let root = self.target.with_path(&format!("/.well-known/{SUFFIX}"));
-        let named = challenge.and_then(|challenge| challenge.parameter("resource_metadata"));
-        let mut documents = Documents(Vec::new());
+        let named = match challenge {
+            Some(challenge) => challenge.parameter("resource_metadata"),
+            None => None,
+        };
+        let mut documents = Documents { found: Vec::new() };
         let followable = match named {
             Some(url) => Some(self.followable(url).await),
             None => None,
         };
         match followable {
-            Some(Ok(url)) => self.read(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await,
+            Some(Ok(url)) => {
+                self.read_copy(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await
+            }
             Some(Err(reason)) => self.record(&CHALLENGE_DOCUMENT, Outcome::skipped(reason)),
             None => {
                 self.record(&CHALLENGE_DOCUMENT, Outcome::skipped("the challenge names no URL"))
@@ -205,14 +214,14 @@ impl Prober {
                 Outcome::skipped("the same as R3.path-inserted for a server at the root"),
             );
         }
-        self.read(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
+        self.read_copy(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
         if inserted != root {
-            self.read(&ROOT, "root", root, &mut documents).await;
+            self.read_copy(&ROOT, "root", root, &mut documents).await;
         }
-        let places: Vec<_> = documents.0.iter().map(|document| document.place).collect();
+        let places: Vec<_> = documents.found.iter().map(|document| document.place).collect();
         let seen = if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") };
         self.record(&DOCUMENT, Outcome::when(!places.is_empty(), seen));
-        self.judge(&documents, named);
+        self.judge_documents(&documents, named);
         documents
     }
 
@@ -227,36 +236,38 @@ impl Prober {
         }
     }
 
-    async fn read(
+    async fn read_copy(
         &mut self,
         row: &'static Row,
         place: &'static str,
         url: String,
-        found: &mut Documents,
+        documents: &mut Documents,
     ) {
         let origin = self.origin.clone();
         let call = Call::get("a request for the metadata", url)
             .header("accept", "application/json")
             .header("origin", origin);
         let answer = self.send(call).await;
-        let json = answer.json().filter(|json| answer.status() == 200 && json.is_object());
+        let json = answer.json().filter(|value| answer.status() == 200 && value.is_object());
         let seen = if answer.status() == 200 && json.is_none() {
             "200, but no JSON object".to_owned()
         } else {
             answer.words()
         };
         self.record(row, Outcome::when(json.is_some(), seen));
-        found.0.extend(json.map(|json| Document {
-            place,
-            json,
-            media_type: answer.header("content-type").unwrap_or_default().to_owned(),
-            is_readable_by_pages: answer.header("access-control-allow-origin").is_some(),
-        }));
+        if let Some(json) = json {
+            documents.found.push(Document {
+                place,
+                json,
+                media_type: answer.header("content-type").unwrap_or_default().to_owned(),
+                is_readable_by_pages: answer.header("access-control-allow-origin").is_some(),
+            });
+        }
     }
 
-    fn judge(&mut self, documents: &Documents, named: Option<&str>) {
-        let insecure = insecure(&self.target, documents, named);
-        let Some(first) = documents.0.first() else {
+    fn judge_documents(&mut self, documents: &Documents, named: Option<&str>) {
+        let insecure = insecure_urls(&self.target, documents, named);
+        let Some(first) = documents.found.first() else {
             for row in CONTENT.into_iter().filter(|row| row.id != HTTPS.id) {
                 self.record(row, Outcome::skipped("there is no metadata"));
             }
@@ -304,13 +315,13 @@ fn wrong_resource(document: &Value, target: &str) -> Option<String> {
     let Some(resource) = document["resource"].as_str() else {
         return Some("no `resource`".to_owned());
     };
-    let trimmed = |text: &str| text.trim_end_matches('/').to_owned();
+    let differs_by_slash = resource.trim_end_matches('/') == target.trim_end_matches('/');
     let is_root = Url::parse(target).is_ok_and(|url| url.path() == "/");
-    if resource == target || (is_root && trimmed(resource) == trimmed(target)) {
+    if resource == target || (is_root && differs_by_slash) {
         return None;
     }
     let seen = quoted(resource);
-    if trimmed(resource) == trimmed(target) {
+    if differs_by_slash {
         return Some(format!("{seen}, which differs by the slash at its end"));
     }
     if Url::parse(resource).ok() == Url::parse(target).ok() {
@@ -330,8 +341,7 @@ fn not_canonical(document: &Value, target: &str) -> Option<String> {
 
 fn no_servers(document: &Value) -> Option<String> {
     let servers = strings(&document["authorization_servers"]);
-    let is_url = |text: &String| Url::parse(text).is_ok_and(|url| url.has_host());
-    match servers.iter().find(|server| !is_url(server)) {
+    match servers.iter().find(|server| !Url::parse(server).is_ok_and(|url| url.has_host())) {
         Some(server) => Some(format!("{} is not a URL", quoted(server))),
         None if servers.is_empty() => Some("none".to_owned()),
         None => None,
@@ -353,10 +363,10 @@ fn unreadable(document: &Document) -> Option<String> {
     (!document.is_readable_by_pages).then(|| "no Access-Control-Allow-Origin".to_owned())
 }
 
-fn insecure(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
+fn insecure_urls(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
     let mut urls = vec![target.text.clone()];
     urls.extend(named.map(str::to_owned));
-    for document in &documents.0 {
+    for document in &documents.found {
         urls.extend(document.json["resource"].as_str().map(str::to_owned));
         urls.extend(strings(&document.json["authorization_servers"]));
     }
@@ -367,8 +377,8 @@ fn insecure(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<
 }
 
 fn strings(list: &Value) -> Vec<String> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(Value::as_str).map(str::to_owned).collect()
+    let items = list.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

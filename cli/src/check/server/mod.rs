@@ -107,27 +107,31 @@ struct Prober {
 
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
-        [Some(&options.url), options.origin.as_ref()]
-            .into_iter()
-            .flatten()
-            .for_each(|text| secrets::suspect(text));
+        secrets::suspect(&options.url);
+        if let Some(origin) = &options.origin {
+            secrets::suspect(origin);
+        }
         let target = Target::parse(&options.url)?;
         if options.origin.as_deref().is_some_and(|origin| !is_origin(origin)) {
             return Err(
                 "--origin: an origin is such as https://app.example.com, without a path".to_owned()
             );
         }
-        let token = options.token.map(|token| if token == "-" { read_line() } else { Ok(token) });
-        let token = token.transpose()?;
-        let all = [&token, &options.weak_token, &options.refused_token];
-        all.into_iter().flatten().for_each(|token| secrets::remember(token));
-        for (name, token) in [
+        let token = match options.token.as_deref() {
+            Some("-") => Some(read_line()?),
+            _ => options.token,
+        };
+        let given = [
             ("--token", &token),
             ("--weak-token", &options.weak_token),
             ("--refused-token", &options.refused_token),
-        ] {
-            if token.as_deref().is_some_and(|token| !is_sendable(token)) {
-                return Err(format!("{name}: a token is printable ASCII without spaces"));
+        ];
+        for (_, value) in given {
+            value.iter().for_each(|text| secrets::remember(text));
+        }
+        for (option, value) in given {
+            if value.as_deref().is_some_and(|text| !is_sendable(text)) {
+                return Err(format!("{option}: a token is printable ASCII without spaces"));
             }
         }
         let http = Http::new(&target, Duration::from_secs(options.timeout))
@@ -188,6 +192,11 @@ impl Prober {
             Some(token) => call.bearer(token),
             None => call,
         }
+    }
+
+    async fn send_signed(&mut self, call: Call) -> Answer {
+        let signed = self.signed(call);
+        self.send(signed).await
     }
 
     /// Whether a URL that a document names may be asked.

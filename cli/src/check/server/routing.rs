@@ -1,4 +1,4 @@
-//! Names and redirects: nothing that a client sends may change where others are led.
+//! Whether headers that a client sends change the URLs that the server gives out, and where its redirects lead.
 
 use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
@@ -88,8 +88,6 @@ impl Prober {
 
     /// Where the stranger's name came back.
     async fn urls_from(&mut self, headers: &[(&'static str, &str)]) -> Vec<String> {
-        let add =
-            |call: Call| headers.iter().fold(call, |call, (name, value)| call.header(name, *value));
         let name = "a request for another host";
         let suffix = "oauth-protected-resource";
         let inserted = Call::get(name, path_inserted(&self.target.url, suffix));
@@ -100,11 +98,14 @@ impl Prober {
             ("the metadata at the root", root),
         ];
         let mut complaints = Vec::new();
-        for (place, call) in calls {
-            let answer = self.send(add(call)).await;
+        for (place, mut call) in calls {
+            for (header, value) in headers {
+                call = call.header(header, *value);
+            }
+            let answer = self.send(call).await;
             let in_header = ["www-authenticate", "location"]
                 .iter()
-                .any(|name| answer.header(name).is_some_and(|value| value.contains(STRANGER)));
+                .any(|header| answer.header(header).is_some_and(|value| value.contains(STRANGER)));
             if in_header || answer.status() == 200 && answer.body().contains(STRANGER) {
                 complaints.push(format!("{place} has it"));
             }

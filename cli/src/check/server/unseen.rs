@@ -74,13 +74,8 @@ static UNSEEN: [UnseenRow; 5] = [
 impl Prober {
     /// What the answers to all those requests had in them.
     pub(super) fn record_leaks(&mut self) {
-        let said = |mut names: Vec<&'static str>| {
-            names.sort_unstable();
-            names.dedup();
-            names.into_iter().map(|name| format!("the answer to {name}")).collect::<Vec<_>>()
-        };
-        let echoes = said(std::mem::take(&mut self.http.echoes));
-        let traces = said(std::mem::take(&mut self.http.traces));
+        let echoes = answers_to(std::mem::take(&mut self.http.echoes));
+        let traces = answers_to(std::mem::take(&mut self.http.traces));
         self.record(&ECHO, Outcome::unless(echoes, "never"));
         self.record(&TRACE, Outcome::unless(traces, "none"));
     }
@@ -94,6 +89,13 @@ impl Prober {
             self.record(row, Outcome::skipped(*reason));
         }
     }
+}
+
+/// The answers to the calls of these names, each once.
+fn answers_to(mut names: Vec<&'static str>) -> Vec<String> {
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| format!("the answer to {name}")).collect()
 }
 
 const fn unseen(id: &'static str, requirement: &'static str, levels: Levels) -> Row {

@@ -4,6 +4,7 @@ mod argument_rule;
 mod compiled;
 mod faults;
 mod hierarchy;
+mod readings;
 mod requirement;
 mod resource_pattern;
 mod resource_rules;

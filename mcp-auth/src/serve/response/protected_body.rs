@@ -1,4 +1,7 @@
 //! The body of a response: our own, the service's, or the service's with changes.
+//!
+//! It drives a [`ResponseFilter`] with the frames of the service's body. A body that needs no change is passed on as it
+//! is, frame by frame and without a copy, so that a server without rules streams as it would alone.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -1,21 +1,25 @@
+//! The authorization server without its network: what it was configured with, and what it knows.
+//!
+//! Every endpoint and every handle holds the one [`Issuer`], so that a key that a test rotates, or a token that it revokes, is
+//! rotated or revoked for requests too.
+
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use crate::Mode;
-use crate::builder::Settings;
-use crate::client::Clients;
-use crate::grant::Grants;
+use crate::clients::Clients;
+use crate::counters::Counters;
+use crate::grants::Grants;
 use crate::jose::KeyRing;
-use crate::requests::Counters;
+use crate::mode::Mode;
+use crate::settings::Settings;
 
-/// What every endpoint and every handle shares.
-pub(crate) struct Core {
+/// An issuer at an address, with its keys, clients and grants.
+pub(crate) struct Issuer {
     pub(crate) settings: Settings,
     /// The issuer identifier, exactly as published.
-    pub(crate) issuer: String,
+    pub(crate) identifier: String,
     pub(crate) address: SocketAddr,
     pub(crate) keys: KeyRing,
     pub(crate) clients: Clients,
@@ -24,10 +28,10 @@ pub(crate) struct Core {
     mode: Mutex<Mode>,
 }
 
-impl Core {
+impl Issuer {
     pub(crate) fn new(settings: Settings, address: SocketAddr) -> Self {
         Self {
-            issuer: format!("http://{address}{}", settings.path),
+            identifier: format!("http://{address}{}", settings.path),
             address,
             keys: KeyRing::new(settings.algorithm),
             clients: Clients::new(),
@@ -48,21 +52,23 @@ impl Core {
         format!("http://{}{}{endpoint}", self.address, self.base_path())
     }
 
+    /// What was granted. Nobody else can read or change it while the guard is held.
     pub(crate) fn grants(&self) -> MutexGuard<'_, Grants> {
         self.grants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The claims of an access token of this issuer, opaque or not. Says nothing about expiry.
-    pub(crate) fn access_token(&self, token: &str) -> Option<Map<String, Value>> {
-        let opaque = self.grants().opaque(token).cloned();
-        opaque.or_else(|| self.keys.verify(token))
+    /// The claims of an access token of this issuer, opaque or not. The token may have expired or be revoked.
+    pub(crate) fn access_token_claims(&self, token: &str) -> Option<Map<String, Value>> {
+        let of_opaque_token = self.grants().opaque_token_claims(token).cloned();
+        of_opaque_token.or_else(|| self.keys.verify(token))
     }
 
-    /// Revokes an access token.
-    pub(crate) fn revoke(&self, token: &str) {
-        let claims = self.access_token(token);
-        let jti = claims.as_ref().and_then(|claims| claims.get("jti")?.as_str());
-        jti.into_iter().for_each(|jti| self.grants().revoke_access_token(jti));
+    /// Revokes an access token. One without a `jti` cannot be revoked.
+    pub(crate) fn revoke_access_token(&self, token: &str) {
+        let claims = self.access_token_claims(token).unwrap_or_default();
+        if let Some(jti) = claims.get("jti").and_then(Value::as_str) {
+            self.grants().revoke_access_token(jti);
+        }
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -72,9 +78,4 @@ impl Core {
     pub(crate) fn set_mode(&self, mode: Mode) {
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
     }
-}
-
-/// Seconds since the Unix epoch.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,6 +1,11 @@
+//! Where a client may be sent back to with a code.
+//!
+//! Whoever gets the code gets the token. A redirect URI that a browser reads as another one than this issuer does would carry
+//! the code to a stranger; such URIs are refused as a whole.
+
 use url::Url;
 
-use crate::http::is_loopback_host;
+use crate::loopback::is_loopback_host;
 
 /// Where a client may be sent back to.
 #[derive(Clone, Debug)]
@@ -17,7 +22,7 @@ impl RedirectUris {
         match (self, requested) {
             (Self::AnyLoopback, Some(uri)) => loopback(uri).map(|_| uri.to_owned()),
             (Self::Listed(listed), Some(uri)) => {
-                listed.iter().any(|listed| matches(listed, uri)).then(|| uri.to_owned())
+                listed.iter().any(|registered| matches(registered, uri)).then(|| uri.to_owned())
             }
             (Self::Listed(listed), None) if listed.len() == 1 => listed.first().cloned(),
             (_, None) => None,
@@ -28,22 +33,22 @@ impl RedirectUris {
 /// Whether a client may register this URI: https, http on this machine (RFC 8252 §7.3), or a scheme
 /// of an application (§7.1).
 pub(crate) fn may_be_registered(uri: &str) -> bool {
-    match read(uri) {
+    match parse_redirect_uri(uri) {
         None => false,
-        Some(Read::Web { is_secure, is_loopback, .. }) => is_secure || is_loopback,
-        Some(Read::Application) => true,
+        Some(RedirectUri::Web { is_secure, is_loopback, .. }) => is_secure || is_loopback,
+        Some(RedirectUri::Application) => true,
     }
 }
 
-/// Whether it leads to this machine alone: such a client runs where the developer does, and gets
-/// codes without a page under `auto_approve`. An application's own scheme is no such thing: any web
-/// page can register it, and whatever claims the scheme gets the code.
+/// Whether it leads to this machine alone. Such a client runs where the developer does, and gets codes without a page under
+/// `auto_approve`. A client with an application's own scheme does not: any web page can register one, and the code goes to
+/// the program that claims the scheme.
 pub(crate) fn is_loopback(uri: &str) -> bool {
-    matches!(read(uri), Some(Read::Web { is_loopback: true, .. }))
+    matches!(parse_redirect_uri(uri), Some(RedirectUri::Web { is_loopback: true, .. }))
 }
 
-/// A redirect URI in which a browser reads the same as is written there.
-enum Read<'a> {
+/// A redirect URI that a browser reads as RFC 3986 does.
+enum RedirectUri<'a> {
     /// http or https.
     Web {
         is_secure: bool,
@@ -59,7 +64,7 @@ enum Read<'a> {
 
 /// Reads a URI as browsers do (WHATWG URL), which is where it will be used; `None` when they would
 /// read something else than RFC 3986 does, or when it leads to no client at all.
-fn read(uri: &str) -> Option<Read<'_>> {
+fn parse_redirect_uri(uri: &str) -> Option<RedirectUri<'_>> {
     // Browsers cut tabs and newlines out, take `\` for `/`, and repair the rest.
     if !uri.bytes().all(is_of_rfc_3986) {
         return None;
@@ -68,27 +73,37 @@ fn read(uri: &str) -> Option<Read<'_>> {
     if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
         return None;
     }
-    let (scheme, rest) = uri.split_once(':')?;
+    let (scheme, after_scheme) = uri.split_once(':')?;
     if !matches!(url.scheme(), "http" | "https") {
-        return is_of_an_application(url.scheme(), rest).then_some(Read::Application);
+        return is_of_an_application(url.scheme(), after_scheme)
+            .then_some(RedirectUri::Application);
+    }
+    if scheme != url.scheme() {
+        return None;
     }
     // `http:host` and `http:///host` have the host elsewhere than a browser finds it.
-    let rest = rest.strip_prefix("//").filter(|_| scheme == url.scheme())?;
-    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let host = match authority.rfind(':').filter(|at| !authority[*at..].contains(']')) {
-        Some(at) => &authority[..at],
-        None => authority,
-    };
+    let hierarchical = after_scheme.strip_prefix("//")?;
+    let end_of_authority = hierarchical.find(['/', '?']).unwrap_or(hierarchical.len());
+    let (authority, rest) = hierarchical.split_at(end_of_authority);
+    let host = without_port(authority);
     // Not `0x7f.1`, `%6c`, nor `@` with nothing before it.
     if !host.eq_ignore_ascii_case(url.host_str()?) {
         return None;
     }
-    Some(Read::Web {
+    Some(RedirectUri::Web {
         is_secure: url.scheme() == "https",
         is_loopback: is_loopback_host(host),
         host,
         rest,
     })
+}
+
+/// The host of an authority without user information. The colons of an IPv6 address begin no port.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        _ => authority,
+    }
 }
 
 /// Whether a scheme may be that of an installed client. The ones that browsers and operating systems
@@ -160,15 +175,24 @@ fn matches(listed: &str, requested: &str) -> bool {
         return true;
     }
     match (loopback(listed), loopback(requested)) {
-        (Some(listed), Some(requested)) => listed == requested,
+        (Some(registered), Some(wanted)) => registered == wanted,
         _ => false,
     }
 }
 
-/// A loopback http URI in its two parts around the port, or `None`.
-fn loopback(uri: &str) -> Option<(&str, &str)> {
-    match read(uri)? {
-        Read::Web { is_secure: false, is_loopback: true, host, rest } => Some((host, rest)),
+/// A loopback http URI without its port.
+#[derive(PartialEq)]
+struct LoopbackUri<'a> {
+    host: &'a str,
+    /// Path and query.
+    rest: &'a str,
+}
+
+fn loopback(uri: &str) -> Option<LoopbackUri<'_>> {
+    match parse_redirect_uri(uri)? {
+        RedirectUri::Web { is_secure: false, is_loopback: true, host, rest } => {
+            Some(LoopbackUri { host, rest })
+        }
         _ => None,
     }
 }

@@ -1,42 +1,35 @@
-//! What users and clients were granted, and what came of it. Pure bookkeeping: time is passed in.
+//! What users and clients were granted, and what came of it: codes, refresh tokens, access tokens.
+//!
+//! Everything else in the issuer asks here whether a code or a token is good. Nothing here reads a clock: callers give the time,
+//! in seconds since the Unix epoch.
+
+mod authorization_code;
+mod authorization_request;
+mod grant;
+
+pub(crate) use authorization_code::AuthorizationCode;
+pub(crate) use authorization_request::AuthorizationRequest;
+pub(crate) use grant::Grant;
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use crate::endpoints::AuthorizationRequest;
-use crate::http::OAuthError;
 use crate::jose::random;
+use crate::oauth_error::OAuthError;
 
 const REQUEST_LIFETIME: u64 = 600;
-/// Any web page may lead here; the oldest request goes when more wait.
+/// Any web page may send its user here. When more requests wait, the oldest is forgotten.
 const MOST_REQUESTS: usize = 256;
 const CODE_LIFETIME: u64 = 60;
-/// How long a code's second use is noticed.
+/// For how long after its expiry a code is remembered, so that its second use is noticed.
 const CODE_MEMORY: u64 = 3600;
 
-/// What a user granted to a client. Lives until it is revoked.
-#[derive(Clone, Debug)]
-pub(crate) struct Grant {
-    pub(crate) id: String,
-    pub(crate) client_id: String,
-    pub(crate) subject: String,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) resources: Vec<String>,
-    pub(crate) nonce: Option<String>,
-    /// When the user signed in, in seconds since the Unix epoch.
-    pub(crate) auth_time: u64,
-}
-
-/// An authorization code's other half: what the client must prove.
-#[derive(Clone, Debug)]
-pub(crate) struct Code {
-    pub(crate) grant_id: String,
-    pub(crate) client_id: String,
-    pub(crate) redirect_uri: String,
-    pub(crate) code_challenge: String,
+/// A request that waits for the user's decision.
+#[derive(Debug)]
+struct WaitingRequest {
+    request: AuthorizationRequest,
     expires_at: u64,
-    used: bool,
 }
 
 #[derive(Debug)]
@@ -48,34 +41,42 @@ struct RefreshToken {
 /// Everything that was asked for, granted and revoked.
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
-    requests: HashMap<String, (AuthorizationRequest, u64)>,
+    requests: HashMap<String, WaitingRequest>,
     grants: HashMap<String, Grant>,
-    codes: HashMap<String, Code>,
+    codes: HashMap<String, AuthorizationCode>,
     refresh_tokens: HashMap<String, RefreshToken>,
-    /// `jti` of access tokens to the grant they come from.
+    /// The grant that each access token comes from, by the token's `jti`.
     access_tokens: HashMap<String, String>,
+    /// The `jti` of each access token that was revoked by itself.
     revoked: HashSet<String>,
     /// The claims of opaque access tokens, by token.
     opaque_tokens: HashMap<String, Map<String, Value>>,
 }
 
 impl Grants {
-    /// Keeps a request until the user decides, for ten minutes.
-    pub(crate) fn ask(&mut self, request: AuthorizationRequest, now: u64) -> String {
-        self.requests.retain(|_, (_, expires_at)| *expires_at > now);
+    /// Keeps a request until the user decides, for ten minutes. Returns what the consent form calls it by.
+    pub(crate) fn add_request(&mut self, request: AuthorizationRequest, now: u64) -> String {
+        self.requests.retain(|_, waiting| waiting.expires_at > now);
         if self.requests.len() >= MOST_REQUESTS {
-            let oldest = self.requests.iter().min_by_key(|(_, (_, expires_at))| *expires_at);
-            let oldest = oldest.map(|(id, _)| id.clone());
-            oldest.into_iter().for_each(|id| drop(self.requests.remove(&id)));
+            self.remove_oldest_request();
         }
         let id = random::<24>();
-        self.requests.insert(id.clone(), (request, now + REQUEST_LIFETIME));
+        let waiting = WaitingRequest { request, expires_at: now + REQUEST_LIFETIME };
+        self.requests.insert(id.clone(), waiting);
         id
     }
 
-    pub(crate) fn asked(&self, id: &str, now: u64) -> Option<&AuthorizationRequest> {
-        let (request, expires_at) = self.requests.get(id)?;
-        (*expires_at > now).then_some(request)
+    fn remove_oldest_request(&mut self) {
+        let oldest = self.requests.iter().min_by_key(|(_, waiting)| waiting.expires_at);
+        if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+            self.requests.remove(&id);
+        }
+    }
+
+    /// The request that waits under this name.
+    pub(crate) fn request(&self, id: &str, now: u64) -> Option<&AuthorizationRequest> {
+        let waiting = self.requests.get(id)?;
+        (waiting.expires_at > now).then_some(&waiting.request)
     }
 
     /// Grants `scopes` and gives a code for it, valid once and for one minute.
@@ -95,7 +96,7 @@ impl Grants {
             nonce: request.nonce.clone(),
             auth_time: now,
         };
-        let code = Code {
+        let code = AuthorizationCode {
             grant_id: grant.id.clone(),
             client_id: grant.client_id.clone(),
             redirect_uri: request.redirect_uri.clone(),
@@ -104,42 +105,43 @@ impl Grants {
             used: false,
         };
         self.grants.insert(grant.id.clone(), grant);
-        self.codes.retain(|_, code| code.expires_at + CODE_MEMORY > now);
+        self.codes.retain(|_, known| known.expires_at + CODE_MEMORY > now);
         let value = random::<32>();
         self.codes.insert(value.clone(), code);
         value
     }
 
     /// Forgets a request that was decided.
-    pub(crate) fn decided(&mut self, id: &str) {
+    pub(crate) fn remove_request(&mut self, id: &str) {
         self.requests.remove(id);
     }
 
-    /// RFC 6749 §4.1.2: a code used twice takes everything issued from it along.
+    /// RFC 6749 §4.1.2: when a code is used twice, everything issued from it is revoked.
     pub(crate) fn redeem(
         &mut self,
         code: &str,
         client_id: &str,
         now: u64,
-    ) -> Result<(Code, Grant), OAuthError> {
-        let wrong = |reason| OAuthError::invalid_grant(reason);
-        let code = self
-            .codes
-            .get_mut(code)
-            .filter(|code| code.client_id == client_id)
-            .ok_or_else(|| wrong("the code is unknown"))?;
-        if std::mem::replace(&mut code.used, true) {
-            let grant_id = code.grant_id.clone();
+    ) -> Result<(AuthorizationCode, Grant), OAuthError> {
+        let found = match self.codes.get_mut(code) {
+            Some(found) if found.client_id == client_id => found,
+            _ => return Err(OAuthError::invalid_grant("the code is unknown")),
+        };
+        if std::mem::replace(&mut found.used, true) {
+            let grant_id = found.grant_id.clone();
             self.revoke(&grant_id);
-            return Err(wrong("the code was used before"));
+            return Err(OAuthError::invalid_grant("the code was used before"));
         }
-        if code.expires_at <= now {
-            return Err(wrong("the code has expired"));
+        if found.expires_at <= now {
+            return Err(OAuthError::invalid_grant("the code has expired"));
         }
-        let grant = self.grants.get(&code.grant_id).ok_or_else(|| wrong("the code is revoked"))?;
-        Ok((code.clone(), grant.clone()))
+        match self.grants.get(&found.grant_id) {
+            Some(grant) => Ok((found.clone(), grant.clone())),
+            None => Err(OAuthError::invalid_grant("the code is revoked")),
+        }
     }
 
+    /// Makes a refresh token for a grant.
     pub(crate) fn new_refresh_token(&mut self, grant_id: &str) -> String {
         let value = random::<32>();
         let token = RefreshToken { grant_id: grant_id.to_owned(), used: false };
@@ -147,18 +149,20 @@ impl Grants {
         value
     }
 
-    /// RFC 9700 §4.14.2: a refresh token used twice takes its whole family along.
-    pub(crate) fn refreshable(
+    /// The grant that a refresh token renews. RFC 9700 §4.14.2: when a token is used twice, its grant is revoked, with all
+    /// tokens that came of it.
+    pub(crate) fn grant_to_refresh(
         &mut self,
         refresh_token: &str,
         client_id: &str,
     ) -> Result<Grant, OAuthError> {
-        let unknown = || OAuthError::invalid_grant("the refresh token is unknown or revoked");
-        let token = self.refresh_tokens.get(refresh_token).ok_or_else(unknown)?;
-        let grant = self.grants.get(&token.grant_id).cloned().ok_or_else(unknown)?;
-        if grant.client_id != client_id {
-            return Err(unknown());
-        }
+        let Some(token) = self.refresh_tokens.get(refresh_token) else {
+            return Err(unknown_refresh_token());
+        };
+        let grant = match self.grants.get(&token.grant_id) {
+            Some(grant) if grant.client_id == client_id => grant.clone(),
+            _ => return Err(unknown_refresh_token()),
+        };
         if token.used {
             self.revoke(&grant.id);
             return Err(OAuthError::invalid_grant("the refresh token was used before"));
@@ -167,7 +171,7 @@ impl Grants {
     }
 
     /// Marks a refresh token as used and gives its successor.
-    pub(crate) fn rotate(&mut self, refresh_token: &str) -> Option<String> {
+    pub(crate) fn rotate_refresh_token(&mut self, refresh_token: &str) -> Option<String> {
         let token = self.refresh_tokens.get_mut(refresh_token)?;
         token.used = true;
         let grant_id = token.grant_id.clone();
@@ -180,13 +184,20 @@ impl Grants {
         self.grants.get(&token.grant_id)
     }
 
+    /// Remembers which grant an access token comes from.
     pub(crate) fn record_access_token(&mut self, jti: &str, grant_id: &str) {
         self.access_tokens.insert(jti.to_owned(), grant_id.to_owned());
     }
 
+    /// Whether an access token was revoked, or the grant that it comes from.
     pub(crate) fn is_revoked(&self, jti: &str) -> bool {
-        let grant_is_gone = |id: &String| !self.grants.contains_key(id);
-        self.revoked.contains(jti) || self.access_tokens.get(jti).is_some_and(grant_is_gone)
+        if self.revoked.contains(jti) {
+            return true;
+        }
+        match self.access_tokens.get(jti) {
+            Some(grant_id) => !self.grants.contains_key(grant_id),
+            None => false,
+        }
     }
 
     /// Revokes a grant with its code, refresh tokens and access tokens.
@@ -194,17 +205,24 @@ impl Grants {
         self.grants.remove(grant_id);
     }
 
+    /// Revokes one access token. Its grant stays.
     pub(crate) fn revoke_access_token(&mut self, jti: &str) {
         self.revoked.insert(jti.to_owned());
     }
 
-    pub(crate) fn keep_opaque(&mut self, token: &str, claims: Map<String, Value>) {
+    /// Remembers the claims of a token that does not carry them.
+    pub(crate) fn keep_opaque_token(&mut self, token: &str, claims: Map<String, Value>) {
         self.opaque_tokens.insert(token.to_owned(), claims);
     }
 
-    pub(crate) fn opaque(&self, token: &str) -> Option<&Map<String, Value>> {
+    pub(crate) fn opaque_token_claims(&self, token: &str) -> Option<&Map<String, Value>> {
         self.opaque_tokens.get(token)
     }
+}
+
+/// One answer for a token that never was, one that is gone, and one of another client.
+fn unknown_refresh_token() -> OAuthError {
+    OAuthError::invalid_grant("the refresh token is unknown or revoked")
 }
 
 #[cfg(test)]
@@ -212,7 +230,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::client::{Client, RedirectUris};
+    use crate::clients::{Client, RedirectUris};
 
     fn request() -> AuthorizationRequest {
         let client = Client {
@@ -246,20 +264,22 @@ mod tests {
     #[test]
     fn a_request_waits_ten_minutes() {
         let mut grants = Grants::default();
-        let id = grants.ask(request(), 1_000);
-        assert!(grants.asked(&id, 1_599).is_some());
-        assert!(grants.asked(&id, 1_600).is_none());
+        let id = grants.add_request(request(), 1_000);
+        assert!(grants.request(&id, 1_599).is_some());
+        assert!(grants.request(&id, 1_600).is_none());
     }
 
     #[test]
     fn few_requests_wait_and_the_oldest_goes_first() {
         let mut grants = Grants::default();
-        let first = grants.ask(request(), 1_000);
-        let second = grants.ask(request(), 1_001);
+        let first = grants.add_request(request(), 1_000);
+        let second = grants.add_request(request(), 1_001);
         for _ in 1..MOST_REQUESTS {
-            grants.ask(request(), 1_002);
+            grants.add_request(request(), 1_002);
         }
         assert_eq!(grants.requests.len(), MOST_REQUESTS);
-        assert!(grants.asked(&first, 1_002).is_none() && grants.asked(&second, 1_002).is_some());
+        assert!(
+            grants.request(&first, 1_002).is_none() && grants.request(&second, 1_002).is_some()
+        );
     }
 }

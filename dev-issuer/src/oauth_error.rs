@@ -1,3 +1,5 @@
+//! The errors that OAuth endpoints answer with, and how they look on the wire.
+
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,13 +14,7 @@ pub(crate) struct OAuthError {
 
 impl OAuthError {
     pub(crate) fn new(error: &'static str, description: impl Into<String>) -> Self {
-        // RFC 6749 §5.2: error_description has no quotes, backslashes, controls or non-ASCII.
-        let description = description
-            .into()
-            .chars()
-            .map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' })
-            .collect();
-        Self { error, description }
+        Self { error, description: description.into().chars().map(printable).collect() }
     }
 
     pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
@@ -52,5 +48,13 @@ impl IntoResponse for OAuthError {
             return (StatusCode::UNAUTHORIZED, challenge, no_store, body).into_response();
         }
         (StatusCode::BAD_REQUEST, no_store, body).into_response()
+    }
+}
+
+/// RFC 6749 §5.2: error_description has no quotes, backslashes, controls or non-ASCII.
+fn printable(c: char) -> char {
+    match c {
+        ' '..='!' | '#'..='[' | ']'..='~' => c,
+        _ => '?',
     }
 }

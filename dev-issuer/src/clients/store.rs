@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Client;
 
 /// Clients beside those that are there from the start. Each takes at most what
-/// [`MAX_METADATA_BYTES`](super::metadata::MAX_METADATA_BYTES) allows.
+/// [`MAX_METADATA_BYTES`](super::MAX_METADATA_BYTES) allows.
 const MOST_CLIENTS: usize = 256;
 
 /// Clients by identifier. When there are too many, the oldest that no user has approved goes, and
@@ -25,26 +25,28 @@ struct Entry {
 }
 
 impl Store {
-    pub(super) fn of(preregistered: impl IntoIterator<Item = Client>) -> Self {
-        let preregistered = preregistered.into_iter().map(Arc::new).collect();
+    pub(super) fn of(clients: impl IntoIterator<Item = Client>) -> Self {
+        let preregistered = clients.into_iter().map(Arc::new).collect();
         Self { preregistered, others: HashMap::new(), next: 0 }
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Arc<Client>> {
-        let preregistered = self.preregistered.iter().find(|client| client.id == id);
-        preregistered.or_else(|| Some(&self.others.get(id)?.client)).cloned()
+        match self.preregistered.iter().find(|client| client.id == id) {
+            Some(client) => Some(client.clone()),
+            None => self.others.get(id).map(|entry| entry.client.clone()),
+        }
     }
 
     /// Adds a client, or what a known one says of itself now.
-    pub(super) fn add(&mut self, client: Client) -> Arc<Client> {
-        let client = Arc::new(client);
+    pub(super) fn add(&mut self, new: Client) -> Arc<Client> {
+        let client = Arc::new(new);
         let is_approved = self.others.get(&client.id).is_some_and(|known| known.is_approved);
         self.put(&client, is_approved);
         client
     }
 
     /// Marks a client as approved; one that had to go meanwhile is back.
-    pub(super) fn keep(&mut self, client: &Arc<Client>) {
+    pub(super) fn keep_approved(&mut self, client: &Arc<Client>) {
         if !self.preregistered.iter().any(|known| known.id == client.id) {
             self.put(client, true);
         }
@@ -55,9 +57,16 @@ impl Store {
         self.next += 1;
         self.others.insert(client.id.clone(), entry);
         if self.others.len() > MOST_CLIENTS {
-            let last = self.others.iter().min_by_key(|(_, one)| (one.is_approved, one.since));
-            let last = last.map(|(id, _)| id.clone());
-            last.into_iter().for_each(|id| drop(self.others.remove(&id)));
+            self.remove_oldest();
+        }
+    }
+
+    /// Removes the oldest client that no user has approved, or the oldest of all.
+    fn remove_oldest(&mut self) {
+        let entries = self.others.iter();
+        let oldest = entries.min_by_key(|(_, entry)| (entry.is_approved, entry.since));
+        if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+            self.others.remove(&id);
         }
     }
 }
@@ -65,7 +74,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{GrantType, RedirectUris};
+    use crate::clients::{GrantType, RedirectUris};
 
     fn client(id: impl ToString) -> Client {
         Client {
@@ -81,7 +90,7 @@ mod tests {
     fn approved_clients_stay_and_the_others_are_bounded() {
         let mut store = Store::of([client("dev")]);
         let approved = store.add(client("approved"));
-        store.keep(&approved);
+        store.keep_approved(&approved);
         store.add(client("old"));
         for id in 0..10 * MOST_CLIENTS {
             store.add(client(id));
@@ -98,11 +107,11 @@ mod tests {
         let first = store.add(client("first"));
         for id in 0..MOST_CLIENTS + 9 {
             let client = store.add(client(id));
-            store.keep(&client);
+            store.keep_approved(&client);
         }
         assert_eq!(store.others.len(), MOST_CLIENTS);
         assert!(store.find("first").is_none() && store.find("0").is_none());
-        store.keep(&first);
+        store.keep_approved(&first);
         assert!(store.find("first").is_some());
         assert_eq!(store.others.len(), MOST_CLIENTS);
     }

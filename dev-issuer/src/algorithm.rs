@@ -1,7 +1,9 @@
+//! The signature algorithms that this issuer signs with.
+
 use std::fmt;
 use std::str::FromStr;
 
-use crate::UnknownName;
+use crate::unknown_name::UnknownName;
 
 /// A JWS signature algorithm, by its JOSE `alg` name. The default is [`Algorithm::Es256`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,9 +28,9 @@ pub enum Algorithm {
     Es384,
     /// `ES512`: ECDSA on P-521 with SHA-512.
     Es512,
-    /// `EdDSA`: Ed25519 by its RFC 8037 name.
+    /// `EdDSA`: Ed25519 under its older name (RFC 8037).
     EdDsa,
-    /// `Ed25519`: the same by its RFC 9864 name.
+    /// `Ed25519`: Ed25519 under its newer name (RFC 9864).
     Ed25519,
     /// `ML-DSA-44` (FIPS 204).
     MlDsa44,

@@ -1,7 +1,9 @@
+//! Request parameters, read as OAuth wants them: none twice, and an empty one counts as left out.
+
 use axum::http::{HeaderMap, header};
 use url::form_urlencoded;
 
-use super::OAuthError;
+use crate::oauth_error::OAuthError;
 
 /// The parameters of a query or a form, in order. Empty values count as omitted (RFC 6749 §3.1).
 #[derive(Clone, Debug)]
@@ -34,8 +36,8 @@ impl Params {
     }
 
     /// The value of a parameter that may be given once.
-    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, OAuthError> {
-        let mut values = self.all(name);
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, OAuthError> {
+        let mut values = self.repeated(name);
         let first = values.next();
         match values.next() {
             None => Ok(first),
@@ -45,11 +47,12 @@ impl Params {
 
     /// The value of a parameter that must be given once.
     pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
-        self.one(name)?.ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
+        self.optional(name)?
+            .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
     }
 
     /// The values of a parameter that may be repeated.
-    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn repeated<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.iter().filter(move |(key, _)| *key == name).map(|(_, value)| value)
     }
 

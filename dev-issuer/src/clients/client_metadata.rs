@@ -1,8 +1,10 @@
+//! What a client says about itself, checked.
+
 use serde_json::{Map, Value, json};
 
 use super::GrantType;
-use super::redirect_uri::may_be_registered;
-use crate::http::OAuthError;
+use super::redirect_uris::may_be_registered;
+use crate::oauth_error::OAuthError;
 
 /// What a client says about itself may be this long, registered or in a document.
 pub(crate) const MAX_METADATA_BYTES: usize = 10 * 1024;

@@ -1,18 +1,20 @@
+//! What the token endpoint answers with, and the tokens in it.
+
 use std::sync::Arc;
 
 use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, json};
 
-use crate::Mint;
-use crate::core::Core;
-use crate::grant::{Grant, Grants};
+use crate::grants::{Grant, Grants};
+use crate::issuer::Issuer;
 use crate::jose::random;
+use crate::mint::Mint;
 
 /// A successful answer of the token endpoint (RFC 6749 §5.1).
 pub(super) struct TokenResponse<'a> {
-    core: &'a Arc<Core>,
+    issuer: &'a Arc<Issuer>,
     client_id: &'a str,
     subject: &'a str,
     pub(super) audiences: Vec<String>,
@@ -21,21 +23,27 @@ pub(super) struct TokenResponse<'a> {
 }
 
 impl<'a> TokenResponse<'a> {
-    pub(super) fn new(core: &'a Arc<Core>, client_id: &'a str, subject: &'a str) -> Self {
-        let (audiences, scopes, refresh_token) = Default::default();
-        Self { core, client_id, subject, audiences, scopes, refresh_token }
+    pub(super) fn new(issuer: &'a Arc<Issuer>, client_id: &'a str, subject: &'a str) -> Self {
+        Self {
+            issuer,
+            client_id,
+            subject,
+            audiences: Vec::new(),
+            scopes: Vec::new(),
+            refresh_token: None,
+        }
     }
 
-    /// For a user's grant, which revokes the token when it is revoked.
+    /// The answer for a user's grant. The access token is recorded, so that it is revoked with the grant.
     pub(super) fn of_grant(self, grant: &Grant, grants: &mut Grants) -> Response {
         let jti = random::<16>();
         grants.record_access_token(&jti, &grant.id);
         let access_token = self.access_token(&jti).sign();
-        let is_openid = self.scopes.iter().any(|scope| scope == "openid");
-        let id_token = is_openid.then(|| self.id_token(grant, &access_token));
+        let id_token = self.has_scope("openid").then(|| self.id_token(grant, &access_token));
         self.body(access_token, id_token)
     }
 
+    /// The answer for a client that acts for itself.
     pub(super) fn of_client(self) -> Response {
         // A client that is called like a user must not get that user's claims.
         let access_token = self.access_token(&random::<16>()).without_user().sign();
@@ -43,7 +51,7 @@ impl<'a> TokenResponse<'a> {
     }
 
     fn access_token(&self, jti: &str) -> Mint {
-        let token = Mint::new(self.core.clone())
+        let token = Mint::new(self.issuer.clone())
             .subject(self.subject)
             .audiences(&self.audiences)
             .client_id(self.client_id)
@@ -53,8 +61,8 @@ impl<'a> TokenResponse<'a> {
 
     /// OpenID Connect Core §2.
     fn id_token(&self, grant: &Grant, access_token: &str) -> String {
-        let key = self.core.keys.current(self.core.settings.algorithm);
-        let mut token = Mint::new(self.core.clone())
+        let key = self.issuer.keys.current(self.issuer.settings.algorithm);
+        let mut token = Mint::new(self.issuer.clone())
             .subject(self.subject)
             .without_user()
             .audience(self.client_id)
@@ -66,21 +74,29 @@ impl<'a> TokenResponse<'a> {
         if let Some(nonce) = &grant.nonce {
             token = token.claim("nonce", nonce.as_str());
         }
-        let user = self.core.settings.user(self.subject);
+        let mut about_user = match self.issuer.settings.user(self.subject) {
+            Some(user) => user.token_claims(),
+            None => Map::new(),
+        };
         for (scope, claim) in [("profile", "name"), ("email", "email")] {
-            let value = user.and_then(|user| user.token_claims().remove(claim));
-            if let Some(value) = value.filter(|_| self.scopes.iter().any(|s| s == scope)) {
+            if self.has_scope(scope)
+                && let Some(value) = about_user.remove(claim)
+            {
                 token = token.claim(claim, value);
             }
         }
         token.sign()
     }
 
+    fn has_scope(&self, name: &str) -> bool {
+        self.scopes.iter().any(|scope| scope == name)
+    }
+
     fn body(self, access_token: String, id_token: Option<String>) -> Response {
         let mut body = json!({
             "access_token": access_token,
             "token_type": "Bearer",
-            "expires_in": self.core.settings.access_token_lifetime.as_secs(),
+            "expires_in": self.issuer.settings.access_token_lifetime.as_secs(),
         });
         let scope = (!self.scopes.is_empty()).then(|| self.scopes.join(" "));
         for (member, value) in

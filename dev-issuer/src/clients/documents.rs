@@ -1,4 +1,7 @@
 //! Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document-00).
+//!
+//! A stranger chooses which URL this issuer fetches. So it fetches public addresses and this machine only, follows no redirect,
+//! reads little, and does not tell what it found: otherwise a web page could look around in the developer's network.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -6,13 +9,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::{ClientMetadata, MAX_METADATA_BYTES};
-use crate::http::{OAuthError, is_loopback_host};
+use crate::loopback::is_loopback_host;
+use crate::oauth_error::OAuthError;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -40,18 +44,21 @@ impl Documents {
     /// The metadata of the client whose identifier is this URL.
     ///
     /// # Errors
-    /// One and the same whatever is wrong, so that nobody learns what answers at a URL; the reason is
-    /// in the log.
+    /// All have one text, so that nobody learns from it what answers at a URL; the reason is in the log.
     pub(super) async fn fetch(&self, client_id: &str) -> Result<ClientMetadata, OAuthError> {
-        self.accepted(client_id).await.map_err(|error| {
+        self.fetch_and_check(client_id).await.map_err(|error| {
             // Whoever wrote the URL does not fill the log with it.
-            let client_id: String = client_id.chars().take(64).collect();
-            tracing::warn!(client_id, reason = error.description, "client metadata document");
+            let beginning: String = client_id.chars().take(64).collect();
+            tracing::warn!(
+                client_id = beginning,
+                reason = error.description,
+                "client metadata document"
+            );
             refused("the client metadata document cannot be used; the log of this issuer says why")
         })
     }
 
-    async fn accepted(&self, client_id: &str) -> Result<ClientMetadata, OAuthError> {
+    async fn fetch_and_check(&self, client_id: &str) -> Result<ClientMetadata, OAuthError> {
         let url = Url::parse(client_id).map_err(|_| refused("client_id is not a URL"))?;
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
@@ -73,26 +80,13 @@ impl Documents {
     }
 
     async fn download(&self, url: Url) -> Result<Map<String, Value>, OAuthError> {
-        let unreachable = |error: reqwest::Error| {
-            tracing::debug!(%error, "client metadata document");
-            refused("the client metadata document cannot be fetched")
-        };
         let http = self.http.get_or_init(http_client);
         let request = http.get(url).header(ACCEPT, "application/json");
         let mut response = request.send().await.map_err(unreachable)?;
         if response.status() != 200 {
             return Err(refused("the client metadata document is not answered with 200"));
         }
-        let is_json = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media_type| {
-                let media_type = media_type.trim().to_ascii_lowercase();
-                media_type == "application/json" || media_type.ends_with("+json")
-            });
-        if !is_json {
+        if !is_json(response.headers()) {
             return Err(refused("the client metadata document is not application/json"));
         }
         let mut body = Vec::new();
@@ -168,6 +162,20 @@ fn is_public(v4: Ipv4Addr) -> bool {
         || v4.is_documentation()
         || matches!((a, b, c), (0, ..) | (100, 64..=127, _) | (192, 0, 0) | (198, 18 | 19, _))
         || a >= 240)
+}
+
+/// Whether the label says `application/json`, or another type made of JSON (RFC 6839 §3.1).
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(label)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
+    let without_parameters = label.split(';').next().unwrap_or(label);
+    let media_type = without_parameters.trim().to_ascii_lowercase();
+    media_type == "application/json" || media_type.ends_with("+json")
+}
+
+/// For a failure of the HTTP client, which goes to the log.
+fn unreachable(error: reqwest::Error) -> OAuthError {
+    tracing::debug!(%error, "client metadata document");
+    refused("the client metadata document cannot be fetched")
 }
 
 fn refused(description: &str) -> OAuthError {
