@@ -210,7 +210,7 @@ impl Forward {
 
 /// An answer that is ready to be sent: a refusal, a preflight, or a metadata document.
 ///
-/// Its texts are fixed. Why a request was refused is in [`Reply::error`], for outer layers and logs; a client that
+/// Its texts are fixed. Why a request was refused is in [`Reply::error`](field@Reply::error), for outer layers and logs; a client that
 /// learned which part of its token was wrong could try the parts one by one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
