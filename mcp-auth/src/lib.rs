@@ -33,6 +33,7 @@
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
 
 mod adapters;
+mod assembly;
 mod auth_info;
 mod authenticate;
 mod authorize;
@@ -52,8 +53,10 @@ mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod metadata_document;
 mod mounts;
 mod principal;
+mod refusal;
 mod scope;
 mod serve;
 mod spawner;
@@ -207,6 +210,7 @@ pub mod explanation {
 /// # }
 /// ```
 pub mod decision {
+    pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{Decision, Forward, Passage, PendingDecision, Reply, ResponseFilter};
 }
 

@@ -10,8 +10,8 @@ use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
 use napi_derive::napi;
 
 use crate::pending::{self, Pending};
+use crate::request;
 use crate::response::Forward;
-use crate::{refusal, request};
 
 /// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
 pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
@@ -68,7 +68,7 @@ impl Answered {
             status: error.status().as_u16(),
             headers: String::new(),
             body: Buffer::from(Vec::new()),
-            refusal: Some(refusal::in_json(error)),
+            refusal: Some(error.json().to_string()),
         }
     }
 
@@ -96,7 +96,7 @@ impl From<Reply> for Answered {
             status: reply.status.as_u16(),
             headers: request::write(&reply.headers),
             body: Buffer::from(reply.body.to_vec()),
-            refusal: reply.error.as_ref().map(refusal::in_json),
+            refusal: reply.error.as_ref().map(|error| error.json().to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@ use napi::{Either, Error};
 use napi_derive::napi;
 
 use crate::outcome::Answered;
-use crate::{functions, refusal, request};
+use crate::{functions, request};
 
 /// A request that may go on.
 #[napi]
@@ -72,13 +72,7 @@ impl Forward {
     pub fn require(&self, scopes: Vec<String>) -> Option<String> {
         let caller = self.caller.as_ref()?;
         let refused = caller.require(scopes).err()?;
-        let challenge = refused.challenge.clone();
-        let mut text = refusal::in_json(&refused.into());
-        if let Some(challenge) = challenge {
-            text.pop();
-            text.push_str(&format!(r#","challenge":{}}}"#, serde_json::Value::from(challenge)));
-        }
-        Some(text)
+        Some(refused.json().to_string())
     }
 
     /// Looks at the start of the response: its headers as they are to be sent, or a filter that holds

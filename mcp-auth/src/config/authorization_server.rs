@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::introspection::{Introspection, ParsedIntrospection};
 use super::key_source;
-use crate::identifier::{IssuerIdentifier, PlainHttp};
+use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp};
 use crate::issuer::KeySource;
 use crate::jose::Algorithm;
 use crate::principal::{Principal, PrincipalClaim};
@@ -190,4 +190,31 @@ pub enum ServerType {
     Oidc,
     /// OAuth 2.0 Authorization Server Metadata (RFC 8414) only.
     Oauth,
+}
+
+impl ServerType {
+    /// The URL of an issuer's metadata by the standard of this type; with [`ServerType::Any`] that of RFC 8414, where it
+    /// is looked for first.
+    ///
+    /// For programs that fetch the document themselves: the issuer may use `http`, so that whoever fetches it decides.
+    ///
+    /// ```
+    /// use mcp_auth::settings::ServerType;
+    ///
+    /// let issuer = "https://auth.example.com/oidc";
+    /// let oidc = ServerType::Oidc.metadata_url(issuer).unwrap();
+    /// assert_eq!(oidc, "https://auth.example.com/oidc/.well-known/openid-configuration");
+    /// let oauth = ServerType::Oauth.metadata_url(issuer).unwrap();
+    /// assert_eq!(oauth, "https://auth.example.com/.well-known/oauth-authorization-server/oidc");
+    /// ```
+    ///
+    /// # Errors
+    /// [`IdentifierError`] when the issuer is no URL that can be one.
+    pub fn metadata_url(self, issuer: &str) -> Result<String, IdentifierError> {
+        let issuer = IssuerIdentifier::parse_with(issuer.to_owned(), PlainHttp::Anywhere)?;
+        Ok(match self {
+            Self::Any | Self::Oauth => issuer.oauth_metadata_url(),
+            Self::Oidc => issuer.oidc_metadata_url(),
+        })
+    }
 }

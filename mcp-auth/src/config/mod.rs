@@ -120,11 +120,19 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] lists every variable that is missing or wrong.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let read = |name| std::env::var(name).unwrap_or_default();
+        Self::from_env_with(|name| std::env::var(name).ok())
+    }
+
+    /// Reads what [`Config::from_env`] reads from variables that are kept elsewhere: `read` gives the value of one, or
+    /// `None` when it is not set.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every variable that is missing or wrong.
+    pub fn from_env_with(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         Self::from_variables(
-            &read("MCP_AUTH_RESOURCE"),
-            &read("MCP_AUTH_ISSUER"),
-            &read("MCP_AUTH_SCOPES"),
+            &read("MCP_AUTH_RESOURCE").unwrap_or_default(),
+            &read("MCP_AUTH_ISSUER").unwrap_or_default(),
+            &read("MCP_AUTH_SCOPES").unwrap_or_default(),
         )
     }
 

@@ -97,18 +97,14 @@ pub(super) fn well_known_urls(issuer: &IssuerIdentifier, server_type: ServerType
 
 /// All well-known URLs of an issuer, most specific rule first.
 pub(crate) fn well_known_places(issuer: &IssuerIdentifier) -> Vec<WellKnown> {
-    // RFC 8414 §3.1: a slash at the end is removed before anything is inserted or appended.
-    let issuer = issuer.as_str().trim_end_matches('/');
-    let host = issuer.find("://").map_or(0, |scheme| scheme + 3);
-    let (origin, path) =
-        issuer.split_at(issuer[host..].find('/').map_or(issuer.len(), |at| host + at));
-    let oauth = format!("{origin}/.well-known/oauth-authorization-server{path}");
-    let oidc = format!("{origin}/.well-known/openid-configuration{path}");
-    let mut urls = vec![(Standard::Oauth, oauth), (Standard::Oidc, oidc)];
+    let (origin, path) = issuer.origin_and_path();
+    let inserted = format!("{origin}/.well-known/openid-configuration{path}");
+    let mut urls = vec![(Standard::Oauth, issuer.oauth_metadata_url()), (Standard::Oidc, inserted)];
     if !path.is_empty() {
-        urls.push((Standard::Oidc, format!("{issuer}/.well-known/openid-configuration")));
+        urls.push((Standard::Oidc, issuer.oidc_metadata_url()));
         // Not in any specification, but where Logto and Supabase serve it.
-        urls.push((Standard::None, format!("{issuer}/.well-known/oauth-authorization-server")));
+        let appended = format!("{origin}{path}/.well-known/oauth-authorization-server");
+        urls.push((Standard::None, appended));
     }
     urls.into_iter().map(|(standard, url)| WellKnown { url, standard }).collect()
 }

@@ -1,0 +1,3 @@
+//! From a configuration, in whatever form it is written, to running parts.
+
+mod json_config;
