@@ -215,7 +215,7 @@ impl McpAuth {
     }
 
     /// The headers where tokens may be, `Authorization` first: what stands behind must not see them. For adapters of
-    /// your own; [`Forward::withholds`](crate::Forward::withholds) says it of one request.
+    /// your own; [`Forward::withholds`](crate::decision::Forward::withholds) says it of one request.
     pub fn token_headers(&self) -> Vec<HeaderName> {
         let mut names = vec![AUTHORIZATION];
         for name in self.resources().iter().flat_map(|one| &*one.verifier.token_headers) {

@@ -23,7 +23,7 @@ impl MetadataDocument {
     /// and must need no token.
     ///
     /// ```
-    /// use mcp_auth::MetadataDocument;
+    /// use mcp_auth::decision::MetadataDocument;
     ///
     /// let found = MetadataDocument::at("/.well-known/oauth-protected-resource/mcp");
     /// assert_eq!(found, Some(MetadataDocument::ProtectedResource));

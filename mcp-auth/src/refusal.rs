@@ -22,7 +22,8 @@ impl AuthError {
     /// may have them.
     ///
     /// ```
-    /// use mcp_auth::{AuthError, TokenError};
+    /// use mcp_auth::errors::TokenError;
+    /// use mcp_auth::AuthError;
     ///
     /// let refusal = AuthError::from(TokenError::Expired { exp: 1_000, now: 1_100 }).json();
     /// assert_eq!((&refusal["kind"], &refusal["code"]), (&"token".into(), &"expired".into()));

@@ -1,7 +1,8 @@
 //! The object that JavaScript's `McpAuth` holds.
 
 use http::request::Parts;
-use mcp_auth::{AuthError, AuthInfo, Config, Decision, McpAuth};
+use mcp_auth::decision::Decision;
+use mcp_auth::{AuthError, AuthInfo, Config, McpAuth};
 use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
 use napi_derive::napi;
 use serde::Deserialize;

@@ -1,6 +1,8 @@
 //! Configuration and paths, of which the library knows everything.
 
-use mcp_auth::{Config, ConfigError, MetadataDocument, ServerType};
+use mcp_auth::decision::MetadataDocument;
+use mcp_auth::settings::ServerType;
+use mcp_auth::{Config, ConfigError};
 use napi::Error;
 use napi::bindgen_prelude::{Function, Result};
 use napi_derive::napi;

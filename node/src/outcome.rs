@@ -1,9 +1,10 @@
 //! What JavaScript gets: an answer, or something to ask again.
 
 use http::request::Parts;
-use mcp_auth::{
-    AuthError, AuthInfo, Decision, PendingDecision, Reply, TokenExplanation, Unavailable,
-};
+use mcp_auth::decision::{Decision, PendingDecision, Reply};
+use mcp_auth::errors::Unavailable;
+use mcp_auth::explanation::TokenExplanation;
+use mcp_auth::{AuthError, AuthInfo};
 use napi::Error;
 use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
 use napi_derive::napi;

@@ -1,6 +1,7 @@
 //! Refusals as Python exceptions: code, status and fields cross as data.
 
-use mcp_auth::{AuthError, ConfigError, InsufficientScope};
+use mcp_auth::errors::InsufficientScope;
+use mcp_auth::{AuthError, ConfigError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

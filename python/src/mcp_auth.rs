@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use mcp_auth::{
-    Config, ConfigError, IdentifierError, ProtectedResource, ResourceIdentifier, ServerType,
-};
+use mcp_auth::errors::IdentifierError;
+use mcp_auth::settings::ServerType;
+use mcp_auth::{Config, ConfigError, ProtectedResource, ResourceIdentifier};
 use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -131,7 +131,7 @@ impl ServerType {
     /// For programs that fetch the document themselves: the issuer may use `http`, so that whoever fetches it decides.
     ///
     /// ```
-    /// use mcp_auth::ServerType;
+    /// use mcp_auth::settings::ServerType;
     ///
     /// let issuer = "https://auth.example.com/oidc";
     /// let oidc = ServerType::Oidc.metadata_url(issuer).unwrap();

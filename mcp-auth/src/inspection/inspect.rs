@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
+use super::known_provider::KnownProvider;
 use super::revision_report::judge;
-use super::{
-    IssuerMetadata, IssuerReport, KeySetReport, KnownProvider, MetadataFault, MetadataPlace,
-    SuggestedConfiguration,
-};
+use super::suggested_configuration::SuggestedConfiguration;
+use super::{IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault};
 use crate::config::AuthorizationServer;
 use crate::identifier::IssuerIdentifier;
 use crate::issuer::{
@@ -162,7 +161,7 @@ impl Place {
         let place = Destination::configured(self.report.url.clone());
         let found = fetch_metadata(server.identifier, &place, context).await;
         self.is_visited = true;
-        let fault = |FetchFault { kind, reason, .. }| MetadataFault { kind, reason };
+        let fault = |FetchFault { kind, reason, .. }| MetadataPlaceFault { kind, reason };
         found.map_err(|found| self.report.fault = Some(fault(found))).ok()
     }
 }

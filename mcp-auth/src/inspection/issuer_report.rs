@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::{
-    IssuerMetadata, KeySetReport, KnownProvider, MetadataPlace, RevisionReport,
-    SuggestedConfiguration,
-};
+use super::known_provider::KnownProvider;
+use super::suggested_configuration::SuggestedConfiguration;
+use super::{IssuerMetadata, KeySetReport, MetadataPlace, RevisionReport};
 
 /// What an authorization server serves, what a server with this library makes of it, and what MCP
 /// clients will.

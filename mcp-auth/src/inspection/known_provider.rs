@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ProviderFacts;
 use super::issuer_pattern::captures;
 use super::preset::{PRESETS, Preset, fill_in};
+use super::provider_facts::ProviderFacts;
 use crate::config::AuthorizationServer;
 use crate::principal::{Principal, PrincipalRule};
 
@@ -15,7 +15,7 @@ use crate::principal::{Principal, PrincipalRule};
 pub struct KnownProvider {
     /// Its name, such as `Auth0`.
     pub name: String,
-    /// The preset for it, a function of [`Provider`](crate::Provider).
+    /// The preset for it, a function of [`Provider`](crate::presets::Provider).
     pub preset: &'static str,
     /// The arguments of the preset. `<name>` stands for what the issuer does not tell.
     pub arguments: Vec<String>,
@@ -114,7 +114,8 @@ mod tests {
         };
         let plain: fn(&mut AuthorizationServer) = |_| ();
         let set: fn(&mut AuthorizationServer) = |server| {
-            server.principal_claim = Some(crate::PrincipalClaim::new("kind", ["person"], [""; 0]));
+            server.principal_claim =
+                Some(crate::principal::PrincipalClaim::new("kind", ["person"], [""; 0]));
         };
         let rows = [
             ("https://t.eu.auth0.com/", plain, "auth0|1", "user"),

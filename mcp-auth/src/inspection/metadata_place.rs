@@ -15,13 +15,13 @@ pub struct MetadataPlace {
     /// Whether verification uses what is there: it is the first usable one.
     pub is_used: bool,
     /// Why it is of no use; `None` when it is.
-    pub fault: Option<MetadataFault>,
+    pub fault: Option<MetadataPlaceFault>,
 }
 
 /// Why a place is of no use.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct MetadataFault {
+pub struct MetadataPlaceFault {
     /// What kind of fault.
     pub kind: FaultKind,
     /// The same in words, with the compared values.

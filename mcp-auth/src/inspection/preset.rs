@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ProviderFacts;
+use super::provider_facts::ProviderFacts;
 use crate::config::AuthorizationServer;
 
 /// Every preset: the function above that reads it, and its data.

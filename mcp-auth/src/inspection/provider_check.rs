@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Level;
+
 /// One need of clients.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -22,19 +24,6 @@ pub struct ProviderCheck {
     pub found: String,
     /// What is known of this provider, or what follows.
     pub note: Option<String>,
-}
-
-/// How much something is needed (RFC 2119).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[non_exhaustive]
-pub enum Level {
-    /// Clients do not work without it.
-    Must,
-    /// Some clients do not work without it, or not as well.
-    Should,
-    /// It helps.
-    May,
 }
 
 /// Whether something is there.

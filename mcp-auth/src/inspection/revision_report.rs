@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::client_needs::{Facts, REQUIREMENTS, REVISIONS};
-use super::{
-    IssuerMetadata, Level, MetadataPlace, ProviderCheck, ProviderCheckOutcome, ProviderFacts,
-};
+use super::client_needs::{CLIENT_NEEDS, Evidence};
+use super::provider_facts::ProviderFacts;
+use super::{IssuerMetadata, Level, MetadataPlace, ProviderCheck, ProviderCheckOutcome, Revision};
 
 /// How an issuer suits clients of one revision of MCP.
 #[derive(Clone, Debug, Serialize)]
@@ -38,16 +37,19 @@ pub(super) fn judge(
     metadata: Option<&IssuerMetadata>,
     known: Option<&ProviderFacts>,
 ) -> Vec<RevisionReport> {
-    let report = |(column, revision): (usize, &&'static str)| {
-        let facts = Facts { places, metadata, revision, known };
-        let checks: Vec<_> = REQUIREMENTS
-            .iter()
-            .filter_map(|row| Some((row, row.levels[column]?)))
-            .map(|(row, level)| row.check(level, &facts))
-            .collect();
-        RevisionReport { revision, suitability: Suitability::of(&checks), checks }
-    };
-    REVISIONS.iter().enumerate().map(report).collect()
+    let mut reports = Vec::new();
+    for revision in Revision::ALL {
+        let evidence = Evidence { places, metadata, revision, known };
+        let mut checks = Vec::new();
+        for need in CLIENT_NEEDS {
+            if let Some(level) = need.levels.of(revision) {
+                checks.push(need.check(level, &evidence));
+            }
+        }
+        let suitability = Suitability::of(&checks);
+        reports.push(RevisionReport { revision: revision.name(), suitability, checks });
+    }
+    reports
 }
 
 impl Suitability {

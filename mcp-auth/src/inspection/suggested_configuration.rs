@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::KnownProvider;
+use super::known_provider::KnownProvider;
 use crate::config::AuthorizationServer;
 
 /// What to configure here, to be pasted. `<name>` stands for what is to be filled in.

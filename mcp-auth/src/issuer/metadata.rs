@@ -30,7 +30,7 @@ impl Metadata {
         document: &Value,
         rules: &UrlRules,
     ) -> Result<Self, MetadataFault> {
-        let members = Members::deserialize(document).map_err(|error| error.to_string())?;
+        let members = MetadataMembers::deserialize(document).map_err(|error| error.to_string())?;
         // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
         if members.issuer != issuer.as_str() {
             return Err(MetadataFault::OtherIssuer(mismatch(issuer.as_str(), &members.issuer)));
@@ -94,7 +94,7 @@ impl fmt::Display for MetadataFault {
 }
 
 #[derive(Deserialize)]
-struct Members {
+struct MetadataMembers {
     issuer: String,
     jwks_uri: Option<String>,
 }

@@ -3,10 +3,9 @@
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{
-    AccessRequest, Authorizer, Config, HttpClient, HttpError, McpAuth, ProtectedResource,
-    ScopePolicy, Verdict,
-};
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::policy::{AccessRequest, Verdict};
+use mcp_auth::{Authorizer, Config, McpAuth, ProtectedResource, ScopePolicy};
 use serde_json::json;
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use axum::http::Uri;
-use mcp_auth::{Config, ConfigError, McpAuth, MetadataDocument, ProtectedResource};
+use mcp_auth::decision::MetadataDocument;
+use mcp_auth::{Config, ConfigError, McpAuth, ProtectedResource};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -7,7 +7,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::any_service;
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{Clock, Config, HttpClient, HttpError, McpAuth};
+use mcp_auth::clock::Clock;
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::{Config, McpAuth};
 use serde::Deserialize;
 use serde_json::Value;
 

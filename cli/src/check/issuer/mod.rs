@@ -3,19 +3,19 @@
 //! The library asks and judges, with the code that verifies tokens; here is only what to print.
 
 mod details;
-mod findings;
+mod rows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mcp_auth::{
-    AuthorizationServer, Config, ConfigFault, FaultKind, IssuerReport, McpAuth, ProtectedResource,
-    ServerType,
-};
+use mcp_auth::errors::ConfigFault;
+use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
+use mcp_auth::settings::ServerType;
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
-use super::row::Revision;
+use super::{NEWEST, revision_parser};
 use crate::output::{Format, Inert, Progress, could_not_check};
 use crate::secrets;
 
@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long = "ca-file", value_name = "FILE")]
     ca_files: Vec<PathBuf>,
     /// The MCP revision that decides which requirement is a MUST
-    #[arg(long, value_enum, default_value_t = Revision::R20260728, hide_possible_values = true)]
+    #[arg(long, value_parser = revision_parser(), default_value = NEWEST, hide_possible_values = true)]
     revision: Revision,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -85,7 +85,7 @@ pub(crate) async fn run(options: Options) -> ExitCode {
         return could_not_check(reason);
     }
     let format = if options.json { Format::Json } else { options.format };
-    details::print(&findings::report(issuer, &options), issuer, format)
+    details::print(&rows::report(issuer, &options), issuer, format)
 }
 
 impl Options {

@@ -17,7 +17,8 @@ use crate::scope::Scopes;
 /// give it to [`McpAuthBuilder::authorizer`] or put it in the same field.
 ///
 /// ```
-/// # use mcp_auth::{Requirement, ScopePolicy};
+/// # use mcp_auth::policy::Requirement;
+/// # use mcp_auth::ScopePolicy;
 /// let policy = ScopePolicy::new()
 ///     .require(["mcp"])
 ///     .require_for_tool("delete_note", ["notes:write"])
