@@ -9,16 +9,18 @@ use crate::output::{show, show_json};
 
 /// The protected server and how to try it.
 pub(crate) fn server(resource: &ResourceIdentifier, issuer: &DevIssuer, options: &Options) {
-    let (issuer, user, scopes) = (issuer.issuer(), options.first_user(), &options.scopes);
+    let (user, scopes) = (options.first_user(), &options.scopes);
+    let issuer_url = issuer.issuer();
     if options.json {
-        return show_json(&json!({ "resource": resource.as_str(), "issuer": issuer }).to_string());
+        let urls = json!({ "resource": resource.as_str(), "issuer": issuer_url });
+        return show_json(&urls.to_string());
     }
     show(&format!(
         r#"mcp-auth dev: for development only. Everything is in memory, on this machine alone.
 
   MCP server      {resource}
   its metadata    {metadata}
-  issuer          {issuer}
+  issuer          {issuer_url}
 
 Sign in with MCP Inspector, which needs Node 22.19 or later (any user, no password):
 
@@ -30,7 +32,7 @@ See the challenge that tells a client where to sign in:
 
 Mint a token and call the tool:
 
-  TOKEN=$(curl -s {issuer}/dev/mint -d user={user} -d scope='{scopes}' -d resource={resource})
+  TOKEN=$(curl -s {issuer_url}/dev/mint -d user={user} -d scope='{scopes}' -d resource={resource})
   curl -s {resource} -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
     -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: whoami' \

@@ -113,19 +113,19 @@ async fn start_issuer(options: &Options, port: u16) -> Result<DevIssuer, String>
         builder = builder.users(options.users.iter().map(User::new));
     }
     builder.start().await.map_err(|error| match error {
-        StartError::PortTaken(address) => taken(address.port(), "the development issuer"),
+        StartError::PortTaken(address) => port_taken(address.port(), "the development issuer"),
         other => other.to_string(),
     })
 }
 
 async fn listen(port: u16) -> Result<TcpListener, String> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => taken(port, "the MCP server"),
+        io::ErrorKind::AddrInUse => port_taken(port, "the MCP server"),
         _ => format!("cannot listen on port {port}: {error}"),
     })
 }
 
-fn taken(port: u16, whose: &str) -> String {
+fn port_taken(port: u16, whose: &str) -> String {
     format!("port {port}, for {whose}, is taken; choose others with --port (0 picks free ones)")
 }
 

@@ -20,10 +20,12 @@ const ARGUMENT: &str = "[argument]";
 /// Keeps a token out of everything that is printed from now on, and its signature, by which alone
 /// somebody could complete it.
 pub(crate) fn remember(token: &str) {
-    keep(Secret::of(token, "[token]"));
-    let signature = token.rsplit_once('.').map(|(_, signature)| signature);
-    let signature = signature.filter(|signature| signature.len() > 16);
-    signature.into_iter().for_each(|one| keep(Secret::of(one, "[signature]")));
+    add_secret(Secret::of(token, "[token]"));
+    if let Some((_, signature)) = token.rsplit_once('.')
+        && signature.len() > 16
+    {
+        add_secret(Secret::of(signature, "[signature]"));
+    }
 }
 
 /// Keeps the secrets of a configuration out of what is printed: those of clients that ask about tokens.
@@ -36,7 +38,7 @@ pub(crate) fn remember_those_in(configuration: &Value) {
             ("client_secret_file", Some(file)) => fs::read_to_string(file).ok(),
             _ => None,
         };
-        secret.into_iter().for_each(|one| keep(Secret::of(one.trim(), "[secret]")));
+        secret.into_iter().for_each(|one| add_secret(Secret::of(one.trim(), "[secret]")));
         remember_those_in(value);
     }
     configuration.as_array().into_iter().flatten().for_each(remember_those_in);
@@ -46,39 +48,40 @@ pub(crate) fn remember_those_in(configuration: &Value) {
 /// may be a token that somebody gave in the wrong place.
 pub(crate) fn suspect(argument: &str) {
     if !is_url_or_path(argument) {
-        keep(Secret::of(argument, ARGUMENT));
+        add_secret(Secret::of(argument, ARGUMENT));
         // However short: errors have it in quotes.
-        keep(Secret::exactly(&format!("{argument:?}"), ARGUMENT));
+        add_secret(Secret::exactly(&format!("{argument:?}"), ARGUMENT));
     }
 }
 
 /// An argument as an error may show it.
-pub(crate) fn argument(text: &str) -> &str {
+pub(crate) fn showable_argument(text: &str) -> &str {
     if is_url_or_path(text) { text } else { ARGUMENT }
 }
 
 /// The text with a word in place of every secret.
-pub(crate) fn hidden(text: &str) -> String {
-    needle::hidden(text, known().iter())
+pub(crate) fn without_secrets(text: &str) -> String {
+    needle::replace_secrets(text, known_secrets().iter())
 }
 
-/// The same, and without one more secret.
-pub(crate) fn hidden_with(text: &str, secret: Option<&Secret>) -> String {
-    needle::hidden(text, known().iter().chain(secret))
+/// The text with a word in place of every secret, and of one more.
+pub(crate) fn without_secrets_and(text: &str, secret: Option<&Secret>) -> String {
+    needle::replace_secrets(text, known_secrets().iter().chain(secret))
 }
 
-fn keep(secret: Secret) {
+fn add_secret(secret: Secret) {
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).push(secret);
 }
 
-fn known() -> RwLockReadGuard<'static, Vec<Secret>> {
+fn known_secrets() -> RwLockReadGuard<'static, Vec<Secret>> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_url_or_path(argument: &str) -> bool {
     const ENDINGS: [&str; 6] = [".toml", ".json", ".jwks", ".pem", ".crt", ".cer"];
-    let is_short = |part: &str| part.len() <= 32 && !part.contains(['+', '=']);
-    let is_path = argument.starts_with(['/', '.', '~']) && argument.split('/').all(is_short);
+    let has_short_parts =
+        argument.split('/').all(|part| part.len() <= 32 && !part.contains(['+', '=']));
+    let is_path = argument.starts_with(['/', '.', '~']) && has_short_parts;
     argument.contains("://")
         || is_path
         || ENDINGS.iter().any(|ending| argument.ends_with(ending))

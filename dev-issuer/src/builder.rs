@@ -1,9 +1,33 @@
+//! How a [`DevIssuer`] is configured and started.
+//!
+//! The constructors of [`DevIssuer`] are here too, because they need the builder and nothing else needs it.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::{Algorithm, DevIssuer, StartError, User, scope};
+use crate::algorithm::Algorithm;
+use crate::dev_issuer::DevIssuer;
+use crate::metadata_location::MetadataLocation;
+use crate::settings::Settings;
+use crate::start_error::StartError;
+use crate::user::User;
+
+impl DevIssuer {
+    /// Starts with every default, on a free port of `127.0.0.1`.
+    ///
+    /// # Errors
+    /// [`StartError`], when no port can be bound.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Configures first.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
 
 /// Configures a [`DevIssuer`]. Every default is a working one.
 #[derive(Clone, Debug)]
@@ -14,7 +38,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { address: ([127, 0, 0, 1], 0).into(), settings: Settings::default() }
     }
 
@@ -96,93 +120,5 @@ impl Builder {
     pub async fn start(self) -> Result<DevIssuer, StartError> {
         self.settings.check()?;
         DevIssuer::serve(self.address, self.settings).await
-    }
-}
-
-/// A well-known URL of the metadata document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MetadataLocation {
-    /// RFC 8414 §3.1: `/.well-known/oauth-authorization-server{path}`.
-    OAuthInserted,
-    /// `/.well-known/openid-configuration{path}`, as RFC 8414 §5 has it.
-    OpenIdInserted,
-    /// OpenID Connect Discovery §4: `{path}/.well-known/openid-configuration`.
-    OpenIdAppended,
-    /// `{path}/.well-known/oauth-authorization-server`, as some providers serve it.
-    OAuthAppended,
-}
-
-impl MetadataLocation {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::OAuthInserted, Self::OpenIdInserted, Self::OpenIdAppended, Self::OAuthAppended];
-
-    /// The URL path for an issuer with this path, which has no trailing slash.
-    pub(crate) fn path(self, base_path: &str) -> String {
-        const OAUTH: &str = "/.well-known/oauth-authorization-server";
-        const OPENID: &str = "/.well-known/openid-configuration";
-        match self {
-            Self::OAuthInserted => format!("{OAUTH}{base_path}"),
-            Self::OpenIdInserted => format!("{OPENID}{base_path}"),
-            Self::OpenIdAppended => format!("{base_path}{OPENID}"),
-            Self::OAuthAppended => format!("{base_path}{OAUTH}"),
-        }
-    }
-}
-
-/// The builder's choices but the address.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) path: String,
-    pub(crate) users: Vec<User>,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) any_scope: bool,
-    pub(crate) auto_approve: bool,
-    pub(crate) algorithm: Algorithm,
-    pub(crate) access_token_lifetime: Duration,
-    pub(crate) default_audience: Option<String>,
-    pub(crate) metadata_at: Vec<MetadataLocation>,
-    pub(crate) metadata_override: Map<String, Value>,
-}
-
-impl Settings {
-    pub(crate) fn user(&self, subject: &str) -> Option<&User> {
-        self.users.iter().find(|user| user.subject == subject)
-    }
-
-    fn check(&self) -> Result<(), StartError> {
-        let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
-        let path = self.path.strip_suffix('/').unwrap_or(&self.path);
-        let segments_fit = path
-            .split('/')
-            .skip(1)
-            .all(|segment| !matches!(segment, "" | "." | "..") && segment.chars().all(unreserved));
-        if !(path.is_empty() || path.starts_with('/') && segments_fit) {
-            return Err(StartError::InvalidPath(self.path.clone()));
-        }
-        if let Some(bad) = self.scopes.iter().find(|scope| !scope::is_scope_token(scope)) {
-            return Err(StartError::InvalidScope(bad.clone()));
-        }
-        if self.users.is_empty() {
-            return Err(StartError::NoUsers);
-        }
-        Ok(())
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            path: String::new(),
-            users: User::defaults(),
-            scopes: scope::DEFAULT.map(str::to_owned).to_vec(),
-            any_scope: true,
-            auto_approve: false,
-            algorithm: Algorithm::default(),
-            access_token_lifetime: Duration::from_secs(3600),
-            default_audience: None,
-            metadata_at: MetadataLocation::ALL.to_vec(),
-            metadata_override: Map::new(),
-        }
     }
 }

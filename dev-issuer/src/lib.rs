@@ -18,32 +18,47 @@
 //! | folder | what |
 //! |---|---|
 //! | `jose` | signing keys, JWK Set |
+//! | `clients` | who asks: there from the start, registered (RFC 7591), Client ID Metadata Documents |
+//! | `grants` | authorization requests, grants, codes, refresh tokens, and their revocation |
 //! | `mint` | any token, broken in a named way on request |
-//! | `client` | who asks: pre-registered, registered (RFC 7591), Client ID Metadata Documents |
-//! | `grant` | authorizations, codes, refresh tokens, and their revocation |
-//! | `http` | the listener, the loopback guard, modes, counters, CORS |
-//! | `endpoints` | one file per endpoint |
+//! | `endpoints` | one file for each endpoint |
+//! | `http` | the listener, and what stands before the endpoints: loopback names only, modes, counters, CORS |
+//!
+//! They import each other in one direction: values (the files beside this one) → `jose` → `clients` → `grants` → `issuer` →
+//! `mint` → `endpoints` → `http` → `dev_issuer` → `builder`. `cargo xtask lint --only arrows` checks that.
 
+mod algorithm;
 mod builder;
-mod client;
-mod core;
+mod clients;
+mod clock;
+mod counters;
 mod dev_issuer;
+mod endpoint;
 mod endpoints;
-mod error;
-mod grant;
+mod grants;
 mod http;
+mod issuer;
 mod jose;
+mod loopback;
+mod metadata_location;
 mod mint;
 mod mode;
+mod oauth_error;
+mod params;
 mod requests;
 mod scope;
+mod settings;
+mod start_error;
+mod unknown_name;
 mod user;
 
-pub use builder::{Builder, MetadataLocation};
+pub use algorithm::Algorithm;
+pub use builder::Builder;
 pub use dev_issuer::DevIssuer;
-pub use error::{StartError, UnknownName};
-pub use jose::Algorithm;
+pub use metadata_location::MetadataLocation;
 pub use mint::{Broken, Mint};
 pub use mode::Mode;
 pub use requests::Requests;
+pub use start_error::StartError;
+pub use unknown_name::UnknownName;
 pub use user::User;

@@ -1,6 +1,8 @@
+//! How the issuer behaves, for tests of what a resource server does while its issuer is down or confused.
+
 use std::str::FromStr;
 
-use crate::UnknownName;
+use crate::unknown_name::UnknownName;
 
 /// How the issuer answers. The control endpoints under `/dev/` work in every mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

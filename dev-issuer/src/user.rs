@@ -1,6 +1,8 @@
+//! The people who sign in: only names and claims, because this issuer asks for no password.
+
 use serde_json::{Map, Value, json};
 
-/// A development user: whoever signs in needs no password.
+/// A development user. Signing in as one needs no password.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct User {

@@ -8,10 +8,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use futures_util::future::BoxFuture;
-use mcp_auth::{
-    AccessRequest, AuthError, AuthInfo, Authorizer, Operation, OperationKind, Scopes, TokenError,
-    TokenVerifier, Unavailable, Verdict,
-};
+use mcp_auth::errors::{TokenError, Unavailable};
+use mcp_auth::policy::{AccessRequest, OperationKind, Verdict};
+use mcp_auth::{AuthError, AuthInfo, Authorizer, Operation, Scopes, TokenVerifier};
 use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -108,10 +107,12 @@ enum Found {
     Unavailable(String),
 }
 
+fn unavailable(reason: String) -> AuthError {
+    AuthError::Unavailable(Unavailable::new("verifyToken", reason, 5))
+}
+
 impl Verifier {
     async fn ask(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        let unavailable =
-            |reason: String| AuthError::Unavailable(Unavailable::new("verifyToken", reason, 5));
         let number = NUMBER.get();
         NUMBER.set(number.wrapping_add(1));
         let (sender, answer) = channel();

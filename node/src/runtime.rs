@@ -19,14 +19,10 @@ pub(crate) fn spawn(work: BoxFuture<'static, ()>) {
 
 /// The runtime of this process, which every worker thread shares.
 pub(crate) fn runtime() -> Option<&'static Runtime> {
-    // Whoever needs it says that there is none.
-    let start = || {
-        Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("mcp-auth")
-            .enable_all()
-            .build()
-            .ok()
-    };
     RUNTIME.get_or_init(start).as_ref()
+}
+
+fn start() -> Option<Runtime> {
+    // Whoever needs it says that there is none.
+    Builder::new_multi_thread().worker_threads(1).thread_name("mcp-auth").enable_all().build().ok()
 }

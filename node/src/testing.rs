@@ -6,7 +6,8 @@ use bytes::Bytes;
 use dev_issuer::{DevIssuer, Mint};
 use futures_util::future::{BoxFuture, ready};
 use http::{Request, Response, StatusCode};
-use mcp_auth::{Clock, HttpClient, HttpError};
+use mcp_auth::clock::Clock;
+use mcp_auth::http_client::{HttpClient, HttpError};
 use napi::Error;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
@@ -188,9 +189,13 @@ impl MintOptions {
         if let Some(broken) = self.broken {
             mint = mint.broken(broken.parse().map_err(wrong)?);
         }
-        let mint =
-            self.claims.into_iter().fold(mint, |mint, (name, value)| mint.claim(name, value));
-        Ok(self.without.into_iter().fold(mint, Mint::without))
+        for (name, value) in self.claims {
+            mint = mint.claim(name, value);
+        }
+        for claim in self.without {
+            mint = mint.without(claim);
+        }
+        Ok(mint)
     }
 }
 

@@ -204,6 +204,21 @@ test('HTTP/2: a GET with a body is refused under a policy, though no header tell
   }
 });
 
+test('a DELETE whose body no header announces goes on without it under a policy', { timeout: 60_000 }, async (context) => {
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  const resource = 'http://127.0.0.1:3000/mcp';
+  const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], policy: POLICY });
+  const headers = { authorization: `Bearer ${issuer.mint({ audience: resource, scope: 'mcp' })}` };
+  for (let time = 0; time < 2; time += 1) {
+    const body = new Blob([JSON.stringify(call('write'))]).stream();
+    const answer = await auth.handle(new Request(resource, /** @type {RequestInit} */ ({ method: 'DELETE', headers, body, duplex: 'half' })));
+    assert.ok(!(answer instanceof Response), 'it goes on');
+    assert.equal(answer.request.method, 'DELETE');
+    assert.equal(await answer.request.text(), '');
+  }
+});
+
 test('HTTP/2: lists are filtered, and no handler sees the token', { timeout: 60_000 }, async (context) => {
   /** @type {any} */ let seen;
   const { ask, mint } = await startHttp2(

@@ -44,7 +44,7 @@ class Protected:
         if scope["type"] == "http":
             decision = self._decide(scope)
             # Nearly every request is decided at once.
-            if type(decision) is Forward:
+            if type(decision) is Forward and decision.takes_body:
                 await self._forward(decision, scope, receive, responding(decision, send))
             else:
                 await self._settle(decision, scope, receive, send)

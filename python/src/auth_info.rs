@@ -25,8 +25,10 @@ impl AuthInfo {
     /// All claims of the token.
     #[getter]
     fn claims<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyDict>> {
-        let claims = || json::object(py, self.inner.claims()).map(Bound::unbind);
-        Ok(self.claims.get_or_try_init(py, claims)?.bind(py))
+        let claims = self
+            .claims
+            .get_or_try_init(py, || json::object(py, self.inner.claims()).map(Bound::unbind))?;
+        Ok(claims.bind(py))
     }
 
     /// `sub`: the caller, unique within the issuer; machine clients may have none.
@@ -50,8 +52,10 @@ impl AuthInfo {
     /// The granted scopes.
     #[getter]
     fn scopes<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyList>> {
-        let scopes = || PyList::new(py, self.inner.scopes().iter()).map(Bound::unbind);
-        Ok(self.scopes.get_or_try_init(py, scopes)?.bind(py))
+        let scopes = self.scopes.get_or_try_init(py, || {
+            PyList::new(py, self.inner.scopes().iter()).map(Bound::unbind)
+        })?;
+        Ok(scopes.bind(py))
     }
 
     /// `aud`: for whom the token was issued.

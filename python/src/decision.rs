@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
-use mcp_auth::{Decision, Passage, PendingDecision};
+use mcp_auth::decision::{Decision, Passage, PendingDecision};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -29,12 +29,14 @@ pub(crate) fn to_python(
         Decision::ReadBody(pending) => {
             let (max_bytes, timeout) = (pending.max_bytes(), pending.timeout().as_secs_f64());
             let inner = Mutex::new(Some((pending, request)));
-            let scope = scope.clone().unbind();
-            Ok(Py::new(
-                py,
-                ReadBody { inner, scope, runtime: runtime.clone(), max_bytes, timeout },
-            )?
-            .into_any())
+            let read_body = ReadBody {
+                inner,
+                scope: scope.clone().unbind(),
+                runtime: runtime.clone(),
+                max_bytes,
+                timeout,
+            };
+            Ok(Py::new(py, read_body)?.into_any())
         }
         Decision::Reply(reply) => Ok(Py::new(py, Reply::new(py, reply)?)?.into_any()),
         // What this version does not know is not allowed.
@@ -43,22 +45,24 @@ pub(crate) fn to_python(
 }
 
 fn pairs<'py>(py: Python<'py>, headers: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
-    let pair = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let bytes = |text| PyBytes::new(py, text);
-        PyTuple::new(py, [bytes(name.as_str().as_bytes()), bytes(value.as_bytes())])
-    };
-    PyList::new(py, headers.iter().map(pair).collect::<PyResult<Vec<_>>>()?)
+    let list = PyList::empty(py);
+    for (name, value) in headers {
+        let name_bytes = PyBytes::new(py, name.as_str().as_bytes());
+        list.append(PyTuple::new(py, [name_bytes, PyBytes::new(py, value.as_bytes())])?)?;
+    }
+    Ok(list)
 }
 
-fn taken<T>(place: &Mutex<Option<T>>) -> PyResult<T> {
-    let taken = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    taken.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("this was used before"))
+/// What can be used once.
+fn take_once<T>(place: &Mutex<Option<T>>) -> PyResult<T> {
+    let value = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    value.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("this was used before"))
 }
 
 /// A request that may go on.
 #[pyclass(frozen)]
 pub(crate) struct Forward {
-    inner: Mutex<Option<mcp_auth::Forward>>,
+    inner: Mutex<Option<mcp_auth::decision::Forward>>,
     #[pyo3(get)]
     auth_info: Option<Py<AuthInfo>>,
     /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
@@ -73,23 +77,31 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn new(scope: &Bound<'_, PyDict>, mut forward: mcp_auth::Forward) -> PyResult<Self> {
+    pub(crate) fn new(
+        scope: &Bound<'_, PyDict>,
+        mut forward: mcp_auth::decision::Forward,
+    ) -> PyResult<Self> {
         let py = scope.py();
         let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
         let auth_info = auth_info.transpose()?;
-        let inner = scope.copy()?;
+        let app_scope = scope.copy()?;
         if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
-            let kept = kept(&headers, |name| !forward.withholds(name))?;
-            inner.set_item(intern!(py, "headers"), kept)?;
+            let handed_on = filter_headers(&headers, |name| !forward.withholds(name))?;
+            app_scope.set_item(intern!(py, "headers"), handed_on)?;
         }
-        inner.set_item(intern!(py, "mcp_auth"), &auth_info)?;
+        app_scope.set_item(intern!(py, "mcp_auth"), &auth_info)?;
         if forward.changes_responses() {
-            without_files(&inner)?;
+            without_files(&app_scope)?;
         }
         let passes_every_response = forward.passes_every_response();
         let takes_body = forward.takes_body();
-        let (scope, inner) = (inner.unbind(), Mutex::new(Some(forward)));
-        Ok(Self { inner, auth_info, scope, passes_every_response, takes_body })
+        Ok(Self {
+            inner: Mutex::new(Some(forward)),
+            auth_info,
+            scope: app_scope.unbind(),
+            passes_every_response,
+            takes_body,
+        })
     }
 }
 
@@ -111,7 +123,7 @@ fn without_files(scope: &Bound<'_, PyDict>) -> PyResult<()> {
 }
 
 /// The headers whose names are such, as they came.
-fn kept<'py>(
+fn filter_headers<'py>(
     headers: &Bound<'py, PyAny>,
     is_kept: impl Fn(&str) -> bool,
 ) -> PyResult<Bound<'py, PyList>> {
@@ -141,35 +153,35 @@ impl Forward {
         status: u16,
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<(Option<Bound<'py, PyAny>>, Option<ResponseFilter>)> {
-        let forward = taken(&self.inner)?;
-        let given = headers;
-        let headers = &listed(given)?;
+        let forward = take_once(&self.inner)?;
+        let list = &listed(headers)?;
         let Ok(status) = StatusCode::from_u16(status) else {
             return Err(PyValueError::new_err(
                 "the status of the response is not what HTTP allows",
             ));
         };
         let has_own = !forward.response_headers.is_empty();
-        let is_read = |name: &HeaderName| has_own || DESCRIBE_BODY.contains(name);
-        let Some(mut map) = read_headers(headers, is_read)? else {
+        let read = read_headers(list, |name| has_own || DESCRIBE_BODY.contains(name))?;
+        let Some(mut map) = read else {
             // What cannot be read cannot be filtered.
             return Err(PyValueError::new_err("a header of the response is not what HTTP allows"));
         };
         let had_length = map.contains_key(CONTENT_LENGTH);
         let mut filter = forward.respond(status, &mut map);
-        let headers = if has_own {
-            Some(pairs(headers.py(), &map)?.into_any())
+        let changed = if has_own {
+            Some(pairs(list.py(), &map)?.into_any())
         } else if had_length && !map.contains_key(CONTENT_LENGTH) {
-            let is_kept = |name: &str| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
-            Some(kept(headers, is_kept)?.into_any())
+            let without_length =
+                filter_headers(list, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?;
+            Some(without_length.into_any())
         } else {
-            (!headers.is(given)).then(|| headers.clone())
+            (!list.is(headers)).then(|| list.clone())
         };
         if filter.is_transparent() {
-            return Ok((headers, None));
+            return Ok((changed, None));
         }
         let has_begun = filter.begin_at_once();
-        Ok((headers, Some(ResponseFilter { filter: Mutex::new(filter), has_begun })))
+        Ok((changed, Some(ResponseFilter { filter: Mutex::new(filter), has_begun })))
     }
 }
 
@@ -191,7 +203,7 @@ pub(crate) struct ReadBody {
 impl ReadBody {
     /// Decides, by what the body asks for: a `Forward`, a `Reply`, or a `Pending` that becomes one of them.
     fn decide(&self, py: Python<'_>, body: Vec<u8>) -> PyResult<Py<PyAny>> {
-        let (pending, request) = taken(&self.inner)?;
+        let (pending, request) = take_once(&self.inner)?;
         let decide = async move {
             let decision = pending.decide(&request, &body).await;
             (decision, request)
@@ -204,13 +216,13 @@ impl ReadBody {
 
     /// The answer to a body that did not come in time.
     fn timed_out(&self, py: Python<'_>) -> PyResult<Reply> {
-        let (pending, _) = taken(&self.inner)?;
+        let (pending, _) = take_once(&self.inner)?;
         Reply::new(py, pending.timed_out())
     }
 
     /// The answer to a body that is longer.
     fn too_large(&self, py: Python<'_>) -> PyResult<Reply> {
-        let (pending, _) = taken(&self.inner)?;
+        let (pending, _) = take_once(&self.inner)?;
         Reply::new(py, pending.too_large())
     }
 }
@@ -228,7 +240,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn new(py: Python<'_>, reply: mcp_auth::Reply) -> PyResult<Self> {
+    fn new(py: Python<'_>, reply: mcp_auth::decision::Reply) -> PyResult<Self> {
         Ok(Self {
             status: reply.status.as_u16(),
             headers: pairs(py, &reply.headers)?.unbind(),
@@ -253,7 +265,7 @@ impl Reply {
 /// What a response passes through, piece by piece.
 #[pyclass(frozen)]
 pub(crate) struct ResponseFilter {
-    filter: Mutex<mcp_auth::ResponseFilter>,
+    filter: Mutex<mcp_auth::decision::ResponseFilter>,
     /// Whether status and headers are to be sent without waiting for the body.
     #[pyo3(get)]
     has_begun: bool,

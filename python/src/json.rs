@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 pub(crate) fn to_python(py: Python<'_>, value: &Value) -> PyResult<Py<PyAny>> {
     match value {
         Value::Null => Ok(py.None()),
-        Value::Bool(value) => value.into_py_any(py),
+        Value::Bool(truth) => truth.into_py_any(py),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(value), _) => value.into_py_any(py),
-            (_, Some(value)) => value.into_py_any(py),
+            (Some(integer), _) => integer.into_py_any(py),
+            (_, Some(integer)) => integer.into_py_any(py),
             // Every number that is no integer is one of these.
             _ => number.as_f64().into_py_any(py),
         },

@@ -32,15 +32,15 @@ pub(crate) fn poll_once<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
     finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> PyResult<Py<PyAny>> {
-    let mut future = Box::pin(future);
+    let mut pinned = Box::pin(future);
     let mut context = Context::from_waker(Waker::noop());
-    if let Poll::Ready(value) = pin!(&mut future).poll(&mut context) {
+    if let Poll::Ready(value) = pin!(&mut pinned).poll(&mut context) {
         return finish(py, value);
     }
     let work = async move {
-        let value = future.await;
-        let finish: Finish = Box::new(move |py| finish(py, value));
-        finish
+        let value = pinned.await;
+        let finish_later: Finish = Box::new(move |later_py| finish(later_py, value));
+        finish_later
     };
     let pending = Pending { work: Mutex::new(Some(Box::pin(work))), runtime: runtime.clone() };
     Ok(Py::new(py, pending)?.into_any())

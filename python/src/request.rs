@@ -19,17 +19,19 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
     let mut target = match scope.get_item(intern!(py, "raw_path"))? {
         Some(path) if !path.is_none() => path.cast::<PyBytes>()?.as_bytes().to_vec(),
         _ => {
-            let path = scope.get_item(intern!(py, "path"))?;
-            let path = path.map(|path| path.extract::<String>()).transpose()?;
-            // Without a path there is no target, which is refused below.
-            encode(&path.unwrap_or_default()).into_bytes()
+            let path = match scope.get_item(intern!(py, "path"))? {
+                Some(path) => path.extract::<String>()?,
+                // Without a path there is no target, which is refused below.
+                None => String::new(),
+            };
+            encode(&path).into_bytes()
         }
     };
     if let Some(query) = scope.get_item(intern!(py, "query_string"))? {
-        let query = query.cast::<PyBytes>()?.as_bytes();
-        if !query.is_empty() {
+        let bytes = query.cast::<PyBytes>()?.as_bytes();
+        if !bytes.is_empty() {
             target.push(b'?');
-            target.extend_from_slice(query);
+            target.extend_from_slice(bytes);
         }
     }
     let headers = match scope.get_item(intern!(py, "headers"))? {
@@ -75,13 +77,15 @@ pub(crate) fn read_headers(
 ) -> PyResult<Option<HeaderMap>> {
     let mut map = HeaderMap::new();
     for pair in PyIterator::from_object(headers)? {
-        let (name, value) = name_and_value(&pair?)?;
-        let Ok(name) = HeaderName::from_bytes(name.cast::<PyBytes>()?.as_bytes()) else {
+        let (name_bytes, value_bytes) = name_and_value(&pair?)?;
+        let Ok(name) = HeaderName::from_bytes(name_bytes.cast::<PyBytes>()?.as_bytes()) else {
             return Ok(None);
         };
         if is_read(&name) {
-            let value = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes());
-            let Ok(value) = value else { return Ok(None) };
+            let Ok(value) = HeaderValue::from_bytes(value_bytes.cast::<PyBytes>()?.as_bytes())
+            else {
+                return Ok(None);
+            };
             if map.try_append(name, value).is_err() {
                 return Ok(None);
             }
@@ -102,10 +106,9 @@ pub(crate) fn name_and_value<'py>(
 
 /// For servers that give the decoded path alone.
 fn encode(path: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {
-        if is_plain(byte) {
+        if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
             encoded.push_str(&format!("%{byte:02X}"));

@@ -35,8 +35,13 @@ pub(crate) struct LazyRuntime(OnceLock<Option<Runtime>>);
 impl LazyRuntime {
     /// Starts the work. Whether it could: it is dropped when the system gives no thread.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> bool {
-        let runtime = self.0.get_or_init(start).as_ref();
-        runtime.map(|runtime| runtime.spawn(work)).is_some()
+        match self.0.get_or_init(start) {
+            Some(runtime) => {
+                runtime.spawn(work);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Runs the work to its end on this thread.
@@ -56,7 +61,7 @@ pub(crate) fn aside<T: Send + 'static>(
         // Asked by a thread of Python's: it is the one that waits.
         return Some(work());
     }
-    let (sender, result) = mpsc::sync_channel(1);
+    let (sender, receiver) = mpsc::sync_channel(1);
     let started = thread::Builder::new().name("mcp-auth-hook".to_owned()).spawn(move || {
         gate::mark_thread();
         // Whoever asked may have given up.
@@ -66,7 +71,7 @@ pub(crate) fn aside<T: Send + 'static>(
         return None;
     }
     // What else our one thread does goes on in another meanwhile.
-    let result = tokio::task::block_in_place(|| result.recv_timeout(longest));
+    let result = tokio::task::block_in_place(|| receiver.recv_timeout(longest));
     // It takes longer, or panicked: the callers take both for a failure.
     result.ok()
 }

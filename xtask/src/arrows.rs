@@ -1,8 +1,9 @@
-//! The lint step `arrows`: which folder of the library may use which, the dependency rule of `docs/architecture.md`.
+//! The lint step `arrows`: which folder of the library may use which, the dependency rule of `docs/architecture.md`; and
+//! likewise for the development issuer.
 //!
 //! An arrow is a `use` line, or a path in the code, that leads from one room of `mcp-auth/src` to another. A room is a
 //! folder there, or one of the few files with a row in [`ROOMS`]; every other file is a value at the ground. Tests,
-//! fuzzing and `linear_cost` do not count.
+//! fuzzing and `linear_cost` do not count. The rooms of `dev-issuer/src` are in [`DEV_ISSUER_ROOMS`].
 //!
 //! Arrows that break the rule and are to go are in `xtask/arrows.txt`. One that is not there is a fault, and so is a line
 //! there that is no longer true.
@@ -10,7 +11,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::spanned::Spanned;
@@ -21,7 +21,6 @@ use crate::command::{Failure, root};
 use crate::rust_source;
 use crate::step::Outcome;
 
-const SOURCES: &str = "mcp-auth/src";
 const LIST: &str = "xtask/arrows.txt";
 
 /// In the place of a room: every value at the ground.
@@ -30,7 +29,7 @@ const VALUES: &str = "values";
 const ALL: &str = "all";
 
 /// Each room, and what it may import beside itself. What is not in its row is forbidden.
-const ROOMS: [(&str, &str); 15] = [
+const ROOMS: [(&str, &str); 14] = [
     ("lib", ALL),
     ("mcp_auth", ALL),
     ("adapters", "mcp_auth mounts serve config values"),
@@ -44,17 +43,75 @@ const ROOMS: [(&str, &str); 15] = [
     ("authenticate", "issuer jose json config values"),
     ("inspection", "issuer jose json config values"),
     ("issuer", "jose json config values"),
-    // It sees nothing of what its callers want. `steps` counts steps in tests, and is nothing in a release.
-    ("jose", "json steps"),
+    // It sees nothing of what its callers want. `algorithm` is a list of registered names; `steps` counts steps in tests,
+    // and is nothing in a release.
+    ("jose", "json algorithm steps"),
     ("json", "steps"),
     ("config", "values"),
-    // As long as they have not moved to `assembly` and `authenticate`.
-    ("builder", "mcp_auth mounts serve authorize verify issuer jose json config values"),
+    // As long as it has not moved to `authenticate`.
     ("verify", "issuer jose json config values"),
+];
+
+/// The rooms of the development issuer, from the builder down to the values.
+const DEV_ISSUER_ROOMS: [(&str, &str); 10] = [
+    ("lib", ALL),
+    ("builder", "dev_issuer values"),
+    ("dev_issuer", "http mint issuer values"),
+    ("http", "endpoints issuer values"),
+    ("endpoints", "mint issuer grants clients jose values"),
+    ("mint", "issuer jose values"),
+    ("issuer", "grants clients jose values"),
+    ("grants", "clients jose values"),
+    ("clients", "jose values"),
+    ("jose", "values"),
 ];
 
 /// Modules for tests alone, which see what they test.
 const FOR_TESTS: [&str; 2] = ["fuzzing", "linear_cost"];
+
+/// The crates that are checked.
+const CRATES: [Crate; 2] = [
+    Crate { sources: "mcp-auth/src", rooms: &ROOMS },
+    Crate { sources: "dev-issuer/src", rooms: &DEV_ISSUER_ROOMS },
+];
+
+/// A crate, and the rule that holds in it.
+#[derive(Clone, Copy, Debug)]
+struct Crate {
+    /// The folder with `lib.rs`, from the root of the repository.
+    sources: &'static str,
+    rooms: &'static [(&'static str, &'static str)],
+}
+
+impl Crate {
+    /// The arrows that no row allows.
+    fn forbidden(self, mut arrows: Vec<Arrow>) -> Vec<Arrow> {
+        arrows.retain(|arrow| !self.is_allowed(&arrow.from, &arrow.to));
+        arrows
+    }
+
+    fn is_allowed(self, from: &str, to: &str) -> bool {
+        if from == to {
+            return true;
+        }
+        // A value at the ground has no row, and sees other values alone.
+        let may_import = self.row(from).unwrap_or(VALUES);
+        let is_value = self.row(to).is_none();
+        may_import.split(' ').any(|name| name == to || name == ALL || (name == VALUES && is_value))
+    }
+
+    /// What the room may import. A value at the ground has no row.
+    fn row(self, room: &str) -> Option<&'static str> {
+        self.rooms.iter().find(|(name, _)| *name == room).map(|(_, may_import)| *may_import)
+    }
+
+    /// Where the module is: `a/b.rs`, or `a/b/mod.rs`.
+    fn path_of_module(self, module: &[String]) -> String {
+        let base = format!("{}/{}", self.sources, module.join("/"));
+        let file = format!("{base}.rs");
+        if root().join(&file).is_file() { file } else { format!("{base}/mod.rs") }
+    }
+}
 
 /// A path in a file of one room that leads to another room.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,21 +138,29 @@ impl fmt::Display for Arrow {
 
 /// Compares the sources with the rule and the list.
 pub(crate) fn run() -> Result<Outcome, Failure> {
-    let library = Library::read()?;
     let list = fs::read_to_string(root().join(LIST))?;
-    let mut faults = library.folders_without_a_row();
-    faults.extend(faults_of(&forbidden(library.arrows), &parse_list(&list)));
+    let mut faults = Vec::new();
+    let mut forbidden = Vec::new();
+    for checked in CRATES {
+        let modules = Modules::read(checked)?;
+        faults.extend(modules.folders_without_a_row());
+        forbidden.extend(checked.forbidden(modules.arrows));
+    }
+    faults.extend(faults_of(&forbidden, &parse_list(&list)));
     if faults.is_empty() {
         return Ok(Outcome::Passed);
     }
-    let advice = "the rule: docs/architecture.md, and ROOMS in xtask/src/arrows.rs";
+    let advice = "the rule: docs/architecture.md, and the tables of rooms in xtask/src/arrows.rs";
     Err(Failure::new(format!("{} fault(s)\n{}\n{advice}", faults.len(), faults.join("\n"))))
 }
 
 /// Brings the list up to date: the arrows that break the rule today.
 pub(crate) fn write() -> Result<(), Failure> {
-    let to_go = forbidden(Library::read()?.arrows);
-    let lines: BTreeSet<String> = to_go.iter().map(Arrow::listed).collect();
+    let mut lines = BTreeSet::new();
+    for checked in CRATES {
+        let to_go = checked.forbidden(Modules::read(checked)?.arrows);
+        lines.extend(to_go.iter().map(Arrow::listed));
+    }
     let mut text = String::from(
         "# Arrows that break the dependency rule of docs/architecture.md and are to go; see xtask/src/arrows.rs.\n\
          # cargo xtask lint --only arrows --write brings the list up to date.\n",
@@ -114,28 +179,6 @@ fn parse_list(text: &str) -> BTreeSet<String> {
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
 
-/// The arrows that no row of [`ROOMS`] allows.
-fn forbidden(mut arrows: Vec<Arrow>) -> Vec<Arrow> {
-    arrows.retain(|arrow| !is_allowed(&arrow.from, &arrow.to));
-    arrows
-}
-
-fn is_allowed(from: &str, to: &str) -> bool {
-    if from == to {
-        return true;
-    }
-    // A value at the ground has no row, and sees other values alone.
-    let may_import = row(from).unwrap_or(VALUES);
-    may_import
-        .split(' ')
-        .any(|name| name == to || name == ALL || (name == VALUES && row(to).is_none()))
-}
-
-/// What the room may import. A value at the ground has no row.
-fn row(room: &str) -> Option<&'static str> {
-    ROOMS.iter().find(|(name, _)| *name == room).map(|(_, may_import)| *may_import)
-}
-
 fn faults_of(forbidden: &[Arrow], listed: &BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let mut there = BTreeSet::new();
@@ -151,21 +194,22 @@ fn faults_of(forbidden: &[Arrow], listed: &BTreeSet<String>) -> Vec<String> {
     faults
 }
 
-/// The modules of the library, as `mod` declarations reach them from `lib.rs`, and every arrow between them.
-struct Library {
+/// The modules of a crate, as `mod` declarations reach them from `lib.rs`, and every arrow between them.
+struct Modules {
+    checked: Crate,
     /// The modules right below `lib.rs`.
     rooms: Vec<String>,
     arrows: Vec<Arrow>,
 }
 
-impl Library {
-    fn read() -> Result<Self, Failure> {
-        let path = format!("{SOURCES}/lib.rs");
+impl Modules {
+    fn read(checked: Crate) -> Result<Self, Failure> {
+        let path = format!("{}/lib.rs", checked.sources);
         let tree = read_file(&path)?;
         let rooms = modules_in_other_files(&tree);
-        let mut library = Self { rooms, arrows: Vec::new() };
-        library.add(&[], &path, &tree)?;
-        Ok(library)
+        let mut modules = Self { checked, rooms, arrows: Vec::new() };
+        modules.add(&[], &path, &tree)?;
+        Ok(modules)
     }
 
     /// Adds the arrows of one file, and those of the files that it declares as modules.
@@ -177,7 +221,7 @@ impl Library {
             if FOR_TESTS.contains(&inner[0].as_str()) {
                 continue;
             }
-            let inner_path = path_of_module(&inner);
+            let inner_path = self.checked.path_of_module(&inner);
             let inner_tree = read_file(&inner_path)?;
             self.add(&inner, &inner_path, &inner_tree)?;
         }
@@ -187,9 +231,11 @@ impl Library {
     fn folders_without_a_row(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for name in &self.rooms {
-            let is_folder = root().join(SOURCES).join(name).is_dir();
-            if is_folder && row(name).is_none() && !FOR_TESTS.contains(&name.as_str()) {
-                faults.push(format!("{SOURCES}/{name}/ has no row in ROOMS"));
+            let folder = format!("{}/{name}", self.checked.sources);
+            let has_row = self.checked.row(name).is_some();
+            let is_for_tests = FOR_TESTS.contains(&name.as_str());
+            if root().join(&folder).is_dir() && !has_row && !is_for_tests {
+                faults.push(format!("{folder}/ has no row in the table of rooms"));
             }
         }
         faults
@@ -200,13 +246,6 @@ fn read_file(path: &str) -> Result<File, Failure> {
     let text = fs::read_to_string(root().join(path))
         .map_err(|error| Failure::new(format!("{path}: {error}")))?;
     rust_source::parse_without_tests(path, &text)
-}
-
-/// Where the module is: `a/b.rs`, or `a/b/mod.rs`.
-fn path_of_module(module: &[String]) -> String {
-    let base = format!("{SOURCES}/{}", module.join("/"));
-    let file = format!("{base}.rs");
-    if Path::new(&root().join(&file)).is_file() { file } else { format!("{base}/mod.rs") }
 }
 
 /// The modules that a file declares and does not hold itself: `mod name;`.
@@ -378,6 +417,9 @@ mod tests {
         shown.collect()
     }
 
+    const LIBRARY: Crate = CRATES[0];
+    const DEV_ISSUER: Crate = CRATES[1];
+
     fn arrow(from: &str, to: &str) -> Arrow {
         Arrow { file: "a.rs".to_owned(), line: 7, from: from.to_owned(), to: to.to_owned() }
     }
@@ -463,7 +505,7 @@ mod tests {
             ("error", "identifier"),
         ];
         for (from, to) in good {
-            assert!(is_allowed(from, to), "{from} may import {to}");
+            assert!(LIBRARY.is_allowed(from, to), "{from} may import {to}");
         }
         let bad = [
             ("serve", "adapters"),
@@ -477,7 +519,18 @@ mod tests {
             ("error", "lib"),
         ];
         for (from, to) in bad {
-            assert!(!is_allowed(from, to), "{from} must not import {to}");
+            assert!(!LIBRARY.is_allowed(from, to), "{from} must not import {to}");
+        }
+    }
+
+    #[test]
+    fn the_development_issuer_has_no_circle() {
+        for (room, _) in DEV_ISSUER.rooms {
+            for (other, _) in DEV_ISSUER.rooms {
+                let is_circle =
+                    DEV_ISSUER.is_allowed(room, other) && DEV_ISSUER.is_allowed(other, room);
+                assert!(room == other || !is_circle, "{room} and {other}");
+            }
         }
     }
 
@@ -486,17 +539,20 @@ mod tests {
         for (room, may_import) in ROOMS {
             for top in ["adapters", "assembly", "lib"] {
                 let is_top = room == top || may_import == ALL;
-                assert!(is_top || !is_allowed(room, top), "{room} imports {top}");
+                assert!(is_top || !LIBRARY.is_allowed(room, top), "{room} imports {top}");
             }
         }
     }
 
     #[test]
     fn every_row_names_what_there_is() {
-        let others = ["steps", VALUES, ALL];
-        for (room, may_import) in ROOMS {
-            for name in may_import.split(' ') {
-                assert!(others.contains(&name) || row(name).is_some(), "{room}: {name}");
+        let others = ["algorithm", "steps", VALUES, ALL];
+        for checked in CRATES {
+            for (room, may_import) in checked.rooms {
+                for name in may_import.split(' ') {
+                    let is_there = others.contains(&name) || checked.row(name).is_some();
+                    assert!(is_there, "{room}: {name}");
+                }
             }
         }
     }
@@ -504,9 +560,9 @@ mod tests {
     #[test]
     fn an_arrow_that_is_not_listed_is_a_fault_and_a_listed_one_that_is_gone_too() {
         let list = parse_list("# why\n\na.rs: config imports issuer\n");
-        let there = forbidden(vec![arrow("config", "issuer"), arrow("config", "error")]);
+        let there = LIBRARY.forbidden(vec![arrow("config", "issuer"), arrow("config", "error")]);
         assert!(faults_of(&there, &list).is_empty());
-        let new = forbidden(vec![arrow("config", "issuer"), arrow("config", "serve")]);
+        let new = LIBRARY.forbidden(vec![arrow("config", "issuer"), arrow("config", "serve")]);
         assert_eq!(faults_of(&new, &list), ["a.rs:7: config imports serve"]);
         assert_eq!(
             faults_of(&[], &list),

@@ -24,9 +24,9 @@ pub(crate) fn serve<R>(
     task: impl FnOnce(R) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut server = Server::spawn(name, command, patience)?;
-    let result = server.ready(ready).and_then(task);
-    let stopped = server.stop();
-    let result = result.and(stopped);
+    let of_task = server.ready(ready).and_then(task);
+    let of_stop = server.stop();
+    let result = of_task.and(of_stop);
     if result.is_err() {
         let log = server.log();
         eprintln!("the log of {name}:\n{log}");
@@ -88,7 +88,7 @@ impl Server {
             if let Some(result) = ready(&line) {
                 return result;
             }
-            self.keep(&line);
+            self.record_line(&line);
         }
     }
 
@@ -97,7 +97,7 @@ impl Server {
         drop(self.child.stdin.take());
         loop {
             match self.stdout.recv_timeout(self.patience) {
-                Ok(line) => self.keep(&line),
+                Ok(line) => self.record_line(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     self.child.kill()?;
@@ -110,7 +110,7 @@ impl Server {
         if status.success() { Ok(()) } else { Err(Failure::new(format!("{name}: {status}"))) }
     }
 
-    fn keep(&mut self, line: &str) {
+    fn record_line(&mut self, line: &str) {
         self.written.push_str(line);
         self.written.push('\n');
     }

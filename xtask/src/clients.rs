@@ -41,9 +41,9 @@ fn typescript(script: &str) -> Result<Outcome, Failure> {
     let Some(version) = version("node") else { return missing_tool("node") };
     let directory = directory("typescript");
     install::npm(&directory, &version)?;
-    let script = directory.join(script);
-    sign_in_with(Path::new("node"), &script)?;
-    step_up_with(&script)
+    let path = directory.join(script);
+    sign_in_with(Path::new("node"), &path)?;
+    step_up_with(&path)
 }
 
 fn python() -> Result<Outcome, Failure> {

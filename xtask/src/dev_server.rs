@@ -22,7 +22,7 @@ pub(crate) struct Ready {
     pub(crate) issuer: String,
 }
 
-/// The same of the issuer alone.
+/// What `mcp-auth dev --issuer-only` says when it listens.
 #[derive(Debug, Deserialize)]
 pub(crate) struct IssuerReady {
     pub(crate) issuer: String,
@@ -37,7 +37,7 @@ pub(crate) fn with(task: impl FnOnce(&Ready) -> Result<(), Failure>) -> Result<(
     run(&[], |ready: Ready| task(&ready))
 }
 
-/// The same with the issuer alone, for a server of one's own.
+/// Runs `task` with the URL of a development issuer, while `mcp-auth dev --issuer-only` serves it.
 pub(crate) fn with_issuer(task: impl FnOnce(&str) -> Result<(), Failure>) -> Result<(), Failure> {
     run(&["--issuer-only"], |ready: IssuerReady| task(&ready.issuer))
 }

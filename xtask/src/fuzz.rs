@@ -24,8 +24,11 @@ pub(crate) fn run(seconds: u64, names: &[String]) -> Result<(), Failure> {
         let known = TARGETS.join(", ");
         return Err(Failure::new(format!("no target {unknown:?}; there are: {known}")));
     }
-    let is_named = |target: &str| names.is_empty() || names.iter().any(|name| name == target);
-    TARGETS.into_iter().filter(|target| is_named(target)).try_for_each(|target| {
+    for target in TARGETS {
+        let is_named = names.iter().any(|name| name == target);
+        if !names.is_empty() && !is_named {
+            continue;
+        }
         let folder = root().join("fuzz");
         let found = folder.join("target/corpus").join(target);
         fs::create_dir_all(&found)?;
@@ -34,8 +37,9 @@ pub(crate) fn run(seconds: u64, names: &[String]) -> Result<(), Failure> {
             .args([found, folder.join("corpus").join(target)])
             .args(["--", &format!("-max_total_time={seconds}")])
             .dir(&folder)
-            .run()
-    })
+            .run()?;
+    }
+    Ok(())
 }
 
 /// A short run of every target; the property tests of the library run the same functions anyway.
@@ -49,8 +53,6 @@ pub(crate) fn step() -> Result<Outcome, Failure> {
 
 /// The first tool that fuzzing lacks, with the command that installs it.
 fn missing() -> Option<&'static str> {
-    let has_nightly =
-        || Run::new("rustup").args(["run", "nightly", "rustc", "--version"]).output().is_ok();
     if version("rustup").is_none() || !has_nightly() {
         return Some("nightly Rust (rustup toolchain install nightly)");
     }
@@ -58,4 +60,8 @@ fn missing() -> Option<&'static str> {
         return Some("cargo-fuzz (cargo install cargo-fuzz --locked)");
     }
     None
+}
+
+fn has_nightly() -> bool {
+    Run::new("rustup").args(["run", "nightly", "rustc", "--version"]).output().is_ok()
 }

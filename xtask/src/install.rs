@@ -51,7 +51,7 @@ impl Stamp {
         Ok(Self::of(installed, &format!("{version}\n{lockfile}")))
     }
 
-    /// The same of something else that says what is installed.
+    /// A stamp for a folder whose contents this text describes.
     pub(crate) fn of(installed: &Path, content: &str) -> Self {
         Self { path: installed.join(".installed"), content: content.to_owned() }
     }

@@ -31,7 +31,7 @@ pub(crate) fn steps() -> Vec<Step> {
         },
         Step {
             name: "arrows",
-            about: "no folder of the library imports what it may not see",
+            about: "no folder of the library or the development issuer imports what it may not see",
             run: arrows::run,
         },
         Step {

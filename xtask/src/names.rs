@@ -54,7 +54,7 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
     Err(Failure::new(format!("{} fault(s)\n{}", faults.len(), faults.join("\n"))))
 }
 
-/// The names on the pages that are neither there nor on the list, and those on the list for nothing.
+/// The names on the pages that are neither there nor on the list, and those on the list that no page needs.
 fn name_faults(pages: &[Page], known: &Known<'_>, list: &str) -> Vec<String> {
     let lines = list.lines().map(str::trim);
     let listed: BTreeSet<&str> =

@@ -43,20 +43,23 @@ enum Program {
 ///
 /// A tool is missing, or something does not install, start, answer or stop. A name is unknown.
 pub(crate) fn run(only: &[String]) -> Result<(), Failure> {
-    let names = || [OURS].into_iter().chain(PEERS.iter().map(|(name, _)| *name));
-    if let Some(unknown) = only.iter().find(|name| names().all(|known| known != name.as_str())) {
-        let known = names().collect::<Vec<_>>().join(", ");
+    let mut names = vec![OURS];
+    names.extend(PEERS.iter().map(|(name, _)| *name));
+    if let Some(unknown) = only.iter().find(|name| !names.contains(&name.as_str())) {
+        let known = names.join(", ");
         return Err(Failure::new(format!("no peer {unknown:?}; there are: {known}")));
     }
-    let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
+    if !only.is_empty() {
+        names.retain(|name| only.iter().any(|wanted| wanted == name));
+    }
     let tools = Tools::ready()?;
     let mut measured = Measured::default();
-    if wanted(OURS) {
+    if names.contains(&OURS) {
         measured.measure(&tools, OURS, |task| {
             dev_server::with(|ready| task(&ready.issuer, &ready.resource))
         })?;
     }
-    for (name, program) in PEERS.into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, program) in PEERS.into_iter().filter(|(name, _)| names.contains(name)) {
         measured.measure(&tools, name, |task| tools.serve(name, program, task))?;
     }
     println!("\nWhat came of each request\n\n{}", measured.probes);
@@ -76,11 +79,10 @@ type Task<'a> = &'a mut dyn FnMut(&str, &str) -> Result<(), Failure>;
 
 impl Tools {
     fn ready() -> Result<Self, Failure> {
-        let installed = |tool| version(tool).ok_or_else(|| Failure::new(format!("no {tool}")));
         let name = if cfg!(windows) { "python" } else { "python3" };
-        install::npm(&directory("typescript"), &installed("node")?)?;
+        install::npm(&directory("typescript"), &required_version("node")?)?;
         Ok(Self {
-            python: install::pip(&directory("python"), name, &installed(name)?)?,
+            python: install::pip(&directory("python"), name, &required_version(name)?)?,
             rust: built(cargo(&["build", "--quiet", "--locked"]).dir(&directory("rust")))?,
             command: command_line_tool()?,
         })
@@ -98,6 +100,11 @@ impl Tools {
             dev_server::with_server(name, server, |ready: Ready| task(issuer, &ready.resource))
         })
     }
+}
+
+/// The version of a tool that must be there.
+fn required_version(tool: &str) -> Result<String, Failure> {
+    version(tool).ok_or_else(|| Failure::new(format!("no {tool}")))
 }
 
 /// What a peer says when it listens.
@@ -123,26 +130,26 @@ impl Measured {
     ) -> Result<(), Failure> {
         for group in GROUPS {
             serve(&mut |issuer, resource| {
-                let probe = directory("probe").join("main.mjs");
-                let probe = Run::new("node").args([probe]).args([group, issuer, resource]);
-                self.probes.add(name, parsed::<Vec<_>>(&probe.output()?)?);
+                let script = directory("probe").join("main.mjs");
+                let probe = Run::new("node").args([script]).args([group, issuer, resource]);
+                self.probes.add(name, from_json::<Vec<_>>(&probe.output()?)?);
                 Ok(())
             })?;
         }
         serve(&mut |issuer, resource| {
             let mint = directory("probe").join("mint.mjs");
-            let tokens = Run::new("node").args([mint]).args([issuer, resource]).output()?;
-            let tokens: Tokens = parsed(&tokens)?;
+            let minted = Run::new("node").args([mint]).args([issuer, resource]).output()?;
+            let tokens: Tokens = from_json(&minted)?;
             let check = Command::new(&tools.command)
                 .args(["check", "server", resource, "--format", "json"])
                 .args(["--weak-token", &tokens.weak, "--refused-token", &tokens.refused])
                 .env("MCP_AUTH_TOKEN", &tokens.token)
                 .stderr(Stdio::inherit())
                 .output()?;
-            let report: Report = parsed(&String::from_utf8_lossy(&check.stdout))?;
+            let report: Report = from_json(&String::from_utf8_lossy(&check.stdout))?;
             let rows = report.findings.into_iter();
             self.checks
-                .add(name, rows.map(|one| (format!("{} {}", one.id, one.title), one.verdict)));
+                .add(name, rows.map(|row| (format!("{} {}", row.id, row.title), row.verdict)));
             Ok(())
         })
     }
@@ -169,7 +176,7 @@ struct Finding {
     verdict: String,
 }
 
-fn parsed<T: for<'a> Deserialize<'a>>(json: &str) -> Result<T, Failure> {
+fn from_json<T: for<'a> Deserialize<'a>>(json: &str) -> Result<T, Failure> {
     serde_json::from_str(json).map_err(|e| Failure::new(format!("{e}: {json}")))
 }
 

@@ -21,7 +21,7 @@ use crate::rust_source;
 use crate::source_checks::{files, lines_before_tests};
 use crate::step::Outcome;
 
-/// What is counted together. The limits go down, never up: those of the library to 25 and 3.
+/// What is counted together. The limits go down, never up: those of the library to 25 and 3 too.
 const PARTS: [Part; 2] = [
     Part {
         name: "the library",
@@ -41,8 +41,8 @@ const PARTS: [Part; 2] = [
             "python/src",
             "xtask/src",
         ],
-        closures: 114,
-        shadowings_per_1000_lines: 11.5,
+        closures: 25,
+        shadowings_per_1000_lines: 3.0,
     },
 ];
 

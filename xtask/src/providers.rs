@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::child;
-use crate::command::{Failure, cargo, root};
+use crate::command::{Failure, Run, cargo, root};
 use crate::dev_server::{IssuerReady, ready};
 use crate::step::{Outcome, Step, skip};
 
@@ -73,8 +73,7 @@ pub(crate) fn with_oidc_provider(
     match (provider.install)() {
         Ok(installed) => {
             let command = (provider.command)(&installed)?;
-            let task = |url: String| task(Some(&url));
-            child::serve(provider.name, command, PATIENCE, provider.listens, task)
+            child::serve(provider.name, command, PATIENCE, provider.listens, |url| task(Some(&url)))
         }
         Err(failure) => absent(provider.name, &failure).and_then(|_| task(None)),
     }
@@ -90,17 +89,18 @@ fn absent(name: &str, why: &Failure) -> Result<Outcome, Failure> {
 
 fn test(module: &str, url: &str) -> Result<(), Failure> {
     let filter = format!("real_providers::{module}::");
-    let tests = |more: &[&str]| {
-        cargo(&["test", "--package", "mcp-auth", "--all-features", "--test", "it", "--"])
-            .args(["--ignored", &filter])
-            .args(more)
-            .env("MCP_AUTH_TEST_PROVIDER", url)
-    };
     // A filter that no test matches is not an error for cargo.
-    if !tests(&["--list"]).output()?.contains(&filter) {
+    if !ignored_tests(&filter, url).args(["--list"]).output()?.contains(&filter) {
         return Err(Failure::new(format!("there are no tests {filter}*")));
     }
-    tests(&[]).run()
+    ignored_tests(&filter, url).run()
+}
+
+/// The library's ignored tests with these names, told where the provider is.
+fn ignored_tests(filter: &str, url: &str) -> Run {
+    cargo(&["test", "--package", "mcp-auth", "--all-features", "--test", "it", "--"])
+        .args(["--ignored", filter])
+        .env("MCP_AUTH_TEST_PROVIDER", url)
 }
 
 /// The URL in a line of JSON, as our own programs write it.

@@ -46,14 +46,18 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
     let directory = root().join("bench/python");
     let version = version(python()).unwrap_or_default();
     let interpreter = install::pip(&directory, python(), &version)?;
-    let pip = || Run::new(&interpreter).args(["-m", "pip", "install", "--quiet", "--no-deps"]);
-    pip().args(["--no-index", "--force-reinstall"]).args([wheel]).run()?;
-    pip()
+    pip_install(&interpreter).args(["--no-index", "--force-reinstall"]).args([wheel]).run()?;
+    pip_install(&interpreter)
         .args(["--require-hashes", "--upgrade", "--target", ".venv/beta"])
         .args(["--requirement", "requirements-beta.txt"])
         .dir(&directory)
         .run()?;
     Run::new(&interpreter).args(["main.py"]).args(arguments).dir(&directory).run()
+}
+
+/// What installs without dependencies: all of them are named, with their hashes.
+fn pip_install(interpreter: &Path) -> Run {
+    Run::new(interpreter).args(["-m", "pip", "install", "--quiet", "--no-deps"])
 }
 
 fn tests() -> Result<Outcome, Failure> {

@@ -17,11 +17,11 @@ const READS_FOR_STRANGERS: [&str; 3] = ["mcp-auth/src/", "node/src/", "python/sr
 /// What serde_json itself may read there: what is ours or the operator's, and pieces of messages that it only cuts
 /// out or takes as texts. A `Value` or `Map` of a stranger is none of that: it gives some member names a meaning.
 const READS_WITH_SERDE_JSON: [&str; 15] = [
-    "mcp-auth/src/authorize/policy/argument_rule.rs",
+    "mcp-auth/src/config/policy/argument_rule.rs",
     "mcp-auth/src/authorize/policy/uri/tests",
-    "mcp-auth/src/config/known_provider.rs",
-    "mcp-auth/src/config/provider.rs",
     "mcp-auth/src/fuzzing.rs",
+    "mcp-auth/src/inspection/known_provider.rs",
+    "mcp-auth/src/inspection/preset.rs",
     "mcp-auth/src/jose/rfc_examples.rs",
     "mcp-auth/src/jose/wycheproof/",
     "mcp-auth/src/json/reader.rs",
@@ -59,8 +59,8 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
+        let file_name = entry.file_name();
+        let name = file_name.to_string_lossy();
         if kind.is_file() {
             files.push(path);
         } else if kind.is_dir() && !name.starts_with('.') && !FOREIGN_FOLDERS.contains(&&*name) {
@@ -79,9 +79,10 @@ fn faults_of<'a>(path: &Path, text: &'a str) -> impl Iterator<Item = String> + u
     let lines = if is_source { lines_before_tests(text) } else { 0 };
     let too_long = (lines > LONGEST_FILE)
         .then(|| format!("{lines} lines before its tests: over {LONGEST_FILE}"));
-    let names_a_host = move |line: &&str| names_a_host(&name, line);
-    let hosts =
-        text.lines().filter(names_a_host).map(|line| format!("names a host: {}", line.trim()));
+    let hosts = text
+        .lines()
+        .filter(move |line| names_a_host(&name, line))
+        .map(|line| format!("names a host: {}", line.trim()));
     too_long.into_iter().chain(hosts)
 }
 
@@ -91,28 +92,34 @@ fn readings_with_serde_json(name: &str, text: &str) -> Vec<String> {
     if !is_looked_at || READS_WITH_SERDE_JSON.iter().any(|place| name.starts_with(place)) {
         return Vec::new();
     }
-    let reads = |line: &&str| {
-        let imports = line.starts_with("use serde_json::") && line.contains("from_");
-        let calls = ["serde_json::from_", "serde_json::Deserializer", "Value::deserialize("];
-        imports || calls.iter().any(|call| line.contains(call))
-    };
-    let lines = text.lines().take(lines_before_tests(text)).map(str::trim);
-    let found = lines.filter(|line| !line.starts_with("//")).filter(reads);
-    found.map(|line| format!("reads JSON without crate::json: {line}")).collect()
+    let mut faults = Vec::new();
+    for line in text.lines().take(lines_before_tests(text)).map(str::trim) {
+        if !line.starts_with("//") && reads_with_serde_json(line) {
+            faults.push(format!("reads JSON without crate::json: {line}"));
+        }
+    }
+    faults
+}
+
+fn reads_with_serde_json(line: &str) -> bool {
+    let imports = line.starts_with("use serde_json::") && line.contains("from_");
+    let calls = ["serde_json::from_", "serde_json::Deserializer", "Value::deserialize("];
+    imports || calls.iter().any(|call| line.contains(call))
 }
 
 /// The number of lines before the test module at the bottom of the file, or of all lines.
 pub(crate) fn lines_before_tests(text: &str) -> usize {
     let lines: Vec<_> = text.lines().collect();
-    let is_test_module =
-        |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].trim_start().starts_with("mod ");
-    lines.windows(2).position(is_test_module).unwrap_or(lines.len())
+    let test_module = lines
+        .windows(2)
+        .position(|pair| pair[0] == "#[cfg(test)]" && pair[1].trim_start().starts_with("mod "));
+    test_module.unwrap_or(lines.len())
 }
 
 /// Whether a line of a lockfile or a package manager's configuration says which host to use:
 /// that is the business of the machine, and every machine has its own mirror.
-fn names_a_host(file: &str, line: &str) -> bool {
-    let line = line.trim();
+fn names_a_host(file: &str, untrimmed: &str) -> bool {
+    let line = untrimmed.trim();
     match file {
         "Cargo.lock" => line.starts_with("source = ") && line != CRATES_IO,
         "package-lock.json" => line.starts_with(r#""resolved": "http"#),

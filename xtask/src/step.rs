@@ -27,7 +27,7 @@ pub(crate) fn missing_tool(tool: &str) -> Result<Outcome, Failure> {
     skip(format!("{tool} is not installed"))
 }
 
-/// The same for another reason.
+/// A step that is skipped for this reason. Where `CI` is set it fails instead: there every step has to run.
 pub(crate) fn skip(reason: String) -> Result<Outcome, Failure> {
     if std::env::var_os("CI").is_some_and(|value| !value.is_empty()) {
         return Err(Failure::new(format!("{reason}, and CI is set")));

@@ -40,7 +40,7 @@ fn library() -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
-/// Both languages read the same URIs as the library's own test does with Rust's `url`.
+/// Compares how Node and Python read URIs with the library's reading of them.
 fn uris() -> Result<Outcome, Failure> {
     for tool in ["node", "python3"] {
         if version(tool).is_none() {
@@ -55,8 +55,10 @@ fn uris() -> Result<Outcome, Failure> {
 
 /// The library's tests read the files from where this looks for them.
 fn wycheproof() -> Result<Outcome, Failure> {
-    let folder = env::var_os("WYCHEPROOF_DIR").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| root().join("../shared/vectors/wycheproof"));
+    let folder = match env::var_os("WYCHEPROOF_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => root().join("../shared/vectors/wycheproof"),
+    };
     if !folder.join("json_web_signature_test.json").is_file() {
         return missing_tool("Project Wycheproof (WYCHEPROOF_DIR)");
     }

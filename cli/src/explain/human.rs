@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use mcp_auth::{CheckOutcome, TokenCheck};
+use mcp_auth::Scopes;
+use mcp_auth::explanation::{CheckOutcome, TokenCheck};
 use serde_json::{Map, Value};
 
 use super::Report;
@@ -19,9 +20,9 @@ pub(super) fn render(report: &Report) -> String {
         code => paint.verdict(Verdict::Fail, &format!("The token is refused: {code}.")),
     };
     let _ = writeln!(text, "{verdict}\n");
-    explanation.checks.iter().for_each(|check| text.push_str(&line(check, &paint)));
-    let _ = write!(text, "\n{}", scopes(report));
-    text.push_str(&operations(report, &paint));
+    explanation.checks.iter().for_each(|check| text.push_str(&check_line(check, &paint)));
+    let _ = write!(text, "\n{}", render_scopes(report));
+    text.push_str(&render_operations(report, &paint));
     if let Some(server) = &report.server {
         let meaning = match server.status {
             401 => ": it refuses the token",
@@ -35,18 +36,17 @@ pub(super) fn render(report: &Report) -> String {
         }
         text.push_str("What it checks beyond its metadata is not known here.\n");
     }
-    text.push_str(&members("header", &report.token.header, &paint));
-    text.push_str(&members("claims", &report.token.claims, &paint));
+    text.push_str(&render_members("header", &report.token.header, &paint));
+    text.push_str(&render_members("claims", &report.token.claims, &paint));
     text
 }
 
-fn line(check: &TokenCheck, paint: &Paint) -> String {
-    let (verdict, word) = match check.outcome {
-        CheckOutcome::Passed => (Verdict::Pass, "pass"),
-        CheckOutcome::Failed => (Verdict::Fail, "FAIL"),
-        _ => (Verdict::Skip, "skip"),
+fn check_line(check: &TokenCheck, paint: &Paint) -> String {
+    let word = match check.outcome {
+        CheckOutcome::Passed => paint.verdict(Verdict::Pass, "pass"),
+        CheckOutcome::Failed => paint.verdict(Verdict::Fail, "FAIL"),
+        _ => paint.verdict(Verdict::Skip, "skip"),
     };
-    let word = paint.verdict(verdict, word);
     let name = check.name;
     match check.outcome {
         CheckOutcome::Passed => format!("{word}  {name:<15}  {}\n", quoted(&check.actual)),
@@ -60,17 +60,15 @@ fn line(check: &TokenCheck, paint: &Paint) -> String {
     }
 }
 
-fn scopes(report: &Report) -> String {
-    let words = |scopes: &mcp_auth::Scopes| match scopes.is_empty() {
-        true => "none".to_owned(),
-        false => Inert::of(&scopes.to_string()).whole_line(),
-    };
+fn render_scopes(report: &Report) -> String {
     let explanation = &report.explanation;
-    let mut text = format!("Scopes that every call needs: {}\n", words(&explanation.required));
+    let mut text =
+        format!("Scopes that every call needs: {}\n", scope_names(&explanation.required));
     if explanation.accepted {
-        let _ = writeln!(text, "Scopes that it grants:        {}", words(&explanation.granted));
-        let missing = explanation.required.iter().filter(|one| !explanation.granted.contains(one));
-        let missing: Vec<_> = missing.collect();
+        let _ =
+            writeln!(text, "Scopes that it grants:        {}", scope_names(&explanation.granted));
+        let mut missing: Vec<&str> = explanation.required.iter().collect();
+        missing.retain(|scope| !explanation.granted.contains(scope));
         if !missing.is_empty() {
             let _ = writeln!(
                 text,
@@ -82,8 +80,15 @@ fn scopes(report: &Report) -> String {
     text
 }
 
+fn scope_names(scopes: &Scopes) -> String {
+    match scopes.is_empty() {
+        true => "none".to_owned(),
+        false => Inert::of(&scopes.to_string()).whole_line(),
+    }
+}
+
 /// Which operations the scopes unlock.
-fn operations(report: &Report, paint: &Paint) -> String {
+fn render_operations(report: &Report, paint: &Paint) -> String {
     let operations = &report.explanation.operations;
     let mut text = String::new();
     for operation in operations.iter().filter(|_| report.explanation.accepted) {
@@ -99,16 +104,16 @@ fn operations(report: &Report, paint: &Paint) -> String {
     text
 }
 
-fn members(title: &str, members: &Map<String, Value>, paint: &Paint) -> String {
+fn render_members(title: &str, members: &Map<String, Value>, paint: &Paint) -> String {
     if members.is_empty() {
         return String::new();
     }
     let mut text = format!("\nIts {title}\n");
     let width = members.keys().map(String::len).max().unwrap_or(0).min(30);
     for (name, value) in members {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let name = paint.dim(&format!("{:width$}", quoted(name)));
-        let _ = writeln!(text, "  {name}  {}", quoted(&value));
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let label = paint.dim(&format!("{:width$}", quoted(name)));
+        let _ = writeln!(text, "  {label}  {}", quoted(&shown));
     }
     text
 }

@@ -12,11 +12,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mcp_auth::{Clock, Config, McpAuth, SystemClock, TokenExplanation};
+use mcp_auth::clock::{Clock, SystemClock};
+use mcp_auth::explanation::TokenExplanation;
+use mcp_auth::{Config, McpAuth};
 use serde::Serialize;
 
 use self::shown::Shown;
-use self::source::{Answer, Rules};
+use self::source::{Answer, AskedServer, Rules};
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
 
@@ -95,19 +97,20 @@ pub(crate) async fn run(options: Options) -> ExitCode {
 
 async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
     options.suspect();
-    let token = token(&options.token)?;
+    let token = read_token(&options.token)?;
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
-    let Rules { mut config, server } = source::read(&options.source, &token, progress).await?;
+    let Rules { mut config, server } =
+        source::read_rules(&options.source, &token, progress).await?;
     if let Some(file) = &options.jwks {
         use_keys(&mut config, file, shown.issuer());
     }
     let path = config.resources.first().map(|one| path_of(&one.resource)).unwrap_or_default();
-    let mut builder = McpAuth::builder(config).clock(TheTime(options.at));
+    let mut builder = McpAuth::builder(config).clock(FixedClock { at: options.at });
     let mut answer = None;
-    if let Some((said, named_by_server)) = server {
-        builder = builder.http_client(named_by_server);
+    if let Some(AskedServer { answer: said, issuers }) = server {
+        builder = builder.http_client(issuers);
         answer = Some(said);
     }
     let auth = builder.build().map_err(|error| error.to_string())?;
@@ -118,7 +121,7 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
 }
 
 impl Options {
-    /// Whatever is no URL and no path may be a token in the wrong place.
+    /// Hides arguments that are neither a URL nor a path: they may be a token in the wrong place.
     fn suspect(&self) {
         let source = &self.source;
         let texts = source.server.iter().chain(&source.resource).chain(&source.issuers);
@@ -129,17 +132,17 @@ impl Options {
 }
 
 /// The token itself, without what people copy along.
-fn token(argument: &str) -> Result<String, String> {
+fn read_token(argument: &str) -> Result<String, String> {
     let mut text = argument.to_owned();
     if argument == "-" {
         text.clear();
         let read = io::stdin().read_to_string(&mut text);
         read.map_err(|error| format!("standard input: {error}"))?;
     }
-    let text = text.trim();
-    let text = text.strip_prefix("Authorization:").unwrap_or(text).trim();
-    let text = text.strip_prefix("Bearer ").unwrap_or(text).trim();
-    if text.is_empty() { Err("the token is empty".to_owned()) } else { Ok(text.to_owned()) }
+    let line = text.trim();
+    let value = line.strip_prefix("Authorization:").unwrap_or(line).trim();
+    let token = value.strip_prefix("Bearer ").unwrap_or(value).trim();
+    if token.is_empty() { Err("the token is empty".to_owned()) } else { Ok(token.to_owned()) }
 }
 
 /// Gives the token's issuer these keys; the others are not asked anyway.
@@ -152,7 +155,7 @@ fn use_keys(config: &mut Config, file: &std::path::Path, issuer: Option<&str>) {
             server.jwks = None;
             server.jwks_file = Some(file.to_owned());
             server.metadata_url = None;
-            server.server_type = mcp_auth::ServerType::Any;
+            server.server_type = mcp_auth::settings::ServerType::Any;
             server.allowed_key_hosts.clear();
         }
     }
@@ -163,12 +166,14 @@ fn path_of(resource: &str) -> String {
     rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned()
 }
 
-/// The time that was asked for, or now.
-struct TheTime(Option<u64>);
+/// Stands at the time that `--at` names, or runs when there is none.
+struct FixedClock {
+    at: Option<u64>,
+}
 
-impl Clock for TheTime {
+impl Clock for FixedClock {
     fn unix_seconds(&self) -> u64 {
-        self.0.unwrap_or_else(|| SystemClock::default().unix_seconds())
+        self.at.unwrap_or_else(|| SystemClock::default().unix_seconds())
     }
 }
 
@@ -179,8 +184,8 @@ mod tests {
     #[test]
     fn what_people_copy_along_is_cut() {
         for text in ["a.b.c", " a.b.c\n", "Bearer a.b.c", "Authorization: Bearer a.b.c"] {
-            assert_eq!(token(text).unwrap(), "a.b.c");
+            assert_eq!(read_token(text).unwrap(), "a.b.c");
         }
-        assert!(token(" ").is_err());
+        assert!(read_token(" ").is_err());
     }
 }

@@ -40,20 +40,20 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn of(token: &str, with_all_claims: bool) -> Self {
         let parts: Vec<_> = token.split('.').collect();
-        let (header, claims) = match parts.as_slice() {
-            [header, claims, _] => (object(header), object(claims)),
-            [header, _, _, _, _] => (object(header), None),
+        let (header, payload) = match parts.as_slice() {
+            [first, second, _] => (json_object(first), json_object(second)),
+            [first, _, _, _, _] => (json_object(first), None),
             _ => (None, None),
         };
-        let form = match (&header, &claims) {
+        let form = match (&header, &payload) {
             (Some(_), Some(_)) => "JWT",
             (Some(_), None) if parts.len() == 5 => "JWE",
             _ => "opaque",
         };
-        let mut claims = claims.unwrap_or_default();
+        let mut claims = payload.unwrap_or_default();
         for (name, value) in &mut claims {
             if !with_all_claims && !OPEN.contains(&name.as_str()) {
-                *value = Value::from(kind(value));
+                *value = Value::from(placeholder(value));
             }
         }
         Self { form, header: header.unwrap_or_default(), claims }
@@ -65,13 +65,13 @@ impl Shown {
     }
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
+fn json_object(part: &str) -> Option<Map<String, Value>> {
     let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
 /// What stands for a hidden value.
-fn kind(value: &Value) -> String {
+fn placeholder(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("(hidden list of {})", items.len()),
         Value::Object(_) => "(hidden object)".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_auth::{Config, ProtectedResource, ResourceIdentifier, Scopes};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -34,12 +34,19 @@ pub(super) struct Answer {
 /// Whose rules decide.
 pub(super) struct Rules {
     pub(super) config: Config,
-    /// What the server said, when there is one, and how whoever it names is asked.
-    pub(super) server: Option<(Answer, NamedByServer)>,
+    /// When they are those of a server.
+    pub(super) server: Option<AskedServer>,
+}
+
+/// A server that was asked about the token.
+pub(super) struct AskedServer {
+    pub(super) answer: Answer,
+    /// Asks the issuers that its metadata names.
+    pub(super) issuers: NamedByServer,
 }
 
 /// The configuration, and what the server said when there is one.
-pub(super) async fn read(
+pub(super) async fn read_rules(
     source: &Source,
     token: &str,
     progress: &Progress,
@@ -47,27 +54,33 @@ pub(super) async fn read(
     if let Some(file) = &source.config {
         return Ok(Rules { config: from_file(file)?, server: None });
     }
-    if let Some(resource) = &source.resource {
-        let resource = ProtectedResource::new(resource, source.issuers.iter().cloned());
+    if let Some(url) = &source.resource {
+        let resource = ProtectedResource::new(url, source.issuers.iter().cloned());
         return Ok(Rules { config: Config::default().protect_resource(resource), server: None });
     }
     let server = source.server.as_deref();
     let server = server.ok_or("--server, --config, or --resource and --issuer must be given")?;
     progress.step(&format!("asking {server}"));
     let target = Target::parse(server)?;
-    let builder = || Client::builder().timeout(PATIENCE).redirect(Policy::none());
-    let reach = Reach::new(&target, builder).map_err(|error| error.to_string())?;
+    let reach = Reach::new(&target, client_builder).map_err(|error| error.to_string())?;
     let config = from_server(&reach, &target).await?;
-    let answer = call(&reach, &target, Some(token)).await?;
-    let status = answer.status().as_u16();
-    let challenge = challenges(&answer).map(secrets::hidden);
-    let challenge = challenge.reduce(|all, one| format!("{all}, {one}"));
-    let answer = Answer { status, challenge };
-    Ok(Rules { config, server: Some((answer, NamedByServer { reach, target })) })
+    let response = send_ping(&reach, &target, Some(token)).await?;
+    let challenges: Vec<String> =
+        challenge_values(&response).map(secrets::without_secrets).collect();
+    let answer = Answer {
+        status: response.status().as_u16(),
+        challenge: if challenges.is_empty() { None } else { Some(challenges.join(", ")) },
+    };
+    let issuers = NamedByServer { reach, target };
+    Ok(Rules { config, server: Some(AskedServer { answer, issuers }) })
+}
+
+fn client_builder() -> ClientBuilder {
+    Client::builder().timeout(PATIENCE).redirect(Policy::none())
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {
-    let shown = quoted(secrets::argument(&file.to_string_lossy()));
+    let shown = quoted(secrets::showable_argument(&file.to_string_lossy()));
     let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     let members: Option<Value> = match is_json {
@@ -93,22 +106,24 @@ fn from_file(file: &Path) -> Result<Config, String> {
 async fn from_server(reach: &Reach, target: &Target) -> Result<Config, String> {
     let url = &*target.text;
     let resource = ResourceIdentifier::parse(url).map_err(|fault| format!("{url} {fault}"))?;
-    let refused = call(reach, target, None).await?;
-    let challenges = Challenge::parse_all(challenges(&refused)).unwrap_or_default();
-    let challenge = challenges.into_iter().find(Challenge::is_bearer);
-    let parameter = |name| challenge.as_ref()?.parameter(name).map(str::to_owned);
-    let named = parameter("resource_metadata");
-    let scope = parameter("scope").unwrap_or_default();
-    let root = format!("{}/.well-known/oauth-protected-resource", resource.origin());
-    let places = named.into_iter().chain([resource.metadata_url(), root]);
+    let refused = send_ping(reach, target, None).await?;
+    let challenges = Challenge::parse_all(challenge_values(&refused)).unwrap_or_default();
+    let mut places = Vec::new();
+    let mut scope = "";
+    if let Some(challenge) = challenges.iter().find(|challenge| challenge.is_bearer()) {
+        places.extend(challenge.parameter("resource_metadata").map(str::to_owned));
+        scope = challenge.parameter("scope").unwrap_or_default();
+    }
+    places.push(resource.metadata_url());
+    places.push(format!("{}/.well-known/oauth-protected-resource", resource.origin()));
     let mut faults = Vec::new();
     for place in places {
-        let document = match may_be_asked(&place, reach, target).await {
-            Ok(place) => document(reach.client(&place, target), place).await,
+        let read = match may_be_asked(&place, reach, target).await {
+            Ok(place_url) => read_document(reach.client(&place_url, target), place_url).await,
             Err(fault) => Err(fault),
         };
-        match document {
-            Ok(document) => return described(&document, &scope, reach, target).await,
+        match read {
+            Ok(document) => return config_from_metadata(&document, scope, reach, target).await,
             Err(fault) => faults.push(format!("\n  {}: {fault}", quoted(&place))),
         }
     }
@@ -122,25 +137,25 @@ async fn may_be_asked(text: &str, reach: &Reach, target: &Target) -> Result<Url,
     if reach.may_follow(&url, target).await { Ok(url) } else { Err(refusal.to_owned()) }
 }
 
-async fn described(
+async fn config_from_metadata(
     document: &Value,
     scope: &str,
     reach: &Reach,
     target: &Target,
 ) -> Result<Config, String> {
-    let resource = document["resource"].as_str().ok_or("the metadata has no `resource`")?;
-    let issuers = document["authorization_servers"].as_array().into_iter().flatten();
-    let issuers: Vec<_> = issuers.filter_map(Value::as_str).collect();
+    let identifier = document["resource"].as_str().ok_or("the metadata has no `resource`")?;
+    let listed = document["authorization_servers"].as_array().into_iter().flatten();
+    let issuers: Vec<_> = listed.filter_map(Value::as_str).collect();
     for issuer in &issuers {
         let asked = may_be_asked(issuer, reach, target).await;
         asked.map_err(|fault| format!("{}: {fault}", quoted(issuer)))?;
     }
-    let mut resource = ProtectedResource::new(resource, issuers);
+    let mut resource = ProtectedResource::new(identifier, issuers);
     resource.required_scopes = Scopes::parse(scope);
     Ok(Config::default().protect_resource(resource))
 }
 
-async fn document(client: &Client, url: Url) -> Result<Value, String> {
+async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
     let mut response = client.get(url).send().await.map_err(|error| error.to_string())?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status().as_u16()));
@@ -156,8 +171,12 @@ async fn document(client: &Client, url: Url) -> Result<Value, String> {
     if document.is_object() { Ok(document) } else { Err("not a JSON object".to_owned()) }
 }
 
-/// A call that changes nothing.
-async fn call(reach: &Reach, target: &Target, token: Option<&str>) -> Result<Response, String> {
+/// Sends a `ping`, the one MCP request that changes nothing at the server.
+async fn send_ping(
+    reach: &Reach,
+    target: &Target,
+    token: Option<&str>,
+) -> Result<Response, String> {
     let url = &target.url;
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
     let mut request = reach.client(url, target).post(url.clone()).body(ping.to_string());
@@ -166,13 +185,15 @@ async fn call(reach: &Reach, target: &Target, token: Option<&str>) -> Result<Res
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| format!("{} cannot be asked: {error}", target.text))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| format!("{} cannot be asked: {error}", target.text))?;
     reach.note(url, target, &answer);
     Ok(answer)
 }
 
-fn challenges(response: &Response) -> impl Iterator<Item = &str> {
+fn challenge_values(response: &Response) -> impl Iterator<Item = &str> {
     let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
     values.filter_map(|value| value.to_str().ok())
 }

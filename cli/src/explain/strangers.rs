@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use axum::body::Bytes;
 use axum::http::{Request, Response};
-use mcp_auth::{HttpClient, HttpError};
+use mcp_auth::http_client::{HttpClient, HttpError};
 use reqwest::Url;
 
 use crate::check::{Reach, Target};
@@ -31,20 +31,22 @@ impl HttpClient for NamedByServer {
 }
 
 impl NamedByServer {
-    async fn ask(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (head, body) = request.into_parts();
-        let mut url = Url::parse(&head.uri.to_string()).map_err(reason)?;
+    async fn ask(&self, wanted: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let (head, body) = wanted.into_parts();
+        let mut url = Url::parse(&head.uri.to_string()).map_err(http_error)?;
         for _ in 0..=MOST_REDIRECTS {
             if !self.reach.may_follow(&url, &self.target).await {
                 return Err(HttpError::new("not followed: an address within a network"));
             }
             let client = self.reach.client(&url, &self.target);
-            let asked = client.request(head.method.clone(), url.clone());
-            let asked = asked.headers(head.headers.clone()).body(body.clone());
-            let answer = asked.send().await.map_err(reason)?;
+            let request = client
+                .request(head.method.clone(), url.clone())
+                .headers(head.headers.clone())
+                .body(body.clone());
+            let answer = request.send().await.map_err(http_error)?;
             match redirect(&url, &answer) {
                 Some(next) => url = next,
-                None => return read(answer).await,
+                None => return read_bounded(answer).await,
             }
         }
         Err(HttpError::new("too many redirects"))
@@ -58,10 +60,10 @@ fn redirect(url: &Url, answer: &reqwest::Response) -> Option<Url> {
     (answer.status().is_redirection() && next.origin() == url.origin()).then_some(next)
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Response<Bytes>, HttpError> {
+async fn read_bounded(mut answer: reqwest::Response) -> Result<Response<Bytes>, HttpError> {
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(reason)? {
+    while let Some(chunk) = answer.chunk().await.map_err(http_error)? {
         if body.len() + chunk.len() > MAX_DOCUMENT {
             return Err(HttpError::new(format!("larger than {MAX_DOCUMENT} bytes")));
         }
@@ -74,7 +76,7 @@ async fn read(mut answer: reqwest::Response) -> Result<Response<Bytes>, HttpErro
 }
 
 /// The innermost reason, which says more than "error sending request".
-fn reason(error: impl std::error::Error) -> HttpError {
+fn http_error(error: impl std::error::Error) -> HttpError {
     let mut innermost: &dyn std::error::Error = &error;
     while let Some(source) = innermost.source() {
         innermost = source;

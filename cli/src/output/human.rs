@@ -13,18 +13,18 @@ pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     if !report.note.is_empty() {
         text += &format!("{}\n", report.note);
     }
-    let is_listed = |finding: &&Finding| match finding.verdict {
+    let mut listed: Vec<_> = report.findings.iter().collect();
+    listed.retain(|finding| match finding.verdict {
         Verdict::Pass => verbose,
         Verdict::Skip => false,
         _ => true,
-    };
-    let listed: Vec<_> = report.findings.iter().filter(is_listed).collect();
+    });
     let id_width = listed.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
     text.push('\n');
     for finding in &listed {
-        text += &line(finding, id_width, &paint);
+        text += &finding_line(finding, id_width, &paint);
         if finding.verdict != Verdict::Pass {
-            text += &details(finding, &paint);
+            text += &finding_details(finding, &paint);
         }
     }
     if !listed.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
     }
     text += &not_checked(report, &paint);
     for verdict in &report.revisions {
-        text += &revision(verdict, &paint);
+        text += &revision_line(verdict, &paint);
     }
     text += &format!("\n{}\n", report.summary());
     if !verbose && report.count(Verdict::Pass) > 0 {
@@ -54,45 +54,49 @@ fn not_checked(report: &Report, paint: &Paint) -> String {
     if reasons.is_empty() {
         return String::new();
     }
-    let lines = reasons.into_iter().map(|(reason, ids)| {
-        let reason = paint.dim(&wrapped(reason, 2));
-        format!("  {reason}\n    {}\n", wrapped(&ids.join(", "), 4))
-    });
-    format!("Not checked\n{}\n", lines.collect::<String>())
+    let mut text = String::from("Not checked\n");
+    for (reason, ids) in reasons {
+        let shown = paint.dim(&wrap_words(reason, 2));
+        text += &format!("  {shown}\n    {}\n", wrap_words(&ids.join(", "), 4));
+    }
+    text.push('\n');
+    text
 }
 
-fn line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
+fn finding_line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
     let verdict = paint.verdict(finding.verdict, finding.verdict.name());
     let indent = 4 + 2 + id_width + 2;
-    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrapped(finding.title, indent))
+    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrap_words(finding.title, indent))
 }
 
-fn details(finding: &Finding, paint: &Paint) -> String {
+fn finding_details(finding: &Finding, paint: &Paint) -> String {
     let level = finding.level.name();
     let rows = [
         ("expected", format!("{} ({level})", finding.expected)),
         ("actual", finding.actual.clone()),
         ("fix", finding.fix.to_owned()),
     ];
-    let rows = rows.into_iter().filter(|(_, text)| !text.is_empty());
-    rows.map(|(label, text)| {
-        let label = paint.dim(&format!("{label:<10}"));
-        format!("{:6}{label}{}\n", "", wrapped(&text, LABEL))
-    })
-    .collect()
+    let mut lines = String::new();
+    for (label, text) in rows {
+        if !text.is_empty() {
+            let padded = paint.dim(&format!("{label:<10}"));
+            lines += &format!("{:6}{padded}{}\n", "", wrap_words(&text, LABEL));
+        }
+    }
+    lines
 }
 
-fn revision(verdict: &RevisionVerdict, paint: &Paint) -> String {
+fn revision_line(verdict: &RevisionVerdict, paint: &Paint) -> String {
     let words = paint.verdict(verdict.verdict, verdict.words());
     let because = match verdict.because.as_slice() {
         [] => String::new(),
         ids => format!(": {}", ids.join(", ")),
     };
-    format!("{}  {words}{}\n", verdict.revision, wrapped(&because, 12))
+    format!("{}  {words}{}\n", verdict.revision, wrap_words(&because, 12))
 }
 
 /// The text with line breaks between words; further lines are indented.
-fn wrapped(text: &str, indent: usize) -> String {
+fn wrap_words(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     let mut column = indent;
     for (index, word) in text.split(' ').enumerate() {
@@ -198,7 +202,7 @@ Not checked
 
     #[test]
     fn long_texts_are_broken_between_words() {
-        let text = wrapped(&"word ".repeat(40), 16);
+        let text = wrap_words(&"word ".repeat(40), 16);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with(&" ".repeat(16))), "{text}");
     }

@@ -1,8 +1,8 @@
-//! Text that strangers chose, as text and nothing else wherever it is shown.
+//! Escapes text that strangers chose, for each place where it is shown.
 
 use crate::secrets;
 
-/// Text of a stranger: a server, an issuer, a token, or whoever wrote what they repeat.
+/// Text of a stranger: of a server, an issuer or a token, or of somebody whom they quote.
 ///
 /// Every string that this command did not write itself passes here before it is printed: shown as it
 /// is, it could move the cursor, set the clipboard, turn a line around, forge another finding, or become
@@ -18,21 +18,21 @@ impl<'a> Inert<'a> {
     pub(crate) fn line(&self) -> String {
         const LONGEST: usize = 160;
         // Before the cut, which would leave a part of a token that nobody recognises.
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let line: String = text.chars().take(LONGEST).collect();
         let is_cut = line.len() < text.len();
         one_line(&line) + if is_cut { "…" } else { "" }
     }
 
-    /// The same at its full length, for what people look for the end of.
+    /// One line of any length, for texts whose end matters, such as a URL.
     pub(crate) fn whole_line(&self) -> String {
-        one_line(&secrets::hidden(self.0))
+        one_line(&secrets::without_secrets(self.0))
     }
 
     /// A whole document for a terminal: its lines, its colours where they are wanted, and else only what
     /// is visible as itself.
     pub(crate) fn terminal(&self, with_colours: bool) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let mut document = String::with_capacity(text.len());
         let mut rest = &*text;
         while let Some(character) = rest.chars().next() {
@@ -52,9 +52,9 @@ impl<'a> Inert<'a> {
         document
     }
 
-    /// A whole JSON text: the same data, in which what is not visible as itself is written `\u009b`.
+    /// A whole JSON text. Invisible characters are written as escapes such as `\u009b`, which leaves the data as it was.
     pub(crate) fn json(&self) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let mut document = String::with_capacity(text.len());
         for character in text.chars() {
             if character == '\n' || is_visible(character) {
@@ -71,14 +71,14 @@ impl<'a> Inert<'a> {
 
     /// Part of a line of Markdown, outside of any code: no markup, no link, no mention, no reference.
     pub(crate) fn markdown(&self) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         let words: Vec<_> = text.split(' ').map(markdown_word).collect();
         words.join(" ")
     }
 
-    /// Inline code of Markdown, in which nothing has a meaning.
+    /// Inline code of Markdown, in which no character is markup.
     pub(crate) fn markdown_code(&self) -> String {
-        let text = secrets::hidden(self.0);
+        let text = secrets::without_secrets(self.0);
         // In a table a bar ends the cell even within code.
         let code: String = visible(&text).replace('|', "\\u{7c}");
         let mut fence = String::from("`");
@@ -93,7 +93,7 @@ impl<'a> Inert<'a> {
     /// A text of a SARIF message, in which `[a](b)` would be a link (SARIF 2.1.0 §3.11.6).
     pub(crate) fn sarif(&self) -> String {
         let mut text = String::new();
-        for character in secrets::hidden(self.0).chars() {
+        for character in secrets::without_secrets(self.0).chars() {
             if matches!(character, '\\' | '[' | ']') {
                 text.push('\\');
             }
@@ -140,12 +140,15 @@ fn is_commit(word: &str) -> bool {
         .any(|part| part.len() >= 7 && part.bytes().all(|one| one.is_ascii_hexdigit()))
 }
 
-/// A name in backticks, as our own texts have it: nothing is left open, and nothing in it is special.
+/// Whether it is a name in backticks, as our own texts have it, of characters that are no markup.
 fn is_plain_code(word: &str) -> bool {
-    let word = word.trim_end_matches([',', ';', ':', '.', ')']).trim_start_matches('(');
-    let name = word.strip_prefix('`').and_then(|word| word.strip_suffix('`'));
-    let is_plain = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '/' | '.');
-    name.is_some_and(|name| !name.is_empty() && name.chars().all(is_plain))
+    let bare = word.trim_end_matches([',', ';', ':', '.', ')']).trim_start_matches('(');
+    let Some(name) = bare.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')) else {
+        return false;
+    };
+    let is_plain =
+        name.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '/' | '.'));
+    is_plain && !name.is_empty()
 }
 
 fn visible(text: &str) -> String {
@@ -159,8 +162,8 @@ fn visible(text: &str) -> String {
     line
 }
 
-/// Whether a character is seen as what it is: no control, no C1, nothing that changes the direction or
-/// has no width, no separator but the space, nothing unassigned.
+/// Whether a character is shown as itself. Control characters, those that change the direction of a text or have no width,
+/// separators other than the space, and unassigned ones are not.
 fn is_visible(character: char) -> bool {
     match character {
         '\\' | '"' | '\'' => true,

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use super::quoted;
 
-/// Shows the current step on standard error while it lives; nothing where nobody is looking.
+/// Shows the current step on standard error until it is dropped. Where that is no terminal, it shows nothing.
 pub(crate) struct Progress {
     is_shown: bool,
 }
@@ -23,7 +23,7 @@ impl Progress {
     }
 }
 
-/// Leaves no trace of it.
+/// Clears the line.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.is_shown {

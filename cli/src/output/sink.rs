@@ -1,4 +1,8 @@
-//! The only ways out: whatever is printed passes here, and leaves without secrets and harmless.
+//! Prints what the command found, what went wrong, and the log.
+//!
+//! Secrets of the user's and control sequences in a stranger's text are taken out here, so that they reach neither the
+//! terminal nor a file. The progress line, which is short and made for a terminal, is the only output that is written
+//! elsewhere.
 
 use std::io::{self, Write};
 
@@ -39,8 +43,8 @@ impl Write for Log {
     /// Gets one event at a time.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let text = Inert::of(&text).terminal(self.with_colours);
-        io::stderr().lock().write_all(text.as_bytes())?;
+        let shown = Inert::of(&text).terminal(self.with_colours);
+        io::stderr().lock().write_all(shown.as_bytes())?;
         Ok(event.len())
     }
 

@@ -41,7 +41,7 @@ impl Secret {
         Self { plain, encoded: encoded(secret), label }
     }
 
-    /// Something that is looked for as it is.
+    /// A secret that is only looked for as it is written here, and not in other encodings.
     pub(super) fn exactly(secret: &str, label: &'static str) -> Self {
         Self { plain: vec![secret.to_owned()], encoded: Vec::new(), label }
     }
@@ -65,19 +65,23 @@ impl Secret {
                 places.push(layer.original(whole_run(&layer.text, at..at + found.len())));
             }
         }
-        for (run, within) in &reading.base64 {
-            let has = |needle: &String| within.iter().any(|one| one.text.contains(needle.as_str()));
-            if self.plain.iter().any(has) {
-                places.push(layer.original(run.clone()));
+        for run in &reading.base64 {
+            if self.is_within(&run.layers) {
+                places.push(layer.original(run.place.clone()));
             }
         }
         places
     }
+
+    fn is_within(&self, layers: &[Written]) -> bool {
+        let mut texts = layers.iter().map(|layer| layer.text.as_str());
+        texts.any(|text| self.plain.iter().any(|needle| text.contains(needle.as_str())))
+    }
 }
 
 /// The text with the labels of the secrets in their places.
-pub(super) fn hidden<'a>(text: &str, secrets: impl Iterator<Item = &'a Secret>) -> String {
-    let secrets: Vec<_> = secrets.collect();
+pub(super) fn replace_secrets<'a>(text: &str, known: impl Iterator<Item = &'a Secret>) -> String {
+    let secrets: Vec<_> = known.collect();
     if secrets.is_empty() {
         return text.to_owned();
     }
@@ -123,20 +127,28 @@ fn encoded(secret: &str) -> Vec<String> {
 /// A layer of a text, and what is within the base64 in it, in layers too.
 struct Reading {
     layer: Written,
-    base64: Vec<(Range<usize>, Vec<Written>)>,
+    base64: Vec<Base64Run>,
+}
+
+/// Something in a layer that may be base64.
+struct Base64Run {
+    /// Where it is in the text of the layer.
+    place: Range<usize>,
+    /// What it holds, with its escapes undone once, twice, and so on.
+    layers: Vec<Written>,
 }
 
 fn readings(text: &str) -> Vec<Reading> {
-    let within = |layer: &Written, run: Range<usize>| {
-        let layers = Written::of(&decoded(&layer.text[run.clone()])).layers();
-        (run, layers)
-    };
-    let reading = |layer: Written| {
-        let runs = base64_runs(&layer.text).into_iter();
-        let base64 = runs.map(|run| within(&layer, run)).collect();
-        Reading { layer, base64 }
-    };
-    Written::of(text).layers().into_iter().map(reading).collect()
+    let mut readings = Vec::new();
+    for layer in Written::of(text).layers() {
+        let mut base64 = Vec::new();
+        for place in base64_runs(&layer.text) {
+            let layers = Written::of(&decoded(&layer.text[place.clone()])).layers();
+            base64.push(Base64Run { place, layers });
+        }
+        readings.push(Reading { layer, base64 });
+    }
+    readings
 }
 
 /// What may be base64 of something with escapes of its own, such as the credentials of a client, which
@@ -155,7 +167,7 @@ fn base64_runs(text: &str) -> Vec<Range<usize>> {
     runs
 }
 
-/// The text in base64 of either alphabet, as far as it is one.
+/// The text that is encoded as base64 in either alphabet. Empty when it is no base64.
 fn decoded(run: &str) -> String {
     let plain = run.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let whole = plain.len() - usize::from(plain.len() % 4 == 1);
@@ -163,7 +175,6 @@ fn decoded(run: &str) -> String {
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&STANDARD, configuration);
-    // What is none holds nothing.
     let bytes = engine.decode(&plain[..whole]).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -172,7 +183,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
 }
 
-/// The place with all that belongs to the same base64 text: its ends hold bits of the secret too.
+/// The place, extended to the whole base64 text around it: the characters at its ends hold bits of the secret too.
 fn whole_run(text: &str, place: Range<usize>) -> Range<usize> {
     let before = text.as_bytes()[..place.start].iter().rev().take_while(|one| is_base64(**one));
     let behind = text.as_bytes()[place.end..].iter().take_while(|one| is_base64(**one));
@@ -184,7 +195,7 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-    use super::{Secret, hidden};
+    use super::{Secret, replace_secrets};
 
     const SECRET: &str = "genuine-token/of+some~body==";
 
@@ -231,7 +242,7 @@ mod tests {
         for text in written {
             let text = format!("a, {text}, b");
             assert!(secret.is_in(&text), "{text}");
-            assert_eq!(hidden(&text, [&secret].into_iter()), "a, [token], b", "{text}");
+            assert_eq!(replace_secrets(&text, [&secret].into_iter()), "a, [token], b", "{text}");
         }
         assert!(!secret.is_in("genuine-token/of+some~body="));
     }
@@ -250,11 +261,13 @@ mod tests {
     fn a_token_is_named_before_its_parts_and_short_words_are_left() {
         let (token, part) = ("head.claims.signature-of-it", "signature-of-it");
         let (token, part) = (Secret::of(token, "[token]"), Secret::of(part, "[signature]"));
-        let shown =
-            hidden("a head.claims.signature-of-it b signature-of-it", [&part, &token].into_iter());
+        let shown = replace_secrets(
+            "a head.claims.signature-of-it b signature-of-it",
+            [&part, &token].into_iter(),
+        );
         assert_eq!(shown, "a [token] b [signature]");
         assert_eq!(
-            hidden("a opaque b", [&Secret::of("opaque", "[token]")].into_iter()),
+            replace_secrets("a opaque b", [&Secret::of("opaque", "[token]")].into_iter()),
             "a opaque b"
         );
     }

@@ -14,7 +14,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// As it is.
+    /// The text with no escape undone yet.
     pub(super) fn of(text: &str) -> Self {
         Self { text: text.to_owned(), from: (0..=text.len()).collect() }
     }

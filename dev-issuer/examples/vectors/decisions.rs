@@ -15,44 +15,68 @@ pub(crate) fn config() -> Value {
 }
 
 pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
-    let good = || good(issuer);
     let mut cases = vec![
-        token("valid", 200, "ok", good()),
-        token("aud is a list", 200, "ok", good().audiences(["https://other.example", RESOURCE])),
-        token("a listed audience", 200, "ok", good().audience("api://notes")),
-        token("upper-case host in aud", 200, "ok", good().audience("https://MCP.example.com/mcp")),
-        token("typ JWT", 200, "ok", good().header("typ", "JWT")),
-        token("no typ", 200, "ok", good().without_header("typ")),
-        token("no kid", 200, "ok", good().without_header("kid")),
-        token("scp as a list", 200, "ok", good().without("scope").claim("scp", json!(["mcp"]))),
-        token("expired within tolerance", 200, "ok", good().expires_in(-59)),
-        token("no sub", 200, "ok", good().without("sub")),
-        token("expired", 401, "expired", good().expires_in(-60)),
-        token("nbf in the future", 401, "not_yet_valid", good().not_before_in(61)),
-        token("iat in the future", 401, "not_yet_valid", good().claim("iat", NOW + 61)),
-        token("no exp", 401, "missing_claim", good().without("exp")),
-        token("exp is a string", 401, "malformed", good().claim("exp", (NOW + 60).to_string())),
-        token("exp is 1e300", 401, "malformed", good().claim("exp", 1e300)),
-        token("no aud", 401, "missing_claim", good().without("aud")),
-        token("aud is empty", 401, "wrong_audience", good().claim("aud", json!([]))),
+        token("valid", 200, "ok", good(issuer)),
+        token(
+            "aud is a list",
+            200,
+            "ok",
+            good(issuer).audiences(["https://other.example", RESOURCE]),
+        ),
+        token("a listed audience", 200, "ok", good(issuer).audience("api://notes")),
+        token(
+            "upper-case host in aud",
+            200,
+            "ok",
+            good(issuer).audience("https://MCP.example.com/mcp"),
+        ),
+        token("typ JWT", 200, "ok", good(issuer).header("typ", "JWT")),
+        token("no typ", 200, "ok", good(issuer).without_header("typ")),
+        token("no kid", 200, "ok", good(issuer).without_header("kid")),
+        token(
+            "scp as a list",
+            200,
+            "ok",
+            good(issuer).without("scope").claim("scp", json!(["mcp"])),
+        ),
+        token("expired within tolerance", 200, "ok", good(issuer).expires_in(-59)),
+        token("no sub", 200, "ok", good(issuer).without("sub")),
+        token("expired", 401, "expired", good(issuer).expires_in(-60)),
+        token("nbf in the future", 401, "not_yet_valid", good(issuer).not_before_in(61)),
+        token("iat in the future", 401, "not_yet_valid", good(issuer).claim("iat", NOW + 61)),
+        token("no exp", 401, "missing_claim", good(issuer).without("exp")),
+        token(
+            "exp is a string",
+            401,
+            "malformed",
+            good(issuer).claim("exp", (NOW + 60).to_string()),
+        ),
+        token("exp is 1e300", 401, "malformed", good(issuer).claim("exp", 1e300)),
+        token("no aud", 401, "missing_claim", good(issuer).without("aud")),
+        token("aud is empty", 401, "wrong_audience", good(issuer).claim("aud", json!([]))),
         token(
             "aud of another resource",
             401,
             "wrong_audience",
-            good().audience("https://other.example/mcp"),
+            good(issuer).audience("https://other.example/mcp"),
         ),
-        token("aud with a slash", 401, "wrong_audience", good().audience(format!("{RESOURCE}/"))),
-        token("aud is a number", 401, "malformed", good().claim("aud", 7)),
-        token("no iss", 401, "missing_claim", good().without("iss")),
-        token("another iss", 401, "unknown_issuer", good().issuer("https://other.example")),
-        token("iss with a slash", 401, "unknown_issuer", good().issuer(format!("{ISSUER}/"))),
-        token("iss is a list", 401, "malformed", good().claim("iss", json!([ISSUER]))),
-        token("typ logout+jwt", 401, "wrong_type", good().header("typ", "logout+jwt")),
-        token("claim typ is ID", 401, "wrong_type", good().claim("typ", "ID")),
-        token("token_use is id", 401, "wrong_type", good().claim("token_use", "id")),
-        token("events", 401, "wrong_type", good().claim("events", json!({}))),
-        token("without the scope", 403, "insufficient_scope", good().scope("notes:read")),
-        token("without any scope", 403, "insufficient_scope", good().without("scope")),
+        token(
+            "aud with a slash",
+            401,
+            "wrong_audience",
+            good(issuer).audience(format!("{RESOURCE}/")),
+        ),
+        token("aud is a number", 401, "malformed", good(issuer).claim("aud", 7)),
+        token("no iss", 401, "missing_claim", good(issuer).without("iss")),
+        token("another iss", 401, "unknown_issuer", good(issuer).issuer("https://other.example")),
+        token("iss with a slash", 401, "unknown_issuer", good(issuer).issuer(format!("{ISSUER}/"))),
+        token("iss is a list", 401, "malformed", good(issuer).claim("iss", json!([ISSUER]))),
+        token("typ logout+jwt", 401, "wrong_type", good(issuer).header("typ", "logout+jwt")),
+        token("claim typ is ID", 401, "wrong_type", good(issuer).claim("typ", "ID")),
+        token("token_use is id", 401, "wrong_type", good(issuer).claim("token_use", "id")),
+        token("events", 401, "wrong_type", good(issuer).claim("events", json!({}))),
+        token("without the scope", 403, "insufficient_scope", good(issuer).scope("notes:read")),
+        token("without any scope", 403, "insufficient_scope", good(issuer).without("scope")),
         request("no token", 401, "missing_token", "/mcp", &[]),
         request("another scheme", 401, "missing_token", "/mcp", &["Basic YTpi"]),
         request("not a JWT", 401, "malformed", "/mcp", &["Bearer opaque"]),
@@ -61,14 +85,14 @@ pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
         request("token in the query", 400, "invalid_request", "/mcp?access_token=a", &[]),
     ];
     cases.extend(Algorithm::ALL.iter().map(|algorithm| {
-        token(&format!("signed with {algorithm}"), 200, "ok", good().algorithm(*algorithm))
+        token(&format!("signed with {algorithm}"), 200, "ok", good(issuer).algorithm(*algorithm))
     }));
     cases.extend(Broken::ALL.iter().map(|broken| {
         token(
             &format!("broken: {}", broken.as_str()),
             401,
             code_of(*broken),
-            good().broken(*broken),
+            good(issuer).broken(*broken),
         )
     }));
     cases

@@ -6,6 +6,7 @@
 //! Every run makes new keys; the expectations are written here by hand, not recorded.
 
 mod decisions;
+mod expect;
 mod operations;
 mod rules;
 
@@ -25,8 +26,9 @@ async fn main() {
         ("rules", rules::config(), rules::cases(&issuer)),
     ];
     // After the cases: a key is published when it first signs.
-    let jwks = reqwest::get(issuer.jwks_uri()).await.expect("the key set").bytes().await;
-    let jwks: Value = serde_json::from_slice(&jwks.expect("the key set")).expect("JSON");
+    let response = reqwest::get(issuer.jwks_uri()).await.expect("the key set");
+    let body = response.bytes().await.expect("the key set");
+    let jwks: Value = serde_json::from_slice(&body).expect("JSON");
     for (name, config, cases) in files {
         let file = json!({
             "about": "requests, and what must be decided about them; see vectors/README.md",

@@ -1,4 +1,6 @@
-//! The knobs, for tests in other languages. The gate refuses requests of web pages.
+//! The endpoints under `/dev/`: what [`DevIssuer`](crate::DevIssuer) offers, for tests in other languages.
+//!
+//! They mint any token for anyone, so that the gate refuses them to web pages.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,13 +11,18 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::core::Core;
-use crate::http::{OAuthError, Params};
-use crate::{Mint, Mode};
+use crate::issuer::Issuer;
+use crate::mint::Mint;
+use crate::mode::Mode;
+use crate::oauth_error::OAuthError;
+use crate::params::Params;
 
 /// A token as the form describes it; see [`Mint`] for the words.
-pub(super) async fn mint(State(core): State<Arc<Core>>, body: Bytes) -> Result<String, OAuthError> {
-    let mut token = Mint::new(core);
+pub(super) async fn mint(
+    State(issuer): State<Arc<Issuer>>,
+    body: Bytes,
+) -> Result<String, OAuthError> {
+    let mut token = Mint::new(issuer);
     let mut audiences = Vec::new();
     let mut is_opaque = false;
     for (name, value) in Params::parse(&body).iter() {
@@ -51,25 +58,28 @@ pub(super) async fn mint(State(core): State<Arc<Core>>, body: Bytes) -> Result<S
 }
 
 /// A new key; `?drop=true` unpublishes the old ones.
-pub(super) async fn rotate(State(core): State<Arc<Core>>, RawQuery(query): RawQuery) -> StatusCode {
-    let query = Params::parse(query.unwrap_or_default().as_bytes());
-    core.keys.rotate(!query.all("drop").any(|drop| drop == "true"));
+pub(super) async fn rotate(
+    State(issuer): State<Arc<Issuer>>,
+    RawQuery(raw_query): RawQuery,
+) -> StatusCode {
+    let query = Params::parse(raw_query.unwrap_or_default().as_bytes());
+    issuer.keys.rotate(!query.repeated("drop").any(|drop| drop == "true"));
     StatusCode::NO_CONTENT
 }
 
 /// `mode=online`, `offline`, `hang`, `garbage` or `status:NNN`.
 pub(super) async fn mode(
-    State(core): State<Arc<Core>>,
+    State(issuer): State<Arc<Issuer>>,
     body: Bytes,
 ) -> Result<StatusCode, OAuthError> {
     let form = Params::parse(&body);
-    core.set_mode(parsed::<Mode>("mode", form.required("mode")?)?);
+    issuer.set_mode(parsed::<Mode>("mode", form.required("mode")?)?);
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// How many requests each endpoint received.
-pub(super) async fn requests(State(core): State<Arc<Core>>) -> Json<Value> {
-    let requests = core.counters.snapshot();
+pub(super) async fn requests(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
+    let requests = issuer.counters.snapshot();
     Json(json!({
         "metadata": requests.metadata,
         "jwks": requests.jwks,

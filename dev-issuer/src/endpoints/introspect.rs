@@ -1,3 +1,5 @@
+//! The introspection endpoint (RFC 7662), with signed answers (RFC 9701) for those who accept them.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,33 +9,35 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::client;
-use crate::core::{Core, now};
-use crate::http::{OAuthError, Params};
+use crate::clients;
+use crate::clock::now;
+use crate::issuer::Issuer;
 use crate::mint::Mint;
+use crate::oauth_error::OAuthError;
+use crate::params::Params;
 
 /// RFC 7662 §2. For confidential clients; any of them may ask about any token.
 pub(super) async fn introspect(
-    State(core): State<Arc<Core>>,
+    State(issuer): State<Arc<Issuer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, OAuthError> {
     let params = Params::form(&headers, &body)?;
-    let client = client::authenticate(&core.clients, &headers, &params)?;
+    let client = clients::authenticate(&issuer.clients, &headers, &params)?;
     if client.secret.is_none() {
         return Err(OAuthError::invalid_client("introspection is for confidential clients"));
     }
     let token = params.required("token")?;
-    let answer = match active_access_token(&core, token) {
+    let answer = match active_access_token(&issuer, token) {
         Some(mut claims) => {
             claims.insert("active".into(), json!(true));
             claims.insert("token_type".into(), json!("Bearer"));
             Value::Object(claims)
         }
-        None => refresh_token(&core, token).unwrap_or(json!({ "active": false })),
+        None => refresh_token(&issuer, token).unwrap_or(json!({ "active": false })),
     };
     if headers.get(header::ACCEPT).is_some_and(|accept| accept == SIGNED) {
-        return Ok(signed(&core, &client.id, answer).into_response());
+        return Ok(signed(&issuer, &client.id, answer).into_response());
     }
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
@@ -42,8 +46,8 @@ pub(super) async fn introspect(
 const SIGNED: &str = "application/token-introspection+jwt";
 
 /// RFC 9701 §5.
-fn signed(core: &Arc<Core>, client_id: &str, answer: Value) -> impl IntoResponse + use<> {
-    let answer = Mint::new(core.clone())
+fn signed(issuer: &Arc<Issuer>, client_id: &str, answer: Value) -> impl IntoResponse + use<> {
+    let token = Mint::new(issuer.clone())
         .without_user()
         .audience(client_id)
         .header("typ", "token-introspection+jwt")
@@ -51,28 +55,30 @@ fn signed(core: &Arc<Core>, client_id: &str, answer: Value) -> impl IntoResponse
         .without("sub")
         .without("exp")
         .without("client_id");
-    ([(header::CONTENT_TYPE, SIGNED), (header::CACHE_CONTROL, "no-store")], answer.sign())
+    ([(header::CONTENT_TYPE, SIGNED), (header::CACHE_CONTROL, "no-store")], token.sign())
 }
 
 /// The claims of an access token of this issuer that is neither expired nor revoked.
-pub(super) fn active_access_token(core: &Core, token: &str) -> Option<Map<String, Value>> {
-    let claims = core.access_token(token)?;
+pub(super) fn active_access_token(issuer: &Issuer, token: &str) -> Option<Map<String, Value>> {
+    let claims = issuer.access_token_claims(token)?;
     let now = now();
     let is_expired = claims.get("exp").and_then(Value::as_u64).is_some_and(|exp| exp <= now);
     let is_early = claims.get("nbf").and_then(Value::as_u64).is_some_and(|nbf| nbf > now);
-    let is_own = claims.get("iss").is_none_or(|iss| *iss == json!(core.issuer));
-    let is_own = is_own && claims.contains_key("client_id");
-    let jti = claims.get("jti").and_then(Value::as_str);
-    let is_revoked = jti.is_some_and(|jti| core.grants().is_revoked(jti));
+    let is_issued_here = claims.get("iss").is_none_or(|iss| *iss == json!(issuer.identifier));
+    let is_own = is_issued_here && claims.contains_key("client_id");
+    let is_revoked = match claims.get("jti").and_then(Value::as_str) {
+        Some(jti) => issuer.grants().is_revoked(jti),
+        None => false,
+    };
     (is_own && !is_expired && !is_early && !is_revoked).then_some(claims)
 }
 
-fn refresh_token(core: &Core, token: &str) -> Option<Value> {
-    let grants = core.grants();
+fn refresh_token(issuer: &Issuer, token: &str) -> Option<Value> {
+    let grants = issuer.grants();
     let grant = grants.grant_of_refresh_token(token)?;
     Some(json!({
         "active": true,
-        "iss": core.issuer,
+        "iss": issuer.identifier,
         "sub": grant.subject,
         "client_id": grant.client_id,
         "scope": grant.scopes.join(" "),

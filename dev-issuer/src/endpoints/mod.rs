@@ -1,15 +1,16 @@
-//! One file per endpoint.
+//! One file for each endpoint, and the router that leads to them.
+//!
+//! [`Endpoint`](crate::endpoint::Endpoint) tells the paths apart too; a path that is added here is added there.
 
 mod authorize;
 mod control;
 mod introspect;
 mod metadata;
 mod register;
+mod requested;
 mod revoke;
 mod token;
 mod userinfo;
-
-pub(crate) use authorize::AuthorizationRequest;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,32 +19,29 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use crate::core::Core;
+use crate::issuer::Issuer;
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-pub(crate) fn router(core: Arc<Core>) -> Router {
-    let base = core.base_path();
-    let at = |endpoint: &str| format!("{base}{endpoint}");
+pub(crate) fn router(issuer: Arc<Issuer>) -> Router {
+    let base = issuer.base_path();
     let well_known: BTreeSet<String> =
-        core.settings.metadata_at.iter().map(|location| location.path(base)).collect();
+        issuer.settings.metadata_at.iter().map(|location| location.path(base)).collect();
+    let mut router = Router::new()
+        .route(&format!("{base}/jwks"), get(metadata::jwks))
+        .route(&format!("{base}/authorize"), get(authorize::ask).post(authorize::decide))
+        .route(&format!("{base}/token"), post(token::token))
+        .route(&format!("{base}/register"), post(register::register))
+        .route(&format!("{base}/introspect"), post(introspect::introspect))
+        .route(&format!("{base}/revoke"), post(revoke::revoke))
+        .route(&format!("{base}/userinfo"), get(userinfo::userinfo).post(userinfo::userinfo))
+        .route(&format!("{base}/dev/mint"), post(control::mint))
+        .route(&format!("{base}/dev/rotate"), post(control::rotate))
+        .route(&format!("{base}/dev/mode"), post(control::mode))
+        .route(&format!("{base}/dev/requests"), get(control::requests));
 
-    let mut router = Router::new();
     for path in well_known {
         router = router.route(&path, get(metadata::metadata));
     }
-    router
-        .route(&at("/jwks"), get(metadata::jwks))
-        .route(&at("/authorize"), get(authorize::ask).post(authorize::decide))
-        .route(&at("/token"), post(token::token))
-        .route(&at("/register"), post(register::register))
-        .route(&at("/introspect"), post(introspect::introspect))
-        .route(&at("/revoke"), post(revoke::revoke))
-        .route(&at("/userinfo"), get(userinfo::userinfo).post(userinfo::userinfo))
-        .route(&at("/dev/mint"), post(control::mint))
-        .route(&at("/dev/rotate"), post(control::rotate))
-        .route(&at("/dev/mode"), post(control::mode))
-        .route(&at("/dev/requests"), get(control::requests))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(core)
+    router.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(issuer)
 }

@@ -1,3 +1,5 @@
+//! The registration endpoint (RFC 7591).
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,23 +9,24 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::client::{ClientMetadata, MAX_METADATA_BYTES};
-use crate::core::{Core, now};
-use crate::http::OAuthError;
+use crate::clients::{ClientMetadata, MAX_METADATA_BYTES};
+use crate::clock::now;
+use crate::issuer::Issuer;
+use crate::oauth_error::OAuthError;
 
 /// RFC 7591 §3. Open to everyone.
 pub(super) async fn register(
-    State(core): State<Arc<Core>>,
+    State(issuer): State<Arc<Issuer>>,
     body: Bytes,
 ) -> Result<Response, OAuthError> {
     if body.len() > MAX_METADATA_BYTES {
         return Err(OAuthError::new("invalid_client_metadata", "the metadata is over 10 KiB"));
     }
-    let document = serde_json::from_slice(&body)
+    let sent = serde_json::from_slice(&body)
         .map_err(|_| OAuthError::new("invalid_client_metadata", "the body is no JSON object"))?;
-    let metadata = ClientMetadata::parse(document)?;
+    let metadata = ClientMetadata::parse(sent)?;
     let mut document = metadata.document.clone();
-    let client = core.clients.register(metadata);
+    let client = issuer.clients.register(metadata);
 
     document.insert("client_id".into(), json!(client.id));
     document.insert("client_id_issued_at".into(), json!(now()));

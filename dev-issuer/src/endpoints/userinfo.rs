@@ -1,3 +1,5 @@
+//! The UserInfo endpoint of OpenID Connect.
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,34 +9,36 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::introspect::active_access_token;
-use crate::core::Core;
+use crate::issuer::Issuer;
 
 /// OpenID Connect Core §5.3: `sub`, and what the scopes allow to see.
-pub(super) async fn userinfo(State(core): State<Arc<Core>>, headers: HeaderMap) -> Response {
-    let token = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = token else {
+pub(super) async fn userinfo(State(issuer): State<Arc<Issuer>>, headers: HeaderMap) -> Response {
+    let Some(token) = bearer_token(&headers) else {
         return refuse(StatusCode::UNAUTHORIZED, "Bearer");
     };
-    let Some(mut claims) = active_access_token(&core, token.trim()) else {
+    let Some(mut claims) = active_access_token(&issuer, token) else {
         return refuse(StatusCode::UNAUTHORIZED, r#"Bearer error="invalid_token""#);
     };
-    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
-    let has = |wanted| scope.split(' ').any(|scope| scope == wanted);
-    if !has("openid") {
+    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let scopes: Vec<&str> = scope.split(' ').collect();
+    if !scopes.contains(&"openid") {
         let challenge = r#"Bearer error="insufficient_scope", scope="openid""#;
         return refuse(StatusCode::FORBIDDEN, challenge);
     }
-    let visible = [("sub", true), ("name", has("profile")), ("email", has("email"))];
-    let answer: Map<String, Value> = visible
-        .into_iter()
-        .filter(|(_, is_visible)| *is_visible)
-        .filter_map(|(claim, _)| Some((claim.to_owned(), claims.remove(claim)?)))
-        .collect();
+    let mut answer = Map::new();
+    for (claim, scope_for_it) in [("sub", "openid"), ("name", "profile"), ("email", "email")] {
+        if scopes.contains(&scope_for_it)
+            && let Some(value) = claims.remove(claim)
+        {
+            answer.insert(claim.to_owned(), value);
+        }
+    }
     ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 fn refuse(status: StatusCode, challenge: &'static str) -> Response {

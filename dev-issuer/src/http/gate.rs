@@ -1,19 +1,24 @@
+//! What every request passes before it reaches an endpoint, and what every response gets.
+//!
+//! This issuer lets anyone sign in as anyone. The gate keeps web pages from doing so through the developer's browser: it answers
+//! to names of this machine only (against DNS rebinding), and keeps the control endpoints from pages altogether.
+
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::Authority};
 use axum::response::{IntoResponse, Response};
 
-use super::is_loopback_host;
-use crate::Mode;
-use crate::builder::MetadataLocation;
-use crate::core::Core;
-use crate::requests::Endpoint;
+use crate::endpoint::Endpoint;
+use crate::issuer::Issuer;
+use crate::loopback::is_loopback_host;
+use crate::metadata_location::MetadataLocation;
+use crate::mode::Mode;
 
 /// Stands before the router: loopback only, counters, modes, CORS.
 #[derive(Clone)]
 pub(super) struct Gate {
-    core: Arc<Core>,
+    issuer: Arc<Issuer>,
 }
 
 /// What becomes of a request.
@@ -25,13 +30,13 @@ pub(super) enum Passage {
 }
 
 impl Gate {
-    pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(super) fn new(issuer: Arc<Issuer>) -> Self {
+        Self { issuer }
     }
 
     pub(super) fn endpoint(&self, request: &Request) -> Endpoint {
         let path = request.uri().path();
-        let base = self.core.base_path();
+        let base = self.issuer.base_path();
         if MetadataLocation::ALL.iter().any(|location| location.path(base) == path) {
             return Endpoint::Metadata;
         }
@@ -48,7 +53,7 @@ impl Gate {
         }
     }
 
-    pub(super) fn pass(&self, request: &Request, endpoint: Endpoint) -> Passage {
+    pub(super) fn passage(&self, request: &Request, endpoint: Endpoint) -> Passage {
         if !is_for_this_machine(request) {
             let refusal = "This development issuer answers to loopback names only.\n";
             return Passage::Answered((StatusCode::FORBIDDEN, refusal).into_response());
@@ -62,9 +67,9 @@ impl Gate {
             return Passage::Open;
         }
         if request.method() != Method::OPTIONS {
-            self.core.counters.count(endpoint);
+            self.issuer.counters.count(endpoint);
         }
-        match self.core.mode() {
+        match self.issuer.mode() {
             Mode::Online => {}
             Mode::Offline => return Passage::Closed,
             Mode::Hang => return Passage::Hanging,
@@ -72,8 +77,8 @@ impl Gate {
                 let json = [(header::CONTENT_TYPE, "application/json")];
                 return Passage::Answered((json, "<html>{\"keys\": [").into_response());
             }
-            Mode::Status(status) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            Mode::Status(number) => {
+                let status = StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_GATEWAY);
                 return Passage::Answered(status.into_response());
             }
         }

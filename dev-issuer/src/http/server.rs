@@ -1,3 +1,8 @@
+//! Accepts connections, and hands each request to the [`Gate`] and then to the router.
+//!
+//! hyper is driven directly and not through `axum::serve`, because [`Mode::Offline`](crate::Mode::Offline) closes a connection
+//! without an answer, and a router cannot.
+
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -16,9 +21,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tower_service::Service as _;
 
 use super::gate::{Gate, Passage};
-use crate::StartError;
-use crate::core::Core;
 use crate::endpoints;
+use crate::issuer::Issuer;
+use crate::start_error::StartError;
 
 /// The task that accepts connections. Dropping it closes the listener and every connection.
 pub(crate) struct Server {
@@ -36,9 +41,9 @@ impl Server {
         })
     }
 
-    pub(crate) fn run(listener: TcpListener, core: Arc<Core>) -> Self {
-        let gate = Gate::new(core.clone());
-        let task = tokio::spawn(accept(listener, gate, endpoints::router(core)));
+    pub(crate) fn run(listener: TcpListener, issuer: Arc<Issuer>) -> Self {
+        let gate = Gate::new(issuer.clone());
+        let task = tokio::spawn(accept(listener, gate, endpoints::router(issuer)));
         Self { task: Mutex::new(Some(task)) }
     }
 
@@ -89,13 +94,13 @@ async fn connection(stream: TcpStream, gate: Gate, router: Router) {
 
 /// The error, which hyper answers by closing the connection, is [`Passage::Closed`].
 async fn answer(
-    request: hyper::Request<hyper::body::Incoming>,
+    incoming: hyper::Request<hyper::body::Incoming>,
     gate: Gate,
     mut router: Router,
 ) -> Result<Response, std::io::Error> {
-    let request: Request = request.map(Body::new);
+    let request: Request = incoming.map(Body::new);
     let endpoint = gate.endpoint(&request);
-    let response = match gate.pass(&request, endpoint) {
+    let response = match gate.passage(&request, endpoint) {
         Passage::Open => never_fails(router.call(request).await),
         Passage::Answered(response) => response,
         Passage::Closed => return Err(ErrorKind::ConnectionAborted.into()),

@@ -1,9 +1,15 @@
+//! Which keys sign, and which are published.
+//!
+//! Rotation separates the two: a key that was current stays published, so that tokens signed before can be verified, unless
+//! the test wants it gone.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::{Algorithm, SigningKey, from_base64url};
+use super::{SigningKey, from_base64url};
+use crate::algorithm::Algorithm;
 
 /// The keys of the issuer: the current one of each algorithm, and every published one.
 pub(crate) struct KeyRing {
@@ -47,7 +53,7 @@ impl KeyRing {
         json!({ "keys": keys })
     }
 
-    /// The claims of a JWS of this issuer. Says nothing about expiry.
+    /// The claims of a JWS that a published key has signed. The token may have expired.
     pub(crate) fn verify(&self, token: &str) -> Option<Map<String, Value>> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;

@@ -1,10 +1,8 @@
 //! Bytes in, bytes out: signing keys and the JSON Web Key Set.
 
-mod algorithm;
 mod key_ring;
 mod signing_key;
 
-pub use algorithm::Algorithm;
 pub(crate) use key_ring::KeyRing;
 pub(crate) use signing_key::SigningKey;
 

@@ -1,14 +1,18 @@
+//! A private key of any algorithm, and its public half as a JWK.
+
 use aws_lc_rs::digest::{self, SHA256, SHA384, SHA512};
 use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, RsaKeyPair, UnparsedPublicKey,
-    VerificationAlgorithm,
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair,
+    PqdsaSigningAlgorithm, RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
 };
 use serde_json::{Value, json};
 
-use super::{Algorithm, base64url, random};
+use super::{base64url, random};
+use crate::algorithm::Algorithm;
 
 /// A private key, its `kid` and the one algorithm it signs with.
 pub(crate) struct SigningKey {
@@ -74,26 +78,28 @@ enum Pair {
 }
 
 impl Pair {
-    fn generate(algorithm: Algorithm) -> Result<Self, aws_lc_rs::error::Unspecified> {
-        let ecdsa = |curve| EcdsaKeyPair::generate(curve).map(Self::Ecdsa);
-        let ml_dsa = |set| PqdsaKeyPair::generate(set).map(Self::MlDsa);
+    fn generate(algorithm: Algorithm) -> Result<Self, Unspecified> {
         match algorithm {
-            Algorithm::Es256 => ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
-            Algorithm::Es384 => ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
-            Algorithm::Es512 => ecdsa(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
+            Algorithm::Es256 => Self::ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+            Algorithm::Es384 => Self::ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::Es512 => Self::ecdsa(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
             Algorithm::EdDsa | Algorithm::Ed25519 => Ed25519KeyPair::generate().map(Self::Ed25519),
-            Algorithm::MlDsa44 => ml_dsa(&signature::ML_DSA_44_SIGNING),
-            Algorithm::MlDsa65 => ml_dsa(&signature::ML_DSA_65_SIGNING),
-            Algorithm::MlDsa87 => ml_dsa(&signature::ML_DSA_87_SIGNING),
+            Algorithm::MlDsa44 => Self::ml_dsa(&signature::ML_DSA_44_SIGNING),
+            Algorithm::MlDsa65 => Self::ml_dsa(&signature::ML_DSA_65_SIGNING),
+            Algorithm::MlDsa87 => Self::ml_dsa(&signature::ML_DSA_87_SIGNING),
             _ => RsaKeyPair::generate(KeySize::Rsa2048).map(Self::Rsa),
         }
     }
 
-    fn sign(
-        &self,
-        algorithm: Algorithm,
-        message: &[u8],
-    ) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
+    fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Result<Self, Unspecified> {
+        EcdsaKeyPair::generate(algorithm).map(Self::Ecdsa)
+    }
+
+    fn ml_dsa(algorithm: &'static PqdsaSigningAlgorithm) -> Result<Self, Unspecified> {
+        PqdsaKeyPair::generate(algorithm).map(Self::MlDsa)
+    }
+
+    fn sign(&self, algorithm: Algorithm, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
         let random = SystemRandom::new();
         match self {
             Self::Rsa(pair) => {

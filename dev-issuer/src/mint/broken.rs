@@ -1,9 +1,13 @@
+//! The ways in which a token can be wrong, by name.
+//!
+//! Each is one attack or one fault that a resource server must notice; tests go through [`Broken::ALL`].
+
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
-use crate::UnknownName;
 use crate::jose::random;
+use crate::unknown_name::UnknownName;
 
 /// One named way for a token to be wrong. No resource server may accept any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,11 +23,11 @@ pub enum Broken {
     UnknownKeyId,
     /// `foreign-key`: signed by a key that was never published, under a published `kid`.
     ForeignKey,
-    /// `embedded-key`: the same, with the foreign key in the `jwk` header parameter.
+    /// `embedded-key`: signed by a key that was never published, which is in the header as `jwk`.
     EmbeddedKey,
     /// `hmac-with-public-key`: `alg: HS256`, with the published public key (PEM) as the secret.
     HmacWithPublicKey,
-    /// `critical-header`: `crit` lists an extension nobody knows.
+    /// `critical-header`: `crit` lists an extension that does not exist.
     CriticalHeader,
     /// `id-token`: an ID token with the audience of an access token.
     IdToken,

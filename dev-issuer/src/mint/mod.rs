@@ -1,4 +1,7 @@
 //! Tokens of any content, and tokens that are wrong in one named way.
+//!
+//! Tests of a resource server get every token from here: what a test does not say is as in a good token, so that one thing
+//! is wrong at a time.
 
 mod broken;
 mod sign;
@@ -9,8 +12,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::Algorithm;
-use crate::core::{Core, now};
+use crate::algorithm::Algorithm;
+use crate::clock::now;
+use crate::issuer::Issuer;
 use crate::jose::random;
 
 /// A token in the making, from [`DevIssuer::mint`](crate::DevIssuer::mint).
@@ -20,13 +24,14 @@ use crate::jose::random;
 #[derive(Clone)]
 #[must_use]
 pub struct Mint {
-    core: Arc<Core>,
+    issuer: Arc<Issuer>,
     subject: String,
     with_user: bool,
     audiences: Vec<String>,
     scope: Option<String>,
     client_id: String,
-    issuer: String,
+    /// The claim `iss`.
+    iss: String,
     issued_at: u64,
     expires_in: i64,
     not_before_in: Option<i64>,
@@ -39,15 +44,15 @@ pub struct Mint {
 }
 
 impl Mint {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        let settings = &core.settings;
+    pub(crate) fn new(issuer: Arc<Issuer>) -> Self {
+        let settings = &issuer.settings;
         Self {
             subject: settings.users[0].subject.clone(),
             with_user: true,
             audiences: settings.default_audience.iter().cloned().collect(),
             scope: None,
             client_id: "dev".to_owned(),
-            issuer: core.issuer.clone(),
+            iss: issuer.identifier.clone(),
             issued_at: now(),
             expires_in: settings.access_token_lifetime.as_secs().try_into().unwrap_or(i64::MAX),
             not_before_in: None,
@@ -57,11 +62,11 @@ impl Mint {
             without_header: Vec::new(),
             algorithm: settings.algorithm,
             broken: None,
-            core,
+            issuer,
         }
     }
 
-    /// `sub`. A development user brings its claims along; any other subject has none.
+    /// `sub`. For a development user, its claims are added; any other subject has none.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = subject.into();
         self
@@ -92,7 +97,7 @@ impl Mint {
 
     /// `iss`. Default this issuer.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = issuer.into();
+        self.iss = issuer.into();
         self
     }
 
@@ -152,18 +157,18 @@ impl Mint {
 
     /// The token, in JWS compact serialization (RFC 7515 §7.1).
     pub fn sign(self) -> String {
-        let key = self.core.keys.current(self.algorithm);
+        let key = self.issuer.keys.current(self.algorithm);
         sign::sign(&key, self.headers(&key.kid), self.payload(), self.broken)
     }
 
-    /// The same as an opaque token: its claims stay here, for introspection and UserInfo.
+    /// The token as an opaque one: the issuer keeps its claims, for introspection and UserInfo.
     pub fn opaque(self) -> String {
         let token = format!("opaque_{}", random::<24>());
-        self.core.grants().keep_opaque(&token, self.payload());
+        self.issuer.grants().keep_opaque_token(&token, self.payload());
         token
     }
 
-    /// Leaves out the claims that a development user brings along.
+    /// Leaves out the claims that are added for a development user.
     pub(crate) fn without_user(mut self) -> Self {
         self.with_user = false;
         self
@@ -183,17 +188,18 @@ impl Mint {
     }
 
     fn payload(&self) -> Map<String, Value> {
-        let user = self.core.settings.user(&self.subject).filter(|_| self.with_user);
-        let mut claims = user.map(|user| user.token_claims()).unwrap_or_default();
-        let after = |seconds: i64| json!(self.issued_at.saturating_add_signed(seconds));
-        claims.insert("iss".into(), json!(self.issuer));
+        let mut claims = match self.issuer.settings.user(&self.subject) {
+            Some(user) if self.with_user => user.token_claims(),
+            _ => Map::new(),
+        };
+        claims.insert("iss".into(), json!(self.iss));
         claims.insert("sub".into(), json!(self.subject));
         claims.insert("iat".into(), json!(self.issued_at));
-        claims.insert("exp".into(), after(self.expires_in));
+        claims.insert("exp".into(), self.seconds_after_issue(self.expires_in));
         claims.insert("jti".into(), json!(random::<16>()));
         claims.insert("client_id".into(), json!(self.client_id));
         if let Some(seconds) = self.not_before_in {
-            claims.insert("nbf".into(), after(seconds));
+            claims.insert("nbf".into(), self.seconds_after_issue(seconds));
         }
         if let Some(scope) = &self.scope {
             claims.insert("scope".into(), json!(scope));
@@ -209,5 +215,10 @@ impl Mint {
         claims.extend(self.claims.clone());
         claims.retain(|name, _| !self.without.contains(name));
         claims
+    }
+
+    /// A time, as claims have it, counted from `iat`.
+    fn seconds_after_issue(&self, seconds: i64) -> Value {
+        json!(self.issued_at.saturating_add_signed(seconds))
     }
 }

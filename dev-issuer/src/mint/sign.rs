@@ -1,3 +1,5 @@
+//! Makes the bytes of a token, and breaks them where that is asked for.
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -18,9 +20,9 @@ pub(super) fn sign(
     if let (Some(foreign), Some(Broken::EmbeddedKey)) = (&foreign, broken) {
         header.insert("jwk".into(), foreign.jwk());
     }
-    let header = base64url(Value::Object(header).to_string());
+    let encoded_header = base64url(Value::Object(header).to_string());
     let payload = payload(claims, broken);
-    let message = format!("{header}.{}", base64url(&payload));
+    let message = format!("{encoded_header}.{}", base64url(&payload));
     let mut signature = foreign.as_ref().unwrap_or(key).sign(message.as_bytes());
     match broken {
         Some(Broken::Signature) => signature[0] ^= 1,
@@ -31,7 +33,7 @@ pub(super) fn sign(
         }
         Some(Broken::Payload) => {
             let changed = payload.replacen('{', r#"{"changed":true,"#, 1);
-            return format!("{header}.{}.{}", base64url(changed), base64url(signature));
+            return format!("{encoded_header}.{}.{}", base64url(changed), base64url(signature));
         }
         Some(Broken::Padding) => return format!("{message}.{}==", base64url(signature)),
         Some(Broken::Truncated) => return message,

@@ -1,4 +1,7 @@
 //! axum: one call that protects a server, and the caller as an extractor.
+//!
+//! Everything here is the [layer](McpAuth::layer) at the right routes. A handler that wants [`AuthInfo`] on a route that
+//! is not behind it gets a 500, and the log says what to add.
 
 use std::convert::Infallible;
 
@@ -23,8 +26,9 @@ use crate::text::Quoted;
 impl McpAuth {
     /// A router with the service at the path of every resource, and the metadata documents.
     ///
-    /// `/mcp` and `/mcp/` both answer, without a redirect. It has no other routes and no fallback,
-    /// so it can be merged into a router of yours.
+    /// `/mcp` and `/mcp/` both answer, without a redirect: some clients drop the token when they follow one. It
+    /// has no other routes and no fallback, so it can be merged into a router of yours. Behind a prefix that
+    /// your router cuts off (`nest`), the path that the client asked for counts.
     pub fn protect<S, B>(&self, service: S) -> Router
     where
         S: Service<Request, Response = http::Response<B>, Error = Infallible>
@@ -46,7 +50,8 @@ impl McpAuth {
         router
     }
 
-    /// A router with the metadata documents alone, to merge into one of yours.
+    /// A router with the metadata documents alone, to merge into one of yours. Needed where [`McpAuth::layer`]
+    /// stands around the MCP endpoint only: clients look for the documents at the root of the origin.
     pub fn metadata_router(&self) -> Router {
         let mut router = Router::new().without_v07_checks();
         for path in self.metadata_paths() {

@@ -1,4 +1,7 @@
 //! rmcp 3: the caller as a handler argument, and a Streamable HTTP service that knows our hosts.
+//!
+//! rmcp puts the head of the HTTP request into the context of every call, and with it the caller that the layer has
+//! found. So handlers see who sends *this* request, also within a session that somebody else began.
 
 use std::sync::Arc;
 
@@ -20,7 +23,8 @@ use crate::mcp_auth::McpAuth;
 impl McpAuth {
     /// rmcp's default server configuration with the hosts of our resources in its `Host` check.
     ///
-    /// `Origin` is checked before a request reaches rmcp.
+    /// `Origin` is checked before a request reaches rmcp. Without the hosts, rmcp answers 403 to everybody who
+    /// does not call by a loopback name.
     pub fn streamable_http_config(&self) -> StreamableHttpServerConfig {
         StreamableHttpServerConfig::default().with_allowed_hosts(self.allowed_hosts())
     }
@@ -59,6 +63,9 @@ impl<C: AsRequestContext> FromContextPart<C> for AuthInfo {
 }
 
 /// The caller as an argument of tools and prompts that need no token by policy.
+///
+/// `None` when none came, and for what is `public`, where no token is looked at. A handler that takes
+/// [`AuthInfo`] instead answers such calls with an internal error.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "an argument pattern")]
 pub struct OptionalAuthInfo(pub Option<AuthInfo>);

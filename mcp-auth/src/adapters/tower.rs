@@ -1,4 +1,10 @@
 //! A tower layer that carries out what [`McpAuth`] decides.
+//!
+//! 1. A caller whose token was accepted before goes on at once, without a task of its own.
+//! 2. Everybody else waits for the decision: for keys of an issuer, or for the body where a policy has to read it.
+//! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on.
+//! 4. A refusal does not wait for the body. What still comes of it is read and thrown away meanwhile, within limits.
+//! 5. The service's response goes through [`Forward::finish`] where something may have to change in it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -27,10 +33,38 @@ impl McpAuth {
     ///
     /// The inner service sees only requests that are allowed, with [`AuthInfo`](crate::AuthInfo)
     /// in their extensions and without `Authorization`. Metadata documents are answered by the
-    /// layer where it sees their paths; else add `metadata_router`, or [`McpAuth::metadata`].
+    /// layer where it sees their paths; else add `metadata_router`, or [`McpAuth::metadata`]: clients that do
+    /// not find the document never learn where to sign in.
     ///
     /// A policy reads the body of a request and hands on what it has read, so the service's
     /// request body must be one that can be made of bytes, such as axum's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response, StatusCode};
+    /// use http_body_util::Full;
+    /// use mcp_auth::{Config, McpAuth};
+    /// use tower::{Layer as _, ServiceExt as _, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = dev_issuer::DevIssuer::start().await?;
+    /// let auth = McpAuth::new(Config::new("https://mcp.example.com/mcp", issuer.issuer())?)?;
+    /// let service = auth.layer().layer(service_fn(|_: Request<Full<bytes::Bytes>>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::default()))
+    /// }));
+    ///
+    /// let token = issuer.mint().audience("https://mcp.example.com/mcp").sign();
+    /// let request = Request::get("/mcp").header("authorization", format!("Bearer {token}"));
+    /// let response = service.clone().oneshot(request.body(Full::default())?).await?;
+    /// assert_eq!(response.status(), StatusCode::OK);
+    ///
+    /// let response = service.oneshot(Request::get("/mcp").body(Full::default())?).await?;
+    /// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn layer(&self) -> AuthLayer {
         AuthLayer { auth: self.clone(), resource: None }
     }
@@ -42,7 +76,9 @@ impl McpAuth {
     }
 }
 
-/// Protects a service; made by [`McpAuth::layer`].
+/// Protects a service; made by [`McpAuth::layer`], where an example is.
+///
+/// Cheap to clone: services that it makes share keys, kept tokens and budgets.
 #[derive(Clone, Debug)]
 pub struct AuthLayer {
     auth: McpAuth,
@@ -89,6 +125,9 @@ fn requested_path(request: &Parts) -> &str {
 }
 
 /// A protected service; made by [`AuthLayer`].
+///
+/// It is ready when the service inside is: a request that is refused waits for that too, so that a service that
+/// is overloaded is not asked for tokens either.
 #[derive(Clone, Debug)]
 pub struct AuthService<S> {
     inner: S,
@@ -170,6 +209,8 @@ where
 }
 
 /// The whole body; `None` when it is longer, or when it breaks off, and nobody reads the answer.
+///
+/// Nothing beyond the limit is kept: a stranger's body costs no more memory than `max_anonymous_body_bytes`.
 async fn read<B: Body>(body: B, max_bytes: usize) -> Option<Bytes> {
     let mut body = std::pin::pin!(body);
     let mut whole = Bytes::new();
@@ -231,7 +272,8 @@ async fn throw_away<B: Body>(body: B) {
 /// Bytes of a refused request that are read and thrown away; one with more loses its connection.
 const MAX_DISCARDED: usize = 256 * 1024;
 
-/// The request as the service sees it.
+/// The request as the service sees it: without tokens, with its caller, and without a body that nobody has
+/// looked at although somebody should have.
 fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
     forward.prepare_request(&mut parts.headers);
     let body = if forward.takes_body() { body } else { B::from(Bytes::new()) };

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Operation;
 use crate::auth_info::AuthInfo;
+use crate::config::{Access, ConfigFault};
 use crate::scope::Scopes;
 
 /// What an [`Authorizer`] is asked about: who is calling, and what.
@@ -114,6 +115,12 @@ pub trait Authorizer: Send + Sync {
         Vec::new()
     }
 
+    /// The same with the rule or field that each fault is about; asked once, when the server is built.
+    /// Default: [`Authorizer::faults`], which are then about the authorizer as a whole.
+    fn config_faults(&self) -> Vec<ConfigFault> {
+        self.faults().into_iter().map(|reason| ConfigFault::new("", reason)).collect()
+    }
+
     /// What is allowed and may not be meant; asked once, when the server is built. Default: nothing.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
@@ -138,20 +145,6 @@ impl Verdict {
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Forbidden(reason.into())
     }
-}
-
-/// Whether an operation needs a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Access {
-    /// Everybody may. A token is not looked at, and handlers see no caller.
-    Public,
-    /// Everybody may. A token that is sent must be good, and handlers see its caller.
-    Optional,
-    /// Only with a good token.
-    #[default]
-    Required,
 }
 
 /// Why an operation is allowed or refused, as data: [`McpAuth::explain`](crate::McpAuth::explain).

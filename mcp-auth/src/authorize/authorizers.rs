@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::guarded::Guarded;
-use super::{Access, Authorizer, Explanation, Operation, ScopePolicy, Verdict};
+use super::{Authorizer, Explanation, Operation, Verdict};
 use crate::auth_info::AuthInfo;
+use crate::config::{Access, ScopePolicy};
 use crate::error::{AuthError, Forbidden};
 use crate::scope::Scopes;
 

@@ -5,8 +5,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Access, AccessRequest, Asked, Authorizer, Operation, Verdict};
+use super::{AccessRequest, Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::AuthInfo;
+use crate::config::Access;
 use crate::scope::Scopes;
 use crate::text::{Quoted, shown};
 

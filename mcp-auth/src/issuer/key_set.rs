@@ -48,7 +48,7 @@ impl KeySet {
     }
 
     /// The keys of a set that are looked at, each prepared, or why it cannot be used.
-    pub(super) fn judge<'d>(
+    pub(crate) fn judge<'d>(
         document: &'d Value,
         issuer: &str,
     ) -> Result<impl Iterator<Item = (&'d Value, Result<VerificationKey, String>)>, String> {
@@ -61,12 +61,12 @@ impl KeySet {
     }
 
     /// How many keys of a set are not looked at.
-    pub(super) fn ignored(document: &Value) -> usize {
+    pub(crate) fn ignored(document: &Value) -> usize {
         listed(document).map_or(0, |keys| keys.len().saturating_sub(MAX_KEYS))
     }
 
     /// The document they were read from.
-    pub(super) fn document(&self) -> &Value {
+    pub(crate) fn document(&self) -> &Value {
         &self.document
     }
 
@@ -76,7 +76,7 @@ impl KeySet {
     }
 
     /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 

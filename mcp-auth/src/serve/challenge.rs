@@ -51,6 +51,10 @@ pub(super) fn refuse(resource: &Resource, error: AuthError, needed: &Scopes) -> 
 }
 
 /// What a client must do to be let in; `None` when nothing it can do would help.
+///
+/// Clients act on it: they sign in again, ask their user for the scopes that it names, and look for the
+/// authorization server in the document whose URL it has. So it names all scopes of the request at once (a
+/// client that comes back for the next one asks its user twice), and no URL that a client chose.
 pub(super) fn challenge(
     resource: &Resource,
     error: &AuthError,

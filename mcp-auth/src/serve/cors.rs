@@ -1,4 +1,8 @@
 //! Which web pages may call, and what their browsers are told (Fetch standard).
+//!
+//! Two things hang on this. A page of another origin must not reach a server on the user's own machine, whose address it
+//! has taken over by DNS rebinding: MCP asks servers to check `Origin` for that. And a page that may call must see the
+//! headers that sign-in is made of, or its client cannot tell why it was refused.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

@@ -13,6 +13,68 @@ use crate::error::AuthError;
 use crate::scope::Scopes;
 
 /// What is to be done with a request; adapters carry it out and decide nothing.
+///
+/// # Examples
+///
+/// An adapter for a framework whose bodies are bytes:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use mcp_auth::decision::{Decision, Passage};
+/// use mcp_auth::McpAuth;
+///
+/// async fn serve(
+///     auth: &McpAuth,
+///     request: Request<Bytes>,
+///     service: impl Fn(Request<Bytes>) -> Response<Bytes>,
+/// ) -> Response<Bytes> {
+///     let (mut head, mut body) = request.into_parts();
+///     let mut decision = auth.decide(&head).await;
+///     if let Decision::ReadBody(pending) = decision {
+///         if body.len() > pending.max_bytes() {
+///             return pending.too_large().into_response();
+///         }
+///         decision = pending.decide(&head, &body).await;
+///     }
+///     let forward = match decision {
+///         Decision::Forward(forward) => forward,
+///         Decision::Reply(reply) => return reply.into_response(),
+///         _ => panic!("it is asked for the body once"),
+///     };
+///     forward.prepare_request(&mut head.headers);
+///     if !forward.takes_body() {
+///         body = Bytes::new();
+///     }
+///     head.extensions.insert(forward.auth_info.clone());
+///     let (mut head, body) = service(Request::from_parts(head, body)).into_parts();
+///     let mut filter = forward.respond(head.status, &mut head.headers);
+///     let mut sent = Vec::new();
+///     for passage in [filter.push(&body), filter.end()] {
+///         match passage {
+///             Passage::Send(data) => sent.extend(data),
+///             Passage::Replace(reply) => return reply.into_response(),
+///             // Nothing may be sent of a response that is cut off.
+///             Passage::CutOff => sent.clear(),
+///             _ => {}
+///         }
+///     }
+///     Response::from_parts(head, sent.into())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = dev_issuer::DevIssuer::start().await?;
+/// let config = mcp_auth::Config::new("https://mcp.example.com/mcp", issuer.issuer())?;
+/// let auth = McpAuth::new(config)?;
+/// let request = |token: &str| Request::get("/mcp").header("authorization", token).body(Bytes::new());
+/// let service = |_| Response::new(Bytes::new());
+/// let token = format!("Bearer {}", issuer.mint().audience("https://mcp.example.com/mcp").sign());
+/// assert_eq!(serve(&auth, request(&token)?, service).await.status(), StatusCode::OK);
+/// assert_eq!(serve(&auth, request("Bearer x")?, service).await.status(), StatusCode::UNAUTHORIZED);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Decision {
@@ -146,7 +208,10 @@ impl Forward {
     }
 }
 
-/// An answer that is ready to be sent.
+/// An answer that is ready to be sent: a refusal, a preflight, or a metadata document.
+///
+/// Its texts are fixed. Why a request was refused is in [`Reply::error`](field@Reply::error), for outer layers and logs; a client that
+/// learned which part of its token was wrong could try the parts one by one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Reply {

@@ -1,4 +1,7 @@
 //! The headers that repeat what the body says (MCP 2026-07-28, Streamable HTTP).
+//!
+//! Proxies and gateways route by them. Where they contradict the body, the proxy has seen another call than the one that
+//! would be carried out: such a request is refused, in every revision.
 
 use std::borrow::Cow;
 

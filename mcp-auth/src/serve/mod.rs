@@ -1,4 +1,8 @@
 //! WHAT DOES HTTP SEE? Every answer is decided here, once; adapters decide nothing.
+//!
+//! [`resource`] is the way of a request: its head, its caller, a [`Decision`]. Where that depends on the body, the decision
+//! is a [`PendingDecision`]. [`challenge`] makes the answer to whoever is refused, and [`decision_log`] the line for the
+//! operator. [`response`] is the way back.
 
 mod challenge;
 mod cors;

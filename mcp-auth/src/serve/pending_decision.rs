@@ -13,15 +13,18 @@ use serde_json::json;
 use super::response::{ListRules, is_encoded};
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Access, Messages, OperationKind};
-use crate::config::ChallengeStyle;
+use crate::authorize::{Messages, OperationKind};
+use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
 use crate::scope::Scopes;
 
-/// A request whose head was looked at, and whose body was not.
+/// A request whose head was looked at, and whose body was not: what it calls decides.
 ///
-/// Read the body, [`PendingDecision::max_bytes`] at most, and ask for the decision; then hand the
-/// same bytes on.
+/// 1. Read the body, [`PendingDecision::max_bytes`] at most and no longer than [`PendingDecision::timeout`].
+/// 2. If it is longer, answer [`PendingDecision::too_large`]; if it comes too late, [`PendingDecision::timed_out`].
+/// 3. Else ask [`PendingDecision::decide`], and hand the same bytes on: the service must see what was judged.
+///
+/// [`Decision`] has an example.
 pub struct PendingDecision {
     resource: Arc<Resource>,
     caller: Caller,

@@ -7,9 +7,10 @@ use axum::Router;
 use axum::routing::post;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
+use mcp_auth::errors::{TokenError, Unavailable};
+use mcp_auth::policy::{Access, AccessRequest, Asked, Requirement, Verdict};
 use mcp_auth::{
-    Access, AccessRequest, Asked, AuthError, AuthInfo, Authorizer, Config, McpAuth, Operation,
-    Requirement, ScopePolicy, Scopes, TokenError, TokenVerifier, Unavailable, Verdict,
+    AuthError, AuthInfo, Authorizer, Config, McpAuth, Operation, ScopePolicy, Scopes, TokenVerifier,
 };
 use serde_json::{Value, json};
 

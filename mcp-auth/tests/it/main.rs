@@ -34,6 +34,7 @@ mod request_bodies;
 mod rmcp;
 mod scripted;
 mod seen_tokens;
+mod settings_vectors;
 mod static_keys;
 mod support;
 mod token_cache;

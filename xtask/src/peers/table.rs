@@ -6,25 +6,54 @@ use std::fmt;
 #[derive(Default)]
 pub(super) struct Table {
     columns: Vec<&'static str>,
-    rows: Vec<(String, Vec<(usize, String)>)>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    cells: Vec<Cell>,
+}
+
+impl Row {
+    /// The text in a column; empty when the row has no cell there.
+    fn text(&self, column: usize) -> &str {
+        match self.cells.iter().find(|cell| cell.column == column) {
+            Some(cell) => &cell.text,
+            None => "",
+        }
+    }
+}
+
+struct Cell {
+    /// The position of the column.
+    column: usize,
+    text: String,
 }
 
 impl Table {
     /// Adds to the column of this name, or begins it.
     pub(super) fn add(
         &mut self,
-        column: &'static str,
+        title: &'static str,
         cells: impl IntoIterator<Item = (String, String)>,
     ) {
-        let position = self.columns.iter().position(|known| *known == column);
-        let position = position.unwrap_or_else(|| {
-            self.columns.push(column);
-            self.columns.len() - 1
-        });
-        for (name, cell) in cells {
-            match self.rows.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, cells)) => cells.push((position, cell)),
-                None => self.rows.push((name, vec![(position, cell)])),
+        let column = self.position_of(title);
+        for (name, text) in cells {
+            let cell = Cell { column, text };
+            match self.rows.iter_mut().find(|row| row.name == name) {
+                Some(row) => row.cells.push(cell),
+                None => self.rows.push(Row { name, cells: vec![cell] }),
+            }
+        }
+    }
+
+    /// Where the column of this title is. A new one comes last.
+    fn position_of(&mut self, title: &'static str) -> usize {
+        match self.columns.iter().position(|known| *known == title) {
+            Some(position) => position,
+            None => {
+                self.columns.push(title);
+                self.columns.len() - 1
             }
         }
     }
@@ -38,12 +67,11 @@ impl fmt::Display for Table {
             self.columns.join(" | "),
             "|---".repeat(self.columns.len())
         )?;
-        self.rows.iter().try_for_each(|(name, cells)| {
-            let cell = |column| cells.iter().find(|(known, _)| *known == column);
-            let cells =
-                (0..self.columns.len()).map(|column| cell(column).map_or("", |(_, text)| text));
-            writeln!(f, "| {name} | {} |", cells.collect::<Vec<_>>().join(" | "))
-        })
+        for row in &self.rows {
+            let texts: Vec<&str> = (0..self.columns.len()).map(|column| row.text(column)).collect();
+            writeln!(f, "| {} | {} |", row.name, texts.join(" | "))?;
+        }
+        Ok(())
     }
 }
 

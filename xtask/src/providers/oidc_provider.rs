@@ -28,7 +28,7 @@ fn command(directory: &Path) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// The Node that package.json pins for this platform: the package needs 22.1. Else whatever is
+/// The Node that package.json pins for this platform, because the package needs 22.1. Where there is none, the one that is
 /// installed.
 fn node(directory: &Path) -> PathBuf {
     let (system, processor) = match (std::env::consts::OS, std::env::consts::ARCH) {

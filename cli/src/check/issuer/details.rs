@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, KnownProvider, MetadataPlace};
+use mcp_auth::inspection::{IssuerMetadata, IssuerReport, KeyReport, MetadataPlace};
+use mcp_auth::presets::KnownProvider;
 use serde::Serialize;
 
 use crate::output::{Format, Inert, Report, quoted, show, show_json};
@@ -28,8 +29,8 @@ pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> E
         Format::Human => show(&format!("\n{}", text.trim_end())),
         Format::Markdown => {
             // A stranger's text must not end the block.
-            let text = text.replace("```", "\u{2019}\u{2019}\u{2019}");
-            show(&format!("\n```text\n{}\n```", text.trim_end()));
+            let block = text.replace("```", "\u{2019}\u{2019}\u{2019}");
+            show(&format!("\n```text\n{}\n```", block.trim_end()));
         }
         _ => {}
     }
@@ -38,10 +39,10 @@ pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> E
 
 fn render(issuer: &IssuerReport) -> String {
     let mut text = String::from("Metadata\n");
-    text.extend(issuer.places.iter().map(place));
-    text.extend(issuer.metadata.iter().map(advertised));
-    text += &keys(issuer);
-    text.extend(issuer.provider.iter().map(provider));
+    text.extend(issuer.places.iter().map(place_line));
+    text.extend(issuer.metadata.iter().map(advertised_section));
+    text += &keys_section(issuer);
+    text.extend(issuer.provider.iter().map(provider_section));
     // What does not work is not to be pasted; the preset of a provider may differ from it.
     if !issuer.can_verify() && issuer.provider.is_none() {
         return text;
@@ -52,7 +53,7 @@ fn render(issuer: &IssuerReport) -> String {
     text + &format!("\nHere, as TOML\n{}", indented(&issuer.configuration.toml))
 }
 
-fn place(place: &MetadataPlace) -> String {
+fn place_line(place: &MetadataPlace) -> String {
     let url = quoted(&place.url);
     match &place.fault {
         Some(fault) => format!("  no      {url}\n          {}\n", quoted(&fault.reason)),
@@ -61,38 +62,48 @@ fn place(place: &MetadataPlace) -> String {
     }
 }
 
-fn advertised(metadata: &IssuerMetadata) -> String {
-    let list = |list: &Option<Vec<String>>| list.as_ref().map(|list| list.join(", "));
+fn advertised_section(metadata: &IssuerMetadata) -> String {
     let rows = [
-        ("grant types", list(&metadata.grant_types_supported)),
-        ("response types", list(&metadata.response_types_supported)),
-        ("clients authenticate by", list(&metadata.token_endpoint_auth_methods_supported)),
+        ("grant types", comma_separated(&metadata.grant_types_supported)),
+        ("response types", comma_separated(&metadata.response_types_supported)),
+        (
+            "clients authenticate by",
+            comma_separated(&metadata.token_endpoint_auth_methods_supported),
+        ),
         ("introspection", metadata.introspection_endpoint.clone()),
-        ("introspection by", list(&metadata.introspection_endpoint_auth_methods_supported)),
-        ("scopes", list(&metadata.scopes_supported)),
+        (
+            "introspection by",
+            comma_separated(&metadata.introspection_endpoint_auth_methods_supported),
+        ),
+        ("scopes", comma_separated(&metadata.scopes_supported)),
     ];
-    let row = |(name, value): (&str, Option<String>)| {
-        let value = value.map_or("not advertised".to_owned(), |value| quoted(&value));
-        format!("  {name:<24}{value}\n")
-    };
-    format!("\nAdvertised\n{}", rows.into_iter().map(row).collect::<String>())
+    let mut text = String::from("\nAdvertised\n");
+    for (name, value) in rows {
+        let shown = value.map_or("not advertised".to_owned(), |text| quoted(&text));
+        text += &format!("  {name:<24}{shown}\n");
+    }
+    text
 }
 
-fn keys(issuer: &IssuerReport) -> String {
+fn comma_separated(list: &Option<Vec<String>>) -> Option<String> {
+    list.as_ref().map(|items| items.join(", "))
+}
+
+fn keys_section(issuer: &IssuerReport) -> String {
     let set = &issuer.keys;
     let from = set.jwks_uri.as_deref().map_or(String::new(), |url| format!(" at {}", quoted(url)));
     let mut text = format!("\nKeys{from}\n");
     text.extend(set.fault.iter().map(|fault| format!("  none can be used: {}\n", quoted(fault))));
-    text.extend(set.keys.iter().map(key));
+    text.extend(set.keys.iter().map(key_line));
     if set.ignored > 0 {
         text += &format!("  {} more are not looked at\n", set.ignored);
     }
     text
 }
 
-fn key(key: &KeyReport) -> String {
+fn key_line(key: &KeyReport) -> String {
     let names: Vec<_> = key.algorithms.iter().map(|one| one.name()).collect();
-    let label = [
+    let parts = [
         key.kid.as_deref().map_or("no kid".to_owned(), |kid| format!("kid {}", quoted(kid))),
         key.kty.as_deref().map(quoted).unwrap_or_default(),
         key.crv.as_deref().map(quoted).unwrap_or_default(),
@@ -100,7 +111,7 @@ fn key(key: &KeyReport) -> String {
         key.alg.as_deref().map(|alg| format!("alg {}", quoted(alg))).unwrap_or_default(),
         key.issuer.as_deref().map(|of| format!("of {}", quoted(of))).unwrap_or_default(),
     ];
-    let label: Vec<_> = label.into_iter().filter(|part| !part.is_empty()).collect();
+    let label: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let (word, why) = match &key.fault {
         None => ("usable", format!("verifies {}", names.join(", "))),
         Some(_) if key.is_for_encryption() => ("other", "for encryption".to_owned()),
@@ -109,8 +120,9 @@ fn key(key: &KeyReport) -> String {
     format!("  {word:<8}{}: {why}\n", label.join(", "))
 }
 
-fn provider(provider: &KnownProvider) -> String {
+fn provider_section(provider: &KnownProvider) -> String {
     let facts = &provider.facts;
+    let name = &provider.name;
     let rows = [
         ("metadata", &facts.metadata),
         ("PKCE with S256", &facts.pkce),
@@ -118,13 +130,17 @@ fn provider(provider: &KnownProvider) -> String {
         ("metadata documents", &facts.client_id_metadata_documents),
         ("resource indicators", &facts.resource_indicators),
     ];
-    let fact =
-        |(name, fact): (&str, &Option<String>)| Some(format!("  {name:<24}{}\n", fact.as_ref()?));
-    let facts: String = rows.into_iter().filter_map(fact).collect();
-    let steps = provider.advice.iter().enumerate();
-    let steps: String = steps.map(|(at, step)| format!("  {}. {step}\n", at + 1)).collect();
-    let name = &provider.name;
-    format!("\n{name} does, as documented in August 2026\n{facts}\nTo do at {name}\n{steps}")
+    let mut text = format!("\n{name} does, as documented in August 2026\n");
+    for (label, fact) in rows {
+        if let Some(fact) = fact {
+            text += &format!("  {label:<24}{fact}\n");
+        }
+    }
+    text += &format!("\nTo do at {name}\n");
+    for (index, step) in provider.advice.iter().enumerate() {
+        text += &format!("  {}. {step}\n", index + 1);
+    }
+    text
 }
 
 fn indented(text: &str) -> String {

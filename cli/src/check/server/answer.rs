@@ -1,4 +1,4 @@
-//! Answers as they are judged: bounded, and without the tokens.
+//! Answers of the server, cut to a length that is judged, and without the tokens that were sent.
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
@@ -11,7 +11,7 @@ use crate::secrets::{self, Secret};
 /// Bytes of a body that are read.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// What came back, or that nothing did.
+/// An answer, or why there was none.
 #[derive(Default)]
 pub(super) struct Answer {
     status: Option<StatusCode>,
@@ -28,16 +28,16 @@ impl Answer {
         let kind =
             headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let is_stream = kind.starts_with("text/event-stream");
-        let mut body = Vec::new();
-        while !(is_stream && is_get) && body.len() < LONGEST_BODY {
+        let mut bytes = Vec::new();
+        while !(is_stream && is_get) && bytes.len() < LONGEST_BODY {
             let Ok(Some(chunk)) = response.chunk().await else { break };
-            body.extend_from_slice(&chunk);
-            if is_stream && first_message(&String::from_utf8_lossy(&body)).is_some() {
+            bytes.extend_from_slice(&chunk);
+            if is_stream && first_message(&String::from_utf8_lossy(&bytes)).is_some() {
                 break;
             }
         }
-        body.truncate(LONGEST_BODY);
-        let body = String::from_utf8_lossy(&body).into_owned();
+        bytes.truncate(LONGEST_BODY);
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         Self { status, headers, body, failure: String::new() }
     }
 
@@ -85,8 +85,7 @@ impl Answer {
         let texts = values.iter().filter_map(|value| value.to_str().ok());
         let challenges = Challenge::parse_all(texts)
             .map_err(|fault| format!("WWW-Authenticate cannot be read: {fault}"))?;
-        let mut challenges = challenges.into_iter();
-        let bearer = challenges.find(Challenge::is_bearer);
+        let bearer = challenges.into_iter().find(Challenge::is_bearer);
         bearer.ok_or_else(|| "WWW-Authenticate has no Bearer challenge".to_owned())
     }
 
@@ -99,12 +98,11 @@ impl Answer {
         if let Some(location) = self.location() {
             return format!("{status}, a redirect to {}", quoted(location));
         }
-        let json = self.json();
-        let code = json.as_ref().and_then(|json| json["error"]["code"].as_i64());
-        match (code, json.as_ref().is_some_and(|json| json.get("result").is_some())) {
-            (Some(code), _) => format!("{status} with JSON-RPC error {code}"),
-            (None, true) => format!("{status} with a JSON-RPC result"),
-            (None, false) => status.to_string(),
+        let json = self.json().unwrap_or_default();
+        match json["error"]["code"].as_i64() {
+            Some(code) => format!("{status} with JSON-RPC error {code}"),
+            None if json.get("result").is_some() => format!("{status} with a JSON-RPC result"),
+            None => status.to_string(),
         }
     }
 
@@ -118,15 +116,14 @@ impl Answer {
 
     /// Without the secrets of the user and this one, so that nothing can print them.
     pub(super) fn without(mut self, secret: Option<&Secret>) -> Self {
-        let cut = |text: &str| secrets::hidden_with(text, secret);
-        self.body = cut(&self.body);
-        self.failure = cut(&self.failure);
+        self.body = secrets::without_secrets_and(&self.body, secret);
+        self.failure = secrets::without_secrets_and(&self.failure, secret);
         for value in self.headers.values_mut() {
             let text = String::from_utf8_lossy(value.as_bytes());
-            let shown = cut(&text);
+            let shown = secrets::without_secrets_and(&text, secret);
             if shown != text {
-                let shown = HeaderValue::from_str(&shown);
-                *value = shown.unwrap_or(HeaderValue::from_static("[token]"));
+                *value =
+                    HeaderValue::from_str(&shown).unwrap_or(HeaderValue::from_static("[token]"));
             }
         }
         self

@@ -1,15 +1,15 @@
 //! What happens to a good token: it is accepted, in its one place, and the wrong ones are not.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 
-use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::{Level, quoted};
+use super::{Answer, Call, Dialect, Outcome, Prober, Row, Target, mcp};
+use crate::output::quoted;
 
 static ACCEPTED: Row = Row {
     id: "R1.accepts-token",
     requirement: "R1",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A good token is accepted",
     expected: "a JSON-RPC result",
     fix: "Is the token still valid, and for this server? `mcp-auth explain` tells why mcp-auth refuses it.",
@@ -18,7 +18,7 @@ static ACCEPTED: Row = Row {
 static INSUFFICIENT: Row = Row {
     id: "R8.insufficient-scope",
     requirement: "R8",
-    levels: since(Revision::R20251125, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_11_25, Level::Should),
     title: "A missing scope is a 403 that says what to ask for",
     expected: "403 with error=\"insufficient_scope\", `scope` and `resource_metadata`",
     fix: "Answer 403 with `WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"everything the call needs\", \
@@ -28,7 +28,7 @@ static INSUFFICIENT: Row = Row {
 static MUST_BE_403: Row = Row {
     id: "R7.missing-scope",
     requirement: "R7",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A missing scope is a 403",
     expected: "403",
     fix: "A token that is good but lacks a scope is answered with 403, never with 401, which would end the session.",
@@ -37,7 +37,7 @@ static MUST_BE_403: Row = Row {
 static REFUSED: Row = Row {
     id: "R5.refused-token",
     requirement: "R5",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A genuine token that is expired, or for another server, is refused with 401",
     expected: "401",
     fix: "Compare `aud` with the URL of this server and `exp` with the clock, besides the signature.",
@@ -46,7 +46,7 @@ static REFUSED: Row = Row {
 static QUERY: Row = Row {
     id: "R12.query-token",
     requirement: "R12",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A token in the query string is not accepted",
     expected: "400 or 401",
     fix: "Read tokens from the Authorization header only: URLs end up in logs and histories.",
@@ -55,7 +55,7 @@ static QUERY: Row = Row {
 static QUERY_REFUSED: Row = Row {
     id: "R12.query-refused",
     requirement: "R12",
-    levels: always(Level::May),
+    levels: Levels::always(Level::May),
     title: "A token in the query string is called a mistake",
     expected: "400",
     fix: "Answer 400 with error=\"invalid_request\", so that the mistake is noticed; to ignore it is allowed.",
@@ -64,7 +64,7 @@ static QUERY_REFUSED: Row = Row {
 static FORM: Row = Row {
     id: "R12.form-token",
     requirement: "R12",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A token in a form is not accepted",
     expected: "refused",
     fix: "Read tokens from the Authorization header only.",
@@ -73,7 +73,7 @@ static FORM: Row = Row {
 static SEVERAL: Row = Row {
     id: "R7.several-headers",
     requirement: "R7",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "Two Authorization headers are refused",
     expected: "400 or 401",
     fix: "Answer 400 with error=\"invalid_request\": a proxy in front may have looked at the other one.",
@@ -87,23 +87,23 @@ impl Prober {
             return None;
         }
         let modern = Dialect::Modern;
-        let call = self.signed(modern.list_tools("a request with the token", &self.target));
-        let answer = self.send(call).await;
+        let modern_call = modern.list_tools("a request with the token", &self.target);
+        let answer = self.send_signed(modern_call).await;
         if has_result(&answer) {
             self.record(&ACCEPTED, Outcome::Holds(format!("{}, in 2026-07-28", answer.words())));
             return Some(modern);
         }
-        let first = answer.words();
-        let call = self.signed(mcp::initialize("initialize with the token", &self.target));
-        let answer = self.send(call).await;
-        if !has_result(&answer) {
-            let seen = format!("2026-07-28: {first}; 2025-11-25: {}", answer.words());
+        let initialize = mcp::initialize("initialize with the token", &self.target);
+        let initialized = self.send_signed(initialize).await;
+        if !has_result(&initialized) {
+            let (first, second) = (answer.words(), initialized.words());
+            let seen = format!("2026-07-28: {first}; 2025-11-25: {second}");
             self.record(&ACCEPTED, Outcome::Broken(seen));
             return None;
         }
-        let dialect = self.begin_session(&answer).await;
-        let call = self.signed(dialect.list_tools("tools/list with the token", &self.target));
-        let listed = self.send(call).await;
+        let dialect = self.begin_session(&initialized).await;
+        let list_tools = dialect.list_tools("tools/list with the token", &self.target);
+        let listed = self.send_signed(list_tools).await;
         let seen = format!("{}, in {}", listed.words(), mcp::LEGACY);
         self.record(&ACCEPTED, Outcome::when(listed.is_success(), seen));
         Some(dialect)
@@ -115,24 +115,21 @@ impl Prober {
             result["result"]["protocolVersion"].as_str().unwrap_or(mcp::LEGACY).to_owned();
         let session = initialized.header("mcp-session-id").map(str::to_owned);
         let body = mcp::notification("notifications/initialized");
-        let call = mcp::post("the end of the handshake", &self.target, &body)
+        let mut call = mcp::post("the end of the handshake", &self.target, &body)
             .header("mcp-protocol-version", &*revision);
-        let call = match &session {
-            Some(session) => call.header("mcp-session-id", session),
-            None => call,
-        };
-        let call = self.signed(call);
-        self.send(call).await;
+        if let Some(session) = &session {
+            call = call.header("mcp-session-id", session);
+        }
+        self.send_signed(call).await;
         Dialect::Legacy { revision, session }
     }
 
-    /// Leaves nothing behind.
+    /// Ends the session, if one was begun, so that the server need not keep it.
     pub(super) async fn end_session(&mut self, dialect: Option<&Dialect>) {
         if let Some(Dialect::Legacy { session: Some(session), .. }) = dialect {
             let call = Call::new("the end of the session", Method::DELETE, &*self.target.text)
                 .header("mcp-session-id", session);
-            let call = self.signed(call);
-            self.send(call).await;
+            self.send_signed(call).await;
         }
     }
 
@@ -140,29 +137,21 @@ impl Prober {
     pub(super) async fn probe_token_places(&mut self, dialect: Option<&Dialect>) {
         let garbage = "mcp-auth-check-garbage";
         let token = self.token.clone().filter(|_| dialect.is_some());
-        let base = |name, prober: &Self| match dialect {
-            Some(dialect) => dialect.list_tools(name, &prober.target),
-            None => mcp::initialize(name, &prober.target),
-        };
-        let url = self.target.with_query("access_token", garbage);
-        let call = base("a token in the query", self).to(url).secret(garbage);
-        let answer = self.send(call).await;
-        self.record(&QUERY_REFUSED, Outcome::when(answer.status() == 400, answer.words()));
-        let mut seen = vec![answer];
+        let garbage_in_query = self.token_in_query("a token in the query", garbage, dialect).await;
+        let is_refused = garbage_in_query.status() == 400;
+        self.record(&QUERY_REFUSED, Outcome::when(is_refused, garbage_in_query.words()));
+        let mut in_query = vec![garbage_in_query];
         if let Some(token) = &token {
-            let url = self.target.with_query("access_token", token);
-            let call = base("the token in the query", self).to(url).secret(token);
-            seen.push(self.send(call).await);
+            in_query.push(self.token_in_query("the token in the query", token, dialect).await);
         }
-        self.record(&QUERY, all_refused(&seen));
+        self.record(&QUERY, all_refused(&in_query));
         let form = match &token {
             None => Outcome::skipped(NEEDS_TOKEN),
             Some(token) => {
-                let form = format!("access_token={token}");
-                let call = base("the token in a form", self)
+                let call = first_call("the token in a form", &self.target, dialect)
                     .without("content-type")
                     .header("content-type", "application/x-www-form-urlencoded")
-                    .body(form)
+                    .body(format!("access_token={token}"))
                     .secret(token);
                 let answer = self.send(call).await;
                 Outcome::when(!answer.is_success(), answer.words())
@@ -170,13 +159,23 @@ impl Prober {
         };
         self.record(&FORM, form);
         let good = token.as_deref().unwrap_or(garbage);
-        let mut seen = Vec::new();
-        for pair in [[good, garbage], [garbage, good]] {
-            let call = base("two Authorization headers", self);
-            let call = pair.into_iter().fold(call, Call::bearer).secret(good);
-            seen.push(self.send(call).await);
+        let mut with_two_tokens = Vec::new();
+        for [first, second] in [[good, garbage], [garbage, good]] {
+            let call = first_call("two Authorization headers", &self.target, dialect);
+            let call_with_both = call.bearer(first).bearer(second).secret(good);
+            with_two_tokens.push(self.send(call_with_both).await);
         }
-        self.record(&SEVERAL, all_refused(&seen));
+        self.record(&SEVERAL, all_refused(&with_two_tokens));
+    }
+
+    async fn token_in_query(
+        &mut self,
+        name: &'static str,
+        token: &str,
+        dialect: Option<&Dialect>,
+    ) -> Answer {
+        let url = self.target.with_query("access_token", token);
+        self.send(first_call(name, &self.target, dialect).to(url).secret(token)).await
     }
 
     /// Genuine tokens that cannot be forged, where the user has some.
@@ -202,7 +201,7 @@ impl Prober {
         self.record(&REFUSED, outcome);
     }
 
-    /// `tools/list` with some token, in whatever dialect the server answers.
+    /// Asks for `tools/list` with a token; a server that does not speak 2026-07-28 gets `initialize`.
     async fn with_token(&mut self, name: &'static str, token: &str) -> Answer {
         let answer = self.send(Dialect::Modern.list_tools(name, &self.target).bearer(token)).await;
         if matches!(answer.status(), 200 | 401 | 403) {
@@ -242,6 +241,14 @@ impl Prober {
 }
 
 pub(super) const NEEDS_TOKEN: &str = "needs --token with a token that the server accepts";
+
+/// A call that a client could begin with, without a token.
+fn first_call(name: &'static str, target: &Target, dialect: Option<&Dialect>) -> Call {
+    match dialect {
+        Some(dialect) => dialect.list_tools(name, target),
+        None => mcp::initialize(name, target),
+    }
+}
 
 fn has_result(answer: &Answer) -> bool {
     answer.is_success() && answer.json().is_some_and(|json| json.get("result").is_some())

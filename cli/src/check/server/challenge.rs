@@ -17,7 +17,7 @@ impl Challenge {
     ) -> Result<Vec<Self>, &'static str> {
         let mut challenges = Vec::new();
         for value in values {
-            Reader { rest: value }.challenges(&mut challenges)?;
+            Reader { rest: value }.read_challenges(&mut challenges)?;
         }
         Ok(challenges)
     }
@@ -38,21 +38,21 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn challenges(&mut self, challenges: &mut Vec<Challenge>) -> Result<(), &'static str> {
+    fn read_challenges(&mut self, challenges: &mut Vec<Challenge>) -> Result<(), &'static str> {
         let first = challenges.len();
         loop {
             self.rest = self.rest.trim_start_matches([',', ' ', '\t']);
             if self.rest.is_empty() {
                 return Ok(());
             }
-            let word = self.token()?;
+            let word = self.read_token()?;
             let after = self.rest.trim_start_matches([' ', '\t']);
-            let Some(value) = after.strip_prefix('=') else {
+            let Some(after_equals) = after.strip_prefix('=') else {
                 challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
                 continue;
             };
-            self.rest = value.trim_start_matches([' ', '\t']);
-            let value = self.value()?;
+            self.rest = after_equals.trim_start_matches([' ', '\t']);
+            let value = self.read_value()?;
             let Some(challenge) = challenges.get_mut(first..).and_then(<[_]>::last_mut) else {
                 return Err("a parameter stands before any scheme");
             };
@@ -66,20 +66,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn token(&mut self) -> Result<&'a str, &'static str> {
-        let is_end = |character: char| {
-            !(character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(character))
-        };
-        let end = self.rest.find(is_end).unwrap_or(self.rest.len());
+    fn read_token(&mut self) -> Result<&'a str, &'static str> {
+        let end = self.rest.find(|one| !is_token_character(one)).unwrap_or(self.rest.len());
         let (token, rest) = self.rest.split_at(end);
         self.rest = rest;
         if token.is_empty() { Err("a name is missing, or a quote is wrong") } else { Ok(token) }
     }
 
-    fn value(&mut self) -> Result<String, &'static str> {
+    fn read_value(&mut self) -> Result<String, &'static str> {
         let Some(quoted) = self.rest.strip_prefix('"') else {
             return self
-                .token()
+                .read_token()
                 .map(str::to_owned)
                 .map_err(|_| "a value is missing, or needs quotes");
         };
@@ -97,6 +94,11 @@ impl<'a> Reader<'a> {
         }
         Err("a quote is not closed")
     }
+}
+
+/// Whether it may be in a token (RFC 9110 §5.6.2), or is a slash.
+fn is_token_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(character)
 }
 
 #[cfg(test)]

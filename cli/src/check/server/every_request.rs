@@ -1,16 +1,15 @@
-//! That every single request needs its token: whatever its method, path or session.
+//! Whether every request needs a token: with each method, at each spelling of the path, and within a session.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 use serde_json::json;
 
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::Level;
 
 static EVERY_METHOD: Row = Row {
     id: "R13.every-message",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "Every kind of message needs a token",
     expected: "none is answered without one",
     fix: "Check the token before the message is read, for all of them. If some calls are public on purpose, this \
@@ -20,7 +19,7 @@ static EVERY_METHOD: Row = Row {
 static GET: Row = Row {
     id: "R13.get",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "GET, which opens the stream of events, needs a token",
     expected: "401, or 405 where there is no stream",
     fix: "Put the check in front of the whole path, not of POST alone.",
@@ -29,7 +28,7 @@ static GET: Row = Row {
 static DELETE: Row = Row {
     id: "R13.delete",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "DELETE, which ends a session, needs a token",
     expected: "401, or 405 where there are no sessions",
     fix: "Put the check in front of the whole path, not of POST alone.",
@@ -38,7 +37,7 @@ static DELETE: Row = Row {
 static SESSION: Row = Row {
     id: "R13.session",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A session identifier does not replace a token",
     expected: "401",
     fix: "Verify the token of every request, also within a session (MCP security: sessions are no authentication).",
@@ -47,7 +46,7 @@ static SESSION: Row = Row {
 static PATHS: Row = Row {
     id: "R13.path-variants",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "No other spelling of the path goes around the check",
     expected: "none is answered without a token",
     fix: "Check the token where the server routes, on the normalized path, and not by a pattern in a proxy.",
@@ -56,7 +55,7 @@ static PATHS: Row = Row {
 static IDENTITY_HEADERS: Row = Row {
     id: "R13.identity-headers",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "Headers that claim an identity do not replace a token",
     expected: "a refusal, as without a token",
     fix: "Ignore such headers, or remove them at the edge: whoever reaches the server can send them.",
@@ -65,7 +64,7 @@ static IDENTITY_HEADERS: Row = Row {
 static AFTER_GOOD: Row = Row {
     id: "R13.after-good-token",
     requirement: "R13",
-    levels: since(Revision::R20250326, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_03_26, Level::Must),
     title: "A good token does not open the connection for what follows",
     expected: "a refusal, as without a token",
     fix: "Keep nothing about the caller per connection.",
@@ -100,9 +99,10 @@ impl Prober {
         }
         self.probe_session(dialect).await;
         self.probe_paths().await;
-        let claims = |call: Call, name: &&'static str| call.header(name, "admin");
-        let call =
-            IDENTITIES.iter().fold(mcp::initialize("identity headers", &self.target), claims);
+        let mut call = mcp::initialize("identity headers", &self.target);
+        for name in IDENTITIES {
+            call = call.header(name, "admin");
+        }
         let answer = self.send(call).await;
         self.record(&IDENTITY_HEADERS, refused(&answer));
     }
@@ -136,20 +136,19 @@ impl Prober {
     async fn probe_session(&mut self, dialect: Option<&Dialect>) {
         let made_up =
             Dialect::Legacy { revision: mcp::LEGACY.to_owned(), session: Some(MADE_UP.to_owned()) };
-        let name = "a made-up session without a token";
-        let mut answer = self.send(made_up.list_tools(name, &self.target)).await;
-        let mut seen = format!("made up: {}", answer.words());
-        let mut holds = answer.status() == 401;
+        let call = made_up.list_tools("a made-up session without a token", &self.target);
+        let to_made_up = self.send(call).await;
+        let mut seen = format!("made up: {}", to_made_up.words());
+        let mut holds = to_made_up.status() == 401;
         if let Some(real @ Dialect::Legacy { session: Some(_), .. }) = dialect {
-            let name = "a real session without a token";
-            answer = self.send(real.list_tools(name, &self.target)).await;
-            seen = format!("{seen}; real: {}", answer.words());
-            holds &= answer.status() == 401;
+            let real_call = real.list_tools("a real session without a token", &self.target);
+            let to_real = self.send(real_call).await;
+            seen = format!("{seen}; real: {}", to_real.words());
+            holds &= to_real.status() == 401;
         }
         self.record(&SESSION, Outcome::when(holds, seen));
         let Some(dialect) = dialect else { return };
-        let signed = self.signed(dialect.list_tools("a request with a token", &self.target));
-        self.send(signed).await;
+        self.send_signed(dialect.list_tools("a request with a token", &self.target)).await;
         let bare = dialect.list_tools("a request after one with a token", &self.target);
         let answer = self.send(bare).await;
         self.record(&AFTER_GOOD, refused(&answer));

@@ -1,5 +1,6 @@
 //! Tokens that anybody could make, and what they are answered with.
 
+use mcp_auth::inspection::{Level, Levels};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -8,10 +9,8 @@ use serde_json::{Value, json};
 
 use super::challenge::Challenge;
 use super::{Answer, Documents, Outcome, Prober, Row, mcp};
-use crate::check::row::{Levels, always};
-use crate::output::Level;
 
-const MUST: Levels = always(Level::Must);
+const MUST: Levels = Levels::always(Level::Must);
 const VERIFY: &str = "Verify the signature of every token with the issuer's keys, with an algorithm that you chose, before anything in \
                       it is believed. With mcp-auth this cannot be turned off.";
 
@@ -98,7 +97,7 @@ static FORGERIES: [Forgery; 8] = [
             fix: "Answer 401 with error=\"invalid_token\" to an expired token, so that clients refresh it.",
         },
         name: "an expired JWT",
-        make: |claims| signed_wrongly(&claims.with("exp", json!(claims.now - 3600))),
+        make: |claims| signed_wrongly(&claims.good_except("exp", json!(claims.now - 3600))),
     },
     Forgery {
         row: Row {
@@ -110,7 +109,7 @@ static FORGERIES: [Forgery; 8] = [
             fix: "Accept only tokens whose `aud` is this server. --refused-token checks it with a genuine one.",
         },
         name: "a JWT for another audience",
-        make: |claims| signed_wrongly(&claims.with("aud", json!("https://other.invalid"))),
+        make: |claims| signed_wrongly(&claims.good_except("aud", json!("https://other.invalid"))),
     },
     Forgery {
         row: Row {
@@ -123,7 +122,7 @@ static FORGERIES: [Forgery; 8] = [
                   not an attempt to reach it.",
         },
         name: "a JWT of an unknown issuer",
-        make: |claims| signed_wrongly(&claims.with("iss", json!("https://issuer.invalid"))),
+        make: |claims| signed_wrongly(&claims.good_except("iss", json!("https://issuer.invalid"))),
     },
 ];
 
@@ -157,7 +156,7 @@ static BAD_TOKEN_CHALLENGE: Row = Row {
 static ERROR_CODE: Row = Row {
     id: "R7.error-code",
     requirement: "R7",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "The challenge for a bad token says so",
     expected: "error=\"invalid_token\"",
     fix: "Add error=\"invalid_token\" to the challenge (RFC 6750 §3.1): clients then refresh or sign in again.",
@@ -179,17 +178,17 @@ impl Prober {
             challenges.judge(forgery.name, &answer);
             self.record(&forgery.row, Outcome::when(answer.status() == 401, answer.words()));
         }
-        let call =
-            mcp::initialize("an empty token", &self.target).header("authorization", "Bearer");
-        let answer = self.send(call).await;
-        let is_refused = matches!(answer.status(), 400 | 401);
-        self.record(&MALFORMED_HEADER, Outcome::when(is_refused, answer.words()));
-        let basic = "Basic bWNwLWF1dGg6Y2hlY2s=";
-        let call =
-            mcp::initialize("Basic credentials", &self.target).header("authorization", basic);
-        let answer = self.send(call).await;
-        self.record(&OTHER_SCHEME, Outcome::when(answer.status() == 401, answer.words()));
+        let empty = self.send_with_authorization("an empty token", "Bearer").await;
+        let is_refused = matches!(empty.status(), 400 | 401);
+        self.record(&MALFORMED_HEADER, Outcome::when(is_refused, empty.words()));
+        let value = "Basic bWNwLWF1dGg6Y2hlY2s=";
+        let basic = self.send_with_authorization("Basic credentials", value).await;
+        self.record(&OTHER_SCHEME, Outcome::when(basic.status() == 401, basic.words()));
         self.record_challenges(challenges);
+    }
+
+    async fn send_with_authorization(&mut self, name: &'static str, value: &str) -> Answer {
+        self.send(mcp::initialize(name, &self.target).header("authorization", value)).await
     }
 
     fn record_challenges(&mut self, challenges: Challenges) {
@@ -216,11 +215,13 @@ struct Challenges {
 
 impl Challenges {
     fn expecting(challenge: Option<&Challenge>) -> Self {
-        let metadata = challenge.and_then(|challenge| challenge.parameter("resource_metadata"));
-        let metadata = metadata.map(str::to_owned);
-        // Without any challenge, R1.challenge has said so already.
-        let seen = 0;
-        Self { metadata, seen, missing: Vec::new(), without_code: Vec::new() }
+        Self {
+            metadata: parameter(challenge, "resource_metadata"),
+            // Without any challenge, R1.challenge has said so already.
+            seen: 0,
+            missing: Vec::new(),
+            without_code: Vec::new(),
+        }
     }
 
     fn judge(&mut self, name: &'static str, answer: &Answer) {
@@ -258,13 +259,13 @@ struct Claims {
 impl Claims {
     fn new(target: &str, documents: &Documents, challenge: Option<&Challenge>) -> Self {
         let issuer = documents.issuers().into_iter().next();
-        let asked = challenge.and_then(|challenge| challenge.parameter("scope")).map(str::to_owned);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let asked = parameter(challenge, "scope");
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             issuer: issuer.unwrap_or_else(|| "https://issuer.invalid".to_owned()),
             audience: target.to_owned(),
             scope: asked.unwrap_or_else(|| documents.scopes().join(" ")),
-            now: since.map_or(0, |since| since.as_secs()),
+            now: since_1970.map_or(0, |time| time.as_secs()),
         }
     }
 
@@ -281,11 +282,15 @@ impl Claims {
         })
     }
 
-    fn with(&self, name: &str, value: Value) -> Value {
+    fn good_except(&self, name: &str, value: Value) -> Value {
         let mut claims = self.good();
         claims[name] = value;
         claims
     }
+}
+
+fn parameter(challenge: Option<&Challenge>, name: &str) -> Option<String> {
+    challenge?.parameter(name).map(str::to_owned)
 }
 
 /// A signature that no key made.

@@ -25,8 +25,7 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn new(name: &'static str, method: Method, url: impl Into<String>) -> Self {
-        let (headers, body, secret) = (Vec::new(), None, None);
-        Self { name, method, url: url.into(), headers, body, secret }
+        Self { name, method, url: url.into(), headers: Vec::new(), body: None, secret: None }
     }
 
     pub(super) fn get(name: &'static str, url: impl Into<String>) -> Self {
@@ -99,11 +98,9 @@ impl Http {
     /// When the system has no trust store, or the like.
     pub(super) fn new(target: &Target, timeout: Duration) -> Result<Self, reqwest::Error> {
         let agent = concat!("mcp-auth/", env!("CARGO_PKG_VERSION"), " (check server)");
-        let builder = || {
-            let builder = Client::builder().redirect(Policy::none()).user_agent(agent);
-            builder.connect_timeout(timeout)
-        };
-        let reach = Reach::new(target, builder)?;
+        let reach = Reach::new(target, || {
+            Client::builder().redirect(Policy::none()).user_agent(agent).connect_timeout(timeout)
+        })?;
         Ok(Self { reach, timeout, echoes: Vec::new(), traces: Vec::new() })
     }
 
@@ -113,8 +110,8 @@ impl Http {
     }
 
     pub(super) async fn send(&mut self, call: Call, target: &Target) -> Answer {
-        let (name, secret) = (call.name, call.secret.clone());
-        let secret = secret.map(|secret| Secret::of(&secret, "[token]"));
+        let name = call.name;
+        let secret = call.secret.as_ref().map(|text| Secret::of(text, "[token]"));
         let answer = match tokio::time::timeout(self.timeout, self.exchange(call, target)).await {
             Ok(answer) => answer,
             Err(_) => Answer::from_failure(format!("nothing for {} s", self.timeout.as_secs())),
@@ -152,7 +149,9 @@ impl Http {
         if !answer.is_success() && TRACES.iter().any(|trace| answer.body().contains(trace)) {
             self.traces.push(name);
         }
-        if secret.is_some_and(|secret| answer.repeats(secret)) {
+        if let Some(secret) = secret
+            && answer.repeats(secret)
+        {
             self.echoes.push(name);
         }
     }

@@ -1,18 +1,18 @@
 //! The document that describes the server (RFC 9728).
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::target::{is_https_or_loopback, path_inserted};
 use super::{Call, Outcome, Prober, Row, Target};
-use crate::check::row::{Revision, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static DOCUMENT: Row = Row {
     id: "R2.document",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "There is Protected Resource Metadata",
     expected: "a JSON object, without a token, at the challenge's URL or a well-known one",
     fix: "Serve RFC 9728 metadata at /.well-known/oauth-protected-resource followed by the path of the server, \
@@ -22,7 +22,7 @@ static DOCUMENT: Row = Row {
 static CHALLENGE_DOCUMENT: Row = Row {
     id: "R3.challenge-document",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The URL in the challenge leads to the metadata",
     expected: "200 with a JSON object, without a redirect",
     fix: "Make `resource_metadata` the URL at which the document really is, as seen by clients.",
@@ -31,7 +31,7 @@ static CHALLENGE_DOCUMENT: Row = Row {
 static PATH_INSERTED: Row = Row {
     id: "R3.path-inserted",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "The metadata is at the well-known URL of the path",
     expected: "200 with a JSON object, without a redirect",
     fix: "Serve the document at /.well-known/oauth-protected-resource followed by the path: some clients do not \
@@ -41,7 +41,7 @@ static PATH_INSERTED: Row = Row {
 static ROOT: Row = Row {
     id: "R3.root",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::May),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::May),
     title: "The metadata is at the root's well-known URL as well",
     expected: "200 with a JSON object",
     fix: "Serve the same document at /.well-known/oauth-protected-resource when the origin has one MCP server.",
@@ -50,7 +50,7 @@ static ROOT: Row = Row {
 static AGREE: Row = Row {
     id: "R3.agree",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "Every copy of the metadata says the same",
     expected: "the same `resource` and `authorization_servers` everywhere",
     fix: "Serve one document from one configuration.",
@@ -59,7 +59,7 @@ static AGREE: Row = Row {
 static MEDIA_TYPE: Row = Row {
     id: "R2.media-type",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata is application/json",
     expected: "Content-Type: application/json",
     fix: "Set the Content-Type to application/json (RFC 9728 §3.2).",
@@ -68,7 +68,7 @@ static MEDIA_TYPE: Row = Row {
 static RESOURCE: Row = Row {
     id: "R2.resource",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "`resource` is the URL that clients connect to",
     expected: "exactly the checked URL",
     fix: "Set `resource` to the URL that users paste into their client; clients refuse any other (RFC 9728 §3.3). \
@@ -78,7 +78,7 @@ static RESOURCE: Row = Row {
 static CANONICAL: Row = Row {
     id: "R14.canonical",
     requirement: "R14",
-    levels: since(Revision::R20250618, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "`resource` is in its canonical form",
     expected: "scheme and host in lower case, no slash at the end of a path, no fragment",
     fix: "Take the slash away: clients and providers ask for the audience without it.",
@@ -87,7 +87,7 @@ static CANONICAL: Row = Row {
 static AUTHORIZATION_SERVERS: Row = Row {
     id: "R2.authorization-servers",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata names an authorization server",
     expected: "`authorization_servers` with at least one URL",
     fix: "List the issuer of your provider, as it writes itself. With mcp-auth: the second argument of Config::new.",
@@ -96,7 +96,7 @@ static AUTHORIZATION_SERVERS: Row = Row {
 static HTTPS: Row = Row {
     id: "R15.https",
     requirement: "R15",
-    levels: since(Revision::R20250326, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_03_26, Level::Must),
     title: "Every URL is https, except on loopback",
     expected: "https",
     fix: "Serve over TLS and write https into the configuration. Behind a proxy, do not derive URLs from the \
@@ -106,7 +106,7 @@ static HTTPS: Row = Row {
 static BEARER_METHODS: Row = Row {
     id: "R12.bearer-methods",
     requirement: "R12",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata offers tokens in the header only",
     expected: "`bearer_methods_supported` absent or [\"header\"]",
     fix: "Write [\"header\"]: MCP takes tokens from the Authorization header and nowhere else.",
@@ -115,7 +115,7 @@ static BEARER_METHODS: Row = Row {
 static NO_OFFLINE_ACCESS: Row = Row {
     id: "R11.metadata",
     requirement: "R11",
-    levels: since(Revision::R20260728, Level::Should),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Should),
     title: "`scopes_supported` does not list offline_access",
     expected: "no offline_access",
     fix: "Leave offline_access out of scopes_supported.",
@@ -124,7 +124,7 @@ static NO_OFFLINE_ACCESS: Row = Row {
 static CORS: Row = Row {
     id: "CORS.metadata",
     requirement: "CORS",
-    levels: since(Revision::R20250618, Level::May),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::May),
     title: "Pages of an allowed origin can read the metadata",
     expected: "Access-Control-Allow-Origin",
     fix: "Answer with Access-Control-Allow-Origin; the document is public. Only clients in browsers need it.",
@@ -144,7 +144,9 @@ static CONTENT: [&Row; 9] = [
 ];
 
 /// The copies of the metadata that were found.
-pub(super) struct Documents(Vec<Document>);
+pub(super) struct Documents {
+    found: Vec<Document>,
+}
 
 struct Document {
     place: &'static str,
@@ -156,26 +158,28 @@ struct Document {
 impl Documents {
     /// The issuers that clients are sent to.
     pub(super) fn issuers(&self) -> Vec<String> {
-        self.0
-            .first()
-            .map(|document| strings(&document.json["authorization_servers"]))
-            .unwrap_or_default()
+        self.strings_of_first("authorization_servers")
     }
 
     pub(super) fn scopes(&self) -> Vec<String> {
-        self.0
-            .first()
-            .map(|document| strings(&document.json["scopes_supported"]))
-            .unwrap_or_default()
+        self.strings_of_first("scopes_supported")
+    }
+
+    /// A list in the copy that was found first.
+    fn strings_of_first(&self, member: &str) -> Vec<String> {
+        match self.found.first() {
+            Some(document) => strings(&document.json[member]),
+            None => Vec::new(),
+        }
     }
 
     /// What each copy is blamed for, with its place when there are several.
     fn complaints(&self, blame: impl Fn(&Document) -> Option<String>) -> Vec<String> {
         let mut complaints: Vec<String> = Vec::new();
-        for document in &self.0 {
-            let complaint = blame(document);
-            complaints
-                .extend(complaint.map(|complaint| format!("{}: {complaint}", document.place)));
+        for document in &self.found {
+            if let Some(complaint) = blame(document) {
+                complaints.push(format!("{}: {complaint}", document.place));
+            }
         }
         complaints
     }
@@ -186,14 +190,19 @@ impl Prober {
     pub(super) async fn probe_metadata(&mut self, challenge: Option<&Challenge>) -> Documents {
         let inserted = path_inserted(&self.target.url, SUFFIX);
         let root = self.target.with_path(&format!("/.well-known/{SUFFIX}"));
-        let named = challenge.and_then(|challenge| challenge.parameter("resource_metadata"));
-        let mut documents = Documents(Vec::new());
+        let named = match challenge {
+            Some(challenge) => challenge.parameter("resource_metadata"),
+            None => None,
+        };
+        let mut documents = Documents { found: Vec::new() };
         let followable = match named {
             Some(url) => Some(self.followable(url).await),
             None => None,
         };
         match followable {
-            Some(Ok(url)) => self.read(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await,
+            Some(Ok(url)) => {
+                self.read_copy(&CHALLENGE_DOCUMENT, "challenge", url, &mut documents).await
+            }
             Some(Err(reason)) => self.record(&CHALLENGE_DOCUMENT, Outcome::skipped(reason)),
             None => {
                 self.record(&CHALLENGE_DOCUMENT, Outcome::skipped("the challenge names no URL"))
@@ -205,14 +214,14 @@ impl Prober {
                 Outcome::skipped("the same as R3.path-inserted for a server at the root"),
             );
         }
-        self.read(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
+        self.read_copy(&PATH_INSERTED, "path", inserted.clone(), &mut documents).await;
         if inserted != root {
-            self.read(&ROOT, "root", root, &mut documents).await;
+            self.read_copy(&ROOT, "root", root, &mut documents).await;
         }
-        let places: Vec<_> = documents.0.iter().map(|document| document.place).collect();
+        let places: Vec<_> = documents.found.iter().map(|document| document.place).collect();
         let seen = if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") };
         self.record(&DOCUMENT, Outcome::when(!places.is_empty(), seen));
-        self.judge(&documents, named);
+        self.judge_documents(&documents, named);
         documents
     }
 
@@ -227,36 +236,38 @@ impl Prober {
         }
     }
 
-    async fn read(
+    async fn read_copy(
         &mut self,
         row: &'static Row,
         place: &'static str,
         url: String,
-        found: &mut Documents,
+        documents: &mut Documents,
     ) {
         let origin = self.origin.clone();
         let call = Call::get("a request for the metadata", url)
             .header("accept", "application/json")
             .header("origin", origin);
         let answer = self.send(call).await;
-        let json = answer.json().filter(|json| answer.status() == 200 && json.is_object());
+        let json = answer.json().filter(|value| answer.status() == 200 && value.is_object());
         let seen = if answer.status() == 200 && json.is_none() {
             "200, but no JSON object".to_owned()
         } else {
             answer.words()
         };
         self.record(row, Outcome::when(json.is_some(), seen));
-        found.0.extend(json.map(|json| Document {
-            place,
-            json,
-            media_type: answer.header("content-type").unwrap_or_default().to_owned(),
-            is_readable_by_pages: answer.header("access-control-allow-origin").is_some(),
-        }));
+        if let Some(json) = json {
+            documents.found.push(Document {
+                place,
+                json,
+                media_type: answer.header("content-type").unwrap_or_default().to_owned(),
+                is_readable_by_pages: answer.header("access-control-allow-origin").is_some(),
+            });
+        }
     }
 
-    fn judge(&mut self, documents: &Documents, named: Option<&str>) {
-        let insecure = insecure(&self.target, documents, named);
-        let Some(first) = documents.0.first() else {
+    fn judge_documents(&mut self, documents: &Documents, named: Option<&str>) {
+        let insecure = insecure_urls(&self.target, documents, named);
+        let Some(first) = documents.found.first() else {
             for row in CONTENT.into_iter().filter(|row| row.id != HTTPS.id) {
                 self.record(row, Outcome::skipped("there is no metadata"));
             }
@@ -264,27 +275,32 @@ impl Prober {
             return;
         };
         let target = self.target.text.clone();
-        let differs = |document: &Document| {
-            ["resource", "authorization_servers"]
-                .into_iter()
-                .find(|name| document.json[name] != first.json[name])
-                .map(|name| format!("another `{name}` than {}", first.place))
-        };
-        let outcomes = [
-            (documents.complaints(differs), "they agree".to_owned()),
-            (documents.complaints(wrong_media_type), "application/json".to_owned()),
-            (documents.complaints(|one| wrong_resource(&one.json, &target)), target.clone()),
-            (documents.complaints(|one| not_canonical(&one.json, &target)), target.clone()),
-            (documents.complaints(|one| no_servers(&one.json)), documents.issuers().join(", ")),
-            (insecure, "https or loopback".to_owned()),
-            (documents.complaints(|one| wrong_methods(&one.json)), "header".to_owned()),
-            (documents.complaints(|one| offline_access(&one.json)), "not listed".to_owned()),
-            (documents.complaints(unreadable), "Access-Control-Allow-Origin".to_owned()),
-        ];
-        for (row, (complaints, good)) in CONTENT.into_iter().zip(outcomes) {
-            self.record(row, Outcome::unless(complaints, quoted(&good)));
-        }
+        let another = documents.complaints(|document| differs(document, first));
+        self.record(&AGREE, Outcome::unless(another, "they agree"));
+        let media_types = documents.complaints(wrong_media_type);
+        self.record(&MEDIA_TYPE, Outcome::unless(media_types, "application/json"));
+        let resources = documents.complaints(|one| wrong_resource(&one.json, &target));
+        self.record(&RESOURCE, Outcome::unless(resources, quoted(&target)));
+        let forms = documents.complaints(|one| not_canonical(&one.json, &target));
+        self.record(&CANONICAL, Outcome::unless(forms, quoted(&target)));
+        let servers = documents.complaints(|one| no_servers(&one.json));
+        let issuers = documents.issuers().join(", ");
+        self.record(&AUTHORIZATION_SERVERS, Outcome::unless(servers, quoted(&issuers)));
+        self.record(&HTTPS, Outcome::unless(insecure, "https or loopback"));
+        let methods = documents.complaints(|one| wrong_methods(&one.json));
+        self.record(&BEARER_METHODS, Outcome::unless(methods, "header"));
+        let offline = documents.complaints(|one| offline_access(&one.json));
+        self.record(&NO_OFFLINE_ACCESS, Outcome::unless(offline, "not listed"));
+        let hidden = documents.complaints(unreadable);
+        self.record(&CORS, Outcome::unless(hidden, "Access-Control-Allow-Origin"));
     }
+}
+
+/// In what a copy of the metadata is not like the first one.
+fn differs(document: &Document, first: &Document) -> Option<String> {
+    let members = ["resource", "authorization_servers"];
+    let name = members.into_iter().find(|name| document.json[name] != first.json[name])?;
+    Some(format!("another `{name}` than {}", first.place))
 }
 
 const SUFFIX: &str = "oauth-protected-resource";
@@ -299,13 +315,13 @@ fn wrong_resource(document: &Value, target: &str) -> Option<String> {
     let Some(resource) = document["resource"].as_str() else {
         return Some("no `resource`".to_owned());
     };
-    let trimmed = |text: &str| text.trim_end_matches('/').to_owned();
+    let differs_by_slash = resource.trim_end_matches('/') == target.trim_end_matches('/');
     let is_root = Url::parse(target).is_ok_and(|url| url.path() == "/");
-    if resource == target || (is_root && trimmed(resource) == trimmed(target)) {
+    if resource == target || (is_root && differs_by_slash) {
         return None;
     }
     let seen = quoted(resource);
-    if trimmed(resource) == trimmed(target) {
+    if differs_by_slash {
         return Some(format!("{seen}, which differs by the slash at its end"));
     }
     if Url::parse(resource).ok() == Url::parse(target).ok() {
@@ -325,8 +341,7 @@ fn not_canonical(document: &Value, target: &str) -> Option<String> {
 
 fn no_servers(document: &Value) -> Option<String> {
     let servers = strings(&document["authorization_servers"]);
-    let is_url = |text: &String| Url::parse(text).is_ok_and(|url| url.has_host());
-    match servers.iter().find(|server| !is_url(server)) {
+    match servers.iter().find(|server| !Url::parse(server).is_ok_and(|url| url.has_host())) {
         Some(server) => Some(format!("{} is not a URL", quoted(server))),
         None if servers.is_empty() => Some("none".to_owned()),
         None => None,
@@ -348,10 +363,10 @@ fn unreadable(document: &Document) -> Option<String> {
     (!document.is_readable_by_pages).then(|| "no Access-Control-Allow-Origin".to_owned())
 }
 
-fn insecure(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
+fn insecure_urls(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<String> {
     let mut urls = vec![target.text.clone()];
     urls.extend(named.map(str::to_owned));
-    for document in &documents.0 {
+    for document in &documents.found {
         urls.extend(document.json["resource"].as_str().map(str::to_owned));
         urls.extend(strings(&document.json["authorization_servers"]));
     }
@@ -362,8 +377,8 @@ fn insecure(target: &Target, documents: &Documents, named: Option<&str>) -> Vec<
 }
 
 fn strings(list: &Value) -> Vec<String> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(Value::as_str).map(str::to_owned).collect()
+    let items = list.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use mcp_auth::inspection::Revision;
 
 use self::answer::Answer;
 pub(crate) use self::challenge::Challenge;
@@ -32,7 +33,10 @@ use self::mcp::Dialect;
 use self::metadata::Documents;
 pub(crate) use self::reach::Reach;
 pub(crate) use self::target::Target;
-use super::row::{Findings, Outcome, Revision, Row};
+use super::findings::Findings;
+use super::outcome::Outcome;
+use super::row::Row;
+use super::{NEWEST, revision_parser};
 use crate::output::{Format, Progress, Report, could_not_check};
 use crate::secrets;
 
@@ -55,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
     /// The MCP revision that decides which requirement is a MUST
-    #[arg(long, value_enum, default_value_t = Revision::R20260728, hide_possible_values = true)]
+    #[arg(long, value_parser = revision_parser(), default_value = NEWEST, hide_possible_values = true)]
     revision: Revision,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -103,27 +107,31 @@ struct Prober {
 
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
-        [Some(&options.url), options.origin.as_ref()]
-            .into_iter()
-            .flatten()
-            .for_each(|text| secrets::suspect(text));
+        secrets::suspect(&options.url);
+        if let Some(origin) = &options.origin {
+            secrets::suspect(origin);
+        }
         let target = Target::parse(&options.url)?;
         if options.origin.as_deref().is_some_and(|origin| !is_origin(origin)) {
             return Err(
                 "--origin: an origin is such as https://app.example.com, without a path".to_owned()
             );
         }
-        let token = options.token.map(|token| if token == "-" { read_line() } else { Ok(token) });
-        let token = token.transpose()?;
-        let all = [&token, &options.weak_token, &options.refused_token];
-        all.into_iter().flatten().for_each(|token| secrets::remember(token));
-        for (name, token) in [
+        let token = match options.token.as_deref() {
+            Some("-") => Some(read_line()?),
+            _ => options.token,
+        };
+        let given = [
             ("--token", &token),
             ("--weak-token", &options.weak_token),
             ("--refused-token", &options.refused_token),
-        ] {
-            if token.as_deref().is_some_and(|token| !is_sendable(token)) {
-                return Err(format!("{name}: a token is printable ASCII without spaces"));
+        ];
+        for (_, value) in given {
+            value.iter().for_each(|text| secrets::remember(text));
+        }
+        for (option, value) in given {
+            if value.as_deref().is_some_and(|text| !is_sendable(text)) {
+                return Err(format!("{option}: a token is printable ASCII without spaces"));
             }
         }
         let http = Http::new(&target, Duration::from_secs(options.timeout))
@@ -184,6 +192,11 @@ impl Prober {
             Some(token) => call.bearer(token),
             None => call,
         }
+    }
+
+    async fn send_signed(&mut self, call: Call) -> Answer {
+        let signed = self.signed(call);
+        self.send(signed).await
     }
 
     /// Whether a URL that a document names may be asked.

@@ -1,9 +1,9 @@
-//! Where what a server says of others may lead this machine.
+//! Which addresses may be asked, when it is the checked server that names them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
-use mcp_auth::AllowedAddresses;
+use mcp_auth::http_client::AllowedAddresses;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, Response, Url};
 
@@ -17,7 +17,7 @@ pub(crate) struct Reach {
     strangers: Client,
     /// Whether the URL of the server itself leads within a network.
     is_inside: bool,
-    /// The same of the address that has answered first.
+    /// Whether the address that answered first is within a network.
     peer_is_inside: OnceLock<bool>,
 }
 
@@ -28,10 +28,13 @@ impl Reach {
         target: &Target,
         builder: impl Fn() -> ClientBuilder,
     ) -> Result<Self, reqwest::Error> {
-        let builder = || if target.is_loopback() { builder().no_proxy() } else { builder() };
+        let (mut named, mut strangers) = (builder(), builder());
+        if target.is_loopback() {
+            (named, strangers) = (named.no_proxy(), strangers.no_proxy());
+        }
         Ok(Self {
-            named: builder().build()?,
-            strangers: builder().dns_resolver(Arc::new(PublicNames(SystemNames))).build()?,
+            named: named.build()?,
+            strangers: strangers.dns_resolver(Arc::new(PublicNames(SystemNames))).build()?,
             is_inside: !is_outside(&target.url),
             peer_is_inside: OnceLock::new(),
         })
@@ -52,9 +55,8 @@ impl Reach {
         }
     }
 
-    /// Whether a URL of a document may be asked. A name that leads nowhere may: the attempt says why it
-    /// fails. That a name leads elsewhere when it is connected to is no way out, for it is resolved by
-    /// [`PublicNames`] then.
+    /// Whether a URL of a document may be asked. A name without an address may: the attempt then fails and says why.
+    /// A name may have another address later, when a connection is made, but [`PublicNames`] resolves it then.
     pub(crate) async fn may_follow(&self, url: &Url, target: &Target) -> bool {
         if !is_safe_to_follow(url, target) {
             return false;
@@ -62,11 +64,10 @@ impl Reach {
         let Some(host) = url.domain().filter(|_| !self.is_open_to(url, target)) else {
             return true;
         };
-        let found = tokio::net::lookup_host((host, 443)).await;
-        found.map_or(true, |found| {
-            let found: Vec<IpAddr> = found.map(|one| one.ip()).collect();
-            found.is_empty() || found.into_iter().any(|one| AllowedAddresses::Public.permits(one))
-        })
+        let Ok(sockets) = tokio::net::lookup_host((host, 443)).await else { return true };
+        let addresses: Vec<IpAddr> = sockets.map(|socket| socket.ip()).collect();
+        addresses.is_empty()
+            || addresses.into_iter().any(|address| AllowedAddresses::Public.permits(address))
     }
 
     /// Whether any address will do.
@@ -101,9 +102,9 @@ struct SystemNames;
 impl Resolve for SystemNames {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let found: Vec<SocketAddr> = found.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let addresses: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }

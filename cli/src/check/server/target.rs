@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_auth::AllowedAddresses;
+use mcp_auth::http_client::AllowedAddresses;
 use reqwest::Url;
 
 use crate::secrets;
@@ -18,7 +18,7 @@ impl Target {
     /// # Errors
     /// A sentence for the user.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let shown = secrets::argument(text);
+        let shown = secrets::showable_argument(text);
         let url = Url::parse(text)
             .map_err(|error| format!("{shown:?} is not a URL such as https://host/mcp: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -81,8 +81,8 @@ pub(super) fn is_safe_to_follow(url: &Url, target: &Target) -> bool {
 
 /// As far as the URL alone tells: for names, see [`Reach`](super::Reach).
 pub(super) fn is_outside(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let host = host.trim_end_matches('.');
+    let without_brackets = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let host = without_brackets.trim_end_matches('.');
     match host.parse::<IpAddr>() {
         Ok(address) => AllowedAddresses::Public.permits(address),
         Err(_) => host != "localhost" && !host.ends_with(".localhost"),

@@ -8,10 +8,10 @@ use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::AuthorizationRequest;
-use crate::User;
-use crate::core::Core;
-use crate::http::OAuthError;
+use crate::grants::AuthorizationRequest;
+use crate::issuer::Issuer;
+use crate::oauth_error::OAuthError;
+use crate::user::User;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -26,18 +26,18 @@ static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// Who signs in, and what the client may do.
 pub(super) fn consent(
-    core: &Core,
+    issuer: &Issuer,
     request: &AuthorizationRequest,
     id: &str,
     suggested: &User,
 ) -> Response {
     let client = request.client.name.as_deref().unwrap_or(&request.client.id);
     let users: String =
-        core.settings.users.iter().map(|user| radio(user, user == suggested)).collect();
-    let scopes: String = request.scopes.iter().map(|scope| checkbox(scope)).collect();
-    let scopes = match scopes.as_str() {
+        issuer.settings.users.iter().map(|user| radio(user, user == suggested)).collect();
+    let checkboxes: String = request.scopes.iter().map(|scope| checkbox(scope)).collect();
+    let scopes = match checkboxes.as_str() {
         "" => String::new(),
-        _ => format!("<fieldset><legend>It may use</legend>{scopes}</fieldset>"),
+        _ => format!("<fieldset><legend>It may use</legend>{checkboxes}</fieldset>"),
     };
     let resources: String = request
         .resources
@@ -63,13 +63,13 @@ pub(super) fn consent(
         client = shown(client),
         client_id = shown(&request.client.id),
         redirect_uri = shown(&request.redirect_uri),
-        action = escape(&core.url("/authorize")),
+        action = escape(&issuer.url("/authorize")),
         id = escape(id),
     );
     page(StatusCode::OK, "Approve access", &body)
 }
 
-/// Why nothing can be asked, when there is nobody to send the error to.
+/// The error page for a request whose redirect URI is not known to be the client's.
 pub(super) fn error(error: &OAuthError) -> Response {
     let body = format!(
         "<h1>This request cannot be answered</h1>\n<p>{}</p>\n<p><code>{}</code></p>\n\

@@ -1,17 +1,19 @@
+//! The client credentials grant: a client for itself, without a user.
+
 use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::response::TokenResponse;
-use crate::client::Client;
-use crate::core::Core;
-use crate::endpoints::authorize::resources;
-use crate::http::{OAuthError, Params};
-use crate::scope;
+use super::token_response::TokenResponse;
+use crate::clients::Client;
+use crate::endpoints::requested::{requested_resources, requested_scopes};
+use crate::issuer::Issuer;
+use crate::oauth_error::OAuthError;
+use crate::params::Params;
 
 /// RFC 6749 §4.4: confidential clients only.
 pub(super) fn exchange(
-    core: &Arc<Core>,
+    issuer: &Arc<Issuer>,
     client: &Client,
     params: &Params,
 ) -> Result<Response, OAuthError> {
@@ -19,9 +21,8 @@ pub(super) fn exchange(
         return Err(OAuthError::invalid_client("a public client has no credentials"));
     }
     // RFC 9068 §2.2: without a resource owner, sub is the client.
-    let mut response = TokenResponse::new(core, &client.id, &client.id);
-    response.audiences = resources(core, params)?;
-    response.scopes = scope::requested(&core.settings, params.one("scope")?)
-        .map_err(|scope| OAuthError::invalid_scope(&scope))?;
+    let mut response = TokenResponse::new(issuer, &client.id, &client.id);
+    response.audiences = requested_resources(issuer, params)?;
+    response.scopes = requested_scopes(issuer, params)?;
     Ok(response.of_client())
 }

@@ -1,7 +1,9 @@
+//! The token endpoint: authenticates the client, then leaves the answer to the file of the grant type.
+
 mod client_credentials;
 mod code;
 mod refresh;
-mod response;
+mod token_response;
 
 use std::sync::Arc;
 
@@ -10,18 +12,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
-use crate::client::{self, GrantType};
-use crate::core::Core;
-use crate::http::{OAuthError, Params};
+use crate::clients::{self, GrantType};
+use crate::issuer::Issuer;
+use crate::oauth_error::OAuthError;
+use crate::params::Params;
 
 /// RFC 6749 §3.2.
 pub(super) async fn token(
-    State(core): State<Arc<Core>>,
+    State(issuer): State<Arc<Issuer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, OAuthError> {
     let params = Params::form(&headers, &body)?;
-    let client = client::authenticate(&core.clients, &headers, &params)?;
+    let client = clients::authenticate(&issuer.clients, &headers, &params)?;
     let grant_type = GrantType::from_name(params.required("grant_type")?).ok_or_else(|| {
         OAuthError::new("unsupported_grant_type", "this grant_type is not supported")
     })?;
@@ -34,17 +37,8 @@ pub(super) async fn token(
         ));
     }
     match grant_type {
-        GrantType::AuthorizationCode => code::exchange(&core, &client, &params),
-        GrantType::RefreshToken => refresh::exchange(&core, &client, &params),
-        GrantType::ClientCredentials => client_credentials::exchange(&core, &client, &params),
+        GrantType::AuthorizationCode => code::exchange(&issuer, &client, &params),
+        GrantType::RefreshToken => refresh::exchange(&issuer, &client, &params),
+        GrantType::ClientCredentials => client_credentials::exchange(&issuer, &client, &params),
     }
-}
-
-/// RFC 8707 §2.2: the resources asked for, all of which must have been granted; or all granted.
-fn narrowed_resources(granted: &[String], params: &Params) -> Result<Vec<String>, OAuthError> {
-    let wanted: Vec<String> = params.all("resource").map(str::to_owned).collect();
-    if wanted.iter().any(|resource| !granted.contains(resource)) {
-        return Err(OAuthError::invalid_target("resource was not granted"));
-    }
-    Ok(if wanted.is_empty() { granted.to_vec() } else { wanted })
 }

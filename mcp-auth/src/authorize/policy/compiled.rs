@@ -15,14 +15,14 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::argument_rule::Arguments;
+use super::faults::{check_name, check_whole};
 use super::hierarchy::Hierarchy;
+use super::requirement::NEEDS_NO_TOKEN;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
-use super::{Requirement, ScopePolicy, ScopesByArguments, faults};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{
-    Access, AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict,
-};
+use crate::authorize::{AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict};
 use crate::claim_path::{at, texts};
+use crate::config::{Access, Faults, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
 
 /// What a [`ScopePolicy`] means.
@@ -114,16 +114,16 @@ impl CompiledPolicy {
     pub(super) fn new(
         policy: &ScopePolicy,
         required_scopes: &Scopes,
-        faults: &mut Vec<String>,
+        faults: &mut Faults<'_>,
     ) -> Self {
-        faults::check_whole(policy, faults);
+        check_whole(policy, faults);
         let baseline = Requirement {
             all_of: policy.require.clone(),
             caller: policy.caller,
             allowed_clients: policy.allowed_clients.clone(),
             ..Requirement::default()
         };
-        baseline.check("require", faults);
+        baseline.check(&mut faults.below("require"));
         let own = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
         let baseline =
             [Rule::new("require".into(), baseline), Rule::new("required_scopes".into(), own)];
@@ -134,7 +134,7 @@ impl CompiledPolicy {
             let rule = tools.entry(tool.clone()).or_insert_with(new);
             rule.by_arguments = Some(function.clone());
             if rule.is_open() {
-                faults.push(format!("{}: who needs no token needs nothing else either", rule.name));
+                faults.below("tools").add(tool, NEEDS_NO_TOKEN);
             }
         }
         let methods: HashMap<_, _> = rules("methods", &policy.methods, faults).collect();
@@ -466,14 +466,15 @@ impl Authorizer for CompiledPolicy {
 pub(super) fn rules(
     section: &str,
     written: &BTreeMap<String, Requirement>,
-    faults: &mut Vec<String>,
+    faults: &mut Faults<'_>,
 ) -> impl Iterator<Item = (String, Rule)> + use<> {
     let mut rules = Vec::new();
+    let mut faults = faults.below(section);
     for (name, requirement) in written {
-        let place = format!("{section}.{name}");
-        requirement.check(&place, faults);
-        faults::check_name(section, name, requirement, faults);
-        rules.push((name.clone(), Rule::new(place, requirement.clone())));
+        requirement.check(&mut faults.below(name));
+        check_name(section, name, requirement, &mut faults);
+        let rule = Rule::new(format!("{section}.{name}"), requirement.clone());
+        rules.push((name.clone(), rule));
     }
     rules.into_iter()
 }
@@ -497,7 +498,7 @@ fn scopes_by_arguments(
         let applying = rule.requirement.when.iter().filter(|when| when.applies_to(arguments));
         scopes.extend(applying.map(|when| when.scopes.clone()));
         if let Some(function) = &rule.by_arguments {
-            let asked = catch_unwind(AssertUnwindSafe(|| (function.0)(members)));
+            let asked = catch_unwind(AssertUnwindSafe(|| function.call(members)));
             let asked = asked.map_err(|_| "the function for its arguments panicked")?;
             scopes.push(asked.bounded()?);
         }

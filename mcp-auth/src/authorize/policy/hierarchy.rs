@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::config::Faults;
 use crate::scope::Scopes;
 
 /// For every scope that something includes: what includes it, however indirectly.
@@ -10,12 +11,12 @@ pub(super) struct Hierarchy(HashMap<String, Vec<String>>);
 
 impl Hierarchy {
     /// Follows every inclusion to its end; a cycle is a fault.
-    pub(super) fn new(implies: &BTreeMap<String, Scopes>, faults: &mut Vec<String>) -> Self {
+    pub(super) fn new(implies: &BTreeMap<String, Scopes>, faults: &mut Faults<'_>) -> Self {
         let mut included_in: HashMap<String, Vec<String>> = HashMap::new();
         for broad in implies.keys() {
             let reached = reached_from(broad, implies);
             if reached.contains(broad.as_str()) {
-                faults.push(format!("implies: {broad:?} includes itself in the end"));
+                faults.add("implies", format!("{broad:?} includes itself in the end"));
             }
             for narrow in reached {
                 included_in.entry(narrow.to_owned()).or_default().push(broad.clone());

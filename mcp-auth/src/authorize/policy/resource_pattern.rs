@@ -11,10 +11,10 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::uri::{NormalUri, normal_pattern};
+use super::uri::{NormalUri, is_special, normal_pattern};
 
 /// The URIs that a rule is about, or that a request asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ResourcePattern {
     path: Vec<Piece>,
     /// `None`: nothing is said about the query.
@@ -22,38 +22,42 @@ pub(super) struct ResourcePattern {
     precision: Precision,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Query {
     /// Each of these parameters is there.
     required: Vec<Vec<Piece>>,
     /// Parameters of these names can be there: `{?name}`.
     optional: Vec<String>,
-    /// What a server takes for parameters that decodes `%26` before it looks for them.
-    hidden: Vec<Vec<Piece>>,
 }
 
 impl Query {
-    /// Adds a parameter that is written `name=value`.
-    fn push(&mut self, parameter: &str) -> Result<(), String> {
-        self.required.push(pieces(&with_value(parameter), Segment::OfQuery)?);
-        if parameter.contains("%26") {
-            for hidden in parameter.split("%26") {
-                self.hidden.push(pieces(&with_value(hidden), Segment::OfQuery)?);
-            }
-        }
-        Ok(())
+    /// Whether each parameter of the other one is one of these.
+    fn has_all_of(&self, asked: &Self, question: Question) -> bool {
+        let is_own = |given: &Vec<Piece>| {
+            self.required.iter().any(|needed| is_found(needed, given, question))
+                || self.optional.iter().any(|name| is_named(given, name))
+        };
+        asked.required.iter().all(is_own)
+            && (question == Question::Meets
+                || asked.optional.iter().all(|name| self.optional.contains(name)))
     }
 }
 
 /// A step of a pattern: one character of a class, or any number of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Piece {
-    class: Class,
-    repeats: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Piece {
+    pub(super) class: Class,
+    pub(super) repeats: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+impl Piece {
+    pub(super) fn byte(byte: u8) -> Self {
+        Self { class: Class::Byte(byte), repeats: false }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Class {
     Byte(u8),
     /// Any character within a segment of a path.
     Segment,
@@ -102,7 +106,7 @@ impl Question {
 }
 
 /// How exactly a rule says what it is about; of two, the greater one says more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Precision {
     fixed_characters: usize,
     has_no_variables: bool,
@@ -153,11 +157,12 @@ impl ResourcePattern {
             let mut query = Query::default();
             let mut written = parameters_of(parameters).filter(|one| !one.is_empty()).peekable();
             while let Some(parameter) = written.next() {
-                match is_prefix && written.peek().is_none() {
+                let parameter = match is_prefix && written.peek().is_none() {
                     // The prefix may end within a name.
-                    true => query.required.push(pieces(parameter, Segment::OfQuery)?),
-                    false => query.push(parameter)?,
-                }
+                    true => parameter.into(),
+                    false => with_value(parameter),
+                };
+                query.required.push(pieces(&parameter, Segment::OfQuery)?);
             }
             pattern.query = Some(query);
         } else if let Some(rest) = query.strip_prefix("{?") {
@@ -190,23 +195,56 @@ impl ResourcePattern {
         String::from_utf8(self.path.iter().map(byte).collect::<Option<_>>()?).ok()
     }
 
+    /// Whether it is one URI with any query.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_fixed = |piece: &Piece| matches!(piece.class, Class::Byte(_));
+        !self.has_query() && self.path.iter().all(is_fixed)
+    }
+
+    /// Whether its path may end with anything, also with a slash.
+    pub(super) fn ends_open(&self) -> bool {
+        self.path.last().is_some_and(|last| last.class == Class::Any)
+    }
+
     pub(super) fn has_query(&self) -> bool {
         self.query.is_some()
     }
 
-    pub(super) fn precision(&self) -> Precision {
-        self.precision
+    pub(super) fn path(&self) -> &[Piece] {
+        &self.path
     }
 
-    /// The same without a slash at the end of its path, which many servers do not look at.
-    pub(super) fn without_last_slash(&self) -> Option<Self> {
-        let slash = Piece { class: Class::Byte(b'/'), repeats: false };
-        let path = self.path.strip_suffix(&[slash])?;
-        Some(Self {
-            path: path.to_vec(),
-            query: self.query.clone(),
-            precision: Precision::of(path),
-        })
+    pub(super) fn with_path(&self, path: Vec<Piece>) -> Self {
+        let precision = Precision::of(&path);
+        Self { path, precision, query: self.query.clone() }
+    }
+
+    /// The parameters that are written in its query.
+    pub(super) fn parameters(&self) -> &[Vec<Piece>] {
+        self.query.as_ref().map_or(&[], |query| &query.required)
+    }
+
+    pub(super) fn with_parameters(&self, required: Vec<Vec<Piece>>) -> Self {
+        let optional = self.query.iter().flat_map(|query| query.optional.clone()).collect();
+        Self { query: Some(Query { required, optional }), ..self.clone() }
+    }
+
+    /// Whether it is `https://host/` or the like, with or without variables.
+    pub(super) fn is_root_of_site(&self) -> bool {
+        let is_slash = |piece: &&Piece| **piece == Piece::byte(b'/');
+        let byte = |piece: &Piece| match piece.class {
+            Class::Byte(byte) => Some(byte),
+            Class::Segment | Class::Parameter | Class::Any => None,
+        };
+        let start: Vec<u8> =
+            self.path.iter().map_while(byte).take_while(|byte| *byte != b':').collect();
+        is_special(&start)
+            && self.path.iter().filter(is_slash).count() == 3
+            && self.path.last().is_some_and(|last| is_slash(&last))
+    }
+
+    pub(super) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Whether this rule is about something that is asked for. A rule that is open is about the
@@ -235,21 +273,18 @@ impl ResourcePattern {
         if question == Question::Covers && is_open && stands_for_anything {
             return false;
         }
-        let hidden = if is_open { &[] } else { asked.hidden.as_slice() };
         let has_required = own.required.iter().all(|needed| {
-            let mut given = asked.required.iter().chain(hidden);
-            may_be_there || given.any(|given| is_found(needed, given, question))
+            may_be_there || asked.required.iter().any(|given| is_found(needed, given, question))
         });
-        if !has_required || !is_open {
-            return has_required;
-        }
-        let is_own = |given: &Vec<Piece>| {
-            own.required.iter().any(|needed| is_found(needed, given, question))
-                || own.optional.iter().any(|name| is_named(given, name))
-        };
-        asked.required.iter().all(is_own)
-            && (question == Question::Meets
-                || asked.optional.iter().all(|name| own.optional.contains(name)))
+        has_required && (!is_open || own.has_all_of(asked, question))
+    }
+
+    /// Whether nothing is asked for in the query but what this rule speaks of. Only then it takes the place of
+    /// rules that do not speak of it: anybody may add a parameter to a URI.
+    pub(super) fn speaks_of_all(&self, asked: &Self) -> bool {
+        let Some(own) = &self.query else { return true };
+        let Some(asked_query) = &asked.query else { return true };
+        !asked.stands_for_anything() && own.has_all_of(asked_query, Question::Covers)
     }
 
     /// Whether what this stands for may have parameters that are not written.
@@ -305,7 +340,7 @@ const SOME_OF_A_SEGMENT: [Piece; 2] = [
 ];
 
 fn bytes_of(text: &str) -> impl Iterator<Item = Piece> {
-    text.bytes().map(|byte| Piece { class: Class::Byte(byte), repeats: false })
+    text.bytes().map(Piece::byte)
 }
 
 /// The parameter with an equals sign: `?draft` and `?draft=` say the same.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Requirement;
 use super::compiled::Rule;
 use super::hierarchy::Hierarchy;
 use super::resource_pattern::ResourcePattern;
 use super::uri::NormalUri;
-use crate::authorize::{Access, Operation};
+use crate::authorize::Operation;
+use crate::config::{Access, Faults, Requirement};
 
 /// The rules for resources, ready to be found.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct ResourceRules {
 #[derive(Debug)]
 struct ResourceRule {
     pattern: ResourcePattern,
+    /// The same without the slash at its end, if it is written with one.
+    shorter: Option<ResourcePattern>,
     rule: Rule,
 }
 
@@ -36,11 +38,18 @@ impl ResourceRule {
     }
 
     fn meets(&self, asked: &ResourcePattern) -> bool {
-        self.pattern.meets(asked, self.is_open())
+        self.patterns().any(|pattern| pattern.meets(asked, self.is_open()))
     }
 
     fn covers(&self, asked: &ResourcePattern) -> bool {
-        self.pattern.covers(asked, self.is_open())
+        self.patterns().any(|pattern| pattern.covers(asked, self.is_open()))
+    }
+
+    /// A server that does not look at a slash at the end reads the same resource without it: a rule that asks
+    /// for something is for that too.
+    fn patterns(&self) -> impl Iterator<Item = &ResourcePattern> {
+        let shorter = self.shorter.iter().filter(|_| !self.is_open());
+        [&self.pattern].into_iter().chain(shorter)
     }
 }
 
@@ -77,7 +86,7 @@ pub(in crate::authorize) struct FoundRules {
 pub(super) struct Ambiguous;
 
 impl ResourceRules {
-    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> Self {
+    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Faults<'_>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let mut resources = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -86,35 +95,36 @@ impl ResourceRules {
             others: Vec::new(),
             requiring_schemes: HashSet::new(),
         };
-        let mut known_paths = HashMap::new();
+        let mut known = HashMap::new();
         for (uri, rule) in super::compiled::rules("resources", written, faults) {
-            let mut pattern = match ResourcePattern::parse(&uri) {
+            let pattern = match ResourcePattern::parse(&uri) {
                 Ok(pattern) => pattern,
                 Err(fault) => {
-                    faults.push(format!("{}: {fault}", rule.name));
+                    faults.below("resources").add(&uri, fault);
                     continue;
                 }
             };
-            let shorter = pattern.without_last_slash();
-            let path = shorter.as_ref().unwrap_or(&pattern).plain_path();
-            if let Some(path) = path.filter(|_| !pattern.has_query())
-                && let Some(other) = known_paths.insert(path, rule.name.clone())
+            let shorter = pattern.without_last_slash().filter(|shorter| !shorter.ends_open());
+            let key = shorter.clone().unwrap_or_else(|| pattern.clone());
+            if let Some((other, had_slash)) =
+                known.insert(key, (rule.name.clone(), shorter.is_some()))
+                && (had_slash != shorter.is_some() || pattern.is_plain())
             {
-                faults.push(format!("{}: {other} is for the same URI", rule.name));
+                faults.below("resources").add(&uri, format!("{other} is for the same URI"));
             }
             if rule.requirement.access == Access::Required {
                 resources.requiring_schemes.insert(scheme_of(&uri));
-                // A server that does not look at a slash at the end reads the same resource without it.
-                pattern = shorter.unwrap_or(pattern);
             }
+            let resource = ResourceRule { pattern, shorter, rule };
             let index = resources.rules.len();
-            match pattern.plain_path().filter(|_| !pattern.has_query()) {
-                Some(path) => {
-                    resources.by_path.insert(path, index);
+            match resource.pattern.is_plain() {
+                true => {
+                    let paths = resource.patterns().filter_map(ResourcePattern::plain_path);
+                    resources.by_path.extend(paths.map(|path| (path, index)));
                 }
-                None => resources.others.push(index),
+                false => resources.others.push(index),
             }
-            resources.rules.push(ResourceRule { pattern, rule });
+            resources.rules.push(resource);
         }
         resources
     }
@@ -173,23 +183,41 @@ impl ResourceRules {
             return if matters { Err(Ambiguous) } else { Ok(FoundPlaces::default()) };
         };
         let mut found = self.about(&asked);
-        // A server that does not look at a slash at the end reads another resource.
-        if let Some(shorter) = asked.without_last_slash() {
-            let others = self.about(&shorter);
-            found.is_covered |= others.is_covered;
+        let without_slash = asked.without_last_slash();
+        let set_aside = match self.is_written_with_slash(&found) {
+            true => found.replaced.clone(),
+            false => Vec::new(),
+        };
+        for reading in asked.other_readings() {
+            let others = self.about(&reading);
+            // A URI without the slash at its end is what was asked for as well; other readings open nothing.
+            let is_as_good = without_slash.as_ref() == Some(&reading);
+            found.is_covered |= is_as_good && others.is_covered;
             for place in others.rules {
-                if !found.rules.contains(&place) {
+                let counts = is_as_good || !self.rules[place].is_open();
+                if counts && !set_aside.contains(&place) && !found.rules.contains(&place) {
                     found.rules.push(place);
                 }
             }
-            found.replaced.extend(others.replaced);
+            if is_as_good {
+                found.replaced.extend(others.replaced);
+            }
         }
         Ok(found)
     }
 
+    /// Whether a rule is for just this URI, with the slash at its end: then it takes the place of others for the
+    /// URI without it too.
+    fn is_written_with_slash(&self, found: &FoundPlaces) -> bool {
+        let mut rules = found.rules.iter().map(|place| &self.rules[*place]);
+        rules.any(|resource| resource.shorter.is_some() && resource.pattern.is_plain())
+    }
+
     /// Whether a rule asks for something that may be about this scheme.
     fn may_ask_for_something(&self, uri: &str) -> bool {
-        let scheme = scheme_of(uri);
+        // Some readers leave out the scheme `url`.
+        let is_left_out = uri.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("url:"));
+        let scheme = scheme_of(if is_left_out { &uri[4..] } else { uri });
         let is_any = scheme.is_empty() && !self.requiring_schemes.is_empty();
         is_any || self.requiring_schemes.contains("") || self.requiring_schemes.contains(&scheme)
     }
@@ -202,12 +230,14 @@ impl ResourceRules {
             None => self.by_path.values().copied().collect(),
         };
         candidates.extend(&self.others);
-        // As they are written, whatever the order of hashes.
+        // As they are written, whatever the order of hashes, and once.
         candidates.sort_unstable();
+        candidates.dedup();
         candidates.retain(|place| self.rules[*place].meets(asked));
-        let covers = |place: &usize| self.rules[*place].covers(asked);
-        let covering: Vec<usize> = candidates.iter().copied().filter(covers).collect();
+        let mut covering: Vec<usize> = candidates.clone();
+        covering.retain(|place| self.rules[*place].covers(asked));
         let mut found = FoundPlaces { is_covered: !covering.is_empty(), ..FoundPlaces::default() };
+        covering.retain(|place| self.rules[*place].pattern.speaks_of_all(asked));
         for place in candidates {
             let pattern = &self.rules[place].pattern;
             let replaces = |other: &usize| self.rules[*other].pattern.replaces(pattern, has_query);
@@ -227,7 +257,7 @@ impl ResourceRules {
                 let has_query = narrow.pattern.has_query();
                 let is_replaced = !std::ptr::eq(broad, narrow)
                     && narrow.pattern.replaces(&broad.pattern, has_query)
-                    && broad.meets(&narrow.pattern);
+                    && narrow.patterns().any(|pattern| broad.meets(pattern));
                 // Whoever opens a part of something, means it.
                 let is_meant = narrow.is_open() && broad.covers(&narrow.pattern);
                 let asks_for_less =

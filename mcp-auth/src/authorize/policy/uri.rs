@@ -19,6 +19,11 @@ const LONGEST: usize = 8192;
 /// Schemes of which the URL standard reads many spellings as one.
 const SPECIAL_SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
 
+/// Whether the URL standard reads many spellings of this scheme as one.
+pub(super) fn is_special(scheme: &[u8]) -> bool {
+    SPECIAL_SCHEMES.iter().any(|special| special.as_bytes() == scheme)
+}
+
 /// A URI of which all spellings that mean the same are this one (RFC 3986 §6.2.2, and further):
 /// scheme, host and the digits of escapes have one case, and each character is either always
 /// escaped or never.
@@ -264,6 +269,9 @@ fn push_after_scheme(text: &mut String, rest: &str) -> Result<(), &'static str> 
     let is_special = SPECIAL_SCHEMES.contains(&&*scheme);
     if rest.is_empty() {
         return Err("nothing comes after the scheme");
+    }
+    if scheme == "url" {
+        return Err("the scheme `url`, which some readers leave out");
     }
     // What begins with anything may go on as host or path.
     let least = if scheme == "file" { 3 } else { 2 };

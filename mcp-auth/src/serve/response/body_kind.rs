@@ -1,10 +1,14 @@
 //! What the body of a response is: told by its bytes, because its label may be absent or wrong.
+//!
+//! A list that went out unread because it was labelled as plain text would show everything that a policy hides. So a body
+//! is JSON or a stream of events when its first bytes are; UTF-16 and what is encoded cannot be read here, though a client
+//! might read it, and is withheld.
 
 use bytes::BytesMut;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-/// What a client can make of a body.
+/// What a client can make of a body, by the most careless reading that is known of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyKind {
     Json,

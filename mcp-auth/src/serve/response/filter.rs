@@ -22,8 +22,10 @@ const MAX_WORDS: usize = 64 * 1024;
 
 /// Changes one response as the policy asks; made by [`Forward::respond`].
 ///
-/// Give it every piece of the body, and then its end. While it says [`Passage::Hold`], nothing is sent,
-/// the status and headers not either.
+/// Give it every piece of the body with [`ResponseFilter::push`], and then its end with
+/// [`ResponseFilter::end`]. While it says [`Passage::Hold`], nothing is sent, the status and headers not either: the
+/// whole response may still be replaced. Whoever sends the pieces themselves, and not what it says, shows a caller
+/// what the policy forbids. [`Decision`](crate::decision::Decision) has an example.
 pub struct ResponseFilter {
     state: State,
     status: StatusCode,
@@ -69,7 +71,7 @@ enum State {
     Over,
 }
 
-/// What to do with a piece of a response.
+/// What to do with a piece of a response, or with its end.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Passage {

@@ -1,4 +1,7 @@
 //! What the lists of a response may show to one caller.
+//!
+//! An item stays if the caller could call it, or needs only more scopes for it (not with `strict_lists`). The same rules
+//! decide about calls: a list that showed less or more than what can be called would be a lie.
 
 use std::fmt;
 use std::sync::Arc;

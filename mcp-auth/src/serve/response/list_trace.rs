@@ -1,4 +1,7 @@
 //! Whether a body could hold a list at all, told without reading it as JSON.
+//!
+//! Most answers hold none, and reading each of them as JSON would cost more than all the rest. A body without the name of
+//! a member that holds a list, without an escape that could write such a name in another way, and without NUL has none.
 
 /// How a member that holds a list begins, and what serde takes for JSON within a string. Some readers (Go's) take
 /// these names in other letters for the same.

@@ -1,4 +1,7 @@
 //! The body of a response: our own, the service's, or the service's with changes.
+//!
+//! It drives a [`ResponseFilter`] with the frames of the service's body. A body that needs no change is passed on as it
+//! is, frame by frame and without a copy, so that a server without rules streams as it would alone.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,7 +19,7 @@ use super::{Passage, ResponseFilter};
 use crate::serve::Reply;
 
 pin_project! {
-    /// The body of a response from an [`AuthService`](crate::AuthService).
+    /// The body of a response from an [`AuthService`](crate::layer::AuthService).
     pub struct ProtectedBody<B>
     where
         B: Body,
@@ -158,7 +161,7 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
     }
 }
 
-/// What [`Reply::into_response`](crate::Reply::into_response) makes of its bytes.
+/// What [`Reply::into_response`](crate::decision::Reply::into_response) makes of its bytes.
 impl<B: Body<Data = Bytes>> From<Bytes> for ProtectedBody<B> {
     fn from(body: Bytes) -> Self {
         Self::own(body)

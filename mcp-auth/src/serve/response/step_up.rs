@@ -1,4 +1,8 @@
 //! A request that is being carried out, and can still turn out to need more scopes.
+//!
+//! A handler asks with [`AuthInfo::require`](crate::AuthInfo::require), which fails. The refusal is left in a slot that the
+//! way back looks into: as long as nothing was sent, the client gets the 403 with the challenge, and whatever the handler made
+//! of its error is dropped. Once something was sent, the error of the handler is all that the client sees.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

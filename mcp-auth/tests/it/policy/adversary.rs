@@ -8,7 +8,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use axum::routing::any_service;
 use dev_issuer::DevIssuer;
-use mcp_auth::{ArgumentRule, AuthInfo, Config, McpAuth, Principal, Requirement, ScopePolicy};
+use mcp_auth::policy::{ArgumentRule, Requirement};
+use mcp_auth::{AuthInfo, Config, McpAuth, Principal, ScopePolicy};
 use serde_json::{Value, json};
 use tower::service_fn;
 

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use futures_util::FutureExt as _;
-use mcp_auth::{Config, Decision, Forward, McpAuth, Passage, Requirement, ScopePolicy};
+use mcp_auth::decision::{Decision, Forward, Passage};
+use mcp_auth::policy::Requirement;
+use mcp_auth::{Config, McpAuth, ScopePolicy};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -2,10 +2,8 @@
 
 use std::error::Error;
 
-use mcp_auth::{
-    Access, AccessRequest, AuthInfo, Authorizer, McpAuth, Operation, Principal, Requirement,
-    ScopePolicy, Scopes, Verdict,
-};
+use mcp_auth::policy::{Access, AccessRequest, Requirement, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, McpAuth, Operation, Principal, ScopePolicy, Scopes};
 use serde_json::{Value, json};
 
 use super::{PolicyServer, message, tool_call};

@@ -3,33 +3,25 @@
 //!
 //! `MCP_AUTH_LONG_PROPERTIES=1` runs a hundred times as many cases.
 
+mod added;
+
+mod generated;
+
 use axum::http::{HeaderMap, Request, StatusCode, request::Parts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use mcp_auth::decision::{Decision, Forward, Passage};
 use mcp_auth::{
-    AuthError, AuthInfo, Authorizer as _, Config, Decision, Forward, McpAuth, Operation, Passage,
-    ScopePolicy, TokenVerifier,
+    AuthError, AuthInfo, Authorizer as _, Config, McpAuth, Operation, ScopePolicy, TokenVerifier,
 };
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use self::added::{add, additions, decorated, decorations, respelled, texts, with_text};
+use self::generated::{SECTIONS, TEMPLATES, URIS, callers, everybody, messages, policies, rule};
 use super::message;
 use super::reference::{Caller, Reference};
 use crate::support::RESOURCE;
-
-const URIS: [&str; 9] = [
-    "n://a",
-    "n://a/",
-    "n://a/1",
-    "n://a/1/",
-    "n://a/b/c",
-    "n://a?q=1",
-    "n://a?q=1&z=2",
-    "n://b",
-    "m://a",
-];
-const PATTERNS: [&str; 9] =
-    ["*", "n://*", "n://a", "n://a/*", "n://a/{id}", "n://a/{+p}", "n://a?q={x}", "n://b", "{+u}"];
 
 /// Reads the claims of a caller out of the token.
 struct Claims;
@@ -50,6 +42,7 @@ impl TokenVerifier for Claims {
 fn claims(caller: &Caller) -> Value {
     let mut claims = json!({
         "iss": "test", "sub": "alice", "scope": caller.scopes.join(" "), "roles": caller.roles,
+        "groups": caller.groups, "permissions": caller.permissions,
     });
     if let Some(client) = caller.client {
         claims["client_id"] = json!(client);
@@ -109,213 +102,6 @@ fn cases(short: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, cases, ..ProptestConfig::default() }
 }
 
-fn scopes() -> impl Strategy<Value = Value> {
-    prop::sample::subsequence(vec!["a", "b", "c"], 0..=2).prop_map(|scopes| json!(scopes))
-}
-
-fn condition() -> impl Strategy<Value = Value> {
-    let values = prop::sample::select(vec![json!("w"), json!(true), Value::Null]);
-    (prop::sample::select(vec!["equals", "unless", "starts_with", ""]), values).prop_map(
-        |(kind, value)| match kind {
-            "" => json!({ "argument": "x", "scopes": ["c"] }),
-            "starts_with" => json!({ "argument": "x", "scopes": ["c"], "starts_with": "w" }),
-            kind => json!({ "argument": "x", "scopes": ["c"], kind: value }),
-        },
-    )
-}
-
-/// A rule; only those for tools and prompts may look at arguments.
-fn rule(may_look: bool) -> impl Strategy<Value = Value> {
-    let asks = (scopes(), 0..16_u8, condition()).prop_map(move |(all_of, more, condition)| {
-        let mut rule = json!({ "all_of": all_of });
-        match more {
-            0 | 1 => rule["roles"] = json!(["admin"]),
-            2 => rule["caller"] = json!("user"),
-            3 => rule["caller"] = json!("client"),
-            4 => rule["allowed_clients"] = json!(["console"]),
-            5 => rule["any_of"] = json!([["a", "b"], ["c"]]),
-            6..=9 if may_look => rule["when"] = json!([condition]),
-            _ => {}
-        }
-        rule
-    });
-    let access = prop::sample::select(vec!["public", "optional"])
-        .prop_map(|access| json!({ "access": access }));
-    prop_oneof![3 => asks, 1 => access]
-}
-
-fn rules(names: &[&'static str], may_look: bool) -> impl Strategy<Value = Value> {
-    let names = prop::sample::select(names.to_vec());
-    prop::collection::btree_map(names.prop_map(str::to_owned), rule(may_look), 0..4)
-        .prop_map(|rules| json!(rules))
-}
-
-const METHODS: [&str; 9] = [
-    "tools/call",
-    "prompts/get",
-    "resources/read",
-    "resources/subscribe",
-    "completion/complete",
-    "tools/list",
-    "ping",
-    "tasks/get",
-    "vendor/x",
-];
-
-fn policies() -> impl Strategy<Value = Value> {
-    let named = (
-        rules(&["t", "u"], true),
-        rules(&["p", "q"], true),
-        rules(&PATTERNS, false),
-        rules(&METHODS, false),
-    );
-    (named, scopes(), any::<[bool; 3]>(), 0..8_u8).prop_map(|(named, require, flags, who)| {
-        let (tools, prompts, resources, methods) = named;
-        let mut policy = json!({
-            "tools": tools, "prompts": prompts, "resources": resources, "methods": methods,
-            "require": require, "deny_undeclared": flags[0], "strict_lists": flags[1],
-        });
-        if flags[2] {
-            policy["implies"] = json!({ "b": ["c"], "a": ["b"] });
-        }
-        match who {
-            0 => policy["caller"] = json!("user"),
-            1 => policy["allowed_clients"] = json!(["console"]),
-            _ => {}
-        }
-        policy
-    })
-}
-
-fn callers() -> impl Strategy<Value = Option<Caller>> {
-    let scopes = prop::sample::subsequence(vec!["a", "b", "c"], 0..=3);
-    let roles = prop::sample::subsequence(vec!["admin", "staff"], 0..=2);
-    let client = prop::option::of(prop::sample::select(vec!["console", "other"]));
-    let kind = prop::option::of(prop::sample::select(vec!["user", "client"]));
-    let somebody = (scopes, roles, client, kind);
-    prop::option::weighted(
-        0.8,
-        somebody.prop_map(|(scopes, roles, client, kind)| Caller { scopes, roles, client, kind }),
-    )
-}
-
-fn messages() -> impl Strategy<Value = Value> {
-    let arguments = prop::sample::select(vec![
-        json!({}),
-        json!({ "x": "w" }),
-        json!({ "x": "write" }),
-        json!({ "x": true }),
-        json!({ "x": null }),
-        json!({ "y": 1 }),
-    ]);
-    let uri = prop::sample::select(URIS.to_vec());
-    let name = prop::sample::select(vec!["t", "u", "p", "q", "other"]);
-    (0..12_u8, name, uri, arguments).prop_map(|(kind, name, uri, arguments)| match kind {
-        0 | 1 => message("tools/call", json!({ "name": name, "arguments": arguments })),
-        2 => message("prompts/get", json!({ "name": name, "arguments": arguments })),
-        3 => message("resources/read", json!({ "uri": uri })),
-        4 => message("resources/subscribe", json!({ "uri": uri })),
-        5 => message(
-            "completion/complete",
-            json!({ "ref": { "type": "ref/prompt", "name": name },
-                "argument": { "name": "z", "value": "" }, "context": { "arguments": arguments } }),
-        ),
-        6 => message(
-            "completion/complete",
-            json!({ "ref": { "type": "ref/resource", "uri": uri }, "argument": { "name": "z", "value": "" } }),
-        ),
-        7 => message("tools/list", json!({})),
-        8 => message("ping", json!({})),
-        9 => message("tasks/get", json!({ "taskId": "1" })),
-        10 => message("vendor/x", json!({})),
-        _ => message("vendor/x", json!({ "uri": uri })),
-    })
-}
-
-/// A member that is added, and the objects of a message that it may be added to. Not added: an argument
-/// that a condition of the policy names, because that is what `unless` and the tool itself are about.
-fn additions() -> impl Strategy<Value = (&'static str, Value, usize)> {
-    let names = prop::sample::select(vec![
-        "uri",
-        "name",
-        "ref",
-        "arguments",
-        "context",
-        "taskId",
-        "_meta",
-        "notifications",
-        "$serde_json::private::RawValue",
-        "$serde_json::private::Number",
-        "__proto__",
-        "random",
-    ]);
-    let uri = prop::sample::select(URIS.to_vec()).prop_map(Value::from);
-    let other = prop::sample::select(vec![
-        Value::Null,
-        json!(1),
-        json!("t"),
-        json!("true"),
-        json!({}),
-        json!({ "x": true }),
-        json!({ "x": "w" }),
-        json!({ "uri": "n://b" }),
-        json!({ "arguments": { "x": true } }),
-        json!({ "type": "ref/prompt", "name": "p" }),
-        json!({ "resourceSubscriptions": ["n://b"] }),
-        json!([{}]),
-    ]);
-    (names, prop_oneof![uri, other], 0..6_usize)
-}
-
-fn add(message: &Value, name: &str, value: Value, place: usize) -> Option<Value> {
-    let mut message = message.clone();
-    let places = [
-        "",
-        "/params",
-        "/params/arguments",
-        "/params/ref",
-        "/params/context",
-        "/params/context/arguments",
-    ];
-    let object: &mut Map<String, Value> = message.pointer_mut(places[place])?.as_object_mut()?;
-    if object.contains_key(name) {
-        return None;
-    }
-    object.insert(name.to_owned(), value);
-    Some(message)
-}
-
-/// The same JSON in another spelling: members in the other order, white space, every character escaped.
-fn respelled(value: &Value, spelling: [bool; 3]) -> String {
-    let [is_turned, has_space, is_escaped] = spelling;
-    let space = if has_space { " \n\t" } else { "" };
-    let text = |text: &str| match is_escaped {
-        true => {
-            let escape = |unit: u16| format!("\\u{unit:04x}");
-            format!("\"{}\"", text.encode_utf16().map(escape).collect::<String>())
-        }
-        false => json!(text).to_string(),
-    };
-    match value {
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| {
-                format!("{space}{}{space}:{space}{}", text(name), respelled(value, spelling))
-            };
-            let mut all: Vec<_> = members.iter().map(member).collect();
-            if is_turned {
-                all.reverse();
-            }
-            format!("{{{}{space}}}", all.join(","))
-        }
-        Value::Array(items) => {
-            let all: Vec<_> = items.iter().map(|item| respelled(item, spelling)).collect();
-            format!("[{space}{}{space}]", all.join(","))
-        }
-        Value::String(one) => text(one),
-        other => other.to_string(),
-    }
-}
-
 /// The operation of a message that names one thing at most, as somebody writes it by hand.
 fn operation(message: &Value) -> Option<Operation<'_>> {
     let params = &message["params"];
@@ -323,7 +109,7 @@ fn operation(message: &Value) -> Option<Operation<'_>> {
         "tools/call" => Operation::tool(params["name"].as_str()?),
         "prompts/get" => Operation::prompt(params["name"].as_str()?),
         "resources/read" => Operation::resource(params["uri"].as_str()?),
-        "resources/subscribe" | "completion/complete" => return None,
+        "resources/subscribe" | "completion/complete" | "subscriptions/listen" => return None,
         other if params.get("uri").is_none() => Operation::new(other),
         _ => return None,
     };
@@ -350,65 +136,9 @@ fn listed(forward: Forward, result: &Value) -> Value {
     serde_json::from_slice::<Value>(&sent).unwrap()["result"].take()
 }
 
-/// A header or a query that somebody adds to a request, or a header that takes the place of another.
-fn decorations() -> impl Strategy<Value = (&'static str, &'static str, bool)> {
-    let names = prop::sample::select(vec![
-        "mcp-method",
-        "mcp-name",
-        "mcp-protocol-version",
-        "mcp-session-id",
-        "x-http-method-override",
-        "x-original-url",
-        "x-forwarded-for",
-        "forwarded",
-        "accept",
-        "content-type",
-        "x-random",
-        "?",
-    ]);
-    let values = prop::sample::select(vec![
-        "tools/list",
-        "initialize",
-        "ping",
-        "t",
-        "p",
-        "n://b",
-        "2025-03-26",
-        "2026-07-28",
-        "GET",
-        "/public",
-        "application/json;charset=utf-8",
-        "application/json;method=tools/list;name=t",
-        "text/event-stream",
-        "uri=n://b&name=t&public=true",
-    ]);
-    (names, values, any::<bool>())
-}
-
-fn decorated(head: &Parts, (name, value, is_instead): (&str, &str, bool)) -> Parts {
-    let mut head = head.clone();
-    if name == "?" {
-        head.uri = format!("/mcp?{value}").parse().unwrap();
-    } else {
-        let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
-        if is_instead {
-            head.headers.remove(&name);
-        }
-        head.headers.append(name, value.parse().unwrap());
-    }
-    head
-}
-
 fn warnings(policy: &Value) -> Vec<String> {
     serde_json::from_value::<ScopePolicy>(policy.clone()).unwrap().warnings()
 }
-
-const SECTIONS: [(&str, &[&str]); 4] = [
-    ("tools", &["t", "u"]),
-    ("prompts", &["p", "q"]),
-    ("resources", &PATTERNS),
-    ("methods", &METHODS),
-];
 
 proptest! {
     #![proptest_config(cases(400))]
@@ -458,6 +188,53 @@ proptest! {
             let batch = decide(&auth, &head, &json!([added, message]).to_string());
             prop_assert!(batch != "ok", "a batch: {policy}\n{caller:?}\n{added}");
         }
+    }
+
+    /// Unless another rule is about the URI with it, which is open, declares it, or takes the place of one
+    /// that asks for more, of which a warning tells.
+    #[test]
+    fn nothing_that_is_added_to_a_uri_admits(
+        policy in policies(), caller in callers(), message in messages(),
+        more in prop::collection::vec(texts(), 8),
+    ) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        if decide(&auth, &head, &message.to_string()) == "ok" {
+            return Ok(());
+        }
+        let reference = Reference { policy: &policy, caller: caller.as_ref() };
+        let before = reference.named_rules(&message);
+        for (text, is_first) in more {
+            let Some(longer) = with_text(&message, text, is_first) else { continue };
+            let after = reference.named_rules(&longer);
+            let mut new = after.difference(&before).peekable();
+            let declares = policy["deny_undeclared"] == true && new.peek().is_some();
+            let replaces = new.peek().is_some() && !before.is_subset(&after);
+            let opens = new.any(|place| {
+                let pattern = place.strip_prefix("resources.").unwrap();
+                policy["resources"][pattern].get("access").is_some()
+            });
+            let is_warned = replaces && !warnings(&policy).is_empty();
+            let code = decide(&auth, &head, &longer.to_string());
+            let is_meant = declares || opens || is_warned;
+            prop_assert!(code != "ok" || is_meant, "{policy}\n{caller:?}\n{message}\n{longer}");
+        }
+    }
+
+    #[test]
+    fn a_narrower_rule_that_asks_for_less_is_warned_of(policy in policies()) {
+        if protect(&policy).is_none() {
+            return Ok(());
+        }
+        let reference = Reference { policy: &policy, caller: None };
+        let expected = reference.warned(&everybody());
+        let warnings = warnings(&policy);
+        for (narrow, broad) in &expected {
+            let begin = format!("{narrow} takes the place of {broad} ");
+            let is_warned = warnings.iter().any(|warning| warning.starts_with(&begin));
+            prop_assert!(is_warned, "{begin}: {policy}\n{warnings:?}");
+        }
+        prop_assert_eq!(warnings.len(), expected.len(), "{}\n{:?}", policy, warnings);
     }
 
     #[test]
@@ -576,6 +353,30 @@ proptest! {
                 decide(&one, &head, &body) != "ok" && decide(&other, &head, &body) == "ok";
             let is_meant = declares || is_warned;
             prop_assert!(!admits_more || is_meant, "{policy}\n{stricter}\n{caller:?}\n{message}");
+        }
+    }
+}
+
+proptest! {
+    // A template stands for hundreds of URIs.
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn a_template_is_listed_if_something_of_it_could_be_read(policy in policies(), caller in callers()) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        let asked = message("resources/templates/list", json!({})).to_string();
+        let Decision::Forward(forward) = decision(&auth, &head, &asked) else { return Ok(()) };
+        let items = TEMPLATES.map(|template| json!({ "uriTemplate": template }));
+        let shown = listed(forward, &json!({ "resourceTemplates": items }));
+        let shown = shown["resourceTemplates"].as_array().unwrap();
+        let reference = Reference { policy: &policy, caller: caller.as_ref() };
+        for template in TEMPLATES {
+            let is_shown = shown.iter().any(|item| item["uriTemplate"] == template);
+            let could_read = reference.lists_template(template);
+            let is_one_rule = policy["resources"].as_object().unwrap().len() == 1;
+            let agrees = if is_one_rule { is_shown == could_read } else { is_shown || !could_read };
+            prop_assert!(agrees, "{policy}\n{caller:?}\n{template}: {is_shown}");
         }
     }
 }

@@ -38,10 +38,10 @@ pub(super) fn folded(text: &str, place: Place) -> Result<String, &'static str> {
             check_escape(byte, place, rest)?;
         }
         match byte {
-            b' ' | b'+' if place == Place::Query => folded.push('+'),
-            b'&' | b';' if place == Place::Query && character == '%' => {
+            b'&' | b';' | b'=' | b'+' if place == Place::Query && character == '%' => {
                 push_escape(&mut folded, byte);
             }
+            b' ' | b'+' if place == Place::Query => folded.push('+'),
             b';' if place == Place::Query => {
                 return Err(
                     "a semicolon in the query, which some readers take for `&`: write `%3B`",

@@ -43,7 +43,7 @@ fn each_uri_has_one_form() {
         ("n://s/a*b", "n://s/a%2Ab"),
         ("n://s/a%2ab", "n://s/a%2Ab"),
         ("n://a%24b/1", "n://a$b/1"),
-        ("n://s?q=a%26b%3Dc", "n://s?q=a%26b=c"),
+        ("n://s?q=a%26b%3Dc", "n://s?q=a%26b%3Dc"),
         ("n://s?q&&r=&", "n://s?q=&r="),
         ("n://s?&", "n://s"),
         ("n://s?q=https%3A%2F%2Fh%3Fx", "n://s?q=https://h?x"),
@@ -51,7 +51,7 @@ fn each_uri_has_one_form() {
         // Forms have a plus for a space.
         ("n://s?q=a+b", "n://s?q=a+b"),
         ("n://s?q=a%20b", "n://s?q=a+b"),
-        ("n://s?q=a%2Bb", "n://s?q=a+b"),
+        ("n://s?q=a%2Bb", "n://s?q=a%2Bb"),
         ("n://s/a+b%20c", "n://s/a+b%20c"),
         // Accents apart are another text.
         ("n://s/e\u{301}", "n://s/e%CC%81"),
@@ -359,8 +359,8 @@ fn every_character_and_its_escape_are_one_or_refused() {
             let read: Vec<_> =
                 spellings(character).iter().map(|text| read(&around.replace("{}", text))).collect();
             let forms: Vec<_> = read.iter().flatten().collect();
-            // In a query, `%26` is part of a value.
-            if character == '&' && around.contains('?') {
+            // In a query, these are part of a value when they are escaped.
+            if "&=+".contains(character) && around.contains('?') {
                 continue;
             }
             let is_plain = character.is_ascii_alphanumeric() || "-._/?%;".contains(character);

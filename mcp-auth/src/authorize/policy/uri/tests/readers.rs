@@ -123,13 +123,14 @@ fn hold(uris: &[String], all: &Readings) {
 }
 
 /// The form in which a rule that asks for something sees it. A host with and without a slash are one to
-/// `yarl`, and `%26` and `&` to readers that decode a query before they split it: such rules count for
+/// `yarl`, and `%26` and `&` (`%3D`, `%2B`) to readers that decode a query before they split it: such rules count for
 /// both.
 fn to_asking_rules(form: &NormalUri) -> String {
     let (path, query) = form.as_str().split_at(form.without_query().len());
     let is_host_alone = path.split_once("://").is_some_and(|(_, rest)| !rest.contains('/'));
     let slash = if is_host_alone { "/" } else { "" };
-    let decoded = query.trim_start_matches('?').replace("%26", "&");
+    let query = query.trim_start_matches('?');
+    let decoded = query.replace("%26", "&").replace("%3D", "=").replace("%2B", "+");
     let parameters = decoded.split('&').filter(|parameter| !matches!(*parameter, "" | "="));
     let with_value =
         |parameter: &str| format!("&{parameter}{}", if parameter.contains('=') { "" } else { "=" });

@@ -1,0 +1,93 @@
+//! What careless servers read in place of the URI that a client asked for.
+//!
+//! A rule that asks for something counts in each of these readings. An open rule counts in the first one alone: what
+//! the client wrote, and what the specifications say that it means.
+
+use super::resource_pattern::{Class, Piece, ResourcePattern};
+
+impl ResourcePattern {
+    /// Every other reading, and all of them together:
+    ///
+    /// - without the parameters of its path segments: `/secret;x` is `/secret` to Python's `urlparse`;
+    /// - with `%26`, `%3D` and `%2B` in the query decoded before its parameters are found;
+    /// - without a slash at the end of its path, which many servers do not look at.
+    pub(super) fn other_readings(&self) -> Vec<Self> {
+        let mut readings = vec![self.clone()];
+        for change in
+            [Self::without_segment_parameters, Self::with_decoded_query, Self::without_last_slash]
+        {
+            let changed: Vec<Self> = readings.iter().filter_map(change).collect();
+            readings.extend(changed);
+        }
+        readings.remove(0);
+        readings
+    }
+
+    /// The same without a slash at the end of its path. The root of a web site has none: with the slash and
+    /// without it, it is one URI to everybody.
+    pub(super) fn without_last_slash(&self) -> Option<Self> {
+        let path = self.path().strip_suffix(&[Piece::byte(b'/')])?;
+        if self.is_root_of_site() {
+            return None;
+        }
+        Some(self.with_path(path.to_vec()))
+    }
+
+    /// The same without what comes after a semicolon in a segment (RFC 3986 §3.3).
+    fn without_segment_parameters(&self) -> Option<Self> {
+        let mut kept = Vec::with_capacity(self.path().len());
+        let mut is_parameter = false;
+        for piece in self.path() {
+            match piece.class {
+                Class::Byte(b';') => is_parameter = true,
+                // What stands for anything may begin the next segment.
+                Class::Byte(b'/') | Class::Any => is_parameter = false,
+                Class::Byte(_) | Class::Segment | Class::Parameter => {}
+            }
+            if !is_parameter {
+                kept.push(*piece);
+            }
+        }
+        (kept.len() < self.path().len()).then(|| self.with_path(kept))
+    }
+
+    fn with_decoded_query(&self) -> Option<Self> {
+        let written = self.parameters();
+        let decoded: Vec<Vec<Piece>> =
+            written.iter().flat_map(|parameter| decoded_parameters(parameter)).collect();
+        (decoded != written).then(|| self.with_parameters(decoded))
+    }
+}
+
+/// The parameters that one becomes when its escapes are decoded first.
+fn decoded_parameters(parameter: &[Piece]) -> Vec<Vec<Piece>> {
+    const ESCAPES: [([u8; 3], u8); 3] = [(*b"%26", b'&'), (*b"%3D", b'='), (*b"%2B", b'+')];
+    let mut decoded = Vec::with_capacity(parameter.len());
+    let mut rest = parameter;
+    while let Some((first, after)) = rest.split_first() {
+        let escape = ESCAPES.iter().find(|(escape, _)| rest.starts_with(&escape.map(Piece::byte)));
+        match escape {
+            Some((escape, byte)) => {
+                decoded.push(Piece::byte(*byte));
+                rest = &rest[escape.len()..];
+            }
+            None => {
+                decoded.push(*first);
+                rest = after;
+            }
+        }
+    }
+    let parameters = decoded.split(|piece| *piece == Piece::byte(b'&'));
+    parameters.filter(|parameter| !parameter.is_empty()).map(with_equals_sign).collect()
+}
+
+/// `?draft` and `?draft=` say the same.
+fn with_equals_sign(parameter: &[Piece]) -> Vec<Piece> {
+    let is_complete =
+        |piece: &Piece| *piece == Piece::byte(b'=') || !matches!(piece.class, Class::Byte(_));
+    let mut parameter = parameter.to_vec();
+    if !parameter.iter().any(is_complete) {
+        parameter.push(Piece::byte(b'='));
+    }
+    parameter
+}

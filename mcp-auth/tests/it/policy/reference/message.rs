@@ -1,0 +1,54 @@
+//! What a message names.
+
+use serde_json::{Map, Value};
+
+use super::uri::filled;
+
+/// What a message names.
+pub(super) enum What<'m> {
+    Tool(&'m str),
+    Prompt(&'m str),
+    Uri(&'m str),
+    Template(String),
+}
+
+impl<'m> What<'m> {
+    /// `None`: what the method needs is not there, or is no text.
+    pub(super) fn all(message: &'m Value) -> Option<Vec<Self>> {
+        let params = &message["params"];
+        Some(match message["method"].as_str()? {
+            "tools/call" => vec![Self::Tool(params["name"].as_str()?)],
+            "prompts/get" => vec![Self::Prompt(params["name"].as_str()?)],
+            "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "resources/directory/read" => vec![Self::Uri(params["uri"].as_str()?)],
+            "completion/complete" => {
+                let reference = &params["ref"];
+                let chosen = &params["context"]["arguments"];
+                let nothing = Map::new();
+                let chosen = chosen.as_object().unwrap_or(&nothing);
+                if !chosen.values().all(Value::is_string) {
+                    return None;
+                }
+                match reference["type"].as_str()? {
+                    "ref/prompt" => vec![Self::Prompt(reference["name"].as_str()?)],
+                    "ref/resource" => {
+                        let template = reference["uri"].as_str()?;
+                        let filled = filled(template, chosen);
+                        vec![Self::Template(template.to_owned()), Self::Template(filled)]
+                    }
+                    _ => return None,
+                }
+            }
+            "subscriptions/listen" => match &params["notifications"]["resourceSubscriptions"] {
+                Value::Null => Vec::new(),
+                uris => {
+                    let uris = uris.as_array()?.iter();
+                    uris.map(|uri| Some(Self::Uri(uri.as_str()?))).collect::<Option<_>>()?
+                }
+            },
+            _ => Vec::new(),
+        })
+    }
+}
