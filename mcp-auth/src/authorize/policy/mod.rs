@@ -28,7 +28,7 @@ use super::{Access, AccessRequest, Asked, Authorizer, Operation, Verdict};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::scope::Scopes;
 
-/// Who may call what: the same rules for calls and for lists.
+/// Who may call what. One set of rules decides about calls, and about what lists show.
 ///
 /// Everything needs `require`. Beyond that, a tool, prompt or resource needs what its own rule and
 /// the rule of the method ask for. In data, write it as [`ProtectedResource::policy`]; in code,
@@ -191,7 +191,7 @@ impl ScopePolicy {
         self
     }
 
-    /// Whoever has this scope has these as well.
+    /// A caller who has this scope counts as having these as well.
     #[must_use]
     pub fn implies<S: AsRef<str>>(
         mut self,
@@ -216,13 +216,13 @@ impl ScopePolicy {
         self
     }
 
-    /// Ready to decide.
+    /// The policy in the form that decides. Faults are left out: [`Authorizer::faults`] lists them.
     fn compile(&self) -> CompiledPolicy {
         CompiledPolicy::new(self, &Scopes::default(), &mut Vec::new())
     }
 }
 
-/// As data it is compiled for each question; a server does that once, when it is built.
+/// This way it is compiled anew for each question. A server asks [`Authorizer::compiled`] once, when it is built.
 impl Authorizer for ScopePolicy {
     fn authorize(
         &self,
@@ -274,15 +274,15 @@ impl Authorizer for ScopePolicy {
     }
 }
 
-/// Policies are the same when their data is, and their functions are the same ones.
+/// Two policies are equal when their data is equal and they hold the very same functions.
 impl PartialEq for ScopePolicy {
     fn eq(&self, other: &Self) -> bool {
-        let data = |policy: &Self| serde_json::to_value(policy).ok();
-        self.by_arguments == other.by_arguments && data(self) == data(other)
+        self.by_arguments == other.by_arguments
+            && serde_json::to_value(self).ok() == serde_json::to_value(other).ok()
     }
 }
 
-/// Code that derives scopes from arguments.
+/// A function of the user that derives scopes from arguments: [`ScopePolicy::require_by_arguments`].
 #[derive(Clone)]
 struct ScopesByArguments(Arc<ScopesFunction>);
 
