@@ -4,6 +4,7 @@ mod argument_rule;
 mod compiled;
 mod faults;
 mod hierarchy;
+mod pieces;
 mod readings;
 mod requirement;
 mod resource_pattern;

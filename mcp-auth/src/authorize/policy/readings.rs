@@ -4,7 +4,8 @@
 //! protected URI in a way that no rule is about, and that the server reads as the protected one. An open rule counts
 //! only if it is about the URI as the specifications read it.
 
-use super::resource_pattern::{Class, Piece, ResourcePattern};
+use super::pieces::{Class, Piece};
+use super::resource_pattern::ResourcePattern;
 
 impl ResourcePattern {
     /// Every other reading, and all of them together:
