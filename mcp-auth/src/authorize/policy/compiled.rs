@@ -95,7 +95,7 @@ impl<'p> Needs<'p> {
     }
 }
 
-/// Why nobody may do it, with any token.
+/// Why an operation is forbidden to every caller.
 #[derive(Clone, Copy)]
 enum Denied {
     Undeclared,
@@ -348,7 +348,7 @@ impl CompiledPolicy {
         self.baseline.iter().any(|one| std::ptr::eq(one, rule))
     }
 
-    /// Whether somebody without a token sees it in a list: it needs none, or scopes are all it needs.
+    /// Whether a list shows it to a client without a token: it needs none, or scopes are all it needs.
     fn lists_without_caller(&self, needs: &Needs<'_>) -> bool {
         needs.access != Access::Required
             || (!self.strict_lists && needs.requirements().all(Requirement::asks_for_scopes_alone))
@@ -405,7 +405,7 @@ impl Authorizer for CompiledPolicy {
     fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
         match self.needs(operation) {
             Ok(needs) => {
-                // Nobody is let in by this: what failed denies in `authorize`.
+                // This allows nothing: in `authorize`, such a failure denies.
                 let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
                 self.scopes_to_ask_for(&needs, &by_arguments, granted)
             }
