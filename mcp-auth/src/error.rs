@@ -20,7 +20,7 @@ pub enum AuthError {
         /// What the token grants.
         granted: Scopes,
     },
-    /// The body is not what the server behind would read, so nobody can tell what it asks for.
+    /// The server behind could read the body differently, so that nobody can tell what it asks for.
     InvalidMessage(MessageFault),
     /// The request carries its token in a way that RFC 6750 does not allow.
     InvalidRequest(RequestFault),
@@ -235,7 +235,7 @@ pub enum MessageFault {
     Batch,
     /// `Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` says something else than the body.
     HeaderMismatch,
-    /// It did not come within `body_timeout`.
+    /// The body did not come within `body_timeout`.
     Timeout,
     /// Not JSON-RPC 2.0, or with two members of one name.
     Invalid,
@@ -243,7 +243,7 @@ pub enum MessageFault {
     NotJson,
     /// Longer than `max_body_bytes`, or a batch of too many messages.
     TooLarge,
-    /// A body of a request that has none, such as GET: what is behind might read it all the same.
+    /// A body in a request that must have none, such as GET. The server behind might act on it.
     Unexpected,
     /// Not JSON in UTF-8, or compressed: the server behind might read it differently.
     UnsupportedMediaType,
@@ -272,7 +272,7 @@ impl MessageFault {
         }
     }
 
-    /// Of JSON-RPC 2.0 §5.1, and of MCP for headers.
+    /// The error code in the JSON-RPC answer: of JSON-RPC 2.0 §5.1, and of MCP for headers.
     pub(crate) fn json_rpc_code(self) -> i32 {
         match self {
             Self::NotJson => -32700,

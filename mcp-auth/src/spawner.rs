@@ -1,4 +1,4 @@
-//! Where background work runs. Programs without a tokio runtime of their own, such as the Python SDK, plug one in.
+//! Where background work runs: in the tokio runtime of the caller, or where the builder is told to start it.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
