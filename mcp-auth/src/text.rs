@@ -33,9 +33,9 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// A text that a stranger chose, for logs and events: in quotes, with what a terminal or an editor would act on
-/// written out (control characters, C1, marks of direction), and cut. Whatever it says, one line of bounded length
-/// tells of it.
+/// A text that a stranger chose, for logs and events: in quotes, and cut after 64 characters. Characters that a
+/// terminal or an editor would act on (control characters, marks of direction) are written as escapes. So such a
+/// text cannot begin a new line of a log, hide another line, or fill the log.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -65,11 +65,11 @@ pub(crate) fn shown(text: &str) -> String {
 pub(crate) fn inert(text: &str) -> String {
     let mut inert = String::with_capacity(text.len());
     for character in text.chars() {
-        let turns = matches!(
+        let is_direction_mark = matches!(
             character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         );
-        match turns || character.is_control() {
+        match is_direction_mark || character.is_control() {
             true => inert.extend(character.escape_unicode()),
             false => inert.push(character),
         }
@@ -97,8 +97,8 @@ impl fmt::Display for QuotedList<'_> {
         /// Texts that are shown of a list.
         const MOST: usize = 4;
         f.write_str("[")?;
-        for (at, text) in self.0.iter().take(MOST).enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
+        for (index, text) in self.0.iter().take(MOST).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
             write!(f, "{comma}{}", Quoted(text))?;
         }
         f.write_str(if self.0.len() > MOST { ", …]" } else { "]" })

@@ -4,6 +4,7 @@ mod argument_rule;
 mod compiled;
 mod faults;
 mod hierarchy;
+mod pieces;
 mod readings;
 mod requirement;
 mod resource_pattern;
@@ -47,7 +48,7 @@ impl ScopePolicy {
     }
 }
 
-/// As data it is compiled for each question; a server does that once, when it is built.
+/// This way it is compiled anew for each question. A server asks [`Authorizer::compiled`] once, when it is built.
 impl Authorizer for ScopePolicy {
     fn authorize(
         &self,
