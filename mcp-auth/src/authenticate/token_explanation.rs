@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{BearerToken, Claims, TrustedIssuer, Verifier};
 use crate::auth_info::AuthInfo;
 use crate::authorize::Explanation;
-use crate::error::{AuthError, Compared, TokenError};
+use crate::error::{AuthError, TokenError};
 use crate::jose::{Jws, MediaType};
 use crate::scope::Scopes;
 
@@ -178,7 +178,7 @@ impl Checks {
         match outcome {
             Ok(_) => self.passed(name, passed, passed),
             Err(error) => {
-                let Compared { expected, actual } = error.compared();
+                let (expected, actual) = error.compared();
                 self.0.push(TokenCheck { name, outcome: CheckOutcome::Failed, expected, actual });
             }
         }

@@ -21,7 +21,7 @@ use super::requirement::NEEDS_NO_TOKEN;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::authorize::{AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict};
-use crate::claim_path::{at, texts};
+use crate::claim_path::{texts_of_claim, value_at_path};
 use crate::config::{Access, Faults, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
 
@@ -128,17 +128,19 @@ impl CompiledPolicy {
         faults: &mut Faults<'_>,
     ) -> Self {
         check_whole(policy, faults);
-        let baseline = Requirement {
+        let of_policy = Requirement {
             all_of: policy.require.clone(),
             caller: policy.caller,
             allowed_clients: policy.allowed_clients.clone(),
             ..Requirement::default()
         };
-        baseline.check(&mut faults.below("require"));
-        let own = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
-        let baseline =
-            [Rule::new("require".into(), baseline), Rule::new("required_scopes".into(), own)];
-        let mut tools: HashMap<_, _> = rules("tools", &policy.tools, faults).collect();
+        of_policy.check(&mut faults.below("require"));
+        let of_resource = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
+        let baseline = [
+            Rule::new("require".into(), of_policy),
+            Rule::new("required_scopes".into(), of_resource),
+        ];
+        let mut tools: HashMap<_, _> = rules_of_section("tools", &policy.tools, faults).collect();
         for (tool, function) in &policy.by_arguments {
             let place = format!("tools.{tool}");
             let rule = tools
@@ -245,13 +247,20 @@ impl CompiledPolicy {
             }
         }
         let granted = caller.scopes();
-        let has_scopes_of_rules = needs
-            .requirements()
-            .all(|requirement| requirement.is_covered_by(granted, &self.hierarchy));
+        let has_scopes_of_rules =
+            needs.requirements().all(|requirement| self.grants_scopes_of(granted, requirement));
         if has_scopes_of_rules && self.hierarchy.grants_all(granted, by_arguments) {
             return Verdict::Allow;
         }
         Verdict::MissingScopes(Scopes::default())
+    }
+
+    /// Whether these scopes are all that the requirement asks for in scopes.
+    fn grants_scopes_of(&self, granted: &Scopes, requirement: &Requirement) -> bool {
+        let mut alternatives = requirement.any_of.iter().flatten();
+        self.hierarchy.grants_all(granted, &requirement.all_of)
+            && (requirement.any_of.is_none()
+                || alternatives.any(|set| self.hierarchy.grants_all(granted, set)))
     }
 
     /// Why the caller may not do it with any scopes; `None` when scopes are all that could be missing.
@@ -289,26 +298,26 @@ impl CompiledPolicy {
         None
     }
 
-    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. Of as many
-    /// combinations as `comparisons` has left; with more, one set after the other is chosen.
-    fn least(
+    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. As many combinations
+    /// are compared as `comparisons` has left; where that is not enough, one set after the other is chosen.
+    fn scopes_to_ask_for(
         &self,
         needs: &Needs<'_>,
         by_arguments: &Scopes,
         granted: &Scopes,
         comparisons: &mut usize,
     ) -> Scopes {
-        let fixed = needs.requirements().map(|asked| &asked.all_of).chain([by_arguments]);
-        let fixed = Scopes::union(fixed);
-        let alternatives: Vec<_> =
-            needs.requirements().filter_map(|asked| asked.any_of.as_deref()).collect();
-        let combinations = alternatives.iter().try_fold(1_usize, |product, sets| {
-            product.checked_mul(sets.len()).filter(|product| product <= comparisons)
-        });
-        if !alternatives.is_empty() {
-            *comparisons -= combinations.unwrap_or(0);
+        let needed_always = Scopes::union(
+            needs.requirements().map(|requirement| &requirement.all_of).chain([by_arguments]),
+        );
+        let alternatives: Vec<&[Scopes]> =
+            needs.requirements().filter_map(|requirement| requirement.any_of.as_deref()).collect();
+        let combinations = number_of_combinations(&alternatives);
+        let compares_all = combinations <= *comparisons;
+        if compares_all && !alternatives.is_empty() {
+            *comparisons -= combinations;
         }
-        let mut candidates = vec![fixed];
+        let mut candidates = vec![needed_always];
         for sets in alternatives {
             let mut combined = Vec::new();
             for so_far in &candidates {
@@ -326,14 +335,13 @@ impl CompiledPolicy {
 
     /// The set of which the fewest scopes are not granted yet; of several, the one that is written first.
     fn with_fewest_missing(&self, sets: Vec<Scopes>, granted: &Scopes) -> Option<Scopes> {
-        sets.into_iter().min_by_key(|set| {
-            let reduced = self.hierarchy.reduce(set.clone());
-            reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
-        };
         if sets.len() <= 1 {
             return sets.into_iter().next();
         }
-        sets.into_iter().min_by_key(size)
+        sets.into_iter().min_by_key(|set| {
+            let reduced = self.hierarchy.reduce(set.clone());
+            reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
+        })
     }
 
     /// What one rule asks for, for people.
@@ -348,10 +356,11 @@ impl CompiledPolicy {
         let nothing = Scopes::default();
         let granted = caller.map_or(&nothing, AuthInfo::scopes);
         let lacks = caller.and_then(|known| self.denial(&rule.requirement, known));
+        let mut comparisons = COMPARISONS;
         Asked {
             rule: rule.name.clone(),
             access: rule.requirement.access,
-            scopes: self.scopes_to_ask_for(&needs, &by_arguments, granted),
+            scopes: self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons),
             lacks: lacks.map(str::to_owned),
             is_replaced: false,
         }
@@ -426,12 +435,12 @@ impl Authorizer for CompiledPolicy {
                 is_denied = true;
                 continue;
             };
-            // Nobody is let in by this: what failed denies in `authorize`.
+            // This allows nothing: in `authorize`, such a failure denies.
             let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
             let rules: Vec<*const Rule> =
-                needs.rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
+                needs.asking_rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
             if looked_at.insert((rules, by_arguments.clone())) {
-                each.push(self.least(&needs, &by_arguments, granted, &mut comparisons));
+                each.push(self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons));
             }
         }
         if is_denied {
@@ -470,24 +479,12 @@ impl Authorizer for CompiledPolicy {
 
     fn asked(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> Vec<Asked> {
         let Ok(needs) = self.needs(operation) else { return Vec::new() };
-        let granted = caller.map(|caller| caller.scopes().clone()).unwrap_or_default();
-        let asked = |rule: &&Rule| {
-            let alone = Needs {
-                access: Access::Required,
-                rules: vec![rule],
-                open: Vec::new(),
-                replaced: Vec::new(),
-            };
-            let by_arguments = scopes_by_arguments(&alone, operation).unwrap_or_default();
-            let mut comparisons = COMPARISONS;
-            Asked {
-                rule: rule.name.clone(),
-                access: rule.requirement.access,
-                scopes: self.least(&alone, &by_arguments, &granted, &mut comparisons),
-                lacks: caller
-                    .and_then(|caller| self.denial(&rule.requirement, caller))
-                    .map(str::to_owned),
-                is_replaced: false,
+        let mut all = Vec::new();
+        for rule in needs.asking_rules.iter().chain(&needs.open_rules) {
+            // A baseline that is not configured is no rule to anybody.
+            let is_unset = self.is_in_baseline(rule) && rule.requirement == Requirement::default();
+            if !is_unset {
+                all.push(self.asked_by_rule(rule, caller, operation));
             }
         }
         for rule in needs.replaced_rules {
@@ -506,18 +503,13 @@ fn open_access(operation: &Operation<'_>, open_rules: &[&Rule]) -> Access {
     if is_public { Access::Public } else { Access::Optional }
 }
 
-/// Whether the combinations of one set of each alternative are few enough to compare them all. Where they are not,
-/// one set after the other is chosen.
-fn has_few_combinations(alternatives: &[&[Scopes]]) -> bool {
-    const MOST: usize = 256;
+/// In how many ways one set of each alternative can be chosen.
+fn number_of_combinations(alternatives: &[&[Scopes]]) -> usize {
     let mut combinations = 1_usize;
     for sets in alternatives {
         combinations = combinations.saturating_mul(sets.len());
-        if combinations > MOST {
-            return false;
-        }
     }
-    true
+    combinations
 }
 
 /// The rules of one section of a policy, such as `tools`. What is wrong with them is added to the faults.
@@ -527,10 +519,10 @@ pub(super) fn rules_of_section(
     faults: &mut Faults<'_>,
 ) -> impl Iterator<Item = (String, Rule)> + use<> {
     let mut rules = Vec::new();
-    let mut faults = faults.below(section);
+    let mut section_faults = faults.below(section);
     for (name, requirement) in written {
-        requirement.check(&mut faults.below(name));
-        check_name(section, name, requirement, &mut faults);
+        requirement.check(&mut section_faults.below(name));
+        check_name(section, name, requirement, &mut section_faults);
         let rule = Rule::new(format!("{section}.{name}"), requirement.clone());
         rules.push((name.clone(), rule));
     }

@@ -1,11 +1,11 @@
-//! What is wrong with a policy. A rule that can never apply, or that matches less than it seems to, protects
-//! nothing, and nobody notices. So it is a fault, and a server with such a policy does not start.
+//! What is wrong with a policy. A rule that can never apply, or that matches less than it says, protects
+//! nothing and says nothing: it is a fault.
 
 use super::argument_rule::is_path;
 use crate::config::{Faults, Requirement, ScopePolicy};
 use crate::scope::Scopes;
 
-/// Methods that clients send. A rule for a method that only looks like one of these is a fault.
+/// Methods that clients send, by which others are recognised that only look like them.
 const METHODS: [&str; 25] = [
     "completion/complete",
     "initialize",
