@@ -118,19 +118,24 @@ impl<'a> Claims<'a> {
     }
 
     /// What is asked for most, once the token is accepted.
-    pub(crate) fn into_facts(self) -> Facts {
-        let scopes = match self.scopes.into_iter().flatten().next() {
-            Some(StringOrList::One(text)) => Scopes::granted(&text),
+    pub(crate) fn facts(&self) -> Facts {
+        let scopes = match self.scopes.iter().flatten().next() {
+            Some(StringOrList::One(text)) => Scopes::granted(text),
             Some(StringOrList::Many(list)) => list.iter().collect(),
             None => Scopes::default(),
         };
         let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
         // An empty text names nobody: callers without a name must not be taken for each other.
-        let subject = self.subject.filter(|subject| !subject.is_empty());
+        let subject = self.subject.as_deref().filter(|subject| !subject.is_empty());
         Facts {
             audience: audience.collect(),
-            subject: subject.map(Cow::into_owned),
-            client_id: self.clients.into_iter().flatten().next().map(Cow::into_owned),
+            subject: subject.map(str::to_owned),
+            client_id: self
+                .clients
+                .iter()
+                .flatten()
+                .next()
+                .map(|client| client.as_ref().to_owned()),
             scopes,
             expires_at: self.exp,
         }
@@ -390,7 +395,7 @@ mod tests {
     #[test]
     fn facts_prefer_the_registered_claims() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().into_facts();
+        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().facts();
         assert_eq!(facts.scopes.to_string(), "y z");
         assert_eq!(facts.client_id.as_deref(), Some("c"));
     }

@@ -73,8 +73,8 @@ impl Verifier {
             Ok(text) if self.is_asked_about(token, text) => {
                 checks.add_outcome("introspection", &outcome, "active and for this resource");
             }
-            Ok(text) => match Jws::parse(text, &self.limits) {
-                Ok(jws) => self.explain_jwt(&jws, token, &outcome, &mut checks).await,
+            Ok(text) => match Jws::parse(text, &self.limits, &mut Vec::new()) {
+                Ok(jws) => self.explain_jwt(jws, token, &outcome, &mut checks).await,
                 Err(_) => checks.add_outcome("form", &outcome, "a signed JWT"),
             },
             Err(_) => checks.add_outcome("form", &outcome, "a token"),
@@ -87,33 +87,33 @@ impl Verifier {
 
     async fn explain_jwt(
         &self,
-        jws: &Jws<'_>,
+        jws: Jws<'_>,
         token: BearerToken<'_>,
         outcome: &Result<AuthInfo, AuthError>,
         checks: &mut Checks,
     ) {
         checks.passed("form", "a signed JWT", "a signed JWT");
-        let claims = match jws.payload::<Claims<'_>>() {
-            Ok(claims) => claims,
+        let jws = match jws.read_claims::<Claims<'_>>() {
+            Ok(jws) => jws,
             Err(error) => return checks.add("claims", Err(Claims::malformed(error)), "", ""),
         };
-        let position = self.position_of(claims.issuer(), token.source());
-        let iss = claims.issuer().unwrap_or("none").to_owned();
+        let position = self.position_of(jws.issuer(), token.source());
+        let iss = jws.issuer().unwrap_or("none").to_owned();
         let trusted = position.as_ref().ok().map(|at| &self.issuers.list[*at]);
         checks.add("iss", position.map(drop), "a trusted issuer", &iss);
         let Some(trusted) = trusted else {
             return checks.not_reached(&["alg", "typ", "signature", "exp", "aud"]);
         };
-        trusted.explain_header(jws, checks);
+        trusted.explain_header(&jws, checks);
         let now = self.clock.unix_seconds();
-        let signature = trusted.verify_signature(jws, now).await.map(drop);
+        let signature = trusted.verify_signature(&jws, now).await.map(drop);
         let key = match jws.key_id() {
             Some(key_id) => format!("made by the issuer's key {key_id:?}"),
             None => "made by a key of the issuer".to_owned(),
         };
         checks.add_outcome("signature", &signature, &key);
         // What it says is shown, and nothing is decided by it: the outcome is known.
-        let claims = claims.unverified_for_explanation();
+        let claims = jws.unverified_for_explanation();
         claims.explain(&self.rules, &trusted.rules, now, checks);
         let after_claims = |error: &TokenError| {
             matches!(error, TokenError::ClaimNotAccepted { .. } | TokenError::Inactive)
@@ -136,7 +136,7 @@ impl Verifier {
 }
 
 impl TrustedIssuer {
-    fn explain_header(&self, jws: &Jws<'_>, checks: &mut Checks) {
+    fn explain_header<T>(&self, jws: &Jws<'_, T>, checks: &mut Checks) {
         let algorithm = jws.algorithm().to_string();
         let allowed = match &*self.rules.algorithms {
             [] => "a supported algorithm".to_owned(),

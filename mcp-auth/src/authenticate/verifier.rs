@@ -149,10 +149,10 @@ impl Verifier {
                 .into_iter()
                 .find(|one| one.opaque.as_ref().is_some_and(|opaque| opaque.is_for(token)))
         } else {
-            let jws = Jws::parse(token, &self.limits).ok();
-            let claims = jws.as_ref().and_then(|jws| jws.payload::<Claims<'_>>().ok());
-            let position =
-                claims.and_then(|claims| self.issuers.positions.get(claims.issuer()?).copied());
+            let mut buffer = Vec::new();
+            let jws = Jws::parse(token, &self.limits, &mut buffer).ok();
+            let jws = jws.and_then(|jws| jws.read_claims::<Claims<'_>>().ok());
+            let position = jws.and_then(|jws| self.issuers.positions.get(jws.issuer()?).copied());
             position.map(|at| &self.issuers.list[at])
         };
         issuer.map(|one| one.source).unwrap_or_default()

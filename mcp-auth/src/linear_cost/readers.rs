@@ -458,9 +458,10 @@ fn read_scopes(text: &str) {
 }
 
 fn read_token(text: &str) {
-    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST) else { return };
-    let _ = jws.payload::<Claims<'_>>();
-    let _ = jws.to_owned();
+    let mut buffer = Vec::new();
+    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST, &mut buffer) else { return };
+    let _ = jws.copy();
+    let _ = jws.read_claims::<Claims<'_>>();
 }
 
 fn read_claims(text: &str) {
