@@ -7,9 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
-use crate::authenticate::Claims;
+use crate::claims::Claims;
 use crate::error::{InsufficientScope, TokenError};
-use crate::jose::NamesIssuer as _;
 use crate::json::{JsonLimits, read_object};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
@@ -94,7 +93,7 @@ impl AuthInfo {
     pub fn from_verified_json(payload: &str) -> Result<Self, TokenError> {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
-        let issuer = claims.issuer().unwrap_or_default().into();
+        let issuer = claims.issuer.as_deref().unwrap_or_default().into();
         let facts = claims.facts();
         let claims = read_object(payload).map_err(Claims::malformed)?;
         Ok(Self::new(issuer, facts, claims, &PrincipalRule::default(), Token::None))

@@ -14,8 +14,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
-use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules};
+use crate::authenticate::{BearerToken, IssuerRules, Rules};
 use crate::authorize::{Messages, NormalUri, normal_pattern};
+use crate::claims::Claims;
 use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
@@ -65,8 +66,8 @@ pub fn bearer(bytes: &[u8]) {
 pub fn jws(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let buffer = &mut Vec::new();
-    let read = move || Jws::parse(text, &TokenLimits::LARGEST, buffer);
-    let Ok(jws) = bounded(bytes, read) else { return };
+    let parsed = bounded(bytes, move || Jws::parse(text, &TokenLimits::LARGEST, buffer));
+    let Ok(jws) = parsed else { return };
 
     let parts: Vec<_> = text.split('.').collect();
     let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };

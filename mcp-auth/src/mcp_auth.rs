@@ -10,7 +10,6 @@ use http::request::Parts;
 
 use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
-use crate::authenticate::TokenExplanation;
 use crate::authorize::{Explanation, Operation};
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
@@ -18,7 +17,7 @@ use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument};
 use crate::mounts::Mounts;
-use crate::serve::{Decision, Forward, Reply, Resource};
+use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::Quoted;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.

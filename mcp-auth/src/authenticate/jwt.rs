@@ -1,11 +1,12 @@
 //! Step 2, for JWTs: header, issuer, key, signature, claims.
 
 use super::cache::Circumstances;
-use super::{BearerToken, Claims, TrustedIssuer, Verifier};
+use super::{BearerToken, TrustedIssuer, Verifier};
 use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
-use crate::jose::{Jws, JwsError, MediaType};
+use crate::jose::{Jws, JwsError, MediaType, NamesIssuer};
 
 impl Verifier {
     pub(super) async fn verify_jwt(
@@ -84,6 +85,12 @@ impl TrustedIssuer {
             }
             VerifyError::Unavailable(reason) => AuthError::Unavailable(reason),
         })
+    }
+}
+
+impl NamesIssuer for Claims<'_> {
+    fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 }
 

@@ -2,21 +2,21 @@
 
 mod bearer;
 mod cache;
-mod claims;
+mod claims_validation;
 mod flights;
 mod issuer_rules;
 mod jwt;
 mod opaque;
 mod refused_tokens;
-mod token_explanation;
+mod token_checks;
 mod token_verifier;
 mod verifier;
 
 pub(crate) use bearer::{BearerToken, TokenSource};
 pub(crate) use cache::TokenCache;
-pub(crate) use claims::{Claims, Rules};
+pub(crate) use claims_validation::Rules;
 pub(crate) use issuer_rules::IssuerRules;
 pub(crate) use opaque::OpaqueTokens;
-pub use token_explanation::{CheckOutcome, TokenCheck, TokenExplanation};
+pub use token_checks::{CheckOutcome, TokenCheck};
 pub use token_verifier::TokenVerifier;
 pub(crate) use verifier::{TrustedIssuer, Verifier};

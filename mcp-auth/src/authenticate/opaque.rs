@@ -8,8 +8,9 @@ use tokio::sync::Semaphore;
 
 use super::flights::Flights;
 use super::refused_tokens::RefusedTokens;
-use super::{Claims, Rules, TrustedIssuer};
+use super::{Rules, TrustedIssuer};
 use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::claims::Claims;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};

@@ -10,8 +10,9 @@ use tokio::runtime::Handle;
 
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
-use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource, TokenVerifier};
+use super::{BearerToken, IssuerRules, Rules, TokenSource, TokenVerifier};
 use crate::auth_info::AuthInfo;
+use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Issuer;

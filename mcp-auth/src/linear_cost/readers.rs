@@ -13,8 +13,9 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::inputs::Place;
-use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
+use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
+use crate::claims::Claims;
 use crate::config::{AuthorizationServer, Config, ProtectedResource};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{KeySet, Metadata, UrlRules, read_answer};

@@ -17,10 +17,11 @@ use super::cors::preflight;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
 use super::{
-    AllowedOrigins, Decision, Forward, PendingDecision, Reply, mcp_headers, metadata_document,
+    AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
+    metadata_document,
 };
 use crate::auth_info::AuthInfo;
-use crate::authenticate::{BearerToken, TokenExplanation, TokenSource, Verifier};
+use crate::authenticate::{BearerToken, TokenSource, Verifier};
 use crate::authorize::{Authorizers, Explanation, Operation};
 use crate::config::{ChallengeStyle, ProtectedResource, ScopePolicy};
 use crate::error::{AuthError, Forbidden, MessageFault};
