@@ -1,15 +1,15 @@
 //! Step 2, for JWTs: header, issuer, key, signature, claims.
 
 use super::cache::Circumstances;
-use super::{BearerToken, TrustedIssuer, Verifier};
+use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::{AuthInfo, KeptToken, Token};
 use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
 use crate::jose::{Jws, JwsError, MediaType, NamesIssuer};
 
-impl Verifier {
-    pub(super) async fn verify_jwt(
+impl Authenticator {
+    pub(super) async fn authenticate_jwt(
         &self,
         token: BearerToken<'_>,
         text: &str,

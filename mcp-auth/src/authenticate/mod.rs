@@ -1,5 +1,6 @@
 //! WHO IS CALLING? From a request's headers to an [`AuthInfo`](crate::AuthInfo).
 
+mod authenticator;
 mod bearer;
 mod cache;
 mod claims_validation;
@@ -10,8 +11,8 @@ mod opaque;
 mod refused_tokens;
 mod token_checks;
 mod token_verifier;
-mod verifier;
 
+pub(crate) use authenticator::{Authenticator, TrustedIssuer};
 pub(crate) use bearer::{BearerToken, TokenSource};
 pub(crate) use cache::TokenCache;
 pub(crate) use claims_validation::Rules;
@@ -19,4 +20,3 @@ pub(crate) use issuer_rules::IssuerRules;
 pub(crate) use opaque::OpaqueTokens;
 pub use token_checks::{CheckOutcome, TokenCheck};
 pub use token_verifier::TokenVerifier;
-pub(crate) use verifier::{TrustedIssuer, Verifier};

@@ -85,7 +85,7 @@ impl OpaqueTokens {
     }
 
     /// The caller behind an opaque token.
-    pub(super) async fn verify(
+    pub(super) async fn authenticate(
         &self,
         token: &str,
         issuer: &TrustedIssuer,

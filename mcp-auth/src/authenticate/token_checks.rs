@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{BearerToken, TrustedIssuer, Verifier};
+use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
@@ -36,14 +36,14 @@ pub enum CheckOutcome {
     NotReached,
 }
 
-impl Verifier {
+impl Authenticator {
     /// Every check of a token in the header where its like belongs, and what comes of all of them.
     pub(crate) async fn explain(
         &self,
         token: &str,
     ) -> (Vec<TokenCheck>, Result<AuthInfo, AuthError>) {
         let token = BearerToken::new(token, self.source_of(token));
-        let outcome = self.verify(token).await;
+        let outcome = self.authenticate(token).await;
         let mut checks = Checks::default();
         match token.as_text() {
             Ok(text) if self.is_asked_about(token, text) => {
