@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use mcp_auth::{HttpClient, HttpError};
+use mcp_auth::http_client::{HttpClient, HttpError};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 

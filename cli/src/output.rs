@@ -12,6 +12,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use mcp_auth::inspection::Level;
 use serde::Serialize;
 
 pub(crate) use human::Paint;
@@ -51,15 +52,6 @@ pub(crate) struct Finding {
     pub(crate) fix: &'static str,
 }
 
-/// How strongly a requirement is meant (RFC 2119).
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum Level {
-    Must,
-    Should,
-    May,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
@@ -95,26 +87,16 @@ pub(crate) enum Format {
     Sarif,
 }
 
-impl Level {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Must => "MUST",
-            Self::Should => "SHOULD",
-            Self::May => "MAY",
-        }
-    }
-
-    /// The verdict on a requirement that does not hold.
-    pub(crate) fn broken(self) -> Verdict {
-        match self {
-            Self::Must => Verdict::Fail,
-            Self::Should => Verdict::Warn,
-            Self::May => Verdict::Info,
-        }
-    }
-}
-
 impl Verdict {
+    /// The verdict on a requirement of this level that does not hold.
+    pub(crate) fn on_broken(level: Level) -> Self {
+        match level {
+            Level::Must => Self::Fail,
+            Level::Should => Self::Warn,
+            _ => Self::Info,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",

@@ -59,7 +59,7 @@ impl AuthInfo {
     /// `app`, whether a person or a machine is calling, if your policies ask for that.
     ///
     /// # Errors
-    /// [`TokenError::Malformed`](crate::TokenError::Malformed) when a registered claim has a type
+    /// [`TokenError::Malformed`](crate::errors::TokenError::Malformed) when a registered claim has a type
     /// that it must not have, or when two readers of the claims could understand them differently: a
     /// number that no 64 bits hold, a name that serde_json gives a meaning, more than 127 levels.
     pub fn from_verified_claims(claims: Map<String, Value>) -> Result<Self, TokenError> {

@@ -1,4 +1,22 @@
 //! What time is it? A seam, so that tests can travel.
+//!
+//! ```
+//! use mcp_auth::clock::Clock;
+//! use mcp_auth::{Config, McpAuth};
+//!
+//! /// It is always the first second of 2030.
+//! struct Fixed;
+//!
+//! impl Clock for Fixed {
+//!     fn unix_seconds(&self) -> u64 {
+//!         1_893_456_000
+//!     }
+//! }
+//!
+//! let config = Config::new("https://mcp.example.com/mcp", "https://as.example.com")?;
+//! let auth = McpAuth::builder(config).clock(Fixed).build()?;
+//! # Ok::<(), mcp_auth::ConfigError>(())
+//! ```
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::scope::Scopes;
-use crate::text::{Quoted, QuotedList, inert};
+use crate::text::{Quoted, QuotedList, in_one_line, shown};
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ impl AuthError {
         }
     }
 
-    /// What was expected and what came instead, for the log.
+    /// What was expected and what came instead, for the log. Each is inert and cut: a stranger chose it, or a hook
+    /// made it of what a stranger chose.
     pub(crate) fn compared(&self) -> Compared {
         let compared = match self {
             Self::Forbidden(Forbidden::Origin(origin)) => {
@@ -61,7 +62,7 @@ impl AuthError {
                 Compared::new("what the policy allows", reason.as_str())
             }
             Self::InsufficientScope { required, granted } => {
-                Compared::new(required.to_string(), inert(&granted.to_string()))
+                Compared::new(first_scopes(required), first_scopes(granted))
             }
             Self::InvalidMessage(fault) => {
                 Compared::new("one JSON-RPC message", fault.description())
@@ -75,7 +76,10 @@ impl AuthError {
                 Compared::new("an answer of the issuer", reason.to_string())
             }
         };
-        Compared { expected: compared.expected, actual: shorten(compared.actual) }
+        Compared {
+            expected: in_one_line(&compared.expected),
+            actual: in_one_line(&compared.actual),
+        }
     }
 
     /// The refusal as the client sees it: fixed text, never a value from the token.
@@ -496,21 +500,20 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Compared { expected, actual } = self.compared();
-        write!(f, "{}: expected {expected}, got {}", self.description(), shorten(actual))
+        write!(f, "{}: expected {expected}, got {}", self.description(), in_one_line(&actual))
     }
 }
 
 impl std::error::Error for TokenError {}
 
-/// Cuts a value for the log after 256 bytes: a stranger chose it, and could fill the log.
-fn shorten(mut text: String) -> String {
-    const LIMIT: usize = 256;
-    if text.len() > LIMIT {
-        let end = (0..=LIMIT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
+/// The first few of these scopes, each cut.
+fn first_scopes(scopes: &Scopes) -> String {
+    const MOST: usize = 16;
+    let mut first: Vec<String> = scopes.iter().take(MOST).map(shown).collect();
+    if scopes.iter().nth(MOST).is_some() {
+        first.push("…".to_owned());
     }
-    text
+    first.join(" ")
 }
 
 /// An authorization server could not be asked.

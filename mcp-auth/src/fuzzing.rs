@@ -13,12 +13,13 @@ use http::{Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use crate::algorithm::Algorithm;
 use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules};
-use crate::authorize::{Messages, NormalUri, Requirement, ScopePolicy, normal_pattern};
-use crate::config::{AuthorizationServer, Config};
+use crate::authorize::{Messages, NormalUri, normal_pattern};
+use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
-use crate::jose::{Algorithm, Jws, TokenLimits, VerificationKey};
+use crate::jose::{Jws, TokenLimits, VerificationKey};
 use crate::json::{JsonLimits, read_object};
 use crate::mcp_auth::McpAuth;
 use crate::serve::{Decision, Forward, Passage};

@@ -114,6 +114,26 @@ impl IssuerIdentifier {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Scheme and authority, and the path without slashes at its end: RFC 8414 §3.1 removes them before anything is
+    /// inserted or appended.
+    pub(crate) fn origin_and_path(&self) -> (&str, &str) {
+        let issuer = self.0.trim_end_matches('/');
+        let host = issuer.find("://").map_or(0, |scheme| scheme + 3);
+        issuer.split_at(issuer[host..].find('/').map_or(issuer.len(), |at| host + at))
+    }
+
+    /// Where RFC 8414 §3.1 puts the issuer's metadata: before the path.
+    pub(crate) fn oauth_metadata_url(&self) -> String {
+        let (origin, path) = self.origin_and_path();
+        format!("{origin}/.well-known/oauth-authorization-server{path}")
+    }
+
+    /// Where OpenID Connect Discovery 1.0 §4 puts it: after the path.
+    pub(crate) fn oidc_metadata_url(&self) -> String {
+        let (origin, path) = self.origin_and_path();
+        format!("{origin}{path}/.well-known/openid-configuration")
+    }
 }
 
 impl fmt::Display for IssuerIdentifier {

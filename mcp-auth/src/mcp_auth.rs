@@ -4,16 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
 use crate::authenticate::TokenExplanation;
 use crate::authorize::{Explanation, Operation};
-use crate::builder::McpAuthBuilder;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
-use crate::identifier::WELL_KNOWN;
+use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
+use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument};
 use crate::mounts::Mounts;
 use crate::serve::{Decision, Forward, Reply, Resource};
 use crate::text::Quoted;
@@ -167,17 +170,60 @@ impl McpAuth {
 
     /// The same, where the request's own path has been cut by a router.
     pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
-        if !path.starts_with("/.well-known/") {
-            return None;
+        match MetadataDocument::at(path)? {
+            MetadataDocument::ProtectedResource => {
+                match self.0.mounts.resource_described_at(path) {
+                    Some(resource) => Some(resource.metadata(request)),
+                    // Of several resources, none is described at the root.
+                    None => (path != WELL_KNOWN).then(Reply::not_found),
+                }
+            }
+            MetadataDocument::AuthorizationServer => {
+                if !self.0.serve_authorization_server_metadata {
+                    return None;
+                }
+                Some(self.authorization_server_metadata(request).await)
+            }
         }
-        if let Some(resource) = self.0.mounts.resource_described_at(path) {
-            return Some(resource.metadata(request));
+    }
+
+    /// Where the metadata documents are, for routers that need every path: that of each resource, in the order they
+    /// were configured, and that of the authorization server where it is served. The paths are as URLs have them, with
+    /// percent signs.
+    ///
+    /// A single resource is described at the root of its origin as well.
+    pub fn metadata_routes(&self) -> Vec<(MetadataDocument, String)> {
+        let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
+        let mut routes: Vec<_> =
+            paths.map(|path| (MetadataDocument::ProtectedResource, path)).collect();
+        if self.0.serve_authorization_server_metadata {
+            let path = AUTHORIZATION_SERVER_PATH.to_owned();
+            routes.push((MetadataDocument::AuthorizationServer, path));
         }
-        if self.0.serve_authorization_server_metadata && path == AUTHORIZATION_SERVER_PATH {
-            return Some(self.authorization_server_metadata(request).await);
+        routes
+    }
+
+    /// The identifiers of the resources, in the order they were configured.
+    pub fn resource_identifiers(&self) -> impl Iterator<Item = &ResourceIdentifier> {
+        self.resources().iter().map(|resource| &resource.identifier)
+    }
+
+    /// The resource that a request to this path is for, as [`McpAuth::decide`] finds it; `None` when there is none.
+    /// Its [`metadata_url`](ResourceIdentifier::metadata_url) is what the challenge names.
+    pub fn resource_for(&self, path: &str) -> Option<&ResourceIdentifier> {
+        Some(&self.resource_at(path)?.identifier)
+    }
+
+    /// The headers where tokens may be, `Authorization` first: what stands behind must not see them. For adapters of
+    /// your own; [`Forward::withholds`](crate::decision::Forward::withholds) says it of one request.
+    pub fn token_headers(&self) -> Vec<HeaderName> {
+        let mut names = vec![AUTHORIZATION];
+        for name in self.resources().iter().flat_map(|one| &*one.verifier.token_headers) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
         }
-        let sibling = path.strip_prefix(WELL_KNOWN).is_some_and(|rest| rest.starts_with('/'));
-        sibling.then(Reply::not_found)
+        names
     }
 
     /// The host names that requests may be addressed to, for the `Host` check of a framework:
@@ -233,5 +279,3 @@ fn unknown_resource(path: &str) -> Decision {
     tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
     Decision::Reply(Reply::not_found())
 }
-
-const AUTHORIZATION_SERVER_PATH: &str = "/.well-known/oauth-authorization-server";

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// In configuration written as a list, or as one string with spaces between.
 // One string, because verifying a token should cost one allocation for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(Box<str>);
 
 impl Scopes {
@@ -57,6 +57,16 @@ impl Scopes {
             (Some(first), Some(second)) => {
                 [first, second].into_iter().chain(with_scopes).flat_map(Self::iter).collect()
             }
+        }
+    }
+
+    /// The set, unless it is longer than code of the user's may make it: it ends up in headers.
+    pub(crate) fn bounded(self) -> Result<Self, &'static str> {
+        /// Scopes, and bytes of all of them.
+        const MOST: (usize, usize) = (64, 4096);
+        match self.0.len() <= MOST.1 && self.iter().count() <= MOST.0 {
+            true => Ok(self),
+            false => Err("it gave more than 64 scopes, or more than 4 KiB of them"),
         }
     }
 

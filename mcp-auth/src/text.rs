@@ -54,6 +54,14 @@ pub(crate) fn cut(text: &str) -> &str {
     }
 }
 
+/// A text that a stranger chose, as [`Quoted`] shows it but without quotes: for a text that has them around it, or
+/// stands in a list.
+pub(crate) fn shown(text: &str) -> String {
+    let beginning = cut(text);
+    let mark = if beginning.len() < text.len() { "…" } else { "" };
+    inert(beginning) + mark
+}
+
 /// A text of ours that contains values of strangers, with the characters written as escapes that a terminal or an
 /// editor would act on. Unlike [`Quoted`], it adds no quotes and cuts nothing.
 pub(crate) fn inert(text: &str) -> String {
@@ -69,6 +77,19 @@ pub(crate) fn inert(text: &str) -> String {
         }
     }
     inert
+}
+
+/// A text of ours for the log, as [`inert`] writes it, and cut after 256 bytes: a stranger may have chosen a part of
+/// it, and could fill the log.
+pub(crate) fn in_one_line(text: &str) -> String {
+    const LIMIT: usize = 256;
+    let mut line = inert(text);
+    if line.len() > LIMIT {
+        let end = (0..=LIMIT).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 /// Several texts of strangers, each as [`Quoted`]. The first four are shown, because a stranger also chose how
@@ -106,6 +127,8 @@ mod tests {
         }
         assert_eq!(Quoted(&"é".repeat(65)).to_string(), format!("\"{}\"…", "é".repeat(64)));
         assert_eq!(inert("a \u{202e}\"b\"\u{1b}\n"), r#"a \u{202e}"b"\u{1b}\u{a}"#);
+        assert_eq!(shown("a \u{202e}\"b\"\n"), r#"a \u{202e}"b"\u{a}"#);
+        assert_eq!(shown(&"é".repeat(65)), format!("{}…", "é".repeat(64)));
         let many = vec!["x".repeat(1000); 9];
         assert!(QuotedList(&many).to_string().len() < 300);
         assert_eq!(QuotedList(&many[..0]).to_string(), "[]");

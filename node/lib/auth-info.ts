@@ -1,5 +1,5 @@
 import { InsufficientScopeError, McpAuthError, refusalOf } from './errors.js';
-import type { Forward } from './native.js';
+import type { Forward, Resource } from './native.js';
 
 /** As the native half describes a caller. */
 interface Facts {
@@ -13,10 +13,12 @@ interface Facts {
   claims: Record<string, unknown>;
 }
 
-/** Where callers come from, for what frameworks ask besides. */
-export interface Resource {
-  readonly identifier: string;
-  readonly metadataUrl: string;
+/** @internal The request that a caller came with, for what few handlers ask. */
+export interface Requested {
+  /** The native half of it again. */
+  reopen(): Forward | null;
+  /** Which resource it was for. */
+  resource(): Resource | undefined;
 }
 
 /**
@@ -26,16 +28,14 @@ export interface Resource {
  */
 export class AuthInfo {
   #source: string | Forward;
-  readonly #request: { reopen(): Forward | null } | undefined;
+  readonly #request: Requested | undefined;
   #facts: Facts | undefined;
   /** @internal Called when a handler was refused more scopes, before it knows. */
   onRefusal: (() => unknown) | undefined = undefined;
-  #resource: Resource | undefined;
 
   /** @internal */
-  constructor(source: string | Forward, resource?: Resource, request?: { reopen(): Forward | null }) {
+  constructor(source: string | Forward, request?: Requested) {
     this.#source = source;
-    this.#resource = resource;
     this.#request = request;
   }
 
@@ -100,12 +100,13 @@ export class AuthInfo {
 
   /** The protected resource, as the official SDK compares it. */
   get resource(): URL | undefined {
-    return this.#resource && new URL(this.#resource.identifier);
+    const resource = this.#request?.resource();
+    return resource && new URL(resource.identifier);
   }
 
   /** Where the metadata of the resource is. */
   get resourceMetadataUrl(): string | undefined {
-    return this.#resource?.metadataUrl;
+    return this.#request?.resource()?.metadataUrl;
   }
 
   /** What the official SDK has no member for. */

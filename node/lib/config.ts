@@ -138,35 +138,12 @@ const POLICY: Shape = {
   methods: REQUIREMENTS,
 };
 const RESOURCE: Shape = { authorizationServers: { introspection: {}, principalClaim: {} }, policy: POLICY };
-const CONFIG: Shape = { resources: RESOURCE };
-
-const LIMITS: ReadonlySet<string> = new Set<keyof Limits>([
-  'caFiles',
-  'clockTolerance',
-  'fetchTimeout',
-  'keyMaxAge',
-  'keyMaxStale',
-  'maxBodyBytes',
-  'maxAnonymousBodyBytes',
-  'bodyTimeout',
-  'maxTokenBytes',
-  'maxTokenClaims',
-  'maxTokenDepth',
-  'maxTokenHeaderBytes',
-  'tokenCacheBytes',
-  'tokenCacheMaxAge',
-]);
+/** Of one resource, whose fields stand at the top, or of several. */
+const CONFIG: Shape = { ...RESOURCE, resources: RESOURCE };
 
 /** The configuration as the native half reads it. */
-export function toData(config: Config): ConfigData {
-  return rename('resources' in config ? config : listed(config), CONFIG) as ConfigData;
-}
-
-function listed(config: Limits & ProtectedResource): object {
-  const members = Object.entries(config);
-  const limits = members.filter(([name]) => LIMITS.has(name));
-  const resource = members.filter(([name]) => !LIMITS.has(name));
-  return { ...Object.fromEntries(limits), resources: [Object.fromEntries(resource)] };
+export function toData(config: Config): object {
+  return rename(config, CONFIG) as object;
 }
 
 function rename(value: unknown, shape: Shape): unknown {
@@ -189,6 +166,11 @@ export function snakeCase(name: string): string {
 }
 
 /** `jwks_uri` → `jwksUri`. */
-export function camelCase(name: string): string {
+function camelCase(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** The same for the names of an object's members. */
+export function camelCased(object: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [camelCase(name), value]));
 }

@@ -1,4 +1,5 @@
 /** Refusals, as classes: what was compared is in their fields, and `code` is the same in every language. */
+import { camelCased } from './config.js';
 
 /** What every error of this package is. */
 export class McpAuthError extends Error {
@@ -21,9 +22,19 @@ export class ConfigError extends McpAuthError {
   override name = 'ConfigError';
   declare readonly faults: string[];
 
-  constructor(message: string) {
-    const faults = message.split('\n- ').slice(1);
-    super('invalid_config', 500, message, { faults: faults.length ? faults : [message] });
+  constructor(message: string, faults: string[] = [message]) {
+    super('invalid_config', 500, message, { faults });
+  }
+}
+
+/** @internal What the native half throws about a configuration holds its faults, in JSON. */
+export function configErrorOf(error: unknown): ConfigError {
+  const text = (error as Error).message;
+  try {
+    const { message, faults } = JSON.parse(text) as { message: string; faults: string[] };
+    return new ConfigError(message, faults);
+  } catch {
+    return new ConfigError(text);
   }
 }
 
@@ -79,13 +90,23 @@ const CLASSES = {
   unavailable: UnavailableError,
 } as const;
 
+/** A refusal as data, as every SDK gets it. */
+interface Refusal {
+  kind: keyof typeof CLASSES;
+  code: string;
+  status: number;
+  message: string;
+  compared: Record<string, unknown>;
+}
+
 /** The error for a refusal, which the native half describes in JSON. */
 export function refusalOf(json: string): McpAuthError {
-  const { kind, code, status, message, ...fields } = JSON.parse(json) as {
-    kind: keyof typeof CLASSES;
-    code: string;
-    status: number;
-    message: string;
-  };
-  return new CLASSES[kind](code, status, message, fields);
+  const { kind, code, status, message, compared } = JSON.parse(json) as Refusal;
+  return new CLASSES[kind](code, status, message, camelCased(compared));
+}
+
+/** @internal A refusal in one object, for people who look at a response. */
+export function detailsOf(json: string): object {
+  const { kind, code, status, message, compared } = JSON.parse(json) as Refusal;
+  return { ...camelCased(compared), kind, code, status, message };
 }

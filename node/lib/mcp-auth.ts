@@ -1,8 +1,8 @@
-import { AuthInfo, type Resource } from './auth-info.js';
+import { AuthInfo, type Requested } from './auth-info.js';
 import { type Config, type ConfigData, toData } from './config.js';
-import { ConfigError, McpAuthError, refusalOf } from './errors.js';
+import { ConfigError, configErrorOf, McpAuthError, refusalOf } from './errors.js';
 import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
-import { type Answered, type Forward, native, type NativeAuth, type Outcome, settle } from './native.js';
+import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
 import { type Allowed, handle } from './web.js';
 
 /** What is code and not data. */
@@ -45,7 +45,6 @@ export class McpAuth {
   readonly native: NativeAuth;
   /** @internal In lower case: where tokens may be. */
   readonly tokenHeaders: readonly string[];
-  readonly #resources: (Resource & { path: string })[];
 
   /**
    * Checks the configuration; does not touch the network.
@@ -54,10 +53,8 @@ export class McpAuth {
    */
   constructor(config: Config, options: Options = {}) {
     if (typeof config !== 'object' || config === null) throw new ConfigError('the configuration is no object');
-    const data = isData(config) ? config[DATA] : toData(config);
-    this.native = construct(data, options);
-    this.#resources = data.resources.map(({ resource }) => described(resource));
-    this.tokenHeaders = [...new Set(['authorization', ...data.resources.flatMap(headersOf)])];
+    this.native = construct(isData(config) ? config[DATA] : toData(config), options);
+    this.tokenHeaders = this.native.tokenHeaders();
   }
 
   /** The same from the form that files have: snake_case, a list of `resources`. */
@@ -67,10 +64,13 @@ export class McpAuth {
 
   /** Reads one resource from `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` and `MCP_AUTH_SCOPES`. */
   static fromEnv(options?: Options): McpAuth {
-    const { MCP_AUTH_RESOURCE: resource, MCP_AUTH_ISSUER: issuers, MCP_AUTH_SCOPES: scopes } = process.env;
-    if (!resource || !issuers) throw new ConfigError('MCP_AUTH_RESOURCE and MCP_AUTH_ISSUER must be set');
-    const authorizationServers = issuers.split(',').map((issuer) => issuer.trim());
-    return new McpAuth({ resource, authorizationServers, requiredScopes: scopes ?? '' }, options);
+    let text: string;
+    try {
+      text = native.configFromEnv((name) => process.env[name]);
+    } catch (error) {
+      throw configErrorOf(error);
+    }
+    return McpAuth.fromConfig(JSON.parse(text) as ConfigData, options);
   }
 
   /**
@@ -107,7 +107,7 @@ export class McpAuth {
     let outcome: Outcome = this.native.verify(token, path);
     if (typeof outcome !== 'string') outcome = await settle(outcome);
     if (typeof outcome !== 'string') throw refusalOf((outcome as Answered).refusal ?? '');
-    return new AuthInfo(outcome, this.resourceAt(path));
+    return new AuthInfo(outcome, { reopen: () => null, resource: () => this.resourceAt(path) });
   }
 
   /**
@@ -149,17 +149,14 @@ export class McpAuth {
   }
 
   /** @internal */
-  callerOf(forward: string | Forward, target: string, request: { reopen(): Forward | null }): AuthInfo | undefined {
+  callerOf(forward: string | Forward, request: Requested): AuthInfo | undefined {
     if (typeof forward !== 'string' && !forward.hasCaller) return undefined;
-    return new AuthInfo(forward, this.resourceAt(target), request);
+    return new AuthInfo(forward, request);
   }
 
-  /** For what frameworks ask besides; the native half knows by itself. */
-  private resourceAt(target: string | undefined): Resource | undefined {
-    if (target === undefined || this.#resources.length === 1) return this.#resources[0];
-    const path = target.split('?', 1)[0] as string;
-    const within = this.#resources.filter((one) => path === one.path || path.startsWith(`${one.path}/`));
-    return within.sort((a, b) => b.path.length - a.path.length)[0];
+  /** @internal The resource that a request for a path or a URL is for; without one, the first. */
+  resourceAt(target?: string): Resource | undefined {
+    return this.native.resourceAt(target) ?? undefined;
   }
 }
 
@@ -169,7 +166,7 @@ function isData(config: object): config is { [DATA]: ConfigData } {
   return DATA in config;
 }
 
-function construct(data: ConfigData, options: Options): NativeAuth {
+function construct(data: object, options: Options): NativeAuth {
   const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, serveAuthorizationServerMetadata, testing, ...unknown } = options;
   const faults = Object.keys(unknown).map((name) => `options.${name}: is not known`);
   for (const [name, value] of Object.entries({ authorize, verifyToken })) {
@@ -178,7 +175,7 @@ function construct(data: ConfigData, options: Options): NativeAuth {
   if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
   // A timer of Node takes no more than some 24 days, and takes more for none at all.
   if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push('options.verifyTimeout: must be seconds, 3600 at most');
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
   const extras = { serveAuthorizationServerMetadata, tokenPrefixes, ...testing };
   try {
     const auth: NativeAuth = new native.NativeAuth(
@@ -189,19 +186,6 @@ function construct(data: ConfigData, options: Options): NativeAuth {
     );
     return auth;
   } catch (error) {
-    // Where it is in a text that nobody has seen says nothing.
-    throw new ConfigError((error as Error).message.replace(/ at line \d+ column \d+/g, ''));
+    throw configErrorOf(error);
   }
-}
-
-function headersOf({ authorization_servers }: ConfigData['resources'][number]): string[] {
-  const servers = (authorization_servers ?? []).filter((server) => typeof server !== 'string');
-  return servers.flatMap((server) => server.token_header?.toLowerCase() ?? []);
-}
-
-/** RFC 9728 §3.1: the well-known path goes between the host and the path. */
-function described(identifier: string): Resource & { path: string } {
-  const { origin, pathname, search } = new URL(identifier);
-  const path = pathname.replace(/\/$/, '');
-  return { identifier, path, metadataUrl: `${origin}/.well-known/oauth-protected-resource${path}${search}` };
 }

@@ -57,8 +57,18 @@ export interface NativeAuth {
   verify(token: string, path?: string): Outcome;
   explainToken(path: string, token: string): Outcome;
   ready(): Outcome;
+  /** For a path or a URL; without one, the first resource. */
+  resourceAt(target?: string): Resource | null;
+  /** In lower case. */
+  tokenHeaders(): string[];
   allowedHosts(): string[];
   verified(number: number, answer: string): void;
+}
+
+/** A protected resource. */
+export interface Resource {
+  readonly identifier: string;
+  readonly metadataUrl: string;
 }
 
 export interface NativeDevIssuer {
@@ -81,6 +91,11 @@ interface Native {
     policy?: (caller: string, operation: string) => string,
     beginVerification?: (token: string, number: number) => void,
   ) => NativeAuth;
+  /** The configuration that is in the environment, in JSON. */
+  configFromEnv(read: (name: string) => string | undefined): string;
+  /** What a request for this path or URL is for. */
+  metadataDocumentAt(target: string): 'protected_resource' | 'authorization_server' | null;
+  issuerMetadataUrl(issuer: string, serverType: 'oauth' | 'oidc'): string;
   NativeDevIssuer: { start(options: string): NativeDevIssuer };
   Pending: Class<Pending>;
   Forward: Class<Forward>;

@@ -18,8 +18,7 @@ export interface Allowed {
 }
 
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
-  const { pathname, search } = new URL(request.url);
-  const given = [request.method, pathname + search, lines(request.headers)] as const;
+  const given = [request.method, request.url, lines(request.headers)] as const;
   let settled = await settle(auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
@@ -34,7 +33,10 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   }
   if (typeof settled !== 'string' && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
   const forward = settled as string | Forward;
-  const authInfo = auth.callerOf(forward, pathname, { reopen: () => auth.native.reopen(...given) });
+  const authInfo = auth.callerOf(forward, {
+    reopen: () => auth.native.reopen(...given),
+    resource: () => auth.resourceAt(request.url),
+  });
   let isRefused = false;
   if (authInfo) authInfo.onRefusal = () => (isRefused = true);
   return {

@@ -1,12 +1,14 @@
 //! The object that JavaScript's `McpAuth` holds.
 
 use http::request::Parts;
-use mcp_auth::{AuthError, AuthInfo, Config, Decision, McpAuth};
-use napi::Error;
+use mcp_auth::decision::Decision;
+use mcp_auth::{AuthError, AuthInfo, Config, McpAuth};
 use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
 use napi_derive::napi;
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::config::config_error;
 use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{Answer, Answered, Outcome};
 use crate::response::Forward;
@@ -22,6 +24,15 @@ struct Extras {
     /// For tests: the time, and what authorization servers answer.
     now: Option<u64>,
     documents: Option<Documents>,
+}
+
+/// A protected resource.
+#[napi(object, object_from_js = false)]
+pub struct Resource {
+    /// The URL that clients connect to.
+    pub identifier: String,
+    /// Where its metadata is.
+    pub metadata_url: String,
 }
 
 /// Protects a server.
@@ -48,8 +59,9 @@ impl NativeAuth {
         begin_verification: Option<Function<'_, FnArgs<(String, u32)>, ()>>,
     ) -> Result<Self> {
         log::start();
-        let config: Config = serde_json::from_str(&config)?;
-        let extras: Extras = serde_json::from_str(&extras)?;
+        let config = Config::from_json(&config).map_err(|error| config_error(&error))?;
+        // In two steps, so that a fault does not say where it is in a text that nobody has seen.
+        let extras = Extras::deserialize(serde_json::from_str::<Value>(&extras)?)?;
         let mut builder = McpAuth::builder(config).spawn_with(runtime::spawn).spawn_slow_checks();
         if let Some(policy) = policy {
             builder = builder.authorizer(Policy(policy.create_ref()?));
@@ -67,7 +79,7 @@ impl NativeAuth {
         if let Some(documents) = extras.documents {
             builder = builder.http_client(documents);
         }
-        let auth = builder.build().map_err(|error| Error::from_reason(error.to_string()))?;
+        let auth = builder.build().map_err(|error| config_error(&error))?;
         Ok(Self { auth })
     }
 
@@ -140,6 +152,25 @@ impl NativeAuth {
     pub fn ready(&self, env: Env) -> Result<Outcome> {
         let auth = self.auth.clone();
         pending::begin(env, Box::pin(async move { Answer::Ready(auth.ready().await) }))
+    }
+
+    /// The resource that a request for this target, a path or a URL, is for; without one, the first.
+    #[napi]
+    pub fn resource_at(&self, target: Option<String>) -> Option<Resource> {
+        let identifier = match target {
+            Some(target) => self.auth.resource_for(&request::path_of(&target)?)?,
+            None => self.auth.resource_identifiers().next()?,
+        };
+        Some(Resource {
+            identifier: identifier.to_string(),
+            metadata_url: identifier.metadata_url(),
+        })
+    }
+
+    /// The headers where tokens may be.
+    #[napi]
+    pub fn token_headers(&self) -> Vec<String> {
+        self.auth.token_headers().iter().map(ToString::to_string).collect()
     }
 
     /// The host names that requests may be addressed to.

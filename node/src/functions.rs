@@ -8,10 +8,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use futures_util::future::BoxFuture;
-use mcp_auth::{
-    AccessRequest, AuthError, AuthInfo, Authorizer, Operation, OperationKind, Scopes, TokenError,
-    TokenVerifier, Unavailable, Verdict,
-};
+use mcp_auth::errors::{TokenError, Unavailable};
+use mcp_auth::policy::{AccessRequest, OperationKind, Verdict};
+use mcp_auth::{AuthError, AuthInfo, Authorizer, Operation, Scopes, TokenVerifier};
 use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -140,7 +139,8 @@ impl Verifier {
                 Err(TokenError::WrongAudience { actual, expected }.into())
             }
             Ok(Found::Unavailable(reason)) => Err(unavailable(reason)),
-            Err(error) => Err(unavailable(error.to_string())),
+            // Nothing of its text: it may hold what the function said.
+            Err(_) => Err(unavailable("what it said cannot be read".to_owned())),
         }
     }
 }

@@ -4,11 +4,11 @@
 //! server has to be asked first, it gets a `Pending` and asks again.
 
 mod auth;
+pub mod config;
 mod functions;
 mod log;
 mod outcome;
 mod pending;
-mod refusal;
 mod request;
 mod response;
 mod runtime;

@@ -1,16 +1,17 @@
 //! What JavaScript gets: an answer, or something to ask again.
 
 use http::request::Parts;
-use mcp_auth::{
-    AuthError, AuthInfo, Decision, PendingDecision, Reply, TokenExplanation, Unavailable,
-};
+use mcp_auth::decision::{Decision, PendingDecision, Reply};
+use mcp_auth::errors::Unavailable;
+use mcp_auth::explanation::TokenExplanation;
+use mcp_auth::{AuthError, AuthInfo};
 use napi::Error;
 use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
 use napi_derive::napi;
 
 use crate::pending::{self, Pending};
+use crate::request;
 use crate::response::Forward;
-use crate::{refusal, request};
 
 /// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
 pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
@@ -67,7 +68,7 @@ impl Answered {
             status: error.status().as_u16(),
             headers: String::new(),
             body: Buffer::from(Vec::new()),
-            refusal: Some(refusal::in_json(error)),
+            refusal: Some(error.json().to_string()),
         }
     }
 
@@ -95,7 +96,7 @@ impl From<Reply> for Answered {
             status: reply.status.as_u16(),
             headers: request::write(&reply.headers),
             body: Buffer::from(reply.body.to_vec()),
-            refusal: reply.error.as_ref().map(refusal::in_json),
+            refusal: reply.error.as_ref().map(|error| error.json().to_string()),
         }
     }
 }

@@ -12,6 +12,11 @@ pub(crate) fn parse(method: &str, target: &str, headers: &str) -> Option<Parts> 
     Some(parts)
 }
 
+/// The path of a target, or of a URL.
+pub(crate) fn path_of(target: &str) -> Option<String> {
+    Some(target.parse::<Uri>().ok()?.path().to_owned())
+}
+
 /// Names and values in turn, one per line.
 pub(crate) fn parse_headers(text: &str) -> Option<HeaderMap> {
     // What most clients send fits without growing.

@@ -1,23 +1,23 @@
 //! A request that goes on, and the response to it.
 
 use http::StatusCode;
-use mcp_auth::{Passage, ResponseFilter};
+use mcp_auth::decision::{Passage, ResponseFilter};
 use napi::bindgen_prelude::{Buffer, Either3, Env, Result, Uint8Array};
 use napi::{Either, Error};
 use napi_derive::napi;
 
 use crate::outcome::Answered;
-use crate::{functions, refusal, request};
+use crate::{functions, request};
 
 /// A request that may go on.
 #[napi]
 pub struct Forward {
-    forward: Option<mcp_auth::Forward>,
+    forward: Option<mcp_auth::decision::Forward>,
     caller: Option<mcp_auth::AuthInfo>,
 }
 
 impl Forward {
-    pub(crate) fn new(forward: mcp_auth::Forward) -> Self {
+    pub(crate) fn new(forward: mcp_auth::decision::Forward) -> Self {
         Self { caller: forward.auth_info.clone(), forward: Some(forward) }
     }
 }
@@ -34,7 +34,7 @@ impl Forward {
     /// for no more scopes.
     #[napi(getter)]
     pub fn changes_responses(&self) -> bool {
-        self.forward.as_ref().is_some_and(mcp_auth::Forward::changes_responses)
+        self.forward.as_ref().is_some_and(mcp_auth::decision::Forward::changes_responses)
     }
 
     /// Whether lists in the response are read, so that it must not be encoded.
@@ -46,7 +46,7 @@ impl Forward {
     /// Whether the request goes on with its body.
     #[napi(getter)]
     pub fn takes_body(&self) -> bool {
-        self.forward.as_ref().is_none_or(mcp_auth::Forward::takes_body)
+        self.forward.as_ref().is_none_or(mcp_auth::decision::Forward::takes_body)
     }
 
     /// Who is calling, in JSON.
@@ -72,13 +72,7 @@ impl Forward {
     pub fn require(&self, scopes: Vec<String>) -> Option<String> {
         let caller = self.caller.as_ref()?;
         let refused = caller.require(scopes).err()?;
-        let challenge = refused.challenge.clone();
-        let mut text = refusal::in_json(&refused.into());
-        if let Some(challenge) = challenge {
-            text.pop();
-            text.push_str(&format!(r#","challenge":{}}}"#, serde_json::Value::from(challenge)));
-        }
-        Some(text)
+        Some(refused.json().to_string())
     }
 
     /// Looks at the start of the response: its headers as they are to be sent, or a filter that holds

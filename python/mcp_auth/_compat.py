@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from . import _native
 from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from starlette.routing import Route, Router
 
 _logger = logging.getLogger("mcp_auth")
-_AUTHORIZATION_SERVER_PATH = "/.well-known/oauth-authorization-server"
-_RESOURCE_PATH = "/.well-known/oauth-protected-resource"
 
 
 class MCPAuth:
@@ -86,7 +83,8 @@ class MCPAuth:
         auth = self._build(
             [resource], {"allowed_origins": ["*"]}, serve_authorization_server_metadata=True
         )
-        return Route(_AUTHORIZATION_SERVER_PATH, endpoint=_Metadata(auth))
+        [path] = auth._native.metadata_routes("authorization_server")
+        return Route(path, endpoint=_Metadata(auth))
 
     def resource_metadata_router(self) -> Router:
         """The metadata of every resource (RFC 9728)."""
@@ -95,7 +93,7 @@ class MCPAuth:
         if self._edge is None:
             raise _invalid("`resource_metadata_router` needs `protected_resources`.")
         endpoint = _Metadata(self._edge)
-        paths = [_metadata_path(metadata.resource) for metadata in self._resources]
+        paths = self._edge._native.metadata_routes("protected_resource")
         return Router(routes=[Route(path, endpoint=endpoint) for path in paths])
 
     def bearer_auth_middleware(
@@ -164,7 +162,7 @@ class MCPAuth:
                 " `bearer_auth_middleware`:\n"
                 '    resource="https://mcp.example.com/mcp",  # the URL that clients connect to',
             )
-        if not resource.startswith(("https://", "http://")):
+        if not _native.is_url(resource):
             raise MCPAuthConfigException(
                 "missing_resource",
                 f"The audience {resource!r} is no URL. Add a line to `bearer_auth_middleware`:\n"
@@ -318,10 +316,6 @@ def _verifier(
         return {**caller.claims, **{name: one for name, one in said.items() if one is not None}}
 
     return claims_of
-
-
-def _metadata_path(resource: str) -> str:
-    return _RESOURCE_PATH + unquote(urlsplit(resource).path).rstrip("/")
 
 
 def _invalid(reason: str) -> MCPAuthAuthServerException:

@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from . import _native
 from ._asgi import ASGIApp, Protected
@@ -24,15 +23,6 @@ T = TypeVar("T")
 _COROUTINE = 0x80
 
 Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
-
-#: Fields of `Config` itself; every other one is a field of the resource.
-_CONFIG_FIELDS = frozenset(
-    {
-        "ca_files", "clock_tolerance", "fetch_timeout", "key_max_age", "key_max_stale",
-        "max_body_bytes", "max_anonymous_body_bytes", "body_timeout", "max_token_bytes", "max_token_claims", "max_token_depth",
-        "max_token_header_bytes", "token_cache_bytes", "token_cache_max_age",
-    }
-)  # fmt: skip
 
 # No thread of ours may be in Python meanwhile. `logging` was imported before, so that its locks are
 # taken after this has waited, and not before.
@@ -87,8 +77,7 @@ class McpAuth:
         :param patch_metadata: changes what an issuer says of itself: (issuer, document) -> document.
         :param settings: every other field of `Config` and `ProtectedResource`.
         """
-        config = {name: settings.pop(name) for name in _CONFIG_FIELDS & settings.keys()}
-        protected: dict[str, Any] = {
+        config: dict[str, Any] = {
             "resource": resource,
             "authorization_servers": listed("authorization_servers", authorization_servers),
             "required_scopes": listed("required_scopes", required_scopes),
@@ -98,9 +87,9 @@ class McpAuth:
             **settings,
         }
         if policy is not None:
-            protected["policy"] = dict(policy)
+            config["policy"] = dict(policy)
         self._build(
-            {"resources": [protected], **config},
+            config,
             authorizer=authorizer,
             token_verifiers=token_verifiers,
             verify_timeout=verify_timeout,
@@ -136,15 +125,10 @@ class McpAuth:
     @classmethod
     def from_env(cls, **options: Any) -> McpAuth:
         """From `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` (several: comma-separated), `MCP_AUTH_SCOPES`."""
-        read = {name: os.environ.get(f"MCP_AUTH_{name}", "") for name in ("RESOURCE", "ISSUER")}
-        values = {name: value.strip() for name, value in read.items()}
-        missing = [f"MCP_AUTH_{name}: must be set" for name, value in values.items() if not value]
-        if missing:
-            raise _invalid("\n".join(missing))
-        issuers = [issuer.strip() for issuer in values["ISSUER"].split(",")]
-        scopes = os.environ.get("MCP_AUTH_SCOPES", "").split()
-        options.setdefault("required_scopes", scopes)
-        return cls(values["RESOURCE"], [issuer for issuer in issuers if issuer], **options)
+        config = json.loads(_native.config_from_env(os.environ.get))
+        [resource] = config["resources"]
+        options.setdefault("required_scopes", resource["required_scopes"])
+        return cls(resource["resource"], resource["authorization_servers"], **options)
 
     def _build(
         self,
@@ -183,10 +167,9 @@ class McpAuth:
             raise
         except ValueError as error:
             raise _invalid(str(error)) from None
-        first = config["resources"][0]
-        self.resource: str = first["resource"]
+        self.resource: str = self._native.resource
         """The identifier of the first resource."""
-        self.required_scopes: list[str] = list(first.get("required_scopes", ()))
+        self.required_scopes: list[str] = self._native.required_scopes
         """What every request to the first resource needs."""
 
     def protect(self, app: ASGIApp) -> ASGIApp:
@@ -243,8 +226,7 @@ class McpAuth:
     @property
     def metadata(self) -> dict[str, Any]:
         """What clients are told of the first resource (RFC 9728)."""
-        own = unquote(urlsplit(self.resource).path).rstrip("/")
-        path = "/.well-known/oauth-protected-resource" + own
+        path = self._native.metadata_routes("protected_resource")[0]
         reply = self._native.decide({"method": "GET", "path": path, "headers": []})
         assert isinstance(reply, _native.Reply)
         return json.loads(reply.body)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 from urllib.error import URLError
-from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ._native import issuer_metadata_url
 from .config import AuthServerType
 from .exceptions import AuthServerExceptionCode, MCPAuthAuthServerException
 
@@ -22,7 +22,11 @@ class _NoRedirects(HTTPRedirectHandler):
 
 def metadata_of(issuer: str, type: AuthServerType) -> dict[str, Any]:
     """What the issuer says of itself, which must be about itself."""
-    document = document_at(_well_known(issuer, type))
+    try:
+        url = issuer_metadata_url(issuer, type.value)
+    except ValueError as error:
+        raise _invalid(str(error)) from None
+    document = document_at(url)
     if document.get("issuer") != issuer:
         # RFC 8414 §3.3: a document about another issuer must not be used.
         raise _invalid(f"{issuer}: the metadata is of {document.get('issuer')!r}")
@@ -31,9 +35,12 @@ def metadata_of(issuer: str, type: AuthServerType) -> dict[str, Any]:
 
 def document_at(url: str) -> dict[str, Any]:
     """The JSON object at this URL. No redirect is followed."""
-    if urlsplit(url).scheme not in ("http", "https"):
+    try:
+        request = Request(url, headers={"accept": "application/json"})
+    except ValueError as error:
+        raise _invalid(f"{url}: {error}") from None
+    if request.type not in ("http", "https"):
         raise _invalid(f"{url}: not an HTTP URL")
-    request = Request(url, headers={"accept": "application/json"})
     try:
         with build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_SECONDS) as response:
             text = response.read(_MAX_BYTES + 1)
@@ -48,15 +55,6 @@ def document_at(url: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise _invalid(f"{url}: not a JSON object")
     return document  # type: ignore[return-value]
-
-
-def _well_known(issuer: str, type: AuthServerType) -> str:
-    if type is AuthServerType.OIDC:
-        return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-    # RFC 8414 §3.1: the well-known path comes before the issuer's own.
-    url = urlsplit(issuer)
-    path = "/.well-known/oauth-authorization-server" + url.path.rstrip("/")
-    return url._replace(path=path).geturl()
 
 
 def _invalid(reason: str) -> MCPAuthAuthServerException:

@@ -19,6 +19,9 @@ __all__ = [
     "after_fork_in_parent",
     "before_end",
     "before_fork",
+    "config_from_env",
+    "is_url",
+    "issuer_metadata_url",
     "set_level",
     "__version__",
 ]
@@ -42,6 +45,11 @@ class McpAuth:
     def verify(self, token: str, path: str | None = None) -> AuthInfo | Pending: ...
     def explain(self, token: str, path: str) -> dict[str, Any] | Pending | None: ...
     def ready(self) -> Pending | None: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def required_scopes(self) -> list[str]: ...
+    def metadata_routes(self, document: Literal["protected_resource", "authorization_server"]) -> list[str]: ...
     def allowed_hosts(self) -> list[str]: ...
 
 @final
@@ -185,6 +193,15 @@ class DevIssuer:
     def set_mode(self, mode: str) -> None: ...
     def revoke(self, token: str) -> None: ...
     def close(self) -> None: ...
+
+def config_from_env(read: Callable[[str], str | None]) -> str:
+    """The configuration that is in the environment, as JSON; `read` gives a variable's value."""
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL, right or wrong, and no other name of a resource."""
+
+def issuer_metadata_url(issuer: str, server_type: str) -> str:
+    """Where an issuer has its metadata, by the standard of its type, `oauth` or `oidc`."""
 
 def after_fork_in_parent() -> None:
     """A fork is over, here in the parent."""

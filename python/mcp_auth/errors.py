@@ -69,20 +69,21 @@ class ConfigError(AuthError, ValueError):
     """The configuration cannot work; the text lists every fault."""
 
 
-_BY_CODE: dict[str, type[AuthError]] = {
-    "invalid_configuration": ConfigError,
-    "insufficient_scope": InsufficientScope,
-    "missing_token": MissingToken,
-    "origin_not_allowed": Forbidden,
-    "policy_denied": Forbidden,
+_BY_KIND: dict[str, type[AuthError]] = {
+    "config": ConfigError,
+    "forbidden": Forbidden,
+    "request": InvalidRequest,
+    "scope": InsufficientScope,
+    "token": TokenError,
     "unavailable": Unavailable,
 }
 
 
-def error_of(code: str, status: int, message: str, fields: Mapping[str, Any]) -> AuthError:
+def error_of(refusal: Mapping[str, Any]) -> AuthError:
     """The exception for a refusal of the native part."""
-    kind = _BY_CODE.get(code) or (TokenError if status == 401 else InvalidRequest)
-    return kind(code, status, message, fields)
+    code = refusal["code"]
+    error = MissingToken if code == "missing_token" else _BY_KIND[refusal["kind"]]
+    return error(code, refusal["status"], refusal["message"], refusal["compared"])
 
 
 def _scopes(value: Any) -> list[str]:

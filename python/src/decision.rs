@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
-use mcp_auth::{Decision, Passage, PendingDecision};
+use mcp_auth::decision::{Decision, Passage, PendingDecision};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -62,7 +62,7 @@ fn take_once<T>(place: &Mutex<Option<T>>) -> PyResult<T> {
 /// A request that may go on.
 #[pyclass(frozen)]
 pub(crate) struct Forward {
-    inner: Mutex<Option<mcp_auth::Forward>>,
+    inner: Mutex<Option<mcp_auth::decision::Forward>>,
     #[pyo3(get)]
     auth_info: Option<Py<AuthInfo>>,
     /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
@@ -77,7 +77,10 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn new(scope: &Bound<'_, PyDict>, mut forward: mcp_auth::Forward) -> PyResult<Self> {
+    pub(crate) fn new(
+        scope: &Bound<'_, PyDict>,
+        mut forward: mcp_auth::decision::Forward,
+    ) -> PyResult<Self> {
         let py = scope.py();
         let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
         let auth_info = auth_info.transpose()?;
@@ -237,7 +240,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn new(py: Python<'_>, reply: mcp_auth::Reply) -> PyResult<Self> {
+    fn new(py: Python<'_>, reply: mcp_auth::decision::Reply) -> PyResult<Self> {
         Ok(Self {
             status: reply.status.as_u16(),
             headers: pairs(py, &reply.headers)?.unbind(),
@@ -262,7 +265,7 @@ impl Reply {
 /// What a response passes through, piece by piece.
 #[pyclass(frozen)]
 pub(crate) struct ResponseFilter {
-    filter: Mutex<mcp_auth::ResponseFilter>,
+    filter: Mutex<mcp_auth::decision::ResponseFilter>,
     /// Whether status and headers are to be sent without waiting for the body.
     #[pyo3(get)]
     has_begun: bool,

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use http::{Request, Response, StatusCode};
-use mcp_auth::{
-    AccessRequest, AuthError, Authorizer, Clock, HttpClient, HttpError, OperationKind, TokenError,
-    TokenVerifier, Unavailable, Verdict,
-};
+use mcp_auth::clock::Clock;
+use mcp_auth::errors::{TokenError, Unavailable};
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::policy::{AccessRequest, OperationKind, Verdict};
+use mcp_auth::{AuthError, Authorizer, TokenVerifier};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use serde_json::{Map, Value};

@@ -30,6 +30,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hooks::Operation>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<testing::DevIssuer>()?;
+    module.add_function(wrap_pyfunction!(mcp_auth::config_from_env, module)?)?;
+    module.add_function(wrap_pyfunction!(mcp_auth::is_url, module)?)?;
+    module.add_function(wrap_pyfunction!(mcp_auth::issuer_metadata_url, module)?)?;
     module.add_function(wrap_pyfunction!(gate::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(gate::before_end, module)?)?;
     module.add_function(wrap_pyfunction!(gate::before_fork, module)?)?;

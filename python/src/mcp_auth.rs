@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use mcp_auth::{Config, ConfigError};
+use mcp_auth::errors::IdentifierError;
+use mcp_auth::settings::ServerType;
+use mcp_auth::{Config, ConfigError, ProtectedResource, ResourceIdentifier};
+use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -60,12 +63,7 @@ impl McpAuth {
         documents: Option<Py<PyAny>>,
         serve_authorization_server_metadata: bool,
     ) -> PyResult<Self> {
-        let config = serde_json::from_str(config).map_err(|error| {
-            // Where it is in a text that nobody has seen says nothing.
-            let text = error.to_string();
-            let fault = text.split_once(" at line ").map_or(&*text, |(fault, _)| fault);
-            PyValueError::new_err(fault.to_owned())
-        })?;
+        let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
         let recipe = Recipe {
             config,
             verifiers,
@@ -138,13 +136,69 @@ impl McpAuth {
         })
     }
 
+    /// The identifier of the first resource.
+    #[getter]
+    fn resource(&self) -> &str {
+        self.first().map_or("", |resource| &resource.resource)
+    }
+
+    /// What every request to the first resource needs.
+    #[getter]
+    fn required_scopes(&self) -> Vec<&str> {
+        self.first().map(|resource| resource.required_scopes.iter().collect()).unwrap_or_default()
+    }
+
+    /// The paths of the documents of this name, `protected_resource` or `authorization_server`. They are decoded, as
+    /// ASGI has them.
+    fn metadata_routes(&self, py: Python<'_>, document: &str) -> PyResult<Vec<String>> {
+        let routes = self.current(py)?.auth.metadata_routes();
+        let paths = routes.into_iter().filter(|(which, _)| which.name() == document);
+        Ok(paths.map(|(_, path)| decoded(path.trim_end_matches('/'))).collect())
+    }
+
     /// The host names that requests may be addressed to.
     fn allowed_hosts(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(self.current(py)?.auth.allowed_hosts())
     }
 }
 
+/// The path as ASGI has it.
+fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// The configuration that is in the environment, as JSON; `read` gives a variable's value.
+#[pyfunction]
+pub(crate) fn config_from_env(py: Python<'_>, read: &Bound<'_, PyAny>) -> PyResult<String> {
+    // What cannot be read is not set.
+    let config = Config::from_env_with(|name| read.call1((name,)).ok()?.extract().ok()?)
+        .map_err(|error| errors::config_error(py, &error))?;
+    serde_json::to_string(&config).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Where an issuer has its metadata, by the standard of its type, `oauth` or `oidc`.
+#[pyfunction]
+pub(crate) fn issuer_metadata_url(issuer: &str, server_type: &str) -> PyResult<String> {
+    let url = match server_type {
+        "oauth" => ServerType::Oauth.metadata_url(issuer),
+        "oidc" => ServerType::Oidc.metadata_url(issuer),
+        other => return Err(PyValueError::new_err(format!("{other:?} is no type of server"))),
+    };
+    url.map_err(|fault| PyValueError::new_err(format!("the issuer {issuer:?} {fault}")))
+}
+
+/// Whether a text is a URL, right or wrong, and no other name of a resource.
+#[pyfunction]
+pub(crate) fn is_url(text: &str) -> bool {
+    let fault = ResourceIdentifier::parse(text).err();
+    !matches!(fault, Some(IdentifierError::Empty | IdentifierError::NotAbsolute))
+}
+
 impl McpAuth {
+    fn first(&self) -> Option<&ProtectedResource> {
+        self.recipe.config.resources.first()
+    }
+
     fn current(&self, py: Python<'_>) -> PyResult<Current> {
         let mut current = match self.current.lock_py_attached(py) {
             Ok(current) => current,

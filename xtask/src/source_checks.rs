@@ -17,11 +17,11 @@ const READS_FOR_STRANGERS: [&str; 3] = ["mcp-auth/src/", "node/src/", "python/sr
 /// What serde_json itself may read there: what is ours or the operator's, and pieces of messages that it only cuts
 /// out or takes as texts. A `Value` or `Map` of a stranger is none of that: it gives some member names a meaning.
 const READS_WITH_SERDE_JSON: [&str; 15] = [
-    "mcp-auth/src/authorize/policy/argument_rule.rs",
+    "mcp-auth/src/config/policy/argument_rule.rs",
     "mcp-auth/src/authorize/policy/uri/tests",
-    "mcp-auth/src/config/known_provider.rs",
-    "mcp-auth/src/config/provider.rs",
     "mcp-auth/src/fuzzing.rs",
+    "mcp-auth/src/inspection/known_provider.rs",
+    "mcp-auth/src/inspection/preset.rs",
     "mcp-auth/src/jose/rfc_examples.rs",
     "mcp-auth/src/jose/wycheproof/",
     "mcp-auth/src/json/reader.rs",

@@ -3,7 +3,8 @@
 use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use mcp_auth::{Config, Decision, McpAuth, ScopePolicy};
+use mcp_auth::decision::Decision;
+use mcp_auth::{Config, McpAuth, ScopePolicy};
 
 use super::{Contender, Entrant};
 use crate::Failure;

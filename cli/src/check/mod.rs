@@ -1,14 +1,21 @@
 //! `mcp-auth check`: what a server does, seen from outside.
 
+mod findings;
 mod issuer;
+mod outcome;
 mod row;
 mod server;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use mcp_auth::inspection::Revision;
 
 pub(crate) use self::server::{Challenge, Reach, Target};
+
+/// The revision that judges unless another one is given.
+const NEWEST: &str = Revision::V2026_07_28.name();
 
 #[derive(Subcommand)]
 pub(crate) enum Check {
@@ -24,4 +31,10 @@ pub(crate) async fn run(check: Check) -> ExitCode {
         Check::Issuer(options) => issuer::run(options).await,
         Check::Server(options) => server::run(options).await,
     }
+}
+
+/// Reads the name of a revision, such as `2026-07-28`.
+fn revision_parser() -> impl TypedValueParser<Value = Revision> {
+    let names = PossibleValuesParser::new(Revision::ALL.map(Revision::name));
+    names.try_map(|name| Revision::from_name(&name).ok_or("there is no such revision"))
 }

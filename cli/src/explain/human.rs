@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use mcp_auth::{CheckOutcome, Scopes, TokenCheck};
+use mcp_auth::Scopes;
+use mcp_auth::explanation::{CheckOutcome, TokenCheck};
 use serde_json::{Map, Value};
 
 use super::Report;

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mcp_auth::{Clock, Config, McpAuth, SystemClock, TokenExplanation};
+use mcp_auth::clock::{Clock, SystemClock};
+use mcp_auth::explanation::TokenExplanation;
+use mcp_auth::{Config, McpAuth};
 use serde::Serialize;
 
 use self::shown::Shown;
@@ -153,7 +155,7 @@ fn use_keys(config: &mut Config, file: &std::path::Path, issuer: Option<&str>) {
             server.jwks = None;
             server.jwks_file = Some(file.to_owned());
             server.metadata_url = None;
-            server.server_type = mcp_auth::ServerType::Any;
+            server.server_type = mcp_auth::settings::ServerType::Any;
             server.allowed_key_hosts.clear();
         }
     }

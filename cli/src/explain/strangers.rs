@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use axum::body::Bytes;
 use axum::http::{Request, Response};
-use mcp_auth::{HttpClient, HttpError};
+use mcp_auth::http_client::{HttpClient, HttpError};
 use reqwest::Url;
 
 use crate::check::{Reach, Target};

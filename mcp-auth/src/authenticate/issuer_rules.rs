@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::algorithm::Algorithm;
 use crate::auth_info::{AuthInfo, Facts, Token};
 use crate::claim_path::{texts_of_claim, value_at_path};
 use crate::error::TokenError;
-use crate::jose::Algorithm;
 use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
 

@@ -24,8 +24,8 @@ pub trait TokenVerifier: Send + Sync {
     /// [`AuthInfo::from_verified_claims`](crate::AuthInfo::from_verified_claims).
     ///
     /// # Errors
-    /// [`TokenError`](crate::TokenError) in an [`AuthError`] when the token is not acceptable, which
-    /// is a 401; [`Unavailable`](crate::Unavailable) when that cannot be told right now, a 503.
+    /// [`TokenError`](crate::errors::TokenError) in an [`AuthError`] when the token is not acceptable, which
+    /// is a 401; [`Unavailable`](crate::errors::Unavailable) when that cannot be told right now, a 503.
     fn verify<'t>(&'t self, token: &'t str) -> BoxFuture<'t, Result<AuthInfo, AuthError>>;
 
     /// How long it may take to verify a token; then nothing is known of the token, which is a 503. Asked for

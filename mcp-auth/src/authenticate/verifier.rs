@@ -1,19 +1,17 @@
 //! Step 2: who is calling? The first verifier that a token is for decides, and nobody after it.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use http::HeaderName;
-use tokio::runtime::Handle;
 
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
-use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource, TokenVerifier};
+use super::own_verifier::OwnVerifier;
+use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource};
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
-use crate::error::{AuthError, TokenError, Unavailable};
+use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, TokenLimits};
 
@@ -23,8 +21,8 @@ pub(crate) struct Verifier {
     pub(crate) resource: usize,
     /// Where tokens may be besides `Authorization`.
     pub(crate) token_headers: Arc<[HeaderName]>,
-    /// Of the user, each with where its tokens are.
-    pub(crate) own: Vec<(TokenSource, Arc<dyn TokenVerifier>)>,
+    /// Of the user.
+    pub(crate) own: Vec<OwnVerifier>,
     pub(crate) issuers: TrustedIssuers,
     pub(crate) rules: Rules,
     pub(crate) limits: TokenLimits,
@@ -75,8 +73,8 @@ impl Verifier {
             return Ok(auth_info);
         }
         let text = token.as_text()?;
-        if let Some(own) = self.own_for(token.source(), text) {
-            return ask_own(&**own, token.parse()?).await;
+        if let Some(own) = self.own_for(token.source(), text)? {
+            return own.verify(token.parse()?).await;
         }
         if self.is_opaque(text) {
             return self.verify_opaque(token, now).await;
@@ -99,16 +97,19 @@ impl Verifier {
         (is_current && trusted.source == token.source()).then_some(hit.auth_info)
     }
 
-    fn own_for(&self, source: TokenSource, token: &str) -> Option<&Arc<dyn TokenVerifier>> {
-        let is_for = |(from, own): &&(TokenSource, Arc<dyn TokenVerifier>)| {
-            *from == source && own.is_for(token)
-        };
-        self.own.iter().find(is_for).map(|(_, own)| own)
+    fn own_for(&self, source: TokenSource, token: &str) -> Result<Option<&OwnVerifier>, AuthError> {
+        for own in self.own.iter().filter(|own| own.source == source) {
+            if own.is_for(token)? {
+                return Ok(Some(own));
+            }
+        }
+        Ok(None)
     }
 
-    /// Whether somebody else than its signature tells what a token is.
+    /// Whether somebody else than its signature tells what a token is; who fails to tell is asked, too.
     pub(super) fn is_asked_about(&self, token: BearerToken<'_>, text: &str) -> bool {
-        self.own_for(token.source(), text).is_some() || self.is_opaque(text)
+        let is_own = !matches!(self.own_for(token.source(), text), Ok(None));
+        is_own || self.is_opaque(text)
     }
 
     fn is_opaque(&self, token: &str) -> bool {
@@ -140,8 +141,8 @@ impl Verifier {
 
     /// Where a token like this belongs, to explain one that nobody says it of.
     pub(super) fn source_of(&self, token: &str) -> TokenSource {
-        if let Some((source, _)) = self.own.iter().find(|(_, own)| own.is_for(token)) {
-            return *source;
+        if let Some(own) = self.own.iter().find(|own| own.is_for(token) != Ok(false)) {
+            return own.source;
         }
         let issuers = self.issuers.list.iter();
         let issuer = if self.is_opaque(token) {
@@ -185,25 +186,6 @@ fn parts_of_jwt(token: &str) -> Option<usize> {
     let begins_as_object = token.starts_with("ey") || token.starts_with("ew");
     let parts = token.split('.').count();
     (begins_as_object && matches!(parts, 3 | 5)).then_some(parts)
-}
-
-/// Asks a verifier of the user's. One that panics, or that takes too long, can tell nothing about the token.
-async fn ask_own(own: &dyn TokenVerifier, token: &str) -> Result<AuthInfo, AuthError> {
-    let asked = AssertUnwindSafe(async {
-        match Handle::try_current() {
-            Ok(_) => tokio::time::timeout(own.timeout(), own.verify(token)).await.ok(),
-            // Without tokio, time is the business of whoever runs the service.
-            Err(_) => Some(own.verify(token).await),
-        }
-    });
-    let reason = match asked.catch_unwind().await {
-        Ok(Some(answer)) => return answer,
-        Ok(None) => "it gave no answer in time",
-        Err(_) => "it panicked",
-    };
-    tracing::error!(reason, "a token verifier failed, so that nothing is known of the token");
-    let seconds = 5;
-    Err(AuthError::Unavailable(Unavailable::new("a token verifier", reason, seconds)))
 }
 
 #[cfg(test)]

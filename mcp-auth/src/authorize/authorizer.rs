@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Operation;
 use crate::auth_info::AuthInfo;
+use crate::config::{Access, ConfigFault};
 use crate::scope::Scopes;
 
 /// What an [`Authorizer`] is asked about: who is calling, and what.
@@ -39,8 +40,11 @@ impl<'r> AccessRequest<'r> {
 pub trait Authorizer: Send + Sync {
     /// Whether this caller may do this.
     ///
+    /// Scopes that are missing are 64 at most, and 4 KiB of them: they are asked for in a header.
+    ///
     /// # Errors
-    /// An error denies; its text goes to the log, never to the client.
+    /// An error denies; the beginning of its text goes to the log, nothing of it to the client. A panic counts
+    /// as an error here, and elsewhere hides, or asks for a token.
     fn authorize(
         &self,
         request: &AccessRequest<'_>,
@@ -61,10 +65,10 @@ pub trait Authorizer: Send + Sync {
         false
     }
 
-    /// Every scope that the operation needs, for the challenge; of alternatives, those of which the
-    /// caller lacks the fewest. Without them a client cannot ask for the right scopes. Default: none
-    /// besides the resource's.
-    fn required_scopes(&self, _operation: &Operation<'_>, _granted: &Scopes) -> Scopes {
+    /// Every scope that all of these operations need, for the challenge; of alternatives, those of which the
+    /// caller lacks the fewest. Without them a client cannot ask for the right scopes. More than 64 scopes, or
+    /// 4 KiB of them, count as a failure. Default: none besides the resource's.
+    fn required_scopes(&self, _operations: &[Operation<'_>], _granted: &Scopes) -> Scopes {
         Scopes::default()
     }
 
@@ -74,15 +78,19 @@ pub trait Authorizer: Send + Sync {
         (!granted.contains_all(required)).then(|| required.clone())
     }
 
-    /// Whether a list shows what this operation would call. Default: yes, unless it is forbidden. What
-    /// lacks a scope is shown, because a client can ask for the scope once it calls.
+    /// Whether a list shows what this operation would call, to a caller or, for `None`, to a client without a
+    /// token. Default: to a caller, unless it is forbidden, since a client can ask for a missing scope once it
+    /// calls; to a client without a token, only if [`Authorizer::access`] says that it needs no token.
+    ///
+    /// Where this authorizer has no opinion in [`Authorizer::access`] and the others say that no token is needed,
+    /// a client without a token may call it. Then it is shown, and the answer for `None` does not count.
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         match caller {
             Some(caller) => !matches!(
                 self.authorize(&AccessRequest::new(caller, operation)),
                 Ok(Verdict::Forbidden(_)) | Err(_)
             ),
-            None => true,
+            None => self.access(operation).is_some_and(|access| access != Access::Required),
         }
     }
 
@@ -110,6 +118,12 @@ pub trait Authorizer: Send + Sync {
         Vec::new()
     }
 
+    /// [`Authorizer::faults`] with the rule or field that each fault is about. It is asked once, when the server
+    /// is built. Default: [`Authorizer::faults`], which are then about the authorizer as a whole.
+    fn config_faults(&self) -> Vec<ConfigFault> {
+        self.faults().into_iter().map(|reason| ConfigFault::new("", reason)).collect()
+    }
+
     /// What the rules allow although it may not be meant. It is asked once, when the server is built, and
     /// logged. Default: nothing.
     fn warnings(&self) -> Vec<String> {
@@ -135,20 +149,6 @@ impl Verdict {
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Forbidden(reason.into())
     }
-}
-
-/// Whether an operation needs a token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Access {
-    /// No token is needed. One that is sent is not looked at, and handlers see no caller.
-    Public,
-    /// No token is needed. One that is sent must be good, and handlers see its caller.
-    Optional,
-    /// A good token is needed.
-    #[default]
-    Required,
 }
 
 /// Why an operation is allowed or refused, as data: [`McpAuth::explain`](crate::McpAuth::explain).

@@ -2,14 +2,14 @@
 
 mod authorizer;
 mod authorizers;
+mod guarded;
 mod message;
 mod operation;
 mod policy;
 
-pub use authorizer::{Access, AccessRequest, Asked, Authorizer, Explanation, Verdict};
+pub use authorizer::{AccessRequest, Asked, Authorizer, Explanation, Verdict};
 pub(crate) use authorizers::Authorizers;
 pub(crate) use message::Messages;
 pub use operation::{Operation, OperationKind};
-pub use policy::{ArgumentRule, Requirement, ScopePolicy};
 #[cfg(any(fuzzing, test))]
 pub(crate) use policy::{NormalUri, normal_pattern};

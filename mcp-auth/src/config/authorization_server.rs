@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use http::HeaderName;
-use http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::introspection::{Introspection, ParsedIntrospection};
-use super::{key_source, known_provider};
-use crate::identifier::{IssuerIdentifier, PlainHttp};
-use crate::issuer::KeySource;
-use crate::jose::Algorithm;
-use crate::principal::{Principal, PrincipalClaim, PrincipalRule};
+use super::Introspection;
+use crate::algorithm::Algorithm;
+use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp};
+use crate::principal::{Principal, PrincipalClaim};
 
 /// An authorization server whose tokens are accepted.
 ///
@@ -90,23 +86,13 @@ impl AuthorizationServer {
         Self { issuer: issuer.into(), ..Self::default() }
     }
 
-    /// How its tokens tell people from machines: as set, or as the provider that its issuer shows does.
-    pub(crate) fn principal_rule(&self) -> PrincipalRule {
-        let is_set = self.principal_claim.is_some() || self.default_principal != Principal::Unknown;
-        let known = if is_set { None } else { known_provider::principal_rule(&self.issuer) };
-        known.unwrap_or_else(|| PrincipalRule {
-            claim: self.principal_claim.clone(),
-            default: self.default_principal,
-        })
-    }
-
     /// Whether its keys are given by hand.
-    pub(super) fn has_keys(&self) -> bool {
+    pub(crate) fn has_keys(&self) -> bool {
         self.jwks.is_some() || self.jwks_file.is_some()
     }
 
     /// Whether both lead to the same metadata and keys.
-    pub(super) fn is_found_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_found_like(&self, other: &Self) -> bool {
         self.server_type == other.server_type
             && self.metadata_url == other.metadata_url
             && self.metadata == other.metadata
@@ -116,70 +102,6 @@ impl AuthorizationServer {
             && self.allowed_key_hosts == other.allowed_key_hosts
             && self.dangerous_allow_http == other.dangerous_allow_http
     }
-
-    /// The issuer and where its keys come from; `None` when a fault was found.
-    pub(super) fn parse(&self, place: &str, faults: &mut Vec<String>) -> Option<ParsedServer<'_>> {
-        let plain_http = PlainHttp::configured(self.dangerous_allow_http);
-        let identifier =
-            IssuerIdentifier::parse_with(self.issuer.clone(), plain_http).map_err(|fault| {
-                let hint = key_source::http_hint(fault);
-                faults.push(format!("{place}.issuer: {:?} {hint}", self.issuer));
-            });
-        let identifier = identifier.ok();
-        let source = key_source::parse(self, identifier.as_ref(), place, faults);
-        let lists = [
-            &self.token_issuers,
-            &self.audiences,
-            &self.scope_claims,
-            &self.dangerous_accept_clients,
-        ];
-        if lists.into_iter().flatten().chain(&self.scope_prefix).any(String::is_empty) {
-            faults.push(format!("{place}: an empty text in a list would match nothing"));
-        }
-        for (claim, _) in self.required_claims.iter().filter(|(_, values)| values.is_empty()) {
-            faults
-                .push(format!("{place}.required_claims: {claim:?} has no value that is accepted"));
-        }
-        if let Some(fault) = self.principal_claim.as_ref().and_then(PrincipalClaim::fault) {
-            faults.push(format!("{place}.principal_claim: {fault}"));
-        }
-        let token_header = self.parse_token_header(place, faults);
-        let introspection = match &self.introspection {
-            Some(introspection) => Some(introspection.parse(self, place, faults)?),
-            None => None,
-        };
-        Some(ParsedServer {
-            config: self,
-            identifier: identifier?,
-            source: source?,
-            token_header,
-            introspection,
-        })
-    }
-
-    fn parse_token_header(&self, place: &str, faults: &mut Vec<String>) -> Option<HeaderName> {
-        let name = self.token_header.as_deref()?;
-        match HeaderName::from_bytes(name.as_bytes()) {
-            Ok(name) if name != AUTHORIZATION => Some(name),
-            Ok(_) => {
-                faults.push(format!("{place}.token_header: leave it out for `Authorization`"));
-                None
-            }
-            Err(_) => {
-                faults.push(format!("{place}.token_header: {name:?} is not the name of a header"));
-                None
-            }
-        }
-    }
-}
-
-/// An authorization server that was checked.
-pub(crate) struct ParsedServer<'a> {
-    pub(crate) config: &'a AuthorizationServer,
-    pub(crate) identifier: IssuerIdentifier,
-    pub(crate) source: KeySource,
-    pub(crate) token_header: Option<HeaderName>,
-    pub(crate) introspection: Option<ParsedIntrospection<'a>>,
 }
 
 impl<S: Into<String>> From<S> for AuthorizationServer {
@@ -200,4 +122,31 @@ pub enum ServerType {
     Oidc,
     /// OAuth 2.0 Authorization Server Metadata (RFC 8414) only.
     Oauth,
+}
+
+impl ServerType {
+    /// The URL of an issuer's metadata by the standard of this type; with [`ServerType::Any`] that of RFC 8414, where it
+    /// is looked for first.
+    ///
+    /// For programs that fetch the document themselves: the issuer may use `http`, so that whoever fetches it decides.
+    ///
+    /// ```
+    /// use mcp_auth::settings::ServerType;
+    ///
+    /// let issuer = "https://auth.example.com/oidc";
+    /// let oidc = ServerType::Oidc.metadata_url(issuer).unwrap();
+    /// assert_eq!(oidc, "https://auth.example.com/oidc/.well-known/openid-configuration");
+    /// let oauth = ServerType::Oauth.metadata_url(issuer).unwrap();
+    /// assert_eq!(oauth, "https://auth.example.com/.well-known/oauth-authorization-server/oidc");
+    /// ```
+    ///
+    /// # Errors
+    /// [`IdentifierError`] when the issuer is no URL that can be one.
+    pub fn metadata_url(self, issuer: &str) -> Result<String, IdentifierError> {
+        let issuer = IssuerIdentifier::parse_with(issuer.to_owned(), PlainHttp::Anywhere)?;
+        Ok(match self {
+            Self::Any | Self::Oauth => issuer.oauth_metadata_url(),
+            Self::Oidc => issuer.oidc_metadata_url(),
+        })
+    }
 }

@@ -1,17 +1,11 @@
 //! How the opaque tokens of one authorization server are checked, as plain data.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Identity;
-use rustls_pki_types::PrivatePkcs8KeyDer;
-use rustls_pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorizationServer, Secret, key_source, seconds};
-use crate::identifier::{PlainHttp, check_fetchable};
-use crate::issuer::ClientCredentials;
-use crate::jose::SigningKey;
+use super::{Secret, seconds};
 
 /// Asks the authorization server about tokens that cannot be verified here.
 ///
@@ -86,124 +80,6 @@ impl Introspection {
             ..Self::default()
         }
     }
-
-    /// What is needed to ask; `None` when a fault was found.
-    pub(super) fn parse(
-        &self,
-        server: &AuthorizationServer,
-        place: &str,
-        faults: &mut Vec<String>,
-    ) -> Option<ParsedIntrospection<'_>> {
-        let before = faults.len();
-        let mut fault = |text: String| faults.push(format!("{place}.introspection{text}"));
-        let needs_client = self.method.needs_client();
-        if needs_client && self.client_id.is_empty() {
-            fault(".client_id: must be set".to_owned());
-        }
-        if let Some(url) = &self.endpoint {
-            let plain_http = PlainHttp::configured(server.dangerous_allow_http);
-            if let Err(wrong) = check_fetchable(url, plain_http) {
-                fault(format!(".endpoint: {url:?} {}", key_source::http_hint(wrong)));
-            }
-        } else if self.method.is_in_metadata() && server.has_keys() && server.metadata.is_none() {
-            fault(".endpoint: must be set, since no metadata is fetched".to_owned());
-        }
-        if self.token_prefixes.iter().any(String::is_empty) {
-            fault(".token_prefixes: an empty prefix would match everything".to_owned());
-        }
-        if self.signed_response && self.method != IntrospectionMethod::Rfc7662 {
-            fault(".signed_response: only RFC 7662 has signed answers (RFC 9701)".to_owned());
-        }
-        let has_secret = matches!(
-            self.auth_method,
-            ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost
-        );
-        if self.method == IntrospectionMethod::GithubCheckToken && !has_secret {
-            fault(".auth_method: GitHub asks for a client secret".to_owned());
-        }
-        let mut credentials = Credentials { client: ClientCredentials::None, identity: None };
-        if needs_client {
-            match self.credentials() {
-                Ok(found) => credentials = found,
-                Err(wrong) => fault(wrong),
-            }
-        }
-        let Credentials { client, identity } = credentials;
-        (faults.len() == before).then_some(ParsedIntrospection { config: self, client, identity })
-    }
-
-    /// What proves who we are, or what is wrong with it.
-    fn credentials(&self) -> Result<Credentials, String> {
-        let only = |client| Ok(Credentials { client, identity: None });
-        match self.auth_method {
-            ClientAuthMethod::ClientSecretBasic => only(ClientCredentials::Basic(self.secret()?)),
-            ClientAuthMethod::ClientSecretPost => only(ClientCredentials::Post(self.secret()?)),
-            ClientAuthMethod::PrivateKeyJwt => only(ClientCredentials::PrivateKey {
-                key: self.private_key()?,
-                key_id: self.private_key_id.clone(),
-            }),
-            ClientAuthMethod::TlsClientAuth => {
-                let identity = Some(self.identity()?);
-                Ok(Credentials { client: ClientCredentials::Certificate, identity })
-            }
-            ClientAuthMethod::None => only(ClientCredentials::None),
-        }
-    }
-
-    fn secret(&self) -> Result<Secret, String> {
-        match (&self.client_secret, &self.client_secret_file) {
-            (Some(_), Some(_)) => {
-                Err(": `client_secret` and `client_secret_file` contradict each other".to_owned())
-            }
-            (Some(secret), None) if !secret.expose().is_empty() => Ok(secret.clone()),
-            (None, Some(file)) => {
-                let text = String::from_utf8(read("client_secret_file", file)?);
-                let text =
-                    text.map_err(|_| format!(".client_secret_file: {file:?} is not text"))?;
-                Ok(Secret::new(text.trim()))
-            }
-            _ => Err(".client_secret: must be set, or `client_secret_file`".to_owned()),
-        }
-    }
-
-    fn private_key(&self) -> Result<SigningKey, String> {
-        let file = needed("private_key_file", self.private_key_file.as_deref())?;
-        let pem = read("private_key_file", file)?;
-        let key = PrivatePkcs8KeyDer::from_pem_slice(&pem).ok();
-        key.and_then(|der| SigningKey::from_pkcs8(der.secret_pkcs8_der())).ok_or_else(|| {
-            format!(
-                ".private_key_file: {file:?} holds no RSA, P-256, P-384 or Ed25519 key in PKCS #8"
-            )
-        })
-    }
-
-    fn identity(&self) -> Result<Identity, String> {
-        let file = needed("certificate_file", self.certificate_file.as_deref())?;
-        Identity::from_pem(&read("certificate_file", file)?).map_err(|_| {
-            format!(".certificate_file: {file:?} must hold a certificate and its private key")
-        })
-    }
-}
-
-fn needed<'f>(field: &str, file: Option<&'f Path>) -> Result<&'f Path, String> {
-    file.ok_or_else(|| format!(".{field}: must be set for this `auth_method`"))
-}
-
-fn read(field: &str, file: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(file).map_err(|error| format!(".{field}: {file:?} cannot be read: {error}"))
-}
-
-struct Credentials {
-    client: ClientCredentials,
-    identity: Option<Identity>,
-}
-
-/// An introspection that was checked.
-pub(crate) struct ParsedIntrospection<'a> {
-    pub(crate) config: &'a Introspection,
-    pub(crate) client: ClientCredentials,
-    /// The certificate that we show when we connect.
-    pub(crate) identity: Option<Identity>,
 }
 
 /// What is asked about an opaque token, and how the answer is read.
@@ -226,12 +102,13 @@ pub enum IntrospectionMethod {
 }
 
 impl IntrospectionMethod {
-    fn needs_client(self) -> bool {
+    /// Whether it is asked as a client that proves who it is.
+    pub(crate) fn needs_client(self) -> bool {
         matches!(self, Self::Rfc7662 | Self::GithubCheckToken)
     }
 
     /// Whether the place is in the authorization server's metadata.
-    fn is_in_metadata(self) -> bool {
+    pub(crate) fn is_in_metadata(self) -> bool {
         matches!(self, Self::Rfc7662 | Self::DangerousUserinfo)
     }
 }

@@ -6,9 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::authorization_server::{AuthorizationServer, ParsedServer};
-use crate::authorize::{Authorizer, ScopePolicy};
-use crate::identifier::ResourceIdentifier;
+use super::{AuthorizationServer, ScopePolicy};
 use crate::scope::Scopes;
 
 /// One protected resource: an MCP endpoint.
@@ -65,101 +63,6 @@ impl ProtectedResource {
             ..Self::default()
         }
     }
-
-    /// The identifiers in it; `None` when a fault was found.
-    pub(super) fn parse(
-        &self,
-        place: &str,
-        faults: &mut Vec<String>,
-    ) -> Option<ParsedResource<'_>> {
-        let faults_before = faults.len();
-        let identifier = ResourceIdentifier::parse(&*self.resource)
-            .map_err(|fault| faults.push(format!("{place}.resource: {:?} {fault}", self.resource)))
-            .ok();
-        if identifier.as_ref().is_some_and(|one| one.path().starts_with("/.well-known/")) {
-            faults.push(format!("{place}.resource: /.well-known/ is for metadata"));
-        }
-        if self.authorization_servers.is_empty() {
-            faults.push(format!("{place}.authorization_servers: at least one is needed"));
-        }
-        let mut servers = Vec::new();
-        for (index, server) in self.authorization_servers.iter().enumerate() {
-            let place = format!("{place}.authorization_servers[{index}]");
-            servers.extend(server.parse(&place, faults));
-            let others =
-                self.authorization_servers.iter().enumerate().filter(|(at, _)| *at != index);
-            let taken = |issuer: &&String| {
-                **issuer == server.issuer
-                    || others.clone().any(|(_, other)| {
-                        other.issuer == **issuer || other.token_issuers.contains(issuer)
-                    })
-            };
-            for issuer in server.token_issuers.iter().filter(taken) {
-                faults.push(format!("{place}.token_issuers: {issuer:?} is there twice"));
-            }
-            let earlier = &self.authorization_servers[..index];
-            if earlier.iter().any(|other| other.issuer == server.issuer) {
-                faults.push(format!("{place}: {:?} is there twice", server.issuer));
-            }
-        }
-        self.check_prefixes(place, faults);
-        self.check_lists(place, faults);
-        let policy_faults = self.policy.iter().flat_map(Authorizer::faults);
-        faults.extend(policy_faults.map(|fault| format!("{place}.policy.{fault}")));
-        let parsed = ParsedResource { config: self, identifier: identifier?, servers };
-        (faults.len() == faults_before).then_some(parsed)
-    }
-
-    /// Of several servers that are asked about opaque tokens, which one must be told by the token.
-    fn check_prefixes(&self, place: &str, faults: &mut Vec<String>) {
-        let servers = || self.authorization_servers.iter().enumerate();
-        let takes_all = |server: &AuthorizationServer| {
-            let introspection = server.introspection.as_ref();
-            introspection.is_some_and(|one| one.token_prefixes.is_empty())
-        };
-        for (index, server) in servers().filter(|(_, server)| takes_all(server)) {
-            let is_hidden = |other: &AuthorizationServer| {
-                other.introspection.is_some() && other.token_header == server.token_header
-            };
-            if servers().any(|(other, server)| other > index && is_hidden(server)) {
-                faults.push(format!(
-                    "{place}.authorization_servers[{index}].introspection.token_prefixes: must not be empty, since others come after it"
-                ));
-            }
-        }
-    }
-
-    fn check_lists(&self, place: &str, faults: &mut Vec<String>) {
-        if self.audiences.iter().any(String::is_empty) {
-            faults.push(format!("{place}.audiences: an empty audience would match nothing"));
-        }
-        for scope in self.required_scopes.malformed() {
-            faults
-                .push(format!("{place}.required_scopes: {scope:?} is not a scope (RFC 6749 §3.3)"));
-        }
-        if self.required_scopes.contains("offline_access")
-            && !self.dangerous_advertise_offline_access
-        {
-            // It is not advertised, so no client would ever ask for it.
-            faults.push(format!("{place}.required_scopes: `offline_access` cannot be required"));
-        }
-        for scope in self.scopes_supported.malformed() {
-            faults.push(format!(
-                "{place}.scopes_supported: {scope:?} is not a scope (RFC 6749 §3.3)"
-            ));
-        }
-        if !self.scopes_supported.is_empty()
-            && !self.scopes_supported.contains_all(&self.required_scopes)
-        {
-            faults.push(format!("{place}.scopes_supported: must contain the required scopes"));
-        }
-        for origin in self.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
-            faults.push(format!("{place}.allowed_origins: {origin:?} is not an origin such as https://app.example.com"));
-        }
-        for host in self.allowed_hosts.iter().filter(|host| !is_host(host)) {
-            faults.push(format!("{place}.allowed_hosts: {host:?} is not a host name"));
-        }
-    }
 }
 
 /// In which form a refused tool call asks for more scopes. What is refused is the same in both.
@@ -172,13 +75,6 @@ pub enum ChallengeStyle {
     Http,
     /// A tool result with `isError` and `_meta["mcp/www_authenticate"]`, which ChatGPT acts on.
     ToolResult,
-}
-
-/// A resource that was checked.
-pub(crate) struct ParsedResource<'a> {
-    pub(crate) config: &'a ProtectedResource,
-    pub(crate) identifier: ResourceIdentifier,
-    pub(crate) servers: Vec<ParsedServer<'a>>,
 }
 
 /// A list in which a string stands for the issuer of an otherwise default server.
@@ -213,18 +109,4 @@ impl<'de> Visitor<'de> for OneServerVisitor {
     fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<AuthorizationServer, A::Error> {
         AuthorizationServer::deserialize(MapAccessDeserializer::new(table))
     }
-}
-
-/// RFC 6454: scheme, host and port; or `*`, or `null` for pages without an origin.
-fn is_origin(text: &str) -> bool {
-    let plain =
-        |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*', ',']);
-    text == "*"
-        || text == "null"
-        || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && plain(rest))
-}
-
-fn is_host(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
 }

@@ -8,7 +8,7 @@ use crate::identifier::{IssuerIdentifier, PlainHttp, check_fetchable, host_in, i
 
 /// The addresses that a request may be sent to.
 ///
-/// It is in the extensions of every request that an [`HttpClient`](crate::HttpClient) gets.
+/// It is in the extensions of every request that an [`HttpClient`](crate::http_client::HttpClient) gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllowedAddresses {
@@ -38,7 +38,7 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// A URL that the configuration names or implies.
-    pub(super) fn configured(url: String) -> Self {
+    pub(crate) fn configured(url: String) -> Self {
         Self { url, addresses: AllowedAddresses::Any }
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn discover(
 }
 
 /// The document at one place, if it is this issuer's and says where its keys are.
-pub(super) async fn fetch_metadata(
+pub(crate) async fn fetch_metadata(
     issuer: &IssuerIdentifier,
     place: &Destination,
     context: &FetchContext,
@@ -55,9 +55,9 @@ fn unusable(fault: MetadataFault) -> FetchFault {
 }
 
 /// A well-known URL of an issuer.
-pub(super) struct WellKnown {
-    pub(super) url: String,
-    pub(super) standard: Standard,
+pub(crate) struct WellKnown {
+    pub(crate) url: String,
+    pub(crate) standard: Standard,
 }
 
 /// The specification that names a place.
@@ -77,7 +77,7 @@ pub enum Standard {
 
 impl Standard {
     /// Whether a server of this type is looked for there.
-    pub(super) fn is_for(self, server_type: ServerType) -> bool {
+    pub(crate) fn is_for(self, server_type: ServerType) -> bool {
         match server_type {
             ServerType::Any => true,
             ServerType::Oidc => self == Self::Oidc,
@@ -96,19 +96,15 @@ pub(super) fn well_known_urls(issuer: &IssuerIdentifier, server_type: ServerType
 }
 
 /// All well-known URLs of an issuer, most specific rule first.
-pub(super) fn well_known_places(issuer: &IssuerIdentifier) -> Vec<WellKnown> {
-    // RFC 8414 §3.1: a slash at the end is removed before anything is inserted or appended.
-    let issuer = issuer.as_str().trim_end_matches('/');
-    let host = issuer.find("://").map_or(0, |scheme| scheme + 3);
-    let (origin, path) =
-        issuer.split_at(issuer[host..].find('/').map_or(issuer.len(), |at| host + at));
-    let oauth = format!("{origin}/.well-known/oauth-authorization-server{path}");
-    let oidc = format!("{origin}/.well-known/openid-configuration{path}");
-    let mut urls = vec![(Standard::Oauth, oauth), (Standard::Oidc, oidc)];
+pub(crate) fn well_known_places(issuer: &IssuerIdentifier) -> Vec<WellKnown> {
+    let (origin, path) = issuer.origin_and_path();
+    let inserted = format!("{origin}/.well-known/openid-configuration{path}");
+    let mut urls = vec![(Standard::Oauth, issuer.oauth_metadata_url()), (Standard::Oidc, inserted)];
     if !path.is_empty() {
-        urls.push((Standard::Oidc, format!("{issuer}/.well-known/openid-configuration")));
+        urls.push((Standard::Oidc, issuer.oidc_metadata_url()));
         // Not in any specification, but where Logto and Supabase serve it.
-        urls.push((Standard::None, format!("{issuer}/.well-known/oauth-authorization-server")));
+        let appended = format!("{origin}{path}/.well-known/oauth-authorization-server");
+        urls.push((Standard::None, appended));
     }
     urls.into_iter().map(|(standard, url)| WellKnown { url, standard }).collect()
 }

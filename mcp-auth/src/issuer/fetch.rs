@@ -12,8 +12,8 @@ use super::{Destination, HttpClient, HttpError};
 use crate::json::read_value;
 
 /// A document, and how long it is fresh if its headers say so.
-pub(super) struct Fetched {
-    pub(super) document: Value,
+pub(crate) struct Fetched {
+    pub(crate) document: Value,
     pub(super) fresh_for: Option<Duration>,
 }
 
@@ -37,10 +37,10 @@ pub enum FaultKind {
 
 /// Why a document cannot be had.
 #[derive(Debug, Default)]
-pub(super) struct FetchFault {
-    pub(super) kind: FaultKind,
+pub(crate) struct FetchFault {
+    pub(crate) kind: FaultKind,
     /// For operators.
-    pub(super) reason: String,
+    pub(crate) reason: String,
     /// Seconds that the server asks us to leave it alone.
     pub(super) retry_after: Option<u64>,
 }
@@ -72,7 +72,7 @@ impl From<String> for FetchFault {
 }
 
 /// Fetches one document. Its media type is not judged: key sets are served under many.
-pub(super) async fn fetch_json(
+pub(crate) async fn fetch_json(
     from: &Destination,
     http: &dyn HttpClient,
 ) -> Result<Fetched, FetchFault> {

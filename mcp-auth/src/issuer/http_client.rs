@@ -15,7 +15,7 @@ pub trait HttpClient: Send + Sync {
     /// Sends one request and reads the whole answer, whatever its status.
     ///
     /// An implementation should follow redirects within the same origin at most, should bound both
-    /// time and size, and should connect only where the [`AllowedAddresses`](crate::AllowedAddresses)
+    /// time and size, and should connect only where the [`AllowedAddresses`](crate::http_client::AllowedAddresses)
     /// in the request's extensions permit.
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>>;
 }

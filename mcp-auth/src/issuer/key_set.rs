@@ -6,14 +6,12 @@ use serde_json::Value;
 
 use crate::identifier::host_in;
 use crate::jose::{Jws, SignatureVerified, VerificationKey};
-use crate::text::inert;
+use crate::text::shown;
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
 /// Keys that are tried for one token, when its `kid` does not single one out.
 const MAX_CANDIDATES: usize = 4;
-/// Characters of a skipped key's `kid` that are logged.
-const MAX_KID: usize = 64;
 
 /// An issuer's usable keys. One odd key never spoils the others.
 pub(crate) struct KeySet {
@@ -50,7 +48,7 @@ impl KeySet {
     }
 
     /// The keys of a set that are looked at, each prepared, or why it cannot be used.
-    pub(super) fn judge<'d>(
+    pub(crate) fn judge<'d>(
         document: &'d Value,
         issuer: &str,
     ) -> Result<impl Iterator<Item = (&'d Value, Result<VerificationKey, String>)>, String> {
@@ -63,12 +61,12 @@ impl KeySet {
     }
 
     /// How many keys of a set are not looked at.
-    pub(super) fn ignored(document: &Value) -> usize {
+    pub(crate) fn ignored(document: &Value) -> usize {
         listed(document).map_or(0, |keys| keys.len().saturating_sub(MAX_KEYS))
     }
 
     /// The document they were read from.
-    pub(super) fn document(&self) -> &Value {
+    pub(crate) fn document(&self) -> &Value {
         &self.document
     }
 
@@ -78,7 +76,7 @@ impl KeySet {
     }
 
     /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
@@ -87,7 +85,7 @@ impl KeySet {
         let known = before.map_or(&[][..], |before| &before.skipped);
         for key in self.skipped.iter().filter(|key| !known.contains(key)) {
             let SkippedKey { kid, reason, .. } = key;
-            let kid = kid.as_deref().map(inert);
+            let kid = kid.as_deref();
             if key.encrypts {
                 // Many issuers publish such keys beside the others: nobody has to act.
                 tracing::debug!(issuer, kid, reason, "a key is skipped");
@@ -174,6 +172,7 @@ pub(crate) enum KeyMismatch {
 /// A key that cannot be used, and why. Nothing of the key itself is kept.
 #[derive(PartialEq, Eq)]
 struct SkippedKey {
+    /// As it is shown in logs: cut and inert.
     kid: Option<String>,
     reason: String,
     encrypts: bool,
@@ -183,7 +182,7 @@ impl SkippedKey {
     fn new(jwk: &Value, reason: String) -> Self {
         let kid = jwk.get("kid").and_then(Value::as_str);
         Self {
-            kid: kid.map(|kid| kid.chars().take(MAX_KID).collect()),
+            kid: kid.map(shown),
             reason,
             encrypts: jwk.get("use").is_some_and(|purpose| purpose == "enc"),
         }
@@ -192,7 +191,7 @@ impl SkippedKey {
 
 impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "kid {:?} {}", self.kid.as_deref().unwrap_or_default(), self.reason)
+        write!(f, "kid \"{}\" {}", self.kid.as_deref().unwrap_or_default(), self.reason)
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 pub(crate) struct Metadata {
     jwks_uri: Option<Destination>,
     /// The whole document.
-    pub(super) content: Value,
+    pub(crate) content: Value,
     /// The same as JSON, for 2025-03-26 clients.
     pub(crate) document: Bytes,
 }
@@ -30,7 +30,7 @@ impl Metadata {
         document: &Value,
         rules: &UrlRules,
     ) -> Result<Self, MetadataFault> {
-        let members = Members::deserialize(document).map_err(|error| error.to_string())?;
+        let members = MetadataMembers::deserialize(document).map_err(|error| error.to_string())?;
         // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
         if members.issuer != issuer.as_str() {
             return Err(MetadataFault::OtherIssuer(mismatch(issuer.as_str(), &members.issuer)));
@@ -94,7 +94,7 @@ impl fmt::Display for MetadataFault {
 }
 
 #[derive(Deserialize)]
-struct Members {
+struct MetadataMembers {
     issuer: String,
     jwks_uri: Option<String>,
 }

@@ -7,7 +7,6 @@ mod destination;
 mod discovery;
 mod fetch;
 mod http_client;
-mod inspection;
 mod introspection;
 mod key_set;
 mod metadata;
@@ -20,13 +19,10 @@ mod trust_anchors;
 pub use destination::AllowedAddresses;
 pub(crate) use destination::{Destination, UrlRules};
 pub use discovery::Standard;
+pub(crate) use discovery::{WellKnown, fetch_metadata, well_known_places};
 pub use fetch::FaultKind;
+pub(crate) use fetch::{FetchFault, fetch_json};
 pub use http_client::{HttpClient, HttpError};
-pub(crate) use inspection::inspect;
-pub use inspection::{
-    IssuerMetadata, IssuerReport, KeyReport, KeySetReport, Level, MetadataFault, MetadataPlace,
-    ProviderCheck, ProviderCheckOutcome, RevisionReport, Suitability,
-};
 #[cfg(test)]
 pub(crate) use introspection::read_answer;
 pub(crate) use introspection::{ClientCredentials, Introspector};

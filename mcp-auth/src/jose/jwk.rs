@@ -5,10 +5,10 @@ use std::fmt;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use serde_json::Value;
 
-use super::Algorithm;
-use super::algorithm::{PreparedKey, Scheme};
 use super::base64url::base64url;
 use super::roca;
+use super::scheme::{PreparedKey, Scheme};
+use crate::algorithm::Algorithm;
 
 /// Smallest RSA modulus accepted, in bits (RFC 7518 §3.3).
 const MIN_RSA_BITS: usize = 2048;

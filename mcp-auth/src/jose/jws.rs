@@ -7,8 +7,9 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use super::VerificationKey;
 use super::base64url::append_base64url;
-use super::{Algorithm, VerificationKey};
+use crate::algorithm::Algorithm;
 use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within};
 
 /// How large a token may be; what is larger is refused unread.

@@ -3,18 +3,17 @@
 //! Synchronous, no input or output, no clock. Everything here is reachable with bytes that a
 //! stranger chose, so every function is total: it returns an error, it never panics.
 
-mod algorithm;
 mod base64url;
 mod jwk;
 mod jws;
 #[cfg(test)]
 mod rfc_examples;
 mod roca;
+mod scheme;
 mod signing;
 #[cfg(test)]
 mod wycheproof;
 
-pub use algorithm::Algorithm;
 pub(crate) use jwk::{VerificationKey, modulus_bits};
 pub(crate) use jws::{
     Jws, JwsError, MediaType, NamesIssuer, SignatureVerified, TokenLimits, VerifiedToken,

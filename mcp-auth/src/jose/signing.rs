@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Algorithm;
+use crate::algorithm::Algorithm;
 
 /// A private key and the algorithm that it signs with.
 pub(crate) struct SigningKey {

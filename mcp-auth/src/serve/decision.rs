@@ -21,7 +21,8 @@ use crate::scope::Scopes;
 /// ```
 /// use bytes::Bytes;
 /// use http::{Request, Response, StatusCode};
-/// use mcp_auth::{Decision, McpAuth, Passage};
+/// use mcp_auth::decision::{Decision, Passage};
+/// use mcp_auth::McpAuth;
 ///
 /// async fn serve(
 ///     auth: &McpAuth,
@@ -209,7 +210,7 @@ impl Forward {
 
 /// An answer that is ready to be sent: a refusal, a preflight, or a metadata document.
 ///
-/// Its texts are fixed. Why a request was refused is in [`Reply::error`], for outer layers and logs; a client that
+/// Its texts are fixed. Why a request was refused is in [`Reply::error`](field@Reply::error), for outer layers and logs; a client that
 /// learned which part of its token was wrong could try the parts one by one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{BearerToken, TokenExplanation, TokenSource, Verifier};
-use crate::authorize::{Authorizers, Explanation, Operation, ScopePolicy};
-use crate::config::{ChallengeStyle, ProtectedResource};
+use crate::authorize::{Authorizers, Explanation, Operation};
+use crate::config::{ChallengeStyle, ProtectedResource, ScopePolicy};
 use crate::error::{AuthError, Forbidden, MessageFault};
 use crate::identifier::ResourceIdentifier;
 use crate::scope::Scopes;

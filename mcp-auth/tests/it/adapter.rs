@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use dev_issuer::{Algorithm, DevIssuer};
 use futures_util::FutureExt as _;
-use mcp_auth::{
-    AuthInfo, Config, Decision, Forward, McpAuth, Passage, Reply, ResponseFilter, ScopePolicy,
-};
+use mcp_auth::decision::{Decision, Forward, Passage, Reply, ResponseFilter};
+use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
 use serde_json::{Value, json};
 
 use crate::support::RESOURCE;
@@ -22,7 +21,7 @@ async fn server(policy: Option<ScopePolicy>) -> (DevIssuer, McpAuth) {
 fn policy() -> ScopePolicy {
     ScopePolicy::new()
         .require_for_tool("open", ["notes:read"])
-        .require_for_tool("admin", mcp_auth::Requirement::default().roles(["admin"]))
+        .require_for_tool("admin", mcp_auth::policy::Requirement::default().roles(["admin"]))
 }
 
 /// The request as it may go on, or the answer.

@@ -295,7 +295,8 @@ async fn rfc_9068_can_be_required() {
 async fn every_algorithm_verifies_and_can_be_narrowed() {
     let any = Harness::start().await;
     let only_rs256 = Harness::around(any.issuer.clone(), |mut config| {
-        config.resources[0].authorization_servers[0].algorithms = vec![mcp_auth::Algorithm::Rs256];
+        config.resources[0].authorization_servers[0].algorithms =
+            vec![mcp_auth::settings::Algorithm::Rs256];
         config
     });
     for algorithm in dev_issuer::Algorithm::ALL {

@@ -3,7 +3,9 @@
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{Config, HttpClient, HttpError, McpAuth, ProtectedResource};
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::policy::{AccessRequest, Verdict};
+use mcp_auth::{Authorizer, Config, McpAuth, ProtectedResource, ScopePolicy};
 use serde_json::json;
 
 #[test]
@@ -50,6 +52,42 @@ fn every_fault_is_named_at_once() {
     for fault in expected {
         assert!(error.to_string().contains(fault));
     }
+}
+
+/// A path is no part of a text: the name of a tool may look like one.
+#[test]
+fn a_fault_is_a_path_and_a_reason() {
+    struct OfficeHours;
+    impl Authorizer for OfficeHours {
+        fn authorize(
+            &self,
+            _: &AccessRequest<'_>,
+        ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+            Ok(Verdict::Allow)
+        }
+
+        fn faults(&self) -> Vec<String> {
+            vec!["no hours are set".to_owned()]
+        }
+    }
+    let policy: ScopePolicy =
+        serde_json::from_value(json!({ "tools": { "a]: b.c": { "roles": [] } } })).unwrap();
+    let mut config = Config::new("https://h.example/mcp", "https://as.example").unwrap();
+    config.resources[0].policy = Some(policy.clone());
+    config.resources[0].audiences = vec![String::new()];
+    let builder = McpAuth::builder(config).authorizer(policy).authorizer(OfficeHours);
+    let error = builder.build().unwrap_err();
+    let paths: Vec<&str> = error.faults().iter().map(|fault| &*fault.path).collect();
+    let expected = [
+        "authorizer.tools.a]: b.c.roles",
+        "authorizer",
+        "resources[0].audiences",
+        "resources[0].policy.tools.a]: b.c.roles",
+    ];
+    assert_eq!(paths, expected);
+    assert_eq!(error.faults()[1].reason, "no hours are set");
+    let texts: Vec<String> = error.faults().iter().map(ToString::to_string).collect();
+    assert_eq!(texts, error.faults);
 }
 
 #[test]

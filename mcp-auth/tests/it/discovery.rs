@@ -4,10 +4,9 @@ use axum::body::Bytes;
 use axum::http::{Request, Response};
 use dev_issuer::{DevIssuer, MetadataLocation};
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{
-    AuthError, AuthorizationServer, Config, HttpClient, HttpError, McpAuth, ProtectedResource,
-    ServerType,
-};
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::settings::ServerType;
+use mcp_auth::{AuthError, AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Harness, RESOURCE};

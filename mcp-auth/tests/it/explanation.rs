@@ -1,7 +1,8 @@
 //! Why a token is accepted or refused, for people.
 
 use dev_issuer::{Broken, Mint};
-use mcp_auth::{CheckOutcome, Config, Introspection, McpAuth, ScopePolicy, TokenExplanation};
+use mcp_auth::explanation::{CheckOutcome, TokenExplanation};
+use mcp_auth::{Config, Introspection, McpAuth, ScopePolicy};
 use serde_json::json;
 
 use crate::support::{Harness, RESOURCE};
@@ -63,7 +64,7 @@ async fn what_is_configured_beyond_is_explained_too() {
     let issuer = &mut config.resources[0].authorization_servers[0];
     issuer.required_claims.insert("tid".to_owned(), vec![json!("acme")]);
     issuer.require_at_jwt = true;
-    issuer.algorithms = vec![mcp_auth::Algorithm::Es256];
+    issuer.algorithms = vec![mcp_auth::settings::Algorithm::Es256];
     issuer.introspection = Some(Introspection::new("dev", "dev"));
     let good = server.mint().claim("tid", "acme");
     let explanation = explain(&server, &config, &good.clone().sign()).await;
@@ -127,9 +128,9 @@ async fn what_needs_no_token_is_allowed_as_requests_are() {
     let mut config = config(&server);
     config.resources[0].policy = Some(
         ScopePolicy::new()
-            .require_for_tool("about", mcp_auth::Requirement::public())
+            .require_for_tool("about", mcp_auth::policy::Requirement::public())
             .require_for_tool("delete", ["notes:write"])
-            .require_for_tool("search", mcp_auth::Requirement::optional()),
+            .require_for_tool("search", mcp_auth::policy::Requirement::optional()),
     );
     let auth = McpAuth::builder(config.clone()).clock(server.clock.clone()).build().unwrap();
     let app = auth.protect(axum::routing::post(|| async {}));

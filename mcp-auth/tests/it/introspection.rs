@@ -119,7 +119,7 @@ async fn a_refusal_is_kept_for_a_moment() {
 #[tokio::test]
 async fn a_token_that_is_too_early_is_good_in_time() {
     let server = server(|_| {}).await;
-    let issued_at = mcp_auth::Clock::unix_seconds(&server.clock) + 65;
+    let issued_at = mcp_auth::clock::Clock::unix_seconds(&server.clock) + 65;
     let token = server.mint().claim("iat", issued_at).opaque();
     assert_eq!(server.call(&token).await.code(), "not_yet_valid");
     server.clock.advance(5);

@@ -9,10 +9,10 @@ use axum::body::Bytes;
 use axum::http::{Request, Response, StatusCode};
 use dev_issuer::{DevIssuer, MetadataLocation, Mode};
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{
-    AuthorizationServer, Config, FaultKind, HttpClient, HttpError, IssuerReport, Level, McpAuth,
-    ProtectedResource, ProviderCheckOutcome, ServerType, Suitability,
-};
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::inspection::{FaultKind, IssuerReport, Level, ProviderCheckOutcome, Suitability};
+use mcp_auth::settings::ServerType;
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Harness, RESOURCE};
@@ -73,7 +73,8 @@ fn members(value: Value) -> Map<String, Value> {
 
 /// For each place: whether it is used, and what kind of fault it has.
 fn places(report: &IssuerReport) -> Vec<(bool, Option<FaultKind>)> {
-    let kind = |place: &mcp_auth::MetadataPlace| place.fault.as_ref().map(|fault| fault.kind);
+    let kind =
+        |place: &mcp_auth::inspection::MetadataPlace| place.fault.as_ref().map(|fault| fault.kind);
     report.places.iter().map(|place| (place.is_used, kind(place))).collect()
 }
 
@@ -210,7 +211,7 @@ async fn each_key_says_why_it_is_of_no_use() {
     assert!(!text.contains("f83OJ3D2") && !text.contains("AAAA"), "no key material: {text}");
 
     let mut server = AuthorizationServer::new(issuer);
-    server.algorithms = vec![mcp_auth::Algorithm::Rs256];
+    server.algorithms = vec![mcp_auth::settings::Algorithm::Rs256];
     let fault = inspect_through(http, server).await.keys.fault;
     assert!(fault.unwrap().contains("`algorithms`"));
 }

@@ -3,10 +3,8 @@
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use futures_util::future::{BoxFuture, join_all, ready};
-use mcp_auth::{
-    AllowedAddresses, AuthError, AuthorizationServer, Config, HttpClient, HttpError, McpAuth,
-    ProtectedResource,
-};
+use mcp_auth::http_client::{AllowedAddresses, HttpClient, HttpError};
+use mcp_auth::{AuthError, AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
 use crate::hostile::{Hostile, Reply, signer};

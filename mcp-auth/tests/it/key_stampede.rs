@@ -10,7 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dev_issuer::Mode;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all, ready};
-use mcp_auth::{Config, Decision, HttpClient, HttpError, McpAuth, ProtectedResource};
+use mcp_auth::decision::Decision;
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::{Config, McpAuth, ProtectedResource};
 use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, signer};

@@ -74,7 +74,7 @@ async fn a_token_is_good_until_the_second_in_which_it_expires() {
         (json!({ "iat": 60 }), "ok"),
         (json!({ "iat": 61 }), "not_yet_valid"),
     ];
-    let now = i64::try_from(mcp_auth::Clock::unix_seconds(&server.clock)).unwrap();
+    let now = i64::try_from(mcp_auth::clock::Clock::unix_seconds(&server.clock)).unwrap();
     for (times, code) in rows {
         let mut mint = server.mint();
         for (name, after) in times.as_object().unwrap() {
@@ -92,7 +92,7 @@ async fn a_token_is_good_until_the_second_in_which_it_expires() {
 #[tokio::test]
 async fn a_token_that_was_seen_expires_to_the_second() {
     let server = Harness::start().await;
-    let expires = mcp_auth::Clock::unix_seconds(&server.clock) + 100;
+    let expires = mcp_auth::clock::Clock::unix_seconds(&server.clock) + 100;
     let token = server.mint().claim("exp", expires).sign();
     for (advance, code) in [(0, "ok"), (100, "ok"), (59, "ok"), (1, "expired"), (1, "expired")] {
         server.clock.advance(advance);

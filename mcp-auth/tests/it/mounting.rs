@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::routing::get;
 use dev_issuer::DevIssuer;
-use mcp_auth::{AuthInfo, Config, Decision, McpAuth, ProtectedResource};
+use mcp_auth::decision::Decision;
+use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

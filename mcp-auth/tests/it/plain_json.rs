@@ -1,6 +1,8 @@
 //! No member name has a meaning of its own, wherever JSON of a stranger is read.
 
-use mcp_auth::{AuthInfo, Introspection, Principal, Requirement, ScopePolicy, TokenError};
+use mcp_auth::errors::TokenError;
+use mcp_auth::policy::Requirement;
+use mcp_auth::{AuthInfo, Introspection, Principal, ScopePolicy};
 use serde_json::{Value, json};
 
 use crate::hostile::{Hostile, Reply};

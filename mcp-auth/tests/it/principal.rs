@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use mcp_auth::policy::Requirement;
+use mcp_auth::presets::Provider;
+use mcp_auth::settings::PrincipalClaim;
 use mcp_auth::{
-    AuthInfo, AuthorizationServer, Config, McpAuth, Principal, PrincipalClaim, ProtectedResource,
-    Provider, Requirement, ScopePolicy,
+    AuthInfo, AuthorizationServer, Config, McpAuth, Principal, ProtectedResource, ScopePolicy,
 };
 use serde_json::{Value, json};
 

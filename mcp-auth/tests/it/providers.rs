@@ -7,7 +7,9 @@ use std::path::Path;
 use axum::Router;
 use axum::routing::post;
 use dev_issuer::{Algorithm, DevIssuer, Mint};
-use mcp_auth::{AuthInfo, Clock, Config, McpAuth, ProtectedResource, Provider as Preset};
+use mcp_auth::clock::Clock;
+use mcp_auth::presets::Provider as Preset;
+use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
 use serde_json::{Value, json};
 
 use crate::scripted::{JSON, Scripted};
@@ -431,7 +433,7 @@ async fn presets_accept_the_tokens_of_their_provider() {
             let jwks =
                 reqwest::get(issuer.jwks_uri()).await.unwrap().json::<Value>().await.unwrap();
             let mut server = server.clone();
-            server.server_type = mcp_auth::ServerType::Any;
+            server.server_type = mcp_auth::settings::ServerType::Any;
             server.jwks = jwks.as_object().cloned();
             let config =
                 Config::default().protect_resource(ProtectedResource::new(RESOURCE, [server]));

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use mcp_auth::{Config, Requirement, ScopePolicy};
+use mcp_auth::policy::Requirement;
+use mcp_auth::{Config, ScopePolicy};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

@@ -6,9 +6,9 @@ use axum::response::IntoResponse as _;
 use axum::routing::post;
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
-use mcp_auth::{
-    ChallengeStyle, Config, Decision, McpAuth, Principal, ProtectedResource, ScopePolicy,
-};
+use mcp_auth::decision::Decision;
+use mcp_auth::settings::ChallengeStyle;
+use mcp_auth::{Config, McpAuth, Principal, ProtectedResource, ScopePolicy};
 use tower::ServiceExt as _;
 
 use crate::support::{RESOURCE, request, send};

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use dev_issuer::DevIssuer;
-use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource, ServerType};
+use mcp_auth::settings::ServerType;
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Map, Value, json};
 
 use crate::hostile::{Hostile, signer};

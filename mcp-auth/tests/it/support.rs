@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::any_service;
 use dev_issuer::{DevIssuer, Mint};
-use mcp_auth::{AuthError, AuthInfo, Clock, Config, McpAuth};
+use mcp_auth::clock::Clock;
+use mcp_auth::{AuthError, AuthInfo, Config, McpAuth};
 use serde_json::{Value, json};
 use tower::{ServiceExt as _, service_fn};
 

@@ -7,7 +7,9 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::any_service;
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{Clock, Config, HttpClient, HttpError, McpAuth};
+use mcp_auth::clock::Clock;
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::{Config, McpAuth};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ use tower::service_fn;
 use crate::support::{request, send};
 
 #[derive(Deserialize)]
-struct Vectors {
+pub(crate) struct Vectors {
     now: u64,
     config: Config,
     documents: HashMap<String, Value>,
@@ -69,6 +71,26 @@ impl HttpClient for Documents {
     }
 }
 
+impl Vectors {
+    pub(crate) fn read(file: &str) -> Self {
+        serde_json::from_str(file).unwrap()
+    }
+
+    pub(crate) fn protect(&self) -> McpAuth {
+        McpAuth::builder(self.config.clone())
+            .clock(FixedClock(self.now))
+            .http_client(Documents(self.documents.clone()))
+            .build()
+            .unwrap()
+    }
+
+    /// The token of the case of this name.
+    pub(crate) fn token_of(&self, name: &str) -> &str {
+        let case = self.cases.iter().find(|case| case.name == name).unwrap();
+        case.request.authorization[0].strip_prefix("Bearer ").unwrap()
+    }
+}
+
 #[tokio::test]
 async fn every_case_is_decided_as_expected() {
     for file in [
@@ -76,12 +98,8 @@ async fn every_case_is_decided_as_expected() {
         include_str!("../../../vectors/operations.json"),
         include_str!("../../../vectors/rules.json"),
     ] {
-        let vectors: Vectors = serde_json::from_str(file).unwrap();
-        let auth = McpAuth::builder(vectors.config)
-            .clock(FixedClock(vectors.now))
-            .http_client(Documents(vectors.documents))
-            .build()
-            .unwrap();
+        let vectors = Vectors::read(file);
+        let auth = vectors.protect();
         let app =
             auth.protect(any_service(service_fn(|_| async { Ok(Response::new(Body::empty())) })));
         assert!(vectors.cases.len() > 40);

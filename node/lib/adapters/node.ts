@@ -2,11 +2,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
-import { InsufficientScopeError } from '../errors.js';
+import { detailsOf, InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { inTime, LATE } from '../in-time.js';
-import { type Answered, type Forward, native, type Outcome, type ReadBody, settle, type Settled } from '../native.js';
+import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
 import { discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
@@ -138,6 +138,11 @@ class Exchange {
     return this.auth.native.reopen(this.method, this.target, this.headers);
   }
 
+  /** The resource that it is for. */
+  resource(): Resource | undefined {
+    return this.auth.resourceAt(this.target);
+  }
+
   private carryOut(settled: Settled): boolean {
     if (typeof settled === 'string' || settled instanceof native.Forward) return this.admit(settled as string | Forward);
     const { differences, request, response, target } = this;
@@ -147,7 +152,7 @@ class Exchange {
 
   private admit(forward: string | Forward): boolean {
     const { auth, request, response } = this;
-    const caller = auth.callerOf(forward, this.target, this);
+    const caller = auth.callerOf(forward, this);
     if (caller) request.auth = this.differences ? this.asDiffers(caller, this.differences) : caller;
     removeHeaders(request, auth.tokenHeaders);
     if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
@@ -215,10 +220,10 @@ async function decideByBody(question: ReadBody, request: AuthenticatedRequest): 
 
 function differing(answered: Answered, target: string, { showErrorDetails, hidesMetadata }: Differences): Answered {
   const { headers, body, refusal } = answered;
-  if (hidesMetadata && !refusal && target.startsWith('/.well-known/')) {
+  if (hidesMetadata && !refusal && native.metadataDocumentAt(target)) {
     return { ...answered, status: 404, headers: '', body: Buffer.alloc(0) };
   }
-  const details = showErrorDetails && refusal && body.length > 0 ? { cause: JSON.parse(refusal) as unknown } : {};
+  const details = showErrorDetails && refusal && body.length > 0 ? { cause: detailsOf(refusal) } : {};
   return {
     ...answered,
     headers: hidesMetadata ? headers.replace(/(?:,? )resource_metadata="[^"]*"/, '') : headers,

@@ -5,6 +5,7 @@ import type { AuthorizationServer, Config, ProtectedResource } from '../config.j
 import { snakeCase } from '../config.js';
 import { ConfigError, TokenError } from '../errors.js';
 import { McpAuth } from '../mcp-auth.js';
+import { native } from '../native.js';
 import { type AuthInfo, claimsOf, originalAuthInfo } from './auth-info.js';
 import { MCPAuthAuthServerError } from './errors.js';
 import { type AuthServerConfig, fetchServerConfig, getIssuer, type ResolvedAuthServerConfig } from './metadata.js';
@@ -95,8 +96,7 @@ export class MCPAuth {
     const resources = this.#resources.map((resource) => ({ ...protectedResource(resource, {}), allowedOrigins: ['*'] }));
     const serveMetadata = middleware(construct({ resources }));
     return (request, response, next) => {
-      const path = (request.url ?? '').split('?')[0] as string;
-      if (!path.startsWith('/.well-known/oauth-protected-resource')) return next();
+      if (native.metadataDocumentAt(request.url ?? '') !== 'protected_resource') return next();
       serveMetadata(request, response, next);
     };
   }
@@ -115,8 +115,8 @@ export class MCPAuth {
       return JSON.stringify(snakeCased(metadata));
     };
     return (request, response, next) => {
-      const path = (request.url ?? '').split('?')[0];
-      if (path !== '/.well-known/oauth-authorization-server' || request.method !== 'GET') return next();
+      const isAsked = native.metadataDocumentAt(request.url ?? '') === 'authorization_server';
+      if (!isAsked || request.method !== 'GET') return next();
       document ??= read().catch((error: unknown) => {
         document = undefined;
         throw error;

@@ -1,5 +1,6 @@
 /** Metadata of authorization servers: types, fetching, and what the MCP specification asks of it. */
-import { camelCase } from '../config.js';
+import { camelCased } from '../config.js';
+import { native } from '../native.js';
 import { MCPAuthAuthServerError, MCPAuthConfigError } from './errors.js';
 
 /** What kind of authorization server it is, which says where its metadata is. */
@@ -89,16 +90,7 @@ export interface ServerMetadataConfig {
  * @throws {MCPAuthAuthServerError} when it is malformed
  */
 export async function fetchServerConfig(issuer: string, config: ServerMetadataConfig): Promise<ResolvedAuthServerConfig> {
-  return fetchServerConfigByWellKnownUrl(wellKnownUrl(issuer, config.type), config);
-}
-
-/** RFC 8414 §3.1 puts the well-known path before the issuer's own, OpenID Connect Discovery §4 after it. */
-function wellKnownUrl(issuer: string, type: AuthServerType): URL {
-  const url = new URL(issuer);
-  const path = url.pathname.replace(/\/$/, '');
-  url.pathname =
-    type === 'oauth' ? `/.well-known/oauth-authorization-server${path}` : `${path}/.well-known/openid-configuration`;
-  return url;
+  return fetchServerConfigByWellKnownUrl(native.issuerMetadataUrl(issuer, config.type), config);
 }
 
 /** The same from a URL of your own. */
@@ -128,8 +120,4 @@ async function fetchDocument(url: string | URL): Promise<object> {
     throw new MCPAuthAuthServerError('invalid_server_metadata', { cause: 'it is no JSON object', metadata: document });
   }
   return document;
-}
-
-function camelCased(document: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(document).map(([name, value]) => [camelCase(name), value]));
 }

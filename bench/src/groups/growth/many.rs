@@ -5,7 +5,8 @@ use std::time::Duration;
 use dev_issuer::Algorithm;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
-use mcp_auth::{Config, Decision, McpAuth, ProtectedResource};
+use mcp_auth::decision::Decision;
+use mcp_auth::{Config, McpAuth, ProtectedResource};
 use serde_json::json;
 use tokio::runtime::Builder;
 

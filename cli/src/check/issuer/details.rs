@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use mcp_auth::{IssuerMetadata, IssuerReport, KeyReport, KnownProvider, MetadataPlace};
+use mcp_auth::inspection::{IssuerMetadata, IssuerReport, KeyReport, MetadataPlace};
+use mcp_auth::presets::KnownProvider;
 use serde::Serialize;
 
 use crate::output::{Format, Inert, Report, quoted, show, show_json};

@@ -3,18 +3,19 @@
 //! The library asks and judges, with the code that verifies tokens; here is only what to print.
 
 mod details;
-mod findings;
+mod rows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mcp_auth::{
-    AuthorizationServer, Config, FaultKind, IssuerReport, McpAuth, ProtectedResource, ServerType,
-};
+use mcp_auth::errors::ConfigFault;
+use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
+use mcp_auth::settings::ServerType;
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
-use super::row::Revision;
+use super::{NEWEST, revision_parser};
 use crate::output::{Format, Inert, Progress, could_not_check};
 use crate::secrets;
 
@@ -43,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long = "ca-file", value_name = "FILE")]
     ca_files: Vec<PathBuf>,
     /// The MCP revision that decides which requirement is a MUST
-    #[arg(long, value_enum, default_value_t = Revision::R20260728, hide_possible_values = true)]
+    #[arg(long, value_parser = revision_parser(), default_value = NEWEST, hide_possible_values = true)]
     revision: Revision,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -77,14 +78,14 @@ pub(crate) async fn run(options: Options) -> ExitCode {
     drop(progress);
     let reports = match inspected {
         Ok(reports) => reports,
-        Err(error) => return could_not_check(by_option(&error.faults)),
+        Err(error) => return could_not_check(by_option(error.faults())),
     };
     let Some(issuer) = reports.first() else { return could_not_check("no issuer was asked") };
     if let Some(reason) = unreachable(issuer) {
         return could_not_check(reason);
     }
     let format = if options.json { Format::Json } else { options.format };
-    details::print(&findings::report(issuer, &options), issuer, format)
+    details::print(&rows::report(issuer, &options), issuer, format)
 }
 
 impl Options {
@@ -97,8 +98,8 @@ impl Options {
             Documents::Oidc => ServerType::Oidc,
             Documents::Oauth => ServerType::Oauth,
         };
-        let url = self.resource.as_deref().unwrap_or(EXAMPLE_RESOURCE);
-        let resource = ProtectedResource::new(url, [server]);
+        let resource = self.resource.as_deref().unwrap_or(EXAMPLE_RESOURCE);
+        let resource = ProtectedResource::new(resource, [server]);
         let mut config = Config::default().protect_resource(resource);
         config.ca_files.clone_from(&self.ca_files);
         config.fetch_timeout = Duration::from_secs(self.timeout);
@@ -107,24 +108,23 @@ impl Options {
 }
 
 /// Faults by the option that they are about, and not by the field of the configuration.
-fn by_option(faults: &[String]) -> String {
-    let mut shown = Vec::new();
+fn by_option(faults: &[ConfigFault]) -> String {
+    let mut lines = Vec::new();
     for fault in faults {
-        let without_field = match (fault.rfind("]."), fault.find("]: ")) {
-            (Some(end), _) => &fault[end + 2..],
-            (None, Some(end)) => &fault[end + 3..],
-            (None, None) => fault,
-        };
-        shown.push(without_field.replace("`dangerous_allow_http`", "--allow-http"));
+        let reason = fault.reason.replace("`dangerous_allow_http`", "--allow-http");
+        let field = fault.path.rsplit('.').next().unwrap_or_default();
+        // An item of a list, such as `ca_files[0]`, is an option that may be given several times.
+        let is_item = field.ends_with(']');
+        lines.push(if is_item { reason } else { format!("{field}: {reason}") });
     }
-    shown.join("; ")
+    lines.join("; ")
 }
 
-/// Why nothing can be checked, when no well-known place answered.
+/// Why nothing can be said: no place has answered.
 fn unreachable(issuer: &IssuerReport) -> Option<String> {
     let faults = issuer.places.iter().map(|place| Some((place, place.fault.as_ref()?)));
     let faults: Vec<_> = faults.collect::<Option<_>>()?;
-    let are_all_unreachable = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
+    let all = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
     let lines = faults.iter().map(|(place, fault)| {
         format!(
             "\n  {}: {}",
@@ -132,8 +132,7 @@ fn unreachable(issuer: &IssuerReport) -> Option<String> {
             Inert::of(&fault.reason).whole_line()
         )
     });
-    are_all_unreachable
-        .then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
+    all.then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
 }
 
 #[cfg(test)]
@@ -143,12 +142,15 @@ mod tests {
     #[test]
     fn faults_are_named_as_the_user_wrote_them() {
         let faults = [
-            "resources[0].authorization_servers[0].issuer: \"x\" is bad (or set `dangerous_allow_http`)",
-            "resources[0].resource: \"y\" is bad",
-            "ca_files[0]: \"z\" cannot be read",
+            ConfigFault::new(
+                "resources[0].authorization_servers[0].issuer",
+                "\"x\" is bad (or set `dangerous_allow_http`)",
+            ),
+            ConfigFault::new("resources[0].resource", "\"y\" is bad"),
+            ConfigFault::new("ca_files[0]", "\"z\" cannot be read"),
         ];
         let expected = "issuer: \"x\" is bad (or set --allow-http); resource: \"y\" is bad; \
                         \"z\" cannot be read";
-        assert_eq!(by_option(&faults.map(str::to_owned)), expected);
+        assert_eq!(by_option(&faults), expected);
     }
 }

@@ -1,15 +1,15 @@
 //! Web pages: which are kept out, and whether the others can do their work.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static STRANGER: Row = Row {
     id: "R16.foreign-origin",
     requirement: "R16",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A page of another origin is refused with 403",
     expected: "403",
     fix: "Compare Origin with a list and answer 403, before the token is looked at. With mcp-auth: `allowed_origins`, \
@@ -19,7 +19,7 @@ static STRANGER: Row = Row {
 static LOOKALIKE: Row = Row {
     id: "R16.lookalike-origin",
     requirement: "R16",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "An origin that only resembles an allowed one is refused",
     expected: "403",
     fix: "Compare whole origins, never prefixes, suffixes or patterns.",
@@ -28,7 +28,7 @@ static LOOKALIKE: Row = Row {
 static OPAQUE: Row = Row {
     id: "R16.null-origin",
     requirement: "R16",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "`Origin: null` is refused",
     expected: "403",
     fix: "Do not allow `null`: any page gets it with a sandboxed frame.",
@@ -37,7 +37,7 @@ static OPAQUE: Row = Row {
 static ALLOWED: Row = Row {
     id: "R16.allowed-origin",
     requirement: "R16",
-    levels: since(Revision::R20250326, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_03_26, Level::Should),
     title: "Pages of the origin given by --origin are let in",
     expected: "no 403, and Access-Control-Allow-Origin",
     fix: "Add the origin to the list. With mcp-auth: `allowed_origins`.",
@@ -46,7 +46,7 @@ static ALLOWED: Row = Row {
 static PREFLIGHT: Row = Row {
     id: "CORS.preflight",
     requirement: "CORS",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "A preflight is answered before authentication",
     expected: "no 401: browsers send preflights without a token",
     fix: "Answer OPTIONS before the token is checked, else no client in a browser can ever connect.",
@@ -55,7 +55,7 @@ static PREFLIGHT: Row = Row {
 static ALLOW_HEADERS: Row = Row {
     id: "CORS.authorization",
     requirement: "CORS",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "A preflight allows the headers that clients send",
     expected: "authorization, content-type and mcp-protocol-version in Access-Control-Allow-Headers",
     fix: "List them by name: `*` does not include Authorization (Fetch standard).",
@@ -64,7 +64,7 @@ static ALLOW_HEADERS: Row = Row {
 static EXPOSED: Row = Row {
     id: "CORS.exposed-challenge",
     requirement: "CORS",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "Pages can read the challenge",
     expected: "WWW-Authenticate in Access-Control-Expose-Headers of the 401",
     fix: "Expose WWW-Authenticate and Mcp-Session-Id, on refusals too: browsers hide what is not listed.",
@@ -73,7 +73,7 @@ static EXPOSED: Row = Row {
 static CREDENTIALS: Row = Row {
     id: "CORS.credentials",
     requirement: "CORS",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "A stranger's page cannot act with the user's cookies",
     expected: "never its origin together with Access-Control-Allow-Credentials",
     fix: "Do not echo every Origin, and leave Access-Control-Allow-Credentials out: bearer tokens do not need it.",

@@ -1,15 +1,15 @@
 //! What happens to a good token: it is accepted, in its one place, and the wrong ones are not.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, Target, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static ACCEPTED: Row = Row {
     id: "R1.accepts-token",
     requirement: "R1",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A good token is accepted",
     expected: "a JSON-RPC result",
     fix: "Is the token still valid, and for this server? `mcp-auth explain` tells why mcp-auth refuses it.",
@@ -18,7 +18,7 @@ static ACCEPTED: Row = Row {
 static INSUFFICIENT: Row = Row {
     id: "R8.insufficient-scope",
     requirement: "R8",
-    levels: since(Revision::R20251125, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_11_25, Level::Should),
     title: "A missing scope is a 403 that says what to ask for",
     expected: "403 with error=\"insufficient_scope\", `scope` and `resource_metadata`",
     fix: "Answer 403 with `WWW-Authenticate: Bearer error=\"insufficient_scope\", scope=\"everything the call needs\", \
@@ -28,7 +28,7 @@ static INSUFFICIENT: Row = Row {
 static MUST_BE_403: Row = Row {
     id: "R7.missing-scope",
     requirement: "R7",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A missing scope is a 403",
     expected: "403",
     fix: "A token that is good but lacks a scope is answered with 403, never with 401, which would end the session.",
@@ -37,7 +37,7 @@ static MUST_BE_403: Row = Row {
 static REFUSED: Row = Row {
     id: "R5.refused-token",
     requirement: "R5",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A genuine token that is expired, or for another server, is refused with 401",
     expected: "401",
     fix: "Compare `aud` with the URL of this server and `exp` with the clock, besides the signature.",
@@ -46,7 +46,7 @@ static REFUSED: Row = Row {
 static QUERY: Row = Row {
     id: "R12.query-token",
     requirement: "R12",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A token in the query string is not accepted",
     expected: "400 or 401",
     fix: "Read tokens from the Authorization header only: URLs end up in logs and histories.",
@@ -55,7 +55,7 @@ static QUERY: Row = Row {
 static QUERY_REFUSED: Row = Row {
     id: "R12.query-refused",
     requirement: "R12",
-    levels: always(Level::May),
+    levels: Levels::always(Level::May),
     title: "A token in the query string is called a mistake",
     expected: "400",
     fix: "Answer 400 with error=\"invalid_request\", so that the mistake is noticed; to ignore it is allowed.",
@@ -64,7 +64,7 @@ static QUERY_REFUSED: Row = Row {
 static FORM: Row = Row {
     id: "R12.form-token",
     requirement: "R12",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A token in a form is not accepted",
     expected: "refused",
     fix: "Read tokens from the Authorization header only.",
@@ -73,7 +73,7 @@ static FORM: Row = Row {
 static SEVERAL: Row = Row {
     id: "R7.several-headers",
     requirement: "R7",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "Two Authorization headers are refused",
     expected: "400 or 401",
     fix: "Answer 400 with error=\"invalid_request\": a proxy in front may have looked at the other one.",

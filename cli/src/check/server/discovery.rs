@@ -1,16 +1,16 @@
 //! What a client without a token meets: a 401 that says where to sign in.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 
 use super::challenge::Challenge;
 use super::{Answer, Outcome, Prober, Row, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 pub(super) static UNAUTHENTICATED: Row = Row {
     id: "R1.unauthenticated",
     requirement: "R1",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A request without a token is refused with 401",
     expected: "401",
     fix: "Check the token before the message is read, and answer 401: not 200 with a JSON-RPC error, not 403, \
@@ -20,7 +20,7 @@ pub(super) static UNAUTHENTICATED: Row = Row {
 static CHALLENGE: Row = Row {
     id: "R1.challenge",
     requirement: "R1",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "The 401 has a Bearer challenge that can be read",
     expected: "WWW-Authenticate: Bearer …, values in quotes, separated by commas",
     fix: "Send `WWW-Authenticate: Bearer resource_metadata=\"…\"` with every 401 (RFC 6750 §3).",
@@ -29,7 +29,7 @@ static CHALLENGE: Row = Row {
 static NO_ERROR_CODE: Row = Row {
     id: "R1.no-error-code",
     requirement: "R1",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "Without a token the challenge names no error",
     expected: "no `error` parameter",
     fix: "Leave `error` out when the request had no token (RFC 6750 §3.1): some clients give up on \
@@ -39,7 +39,9 @@ static NO_ERROR_CODE: Row = Row {
 static CHALLENGE_URL: Row = Row {
     id: "R3.challenge-url",
     requirement: "R3",
-    levels: [None, Some(Level::Must), Some(Level::Should), Some(Level::Should)],
+    levels: Levels::NONE
+        .with(Revision::V2025_06_18, Level::Must)
+        .since(Revision::V2025_11_25, Level::Should),
     title: "The challenge says where the metadata is",
     expected: "resource_metadata with an absolute URL",
     fix: "Add `resource_metadata=\"https://host/.well-known/oauth-protected-resource/path\"` to the challenge \
@@ -49,7 +51,7 @@ static CHALLENGE_URL: Row = Row {
 static SCOPE: Row = Row {
     id: "R4.scope",
     requirement: "R4",
-    levels: since(Revision::R20251125, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_11_25, Level::Should),
     title: "The challenge says which scopes to ask for",
     expected: "a `scope` parameter",
     fix: "Add `scope=\"…\"` with what the request needs. With mcp-auth: `required_scopes`, or a policy.",
@@ -58,7 +60,7 @@ static SCOPE: Row = Row {
 static NO_OFFLINE_ACCESS: Row = Row {
     id: "R11.challenge",
     requirement: "R11",
-    levels: since(Revision::R20260728, Level::Should),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Should),
     title: "The challenge does not ask for offline_access",
     expected: "no offline_access in `scope`",
     fix: "Leave offline_access out of the challenge: whether to ask for refresh tokens is the client's business.",

@@ -1,16 +1,15 @@
 //! Whether every request needs a token: with each method, at each spelling of the path, and within a session.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 use serde_json::json;
 
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::Level;
 
 static EVERY_METHOD: Row = Row {
     id: "R13.every-message",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "Every kind of message needs a token",
     expected: "none is answered without one",
     fix: "Check the token before the message is read, for all of them. If some calls are public on purpose, this \
@@ -20,7 +19,7 @@ static EVERY_METHOD: Row = Row {
 static GET: Row = Row {
     id: "R13.get",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "GET, which opens the stream of events, needs a token",
     expected: "401, or 405 where there is no stream",
     fix: "Put the check in front of the whole path, not of POST alone.",
@@ -29,7 +28,7 @@ static GET: Row = Row {
 static DELETE: Row = Row {
     id: "R13.delete",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "DELETE, which ends a session, needs a token",
     expected: "401, or 405 where there are no sessions",
     fix: "Put the check in front of the whole path, not of POST alone.",
@@ -38,7 +37,7 @@ static DELETE: Row = Row {
 static SESSION: Row = Row {
     id: "R13.session",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "A session identifier does not replace a token",
     expected: "401",
     fix: "Verify the token of every request, also within a session (MCP security: sessions are no authentication).",
@@ -47,7 +46,7 @@ static SESSION: Row = Row {
 static PATHS: Row = Row {
     id: "R13.path-variants",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "No other spelling of the path goes around the check",
     expected: "none is answered without a token",
     fix: "Check the token where the server routes, on the normalized path, and not by a pattern in a proxy.",
@@ -56,7 +55,7 @@ static PATHS: Row = Row {
 static IDENTITY_HEADERS: Row = Row {
     id: "R13.identity-headers",
     requirement: "R13",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "Headers that claim an identity do not replace a token",
     expected: "a refusal, as without a token",
     fix: "Ignore such headers, or remove them at the edge: whoever reaches the server can send them.",
@@ -65,7 +64,7 @@ static IDENTITY_HEADERS: Row = Row {
 static AFTER_GOOD: Row = Row {
     id: "R13.after-good-token",
     requirement: "R13",
-    levels: since(Revision::R20250326, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_03_26, Level::Must),
     title: "A good token does not open the connection for what follows",
     expected: "a refusal, as without a token",
     fix: "Keep nothing about the caller per connection.",

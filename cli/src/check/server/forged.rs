@@ -1,5 +1,6 @@
 //! Tokens that anybody could make, and what they are answered with.
 
+use mcp_auth::inspection::{Level, Levels};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -8,10 +9,8 @@ use serde_json::{Value, json};
 
 use super::challenge::Challenge;
 use super::{Answer, Documents, Outcome, Prober, Row, mcp};
-use crate::check::row::{Levels, always};
-use crate::output::Level;
 
-const MUST: Levels = always(Level::Must);
+const MUST: Levels = Levels::always(Level::Must);
 const VERIFY: &str = "Verify the signature of every token with the issuer's keys, with an algorithm that you chose, before anything in \
                       it is believed. With mcp-auth this cannot be turned off.";
 
@@ -157,7 +156,7 @@ static BAD_TOKEN_CHALLENGE: Row = Row {
 static ERROR_CODE: Row = Row {
     id: "R7.error-code",
     requirement: "R7",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "The challenge for a bad token says so",
     expected: "error=\"invalid_token\"",
     fix: "Add error=\"invalid_token\" to the challenge (RFC 6750 §3.1): clients then refresh or sign in again.",

@@ -1,17 +1,17 @@
 //! The authorization servers that clients are sent to, as far as the server answers for them.
 
+use mcp_auth::inspection::{Level, Levels, Revision, Standard};
 use reqwest::Url;
 use serde_json::Value;
 
 use super::target::path_inserted;
 use super::{Call, Documents, Outcome, Prober, Row};
-use crate::check::row::{Revision, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static FOUND: Row = Row {
     id: "R22.metadata",
     requirement: "R22",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata of every authorization server can be found",
     expected: "a JSON object at a well-known URL of RFC 8414 or OpenID Connect",
     fix: "Copy the issuer exactly from your provider: its path matters, and so does the slash at its end.",
@@ -20,7 +20,7 @@ static FOUND: Row = Row {
 static OAUTH_FORM: Row = Row {
     id: "R22.rfc8414",
     requirement: "R22",
-    levels: [None, Some(Level::Must), None, None],
+    levels: Levels::NONE.with(Revision::V2025_06_18, Level::Must),
     title: "It is found where clients of 2025-06-18 look",
     expected: "a JSON object at /.well-known/oauth-authorization-server",
     fix: "Only clients of 2025-06-18 need it: they do not try OpenID Connect. Ask the provider, or leave it.",
@@ -29,7 +29,7 @@ static OAUTH_FORM: Row = Row {
 static ISSUER: Row = Row {
     id: "R21.issuer",
     requirement: "R21",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "Its `issuer` is the one in `authorization_servers`",
     expected: "exactly the same text",
     fix: "Write into authorization_servers what the document calls its issuer (RFC 8414 §3.3); a slash is enough to differ.",
@@ -38,7 +38,7 @@ static ISSUER: Row = Row {
 static OLD_CLIENTS: Row = Row {
     id: "2025-03-26.endpoints",
     requirement: "2025-03-26",
-    levels: [Some(Level::Must), None, None, None],
+    levels: Levels::NONE.with(Revision::V2025_03_26, Level::Must),
     title: "Clients of 2025-03-26 find the provider's endpoints",
     expected: "/.well-known/oauth-authorization-server on the server's own origin, or /authorize and /token",
     fix: "Only clients of 2025-03-26 need it. With mcp-auth: serve_authorization_server_metadata().",
@@ -65,12 +65,12 @@ impl Prober {
                 }
             };
             match self.authorization_server(&url).await {
-                Ok((place, document)) => {
-                    let named = document["issuer"].as_str().unwrap_or_default();
+                Ok(found_metadata) => {
+                    let named = found_metadata.document["issuer"].as_str().unwrap_or_default();
                     if named != issuer {
                         wrong.push(format!("{} calls itself {}", quoted(&issuer), quoted(named)));
                     }
-                    if place != 0 {
+                    if found_metadata.standard == Standard::Oidc {
                         oauth_missing
                             .push(format!("{} has OpenID Connect discovery only", quoted(&issuer)));
                     }
@@ -93,15 +93,15 @@ impl Prober {
         self.probe_old_clients().await;
     }
 
-    /// The first document in the order of MCP's discovery, and its place in that order.
-    async fn authorization_server(&mut self, issuer: &Url) -> Result<(usize, Value), String> {
+    /// The first document in the order of MCP's discovery.
+    async fn authorization_server(&mut self, issuer: &Url) -> Result<FoundMetadata, String> {
         let mut seen = Vec::new();
-        for (place, url) in well_known_urls(issuer).into_iter().enumerate() {
+        for WellKnown { url, standard } in well_known_places(issuer) {
             let call = Call::get("a request for the authorization server's metadata", url)
                 .header("accept", "application/json");
             let answer = self.look_up(call).await;
             match answer.json().filter(|json| answer.status() == 200 && json.is_object()) {
-                Some(document) => return Ok((place, document)),
+                Some(document) => return Ok(FoundMetadata { standard, document }),
                 None => seen.push(answer.words()),
             }
         }
@@ -130,16 +130,36 @@ impl Prober {
     }
 }
 
+/// Metadata of an authorization server.
+struct FoundMetadata {
+    /// The specification that names the place where it was.
+    standard: Standard,
+    document: Value,
+}
+
+/// A place where clients look for it.
+struct WellKnown {
+    url: String,
+    standard: Standard,
+}
+
+impl WellKnown {
+    fn new(url: String, standard: Standard) -> Self {
+        Self { url, standard }
+    }
+}
+
 /// MCP authorization, "Authorization Server Metadata Discovery": RFC 8414 first.
-fn well_known_urls(issuer: &Url) -> Vec<String> {
-    let mut urls = vec![
-        path_inserted(issuer, "oauth-authorization-server"),
-        path_inserted(issuer, "openid-configuration"),
+fn well_known_places(issuer: &Url) -> Vec<WellKnown> {
+    let mut places = vec![
+        WellKnown::new(path_inserted(issuer, "oauth-authorization-server"), Standard::Oauth),
+        WellKnown::new(path_inserted(issuer, "openid-configuration"), Standard::Oidc),
     ];
     let path = issuer.path().trim_end_matches('/');
     if !path.is_empty() {
         let origin = issuer.origin().ascii_serialization();
-        urls.push(format!("{origin}{path}/.well-known/openid-configuration"));
+        let url = format!("{origin}{path}/.well-known/openid-configuration");
+        places.push(WellKnown::new(url, Standard::Oidc));
     }
-    urls
+    places
 }

@@ -1,16 +1,16 @@
 //! Messages that a check in front of the server, or the server itself, could misread.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use serde_json::{Value, json};
 
 use super::caller::NEEDS_TOKEN;
 use super::{Answer, Dialect, Outcome, Prober, Row, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static METHOD_HEADER: Row = Row {
     id: "R19.method-header",
     requirement: "R19",
-    levels: since(Revision::R20260728, Level::Must),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
     title: "An Mcp-Method header that contradicts the body is refused",
     expected: MISMATCH,
     fix: COMPARE,
@@ -19,7 +19,7 @@ static METHOD_HEADER: Row = Row {
 static NAME_HEADER: Row = Row {
     id: "R19.name-header",
     requirement: "R19",
-    levels: since(Revision::R20260728, Level::Must),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
     title: "An Mcp-Name header that contradicts the body is refused",
     expected: MISMATCH,
     fix: COMPARE,
@@ -28,7 +28,7 @@ static NAME_HEADER: Row = Row {
 static VERSION_HEADER: Row = Row {
     id: "R19.version-header",
     requirement: "R19",
-    levels: since(Revision::R20260728, Level::Must),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
     title: "An MCP-Protocol-Version header that contradicts the body is refused",
     expected: MISMATCH,
     fix: COMPARE,
@@ -37,7 +37,7 @@ static VERSION_HEADER: Row = Row {
 static UNVERSIONED: Row = Row {
     id: "R19.without-version",
     requirement: "R19",
-    levels: since(Revision::R20260728, Level::May),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::May),
     title: "It is refused without MCP-Protocol-Version as well",
     expected: "400",
     fix: "Compare the headers whenever they are there, or let no proxy decide by them: a client chooses its revision. \
@@ -47,7 +47,7 @@ static UNVERSIONED: Row = Row {
 static BATCH: Row = Row {
     id: "2025-06-18.batch",
     requirement: "2025-06-18",
-    levels: since(Revision::R20250618, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "A batch is refused in revisions that have none",
     expected: "400",
     fix: "Refuse an array of messages: a check of the first one would let the others through.",
@@ -56,7 +56,7 @@ static BATCH: Row = Row {
 static DUPLICATE_MEMBERS: Row = Row {
     id: "R19.duplicate-members",
     requirement: "R19",
-    levels: always(Level::May),
+    levels: Levels::always(Level::May),
     title: "A message with two `method` members is refused",
     expected: "400",
     fix: "Refuse it (RFC 8259 §4): readers differ in which one they take, and a proxy may have seen the other. \
@@ -66,7 +66,7 @@ static DUPLICATE_MEMBERS: Row = Row {
 static CACHE_SCOPE: Row = Row {
     id: "R17.cache-scope",
     requirement: "R17",
-    levels: since(Revision::R20260728, Level::Should),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Should),
     title: "Lists may not be shared between callers",
     expected: "cacheScope \"private\"",
     fix: "Set cacheScope to private, unless every caller gets the same list (then it is no fault). With mcp-auth: any policy.",
@@ -103,7 +103,7 @@ impl Prober {
             Dialect::Modern => mcp::LEGACY,
             Dialect::Legacy { revision, .. } => revision,
         };
-        if revision == Revision::R20250326.name() {
+        if revision == Revision::V2025_03_26.name() {
             self.record(
                 &BATCH,
                 Outcome::skipped("the server speaks 2025-03-26 only, which has batches"),

@@ -1,18 +1,18 @@
 //! The document that describes the server (RFC 9728).
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 use serde_json::Value;
 
 use super::challenge::Challenge;
 use super::target::{is_https_or_loopback, path_inserted};
 use super::{Call, Outcome, Prober, Row, Target};
-use crate::check::row::{Revision, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static DOCUMENT: Row = Row {
     id: "R2.document",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "There is Protected Resource Metadata",
     expected: "a JSON object, without a token, at the challenge's URL or a well-known one",
     fix: "Serve RFC 9728 metadata at /.well-known/oauth-protected-resource followed by the path of the server, \
@@ -22,7 +22,7 @@ static DOCUMENT: Row = Row {
 static CHALLENGE_DOCUMENT: Row = Row {
     id: "R3.challenge-document",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The URL in the challenge leads to the metadata",
     expected: "200 with a JSON object, without a redirect",
     fix: "Make `resource_metadata` the URL at which the document really is, as seen by clients.",
@@ -31,7 +31,7 @@ static CHALLENGE_DOCUMENT: Row = Row {
 static PATH_INSERTED: Row = Row {
     id: "R3.path-inserted",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "The metadata is at the well-known URL of the path",
     expected: "200 with a JSON object, without a redirect",
     fix: "Serve the document at /.well-known/oauth-protected-resource followed by the path: some clients do not \
@@ -41,7 +41,7 @@ static PATH_INSERTED: Row = Row {
 static ROOT: Row = Row {
     id: "R3.root",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::May),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::May),
     title: "The metadata is at the root's well-known URL as well",
     expected: "200 with a JSON object",
     fix: "Serve the same document at /.well-known/oauth-protected-resource when the origin has one MCP server.",
@@ -50,7 +50,7 @@ static ROOT: Row = Row {
 static AGREE: Row = Row {
     id: "R3.agree",
     requirement: "R3",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "Every copy of the metadata says the same",
     expected: "the same `resource` and `authorization_servers` everywhere",
     fix: "Serve one document from one configuration.",
@@ -59,7 +59,7 @@ static AGREE: Row = Row {
 static MEDIA_TYPE: Row = Row {
     id: "R2.media-type",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata is application/json",
     expected: "Content-Type: application/json",
     fix: "Set the Content-Type to application/json (RFC 9728 §3.2).",
@@ -68,7 +68,7 @@ static MEDIA_TYPE: Row = Row {
 static RESOURCE: Row = Row {
     id: "R2.resource",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "`resource` is the URL that clients connect to",
     expected: "exactly the checked URL",
     fix: "Set `resource` to the URL that users paste into their client; clients refuse any other (RFC 9728 §3.3). \
@@ -78,7 +78,7 @@ static RESOURCE: Row = Row {
 static CANONICAL: Row = Row {
     id: "R14.canonical",
     requirement: "R14",
-    levels: since(Revision::R20250618, Level::Should),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "`resource` is in its canonical form",
     expected: "scheme and host in lower case, no slash at the end of a path, no fragment",
     fix: "Take the slash away: clients and providers ask for the audience without it.",
@@ -87,7 +87,7 @@ static CANONICAL: Row = Row {
 static AUTHORIZATION_SERVERS: Row = Row {
     id: "R2.authorization-servers",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata names an authorization server",
     expected: "`authorization_servers` with at least one URL",
     fix: "List the issuer of your provider, as it writes itself. With mcp-auth: the second argument of Config::new.",
@@ -96,7 +96,7 @@ static AUTHORIZATION_SERVERS: Row = Row {
 static HTTPS: Row = Row {
     id: "R15.https",
     requirement: "R15",
-    levels: since(Revision::R20250326, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_03_26, Level::Must),
     title: "Every URL is https, except on loopback",
     expected: "https",
     fix: "Serve over TLS and write https into the configuration. Behind a proxy, do not derive URLs from the \
@@ -106,7 +106,7 @@ static HTTPS: Row = Row {
 static BEARER_METHODS: Row = Row {
     id: "R12.bearer-methods",
     requirement: "R12",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata offers tokens in the header only",
     expected: "`bearer_methods_supported` absent or [\"header\"]",
     fix: "Write [\"header\"]: MCP takes tokens from the Authorization header and nowhere else.",
@@ -115,7 +115,7 @@ static BEARER_METHODS: Row = Row {
 static NO_OFFLINE_ACCESS: Row = Row {
     id: "R11.metadata",
     requirement: "R11",
-    levels: since(Revision::R20260728, Level::Should),
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Should),
     title: "`scopes_supported` does not list offline_access",
     expected: "no offline_access",
     fix: "Leave offline_access out of scopes_supported.",
@@ -124,7 +124,7 @@ static NO_OFFLINE_ACCESS: Row = Row {
 static CORS: Row = Row {
     id: "CORS.metadata",
     requirement: "CORS",
-    levels: since(Revision::R20250618, Level::May),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::May),
     title: "Pages of an allowed origin can read the metadata",
     expected: "Access-Control-Allow-Origin",
     fix: "Answer with Access-Control-Allow-Origin; the document is public. Only clients in browsers need it.",
@@ -275,30 +275,35 @@ impl Prober {
             return;
         };
         let target = self.target.text.clone();
-        let outcomes = [
-            (documents.complaints(|one| differs(one, first)), "they agree".to_owned()),
-            (documents.complaints(wrong_media_type), "application/json".to_owned()),
-            (documents.complaints(|one| wrong_resource(&one.json, &target)), target.clone()),
-            (documents.complaints(|one| not_canonical(&one.json, &target)), target.clone()),
-            (documents.complaints(|one| no_servers(&one.json)), documents.issuers().join(", ")),
-            (insecure, "https or loopback".to_owned()),
-            (documents.complaints(|one| wrong_methods(&one.json)), "header".to_owned()),
-            (documents.complaints(|one| offline_access(&one.json)), "not listed".to_owned()),
-            (documents.complaints(unreadable), "Access-Control-Allow-Origin".to_owned()),
-        ];
-        for (row, (complaints, good)) in CONTENT.into_iter().zip(outcomes) {
-            self.record(row, Outcome::unless(complaints, quoted(&good)));
-        }
+        let another = documents.complaints(|document| differs(document, first));
+        self.record(&AGREE, Outcome::unless(another, "they agree"));
+        let media_types = documents.complaints(wrong_media_type);
+        self.record(&MEDIA_TYPE, Outcome::unless(media_types, "application/json"));
+        let resources = documents.complaints(|one| wrong_resource(&one.json, &target));
+        self.record(&RESOURCE, Outcome::unless(resources, quoted(&target)));
+        let forms = documents.complaints(|one| not_canonical(&one.json, &target));
+        self.record(&CANONICAL, Outcome::unless(forms, quoted(&target)));
+        let servers = documents.complaints(|one| no_servers(&one.json));
+        let issuers = documents.issuers().join(", ");
+        self.record(&AUTHORIZATION_SERVERS, Outcome::unless(servers, quoted(&issuers)));
+        self.record(&HTTPS, Outcome::unless(insecure, "https or loopback"));
+        let methods = documents.complaints(|one| wrong_methods(&one.json));
+        self.record(&BEARER_METHODS, Outcome::unless(methods, "header"));
+        let offline = documents.complaints(|one| offline_access(&one.json));
+        self.record(&NO_OFFLINE_ACCESS, Outcome::unless(offline, "not listed"));
+        let hidden = documents.complaints(unreadable);
+        self.record(&CORS, Outcome::unless(hidden, "Access-Control-Allow-Origin"));
     }
 }
 
-const SUFFIX: &str = "oauth-protected-resource";
-
+/// In what a copy of the metadata is not like the first one.
 fn differs(document: &Document, first: &Document) -> Option<String> {
     let members = ["resource", "authorization_servers"];
-    let other = members.into_iter().find(|name| document.json[name] != first.json[name])?;
-    Some(format!("another `{other}` than {}", first.place))
+    let name = members.into_iter().find(|name| document.json[name] != first.json[name])?;
+    Some(format!("another `{name}` than {}", first.place))
 }
+
+const SUFFIX: &str = "oauth-protected-resource";
 
 fn wrong_media_type(document: &Document) -> Option<String> {
     let essence = document.media_type.split(';').next().unwrap_or_default().trim();

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use mcp_auth::inspection::Revision;
 
 use self::answer::Answer;
 pub(crate) use self::challenge::Challenge;
@@ -32,7 +33,10 @@ use self::mcp::Dialect;
 use self::metadata::Documents;
 pub(crate) use self::reach::Reach;
 pub(crate) use self::target::Target;
-use super::row::{Findings, Outcome, Revision, Row};
+use super::findings::Findings;
+use super::outcome::Outcome;
+use super::row::Row;
+use super::{NEWEST, revision_parser};
 use crate::output::{Format, Progress, Report, could_not_check};
 use crate::secrets;
 
@@ -55,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
     /// The MCP revision that decides which requirement is a MUST
-    #[arg(long, value_enum, default_value_t = Revision::R20260728, hide_possible_values = true)]
+    #[arg(long, value_parser = revision_parser(), default_value = NEWEST, hide_possible_values = true)]
     revision: Revision,
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -1,16 +1,16 @@
 //! Whether headers that a client sends change the URLs that the server gives out, and where its redirects lead.
 
+use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 
 use super::target::path_inserted;
 use super::{Answer, Call, Dialect, Outcome, Prober, Row, Target, mcp};
-use crate::check::row::{Revision, always, since};
-use crate::output::{Level, quoted};
+use crate::output::quoted;
 
 static HOST: Row = Row {
     id: "R2.host-header",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The Host header changes no URL",
     expected: "the configured URL in challenge and metadata, or a refusal",
     fix: "Build every URL from the configuration: a cache would hand the answer for one Host to everybody.",
@@ -19,7 +19,7 @@ static HOST: Row = Row {
 static FORWARDED: Row = Row {
     id: "R2.forwarded-headers",
     requirement: "R2",
-    levels: since(Revision::R20250618, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "X-Forwarded-* and Forwarded change no URL",
     expected: "the configured URL in challenge and metadata",
     fix: "Build every URL from the configuration, or let the proxy remove these headers from requests.",
@@ -28,7 +28,7 @@ static FORWARDED: Row = Row {
 static REBINDING: Row = Row {
     id: "R16.foreign-host",
     requirement: "R16",
-    levels: always(Level::May),
+    levels: Levels::always(Level::May),
     title: "A local server refuses names that are not its own",
     expected: "a refusal, even with a token",
     fix: "Compare Host with a list, against DNS rebinding. With mcp-auth and rmcp: streamable_http_service does.",
@@ -37,7 +37,7 @@ static REBINDING: Row = Row {
 static SLASH: Row = Row {
     id: "R14.slash-redirect",
     requirement: "R14",
-    levels: always(Level::Should),
+    levels: Levels::always(Level::Should),
     title: "The URL with and without a slash at its end does not redirect",
     expected: "the same answer, or 404",
     fix: "Answer at both, or with 404 at one: clients lose the body or the token on a redirect. In Starlette: \
@@ -47,7 +47,7 @@ static SLASH: Row = Row {
 static STRAYS: Row = Row {
     id: "R15.redirect",
     requirement: "R15",
-    levels: always(Level::Must),
+    levels: Levels::always(Level::Must),
     title: "No redirect leads to plain http or to another host",
     expected: "none",
     fix: "Behind a proxy that ends TLS, make redirects relative or turn them off: the token would follow them in the clear.",

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_auth::AllowedAddresses;
+use mcp_auth::http_client::AllowedAddresses;
 use reqwest::Url;
 
 use crate::secrets;

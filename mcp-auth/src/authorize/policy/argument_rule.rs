@@ -1,34 +1,9 @@
-//! Scopes that depend on the arguments of a call.
+//! Which calls a rule about arguments applies to, and what is wrong with it.
 
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 
 use crate::claim_path::value_at_path;
-use crate::scope::Scopes;
-
-/// Scopes that a call needs besides those of its rule, depending on one argument. Without a condition it needs them
-/// whenever the argument is there.
-///
-/// Set one of `equals`, `starts_with` and `unless` at most: a rule with two is a fault.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ArgumentRule {
-    /// The name of an argument, or a JSON Pointer (RFC 6901) such as `/options/mode`.
-    pub argument: String,
-    /// Only if it has this value, which may be `null`. Numbers are the same when they have the same
-    /// value: `1` and `1.0` are, 9007199254740992 and 9007199254740993 are not.
-    #[serde(deserialize_with = "even_null", skip_serializing_if = "Option::is_none")]
-    pub equals: Option<Value>,
-    /// Only if it is a text that starts with this.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub starts_with: Option<String>,
-    /// Unless it has this value, which may be `null`; also when it is absent.
-    #[serde(deserialize_with = "even_null", skip_serializing_if = "Option::is_none")]
-    pub unless: Option<Value>,
-    /// Scopes that are needed then, all of them.
-    pub scopes: Scopes,
-}
+use crate::config::{ArgumentRule, Faults};
 
 /// What is known of the arguments that a rule is about.
 #[derive(Clone, Copy)]
@@ -41,35 +16,6 @@ pub(super) enum Arguments<'a> {
 }
 
 impl ArgumentRule {
-    /// These scopes, whenever the argument is there.
-    pub fn new<S: AsRef<str>>(
-        argument: impl Into<String>,
-        scopes: impl IntoIterator<Item = S>,
-    ) -> Self {
-        Self { argument: argument.into(), scopes: scopes.into_iter().collect(), ..Self::default() }
-    }
-
-    /// Only if it has this value.
-    #[must_use]
-    pub fn equals(mut self, value: impl Into<Value>) -> Self {
-        self.equals = Some(value.into());
-        self
-    }
-
-    /// Only if it is a text that starts with this.
-    #[must_use]
-    pub fn starts_with(mut self, text: impl Into<String>) -> Self {
-        self.starts_with = Some(text.into());
-        self
-    }
-
-    /// Unless it has this value; also when it is absent.
-    #[must_use]
-    pub fn unless(mut self, value: impl Into<Value>) -> Self {
-        self.unless = Some(value.into());
-        self
-    }
-
     /// Whether these arguments need the scopes of this rule.
     pub(super) fn applies_to(&self, arguments: Arguments<'_>) -> bool {
         let (Arguments::OfCall(members) | Arguments::Chosen(members)) = arguments;
@@ -88,31 +34,30 @@ impl ArgumentRule {
         }
     }
 
-    /// Adds what is wrong with the rule to the faults. `rule_name` is where it is written, such as `tools.wipe`.
-    pub(super) fn check(&self, rule_name: &str, faults: &mut Vec<String>) {
-        let place = format!("{rule_name}.when");
+    /// Adds what is wrong with the rule to the faults.
+    pub(super) fn check(&self, faults: &mut Faults<'_>) {
         if self.argument.is_empty() {
-            faults.push(format!("{place}: `argument` must be set"));
+            faults.add_here("`argument` must be set");
         }
         if !is_path(&self.argument) {
             let argument = &self.argument;
-            faults.push(format!(
-                "{place}: {argument:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
+            faults.add_here(format!(
+                "{argument:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
             ));
         }
         if self.scopes.is_empty() {
-            faults.push(format!("{place}: `scopes` must be set"));
+            faults.add_here("`scopes` must be set");
         }
         let conditions = [self.equals.is_some(), self.starts_with.is_some(), self.unless.is_some()];
         if conditions.into_iter().filter(|is_set| *is_set).count() > 1 {
-            faults.push(format!(
-                "{place}: `equals`, `starts_with` and `unless` stand alone; write one rule for each"
-            ));
+            faults.add_here(
+                "`equals`, `starts_with` and `unless` stand alone; write one rule for each",
+            );
         }
         if [&self.equals, &self.unless].into_iter().flatten().any(has_inexact_number) {
-            faults.push(format!(
-                "{place}: an integer of more than 64 bits is read differently by different servers, and would be refused in a call"
-            ));
+            faults.add_here(
+                "an integer of more than 64 bits is read differently by different servers, and would be refused in a call",
+            );
         }
     }
 }
@@ -120,11 +65,6 @@ impl ArgumentRule {
 /// Whether a path that begins with a slash is a JSON Pointer; every other text is a plain name.
 pub(super) fn is_path(path: &str) -> bool {
     !path.starts_with('/') || path.split('~').skip(1).all(|escaped| escaped.starts_with(['0', '1']))
-}
-
-/// A value that counts as set when it is `null`.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 /// Whether two values are the same: numbers by their value, however they are written, also inside

@@ -10,19 +10,19 @@
 //! names or, if there is none, that of its method. If it is open, the baseline does not count. What other rules ask
 //! for counts all the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::argument_rule::Arguments;
+use super::faults::{check_rule, check_whole};
 use super::hierarchy::Hierarchy;
+use super::requirement::NEEDS_NO_TOKEN;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
-use super::{Requirement, ScopePolicy, ScopesByArguments, faults};
 use crate::auth_info::{AuthInfo, Principal};
-use crate::authorize::{
-    Access, AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict,
-};
+use crate::authorize::{AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict};
 use crate::claim_path::{texts_of_claim, value_at_path};
+use crate::config::{Access, Faults, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
 
 /// A [`ScopePolicy`] in the form that decides.
@@ -59,6 +59,9 @@ impl Rule {
         self.requirement.access != Access::Required
     }
 }
+
+/// The most combinations of alternatives that are compared for one request, which may call many things.
+const COMPARISONS: usize = 256;
 
 /// Where roles, groups and permissions are found.
 #[derive(Debug)]
@@ -122,16 +125,16 @@ impl CompiledPolicy {
     pub(super) fn new(
         policy: &ScopePolicy,
         required_scopes: &Scopes,
-        faults: &mut Vec<String>,
+        faults: &mut Faults<'_>,
     ) -> Self {
-        faults::check_whole(policy, faults);
+        check_whole(policy, faults);
         let of_policy = Requirement {
             all_of: policy.require.clone(),
             caller: policy.caller,
             allowed_clients: policy.allowed_clients.clone(),
             ..Requirement::default()
         };
-        of_policy.check("require", faults);
+        of_policy.check(&mut faults.below("require"));
         let of_resource = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
         let baseline = [
             Rule::new("require".into(), of_policy),
@@ -145,7 +148,7 @@ impl CompiledPolicy {
                 .or_insert_with(|| Rule::new(place, Requirement::default()));
             rule.by_arguments = Some(function.clone());
             if rule.is_open() {
-                faults.push(format!("{}: who needs no token needs nothing else either", rule.name));
+                faults.below("tools").add(tool, NEEDS_NO_TOKEN);
             }
         }
         let methods: HashMap<_, _> = rules_of_section("methods", &policy.methods, faults).collect();
@@ -232,7 +235,8 @@ impl CompiledPolicy {
         Ok(Needs { access, asking_rules, open_rules, replaced_rules: named.replaced })
     }
 
-    /// The verdict, with what the arguments ask for if they are known.
+    /// The verdict, with what the arguments ask for if they are known. Which scopes are missing,
+    /// [`Authorizer::required_scopes`] tells, of everything that is called at once.
     fn verdict(&self, caller: &AuthInfo, needs: &Needs<'_>, by_arguments: &Scopes) -> Verdict {
         if needs.access != Access::Required {
             return Verdict::Allow;
@@ -249,7 +253,7 @@ impl CompiledPolicy {
         if has_scopes_of_rules && self.hierarchy.grants_all(granted, by_arguments) {
             return Verdict::Allow;
         }
-        Verdict::MissingScopes(self.scopes_to_ask_for(needs, by_arguments, granted))
+        Verdict::MissingScopes(Scopes::default())
     }
 
     /// Why the caller may not do it with any scopes; `None` when scopes are all that could be missing.
@@ -287,27 +291,34 @@ impl CompiledPolicy {
         None
     }
 
-    /// All scopes to ask for; of alternatives, those with which the fewest are asked for.
+    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. All combinations of them
+    /// are compared if they are no more than `comparisons`, from which they are taken; otherwise one set after the
+    /// other is chosen.
     fn scopes_to_ask_for(
         &self,
         needs: &Needs<'_>,
         by_arguments: &Scopes,
         granted: &Scopes,
+        comparisons: &mut usize,
     ) -> Scopes {
         let needed_always = Scopes::union(
             needs.requirements().map(|requirement| &requirement.all_of).chain([by_arguments]),
         );
         let alternatives: Vec<&[Scopes]> =
             needs.requirements().filter_map(|requirement| requirement.any_of.as_deref()).collect();
-        let compares_all = has_few_combinations(&alternatives);
+        let combinations = combinations_of(&alternatives, *comparisons);
+        if let Some(count) = combinations.filter(|_| !alternatives.is_empty()) {
+            *comparisons -= count;
+        }
         let mut candidates = vec![needed_always];
         for sets in alternatives {
             let mut combined = Vec::new();
             for so_far in &candidates {
                 combined.extend(sets.iter().map(|set| Scopes::union([so_far, set])));
             }
+            crate::steps::take(combined.len());
             candidates = combined;
-            if !compares_all {
+            if combinations.is_none() {
                 candidates = self.with_fewest_missing(candidates, granted).into_iter().collect();
             }
         }
@@ -317,6 +328,9 @@ impl CompiledPolicy {
 
     /// The set of which the fewest scopes are not granted yet; of several, the one that is written first.
     fn with_fewest_missing(&self, sets: Vec<Scopes>, granted: &Scopes) -> Option<Scopes> {
+        if sets.len() <= 1 {
+            return sets.into_iter().next();
+        }
         sets.into_iter().min_by_key(|set| {
             let reduced = self.hierarchy.reduce(set.clone());
             reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
@@ -334,11 +348,12 @@ impl CompiledPolicy {
         let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
         let nothing = Scopes::default();
         let granted = caller.map_or(&nothing, AuthInfo::scopes);
+        let mut comparisons = COMPARISONS;
         let lacks = caller.and_then(|known| self.denial(&rule.requirement, known));
         Asked {
             rule: rule.name.clone(),
             access: rule.requirement.access,
-            scopes: self.scopes_to_ask_for(&needs, &by_arguments, granted),
+            scopes: self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons),
             lacks: lacks.map(str::to_owned),
             is_replaced: false,
         }
@@ -402,15 +417,29 @@ impl Authorizer for CompiledPolicy {
         self.allows_anonymous
     }
 
-    fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        match self.needs(operation) {
-            Ok(needs) => {
-                // This allows nothing: in `authorize`, such a failure denies.
-                let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
-                self.scopes_to_ask_for(&needs, &by_arguments, granted)
+    fn required_scopes(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
+        let mut comparisons = COMPARISONS;
+        // What is called many times, or by many names that the same rules are about, is looked at once.
+        let mut looked_at = HashSet::new();
+        let mut each = Vec::new();
+        let mut is_denied = false;
+        for operation in operations {
+            let Ok(needs) = self.needs(operation) else {
+                is_denied = true;
+                continue;
+            };
+            // This allows nothing: in `authorize`, such a failure denies.
+            let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
+            let rules: Vec<*const Rule> =
+                needs.asking_rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
+            if looked_at.insert((rules, by_arguments.clone())) {
+                each.push(self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons));
             }
-            Err(_) => Scopes::union(self.baseline.iter().map(|rule| &rule.requirement.all_of)),
         }
+        if is_denied {
+            each.extend(self.baseline.iter().map(|rule| rule.requirement.all_of.clone()));
+        }
+        Scopes::union(&each)
     }
 
     fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
@@ -467,32 +496,31 @@ fn open_access(operation: &Operation<'_>, open_rules: &[&Rule]) -> Access {
     if is_public { Access::Public } else { Access::Optional }
 }
 
-/// Whether the combinations of one set of each alternative are few enough to compare them all. Where they are not,
-/// one set after the other is chosen.
-fn has_few_combinations(alternatives: &[&[Scopes]]) -> bool {
-    const MOST: usize = 256;
+/// How many combinations there are of one set of each alternative; `None` when there are more than `most`.
+fn combinations_of(alternatives: &[&[Scopes]], most: usize) -> Option<usize> {
     let mut combinations = 1_usize;
     for sets in alternatives {
         combinations = combinations.saturating_mul(sets.len());
-        if combinations > MOST {
-            return false;
+        if combinations > most {
+            return None;
         }
     }
-    true
+    Some(combinations)
 }
 
 /// The rules of one section of a policy, such as `tools`. What is wrong with them is added to the faults.
 pub(super) fn rules_of_section(
     section: &str,
     written: &BTreeMap<String, Requirement>,
-    faults: &mut Vec<String>,
+    faults: &mut Faults<'_>,
 ) -> impl Iterator<Item = (String, Rule)> + use<> {
     let mut rules = Vec::new();
+    let mut section_faults = faults.below(section);
     for (name, requirement) in written {
-        let place = format!("{section}.{name}");
-        requirement.check(&place, faults);
-        faults::check_rule(section, name, requirement, faults);
-        rules.push((name.clone(), Rule::new(place, requirement.clone())));
+        requirement.check(&mut section_faults.below(name));
+        check_rule(section, name, requirement, &mut section_faults);
+        let rule = Rule::new(format!("{section}.{name}"), requirement.clone());
+        rules.push((name.clone(), rule));
     }
     rules.into_iter()
 }
@@ -519,8 +547,9 @@ fn scopes_by_arguments(
         let applying = rule.requirement.when.iter().filter(|when| when.applies_to(arguments));
         scopes.extend(applying.map(|when| when.scopes.clone()));
         if let Some(function) = &rule.by_arguments {
-            let asked = catch_unwind(AssertUnwindSafe(|| (function.0)(members)));
-            scopes.push(asked.map_err(|_| "the function for its arguments panicked")?);
+            let outcome = catch_unwind(AssertUnwindSafe(|| function.call(members)));
+            let asked = outcome.map_err(|_| "the function for its arguments panicked")?;
+            scopes.push(asked.bounded()?);
         }
     }
     Ok(Scopes::union(&scopes))

@@ -2,7 +2,7 @@
 //! nothing, and nobody notices. So it is a fault, and a server with such a policy does not start.
 
 use super::argument_rule::is_path;
-use super::{Requirement, ScopePolicy};
+use crate::config::{Faults, Requirement, ScopePolicy};
 use crate::scope::Scopes;
 
 /// Methods that clients send. A rule for a method that only looks like one of these is a fault.
@@ -35,14 +35,14 @@ const METHODS: [&str; 25] = [
 ];
 
 /// Checks the fields of a policy that are not rules: `implies`, the paths of claims, the tools of functions.
-pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Vec<String>) {
+pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Faults<'_>) {
     for (scope, others) in &policy.implies {
         let one = Scopes::parse(scope);
         for wrong in one.malformed().chain(others.malformed()) {
-            faults.push(format!("implies: {wrong:?} is not a scope (RFC 6749 §3.3)"));
+            faults.add("implies", format!("{wrong:?} is not a scope (RFC 6749 §3.3)"));
         }
         if one.iter().count() != 1 {
-            faults.push(format!("implies: {scope:?} is not one scope"));
+            faults.add("implies", format!("{scope:?} is not one scope"));
         }
     }
     let paths = [
@@ -52,41 +52,42 @@ pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Vec<String>) {
     ];
     for (field, path) in paths {
         if path.is_empty() {
-            faults.push(format!("{field}: must not be empty"));
+            faults.add(field, "must not be empty");
         } else if !is_path(path) {
-            faults.push(format!(
-                "{field}: {path:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
-            ));
+            let reason = format!(
+                "{path:?} is no JSON Pointer: `~` is written `~0`, and `/` in a name `~1` (RFC 6901)"
+            );
+            faults.add(field, reason);
         }
     }
     for tool in policy.by_arguments.keys() {
-        check_name("tools", tool, faults);
+        check_name("tools", tool, &mut faults.below("tools"));
     }
 }
 
-/// Checks the name of a rule, and whether what is called so can have arguments.
+/// Checks the name of a rule, and whether what is called so can have arguments. The faults are those of the section.
 pub(super) fn check_rule(
     section: &str,
     name: &str,
     requirement: &Requirement,
-    faults: &mut Vec<String>,
+    faults: &mut Faults<'_>,
 ) {
-    let place = format!("{section}.{name}");
     let has_arguments = match section {
         "methods" => matches!(name, "tools/call" | "prompts/get"),
         "resources" => false,
         _ => true,
     };
     if !requirement.when.is_empty() && !has_arguments {
-        faults.push(format!(
-            "{place}.when: there are no arguments; only tools and prompts have them, and the methods tools/call and prompts/get"
-        ));
+        faults.below(name).add(
+            "when",
+            "there are no arguments; only tools and prompts have them, and the methods tools/call and prompts/get",
+        );
     }
     check_name(section, name, faults);
     if section == "methods"
         && let Some(method) = METHODS.iter().find(|method| is_misspelled(name, method))
     {
-        faults.push(format!("{place}: methods are compared exactly; write {method:?}"));
+        faults.add(name, format!("methods are compared exactly; write {method:?}"));
     }
 }
 
@@ -98,10 +99,9 @@ fn is_misspelled(name: &str, method: &str) -> bool {
 }
 
 /// Checks whether a client could send this name at all: names are compared exactly.
-fn check_name(section: &str, name: &str, faults: &mut Vec<String>) {
-    let place = format!("{section}.{name}");
+fn check_name(section: &str, name: &str, faults: &mut Faults<'_>) {
     if name.is_empty() {
-        faults.push(format!("{section}: a rule without a name would match nothing"));
+        faults.add_here("a rule without a name would match nothing");
     }
     if section != "resources" && name.contains('*') {
         let instead = match section {
@@ -112,11 +112,12 @@ fn check_name(section: &str, name: &str, faults: &mut Vec<String>) {
                 "name each one; a rule for all of them belongs to the method, in `methods`, and `deny_undeclared` forbids what no rule names"
             }
         };
-        faults.push(format!("{place}: `*` is a plain character here; {instead}"));
+        faults.add(name, format!("`*` is a plain character here; {instead}"));
     }
     if name.trim() != name || name.contains(char::is_control) {
-        faults.push(format!(
-            "{place}: white space around a name, or a control character in it, would match nothing"
-        ));
+        faults.add(
+            name,
+            "white space around a name, or a control character in it, would match nothing",
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::config::Faults;
 use crate::scope::Scopes;
 
 /// Which scopes include which others, as `implies` of a policy says, over any number of steps.
@@ -13,12 +14,12 @@ pub(super) struct Hierarchy {
 
 impl Hierarchy {
     /// Follows every inclusion to its end; a cycle is a fault.
-    pub(super) fn new(implies: &BTreeMap<String, Scopes>, faults: &mut Vec<String>) -> Self {
+    pub(super) fn new(implies: &BTreeMap<String, Scopes>, faults: &mut Faults<'_>) -> Self {
         let mut broader: HashMap<String, Vec<String>> = HashMap::new();
         for broad in implies.keys() {
             let reached = reached_from(broad, implies);
             if reached.contains(broad.as_str()) {
-                faults.push(format!("implies: {broad:?} includes itself in the end"));
+                faults.add("implies", format!("{broad:?} includes itself in the end"));
             }
             for narrow in reached {
                 broader.entry(narrow.to_owned()).or_default().push(broad.clone());

@@ -1,112 +1,13 @@
-//! What one rule of a policy asks for, as plain data.
+//! What one rule of a policy means to the engine: its faults, and how it compares with another.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
-
-use super::ArgumentRule;
 use super::hierarchy::Hierarchy;
-use crate::auth_info::Principal;
-use crate::authorize::Access;
+use crate::config::{Access, Faults, Requirement};
 use crate::scope::Scopes;
 
-/// What a caller needs for an operation. In data, a list of scopes stands for `all_of` alone.
-///
-/// Every field that is set must be fulfilled; a list that is set and empty is a fault, because it would
-/// ask for nothing. A missing scope is answered with a challenge that asks for it. Everything else that is
-/// missing is answered without one, since a new token would not help.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Requirement {
-    /// Whether a token is needed at all. If not, nothing else can be asked for.
-    pub access: Access,
-    /// Scopes that are all needed.
-    pub all_of: Scopes,
-    /// Sets of scopes of which one is needed in full.
-    pub any_of: Option<Vec<Scopes>>,
-    /// Roles of which one is needed.
-    pub roles: Option<Vec<String>>,
-    /// Groups of which one is needed.
-    pub groups: Option<Vec<String>>,
-    /// Permissions that are all needed.
-    pub permissions: Option<Vec<String>>,
-    /// The kind of caller that may do it; all others may not, nor those of whom the token does not tell.
-    pub caller: Option<Principal>,
-    /// The clients that may do it, by `client_id`; all others may not, nor a token that names no client.
-    pub allowed_clients: Option<Vec<String>>,
-    /// Scopes that depend on the arguments of a tool or prompt.
-    pub when: Vec<ArgumentRule>,
-}
+/// Why a rule that is open cannot ask for anything.
+pub(super) const NEEDS_NO_TOKEN: &str = "who needs no token needs nothing else either";
 
 impl Requirement {
-    /// These scopes, all of them.
-    pub fn all_of<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> Self {
-        Self { all_of: scopes.into_iter().collect(), ..Self::default() }
-    }
-
-    /// Nothing, not even a token.
-    pub fn public() -> Self {
-        Self { access: Access::Public, ..Self::default() }
-    }
-
-    /// No token; one that is sent must be good.
-    pub fn optional() -> Self {
-        Self { access: Access::Optional, ..Self::default() }
-    }
-
-    /// Also all of the scopes of one of these sets.
-    #[must_use]
-    pub fn any_of<S: Into<Scopes>>(mut self, sets: impl IntoIterator<Item = S>) -> Self {
-        self.any_of = Some(sets.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Also one of these roles.
-    #[must_use]
-    pub fn roles<S: Into<String>>(mut self, roles: impl IntoIterator<Item = S>) -> Self {
-        self.roles = Some(roles.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Also one of these groups.
-    #[must_use]
-    pub fn groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
-        self.groups = Some(groups.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Also all of these permissions.
-    #[must_use]
-    pub fn permissions<S: Into<String>>(mut self, all: impl IntoIterator<Item = S>) -> Self {
-        self.permissions = Some(all.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Only for callers of this kind.
-    #[must_use]
-    pub fn caller(mut self, kind: Principal) -> Self {
-        self.caller = Some(kind);
-        self
-    }
-
-    /// Only for these clients.
-    #[must_use]
-    pub fn allowed_clients<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
-        self.allowed_clients = Some(ids.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// Also more scopes, when the arguments are like this.
-    #[must_use]
-    pub fn when(mut self, rule: ArgumentRule) -> Self {
-        self.when.push(rule);
-        self
-    }
-
     /// Whether a token with other scopes is all that could be missing.
     pub(super) fn asks_for_scopes_alone(&self) -> bool {
         self.roles.is_none()
@@ -140,15 +41,15 @@ impl Requirement {
         hierarchy.grants_all(granted, &self.all_of) && has_alternative
     }
 
-    /// Adds what is wrong with it to the faults. `place` is where it is written, such as `tools.wipe`.
-    pub(super) fn check(&self, place: &str, faults: &mut Vec<String>) {
+    /// Adds what is wrong with it to the faults.
+    pub(super) fn check(&self, faults: &mut Faults<'_>) {
         let of_arguments = self.when.iter().map(|rule| &rule.scopes);
         let all_sets = self.any_of.iter().flatten().chain([&self.all_of]).chain(of_arguments);
         for scope in all_sets.flat_map(Scopes::malformed) {
-            faults.push(format!("{place}: {scope:?} is not a scope (RFC 6749 §3.3)"));
+            faults.add_here(format!("{scope:?} is not a scope (RFC 6749 §3.3)"));
         }
         if self.any_of.iter().flatten().any(Scopes::is_empty) {
-            faults.push(format!("{place}.any_of: a set without scopes would always be fulfilled"));
+            faults.add("any_of", "a set without scopes would always be fulfilled");
         }
         let lists_of_names = [&self.roles, &self.groups, &self.permissions, &self.allowed_clients];
         let emptiness_by_field = [
@@ -160,20 +61,21 @@ impl Requirement {
         ];
         for (field, is_empty_list) in emptiness_by_field {
             if is_empty_list {
-                faults.push(format!(
-                    "{place}.{field}: an empty list would ask for nothing; leave the field out if that is meant"
-                ));
+                faults.add(
+                    field,
+                    "an empty list would ask for nothing; leave the field out if that is meant",
+                );
             }
         }
         if lists_of_names.into_iter().flatten().flatten().any(String::is_empty) {
-            faults.push(format!("{place}: an empty name would match nothing"));
+            faults.add_here("an empty name would match nothing");
         }
         for rule in &self.when {
-            rule.check(place, faults);
+            rule.check(&mut faults.below("when"));
         }
         let asks_for_something = Self { access: self.access, ..Self::default() } != *self;
         if self.access != Access::Required && asks_for_something {
-            faults.push(format!("{place}: who needs no token needs nothing else either"));
+            faults.add_here(NEEDS_NO_TOKEN);
         }
     }
 }
@@ -195,50 +97,4 @@ fn all_imply_all(own: &Option<Vec<String>>, others: &Option<Vec<String>>) -> boo
 /// Whether a list is set, and empty.
 fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
     list.as_ref().is_some_and(Vec::is_empty)
-}
-
-/// Scopes alone, as `all_of`.
-impl<S: AsRef<str>, const N: usize> From<[S; N]> for Requirement {
-    fn from(scopes: [S; N]) -> Self {
-        Self::all_of(scopes)
-    }
-}
-
-/// Reads a map from names to requirements, in which a list of scopes, or a text, stands for `all_of` alone.
-pub(super) fn by_name<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, Requirement>, D::Error> {
-    struct Written(Requirement);
-
-    impl<'de> Deserialize<'de> for Written {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(RequirementVisitor).map(Self)
-        }
-    }
-
-    let written = BTreeMap::<String, Written>::deserialize(deserializer)?;
-    Ok(written.into_iter().map(|(name, requirement)| (name, requirement.0)).collect())
-}
-
-struct RequirementVisitor;
-
-impl<'de> Visitor<'de> for RequirementVisitor {
-    type Value = Requirement;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("scopes, or a table such as { all_of = [\"notes:write\"] }")
-    }
-
-    fn visit_str<E>(self, scopes: &str) -> Result<Requirement, E> {
-        Ok(Requirement::all_of([scopes]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, scopes: A) -> Result<Requirement, A::Error> {
-        let all_of = Scopes::deserialize(SeqAccessDeserializer::new(scopes))?;
-        Ok(Requirement { all_of, ..Requirement::default() })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Requirement, A::Error> {
-        Requirement::deserialize(MapAccessDeserializer::new(table))
-    }
 }

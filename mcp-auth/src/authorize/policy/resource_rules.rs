@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Requirement;
 use super::compiled::{Rule, rules_of_section};
 use super::hierarchy::Hierarchy;
 use super::resource_pattern::ResourcePattern;
 use super::uri::{NormalUri, is_scheme};
-use crate::authorize::{Access, Operation};
+use crate::authorize::Operation;
+use crate::config::{Access, Faults, Requirement};
 
 /// The rules for resources, ready to be found.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ pub(in crate::authorize) struct FoundRules {
 pub(super) struct Ambiguous;
 
 impl ResourceRules {
-    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Vec<String>) -> Self {
+    pub(super) fn new(written: &BTreeMap<String, Requirement>, faults: &mut Faults<'_>) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let mut resources = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -108,7 +108,7 @@ impl ResourceRules {
             let pattern = match ResourcePattern::parse(&uri) {
                 Ok(pattern) => pattern,
                 Err(fault) => {
-                    faults.push(format!("{}: {fault}", rule.name));
+                    faults.below("resources").add(&uri, fault);
                     continue;
                 }
             };
@@ -118,7 +118,7 @@ impl ResourceRules {
                 known.insert(key, (rule.name.clone(), shorter.is_some()))
                 && (had_slash != shorter.is_some() || pattern.is_plain())
             {
-                faults.push(format!("{}: {other} is for the same URI", rule.name));
+                faults.below("resources").add(&uri, format!("{other} is for the same URI"));
             }
             if rule.requirement.access == Access::Required {
                 resources.requiring_schemes.insert(scheme_of(&uri));

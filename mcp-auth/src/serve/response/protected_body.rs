@@ -19,7 +19,7 @@ use super::{Passage, ResponseFilter};
 use crate::serve::Reply;
 
 pin_project! {
-    /// The body of a response from an [`AuthService`](crate::AuthService).
+    /// The body of a response from an [`AuthService`](crate::layer::AuthService).
     pub struct ProtectedBody<B>
     where
         B: Body,
@@ -161,7 +161,7 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
     }
 }
 
-/// What [`Reply::into_response`](crate::Reply::into_response) makes of its bytes.
+/// What [`Reply::into_response`](crate::decision::Reply::into_response) makes of its bytes.
 impl<B: Body<Data = Bytes>> From<Bytes> for ProtectedBody<B> {
     fn from(body: Bytes) -> Self {
         Self::own(body)

@@ -14,7 +14,9 @@ use axum::http::{HeaderValue, Request, Response, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::{BoxFuture, ready};
-use mcp_auth::{AuthorizationServer, Clock, Config, HttpClient, HttpError, McpAuth};
+use mcp_auth::clock::Clock;
+use mcp_auth::http_client::{HttpClient, HttpError};
+use mcp_auth::{AuthorizationServer, Config, McpAuth};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Answer, RESOURCE, echo, request, send};

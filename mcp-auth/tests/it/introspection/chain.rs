@@ -9,9 +9,10 @@ use axum::http::{HeaderName, Request};
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use mcp_auth::errors::{TokenError, Unavailable};
 use mcp_auth::{
     AuthError, AuthInfo, AuthorizationServer, Config, Introspection, McpAuth, ProtectedResource,
-    TokenError, TokenVerifier, Unavailable,
+    TokenVerifier,
 };
 use serde_json::{Value, json};
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dev_issuer::DevIssuer;
-use mcp_auth::{
-    AuthorizationServer, ClientAuthMethod, Config, Introspection, McpAuth, ProtectedResource,
-};
+use mcp_auth::settings::ClientAuthMethod;
+use mcp_auth::{AuthorizationServer, Config, Introspection, McpAuth, ProtectedResource};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ED25519};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

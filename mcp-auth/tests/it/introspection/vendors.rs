@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dev_issuer::{DevIssuer, Mode};
-use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource, Provider};
+use mcp_auth::presets::Provider;
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
 use crate::logging::Log;

@@ -1,7 +1,8 @@
 //! Operations that need no token, beside others that do.
 
 use dev_issuer::Mode;
-use mcp_auth::{Requirement, ScopePolicy};
+use mcp_auth::ScopePolicy;
+use mcp_auth::policy::Requirement;
 use serde_json::json;
 
 use super::{PolicyServer, message, tool_call};

@@ -8,7 +8,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use axum::routing::any_service;
 use dev_issuer::DevIssuer;
-use mcp_auth::{ArgumentRule, AuthInfo, Config, McpAuth, Principal, Requirement, ScopePolicy};
+use mcp_auth::policy::{ArgumentRule, Requirement};
+use mcp_auth::{AuthInfo, Config, McpAuth, Principal, ScopePolicy};
 use serde_json::{Value, json};
 use tower::service_fn;
 
@@ -275,6 +276,12 @@ async fn other_charsets_and_codings_are_refused() {
     let mut through = Vec::new();
     for header in [
         ("content-type", "application/json; charset=utf-7"),
+        ("content-type", "application/json; charset=us-ascii"),
+        ("content-type", "application/json; charset*=utf-7''x"),
+        ("content-type", "application/json; charset=utf-8; Charset*0*=utf-7''x"),
+        ("content-type", "application/json; charset =utf-7"),
+        ("content-type", "application/json; charset"),
+        ("content-type", "application/json; charset=utf-8; charset=utf-7"),
         ("content-type", "text/plain"),
         ("content-encoding", "br"),
     ] {

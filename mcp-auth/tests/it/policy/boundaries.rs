@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use mcp_auth::{
-    AccessRequest, AuthInfo, Authorizer, Config, McpAuth, Operation, ScopePolicy, Scopes, Verdict,
-};
+use mcp_auth::policy::{AccessRequest, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, Config, McpAuth, Operation, ScopePolicy, Scopes};
 use serde_json::{Value, json};
 
 use super::{PolicyServer, message, tool_call};

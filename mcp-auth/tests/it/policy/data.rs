@@ -1,9 +1,7 @@
 //! A policy as data means what the builder means, and every fault in it is listed.
 
-use mcp_auth::{
-    Access, ArgumentRule, AuthInfo, Config, McpAuth, Operation, Principal, ProtectedResource,
-    Requirement, ScopePolicy,
-};
+use mcp_auth::policy::{Access, ArgumentRule, Requirement};
+use mcp_auth::{AuthInfo, Config, McpAuth, Operation, Principal, ProtectedResource, ScopePolicy};
 use serde_json::{Value, json};
 
 use crate::support::RESOURCE;

@@ -1,6 +1,7 @@
 //! Lists show what the same policy lets their reader call.
 
-use mcp_auth::{Requirement, ScopePolicy};
+use mcp_auth::ScopePolicy;
+use mcp_auth::policy::Requirement;
 use serde_json::{Value, json};
 
 use super::{PolicyServer, message};

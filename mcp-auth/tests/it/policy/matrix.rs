@@ -1,6 +1,7 @@
 //! Every revision × every kind of call × every way to be allowed or refused.
 
-use mcp_auth::{Principal, Requirement, ScopePolicy};
+use mcp_auth::policy::Requirement;
+use mcp_auth::{Principal, ScopePolicy};
 use serde_json::{Value, json};
 
 use super::{PolicyServer, REVISIONS, message};

@@ -10,9 +10,9 @@ mod generated;
 use axum::http::{HeaderMap, Request, StatusCode, request::Parts};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use mcp_auth::decision::{Decision, Forward, Passage};
 use mcp_auth::{
-    AuthError, AuthInfo, Authorizer as _, Config, Decision, Forward, McpAuth, Operation, Passage,
-    ScopePolicy, TokenVerifier,
+    AuthError, AuthInfo, Authorizer as _, Config, McpAuth, Operation, ScopePolicy, TokenVerifier,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use mcp_auth::{
-    AccessRequest, ArgumentRule, Authorizer, Requirement, ScopePolicy, Scopes, Verdict,
-};
+use mcp_auth::policy::{AccessRequest, ArgumentRule, Requirement, Verdict};
+use mcp_auth::{Authorizer, ScopePolicy, Scopes};
 use serde_json::json;
 
 use super::{PolicyServer, message, tool_call};

@@ -1,7 +1,8 @@
 //! For any policy and any token: what is listed as callable is callable, and what is denied never
 //! runs.
 
-use mcp_auth::{Requirement, ScopePolicy, Scopes};
+use mcp_auth::policy::Requirement;
+use mcp_auth::{ScopePolicy, Scopes};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

@@ -1,10 +1,8 @@
 //! How rules add up, which rules are faults, and what lists show of them. The cases that every language
 //! shares are in `vectors/rules.json`.
 
-use mcp_auth::{
-    Access, AccessRequest, AuthInfo, Authorizer, Config, McpAuth, Operation, Requirement,
-    ScopePolicy, Verdict,
-};
+use mcp_auth::policy::{Access, AccessRequest, Requirement, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, Config, McpAuth, Operation, ScopePolicy};
 use serde_json::{Value, json};
 
 use super::{PolicyServer, message};

@@ -1,6 +1,8 @@
 //! The challenge as a tool result: what is refused stays the same.
 
-use mcp_auth::{ChallengeStyle, Config, Requirement, ScopePolicy};
+use mcp_auth::policy::Requirement;
+use mcp_auth::settings::ChallengeStyle;
+use mcp_auth::{Config, ScopePolicy};
 use serde_json::json;
 
 use super::{PolicyServer, message, tool_call};

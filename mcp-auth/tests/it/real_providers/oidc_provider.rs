@@ -127,7 +127,7 @@ async fn a_rotation_is_followed_at_once() {
 
 fn introspection(signed_response: bool) -> Introspection {
     let mut introspection = Introspection::new("resource-server", "resource-server-secret");
-    introspection.auth_method = mcp_auth::ClientAuthMethod::ClientSecretPost;
+    introspection.auth_method = mcp_auth::settings::ClientAuthMethod::ClientSecretPost;
     introspection.signed_response = signed_response;
     introspection.cache_max_age = Duration::ZERO;
     introspection

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_auth::{ClientAuthMethod, Introspection};
+use mcp_auth::Introspection;
+use mcp_auth::settings::ClientAuthMethod;
 use rcgen::KeyPair;
 use serde_json::json;
 

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mcp_auth::{InsufficientScope, ScopePolicy};
+use mcp_auth::ScopePolicy;
+use mcp_auth::errors::InsufficientScope;
 use rmcp::model::{CallToolResult, ContentBlock, ProgressNotificationParam};
 use rmcp::{ServiceError, tool, tool_handler, tool_router};
 

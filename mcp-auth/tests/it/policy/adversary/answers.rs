@@ -205,7 +205,8 @@ async fn a_clone_has_its_own_rules() {
     let first = ScopePolicy::new().require_for_tool("open", ["mcp"]);
     let claims = json!({ "iss": "x", "exp": 1, "scope": "mcp" }).as_object().unwrap().clone();
     let caller = AuthInfo::from_verified_claims(claims).unwrap();
-    use mcp_auth::{AccessRequest, Authorizer as _};
+    use mcp_auth::Authorizer as _;
+    use mcp_auth::policy::AccessRequest;
     first.authorize(&AccessRequest::new(&caller, &mcp_auth::Operation::tool("open"))).unwrap();
     let second = first.clone().require_for_tool("wipe", ["admin"]);
     let server = PolicyServer::with(ScopePolicy::new(), |c| c, |b| b.authorizer(second)).await;
@@ -356,7 +357,7 @@ async fn a_tool_result_repeats_the_id() {
     let server = PolicyServer::with(
         ScopePolicy::new().require_for_tool("t", ["admin"]),
         |mut config| {
-            config.resources[0].challenge_style = mcp_auth::ChallengeStyle::ToolResult;
+            config.resources[0].challenge_style = mcp_auth::settings::ChallengeStyle::ToolResult;
             config
         },
         |b| b,

@@ -1,26 +1,29 @@
-//! Looking at an issuer as verification does, and telling everything that was found.
-
-mod key;
-mod members;
-mod report;
-mod requirements;
-mod revision;
+//! Asks an issuer for its metadata and keys, at the places where verification looks, and at those where clients may.
 
 use serde_json::Value;
 
-pub use self::key::KeyReport;
-pub use self::members::IssuerMetadata;
-pub use self::report::{IssuerReport, KeySetReport, MetadataFault, MetadataPlace};
-pub use self::revision::{Level, ProviderCheck, ProviderCheckOutcome, RevisionReport, Suitability};
-use super::discovery::{Standard, WellKnown, fetch_metadata, well_known_places};
-use super::fetch::{FetchFault, fetch_json};
-use super::{Destination, FetchContext, KeySet, KeySource, Metadata};
-use crate::config::{KnownProvider, ParsedServer, SuggestedConfiguration};
-use crate::jose::Algorithm;
+use super::known_provider::KnownProvider;
+use super::revision_report::judge;
+use super::suggested_configuration::SuggestedConfiguration;
+use super::{IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault};
+use crate::config::AuthorizationServer;
+use crate::identifier::IssuerIdentifier;
+use crate::issuer::{
+    Destination, FetchContext, FetchFault, KeySource, Metadata, Standard, WellKnown, fetch_json,
+    fetch_metadata, well_known_places,
+};
+
+/// The issuer to look at, as a checked configuration has it.
+pub(crate) struct InspectedIssuer<'a> {
+    pub(crate) config: &'a AuthorizationServer,
+    pub(crate) identifier: &'a IssuerIdentifier,
+    /// Where its keys come from.
+    pub(crate) source: &'a KeySource,
+}
 
 /// Asks an issuer for all it serves, and judges it.
 pub(crate) async fn inspect(
-    server: &ParsedServer<'_>,
+    server: &InspectedIssuer<'_>,
     resource: &str,
     context: &FetchContext,
 ) -> IssuerReport {
@@ -35,7 +38,7 @@ pub(crate) async fn inspect(
 }
 
 struct Inspection<'a> {
-    server: &'a ParsedServer<'a>,
+    server: &'a InspectedIssuer<'a>,
     context: &'a FetchContext,
     places: Vec<Place>,
     /// The metadata that verification uses, or else what a client may find.
@@ -51,21 +54,21 @@ struct Place {
 }
 
 /// All places in the order in which verification looks at its own.
-fn candidates(server: &ParsedServer<'_>) -> Vec<Place> {
+fn candidates(server: &InspectedIssuer<'_>) -> Vec<Place> {
     let place = |url, standard, is_candidate| Place {
         report: MetadataPlace { url, standard, is_used: false, fault: None },
         is_candidate,
         is_visited: false,
     };
-    let given = match &server.source {
+    let given = match server.source {
         KeySource::MetadataUrl(url) => Some(url.clone()),
         _ => None,
     };
-    let is_candidate = |standard: Standard| match &server.source {
+    let is_candidate = |standard: Standard| match server.source {
         KeySource::Discover(server_type) => standard.is_for(*server_type),
         _ => false,
     };
-    let well_known = well_known_places(&server.identifier)
+    let well_known = well_known_places(server.identifier)
         .into_iter()
         .filter(|known| Some(&known.url) != given.as_ref())
         .map(|WellKnown { url, standard }| place(url, standard, is_candidate(standard)));
@@ -77,7 +80,7 @@ impl Inspection<'_> {
     /// What the verification of a first token does: the first usable metadata, and its keys.
     async fn as_for_a_token(&mut self) -> KeySetReport {
         let (issuer, accepted) = (self.server.identifier.as_str(), &self.server.config.algorithms);
-        let metadata = match &self.server.source {
+        let metadata = match self.server.source {
             KeySource::Keys(keys, metadata) => {
                 self.document = metadata.as_deref().map(|metadata| metadata.content.clone());
                 if keys.len() == 0 {
@@ -139,7 +142,7 @@ impl Inspection<'_> {
         IssuerReport {
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
-            revisions: revision::judge(&places, metadata.as_ref(), facts),
+            revisions: judge(&places, metadata.as_ref(), facts),
             places,
             metadata,
             keys,
@@ -152,23 +155,17 @@ impl Inspection<'_> {
 impl Place {
     async fn visit(
         &mut self,
-        server: &ParsedServer<'_>,
+        server: &InspectedIssuer<'_>,
         context: &FetchContext,
     ) -> Option<Metadata> {
         let place = Destination::configured(self.report.url.clone());
-        let found = fetch_metadata(&server.identifier, &place, context).await;
+        let found = fetch_metadata(server.identifier, &place, context).await;
         self.is_visited = true;
-        let fault = |FetchFault { kind, reason, .. }| MetadataFault { kind, reason };
+        let fault = |FetchFault { kind, reason, .. }| MetadataPlaceFault { kind, reason };
         found.map_err(|found| self.report.fault = Some(fault(found))).ok()
     }
 }
 
 fn clone_of(destination: &Destination) -> Destination {
     Destination { url: destination.url.clone(), addresses: destination.addresses }
-}
-
-/// The algorithms that tokens may be signed with: every key's, in the order of [`Algorithm::ALL`].
-fn algorithms_of(keys: &[KeyReport]) -> Vec<Algorithm> {
-    let of_some_key = |one: &&Algorithm| keys.iter().any(|key| key.algorithms.contains(*one));
-    Algorithm::ALL.iter().filter(of_some_key).copied().collect()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{AuthorizationServer, ServerType};
+use crate::config::{AuthorizationServer, Faults, ServerType};
 use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp, check_fetchable, is_host};
 use crate::issuer::{KeySet, KeySource, Metadata, UrlRules};
 use crate::json::read_value;
@@ -14,21 +14,19 @@ use crate::json::read_value;
 pub(super) fn parse(
     server: &AuthorizationServer,
     issuer: Option<&IssuerIdentifier>,
-    place: &str,
-    faults: &mut Vec<String>,
+    faults: &mut Faults<'_>,
 ) -> Option<KeySource> {
-    let before = faults.len();
-    contradictions(server, place, faults);
+    let faults_before = faults.count();
+    check_contradictions(server, faults);
     for host in server.allowed_key_hosts.iter().filter(|host| !is_host(host)) {
-        faults.push(format!("{place}.allowed_key_hosts: {host:?} is not a host name"));
+        faults.add("allowed_key_hosts", format!("{host:?} is not a host name"));
     }
-    let by_hand = keys(server).map(|outcome| outcome.map(Arc::new));
-    let keys = by_hand.and_then(|keys| kept(keys, place, faults));
+    let keys = given_keys(server, faults).map(Arc::new);
     // Judged together with the issuer, whose own fault is listed already.
-    let metadata = issuer.and_then(|issuer| metadata(server, issuer, keys.is_some()));
-    let metadata = metadata.and_then(|outcome| kept(outcome.map(Arc::new), place, faults));
-    let url = url(server).and_then(|url| kept(url, place, faults));
-    if faults.len() > before {
+    let metadata = issuer.and_then(|issuer| given_metadata(server, issuer, keys.is_some(), faults));
+    let metadata = metadata.map(Arc::new);
+    let url = metadata_url(server, faults);
+    if faults.count() > faults_before {
         return None;
     }
     Some(match (keys, metadata, url) {
@@ -40,7 +38,7 @@ pub(super) fn parse(
 }
 
 /// Settings of which one would be ignored beside the other.
-fn contradictions(server: &AuthorizationServer, place: &str, faults: &mut Vec<String>) {
+fn check_contradictions(server: &AuthorizationServer, faults: &mut Faults<'_>) {
     let fixed = if server.jwks.is_some() { "jwks" } else { "jwks_file" };
     let has_keys = server.has_keys();
     let rows = [
@@ -50,37 +48,52 @@ fn contradictions(server: &AuthorizationServer, place: &str, faults: &mut Vec<St
         (has_keys && server.server_type != ServerType::Any, fixed, "server_type"),
         (has_keys && !server.allowed_key_hosts.is_empty(), fixed, "allowed_key_hosts"),
     ];
-    for (_, one, other) in rows.into_iter().filter(|(found, ..)| *found) {
-        faults.push(format!("{place}: `{one}` and `{other}` contradict each other"));
+    for (are_both_set, one, other) in rows {
+        if are_both_set {
+            faults.add_here(format!("`{one}` and `{other}` contradict each other"));
+        }
     }
 }
 
-/// The keys given by hand, or the setting and what is wrong with it.
-fn keys(server: &AuthorizationServer) -> Option<Result<KeySet, String>> {
+/// The keys given by hand, if they are; `None` also when a fault was found.
+fn given_keys(server: &AuthorizationServer, faults: &mut Faults<'_>) -> Option<KeySet> {
     if let Some(jwks) = &server.jwks {
         let is_empty = jwks.get("keys").and_then(Value::as_array).is_some_and(Vec::is_empty);
         if is_empty && server.introspection.is_some() {
-            return Some(Ok(KeySet::none()));
+            return Some(KeySet::none());
         }
-        let keys = KeySet::read(&Value::Object(jwks.clone()), &server.issuer);
-        return Some(keys.map_err(|fault| format!("jwks: {fault}")));
+        return match KeySet::read(&Value::Object(jwks.clone()), &server.issuer) {
+            Ok(keys) => Some(keys),
+            Err(reason) => {
+                faults.add("jwks", reason);
+                None
+            }
+        };
     }
     let file = server.jwks_file.as_deref()?;
-    Some(keys_in(file, &server.issuer).map_err(|fault| format!("jwks_file: {file:?} {fault}")))
+    match keys_in_file(file, &server.issuer) {
+        Ok(keys) => Some(keys),
+        Err(reason) => {
+            faults.add("jwks_file", format!("{file:?} {reason}"));
+            None
+        }
+    }
 }
 
-fn keys_in(file: &Path, issuer: &str) -> Result<KeySet, String> {
+fn keys_in_file(file: &Path, issuer: &str) -> Result<KeySet, String> {
     let json = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let jwks = read_value(json).map_err(|error| format!("is not JSON: {error}"))?;
-    KeySet::read(&jwks, issuer).map_err(|fault| format!("cannot be used: {fault}"))
+    KeySet::read(&jwks, issuer).map_err(|reason| format!("cannot be used: {reason}"))
 }
 
-/// The metadata given by hand. Beside keys given by hand it need not say where they are.
-fn metadata(
+/// The metadata given by hand, if it is; `None` also when a fault was found. Beside keys given by hand it
+/// need not say where they are.
+fn given_metadata(
     server: &AuthorizationServer,
     issuer: &IssuerIdentifier,
     has_keys: bool,
-) -> Option<Result<Metadata, String>> {
+    faults: &mut Faults<'_>,
+) -> Option<Metadata> {
     let document = Value::Object(server.metadata.clone()?);
     let rules = UrlRules::configured(PlainHttp::configured(server.dangerous_allow_http));
     let metadata = Metadata::read(issuer, &document, &rules).and_then(|metadata| {
@@ -89,18 +102,25 @@ fn metadata(
         }
         Ok(metadata)
     });
-    Some(metadata.map_err(|fault| format!("metadata: {fault}")))
+    match metadata {
+        Ok(metadata) => Some(metadata),
+        Err(reason) => {
+            faults.add("metadata", reason.to_string());
+            None
+        }
+    }
 }
 
-fn url(server: &AuthorizationServer) -> Option<Result<&str, String>> {
+/// Where the metadata is, if that is set; `None` also when a fault was found.
+fn metadata_url<'a>(server: &'a AuthorizationServer, faults: &mut Faults<'_>) -> Option<&'a str> {
     let url = server.metadata_url.as_deref()?;
-    let checked = check_fetchable(url, PlainHttp::configured(server.dangerous_allow_http));
-    let hint = |fault| format!("metadata_url: {url:?} {}", http_hint(fault));
-    Some(checked.map(|()| url).map_err(hint))
-}
-
-fn kept<T>(outcome: Result<T, String>, place: &str, faults: &mut Vec<String>) -> Option<T> {
-    outcome.map_err(|fault| faults.push(format!("{place}.{fault}"))).ok()
+    match check_fetchable(url, PlainHttp::configured(server.dangerous_allow_http)) {
+        Ok(()) => Some(url),
+        Err(error) => {
+            faults.add("metadata_url", format!("{url:?} {}", http_hint(error)));
+            None
+        }
+    }
 }
 
 /// What an operator can do about a URL.

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::AuthorizationServer;
 use super::issuer_pattern::captures;
-use super::provider::{PRESETS, Preset, fill_in};
-use crate::principal::PrincipalRule;
+use super::preset::{PRESETS, Preset, fill_in};
+use super::provider_facts::ProviderFacts;
+use crate::config::AuthorizationServer;
+use crate::principal::{Principal, PrincipalRule};
 
 /// A provider that was recognised by its issuer.
 #[derive(Clone, Debug, Serialize)]
@@ -14,7 +15,7 @@ use crate::principal::PrincipalRule;
 pub struct KnownProvider {
     /// Its name, such as `Auth0`.
     pub name: String,
-    /// The preset for it, a function of [`Provider`](crate::Provider).
+    /// The preset for it, a function of [`Provider`](crate::presets::Provider).
     pub preset: &'static str,
     /// The arguments of the preset. `<name>` stands for what the issuer does not tell.
     pub arguments: Vec<String>,
@@ -25,23 +26,6 @@ pub struct KnownProvider {
     /// The fields that the preset sets.
     #[serde(skip)]
     pub(super) server: Value,
-}
-
-/// What is known of a provider from its documentation, because its metadata does not tell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct ProviderFacts {
-    /// Where it serves metadata.
-    pub metadata: Option<String>,
-    /// PKCE with S256.
-    pub pkce: Option<String>,
-    /// Dynamic client registration (RFC 7591).
-    pub registration: Option<String>,
-    /// Client ID Metadata Documents.
-    pub client_id_metadata_documents: Option<String>,
-    /// Resource indicators (RFC 8707).
-    pub resource_indicators: Option<String>,
 }
 
 impl KnownProvider {
@@ -75,8 +59,18 @@ impl KnownProvider {
     }
 }
 
+/// How a server's tokens tell people from machines: as set, or as the provider that its issuer shows does.
+pub(crate) fn principal_rule(server: &AuthorizationServer) -> PrincipalRule {
+    let is_set = server.principal_claim.is_some() || server.default_principal != Principal::Unknown;
+    let known = if is_set { None } else { known_principal_rule(&server.issuer) };
+    known.unwrap_or_else(|| PrincipalRule {
+        claim: server.principal_claim.clone(),
+        default: server.default_principal,
+    })
+}
+
 /// How a provider's tokens tell people from machines, if its issuer shows which one it is.
-pub(super) fn principal_rule(issuer: &str) -> Option<PrincipalRule> {
+fn known_principal_rule(issuer: &str) -> Option<PrincipalRule> {
     let server = KnownProvider::recognise(issuer, "")?.server;
     // The data is ours, and a test reads all of it.
     let server = AuthorizationServer::deserialize(server).ok()?;
@@ -116,11 +110,12 @@ mod tests {
             let mut server = AuthorizationServer::new(issuer);
             change(&mut server);
             let claims = serde_json::json!({ "sub": subject, "azp": "app" });
-            server.principal_rule().principal(claims.as_object().unwrap()).name()
+            principal_rule(&server).principal(claims.as_object().unwrap()).name()
         };
         let plain: fn(&mut AuthorizationServer) = |_| ();
         let set: fn(&mut AuthorizationServer) = |server| {
-            server.principal_claim = Some(crate::PrincipalClaim::new("kind", ["person"], [""; 0]));
+            server.principal_claim =
+                Some(crate::principal::PrincipalClaim::new("kind", ["person"], [""; 0]));
         };
         let rows = [
             ("https://t.eu.auth0.com/", plain, "auth0|1", "user"),

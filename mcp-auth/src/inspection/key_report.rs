@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::jose::{Algorithm, VerificationKey, modulus_bits};
+use crate::algorithm::Algorithm;
+use crate::jose::{VerificationKey, modulus_bits};
 
 /// Characters of a member that are told.
 const MAX_TEXT: usize = 128;

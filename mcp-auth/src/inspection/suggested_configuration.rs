@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AuthorizationServer, KnownProvider};
+use super::known_provider::KnownProvider;
+use crate::config::AuthorizationServer;
 
 /// What to configure here, to be pasted. `<name>` stands for what is to be filled in.
 #[derive(Clone, Debug, Serialize)]
@@ -92,8 +93,8 @@ fn inline(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn what_is_pasted_is_a_configuration() {

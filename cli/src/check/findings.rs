@@ -1,0 +1,201 @@
+//! How rows and what was seen of them become findings and verdicts, for every check.
+
+use mcp_auth::inspection::{Level, Revision};
+
+use super::outcome::Outcome;
+use super::row::Row;
+use crate::output::{Finding, RevisionVerdict, Verdict};
+
+/// What was seen, row by row, and the revision that judges it.
+pub(crate) struct Findings {
+    judge: Revision,
+    seen: Vec<Seen>,
+}
+
+/// A row, and what was seen of it.
+struct Seen {
+    row: Row,
+    /// The revision whose clients see it so.
+    by: SeenBy,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SeenBy {
+    /// Clients of any revision.
+    All,
+    /// Clients of this revision.
+    One(Revision),
+    /// No client: it is about this library, and counts whatever revision judges.
+    Us,
+}
+
+impl Findings {
+    /// `judge`: the revision whose levels decide; what it does not ask for is only noted.
+    pub(crate) fn new(judge: Revision) -> Self {
+        Self { judge, seen: Vec::new() }
+    }
+
+    /// What clients of every revision see.
+    pub(crate) fn record(&mut self, row: &Row, outcome: Outcome) {
+        self.seen.push(Seen { row: *row, by: SeenBy::All, outcome });
+    }
+
+    /// What clients of one revision see: others may see something else.
+    pub(crate) fn record_for(&mut self, revision: Revision, row: &Row, outcome: Outcome) {
+        self.seen.push(Seen { row: *row, by: SeenBy::One(revision), outcome });
+    }
+
+    /// What this library sees. It stands in no verdict on a revision.
+    pub(crate) fn record_for_us(&mut self, row: &Row, outcome: Outcome) {
+        self.seen.push(Seen { row: *row, by: SeenBy::Us, outcome });
+    }
+
+    /// Whether every MUST of the judging revision holds.
+    pub(crate) fn conform(&self) -> bool {
+        let mut judged = self.judged();
+        !judged.any(|seen| seen.is_broken(self.judge, Level::Must))
+    }
+
+    /// For a report.
+    pub(crate) fn list(&self) -> Vec<Finding> {
+        self.judged().map(|seen| seen.finding(self.judge)).collect()
+    }
+
+    /// What each revision would say, from the oldest on.
+    pub(crate) fn revisions(&self) -> Vec<RevisionVerdict> {
+        Revision::ALL.into_iter().map(|revision| self.verdict(revision)).collect()
+    }
+
+    /// What the judging revision is asked about.
+    fn judged(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().filter(|seen| seen.by == SeenBy::Us || seen.is_seen_by(self.judge))
+    }
+
+    fn verdict(&self, revision: Revision) -> RevisionVerdict {
+        let fails = self.broken(revision, Level::Must);
+        let warns = self.broken(revision, Level::Should);
+        let (verdict, because) = match (fails.is_empty(), warns.is_empty()) {
+            (false, _) => (Verdict::Fail, fails),
+            (true, false) => (Verdict::Warn, warns),
+            (true, true) => (Verdict::Pass, Vec::new()),
+        };
+        RevisionVerdict { revision: revision.name(), verdict, because }
+    }
+
+    /// The rows that do not hold for clients of a revision, of those that it asks for so strongly.
+    fn broken(&self, revision: Revision, level: Level) -> Vec<&'static str> {
+        let rows = self.seen.iter().filter(|seen| seen.is_seen_by(revision));
+        rows.filter(|seen| seen.is_broken(revision, level)).map(|seen| seen.row.id).collect()
+    }
+}
+
+impl Seen {
+    fn is_seen_by(&self, revision: Revision) -> bool {
+        self.by == SeenBy::All || self.by == SeenBy::One(revision)
+    }
+
+    fn is_broken(&self, revision: Revision, level: Level) -> bool {
+        matches!(self.outcome, Outcome::Broken(_)) && self.row.levels.of(revision) == Some(level)
+    }
+
+    fn finding(&self, judge: Revision) -> Finding {
+        let level = self.row.levels.of(judge).unwrap_or(Level::May);
+        let (verdict, actual, fix) = match &self.outcome {
+            Outcome::Holds(actual) => (Verdict::Pass, actual, ""),
+            Outcome::Broken(actual) => (Verdict::on_broken(level), actual, self.row.fix),
+            Outcome::Skipped(reason) => (Verdict::Skip, reason, ""),
+            Outcome::Unknown(reason) => (Verdict::Skip, reason, self.row.fix),
+        };
+        Finding {
+            id: self.row.id,
+            requirement: self.row.requirement,
+            level,
+            verdict,
+            title: self.row.title,
+            expected: self.row.expected,
+            actual: actual.clone(),
+            fix,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_auth::inspection::Levels;
+
+    use super::*;
+
+    const OLD: Row = Row {
+        id: "old",
+        requirement: "R3",
+        levels: Levels::NONE
+            .with(Revision::V2025_06_18, Level::Must)
+            .with(Revision::V2025_11_25, Level::Should),
+        title: "",
+        expected: "",
+        fix: "fix",
+    };
+
+    const NEEDED: Row = Row { id: "needed", levels: Levels::always(Level::Must), ..OLD };
+
+    fn verdicts(findings: &Findings) -> Vec<Verdict> {
+        findings.revisions().iter().map(|one| one.verdict).collect()
+    }
+
+    #[test]
+    fn the_judging_revision_says_how_bad_it_is() {
+        let rows = [
+            (Revision::V2025_03_26, Verdict::Info, true),
+            (Revision::V2025_06_18, Verdict::Fail, false),
+            (Revision::V2025_11_25, Verdict::Warn, true),
+            (Revision::V2026_07_28, Verdict::Info, true),
+        ];
+        for (judge, verdict, conforms) in rows {
+            let mut findings = Findings::new(judge);
+            findings.record(&OLD, Outcome::Broken(String::new()));
+            assert_eq!(findings.list()[0].verdict, verdict, "{}", judge.name());
+            assert_eq!(findings.conform(), conforms, "{}", judge.name());
+            let expected = [Verdict::Pass, Verdict::Fail, Verdict::Warn, Verdict::Pass];
+            assert_eq!(verdicts(&findings), expected);
+        }
+    }
+
+    #[test]
+    fn what_clients_of_one_revision_see_is_nothing_to_the_others() {
+        let mut findings = Findings::new(Revision::V2025_06_18);
+        let seen = |text: &str| Outcome::Broken(text.to_owned());
+        findings.record_for(Revision::V2025_06_18, &NEEDED, Outcome::Holds("good".to_owned()));
+        findings.record_for(Revision::V2025_11_25, &NEEDED, seen("bad"));
+        let listed: Vec<_> = findings.list().into_iter().map(|finding| finding.actual).collect();
+        assert_eq!(listed, ["good"]);
+        assert!(findings.conform());
+        let expected = [Verdict::Pass, Verdict::Pass, Verdict::Fail, Verdict::Pass];
+        assert_eq!(verdicts(&findings), expected);
+    }
+
+    #[test]
+    fn what_the_library_needs_counts_and_stands_in_no_verdict_on_a_revision() {
+        let mut findings = Findings::new(Revision::V2026_07_28);
+        findings.record_for_us(&NEEDED, Outcome::Broken(String::new()));
+        assert_eq!(findings.list()[0].verdict, Verdict::Fail);
+        assert!(!findings.conform());
+        assert_eq!(verdicts(&findings), [Verdict::Pass; 4]);
+    }
+
+    #[test]
+    fn advice_is_for_what_is_broken_or_cannot_be_seen() {
+        let rows = [
+            (Outcome::Holds(String::new()), Verdict::Pass, ""),
+            (Outcome::Broken(String::new()), Verdict::Fail, "fix"),
+            (Outcome::Skipped(String::new()), Verdict::Skip, ""),
+            (Outcome::Unknown(String::new()), Verdict::Skip, "fix"),
+        ];
+        for (outcome, verdict, fix) in rows {
+            let mut findings = Findings::new(Revision::V2026_07_28);
+            findings.record(&NEEDED, outcome);
+            let finding = findings.list().remove(0);
+            assert_eq!((finding.verdict, finding.fix), (verdict, fix));
+        }
+    }
+}

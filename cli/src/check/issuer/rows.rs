@@ -1,0 +1,89 @@
+//! What the library found, as rows like those of every check.
+
+use mcp_auth::inspection::{
+    FaultKind, IssuerReport, Level, Levels, ProviderCheck, ProviderCheckOutcome,
+};
+use mcp_auth::inspection::{MetadataPlaceFault, Revision};
+
+use super::Options;
+use crate::check::findings::Findings;
+use crate::check::outcome::Outcome;
+use crate::check::row::Row;
+use crate::output::{Report, quoted};
+
+/// Judged by the revision that was asked for.
+pub(super) fn report(issuer: &IssuerReport, options: &Options) -> Report {
+    let mut findings = Findings::new(options.revision);
+    let (row, outcome) = keys(issuer);
+    findings.record_for_us(&row, outcome);
+    for report in &issuer.revisions {
+        let Some(revision) = Revision::from_name(report.revision) else { continue };
+        for check in &report.checks {
+            findings.record_for(revision, &row_of(revision, check), outcome_of(check));
+        }
+    }
+    let provider = issuer.provider.as_ref().map_or("No known provider", |known| &known.name);
+    let resource = match &options.resource {
+        Some(_) => String::new(),
+        None => format!("; the advice takes {} as the MCP server: see --resource", issuer.resource),
+    };
+    Report {
+        command: "check issuer",
+        subject: issuer.issuer.clone(),
+        note: format!("{provider}, judged by MCP {}{resource}", options.revision.name()),
+        conforms: findings.conform(),
+        findings: findings.list(),
+        revisions: findings.revisions(),
+    }
+}
+
+/// Whether this library can verify its tokens, whatever the revision.
+fn keys(issuer: &IssuerReport) -> (Row, Outcome) {
+    let mut row = Row {
+        id: "keys",
+        requirement: "RFC 7517 §5",
+        levels: Levels::always(Level::Must),
+        title: "keys that verify tokens",
+        expected: "metadata of exactly this issuer, and a key in its set that can be used",
+        fix: "Correct the metadata or the keys; see below.",
+    };
+    let Some(fault) = &issuer.keys.fault else {
+        let names: Vec<_> = issuer.keys.algorithms.iter().map(|one| one.name()).collect();
+        return (row, Outcome::Holds(format!("tokens signed with {}", names.join(", "))));
+    };
+    if let Some(other) = metadata_of_another_issuer(issuer) {
+        row.fix = "Check and configure the issuer that its metadata names, to the letter.";
+        return (row, Outcome::Broken(quoted(&other.reason)));
+    }
+    (row, Outcome::Broken(quoted(fault)))
+}
+
+/// Why there is no metadata, when all that was found is another issuer's.
+fn metadata_of_another_issuer(issuer: &IssuerReport) -> Option<&MetadataPlaceFault> {
+    if issuer.metadata.is_some() {
+        return None;
+    }
+    let mut faults = issuer.places.iter().filter_map(|place| place.fault.as_ref());
+    faults.find(|fault| fault.kind == FaultKind::OtherIssuer)
+}
+
+fn row_of(revision: Revision, check: &ProviderCheck) -> Row {
+    Row {
+        id: check.code,
+        requirement: check.reference,
+        levels: Levels::NONE.with(revision, check.level),
+        title: check.requirement,
+        expected: check.requirement,
+        fix: check.fix,
+    }
+}
+
+fn outcome_of(check: &ProviderCheck) -> Outcome {
+    let note = check.note.as_ref().map_or(String::new(), |note| format!(" (known: {note})"));
+    let actual = quoted(&check.found) + &note;
+    match check.outcome {
+        ProviderCheckOutcome::Met => Outcome::Holds(actual),
+        ProviderCheckOutcome::NotMet => Outcome::Broken(actual),
+        _ => Outcome::Unknown(actual),
+    }
+}

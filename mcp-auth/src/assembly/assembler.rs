@@ -1,0 +1,191 @@
+//! Puts together what answers requests, of a configuration that was checked.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use super::builder::McpAuthBuilder;
+use super::parsed_introspection::ParsedIntrospection;
+use super::parsed_resource::ParsedResource;
+use super::parsed_server::ParsedServer;
+use crate::authenticate::{
+    IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource, TrustedIssuer, Verifier,
+};
+use crate::authorize::{Authorizer, Authorizers};
+use crate::config::{Config, IntrospectionMethod, ProtectedResource};
+use crate::inspection::principal_rule;
+use crate::issuer::{
+    FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, TrustAnchors, UrlRules,
+};
+use crate::jose::TokenLimits;
+use crate::json::JsonLimits;
+use crate::serve::{BodyLimits, Resource};
+
+/// What all resources share, while they are put together.
+pub(super) struct Assembler<'b> {
+    builder: &'b McpAuthBuilder,
+    http: Arc<dyn HttpClient>,
+    trust_anchors: TrustAnchors,
+    cache: Arc<TokenCache>,
+    pub(super) issuers: Vec<Arc<Issuer>>,
+}
+
+impl<'b> Assembler<'b> {
+    pub(super) fn new(builder: &'b McpAuthBuilder, trust_anchors: TrustAnchors) -> Self {
+        let config = &builder.config;
+        let built_in =
+            || Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors.clone(), None)) as _;
+        let http = builder.http.clone().unwrap_or_else(built_in);
+        let cache = TokenCache::new(config.token_cache_bytes, config.token_cache_max_age);
+        Self { builder, http, trust_anchors, cache: Arc::new(cache), issuers: Vec::new() }
+    }
+
+    pub(super) fn protect(&mut self, index: usize, parsed: ParsedResource<'_>) -> Arc<Resource> {
+        let ParsedResource { config, identifier, servers } = parsed;
+        let mut sources = TokenSources::default();
+        let mut own = Vec::new();
+        for verifier in &self.builder.token_verifiers {
+            let source = sources.of(verifier.token_header());
+            own.push(OwnVerifier { source, verifier: verifier.clone() });
+        }
+        let mut issuers = Vec::new();
+        for server in servers {
+            issuers.extend(self.trust(server, &mut sources));
+        }
+        let verifier = Verifier {
+            resource: index,
+            token_headers: sources.headers.into(),
+            own,
+            issuers: issuers.into_iter().collect(),
+            rules: Rules {
+                resource: identifier.clone(),
+                audiences: config.audiences.clone(),
+                accept_any_audience: config.dangerous_accept_any_audience,
+                clock_tolerance: self.builder.config.clock_tolerance,
+            },
+            limits: token_limits(&self.builder.config),
+            cache: self.cache.clone(),
+            clock: self.builder.clock.clone(),
+        };
+        let bodies = body_limits(&self.builder.config);
+        let authorizers = self.authorizers(config);
+        Arc::new(Resource::new(config, identifier, verifier, authorizers, bodies))
+    }
+
+    fn authorizers(&self, config: &ProtectedResource) -> Authorizers {
+        let policy = config.policy.clone().map(|policy| Arc::new(policy) as Arc<dyn Authorizer>);
+        let given = policy.iter().chain(&self.builder.authorizers);
+        Authorizers::new(given, &config.required_scopes)
+    }
+
+    /// Issuers and their keys are shared between resources. One entry for each `iss` of its tokens.
+    fn trust(
+        &mut self,
+        server: ParsedServer<'_>,
+        sources: &mut TokenSources,
+    ) -> Vec<TrustedIssuer> {
+        let ParsedServer { config, identifier, source, token_header, introspection } = server;
+        let token_source = sources.of(token_header);
+        let mut names = vec![identifier.as_str().to_owned()];
+        names.extend_from_slice(&config.token_issuers);
+        let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
+        let issuer = known.unwrap_or_else(|| {
+            let needs_keys = introspection.is_none();
+            let context =
+                self.fetch_context(UrlRules::of_metadata(config, &identifier), needs_keys);
+            let issuer = Arc::new(Issuer::new(identifier, source, context));
+            self.issuers.push(issuer.clone());
+            issuer
+        });
+        let rules = Arc::new(IssuerRules {
+            algorithms: config.algorithms.clone(),
+            require_at_jwt: config.require_at_jwt,
+            token_issuers: config.token_issuers.clone(),
+            audiences: config.audiences.clone(),
+            accepted_clients: config.dangerous_accept_clients.clone(),
+            scope_claims: config.scope_claims.clone(),
+            scope_prefix: config.scope_prefix.clone(),
+            required_claims: config.required_claims.clone(),
+            principal: principal_rule(config),
+        });
+        let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
+        let mut trusted = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            trusted.push(TrustedIssuer {
+                name: name.as_str().into(),
+                // By its own name alone, and not by others that its tokens have in `iss`.
+                is_advertised: index == 0,
+                source: token_source,
+                issuer: issuer.clone(),
+                rules: rules.clone(),
+                opaque: opaque.clone(),
+            });
+        }
+        trusted
+    }
+
+    fn opaque_tokens(&self, parsed: ParsedIntrospection<'_>, issuer: &Arc<Issuer>) -> OpaqueTokens {
+        let ParsedIntrospection { config, client, identity } = parsed;
+        let http = match identity {
+            Some(identity) => {
+                let timeout = self.builder.config.fetch_timeout;
+                let anchors = self.trust_anchors.clone();
+                Arc::new(ReqwestClient::new(timeout, anchors, Some(identity)))
+            }
+            None => self.http.clone(),
+        };
+        let introspector = Introspector::new(issuer.clone(), http, client, config);
+        let binds_audience = config.method != IntrospectionMethod::DangerousUserinfo;
+        OpaqueTokens::new(introspector, config, binds_audience)
+    }
+
+    pub(super) fn fetch_context(&self, url_rules: UrlRules, needs_keys: bool) -> FetchContext {
+        let config = &self.builder.config;
+        FetchContext {
+            http: self.http.clone(),
+            clock: self.builder.clock.clone(),
+            spawner: self.builder.spawner.clone(),
+            slow_checks: self.builder.slow_checks.clone(),
+            patch: self.builder.patch.clone(),
+            url_rules: Arc::new(url_rules),
+            needs_keys,
+            timeout: config.fetch_timeout,
+            max_age: config.key_max_age,
+            max_stale: config.key_max_stale,
+        }
+    }
+}
+
+fn body_limits(config: &Config) -> BodyLimits {
+    BodyLimits {
+        max_bytes: config.max_body_bytes,
+        max_anonymous_bytes: config.max_anonymous_body_bytes,
+        timeout: config.body_timeout,
+    }
+}
+
+fn token_limits(config: &Config) -> TokenLimits {
+    let json = JsonLimits { depth: config.max_token_depth, members: config.max_token_claims };
+    TokenLimits {
+        token_bytes: config.max_token_bytes,
+        header_bytes: config.max_token_header_bytes,
+        json,
+    }
+}
+
+/// The headers that one resource's tokens may be in.
+#[derive(Default)]
+struct TokenSources {
+    headers: Vec<HeaderName>,
+}
+
+impl TokenSources {
+    fn of(&mut self, header: Option<HeaderName>) -> TokenSource {
+        let Some(header) = header else { return TokenSource::Authorization };
+        let known = self.headers.iter().position(|one| *one == header);
+        TokenSource::Header(known.unwrap_or_else(|| {
+            self.headers.push(header);
+            self.headers.len() - 1
+        }))
+    }
+}

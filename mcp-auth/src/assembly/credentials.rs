@@ -1,0 +1,107 @@
+//! Reads what proves to an authorization server who we are.
+
+use std::path::Path;
+
+use reqwest::Identity;
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use crate::config::{ClientAuthMethod, Faults, Introspection, Secret};
+use crate::issuer::ClientCredentials;
+use crate::jose::SigningKey;
+
+/// What proves who we are.
+pub(super) struct Credentials {
+    pub(super) client: ClientCredentials,
+    /// The certificate that we show when we connect.
+    pub(super) identity: Option<Identity>,
+}
+
+impl Credentials {
+    /// Reads those of the configured method; `None` when a fault was found.
+    pub(super) fn read(config: &Introspection, faults: &mut Faults<'_>) -> Option<Self> {
+        let client = match config.auth_method {
+            ClientAuthMethod::ClientSecretBasic => {
+                ClientCredentials::Basic(read_secret(config, faults)?)
+            }
+            ClientAuthMethod::ClientSecretPost => {
+                ClientCredentials::Post(read_secret(config, faults)?)
+            }
+            ClientAuthMethod::PrivateKeyJwt => ClientCredentials::PrivateKey {
+                key: read_private_key(config, faults)?,
+                key_id: config.private_key_id.clone(),
+            },
+            ClientAuthMethod::TlsClientAuth => {
+                let identity = Some(read_identity(config, faults)?);
+                return Some(Self { client: ClientCredentials::Certificate, identity });
+            }
+            ClientAuthMethod::None => ClientCredentials::None,
+        };
+        Some(Self { client, identity: None })
+    }
+}
+
+fn read_secret(config: &Introspection, faults: &mut Faults<'_>) -> Option<Secret> {
+    match (&config.client_secret, &config.client_secret_file) {
+        (Some(_), Some(_)) => {
+            faults.add_here("`client_secret` and `client_secret_file` contradict each other");
+            None
+        }
+        (Some(secret), None) if !secret.expose().is_empty() => Some(secret.clone()),
+        (None, Some(file)) => {
+            let bytes = read_file("client_secret_file", file, faults)?;
+            let Ok(text) = String::from_utf8(bytes) else {
+                faults.add("client_secret_file", format!("{file:?} is not text"));
+                return None;
+            };
+            Some(Secret::new(text.trim()))
+        }
+        _ => {
+            faults.add("client_secret", "must be set, or `client_secret_file`");
+            None
+        }
+    }
+}
+
+fn read_private_key(config: &Introspection, faults: &mut Faults<'_>) -> Option<SigningKey> {
+    const FIELD: &str = "private_key_file";
+    let file = file_in(FIELD, config.private_key_file.as_deref(), faults)?;
+    let pem = read_file(FIELD, file, faults)?;
+    let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).ok();
+    let key = der.and_then(|der| SigningKey::from_pkcs8(der.secret_pkcs8_der()));
+    if key.is_none() {
+        let reason = format!("{file:?} holds no RSA, P-256, P-384 or Ed25519 key in PKCS #8");
+        faults.add(FIELD, reason);
+    }
+    key
+}
+
+fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<Identity> {
+    const FIELD: &str = "certificate_file";
+    let file = file_in(FIELD, config.certificate_file.as_deref(), faults)?;
+    let pem = read_file(FIELD, file, faults)?;
+    let identity = Identity::from_pem(&pem);
+    if identity.is_err() {
+        let reason = format!("{file:?} must hold a certificate and its private key");
+        faults.add(FIELD, reason);
+    }
+    identity.ok()
+}
+
+/// The file that this field names; without it, the method cannot work.
+fn file_in<'c>(field: &str, file: Option<&'c Path>, faults: &mut Faults<'_>) -> Option<&'c Path> {
+    if file.is_none() {
+        faults.add(field, "must be set for this `auth_method`");
+    }
+    file
+}
+
+fn read_file(field: &str, file: &Path, faults: &mut Faults<'_>) -> Option<Vec<u8>> {
+    match std::fs::read(file) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            faults.add(field, format!("{file:?} cannot be read: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Configuration that is written as JSON.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::config::{Config, ConfigError, ConfigFault};
+use crate::json;
+
+/// The field that lists the resources.
+const RESOURCES: &str = "resources";
+
+impl Config {
+    /// Reads a configuration from JSON: an object with the fields of [`Config`].
+    ///
+    /// Where there is one resource, its fields may stand beside those of [`Config`] in place of `resources`. A member
+    /// that is no field is a fault, and so are two members of one name. Whether the values fit together is checked when
+    /// a [`McpAuth`](crate::McpAuth) is made of it, with all other faults.
+    ///
+    /// ```
+    /// use mcp_auth::Config;
+    ///
+    /// let text = r#"{ "resource": "https://mcp.example.com/mcp",
+    ///     "authorization_servers": ["https://auth.example.com"], "clock_tolerance": 30 }"#;
+    /// let config = Config::from_json(text)?;
+    /// assert_eq!(config.resources[0].resource, "https://mcp.example.com/mcp");
+    ///
+    /// let misspelt = Config::from_json(r#"{ "resource": "https://mcp.example.com/mcp", "required_scope": "mcp" }"#);
+    /// assert!(misspelt.unwrap_err().to_string().contains("unknown field `required_scope`"));
+    /// # Ok::<_, mcp_auth::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the first fault, when the text is not such an object.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        let members = json::read_object(text).map_err(unreadable)?;
+        Self::deserialize(Value::Object(with_resources_listed(members))).map_err(unreadable)
+    }
+}
+
+fn unreadable(fault: impl ToString) -> ConfigError {
+    ConfigError::new(vec![ConfigFault::new("", fault.to_string())])
+}
+
+/// The object with its one resource, if its fields are at the top, in the list where it belongs.
+fn with_resources_listed(members: Map<String, Value>) -> Map<String, Value> {
+    // Whoever lists resources has nothing else to say of one.
+    if members.contains_key(RESOURCES) {
+        return members;
+    }
+    // Every field is there, because none is left out when it is written.
+    let every_field = json!(Config::default());
+    let (mut config, mut resource) = (Map::new(), Map::new());
+    for (name, value) in members {
+        let is_of_config = every_field.get(&name).is_some();
+        let place = if is_of_config { &mut config } else { &mut resource };
+        place.insert(name, value);
+    }
+    if !resource.is_empty() {
+        config.insert(RESOURCES.to_owned(), json!([resource]));
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        Config::from_json(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn one_resource_may_stand_at_the_top() {
+        let at_the_top = r#"{ "key_max_age": 300, "resource": "https://h.example/mcp",
+            "authorization_servers": ["https://as.example"], "required_scopes": "a b" }"#;
+        let listed = r#"{ "key_max_age": 300, "resources": [{ "resource": "https://h.example/mcp",
+            "authorization_servers": ["https://as.example"], "required_scopes": ["a", "b"] }] }"#;
+        let config = Config::from_json(at_the_top).unwrap();
+        assert_eq!(config, Config::from_json(listed).unwrap());
+        assert_eq!(config, serde_json::from_str(listed).unwrap());
+        assert_eq!(config.key_max_age.as_secs(), 300);
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let config = Config::new("https://h.example/mcp", "https://as.example").unwrap();
+        assert_eq!(Config::from_json(&json!(config).to_string()).unwrap(), config);
+        assert_eq!(Config::from_json("{}").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_no_field_is_a_fault_wherever_it_stands() {
+        let resource = r#""resource": "https://h.example/mcp""#;
+        let rows = [
+            (
+                format!("{{ {resource}, \"required_scope\": \"a\" }}"),
+                "unknown field `required_scope`",
+            ),
+            (format!("{{ {resource}, \"resources\": [] }}"), "unknown field `resource`"),
+            (format!("{{ {resource}, {resource} }}"), "duplicate member"),
+            (format!("{{ {resource}, \"clock_tolerance\": -1 }}"), "negative"),
+            ("[]".to_owned(), "not JSON, or not of the right type"),
+        ];
+        for (text, expected) in rows {
+            assert!(fault(&text).contains(expected), "{text}: {}", fault(&text));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! FROM A CONFIGURATION TO RUNNING PARTS. `config` is data; here it is checked, and here the files are read that it
+//! names.
+//!
+//! 1. `parsed_config`, `parsed_resource`, `parsed_server` and `parsed_introspection` check one part of the
+//!    configuration each: what is wrong is listed, and what is right is parsed into what running code needs.
+//!    `key_source`, `credentials` and `trust_anchors` read keys, secrets and certificates for them.
+//! 2. `builder` is what a user fills in beside the configuration: code, such as a clock or an HTTP client.
+//! 3. `assembler` puts the parts together that answer requests; it cannot fail. `warnings` names every setting that
+//!    weakens a check.
+//!
+//! Integration tests: `configuration`, `static_keys`, `introspection`.
+
+mod assembler;
+mod builder;
+mod credentials;
+mod environment;
+mod json_config;
+mod key_source;
+mod parsed_config;
+mod parsed_introspection;
+mod parsed_resource;
+mod parsed_server;
+mod trust_anchors;
+mod warnings;
+
+pub use builder::McpAuthBuilder;

@@ -1,0 +1,137 @@
+//! One protected resource, checked.
+
+use super::parsed_server::ParsedServer;
+use crate::authorize::Authorizer as _;
+use crate::config::{AuthorizationServer, Faults, ProtectedResource};
+use crate::identifier::ResourceIdentifier;
+
+/// A resource that was checked.
+pub(super) struct ParsedResource<'a> {
+    pub(super) config: &'a ProtectedResource,
+    pub(super) identifier: ResourceIdentifier,
+    pub(super) servers: Vec<ParsedServer<'a>>,
+}
+
+impl<'a> ParsedResource<'a> {
+    /// The identifiers in it; `None` when a fault was found.
+    pub(super) fn parse(config: &'a ProtectedResource, faults: &mut Faults<'_>) -> Option<Self> {
+        let faults_before = faults.count();
+        let identifier = parse_identifier(config, faults);
+        let servers = parse_servers(config, faults);
+        check_prefixes(config, faults);
+        check_lists(config, faults);
+        if let Some(policy) = &config.policy {
+            faults.below("policy").add_all(policy.config_faults());
+        }
+        let parsed = Self { config, identifier: identifier?, servers };
+        (faults.count() == faults_before).then_some(parsed)
+    }
+}
+
+fn parse_identifier(
+    config: &ProtectedResource,
+    faults: &mut Faults<'_>,
+) -> Option<ResourceIdentifier> {
+    match ResourceIdentifier::parse(&*config.resource) {
+        Ok(identifier) => {
+            if identifier.path().starts_with("/.well-known/") {
+                faults.add("resource", "/.well-known/ is for metadata");
+            }
+            Some(identifier)
+        }
+        Err(error) => {
+            faults.add("resource", format!("{:?} {error}", config.resource));
+            None
+        }
+    }
+}
+
+fn parse_servers<'a>(
+    config: &'a ProtectedResource,
+    faults: &mut Faults<'_>,
+) -> Vec<ParsedServer<'a>> {
+    let all = &config.authorization_servers;
+    if all.is_empty() {
+        faults.add("authorization_servers", "at least one is needed");
+    }
+    let mut parsed = Vec::new();
+    for (index, server) in all.iter().enumerate() {
+        let mut faults = faults.below_item("authorization_servers", index);
+        parsed.extend(ParsedServer::parse(server, &mut faults));
+        for issuer in &server.token_issuers {
+            if *issuer == server.issuer || is_of_another(issuer, index, all) {
+                faults.add("token_issuers", format!("{issuer:?} is there twice"));
+            }
+        }
+        if all[..index].iter().any(|earlier| earlier.issuer == server.issuer) {
+            faults.add_here(format!("{:?} is there twice", server.issuer));
+        }
+    }
+    parsed
+}
+
+/// Whether the tokens of another server than the one at this index name this issuer.
+fn is_of_another(issuer: &String, index: usize, servers: &[AuthorizationServer]) -> bool {
+    servers.iter().enumerate().any(|(other_index, other)| {
+        other_index != index && (other.issuer == *issuer || other.token_issuers.contains(issuer))
+    })
+}
+
+/// Of several servers that are asked about opaque tokens, which one must be told by the token.
+fn check_prefixes(config: &ProtectedResource, faults: &mut Faults<'_>) {
+    let servers = &config.authorization_servers;
+    for (index, server) in servers.iter().enumerate() {
+        let Some(introspection) = &server.introspection else { continue };
+        let is_hidden = |later: &AuthorizationServer| {
+            later.introspection.is_some() && later.token_header == server.token_header
+        };
+        if introspection.token_prefixes.is_empty() && servers[index + 1..].iter().any(is_hidden) {
+            faults
+                .below_item("authorization_servers", index)
+                .below("introspection")
+                .add("token_prefixes", "must not be empty, since others come after it");
+        }
+    }
+}
+
+fn check_lists(config: &ProtectedResource, faults: &mut Faults<'_>) {
+    if config.audiences.iter().any(String::is_empty) {
+        faults.add("audiences", "an empty audience would match nothing");
+    }
+    let required = &config.required_scopes;
+    for scope in required.malformed() {
+        faults.add("required_scopes", format!("{scope:?} is not a scope (RFC 6749 §3.3)"));
+    }
+    if required.contains("offline_access") && !config.dangerous_advertise_offline_access {
+        // It is not advertised, so no client would ever ask for it.
+        faults.add("required_scopes", "`offline_access` cannot be required");
+    }
+    let supported = &config.scopes_supported;
+    for scope in supported.malformed() {
+        faults.add("scopes_supported", format!("{scope:?} is not a scope (RFC 6749 §3.3)"));
+    }
+    if !supported.is_empty() && !supported.contains_all(required) {
+        faults.add("scopes_supported", "must contain the required scopes");
+    }
+    for origin in config.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+        let reason = format!("{origin:?} is not an origin such as https://app.example.com");
+        faults.add("allowed_origins", reason);
+    }
+    for host in config.allowed_hosts.iter().filter(|host| !is_host(host)) {
+        faults.add("allowed_hosts", format!("{host:?} is not a host name"));
+    }
+}
+
+/// RFC 6454: scheme, host and port; or `*`, or `null` for pages without an origin.
+fn is_origin(text: &str) -> bool {
+    let plain =
+        |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*', ',']);
+    text == "*"
+        || text == "null"
+        || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && plain(rest))
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
+}

@@ -1,0 +1,89 @@
+//! One authorization server, checked.
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+
+use super::key_source::{self, http_hint};
+use super::parsed_introspection::ParsedIntrospection;
+use crate::config::{AuthorizationServer, Faults};
+use crate::identifier::{IssuerIdentifier, PlainHttp};
+use crate::issuer::KeySource;
+use crate::principal::PrincipalClaim;
+
+/// An authorization server that was checked.
+pub(super) struct ParsedServer<'a> {
+    pub(super) config: &'a AuthorizationServer,
+    pub(super) identifier: IssuerIdentifier,
+    pub(super) source: KeySource,
+    pub(super) token_header: Option<HeaderName>,
+    pub(super) introspection: Option<ParsedIntrospection<'a>>,
+}
+
+impl<'a> ParsedServer<'a> {
+    /// The issuer and where its keys come from; `None` when a fault was found.
+    pub(super) fn parse(config: &'a AuthorizationServer, faults: &mut Faults<'_>) -> Option<Self> {
+        let identifier = parse_identifier(config, faults);
+        let source = key_source::parse(config, identifier.as_ref(), faults);
+        check_values(config, faults);
+        let token_header = parse_token_header(config, faults);
+        let introspection = match &config.introspection {
+            Some(introspection) => Some(ParsedIntrospection::parse(
+                introspection,
+                config,
+                &mut faults.below("introspection"),
+            )?),
+            None => None,
+        };
+        Some(Self { config, identifier: identifier?, source: source?, token_header, introspection })
+    }
+}
+
+fn parse_identifier(
+    config: &AuthorizationServer,
+    faults: &mut Faults<'_>,
+) -> Option<IssuerIdentifier> {
+    let plain_http = PlainHttp::configured(config.dangerous_allow_http);
+    match IssuerIdentifier::parse_with(config.issuer.clone(), plain_http) {
+        Ok(identifier) => Some(identifier),
+        Err(error) => {
+            faults.add("issuer", format!("{:?} {}", config.issuer, http_hint(error)));
+            None
+        }
+    }
+}
+
+/// Values that would match no token.
+fn check_values(config: &AuthorizationServer, faults: &mut Faults<'_>) {
+    let lists = [
+        &config.token_issuers,
+        &config.audiences,
+        &config.scope_claims,
+        &config.dangerous_accept_clients,
+    ];
+    if lists.into_iter().flatten().chain(&config.scope_prefix).any(String::is_empty) {
+        faults.add_here("an empty text in a list would match nothing");
+    }
+    for (claim, values) in &config.required_claims {
+        if values.is_empty() {
+            faults.add("required_claims", format!("{claim:?} has no value that is accepted"));
+        }
+    }
+    if let Some(reason) = config.principal_claim.as_ref().and_then(PrincipalClaim::fault) {
+        faults.add("principal_claim", reason);
+    }
+}
+
+fn parse_token_header(config: &AuthorizationServer, faults: &mut Faults<'_>) -> Option<HeaderName> {
+    let name = config.token_header.as_deref()?;
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(header) if header != AUTHORIZATION => Some(header),
+        Ok(_) => {
+            faults.add("token_header", "leave it out for `Authorization`");
+            None
+        }
+        Err(_) => {
+            faults.add("token_header", format!("{name:?} is not the name of a header"));
+            None
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Warns of every setting that weakens a check.
+
+use crate::authorize::Authorizer;
+use crate::config::{AuthorizationServer, Config, IntrospectionMethod};
+
+/// Logs each of them once, when a server is built.
+pub(super) fn warn_of_weak_settings(config: &Config) {
+    for resource in &config.resources {
+        let resource_identifier = &resource.resource;
+        for warning in resource.policy.iter().flat_map(Authorizer::warnings) {
+            tracing::warn!(resource = resource_identifier, "policy.{warning}");
+        }
+        if resource.dangerous_advertise_offline_access {
+            tracing::warn!(
+                resource = resource_identifier,
+                "`dangerous_advertise_offline_access` is set: clients ask for long-lived access"
+            );
+        }
+        if resource.dangerous_accept_any_audience {
+            tracing::warn!(
+                resource = resource_identifier,
+                "`dangerous_accept_any_audience` is set: tokens for any other service are accepted, and that service can use its callers' tokens here"
+            );
+        }
+        if resource.allowed_origins.iter().any(|origin| origin == "*") {
+            tracing::warn!(
+                resource = resource_identifier,
+                "every web page may call: `allowed_origins` has `*`"
+            );
+        }
+        warn_of_servers(&resource.authorization_servers);
+    }
+}
+
+fn warn_of_servers(servers: &[AuthorizationServer]) {
+    for server in servers {
+        for client in &server.dangerous_accept_clients {
+            tracing::warn!(
+                issuer = server.issuer,
+                client,
+                "`dangerous_accept_clients` is set: tokens of this client for other servers are accepted"
+            );
+        }
+        if asks_userinfo(server) {
+            tracing::warn!(
+                issuer = server.issuer,
+                "`dangerous_userinfo` is set: tokens that any other service got from this issuer are accepted"
+            );
+        }
+        if server.dangerous_allow_http {
+            tracing::warn!(
+                issuer = server.issuer,
+                "`dangerous_allow_http` is set: whoever can change traffic to this issuer can forge tokens"
+            );
+        }
+    }
+}
+
+fn asks_userinfo(server: &AuthorizationServer) -> bool {
+    let introspection = server.introspection.as_ref();
+    introspection.is_some_and(|one| one.method == IntrospectionMethod::DangerousUserinfo)
+}

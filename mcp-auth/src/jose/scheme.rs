@@ -1,0 +1,60 @@
+//! What keys of each signature algorithm look like, and what verifies with them: one row each.
+
+use aws_lc_rs::signature::{self as sig, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
+
+use crate::algorithm::Algorithm;
+
+impl Algorithm {
+    /// The key type and curve (`kty`, `crv`) that keys of this algorithm have.
+    pub(super) fn key_type(self) -> (&'static str, Option<&'static str>) {
+        (self.row().kty, self.row().crv)
+    }
+
+    pub(super) fn scheme(self) -> Scheme {
+        self.row().scheme
+    }
+
+    fn row(self) -> Row {
+        use Scheme::{Ec, Raw, Rsa};
+        let row = |kty, crv, scheme| Row { kty, crv, scheme };
+        match self {
+            Self::Rs256 => row("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA256)),
+            Self::Rs384 => row("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA384)),
+            Self::Rs512 => row("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA512)),
+            Self::Ps256 => row("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA256)),
+            Self::Ps384 => row("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA384)),
+            Self::Ps512 => row("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA512)),
+            Self::Es256 => row("EC", Some("P-256"), Ec(&sig::ECDSA_P256_SHA256_FIXED, 32)),
+            Self::Es384 => row("EC", Some("P-384"), Ec(&sig::ECDSA_P384_SHA384_FIXED, 48)),
+            Self::Es512 => row("EC", Some("P-521"), Ec(&sig::ECDSA_P521_SHA512_FIXED, 66)),
+            Self::EdDsa => row("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
+            Self::Ed25519 => row("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
+            Self::MlDsa44 => row("AKP", None, Raw(&sig::ML_DSA_44, "pub")),
+            Self::MlDsa65 => row("AKP", None, Raw(&sig::ML_DSA_65, "pub")),
+            Self::MlDsa87 => row("AKP", None, Raw(&sig::ML_DSA_87, "pub")),
+        }
+    }
+}
+
+struct Row {
+    kty: &'static str,
+    crv: Option<&'static str>,
+    scheme: Scheme,
+}
+
+/// How a JWK becomes a prepared key for an algorithm.
+#[derive(Clone, Copy)]
+pub(super) enum Scheme {
+    /// From the members `n` and `e`.
+    Rsa(&'static RsaParameters),
+    /// From the members `x` and `y`, each exactly this many bytes long.
+    Ec(&'static dyn VerificationAlgorithm, usize),
+    /// From the one member that holds the encoded public key.
+    Raw(&'static dyn VerificationAlgorithm, &'static str),
+}
+
+/// A public key that is ready to verify with one algorithm.
+pub(super) struct PreparedKey {
+    pub(super) algorithm: Algorithm,
+    pub(super) key: ParsedPublicKey,
+}
