@@ -9,7 +9,8 @@ use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
 use crate::authenticate::{
-    IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource, TrustedIssuer, Verifier,
+    Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
+    TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{Config, IntrospectionMethod, ProtectedResource};
@@ -52,7 +53,7 @@ impl<'b> Assembler<'b> {
         for server in servers {
             issuers.extend(self.trust(server, &mut sources));
         }
-        let verifier = Verifier {
+        let authenticator = Authenticator {
             resource: index,
             token_headers: sources.headers.into(),
             own,
@@ -69,7 +70,7 @@ impl<'b> Assembler<'b> {
         };
         let bodies = body_limits(&self.builder.config);
         let authorizers = self.authorizers(config);
-        Arc::new(Resource::new(config, identifier, verifier, authorizers, bodies))
+        Arc::new(Resource::new(config, identifier, authenticator, authorizers, bodies))
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::identifier::host_in;
-use crate::jose::{Jws, SignatureVerified, VerificationKey};
+use crate::jose::{Jws, JwsCopy, VerificationKey, VerifiedCopy, VerifiedJws};
 use crate::text::shown;
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
@@ -96,7 +96,7 @@ impl KeySet {
     }
 
     /// Whether looking for the key that made a token's signature may take more than 0.1 ms.
-    pub(super) fn is_slow_for(&self, jws: &Jws<'_>) -> bool {
+    pub(super) fn is_slow_for<T>(&self, jws: &Jws<'_, T>) -> bool {
         let is_tried = |key: &VerificationKey| match (key.key_id(), jws.key_id()) {
             (Some(key), Some(wanted)) => key == wanted,
             _ => true,
@@ -105,7 +105,10 @@ impl KeySet {
     }
 
     /// Looks for the key that made a token's signature.
-    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<SignatureVerified, KeyMismatch> {
+    pub(crate) fn verify<'j, T>(
+        &self,
+        jws: &'j Jws<'j, T>,
+    ) -> Result<VerifiedJws<'j, T>, KeyMismatch> {
         let mut mismatch = KeyMismatch::NoKey;
         for key in self.keys(jws, |key| key.key_id().is_some() && key.key_id() == jws.key_id()) {
             if let Some(verified) = jws.verify(key) {
@@ -126,9 +129,16 @@ impl KeySet {
         Err(mismatch)
     }
 
-    fn keys(
+    /// The same for a copy of a token. `None`: it cannot be parsed, which would mean that it is no copy.
+    pub(super) fn verify_copy(&self, copy: &JwsCopy) -> Option<Result<VerifiedCopy, KeyMismatch>> {
+        let mut buffer = Vec::new();
+        let jws = copy.parse(&mut buffer).ok()?;
+        Some(self.verify(&jws).map(VerifiedJws::into_proof))
+    }
+
+    fn keys<T>(
         &self,
-        jws: &Jws<'_>,
+        jws: &Jws<'_, T>,
         wanted: impl Fn(&VerificationKey) -> bool,
     ) -> impl Iterator<Item = &VerificationKey> {
         let algorithm = jws.algorithm();

@@ -13,8 +13,9 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::inputs::Place;
-use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
+use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
+use crate::claims::Claims;
 use crate::config::{AuthorizationServer, Config, ProtectedResource};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{KeySet, Metadata, UrlRules, read_answer};
@@ -497,9 +498,10 @@ fn read_scopes(text: &str) {
 }
 
 fn read_token(text: &str) {
-    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST) else { return };
-    let _ = jws.payload::<Claims<'_>>();
-    let _ = jws.to_owned();
+    let mut buffer = Vec::new();
+    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST, &mut buffer) else { return };
+    let _ = jws.copy();
+    let _ = jws.read_claims::<Claims<'_>>();
 }
 
 fn read_claims(text: &str) {

@@ -36,7 +36,7 @@ fn guarded() -> &'static Guarded {
             let auth = McpAuth::new(config).unwrap();
             let token = issuer.mint().audience(RESOURCE).sign();
             // From here on neither keys nor a runtime are needed.
-            auth.verify_token(&token).await.unwrap();
+            auth.authenticate(&token).await.unwrap();
             Guarded { auth, token }
         })
     })

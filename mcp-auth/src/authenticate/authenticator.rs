@@ -8,15 +8,16 @@ use http::HeaderName;
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
 use super::own_verifier::OwnVerifier;
-use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource};
+use super::{BearerToken, IssuerRules, Rules, TokenSource};
 use crate::auth_info::AuthInfo;
+use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, TokenLimits};
 
-/// Verifies the tokens of one protected resource.
-pub(crate) struct Verifier {
+/// Authenticates the callers of one protected resource, by their tokens.
+pub(crate) struct Authenticator {
     /// Which resource it is, for the cache that all share.
     pub(crate) resource: usize,
     /// Where tokens may be besides `Authorization`.
@@ -65,11 +66,11 @@ impl TrustedIssuer {
     }
 }
 
-impl Verifier {
+impl Authenticator {
     /// The caller behind a token, or why it is refused.
-    pub(crate) async fn verify(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
+    pub(crate) async fn authenticate(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
         let now = self.clock.unix_seconds();
-        if let Some(auth_info) = self.verified_before_at(token, now) {
+        if let Some(auth_info) = self.authenticated_before_at(token, now) {
             return Ok(auth_info);
         }
         let text = token.as_text()?;
@@ -77,17 +78,17 @@ impl Verifier {
             return own.verify(token.parse()?).await;
         }
         if self.is_opaque(text) {
-            return self.verify_opaque(token, now).await;
+            return self.authenticate_opaque(token, now).await;
         }
-        self.verify_jwt(token, text, now).await
+        self.authenticate_jwt(token, text, now).await
     }
 
     /// The caller behind a token that was accepted with the keys that are still in use.
-    pub(crate) fn verified_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
-        self.verified_before_at(token, self.clock.unix_seconds())
+    pub(crate) fn authenticated_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
+        self.authenticated_before_at(token, self.clock.unix_seconds())
     }
 
-    fn verified_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
+    fn authenticated_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
         let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
         let trusted = &self.issuers.list[hit.circumstances.issuer];
         let is_current = match hit.circumstances.key_generation {
@@ -116,7 +117,11 @@ impl Verifier {
         self.issuers.list.iter().any(|one| one.opaque.is_some()) && parts_of_jwt(token) != Some(3)
     }
 
-    async fn verify_opaque(&self, token: BearerToken<'_>, now: u64) -> Result<AuthInfo, AuthError> {
+    async fn authenticate_opaque(
+        &self,
+        token: BearerToken<'_>,
+        now: u64,
+    ) -> Result<AuthInfo, AuthError> {
         let text = token.parse()?;
         if text.len() > self.limits.token_bytes {
             return Err(TokenError::from(JwsError::TooLarge("max_token_bytes")).into());
@@ -133,7 +138,7 @@ impl Verifier {
             let reason = "an opaque token whose beginning is in no `token_prefixes`".to_owned();
             return Err(TokenError::Malformed { reason }.into());
         };
-        let introspected = opaque.verify(text, trusted, &self.rules, now).await?;
+        let introspected = opaque.authenticate(text, trusted, &self.rules, now).await?;
         let circumstances = Circumstances { resource: self.resource, issuer, key_generation: None };
         self.cache.insert(&introspected.auth_info, circumstances, introspected.until, now);
         Ok(introspected.auth_info)
@@ -150,10 +155,10 @@ impl Verifier {
                 .into_iter()
                 .find(|one| one.opaque.as_ref().is_some_and(|opaque| opaque.is_for(token)))
         } else {
-            let jws = Jws::parse(token, &self.limits).ok();
-            let claims = jws.as_ref().and_then(|jws| jws.payload::<Claims<'_>>().ok());
-            let position =
-                claims.and_then(|claims| self.issuers.positions.get(claims.issuer()?).copied());
+            let mut buffer = Vec::new();
+            let jws = Jws::parse(token, &self.limits, &mut buffer).ok();
+            let jws = jws.and_then(|jws| jws.read_claims::<Claims<'_>>().ok());
+            let position = jws.and_then(|jws| self.issuers.positions.get(jws.issuer()?).copied());
             position.map(|at| &self.issuers.list[at])
         };
         issuer.map(|one| one.source).unwrap_or_default()
