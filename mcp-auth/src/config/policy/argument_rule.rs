@@ -35,8 +35,7 @@ impl ArgumentRule {
         argument: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        let scopes = scopes.into_iter().collect();
-        Self { argument: argument.into(), scopes, ..Self::default() }
+        Self { argument: argument.into(), scopes: scopes.into_iter().collect(), ..Self::default() }
     }
 
     /// Only if it has this value.
