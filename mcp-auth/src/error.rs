@@ -20,7 +20,7 @@ pub enum AuthError {
         /// What the token grants.
         granted: Scopes,
     },
-    /// The body is not what the server behind would read, so nobody can tell what it asks for.
+    /// The server behind could read the body differently, so that nobody can tell what it asks for.
     InvalidMessage(MessageFault),
     /// The request carries its token in a way that RFC 6750 does not allow.
     InvalidRequest(RequestFault),
@@ -51,80 +51,112 @@ impl AuthError {
         }
     }
 
-    /// (expected, actual) for the log. Whatever is in them is cut and inert: a stranger chose it, or a hook made
-    /// it of what a stranger chose.
-    pub(crate) fn compared(&self) -> (String, String) {
-        let (expected, actual) = match self {
+    /// What was expected and what came instead, for the log. Each is inert and cut: a stranger chose it, or a hook
+    /// made it of what a stranger chose.
+    pub(crate) fn compared(&self) -> Compared {
+        let compared = match self {
             Self::Forbidden(Forbidden::Origin(origin)) => {
-                ("an origin in `allowed_origins`".to_owned(), Quoted(origin).to_string())
+                Compared::new("an origin in `allowed_origins`", Quoted(origin).to_string())
             }
             Self::Forbidden(Forbidden::Policy(reason)) => {
-                ("what the policy allows".to_owned(), reason.clone())
+                Compared::new("what the policy allows", reason.as_str())
             }
             Self::InsufficientScope { required, granted } => {
-                (first_scopes(required), first_scopes(granted))
+                Compared::new(first_scopes(required), first_scopes(granted))
             }
             Self::InvalidMessage(fault) => {
-                ("one JSON-RPC message".to_owned(), fault.description().to_owned())
+                Compared::new("one JSON-RPC message", fault.description())
             }
             Self::InvalidRequest(fault) => {
-                ("one token in one Authorization header".to_owned(), fault.description().to_owned())
+                Compared::new("one token in one Authorization header", fault.description())
             }
             Self::InvalidToken(error) => error.compared(),
-            Self::MissingToken => ("a bearer token".to_owned(), "none".to_owned()),
-            Self::Unavailable(reason) => ("an answer of the issuer".to_owned(), reason.to_string()),
+            Self::MissingToken => Compared::new("a bearer token", "none"),
+            Self::Unavailable(reason) => {
+                Compared::new("an answer of the issuer", reason.to_string())
+            }
         };
-        (in_one_line(&expected), in_one_line(&actual))
+        Compared {
+            expected: in_one_line(&compared.expected),
+            actual: in_one_line(&compared.actual),
+        }
     }
 
     /// The refusal as the client sees it: fixed text, never a value from the token.
     pub(crate) fn wire(&self) -> Wire {
-        let row = |status, error, in_challenge, description| Wire {
-            status,
-            error,
-            in_challenge,
-            description,
-        };
         match self {
             Self::Forbidden(reason) => {
-                row(StatusCode::FORBIDDEN, "forbidden", false, reason.description())
+                Wire::in_body_alone(StatusCode::FORBIDDEN, "forbidden", reason.description())
             }
-            Self::InsufficientScope { .. } => row(
+            Self::InsufficientScope { .. } => Wire::in_challenge_too(
                 StatusCode::FORBIDDEN,
                 "insufficient_scope",
-                true,
                 "the access token lacks a required scope",
             ),
             Self::InvalidMessage(fault) => {
-                row(fault.status(), "invalid_request", false, fault.description())
+                Wire::in_body_alone(fault.status(), "invalid_request", fault.description())
             }
-            Self::InvalidRequest(fault) => {
-                row(StatusCode::BAD_REQUEST, "invalid_request", true, fault.description())
-            }
-            Self::InvalidToken(error) => {
-                row(StatusCode::UNAUTHORIZED, "invalid_token", true, error.description())
-            }
+            Self::InvalidRequest(fault) => Wire::in_challenge_too(
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                fault.description(),
+            ),
+            Self::InvalidToken(error) => Wire::in_challenge_too(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                error.description(),
+            ),
             // RFC 6750 §3.1: no error code when the request lacks authentication information.
-            Self::MissingToken => {
-                row(StatusCode::UNAUTHORIZED, "unauthorized", false, "an access token is required")
-            }
-            Self::Unavailable(_) => row(
+            Self::MissingToken => Wire::in_body_alone(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "an access token is required",
+            ),
+            Self::Unavailable(_) => Wire::in_body_alone(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
-                false,
                 "the access token cannot be verified right now",
             ),
         }
     }
 }
 
-/// One row of the table above.
+/// What a refusal looks like on the wire: one row of the table [`AuthError::wire`].
 pub(crate) struct Wire {
     pub(crate) status: StatusCode,
     /// `error` of the JSON body, and of the challenge when `in_challenge`.
     pub(crate) error: &'static str,
     pub(crate) in_challenge: bool,
     pub(crate) description: &'static str,
+}
+
+impl Wire {
+    /// The error stands in the JSON body, and in the challenge if there is one.
+    fn in_challenge_too(
+        status: StatusCode,
+        error: &'static str,
+        description: &'static str,
+    ) -> Self {
+        Self { status, error, in_challenge: true, description }
+    }
+
+    /// The error stands in the JSON body; a challenge names none.
+    fn in_body_alone(status: StatusCode, error: &'static str, description: &'static str) -> Self {
+        Self { status, error, in_challenge: false, description }
+    }
+}
+
+/// What was expected and what came instead, for logs and explanations; never for clients. What a stranger chose is
+/// quoted and cut.
+pub(crate) struct Compared {
+    pub(crate) expected: String,
+    pub(crate) actual: String,
+}
+
+impl Compared {
+    fn new(expected: impl Into<String>, actual: impl Into<String>) -> Self {
+        Self { expected: expected.into(), actual: actual.into() }
+    }
 }
 
 /// With the compared values, for operators; what clients see is fixed text.
@@ -207,7 +239,7 @@ pub enum MessageFault {
     Batch,
     /// `Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` says something else than the body.
     HeaderMismatch,
-    /// It did not come within `body_timeout`.
+    /// The body did not come within `body_timeout`.
     Timeout,
     /// Not JSON-RPC 2.0, or with two members of one name.
     Invalid,
@@ -215,7 +247,7 @@ pub enum MessageFault {
     NotJson,
     /// Longer than `max_body_bytes`, or a batch of too many messages.
     TooLarge,
-    /// A body of a request that has none, such as GET: what is behind might read it all the same.
+    /// A body in a request that must have none, such as GET. The server behind might act on it.
     Unexpected,
     /// Not JSON in UTF-8, or compressed: the server behind might read it differently.
     UnsupportedMediaType,
@@ -244,7 +276,7 @@ impl MessageFault {
         }
     }
 
-    /// Of JSON-RPC 2.0 §5.1, and of MCP for headers.
+    /// The error code in the JSON-RPC answer: of JSON-RPC 2.0 §5.1, and of MCP for headers.
     pub(crate) fn json_rpc_code(self) -> i32 {
         match self {
             Self::NotJson => -32700,
@@ -381,85 +413,93 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// The stable code: the same in Rust, Python, Node and `vectors/`.
+    /// The stable code, which Rust, Python, Node and `vectors/` share.
     pub fn code(&self) -> &'static str {
-        self.row().0
+        match self {
+            Self::AlgorithmNotAllowed { .. } => "algorithm_not_allowed",
+            Self::BadSignature => "bad_signature",
+            Self::ClaimNotAccepted { .. } => "claim_not_accepted",
+            Self::Expired { .. } => "expired",
+            Self::Inactive => "inactive",
+            Self::Malformed { .. } => "malformed",
+            Self::MissingClaim { .. } => "missing_claim",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::SenderConstrained => "sender_constrained",
+            Self::UnknownIssuer { .. } => "unknown_issuer",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::WrongAudience { .. } => "wrong_audience",
+            Self::WrongType { .. } => "wrong_type",
+        }
     }
 
     /// What the client may know.
     fn description(&self) -> &'static str {
-        self.row().1
-    }
-
-    fn row(&self) -> (&'static str, &'static str) {
         match self {
-            Self::AlgorithmNotAllowed { .. } => {
-                ("algorithm_not_allowed", "the signature algorithm is not allowed")
-            }
-            Self::BadSignature => ("bad_signature", "the signature does not verify"),
-            Self::ClaimNotAccepted { .. } => {
-                ("claim_not_accepted", "a claim has a value that is not accepted here")
-            }
-            Self::Expired { .. } => ("expired", "the access token expired"),
-            Self::Inactive => ("inactive", "the access token is not active"),
-            Self::Malformed { .. } => ("malformed", "the access token is malformed"),
-            Self::MissingClaim { .. } => ("missing_claim", "a required claim is missing"),
-            Self::NotYetValid { .. } => ("not_yet_valid", "the access token is not valid yet"),
-            Self::SenderConstrained => {
-                ("sender_constrained", "the access token is bound to a key and needs its proof")
-            }
-            Self::UnknownIssuer { .. } => ("unknown_issuer", "the issuer is not trusted here"),
-            Self::UnknownKey { .. } => ("unknown_key", "the signing key is unknown"),
-            Self::WrongAudience { .. } => {
-                ("wrong_audience", "the access token was issued for another resource")
-            }
-            Self::WrongType { .. } => ("wrong_type", "not an access token"),
+            Self::AlgorithmNotAllowed { .. } => "the signature algorithm is not allowed",
+            Self::BadSignature => "the signature does not verify",
+            Self::ClaimNotAccepted { .. } => "a claim has a value that is not accepted here",
+            Self::Expired { .. } => "the access token expired",
+            Self::Inactive => "the access token is not active",
+            Self::Malformed { .. } => "the access token is malformed",
+            Self::MissingClaim { .. } => "a required claim is missing",
+            Self::NotYetValid { .. } => "the access token is not valid yet",
+            Self::SenderConstrained => "the access token is bound to a key and needs its proof",
+            Self::UnknownIssuer { .. } => "the issuer is not trusted here",
+            Self::UnknownKey { .. } => "the signing key is unknown",
+            Self::WrongAudience { .. } => "the access token was issued for another resource",
+            Self::WrongType { .. } => "not an access token",
         }
     }
 
-    fn compared(&self) -> (String, String) {
-        let text = |expected: &str, actual: &str| (expected.to_owned(), actual.to_owned());
+    /// Not yet cut: [`AuthError::compared`] does that.
+    fn compared(&self) -> Compared {
         match self {
             Self::AlgorithmNotAllowed { algorithm } => {
-                ("an allowed algorithm".to_owned(), Quoted(algorithm).to_string())
+                Compared::new("an allowed algorithm", Quoted(algorithm).to_string())
             }
-            Self::BadSignature => text("a signature by the issuer's key", "another"),
+            Self::BadSignature => Compared::new("a signature by the issuer's key", "another"),
             Self::ClaimNotAccepted { claim } => {
-                (format!("claim {claim:?} as in `required_claims`"), "another value".to_owned())
+                Compared::new(format!("claim {claim:?} as in `required_claims`"), "another value")
             }
-            Self::Expired { exp, now } => (format!("exp after {now}"), exp.to_string()),
-            Self::Inactive => text("an active token", "not active, says its issuer"),
-            Self::Malformed { reason } => text("a signed JWT", reason),
-            Self::MissingClaim { claim } => text(claim, "absent"),
+            Self::Expired { exp, now } => {
+                Compared::new(format!("exp after {now}"), exp.to_string())
+            }
+            Self::Inactive => Compared::new("an active token", "not active, says its issuer"),
+            Self::Malformed { reason } => Compared::new("a signed JWT", reason.as_str()),
+            Self::MissingClaim { claim } => Compared::new(*claim, "absent"),
             Self::NotYetValid { valid_from, now } => {
-                (format!("valid at {now}"), valid_from.to_string())
+                Compared::new(format!("valid at {now}"), valid_from.to_string())
             }
             Self::SenderConstrained => {
-                text("no `cnf`, a bearer token", "`cnf`, or another `token_type`")
+                Compared::new("no `cnf`, a bearer token", "`cnf`, or another `token_type`")
             }
             Self::UnknownIssuer { actual, expected } => {
-                let stem = |issuer: &str| issuer.trim_end_matches('/').to_owned();
-                let slash = expected.iter().any(|issuer| stem(issuer) == stem(actual));
-                let hint = if slash { ", which differs only by a slash at the end" } else { "" };
-                (format!("{expected:?}"), format!("{}{hint}", Quoted(actual)))
+                let without_slash = actual.trim_end_matches('/');
+                let differs_by_slash =
+                    expected.iter().any(|issuer| issuer.trim_end_matches('/') == without_slash);
+                let hint = match differs_by_slash {
+                    true => ", which differs only by a slash at the end",
+                    false => "",
+                };
+                Compared::new(format!("{expected:?}"), format!("{}{hint}", Quoted(actual)))
             }
             Self::UnknownKey { key_id: Some(key_id) } => {
-                ("a key that the issuer publishes".to_owned(), Quoted(key_id).to_string())
+                Compared::new("a key that the issuer publishes", Quoted(key_id).to_string())
             }
             Self::UnknownKey { key_id: None } => {
-                text("a key that the issuer publishes", "none named")
+                Compared::new("a key that the issuer publishes", "none named")
             }
             Self::WrongAudience { actual, expected } => {
-                (format!("{expected:?}"), QuotedList(actual).to_string())
+                Compared::new(format!("{expected:?}"), QuotedList(actual).to_string())
             }
-            Self::WrongType { reason } => text("an access token", reason),
+            Self::WrongType { reason } => Compared::new("an access token", reason.as_str()),
         }
     }
 }
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (expected, actual) = self.compared();
+        let Compared { expected, actual } = self.compared();
         write!(f, "{}: expected {expected}, got {}", self.description(), in_one_line(&actual))
     }
 }

@@ -54,14 +54,16 @@ pub(crate) fn cut(text: &str) -> &str {
     }
 }
 
-/// The same without quotes, for a text that has them around it or stands in a list.
+/// A text that a stranger chose, as [`Quoted`] shows it but without quotes: for a text that has them around it, or
+/// stands in a list.
 pub(crate) fn shown(text: &str) -> String {
     let beginning = cut(text);
     let mark = if beginning.len() < text.len() { "…" } else { "" };
     inert(beginning) + mark
 }
 
-/// A text of ours in which values of strangers are, with what a terminal or an editor would act on written out.
+/// A text of ours that contains values of strangers, with the characters written as escapes that a terminal or an
+/// editor would act on. Unlike [`Quoted`], it adds no quotes and cuts nothing.
 pub(crate) fn inert(text: &str) -> String {
     let mut inert = String::with_capacity(text.len());
     for character in text.chars() {
@@ -77,19 +79,21 @@ pub(crate) fn inert(text: &str) -> String {
     inert
 }
 
-/// A text for the log: what a terminal or an editor would act on is written out, and the rest is cut.
+/// A text of ours for the log, as [`inert`] writes it, and cut after 256 bytes: a stranger may have chosen a part of
+/// it, and could fill the log.
 pub(crate) fn in_one_line(text: &str) -> String {
     const LIMIT: usize = 256;
     let mut line = inert(text);
     if line.len() > LIMIT {
-        let cut = (0..=LIMIT).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
-        line.truncate(cut);
+        let end = (0..=LIMIT).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+        line.truncate(end);
         line.push('…');
     }
     line
 }
 
-/// Several texts of strangers, of which the first few are shown.
+/// Several texts of strangers, each as [`Quoted`]. The first four are shown, because a stranger also chose how
+/// many there are.
 pub(crate) struct QuotedList<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for QuotedList<'_> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
-use crate::error::{AuthError, TokenError};
+use crate::error::{AuthError, Compared, TokenError};
 use crate::jose::{Jws, MediaType};
 
 /// One check of a token.
@@ -154,7 +154,7 @@ impl Checks {
         match outcome {
             Ok(_) => self.passed(name, passed, passed),
             Err(error) => {
-                let (expected, actual) = error.compared();
+                let Compared { expected, actual } = error.compared();
                 self.0.push(TokenCheck { name, outcome: CheckOutcome::Failed, expected, actual });
             }
         }

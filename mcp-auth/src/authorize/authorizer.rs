@@ -65,9 +65,9 @@ pub trait Authorizer: Send + Sync {
         false
     }
 
-    /// Every scope that all of these operations need, for the challenge; of alternatives, what is nearest to
-    /// the granted scopes. More than 64 scopes, or 4 KiB of them, count as a failure. Default: none besides the
-    /// resource's.
+    /// Every scope that all of these operations need, for the challenge; of alternatives, those of which the
+    /// caller lacks the fewest. Without them a client cannot ask for the right scopes. More than 64 scopes, or
+    /// 4 KiB of them, count as a failure. Default: none besides the resource's.
     fn required_scopes(&self, _operations: &[Operation<'_>], _granted: &Scopes) -> Scopes {
         Scopes::default()
     }
@@ -78,12 +78,12 @@ pub trait Authorizer: Send + Sync {
         (!granted.contains_all(required)).then(|| required.clone())
     }
 
-    /// Whether a list shows what this operation would call, to a caller or to nobody. Default: to a caller,
-    /// unless it is forbidden, since a missing scope can be asked for; to nobody, only if
-    /// [`Authorizer::access`] says that it needs no token.
+    /// Whether a list shows what this operation would call, to a caller or, for `None`, to a client without a
+    /// token. Default: to a caller, unless it is forbidden, since a client can ask for a missing scope once it
+    /// calls; to a client without a token, only if [`Authorizer::access`] says that it needs no token.
     ///
-    /// Nobody may call what the others open and this one says nothing of in [`Authorizer::access`]; then it is
-    /// shown whatever this says.
+    /// Where this authorizer has no opinion in [`Authorizer::access`] and the others say that no token is needed,
+    /// a client without a token may call it. Then it is shown, and the answer for `None` does not count.
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         match caller {
             Some(caller) => !matches!(
@@ -118,13 +118,14 @@ pub trait Authorizer: Send + Sync {
         Vec::new()
     }
 
-    /// The same with the rule or field that each fault is about; asked once, when the server is built.
-    /// Default: [`Authorizer::faults`], which are then about the authorizer as a whole.
+    /// [`Authorizer::faults`] with the rule or field that each fault is about. It is asked once, when the server
+    /// is built. Default: [`Authorizer::faults`], which are then about the authorizer as a whole.
     fn config_faults(&self) -> Vec<ConfigFault> {
         self.faults().into_iter().map(|reason| ConfigFault::new("", reason)).collect()
     }
 
-    /// What is allowed and may not be meant; asked once, when the server is built. Default: nothing.
+    /// What the rules allow although it may not be meant. It is asked once, when the server is built, and
+    /// logged. Default: nothing.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }

@@ -5,7 +5,7 @@
 use super::Resource;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Operation;
-use crate::error::AuthError;
+use crate::error::{AuthError, Compared};
 
 impl Resource {
     pub(super) fn log_preflight(&self) {
@@ -24,7 +24,7 @@ impl Resource {
     }
 
     pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
-        let (expected, actual) = error.compared();
+        let Compared { expected, actual } = error.compared();
         let operations = first_few(operations);
         let rules = operations.iter().flat_map(|operation| self.authorizers.rules(operation));
         tracing::info!(

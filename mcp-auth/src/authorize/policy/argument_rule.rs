@@ -11,16 +11,17 @@ pub(super) enum Arguments<'a> {
     /// The arguments of a call.
     OfCall(&'a Map<String, Value>),
     /// What the client of `completion/complete` says it has chosen. It may call with something else in
-    /// the end, so that nothing of it frees from asking for scopes.
+    /// the end, so that `unless` never applies to it.
     Chosen(&'a Map<String, Value>),
 }
 
 impl ArgumentRule {
+    /// Whether these arguments need the scopes of this rule.
     pub(super) fn applies_to(&self, arguments: Arguments<'_>) -> bool {
         let (Arguments::OfCall(members) | Arguments::Chosen(members)) = arguments;
         let value = value_at_path(members, &self.argument);
         if let Some(exempt) = &self.unless {
-            let is_exempt = value.is_some_and(|value| is_same(exempt, value));
+            let is_exempt = value.is_some_and(|present| is_same(exempt, present));
             return !is_exempt || matches!(arguments, Arguments::Chosen(_));
         }
         let Some(value) = value else { return false };
@@ -33,6 +34,7 @@ impl ArgumentRule {
         }
     }
 
+    /// Adds what is wrong with the rule to the faults.
     pub(super) fn check(&self, faults: &mut Faults<'_>) {
         if self.argument.is_empty() {
             faults.add_here("`argument` must be set");
@@ -70,16 +72,8 @@ pub(super) fn is_path(path: &str) -> bool {
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => is_same_number(one, other),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| is_same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            let is_in_other = |(name, value): (&String, &Value)| {
-                other.get(name).is_some_and(|other| is_same(value, other))
-            };
-            one.len() == other.len() && one.iter().all(is_in_other)
-        }
+        (Value::Array(one), Value::Array(other)) => all_items_agree(one, other, is_same),
+        (Value::Object(one), Value::Object(other)) => all_members_agree(one, other, is_same),
         _ => one == other,
     }
 }
@@ -89,31 +83,48 @@ fn is_same(one: &Value, other: &Value) -> bool {
 fn may_be_read_as(expected: &Value, value: &Value) -> bool {
     match (expected, value) {
         (Value::Number(expected), Value::Number(number)) => {
-            let is_rounded = number.as_f64().is_some_and(|double| {
-                whole(number).is_some_and(|integer| {
-                    // Beyond 128 bits a double is what was written.
-                    double as i128 != integer
-                })
-            });
-            is_same_number(expected, number) || (is_rounded && expected.as_f64() == number.as_f64())
+            is_same_number(expected, number)
+                || (is_rounded_by_double(number) && expected.as_f64() == number.as_f64())
         }
-        (Value::Array(expected), Value::Array(values)) => {
-            let mut pairs = expected.iter().zip(values);
-            expected.len() == values.len() && pairs.all(|(one, other)| may_be_read_as(one, other))
+        (Value::Array(expected), Value::Array(value)) => {
+            all_items_agree(expected, value, may_be_read_as)
         }
-        (Value::Object(expected), Value::Object(values)) => {
-            let is_there = |(name, expected): (&String, &Value)| {
-                values.get(name).is_some_and(|value| may_be_read_as(expected, value))
-            };
-            expected.len() == values.len() && expected.iter().all(is_there)
+        (Value::Object(expected), Value::Object(value)) => {
+            all_members_agree(expected, value, may_be_read_as)
         }
         _ => expected == value,
     }
 }
 
+/// Whether two lists are of one length, and the items at each position agree.
+fn all_items_agree(one: &[Value], other: &[Value], agree: fn(&Value, &Value) -> bool) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(item, paired)| agree(item, paired))
+}
+
+/// Whether two objects have members of the same names, and those of each name agree.
+fn all_members_agree(
+    one: &Map<String, Value>,
+    other: &Map<String, Value>,
+    agree: fn(&Value, &Value) -> bool,
+) -> bool {
+    one.len() == other.len()
+        && one
+            .iter()
+            .all(|(name, member)| other.get(name).is_some_and(|namesake| agree(member, namesake)))
+}
+
+/// Whether it is an integer that a double does not hold exactly.
+fn is_rounded_by_double(number: &Number) -> bool {
+    let (Some(integer), Some(double)) = (integer_value(number), number.as_f64()) else {
+        return false;
+    };
+    // Beyond 128 bits a double is what was written.
+    double as i128 != integer
+}
+
 /// Integers are compared as integers: a double cannot tell 9007199254740992 from 9007199254740993.
 fn is_same_number(one: &Number, other: &Number) -> bool {
-    match (whole(one), whole(other)) {
+    match (integer_value(one), integer_value(other)) {
         (Some(one), Some(other)) => one == other,
         (None, None) => one.as_f64() == other.as_f64(),
         _ => false,
@@ -121,7 +132,7 @@ fn is_same_number(one: &Number, other: &Number) -> bool {
 }
 
 /// The integer that a number is, if it is one: `1.0` and `-0` are.
-fn whole(number: &Number) -> Option<i128> {
+fn integer_value(number: &Number) -> Option<i128> {
     /// Doubles below it convert exactly.
     const LIMIT: f64 = 1e38;
     if let Some(unsigned) = number.as_u64() {
@@ -137,9 +148,8 @@ fn whole(number: &Number) -> Option<i128> {
 /// Whether it holds an integer that became a double because nothing else holds it.
 fn has_inexact_number(value: &Value) -> bool {
     match value {
-        Value::Number(number) => {
-            let double = number.as_f64().filter(|_| number.is_f64());
-            double.is_some_and(|double| double.fract() == 0.0 && double.abs() >= 1.8e19)
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().is_some_and(|double| double.fract() == 0.0 && double.abs() >= 1.8e19)
         }
         Value::Array(items) => items.iter().any(has_inexact_number),
         Value::Object(members) => members.values().any(has_inexact_number),

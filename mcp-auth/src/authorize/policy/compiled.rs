@@ -15,7 +15,7 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::argument_rule::Arguments;
-use super::faults::{check_name, check_whole};
+use super::faults::{check_rule, check_whole};
 use super::hierarchy::Hierarchy;
 use super::requirement::NEEDS_NO_TOKEN;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
@@ -60,7 +60,7 @@ impl Rule {
     }
 }
 
-/// Combinations of alternatives that are compared for one request.
+/// The most combinations of alternatives that are compared for one request, which may call many things.
 const COMPARISONS: usize = 256;
 
 /// Where roles, groups and permissions are found.
@@ -247,20 +247,13 @@ impl CompiledPolicy {
             }
         }
         let granted = caller.scopes();
-        let has_scopes_of_rules =
-            needs.requirements().all(|requirement| self.grants_scopes_of(granted, requirement));
+        let has_scopes_of_rules = needs
+            .requirements()
+            .all(|requirement| requirement.is_covered_by(granted, &self.hierarchy));
         if has_scopes_of_rules && self.hierarchy.grants_all(granted, by_arguments) {
             return Verdict::Allow;
         }
         Verdict::MissingScopes(Scopes::default())
-    }
-
-    /// Whether these scopes are all that the requirement asks for in scopes.
-    fn grants_scopes_of(&self, granted: &Scopes, requirement: &Requirement) -> bool {
-        let mut alternatives = requirement.any_of.iter().flatten();
-        self.hierarchy.grants_all(granted, &requirement.all_of)
-            && (requirement.any_of.is_none()
-                || alternatives.any(|set| self.hierarchy.grants_all(granted, set)))
     }
 
     /// Why the caller may not do it with any scopes; `None` when scopes are all that could be missing.
@@ -298,8 +291,9 @@ impl CompiledPolicy {
         None
     }
 
-    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. As many combinations
-    /// are compared as `comparisons` has left; where that is not enough, one set after the other is chosen.
+    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. All combinations of them
+    /// are compared if they are no more than `comparisons`, from which they are taken; otherwise one set after the
+    /// other is chosen.
     fn scopes_to_ask_for(
         &self,
         needs: &Needs<'_>,
@@ -312,10 +306,9 @@ impl CompiledPolicy {
         );
         let alternatives: Vec<&[Scopes]> =
             needs.requirements().filter_map(|requirement| requirement.any_of.as_deref()).collect();
-        let combinations = number_of_combinations(&alternatives);
-        let compares_all = combinations <= *comparisons;
-        if compares_all && !alternatives.is_empty() {
-            *comparisons -= combinations;
+        let combinations = combinations_of(&alternatives, *comparisons);
+        if let Some(count) = combinations.filter(|_| !alternatives.is_empty()) {
+            *comparisons -= count;
         }
         let mut candidates = vec![needed_always];
         for sets in alternatives {
@@ -325,7 +318,7 @@ impl CompiledPolicy {
             }
             crate::steps::take(combined.len());
             candidates = combined;
-            if !compares_all {
+            if combinations.is_none() {
                 candidates = self.with_fewest_missing(candidates, granted).into_iter().collect();
             }
         }
@@ -355,8 +348,8 @@ impl CompiledPolicy {
         let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
         let nothing = Scopes::default();
         let granted = caller.map_or(&nothing, AuthInfo::scopes);
-        let lacks = caller.and_then(|known| self.denial(&rule.requirement, known));
         let mut comparisons = COMPARISONS;
+        let lacks = caller.and_then(|known| self.denial(&rule.requirement, known));
         Asked {
             rule: rule.name.clone(),
             access: rule.requirement.access,
@@ -503,13 +496,16 @@ fn open_access(operation: &Operation<'_>, open_rules: &[&Rule]) -> Access {
     if is_public { Access::Public } else { Access::Optional }
 }
 
-/// In how many ways one set of each alternative can be chosen.
-fn number_of_combinations(alternatives: &[&[Scopes]]) -> usize {
+/// How many combinations there are of one set of each alternative; `None` when there are more than `most`.
+fn combinations_of(alternatives: &[&[Scopes]], most: usize) -> Option<usize> {
     let mut combinations = 1_usize;
     for sets in alternatives {
         combinations = combinations.saturating_mul(sets.len());
+        if combinations > most {
+            return None;
+        }
     }
-    combinations
+    Some(combinations)
 }
 
 /// The rules of one section of a policy, such as `tools`. What is wrong with them is added to the faults.
@@ -522,7 +518,7 @@ pub(super) fn rules_of_section(
     let mut section_faults = faults.below(section);
     for (name, requirement) in written {
         requirement.check(&mut section_faults.below(name));
-        check_name(section, name, requirement, &mut section_faults);
+        check_rule(section, name, requirement, &mut section_faults);
         let rule = Rule::new(format!("{section}.{name}"), requirement.clone());
         rules.push((name.clone(), rule));
     }
@@ -551,8 +547,8 @@ fn scopes_by_arguments(
         let applying = rule.requirement.when.iter().filter(|when| when.applies_to(arguments));
         scopes.extend(applying.map(|when| when.scopes.clone()));
         if let Some(function) = &rule.by_arguments {
-            let asked = catch_unwind(AssertUnwindSafe(|| function.call(members)));
-            let asked = asked.map_err(|_| "the function for its arguments panicked")?;
+            let outcome = catch_unwind(AssertUnwindSafe(|| function.call(members)));
+            let asked = outcome.map_err(|_| "the function for its arguments panicked")?;
             scopes.push(asked.bounded()?);
         }
     }

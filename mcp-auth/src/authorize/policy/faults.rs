@@ -1,11 +1,11 @@
-//! What is wrong with a policy. A rule that can never apply, or that matches less than it says, protects
-//! nothing and says nothing: it is a fault.
+//! What is wrong with a policy. A rule that can never apply, or that matches less than it seems to, protects
+//! nothing, and nobody notices. So it is a fault, and a server with such a policy does not start.
 
 use super::argument_rule::is_path;
 use crate::config::{Faults, Requirement, ScopePolicy};
 use crate::scope::Scopes;
 
-/// Methods that clients send, by which others are recognised that only look like them.
+/// Methods that clients send. A rule for a method that only looks like one of these is a fault.
 const METHODS: [&str; 25] = [
     "completion/complete",
     "initialize",
@@ -34,7 +34,7 @@ const METHODS: [&str; 25] = [
     "tools/list",
 ];
 
-/// Looks at what is no rule of its own.
+/// Checks the fields of a policy that are not rules: `implies`, the paths of claims, the tools of functions.
 pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Faults<'_>) {
     for (scope, others) in &policy.implies {
         let one = Scopes::parse(scope);
@@ -61,12 +61,12 @@ pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Faults<'_>) {
         }
     }
     for tool in policy.by_arguments.keys() {
-        check_text("tools", tool, &mut faults.below("tools"));
+        check_name("tools", tool, &mut faults.below("tools"));
     }
 }
 
-/// Looks at the name of a rule, and at what depends on it. The faults are those of the section.
-pub(super) fn check_name(
+/// Checks the name of a rule, and whether what is called so can have arguments. The faults are those of the section.
+pub(super) fn check_rule(
     section: &str,
     name: &str,
     requirement: &Requirement,
@@ -83,20 +83,23 @@ pub(super) fn check_name(
             "there are no arguments; only tools and prompts have them, and the methods tools/call and prompts/get",
         );
     }
-    check_text(section, name, faults);
-    if section == "methods" {
-        let looks_like = |method: &&&str| {
-            let trimmed = name.trim_matches(|c: char| c.is_whitespace() || c == '/');
-            trimmed.eq_ignore_ascii_case(method) && name != **method
-        };
-        if let Some(method) = METHODS.iter().find(looks_like) {
-            faults.add(name, format!("methods are compared exactly; write {method:?}"));
-        }
+    check_name(section, name, faults);
+    if section == "methods"
+        && let Some(method) = METHODS.iter().find(|method| is_misspelled(name, method))
+    {
+        faults.add(name, format!("methods are compared exactly; write {method:?}"));
     }
 }
 
-/// Names are compared exactly, and no client sends such a one.
-fn check_text(section: &str, name: &str, faults: &mut Faults<'_>) {
+/// Whether the name is this method but for capitals, or for white space and slashes around it.
+fn is_misspelled(name: &str, method: &str) -> bool {
+    let trimmed =
+        name.trim_matches(|character: char| character.is_whitespace() || character == '/');
+    trimmed.eq_ignore_ascii_case(method) && name != method
+}
+
+/// Checks whether a client could send this name at all: names are compared exactly.
+fn check_name(section: &str, name: &str, faults: &mut Faults<'_>) {
     if name.is_empty() {
         faults.add_here("a rule without a name would match nothing");
     }

@@ -33,12 +33,13 @@ impl ScopePolicy {
         tools.chain(prompts).chain(resources).chain(methods).collect()
     }
 
-    /// Ready to decide.
+    /// The policy in the form that decides. Faults are left out: [`Authorizer::faults`] lists them.
     fn compile(&self) -> CompiledPolicy {
         self.compile_for(&Scopes::default(), &mut Vec::new())
     }
 
-    /// The same for a resource that requires these scopes, with what is wrong with the policy.
+    /// The policy in the form that decides, for a resource that requires these scopes. What is wrong with the policy
+    /// is added to the faults.
     fn compile_for(
         &self,
         required_scopes: &Scopes,

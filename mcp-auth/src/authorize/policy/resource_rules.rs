@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::compiled::Rule;
+use super::compiled::{Rule, rules_of_section};
 use super::hierarchy::Hierarchy;
 use super::resource_pattern::ResourcePattern;
-use super::uri::NormalUri;
+use super::uri::{NormalUri, is_scheme};
 use crate::authorize::Operation;
 use crate::config::{Access, Faults, Requirement};
 
 /// The rules for resources, ready to be found.
 #[derive(Debug)]
 pub(super) struct ResourceRules {
-    /// No two have the same.
+    /// Tells these rules from those of any other policy in the process: see [`FoundRules`].
     id: u64,
     rules: Vec<ResourceRule>,
-    /// Those that say nothing of a query, by a path that has no variables.
+    /// By their path, the rules whose path has no variables and that have no query.
     by_path: HashMap<String, usize>,
-    /// All others.
+    /// All other rules. Each is compared with what is asked for.
     others: Vec<usize>,
     /// The schemes of rules that ask for something; empty for a rule that may be about any scheme.
     requiring_schemes: HashSet<String>,
@@ -27,7 +27,7 @@ pub(super) struct ResourceRules {
 #[derive(Debug)]
 struct ResourceRule {
     pattern: ResourcePattern,
-    /// The same without the slash at its end, if it is written with one.
+    /// The pattern without the slash at its end, if it is written with one.
     shorter: Option<ResourcePattern>,
     rule: Rule,
 }
@@ -71,7 +71,8 @@ impl<'p> Found<'p> {
     }
 }
 
-/// [`Found`], as places in [`ResourceRules::rules`].
+/// What [`Found`] says, with indices into [`ResourceRules::rules`] in place of the rules: so it can be kept with an
+/// operation, which does not borrow from a policy.
 #[derive(Debug, Default)]
 struct FoundPlaces {
     rules: Vec<usize>,
@@ -103,7 +104,7 @@ impl ResourceRules {
             requiring_schemes: HashSet::new(),
         };
         let mut known = HashMap::new();
-        for (uri, rule) in super::compiled::rules_of_section("resources", written, faults) {
+        for (uri, rule) in rules_of_section("resources", written, faults) {
             let pattern = match ResourcePattern::parse(&uri) {
                 Ok(pattern) => pattern,
                 Err(fault) => {
@@ -154,28 +155,34 @@ impl ResourceRules {
         }
         let name = operation.name().unwrap_or_default();
         let is_template = operation.is_template();
-        let kept = operation.found_rules().get_or_init(|| FoundRules {
+        let found_before = operation.found_rules().get_or_init(|| FoundRules {
             policy: self.id,
-            places: self.places(name, is_template, needs_rule),
+            places: self.find_places(name, is_template, needs_rule),
         });
-        if kept.policy == self.id {
-            return Ok(self.at(kept.places.as_ref().map_err(|ambiguous| *ambiguous)?));
+        if found_before.policy == self.id {
+            return match &found_before.places {
+                Ok(places) => Ok(self.found_at(places)),
+                Err(ambiguous) => Err(*ambiguous),
+            };
         }
         // Another policy of the same resource was asked first.
-        Ok(self.at(&self.places(name, is_template, needs_rule)?))
+        Ok(self.found_at(&self.find_places(name, is_template, needs_rule)?))
     }
 
-    fn at(&self, places: &FoundPlaces) -> Found<'_> {
-        let rules =
-            |places: &[usize]| places.iter().map(|place| &self.rules[*place].rule).collect();
+    fn found_at(&self, places: &FoundPlaces) -> Found<'_> {
         Found {
-            rules: rules(&places.rules),
-            replaced: rules(&places.replaced),
+            rules: self.rules_at(&places.rules),
+            replaced: self.rules_at(&places.replaced),
             is_covered: places.is_covered,
         }
     }
 
-    fn places(
+    fn rules_at(&self, places: &[usize]) -> Vec<&Rule> {
+        places.iter().map(|place| &self.rules[*place].rule).collect()
+    }
+
+    /// As [`Self::find`], without looking whether they were found before.
+    fn find_places(
         &self,
         name: &str,
         is_template: bool,
@@ -189,14 +196,14 @@ impl ResourceRules {
             let matters = needs_rule || self.may_ask_for_something(name);
             return if matters { Err(Ambiguous) } else { Ok(FoundPlaces::default()) };
         };
-        let mut found = self.about(&asked);
+        let mut found = self.rules_about(&asked);
         let without_slash = asked.without_last_slash();
         let set_aside = match self.is_written_with_slash(&found) {
             true => found.replaced.clone(),
             false => Vec::new(),
         };
         for reading in asked.other_readings() {
-            let others = self.about(&reading);
+            let others = self.rules_about(&reading);
             // A URI without the slash at its end is what was asked for as well; other readings open nothing.
             let is_as_good = without_slash.as_ref() == Some(&reading);
             found.is_covered |= is_as_good && others.is_covered;
@@ -229,7 +236,8 @@ impl ResourceRules {
         is_any || self.requiring_schemes.contains("") || self.requiring_schemes.contains(&scheme)
     }
 
-    fn about(&self, asked: &ResourcePattern) -> FoundPlaces {
+    /// The rules that are about this reading of what is asked for, and about no other reading.
+    fn rules_about(&self, asked: &ResourcePattern) -> FoundPlaces {
         let has_query = asked.has_query();
         // A path without variables is found by hash.
         let mut candidates: Vec<usize> = match asked.plain_path() {
@@ -237,7 +245,7 @@ impl ResourceRules {
             None => self.by_path.values().copied().collect(),
         };
         candidates.extend(&self.others);
-        // As they are written, whatever the order of hashes, and once.
+        // Each once, and in the order in which they are written: that of hashes differs from run to run.
         candidates.sort_unstable();
         candidates.dedup();
         candidates.retain(|place| self.rules[*place].meets(asked));
@@ -247,8 +255,10 @@ impl ResourceRules {
         covering.retain(|place| self.rules[*place].pattern.speaks_of_all(asked));
         for place in candidates {
             let pattern = &self.rules[place].pattern;
-            let replaces = |other: &usize| self.rules[*other].pattern.replaces(pattern, has_query);
-            match covering.iter().any(replaces) {
+            let is_replaced = covering
+                .iter()
+                .any(|other| self.rules[*other].pattern.replaces(pattern, has_query));
+            match is_replaced {
                 true => found.replaced.push(place),
                 false => found.rules.push(place),
             }
@@ -256,7 +266,8 @@ impl ResourceRules {
         found
     }
 
-    /// Narrower rules that admit somebody whom the broader rule in their place would not.
+    /// Warns of each narrower rule that allows somebody something that the broader rule, in whose place it counts,
+    /// would not allow.
     pub(super) fn warnings(&self, hierarchy: &Hierarchy) -> Vec<String> {
         let mut warnings = Vec::new();
         for broad in self.rules.iter().filter(|broad| !broad.is_open()) {
@@ -265,7 +276,7 @@ impl ResourceRules {
                 let is_replaced = !std::ptr::eq(broad, narrow)
                     && narrow.pattern.replaces(&broad.pattern, has_query)
                     && narrow.patterns().any(|pattern| broad.meets(pattern));
-                // Whoever opens a part of something, means it.
+                // An open rule for a part of something is written on purpose.
                 let is_meant = narrow.is_open() && broad.covers(&narrow.pattern);
                 let asks_for_less =
                     !narrow.rule.requirement.asks_for_all_of(&broad.rule.requirement, hierarchy);
@@ -284,12 +295,11 @@ impl ResourceRules {
 /// The scheme of a URI or pattern in lower case (RFC 3986 §3.1), as a reader finds it that drops white
 /// space and control characters; empty when there is none, or when variables are in it.
 fn scheme_of(uri: &str) -> String {
-    let is_kept = |character: &char| !character.is_whitespace() && !character.is_control();
-    let tidy = uri.chars().filter(is_kept).take_while(|character| *character != ':');
-    let scheme: String = tidy.collect::<String>().to_ascii_lowercase();
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(is_allowed)
-        && uri.contains(':');
-    if is_scheme { scheme } else { String::new() }
+    let Some((before_colon, _)) = uri.split_once(':') else { return String::new() };
+    let mut scheme: String = before_colon
+        .chars()
+        .filter(|character| !character.is_whitespace() && !character.is_control())
+        .collect();
+    scheme.make_ascii_lowercase();
+    if is_scheme(&scheme) { scheme } else { String::new() }
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Access {
-    /// Everybody may. A token is not looked at, and handlers see no caller.
+    /// No token is needed. One that is sent is not looked at, and handlers see no caller.
     Public,
-    /// Everybody may. A token that is sent must be good, and handlers see its caller.
+    /// No token is needed. One that is sent must be good, and handlers see its caller.
     Optional,
-    /// Only with a good token.
+    /// A good token is needed.
     #[default]
     Required,
 }

@@ -5,7 +5,10 @@ use serde_json::Value;
 
 use crate::scope::Scopes;
 
-/// More scopes for some arguments. With no condition: whenever the argument is there.
+/// Scopes that a call needs besides those of its rule, depending on one argument. Without a condition it needs them
+/// whenever the argument is there.
+///
+/// Set one of `equals`, `starts_with` and `unless` at most: a rule with two is a fault.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -32,8 +35,7 @@ impl ArgumentRule {
         argument: impl Into<String>,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        let scopes = scopes.into_iter().collect();
-        Self { argument: argument.into(), scopes, ..Self::default() }
+        Self { argument: argument.into(), scopes: scopes.into_iter().collect(), ..Self::default() }
     }
 
     /// Only if it has this value.

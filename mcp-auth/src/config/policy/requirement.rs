@@ -14,8 +14,8 @@ use crate::scope::Scopes;
 /// What a caller needs for an operation. In data, a list of scopes stands for `all_of` alone.
 ///
 /// Every field that is set must be fulfilled; a list that is set and empty is a fault, because it would
-/// ask for nothing. A missing scope is answered with a challenge that
-/// asks for it; everything else is forbidden without one, since a new token would not help.
+/// ask for nothing. A missing scope is answered with a challenge that asks for it. Everything else that is
+/// missing is answered without one, since a new token would not help.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -32,9 +32,9 @@ pub struct Requirement {
     pub groups: Option<Vec<String>>,
     /// Permissions that are all needed.
     pub permissions: Option<Vec<String>>,
-    /// The only kind of caller that may.
+    /// The kind of caller that may do it; all others may not, nor those of whom the token does not tell.
     pub caller: Option<Principal>,
-    /// The only clients that may; a token that names no client may not.
+    /// The clients that may do it, by `client_id`; all others may not, nor a token that names no client.
     pub allowed_clients: Option<Vec<String>>,
     /// Scopes that depend on the arguments of a tool or prompt.
     pub when: Vec<ArgumentRule>,
@@ -113,7 +113,7 @@ impl<S: AsRef<str>, const N: usize> From<[S; N]> for Requirement {
     }
 }
 
-/// A map in which a list of scopes, or a text, stands for `all_of` alone.
+/// Reads a map from names to requirements, in which a list of scopes, or a text, stands for `all_of` alone.
 pub(super) fn by_name<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, Requirement>, D::Error> {

@@ -10,7 +10,7 @@ use super::scopes_by_arguments::ScopesByArguments;
 use crate::principal::Principal;
 use crate::scope::Scopes;
 
-/// Who may call what: the same rules for calls and for lists.
+/// Who may call what. One set of rules decides about calls, and about what lists show.
 ///
 /// Everything needs `require`. Beyond that, a tool, prompt or resource needs what its own rule and
 /// the rule of the method ask for. In data, write it as [`ProtectedResource::policy`]; in code,
@@ -166,7 +166,7 @@ impl ScopePolicy {
         self
     }
 
-    /// Whoever has this scope has these as well.
+    /// A caller who has this scope counts as having these as well.
     #[must_use]
     pub fn implies<S: AsRef<str>>(
         mut self,
@@ -192,10 +192,10 @@ impl ScopePolicy {
     }
 }
 
-/// Policies are the same when their data is, and their functions are the same ones.
+/// Two policies are equal when their data is equal and they hold the very same functions.
 impl PartialEq for ScopePolicy {
     fn eq(&self, other: &Self) -> bool {
-        let data = |policy: &Self| serde_json::to_value(policy).ok();
-        self.by_arguments == other.by_arguments && data(self) == data(other)
+        self.by_arguments == other.by_arguments
+            && serde_json::to_value(self).ok() == serde_json::to_value(other).ok()
     }
 }
