@@ -35,8 +35,8 @@ pub struct ProtectedResource {
     /// Advertise and challenge `offline_access` where it is configured, against the
     /// specification's advice, for clients that ask for a refresh token only then.
     pub dangerous_advertise_offline_access: bool,
-    /// Accepts access tokens whatever their `aud`, or without one, against the MCP specification: for
-    /// moving from packages that skip the check. ID tokens are refused all the same. Warns at start-up.
+    /// Accepts access tokens without a look at their `aud`, and those without one, against the MCP specification: for
+    /// moving from packages that skip the check. ID tokens are still refused. Warns at start-up.
     pub dangerous_accept_any_audience: bool,
     /// `resource_name` of the metadata: a name for people.
     pub resource_name: Option<String>,
