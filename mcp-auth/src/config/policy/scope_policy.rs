@@ -166,7 +166,7 @@ impl ScopePolicy {
         self
     }
 
-    /// Whoever has this scope has these as well.
+    /// A caller who has this scope has these as well.
     #[must_use]
     pub fn implies<S: AsRef<str>>(
         mut self,
@@ -192,10 +192,16 @@ impl ScopePolicy {
     }
 }
 
-/// Policies are the same when their data is, and their functions are the same ones.
+/// Two policies are equal when their data is, and when they hold the very same functions.
 impl PartialEq for ScopePolicy {
     fn eq(&self, other: &Self) -> bool {
-        let data = |policy: &Self| serde_json::to_value(policy).ok();
-        self.by_arguments == other.by_arguments && data(self) == data(other)
+        self.by_arguments == other.by_arguments && self.as_data() == other.as_data()
+    }
+}
+
+impl ScopePolicy {
+    /// All but the functions, which are not written as data.
+    fn as_data(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
     }
 }
