@@ -8,7 +8,7 @@
 //! | `code` | what [`AuthError::code`] says |
 //! | `status` | the HTTP status |
 //! | `description` | the fixed text that the client gets |
-//! | `message` | the same with what was compared, for operators |
+//! | `message` | the description with the compared values, for operators |
 //! | `compared` | the compared values by name; empty where nothing was compared |
 
 use serde_json::{Value, json};
