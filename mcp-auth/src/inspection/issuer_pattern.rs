@@ -2,6 +2,12 @@
 //!
 //! `*` stands for any characters but a slash, `**` for any; what is in braces has a name.
 
+/// A part of an issuer that the pattern has a name for.
+pub(super) struct NamedPart {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
 /// One piece of a pattern.
 enum Piece<'p> {
     Literal(&'p str),
@@ -11,7 +17,7 @@ enum Piece<'p> {
 }
 
 /// The named parts of an issuer, if it matches. A slash at the end of either does not count.
-pub(super) fn captures(pattern: &str, issuer: &str) -> Option<Vec<(String, String)>> {
+pub(super) fn named_parts(pattern: &str, issuer: &str) -> Option<Vec<NamedPart>> {
     let pieces = pieces_of(pattern.trim_end_matches('/'));
     let text = issuer.trim_end_matches('/');
     let mut named = Vec::new();
@@ -47,7 +53,7 @@ fn matches_pieces(
     pieces: &[Piece<'_>],
     rest: &str,
     since_name: &str,
-    named: &mut Vec<(String, String)>,
+    named: &mut Vec<NamedPart>,
 ) -> bool {
     let Some((piece, later_pieces)) = pieces.split_first() else { return rest.is_empty() };
     match piece {
@@ -56,7 +62,7 @@ fn matches_pieces(
             None => false,
         },
         Piece::Begin(name) => {
-            named.push(((*name).to_owned(), String::new()));
+            named.push(NamedPart { name: (*name).to_owned(), value: String::new() });
             let found = matches_pieces(later_pieces, rest, rest, named);
             if !found {
                 named.pop();
@@ -64,8 +70,8 @@ fn matches_pieces(
             found
         }
         Piece::End => {
-            if let Some((_, value)) = named.last_mut() {
-                *value = since_name[..since_name.len() - rest.len()].to_owned();
+            if let Some(part) = named.last_mut() {
+                part.value = since_name[..since_name.len() - rest.len()].to_owned();
             }
             matches_pieces(later_pieces, rest, rest, named)
         }
@@ -98,8 +104,9 @@ mod tests {
             ("https://fixed.example/", "https://fixed.example", ""),
         ];
         for (pattern, issuer, expected) in rows {
-            let found = captures(pattern, issuer).map(|named| {
-                let parts: Vec<_> = named.iter().map(|(a, b)| format!("{a}={b}")).collect();
+            let found = named_parts(pattern, issuer).map(|named| {
+                let parts: Vec<_> =
+                    named.iter().map(|part| format!("{}={}", part.name, part.value)).collect();
                 parts.join(" ")
             });
             assert_eq!(found.as_deref().unwrap_or("no"), expected, "{pattern} {issuer}");

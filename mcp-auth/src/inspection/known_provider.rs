@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::issuer_pattern::captures;
+use super::issuer_pattern::{NamedPart, named_parts};
 use super::preset::{PRESETS, Preset, fill_in, fill_in_text};
 use super::provider_facts::ProviderFacts;
 use crate::config::AuthorizationServer;
@@ -33,13 +33,12 @@ impl KnownProvider {
     pub(crate) fn recognise(issuer: &str, resource: &str) -> Option<Self> {
         PRESETS.iter().find_map(|(preset, data)| {
             let data: Preset = serde_json::from_str(data).ok()?;
-            let named = data.recognise.iter().find_map(|pattern| captures(pattern, issuer))?;
+            let named = data.recognise.iter().find_map(|pattern| named_parts(pattern, issuer))?;
             Some(Self::new(preset, data, &named, resource))
         })
     }
 
-    /// `named` are the parts of the issuer that the pattern gives names to, with these names.
-    fn new(preset: &'static str, data: Preset, named: &[(String, String)], resource: &str) -> Self {
+    fn new(preset: &'static str, data: Preset, named: &[NamedPart], resource: &str) -> Self {
         let Preset { name, parameters, mut server, mut advice, facts, .. } = data;
         let mut arguments = Vec::new();
         for parameter in &parameters {
@@ -57,9 +56,9 @@ impl KnownProvider {
 }
 
 /// The part of the issuer with the name of this parameter, or `<name>` where the issuer does not tell.
-fn argument_for(parameter: &str, named: &[(String, String)]) -> String {
-    match named.iter().find(|(name, _)| name == parameter) {
-        Some((_, value)) => value.clone(),
+fn argument_for(parameter: &str, named: &[NamedPart]) -> String {
+    match named.iter().find(|part| part.name == parameter) {
+        Some(part) => part.value.clone(),
         None => format!("<{parameter}>"),
     }
 }
