@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::known_provider::KnownProvider;
-use super::revision_report::judge;
+use super::revision_report::judge_revisions;
 use super::suggested_configuration::SuggestedConfiguration;
 use super::{IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault};
 use crate::config::AuthorizationServer;
@@ -39,7 +39,7 @@ pub(crate) async fn inspect(
         }
     };
     inspection.look_at_the_rest().await;
-    inspection.report(resource, keys)
+    inspection.into_report(resource, keys)
 }
 
 struct Inspection<'a> {
@@ -145,7 +145,7 @@ impl Inspection<'_> {
         }
     }
 
-    fn report(self, resource: &str, keys: KeySetReport) -> IssuerReport {
+    fn into_report(self, resource: &str, keys: KeySetReport) -> IssuerReport {
         let places: Vec<_> = self.places.into_iter().map(|place| place.report).collect();
         let metadata = self.document.as_ref().map(IssuerMetadata::read);
         let issuer = self.server.identifier.as_str();
@@ -156,7 +156,7 @@ impl Inspection<'_> {
         IssuerReport {
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
-            revisions: judge(&places, metadata.as_ref(), facts),
+            revisions: judge_revisions(&places, metadata.as_ref(), facts),
             places,
             metadata,
             keys,

@@ -32,7 +32,7 @@ pub enum Suitability {
 }
 
 /// Judges an issuer for the clients of every revision, oldest first.
-pub(super) fn judge(
+pub(super) fn judge_revisions(
     places: &[MetadataPlace],
     metadata: Option<&IssuerMetadata>,
     known: Option<&ProviderFacts>,
