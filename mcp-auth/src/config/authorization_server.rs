@@ -86,7 +86,7 @@ impl AuthorizationServer {
         Self { issuer: issuer.into(), ..Self::default() }
     }
 
-    /// Whether its keys are given by hand.
+    /// Whether the configuration holds its keys, so that they are not fetched.
     pub(crate) fn has_keys(&self) -> bool {
         self.jwks.is_some() || self.jwks_file.is_some()
     }
@@ -128,7 +128,8 @@ impl ServerType {
     /// The URL of an issuer's metadata by the standard of this type; with [`ServerType::Any`] that of RFC 8414, where it
     /// is looked for first.
     ///
-    /// For programs that fetch the document themselves: the issuer may use `http`, so that whoever fetches it decides.
+    /// For programs that fetch the document themselves. The issuer may use `http`: whether to fetch from it is for the
+    /// program to decide.
     ///
     /// ```
     /// use mcp_auth::settings::ServerType;

@@ -2,8 +2,8 @@
 
 use super::ConfigFault;
 
-/// Collects faults for one part of a configuration: whoever checks that part names its fields, and need not
-/// know where the part is.
+/// Collects faults for one part of a configuration: code that checks the part names fields of it, and need not know
+/// where the part is in the whole.
 ///
 /// Collectors for all parts, which [`Faults::below`] makes, add to one list, in the order in which faults are
 /// found.

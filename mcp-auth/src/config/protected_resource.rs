@@ -26,7 +26,7 @@ pub struct ProtectedResource {
     pub audiences: Vec<String>,
     /// Scopes that every request needs. Empty: a valid token is enough.
     pub required_scopes: Scopes,
-    /// Who may call what, beyond the required scopes. None: whoever has those may do everything.
+    /// Who may call what, beyond the required scopes. None: a caller who has those may do everything.
     pub policy: Option<ScopePolicy>,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,
@@ -65,7 +65,7 @@ impl ProtectedResource {
     }
 }
 
-/// In which form a refused tool call asks for more scopes. What is refused is the same in both.
+/// In which form a refused tool call asks for more scopes. The form does not change what is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -10,11 +10,11 @@ use super::scopes_by_arguments::ScopesByArguments;
 use crate::principal::Principal;
 use crate::scope::Scopes;
 
-/// Who may call what: the same rules for calls and for lists.
+/// Who may call what. Lists show a caller what these rules let it call.
 ///
 /// Everything needs `require`. Beyond that, a tool, prompt or resource needs what its own rule and
 /// the rule of the method ask for. In data, write it as [`ProtectedResource::policy`]; in code,
-/// give it to [`McpAuthBuilder::authorizer`] or put it in the same field.
+/// put it in that field, or give it to [`McpAuthBuilder::authorizer`] for all resources.
 ///
 /// ```
 /// # use mcp_auth::policy::Requirement;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::scope::Scopes;
 
-/// A function that says which scopes the arguments of a call ask for. Two are the same when they are the
-/// same function, and not when they do the same.
+/// A function that says which scopes the arguments of a call ask for. Two are equal when one is a clone of the other;
+/// what they do is not compared.
 #[derive(Clone)]
 pub(crate) struct ScopesByArguments {
     function: Arc<ScopesFunction>,
