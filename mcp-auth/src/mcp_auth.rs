@@ -241,7 +241,7 @@ impl McpAuth {
         hosts
     }
 
-    /// How long the body of a request may take; it is the same for every resource.
+    /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
         self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
     }

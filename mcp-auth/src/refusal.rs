@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use crate::error::{AuthError, Forbidden, InsufficientScope, TokenError};
 
 impl AuthError {
-    /// The refusal as data, the same in every language.
+    /// The refusal as one JSON object, of which Python and Node make their exceptions: `kind`, `code`, `status`,
+    /// `description`, `message` and `compared`.
     ///
     /// `message` and `compared` hold values that a stranger chose: they are for operators, and no answer to a client
     /// may have them.
