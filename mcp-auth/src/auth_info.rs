@@ -5,11 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
-use crate::authenticate::Claims;
+use crate::claims::Claims;
 use crate::error::{InsufficientScope, TokenError};
-use crate::jose::{NamesIssuer as _, VerifiedToken};
 use crate::json::{JsonLimits, read_object};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
@@ -35,11 +34,31 @@ struct Inner {
 
 /// What a caller came with.
 pub(crate) enum Token {
-    Jwt(VerifiedToken),
-    /// An opaque token, and how long its issuer's answer was, in bytes.
-    Opaque(Zeroizing<String>, usize),
+    Jwt(KeptToken),
+    /// An opaque token.
+    Opaque {
+        token: KeptToken,
+        /// How long its issuer's answer was.
+        answer_bytes: usize,
+    },
     /// Nothing: the claims are of a verifier of the user's.
     None,
+}
+
+/// The text of a token, which is wiped when it goes.
+pub(crate) struct KeptToken(Box<str>);
+
+impl KeptToken {
+    pub(crate) fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+}
+
+impl Drop for KeptToken {
+    fn drop(&mut self) {
+        // The text and not the box: the whole at once and not byte by byte.
+        str::zeroize(&mut self.0);
+    }
 }
 
 /// What decisions and handlers ask for most.
@@ -74,8 +93,8 @@ impl AuthInfo {
     pub fn from_verified_json(payload: &str) -> Result<Self, TokenError> {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
-        let issuer = claims.issuer().unwrap_or_default().into();
-        let facts = claims.into_facts();
+        let issuer = claims.issuer.as_deref().unwrap_or_default().into();
+        let facts = claims.facts();
         let claims = read_object(payload).map_err(Claims::malformed)?;
         Ok(Self::new(issuer, facts, claims, &PrincipalRule::default(), Token::None))
     }
@@ -218,8 +237,7 @@ impl AuthInfo {
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
         match &self.0.token {
-            Token::Jwt(token) => token.as_str(),
-            Token::Opaque(token, _) => token,
+            Token::Jwt(token) | Token::Opaque { token, .. } => &token.0,
             Token::None => "",
         }
     }
@@ -234,7 +252,7 @@ impl AuthInfo {
         // Claims take about three times the payload, which is at most three quarters of the token; the
         // JSON for other languages is about as long as that.
         let claims = match &self.0.token {
-            Token::Opaque(_, answer) => answer * 5,
+            Token::Opaque { answer_bytes, .. } => answer_bytes * 5,
             Token::Jwt(_) | Token::None => 0,
         };
         size_of::<Inner>() + self.token().len() * 4 + claims

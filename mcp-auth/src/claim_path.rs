@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-/// A member by its name, or a value by its JSON Pointer (RFC 6901).
-pub(crate) fn at<'v>(object: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
+/// The value that a path leads to: a member of the object by its name or, where the path begins with a slash,
+/// what a JSON Pointer (RFC 6901) names. `None` when nothing is there.
+pub(crate) fn value_at_path<'v>(object: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
     let Some(pointer) = path.strip_prefix('/') else {
         return object.get(path);
     };
@@ -15,14 +16,19 @@ pub(crate) fn at<'v>(object: &'v Map<String, Value>, path: &str) -> Option<&'v V
 }
 
 /// The texts that a claim stands for: itself, the texts in its list, or the names of its members
-/// that are not `false` or `null`.
-pub(crate) fn texts(claim: &Value) -> Vec<&str> {
+/// that are not `false` or `null`. A claim of any other type stands for none.
+pub(crate) fn texts_of_claim(claim: &Value) -> Vec<&str> {
     match claim {
         Value::String(text) => vec![text],
         Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
         Value::Object(members) => {
-            let is_set = |value: &Value| !value.is_null() && *value != false;
-            members.iter().filter(|(_, value)| is_set(value)).map(|(name, _)| &**name).collect()
+            let mut names = Vec::new();
+            for (name, value) in members {
+                if !value.is_null() && *value != false {
+                    names.push(&**name);
+                }
+            }
+            names
         }
         _ => Vec::new(),
     }

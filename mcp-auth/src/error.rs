@@ -5,7 +5,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::scope::Scopes;
-use crate::text::{Quoted, QuotedList, inert};
+use crate::text::{Quoted, QuotedList, in_one_line, shown};
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ impl AuthError {
         }
     }
 
-    /// (expected, actual) for the log. Values are quoted and cut: a stranger chose them.
+    /// (expected, actual) for the log. Whatever is in them is cut and inert: a stranger chose it, or a hook made
+    /// it of what a stranger chose.
     pub(crate) fn compared(&self) -> (String, String) {
         let (expected, actual) = match self {
             Self::Forbidden(Forbidden::Origin(origin)) => {
@@ -61,7 +62,7 @@ impl AuthError {
                 ("what the policy allows".to_owned(), reason.clone())
             }
             Self::InsufficientScope { required, granted } => {
-                (required.to_string(), inert(&granted.to_string()))
+                (first_scopes(required), first_scopes(granted))
             }
             Self::InvalidMessage(fault) => {
                 ("one JSON-RPC message".to_owned(), fault.description().to_owned())
@@ -73,7 +74,7 @@ impl AuthError {
             Self::MissingToken => ("a bearer token".to_owned(), "none".to_owned()),
             Self::Unavailable(reason) => ("an answer of the issuer".to_owned(), reason.to_string()),
         };
-        (expected, shorten(actual))
+        (in_one_line(&expected), in_one_line(&actual))
     }
 
     /// The refusal as the client sees it: fixed text, never a value from the token.
@@ -459,21 +460,20 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (expected, actual) = self.compared();
-        write!(f, "{}: expected {expected}, got {}", self.description(), shorten(actual))
+        write!(f, "{}: expected {expected}, got {}", self.description(), in_one_line(&actual))
     }
 }
 
 impl std::error::Error for TokenError {}
 
-/// Values in logs are cut: a stranger chose them.
-fn shorten(mut text: String) -> String {
-    const LIMIT: usize = 256;
-    if text.len() > LIMIT {
-        let cut = (0..=LIMIT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(cut);
-        text.push('…');
+/// The first few of these scopes, each cut.
+fn first_scopes(scopes: &Scopes) -> String {
+    const MOST: usize = 16;
+    let mut first: Vec<String> = scopes.iter().take(MOST).map(shown).collect();
+    if scopes.iter().nth(MOST).is_some() {
+        first.push("…".to_owned());
     }
-    text
+    first.join(" ")
 }
 
 /// An authorization server could not be asked.

@@ -14,8 +14,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
-use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules};
+use crate::authenticate::{BearerToken, IssuerRules, Rules};
 use crate::authorize::{Messages, NormalUri, normal_pattern};
+use crate::claims::Claims;
 use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
@@ -64,7 +65,9 @@ pub fn bearer(bytes: &[u8]) {
 /// A token in compact serialization.
 pub fn jws(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Ok(jws) = bounded(bytes, || Jws::parse(text, &TokenLimits::LARGEST)) else { return };
+    let buffer = &mut Vec::new();
+    let parsed = bounded(bytes, move || Jws::parse(text, &TokenLimits::LARGEST, buffer));
+    let Ok(jws) = parsed else { return };
 
     let parts: Vec<_> = text.split('.').collect();
     let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };
@@ -167,7 +170,7 @@ pub fn claims(bytes: &[u8]) {
         assert!(!whole.contains_key(marker), "not a bearer access token");
     }
     let subject = whole.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty());
-    assert_eq!(claims.into_facts().subject.as_deref(), subject);
+    assert_eq!(claims.facts().subject.as_deref(), subject);
     assert_eq!(read_object(bytes).ok(), Some(whole), "read whole, it is the same");
 }
 

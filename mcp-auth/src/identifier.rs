@@ -22,8 +22,8 @@ impl ResourceIdentifier {
     ///
     /// # Errors
     /// [`IdentifierError`] says what is wrong with it.
-    pub fn parse(text: impl Into<String>) -> Result<Self, IdentifierError> {
-        let text = text.into();
+    pub fn parse(identifier: impl Into<String>) -> Result<Self, IdentifierError> {
+        let text = identifier.into();
         let origin_length = check_url(&text, PlainHttp::Loopback)?;
         let origin = text[..origin_length].to_ascii_lowercase();
         // Clients leave it out, and would then know the resource by another name.
@@ -78,8 +78,8 @@ impl ResourceIdentifier {
         let Some((origin, path)) = audience.split_at_checked(self.origin_length) else {
             return false;
         };
-        let path = if path.is_empty() { "/" } else { path };
-        path == self.path() && origin.eq_ignore_ascii_case(self.origin())
+        let is_same_path = path == self.path() || (path.is_empty() && self.path() == "/");
+        is_same_path && origin.eq_ignore_ascii_case(self.origin())
     }
 }
 
@@ -201,7 +201,7 @@ impl PlainHttp {
     }
 }
 
-/// Checks a URL and returns the length of its origin.
+/// Checks a URL without query and fragment, and returns the length of its origin.
 fn check_url(text: &str, plain_http: PlainHttp) -> Result<usize, IdentifierError> {
     if text.is_empty() {
         return Err(IdentifierError::Empty);
@@ -210,8 +210,8 @@ fn check_url(text: &str, plain_http: PlainHttp) -> Result<usize, IdentifierError
         return Err(IdentifierError::HasQueryOrFragment);
     }
     let (scheme, rest) = text.split_once("://").ok_or(IdentifierError::NotAbsolute)?;
-    let secure = scheme.eq_ignore_ascii_case("https");
-    if !secure && !scheme.eq_ignore_ascii_case("http") {
+    let is_https = scheme.eq_ignore_ascii_case("https");
+    if !is_https && !scheme.eq_ignore_ascii_case("http") {
         return Err(IdentifierError::NotAbsolute);
     }
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -224,12 +224,12 @@ fn check_url(text: &str, plain_http: PlainHttp) -> Result<usize, IdentifierError
     if !is_path(path) || path.split('/').any(|part| part == "." || part == "..") {
         return Err(IdentifierError::Malformed);
     }
-    let http_allowed = match plain_http {
+    let is_http_allowed = match plain_http {
         PlainHttp::Never => false,
         PlainHttp::Loopback => is_loopback(host),
         PlainHttp::Anywhere => true,
     };
-    if !secure && !http_allowed {
+    if !is_https && !is_http_allowed {
         return Err(IdentifierError::Insecure);
     }
     Ok(text.len() - path.len())
@@ -238,35 +238,42 @@ fn check_url(text: &str, plain_http: PlainHttp) -> Result<usize, IdentifierError
 /// RFC 3986 §3.2.2: an IPv6 address in brackets, or labels.
 fn check_host(host: &str) -> Result<(), IdentifierError> {
     let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    let valid = match bracketed {
+    let is_valid = match bracketed {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => host.strip_suffix('.').unwrap_or(host).split('.').all(label),
+        None => host.strip_suffix('.').unwrap_or(host).split('.').all(is_host_label),
     };
-    if valid { Ok(()) } else { Err(IdentifierError::Malformed) }
+    if is_valid { Ok(()) } else { Err(IdentifierError::Malformed) }
 }
 
-/// Nothing, or a colon and a port.
-fn check_port(port: &str) -> Result<(), IdentifierError> {
-    let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = port.strip_prefix(':').filter(digits).and_then(|text| text.parse::<u16>().ok());
-    if port.is_empty() || number.is_some_and(|number| number > 0) {
+/// One label of a host name, as names in DNS are written in practice: letters, digits, `-` and `_`.
+fn is_host_label(label: &str) -> bool {
+    !label.is_empty()
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// What comes after the host: nothing, or a colon and a port.
+fn check_port(colon_and_port: &str) -> Result<(), IdentifierError> {
+    if colon_and_port.is_empty() {
         return Ok(());
     }
-    Err(IdentifierError::Malformed)
+    let port = colon_and_port.strip_prefix(':').ok_or(IdentifierError::Malformed)?;
+    let number = port.parse::<u16>().map_err(|_| IdentifierError::Malformed)?;
+    // Rust reads `+80` as a number too.
+    let has_digits_alone = port.bytes().all(|byte| byte.is_ascii_digit());
+    if number == 0 || !has_digits_alone {
+        return Err(IdentifierError::Malformed);
+    }
+    Ok(())
 }
 
-/// Whether a URL may be fetched.
+/// Checks a URL that is to be fetched: as [`check_url`] does, but it may have a query.
 pub(crate) fn check_fetchable(url: &str, plain_http: PlainHttp) -> Result<(), IdentifierError> {
-    let (url, query) = url.split_once('?').unwrap_or((url, ""));
+    let (before_query, query) = url.split_once('?').unwrap_or((url, ""));
     // RFC 3986 §3.4: what a path may have, and question marks.
     if !is_path(&query.replace('?', "/")) {
         return Err(IdentifierError::Malformed);
     }
-    check_url(url, plain_http).map(|_| ())
+    check_url(before_query, plain_http).map(|_| ())
 }
 
 /// The host of a URL that was checked, without port; brackets stay around an IPv6 address.
@@ -282,13 +289,13 @@ pub(crate) fn is_host(text: &str) -> bool {
 
 /// Whether a host name can only mean this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix('.').unwrap_or(&host);
-    if host == "localhost" || host.ends_with(".localhost") {
+    let lower_case = host.to_ascii_lowercase();
+    let name = lower_case.strip_suffix('.').unwrap_or(&lower_case);
+    if name == "localhost" || name.ends_with(".localhost") {
         return true;
     }
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let without_brackets = name.trim_start_matches('[').trim_end_matches(']');
+    without_brackets.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The host of an authority, without its port.
@@ -301,24 +308,34 @@ fn host_of(authority: &str) -> &str {
 
 /// RFC 3986 §3.3: pchar and the slash, percent signs only before two hexadecimal digits.
 fn is_path(path: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte);
-    let escape =
-        |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
-    path.bytes().all(allowed) && path.split('%').skip(1).all(escape)
+    path.bytes().all(is_path_byte) && path.split('%').skip(1).all(begins_with_two_hex_digits)
+}
+
+fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte)
+}
+
+fn begins_with_two_hex_digits(text: &str) -> bool {
+    text.len() >= 2 && text.bytes().take(2).all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The path as the most lenient router reads it: decoded, in lower case, without parameters, empty segments
-/// and dots (RFC 3986 §6.2.2, §3.3). `None`: it is no text.
+/// and dots (RFC 3986 §6.2.2, §3.3). `None` when its escapes are not UTF-8.
+///
+/// Two paths that are equal here may lead to one handler, so they must not be protected by different rules.
 pub(crate) fn loosely(path: &str) -> Option<String> {
     crate::steps::take(path.len());
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
     let mut loose = String::with_capacity(decoded.len());
     for segment in decoded.split(['/', '\\']) {
-        let name = segment.split_once(';').map_or(segment, |(name, _)| name);
+        let name = match segment.split_once(';') {
+            Some((before_parameters, _)) => before_parameters,
+            None => segment,
+        };
         match name {
             "" | "." => {}
             ".." => loose.truncate(loose.rfind('/').unwrap_or(0)),
-            name => {
+            _ => {
                 loose.push('/');
                 loose.extend(name.chars().flat_map(char::to_lowercase));
             }

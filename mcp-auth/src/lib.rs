@@ -39,6 +39,7 @@ mod auth_info;
 mod authenticate;
 mod authorize;
 mod claim_path;
+mod claims;
 pub mod clock;
 mod config;
 mod error;
@@ -187,7 +188,8 @@ pub mod errors {
 /// # }
 /// ```
 pub mod explanation {
-    pub use crate::authenticate::{CheckOutcome, TokenCheck, TokenExplanation};
+    pub use crate::authenticate::{CheckOutcome, TokenCheck};
+    pub use crate::serve::TokenExplanation;
 }
 
 /// What is to be done with a request and its response, for adapters to frameworks that do not speak tower.

@@ -10,7 +10,8 @@ mod readers;
 use proptest::prelude::*;
 
 use self::inputs::{
-    Place, Value, argument_of_many_places, many_arguments, nested_arguments, texts, values,
+    Place, Value, argument_of_many_places, many_arguments, many_subscriptions, nested_arguments,
+    texts, values,
 };
 use self::readers::Reader;
 use crate::steps::{Cost, linear};
@@ -55,6 +56,16 @@ fn hold(reader: &Reader) {
 fn messages() {
     hold(&readers::MESSAGES);
     hold(&readers::CALLS);
+}
+
+#[test]
+fn decisions() {
+    hold(&readers::DECISIONS);
+}
+
+#[test]
+fn alternatives_of_many_subscriptions() {
+    grow(&readers::DECISIONS, "many subscriptions", many_subscriptions);
 }
 
 #[test]

@@ -10,7 +10,6 @@ use http::request::Parts;
 
 use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
-use crate::authenticate::TokenExplanation;
 use crate::authorize::{Explanation, Operation};
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
@@ -18,7 +17,7 @@ use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument};
 use crate::mounts::Mounts;
-use crate::serve::{Decision, Forward, Reply, Resource};
+use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::Quoted;
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -132,27 +131,27 @@ impl McpAuth {
     ///
     /// # Errors
     /// Why the token is refused, or why that cannot be told right now.
-    pub async fn verify_token(&self, token: &str) -> Result<AuthInfo, AuthError> {
+    pub async fn authenticate(&self, token: &str) -> Result<AuthInfo, AuthError> {
         match self.resources().first() {
-            Some(resource) => resource.verify_token(token).await,
+            Some(resource) => resource.authenticate_token(token).await,
             None => Err(AuthError::MissingToken),
         }
     }
 
     /// The caller behind a token that was accepted before, at once, without waiting.
     ///
-    /// `None` says nothing about the token: ask [`McpAuth::verify_token`].
-    pub fn verify_seen_token(&self, token: &str) -> Option<AuthInfo> {
-        self.resources().first()?.verify_seen_token(token)
+    /// `None` says nothing about the token: ask [`McpAuth::authenticate`].
+    pub fn authenticate_seen(&self, token: &str) -> Option<AuthInfo> {
+        self.resources().first()?.authenticate_seen(token)
     }
 
-    /// [`McpAuth::verify_token`] for the resource at this path; `None` when there is no such resource.
-    pub async fn verify_token_for(
+    /// [`McpAuth::authenticate`] for the resource at this path; `None` when there is no such resource.
+    pub async fn authenticate_for(
         &self,
         path: &str,
         token: &str,
     ) -> Option<Result<AuthInfo, AuthError>> {
-        Some(self.resource_at(path)?.verify_token(token).await)
+        Some(self.resource_at(path)?.authenticate_token(token).await)
     }
 
     /// Why the resource at this path accepts this token or refuses it, check by check, and what its
@@ -221,7 +220,7 @@ impl McpAuth {
     /// your own; [`Forward::withholds`](crate::decision::Forward::withholds) says it of one request.
     pub fn token_headers(&self) -> Vec<HeaderName> {
         let mut names = vec![AUTHORIZATION];
-        for name in self.resources().iter().flat_map(|one| &*one.verifier.token_headers) {
+        for name in self.resources().iter().flat_map(|one| &*one.authenticator.token_headers) {
             if !names.contains(name) {
                 names.push(name.clone());
             }

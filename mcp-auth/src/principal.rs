@@ -3,22 +3,23 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::claim_path::{at, texts};
+use crate::claim_path::{texts_of_claim, value_at_path};
 
 /// Claims that name the client, as providers call it.
 const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
 /// Claims with the grant by which the client got the token: Auth0, FusionAuth, PingAM, UAA.
 const GRANT_CLAIMS: [&str; 3] = ["gty", "grant_type", "gtp"];
-/// Claims in which machines show at some provider, each a text.
-const SIGNS: [&str; 4] = ["aut", "idtyp", "oid", "preferred_username"];
+/// Claims by which some provider marks the tokens of machines. Each is a text.
+const MACHINE_CLAIMS: [&str; 4] = ["aut", "idtyp", "oid", "preferred_username"];
 /// Claims about a person (OpenID Connect Core §5.1). Machines have none unless somebody gave them one, while
 /// `name`, `given_name` and `preferred_username` are there for those that authentik or Zitadel model as users.
 const PERSONAL_CLAIMS: [&str; 2] = ["email", "family_name"];
 
 /// Who is behind a token.
 ///
-/// Told by what the token says, and never guessed: see `principal_claim` and `default_principal` of
-/// [`AuthorizationServer`](crate::AuthorizationServer) for tokens that say nothing.
+/// It follows from what the token says, and is never guessed. Providers differ in how they say it: where a token says
+/// nothing that is known here, set `principal_claim` or `default_principal` of
+/// [`AuthorizationServer`](crate::AuthorizationServer).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -33,7 +34,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// As it is written in data.
+    /// Its name in configuration and in logs: `user`, `client` or `unknown`.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -73,7 +74,7 @@ impl PrincipalClaim {
         }
     }
 
-    /// What cannot work about it.
+    /// What is wrong with this configuration; `None` when nothing is.
     pub(crate) fn fault(&self) -> Option<String> {
         if self.claim.is_empty() {
             return Some("names no claim".to_owned());
@@ -88,17 +89,17 @@ impl PrincipalClaim {
         Some(format!("{both:?} is a user and a client"))
     }
 
-    /// What the claim says; `None` when it is not there.
-    fn said(&self, claims: &Map<String, Value>) -> Option<Principal> {
-        let values: Vec<String> = match at(claims, &self.claim)? {
+    /// Who the claim says it is; `None` when the claim is not there. A value that is in neither list, or in both, does
+    /// not tell.
+    fn principal_in(&self, claims: &Map<String, Value>) -> Option<Principal> {
+        let values: Vec<String> = match value_at_path(claims, &self.claim)? {
             Value::Null => return None,
-            Value::Array(list) => list.iter().map(text_of).collect(),
-            one => vec![text_of(one)],
+            Value::Array(list) => list.iter().map(text_or_json).collect(),
+            one => vec![text_or_json(one)],
         };
-        let is_one_of = |patterns: &[String]| {
-            values.iter().any(|value| patterns.iter().any(|pattern| matches(pattern, value)))
-        };
-        Some(match (is_one_of(&self.user), is_one_of(&self.client)) {
+        let is_user = some_value_matches(&values, &self.user);
+        let is_client = some_value_matches(&values, &self.client);
+        Some(match (is_user, is_client) {
             (true, false) => Principal::User,
             (false, true) => Principal::Client,
             _ => Principal::Unknown,
@@ -106,108 +107,138 @@ impl PrincipalClaim {
     }
 }
 
-/// What an authorization server's settings say about its callers.
+/// How to tell who is behind the tokens of one authorization server: its settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PrincipalRule {
     pub(crate) claim: Option<PrincipalClaim>,
-    /// For tokens that tell nothing.
+    /// Who it is when a token has neither the configured claim nor another that tells.
     pub(crate) default: Principal,
 }
 
 impl PrincipalRule {
     /// Who is behind a token with these claims.
     pub(crate) fn principal(&self, claims: &Map<String, Value>) -> Principal {
-        match (self.claim.as_ref().and_then(|claim| claim.said(claims)), told(claims)) {
-            (Some(said @ (Principal::User | Principal::Client)), _) => said,
-            // A value that is in neither list is none of a user's.
+        let configured = self.claim.as_ref().and_then(|claim| claim.principal_in(claims));
+        match (configured, principal_by_known_claims(claims)) {
+            (Some(principal @ (Principal::User | Principal::Client)), _) => principal,
+            // A value that is in neither list must not make a user.
             (Some(_), Some(Principal::Client)) => Principal::Client,
             (Some(_), _) => Principal::Unknown,
-            (None, Some(told)) => told,
+            (None, Some(principal)) => principal,
             (None, None) => self.default,
         }
     }
 }
 
-/// What providers document about their claims. `None`: nothing tells. Signs of a machine come first.
-fn told(claims: &Map<String, Value>) -> Option<Principal> {
-    if has_unreadable_sign(claims) {
+/// Who is behind a token by the claims that providers document. `None` when it has none of these. Claims that mark a
+/// machine are looked at first, so that a machine with some claim of a person does not count as one.
+fn principal_by_known_claims(claims: &Map<String, Value>) -> Option<Principal> {
+    if has_unreadable_machine_claim(claims) {
         return Some(Principal::Unknown);
     }
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
     // Entra ID, where this claim is optional.
-    match text("idtyp") {
+    match text_claim(claims, "idtyp") {
         Some("app") => return Some(Principal::Client),
         Some("user") => return Some(Principal::User),
         Some(_) => return Some(Principal::Unknown),
         None => {}
     }
     // Asgardeo and WSO2 Identity Server.
-    match text("aut") {
+    match text_claim(claims, "aut") {
         Some("APPLICATION") => return Some(Principal::Client),
         Some("APPLICATION_USER") => return Some(Principal::User),
         _ => {}
     }
-    let clients: Vec<_> = CLIENT_CLAIMS.iter().filter_map(|name| text(name)).collect();
-    let subject = text("sub").unwrap_or_default();
-    // RFC 9068 §2.2. Auth0 adds a suffix.
-    let is_client =
-        |client: &&str| subject == *client || subject.strip_suffix("@clients") == Some(client);
-    let grant = grant_of(claims);
-    if grant == Some(Principal::Client) || (!subject.is_empty() && clients.iter().any(is_client)) {
+    let clients: Vec<_> =
+        CLIENT_CLAIMS.iter().filter_map(|name| text_claim(claims, name)).collect();
+    let subject = text_claim(claims, "sub").unwrap_or_default();
+    let by_grant = principal_by_grant(claims);
+    let is_client_itself = clients.iter().any(|client| is_subject_of_client(subject, client));
+    if by_grant == Some(Principal::Client) || is_client_itself {
         return Some(Principal::Client);
     }
-    let others = [grant, keycloak(claims, &clients), entra(claims, subject)];
-    if let Some(told) = others.into_iter().flatten().next() {
-        return Some(told);
+    let by_provider =
+        keycloak_principal(claims, &clients).or_else(|| entra_principal(claims, subject));
+    if let Some(principal) = by_grant.or(by_provider) {
+        return Some(principal);
     }
     // RFC 7662 §2.2: nobody is named who could be a person.
     if subject.is_empty() {
         return Some(Principal::Unknown);
     }
     // Okta leaves `uid` out where there is no user, and Cognito `username`.
-    let is_okta = text("jti").is_some_and(|id| id.starts_with("AT.")) && text("cid").is_some();
-    let is_cognito = text("token_use") == Some("access") && text("client_id").is_some();
-    let names_user =
-        (is_okta && text("uid").is_some()) || (is_cognito && text("username").is_some());
-    let is_personal = |name: &&str| text(name).is_some_and(|value| !value.is_empty());
-    (names_user || PERSONAL_CLAIMS.iter().any(is_personal)).then_some(Principal::User)
+    let is_okta = has_text_claim(claims, "cid")
+        && text_claim(claims, "jti").is_some_and(|id| id.starts_with("AT."));
+    let is_cognito =
+        text_claim(claims, "token_use") == Some("access") && has_text_claim(claims, "client_id");
+    let names_user = (is_okta && has_text_claim(claims, "uid"))
+        || (is_cognito && has_text_claim(claims, "username"))
+        || PERSONAL_CLAIMS
+            .iter()
+            .any(|name| text_claim(claims, name).is_some_and(|text| !text.is_empty()));
+    names_user.then_some(Principal::User)
 }
 
-/// Whether a claim that could be the sign of a machine is of a type in which nobody has it.
-fn has_unreadable_sign(claims: &Map<String, Value>) -> bool {
-    let is_odd_text =
-        |name: &&str| claims.get(*name).is_some_and(|claim| !claim.is_null() && !claim.is_string());
-    let is_odd_grant = |name: &&str| match claims.get(*name) {
-        None | Some(Value::Null | Value::String(_)) => false,
-        Some(Value::Array(list)) => !list.iter().all(Value::is_string),
-        Some(_) => true,
-    };
-    SIGNS.iter().any(is_odd_text) || GRANT_CLAIMS.iter().any(is_odd_grant)
+/// The claim of this name, if it is a text.
+fn text_claim<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c str> {
+    claims.get(name).and_then(Value::as_str)
 }
 
-/// What the grant says. Machines may have passwords and assertions too.
-fn grant_of(claims: &Map<String, Value>) -> Option<Principal> {
-    let grants = GRANT_CLAIMS.iter().filter_map(|name| claims.get(*name)).flat_map(texts);
-    let grants: Vec<_> = grants.map(|grant| grant.replace('-', "_")).collect();
-    let is_one_of = |names: &[&str]| grants.iter().any(|grant| names.contains(&&**grant));
-    if is_one_of(&["client_credentials"]) {
-        return Some(Principal::Client);
+fn has_text_claim(claims: &Map<String, Value>, name: &str) -> bool {
+    text_claim(claims, name).is_some()
+}
+
+/// RFC 9068 §2.2: where no person takes part, the subject is the client. Auth0 adds a suffix.
+fn is_subject_of_client(subject: &str, client: &str) -> bool {
+    !subject.is_empty() && (subject == client || subject.strip_suffix("@clients") == Some(client))
+}
+
+/// Whether a claim that could mark a machine has another type than providers give it, so that nobody can tell what
+/// it says.
+fn has_unreadable_machine_claim(claims: &Map<String, Value>) -> bool {
+    for name in MACHINE_CLAIMS {
+        match claims.get(name) {
+            None | Some(Value::Null | Value::String(_)) => {}
+            Some(_) => return true,
+        }
     }
-    let interactive =
-        ["authorization_code", "implicit", "urn:ietf:params:oauth:grant_type:device_code"];
-    is_one_of(&interactive).then_some(Principal::User)
+    for name in GRANT_CLAIMS {
+        match claims.get(name) {
+            None | Some(Value::Null | Value::String(_)) => {}
+            Some(Value::Array(list)) if list.iter().all(Value::is_string) => {}
+            Some(_) => return true,
+        }
+    }
+    false
+}
+
+/// Who is behind a token by the grant with which it was issued. Only grants that belong to one kind tell: machines
+/// use passwords and assertions as people do.
+fn principal_by_grant(claims: &Map<String, Value>) -> Option<Principal> {
+    let mut is_interactive = false;
+    for claim in GRANT_CLAIMS.iter().filter_map(|name| claims.get(*name)) {
+        for grant in texts_of_claim(claim) {
+            match grant.replace('-', "_").as_str() {
+                "client_credentials" => return Some(Principal::Client),
+                "authorization_code"
+                | "implicit"
+                | "urn:ietf:params:oauth:grant_type:device_code" => is_interactive = true,
+                _ => {}
+            }
+        }
+    }
+    is_interactive.then_some(Principal::User)
 }
 
 /// Keycloak gives a client a user of its own, and since 26.2 the beginning of `jti` tells the grant.
-fn keycloak(claims: &Map<String, Value>, clients: &[&str]) -> Option<Principal> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    match text("jti").and_then(keycloak_grant) {
+fn keycloak_principal(claims: &Map<String, Value>, clients: &[&str]) -> Option<Principal> {
+    match text_claim(claims, "jti").and_then(keycloak_grant) {
         Some("cc") => return Some(Principal::Client),
         // The authorization code, and the device code.
         Some("ac" | "dg") => return Some(Principal::User),
         _ => {}
     }
-    let client = text("preferred_username")?.strip_prefix("service-account-")?;
+    let client = text_claim(claims, "preferred_username")?.strip_prefix("service-account-")?;
     // People choose their names; only service accounts have these claims there.
     let has_address = ["clientAddress", "clientHost"].iter().any(|name| claims.contains_key(*name));
     if has_address && clients.contains(&client) {
@@ -225,29 +256,36 @@ fn keycloak_grant(jti: &str) -> Option<&str> {
 }
 
 /// Entra ID: tokens of an application are about its object alone, and only those of users have `scp`.
-fn entra(claims: &Map<String, Value>, subject: &str) -> Option<Principal> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let object = text("oid")?;
-    text("tid")?;
-    if !matches!(text("ver"), Some("1.0" | "2.0")) {
+fn entra_principal(claims: &Map<String, Value>, subject: &str) -> Option<Principal> {
+    let object = text_claim(claims, "oid")?;
+    text_claim(claims, "tid")?;
+    if !matches!(text_claim(claims, "ver"), Some("1.0" | "2.0")) {
         return None;
     }
-    Some(match text("scp") {
+    Some(match text_claim(claims, "scp") {
         _ if object == subject => Principal::Client,
         Some(scopes) if !scopes.is_empty() => Principal::User,
         _ => Principal::Unknown,
     })
 }
 
-/// What is compared: a text as it is, and everything else as JSON writes it.
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// The value of a claim as it is compared with the configured ones: a text as it is, and everything else as JSON
+/// writes it.
+fn text_or_json(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    }
 }
 
-/// Whether `*` in the pattern can stand for something that makes it the text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(first) else { return false };
+fn some_value_matches(values: &[String], patterns: &[String]) -> bool {
+    values.iter().any(|value| patterns.iter().any(|pattern| matches_pattern(pattern, value)))
+}
+
+/// Whether the whole text is like the pattern, in which each `*` stands for any characters, also for none.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
     let mut pieces: Vec<_> = rest.split('*').collect();
     let last = pieces.pop().unwrap_or_default();
     for piece in pieces {
@@ -323,7 +361,7 @@ mod tests {
             ("a", "A", false),
         ];
         for (pattern, text, expected) in rows {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

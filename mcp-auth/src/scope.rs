@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// In configuration written as a list, or as one string with spaces between.
 // One string, because verifying a token should cost one allocation for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(Box<str>);
 
 impl Scopes {
@@ -19,20 +20,21 @@ impl Scopes {
         [text].into_iter().collect()
     }
 
-    /// The scopes that a token grants, which may name one twice.
+    /// The scopes of a token's `scope` claim. The text is kept as it is if single spaces separate its scopes, so that
+    /// a scope may be in it twice; that costs one allocation and no comparison.
     pub(crate) fn granted(text: &str) -> Self {
         let tidy = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
         if tidy { Self(text.into()) } else { Self::parse(text) }
     }
 
-    /// Whether the set has no scope at all.
+    /// Whether the set has no scope.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The scopes, each once.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        words(&self.0)
+        scopes_in_text(&self.0)
     }
 
     /// Whether this scope is in the set.
@@ -48,13 +50,23 @@ impl Scopes {
 
     /// Every scope that is in one of these sets.
     pub(crate) fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
-        let mut sets = sets.into_iter().filter(|set| !set.is_empty());
-        match (sets.next(), sets.next()) {
+        let mut with_scopes = sets.into_iter().filter(|set| !set.is_empty());
+        match (with_scopes.next(), with_scopes.next()) {
             (None, _) => Self::default(),
             (Some(only), None) => only.clone(),
             (Some(first), Some(second)) => {
-                [first, second].into_iter().chain(sets).flat_map(Self::iter).collect()
+                [first, second].into_iter().chain(with_scopes).flat_map(Self::iter).collect()
             }
+        }
+    }
+
+    /// The set, unless it is longer than code of the user's may make it: it ends up in headers.
+    pub(crate) fn bounded(self) -> Result<Self, &'static str> {
+        /// Scopes, and bytes of all of them.
+        const MOST: (usize, usize) = (64, 4096);
+        match self.0.len() <= MOST.1 && self.iter().count() <= MOST.0 {
+            true => Ok(self),
+            false => Err("it gave more than 64 scopes, or more than 4 KiB of them"),
         }
     }
 
@@ -77,11 +89,13 @@ impl Scopes {
     }
 }
 
+/// RFC 6749 §3.3: printable ASCII without space, `"` and `\`.
 fn is_well_formed(scope: &str) -> bool {
     scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+/// The scopes between the spaces of a text; two spaces in a row have none between them.
+fn scopes_in_text(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
 
@@ -96,7 +110,7 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
                 true => text.reserve_exact(item.as_ref().len()),
                 false => text.reserve(item.as_ref().len() + 1),
             }
-            for scope in words(item.as_ref()) {
+            for scope in scopes_in_text(item.as_ref()) {
                 present.add(scope, &mut text);
             }
         }
@@ -104,13 +118,13 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
     }
 }
 
-/// Which scopes a text has so far. A few are compared one by one, without memory for them; of many, each is
+/// Which scopes a text has so far. The first eight are compared one by one, without memory for them; all others are
 /// found by hash. So reading scopes takes time in proportion to their length, also if one is named again and
 /// again.
 #[derive(Default)]
 struct Present {
     /// Where the first ones are in the text.
-    few: [(usize, usize); Self::FEW],
+    few: [Range<usize>; Self::FEW],
     count: usize,
     many: HashSet<String>,
 }
@@ -122,8 +136,8 @@ impl Present {
     fn add(&mut self, scope: &str, text: &mut String) {
         crate::steps::take(self.count.min(Self::FEW) + scope.len());
         let few = &self.few[..self.count.min(Self::FEW)];
-        let is_known = few.iter().any(|(start, end)| text[*start..*end] == *scope)
-            || self.many.contains(scope);
+        let is_known =
+            few.iter().any(|place| text[place.clone()] == *scope) || self.many.contains(scope);
         if is_known {
             return;
         }
@@ -131,7 +145,7 @@ impl Present {
             text.push(' ');
         }
         match self.few.get_mut(self.count) {
-            Some(place) => *place = (text.len(), text.len() + scope.len()),
+            Some(place) => *place = text.len()..text.len() + scope.len(),
             None => drop(self.many.insert(scope.to_owned())),
         }
         self.count += 1;

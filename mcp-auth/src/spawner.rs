@@ -1,4 +1,4 @@
-//! Where background work runs: a seam.
+//! Where background work runs: in the tokio runtime of the caller, or where the builder is told to start it.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-/// Starts work that goes on whoever waits for it.
+/// Starts work in the background. It goes on when nobody waits for its result any more.
 #[derive(Clone)]
 pub(crate) struct Spawner(Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>);
 
@@ -25,24 +25,24 @@ impl Spawner {
 /// Work that is not started yet.
 pub(crate) type Work = BoxFuture<'static, ()>;
 
-/// The work to start, and what comes of it: `None` when the work broke off, since it panicked or its
-/// runtime ended.
+/// Splits work into a part to start, its result, and a way to ask whether it goes on. The result is `None` when the
+/// work broke off, because it panicked or its runtime ended.
 pub(crate) fn background<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> (Work, BoxFuture<'static, Option<T>>, Running) {
     let (send, receive) = oneshot::channel();
     let alive = Arc::new(());
     let running = Running(Arc::downgrade(&alive));
-    let work = async move {
+    let sending_result = async move {
         let result = work.await;
         drop(alive);
-        // Whoever was waiting may have gone.
+        // Those who waited for it may be gone.
         let _ = send.send(result);
     };
-    (work.boxed(), receive.map(Result::ok).boxed(), running)
+    (sending_result.boxed(), receive.map(Result::ok).boxed(), running)
 }
 
-/// In the tokio runtime of whoever asks.
+/// In the tokio runtime of the caller.
 impl Default for Spawner {
     fn default() -> Self {
         Self::new(|work| drop(tokio::spawn(work)))
@@ -55,7 +55,7 @@ impl fmt::Debug for Spawner {
     }
 }
 
-/// Tells whether work that was started goes on.
+/// Tells whether work of [`background`] goes on, also after its result was taken.
 pub(crate) struct Running(Weak<()>);
 
 impl Running {

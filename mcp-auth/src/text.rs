@@ -33,9 +33,9 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// A text that a stranger chose, for logs and events: in quotes, with what a terminal or an editor would act on
-/// written out (control characters, C1, marks of direction), and cut. Whatever it says, one line of bounded length
-/// tells of it.
+/// A text that a stranger chose, for logs and events: in quotes, and cut after 64 characters. Characters that a
+/// terminal or an editor would act on (control characters, marks of direction) are written as escapes. So such a
+/// text cannot begin a new line of a log, hide another line, or fill the log.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -54,20 +54,39 @@ pub(crate) fn cut(text: &str) -> &str {
     }
 }
 
+/// The same without quotes, for a text that has them around it or stands in a list.
+pub(crate) fn shown(text: &str) -> String {
+    let beginning = cut(text);
+    let mark = if beginning.len() < text.len() { "…" } else { "" };
+    inert(beginning) + mark
+}
+
 /// A text of ours in which values of strangers are, with what a terminal or an editor would act on written out.
 pub(crate) fn inert(text: &str) -> String {
     let mut inert = String::with_capacity(text.len());
     for character in text.chars() {
-        let turns = matches!(
+        let is_direction_mark = matches!(
             character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         );
-        match turns || character.is_control() {
+        match is_direction_mark || character.is_control() {
             true => inert.extend(character.escape_unicode()),
             false => inert.push(character),
         }
     }
     inert
+}
+
+/// A text for the log: what a terminal or an editor would act on is written out, and the rest is cut.
+pub(crate) fn in_one_line(text: &str) -> String {
+    const LIMIT: usize = 256;
+    let mut line = inert(text);
+    if line.len() > LIMIT {
+        let cut = (0..=LIMIT).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
 }
 
 /// Several texts of strangers, of which the first few are shown.
@@ -78,8 +97,8 @@ impl fmt::Display for QuotedList<'_> {
         /// Texts that are shown of a list.
         const MOST: usize = 4;
         f.write_str("[")?;
-        for (at, text) in self.0.iter().take(MOST).enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
+        for (index, text) in self.0.iter().take(MOST).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
             write!(f, "{comma}{}", Quoted(text))?;
         }
         f.write_str(if self.0.len() > MOST { ", …]" } else { "]" })
@@ -104,6 +123,8 @@ mod tests {
         }
         assert_eq!(Quoted(&"é".repeat(65)).to_string(), format!("\"{}\"…", "é".repeat(64)));
         assert_eq!(inert("a \u{202e}\"b\"\u{1b}\n"), r#"a \u{202e}"b"\u{1b}\u{a}"#);
+        assert_eq!(shown("a \u{202e}\"b\"\n"), r#"a \u{202e}"b"\u{a}"#);
+        assert_eq!(shown(&"é".repeat(65)), format!("{}…", "é".repeat(64)));
         let many = vec!["x".repeat(1000); 9];
         assert!(QuotedList(&many).to_string().len() < 300);
         assert_eq!(QuotedList(&many[..0]).to_string(), "[]");

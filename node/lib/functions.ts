@@ -19,7 +19,8 @@ export type Authorize = (caller: AuthInfo, operation: Operation) => Verdict;
 
 /**
  * The claims behind a token, which you have verified: `iss`, `sub`, `exp`, `scope`, … or `null` when it is
- * not acceptable. An error is a refusal when its `status` is 401, and otherwise "cannot tell right now".
+ * not acceptable. An error is a refusal when its `status` is 401, and otherwise "cannot tell right now". The log
+ * names its class alone: its text may hold the token.
  */
 export type VerifyToken = (token: string) => Claims | null | undefined | Promise<Claims | null | undefined>;
 
@@ -81,43 +82,58 @@ export function beginVerification(
   };
 }
 
+/** What a verify function returned means nothing; its text is ours. */
+class Unusable extends Error {}
+
 /** Codes that come with what was compared. */
 const COMPARED: Record<string, string> = { unknown_issuer: 'unknownIssuer', wrong_audience: 'wrongAudience' };
 
 function found(claims: unknown): string {
   if (claims === null || claims === undefined) return JSON.stringify({ refused: 'not accepted' });
   if (typeof claims !== 'object' || Array.isArray(claims)) {
-    throw new TypeError(`\`verifyToken\` returned ${nameOf(claims)}: claims are an object, and nothing refuses`);
+    throw new Unusable(`it returned ${nameOf(claims)}: claims are an object, and nothing refuses`);
   }
   const text = JSON.stringify({ claims });
   // As they are read: a getter or `toJSON` could say something else the second time.
   const { claims: read } = JSON.parse(text) as { claims: unknown };
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
-    throw new TypeError('`verifyToken` returned claims that are no object in JSON');
+    throw new Unusable('it returned claims that are no object in JSON');
   }
   const { exp, nbf } = read as Claims;
   const now = Date.now() / 1000;
   for (const time of [exp, nbf]) {
-    if (time !== undefined && typeof time !== 'number') throw new TypeError('`verifyToken` returned a time that is no number');
+    if (time !== undefined && typeof time !== 'number') throw new Unusable('it returned a time that is no number');
   }
   if (exp !== undefined && (exp as number) <= now) return JSON.stringify({ refused: 'it has expired' });
   if (nbf !== undefined && (nbf as number) > now) return JSON.stringify({ refused: 'it is not valid yet' });
   return text;
 }
 
-/** Reading an error can fail as well: it is whatever somebody threw. */
+/** Reading an error can fail as well: it is whatever somebody threw. Nothing of its text is told, which may hold the token. */
 function failed(error: unknown): string {
   try {
+    if (error instanceof Unusable) return JSON.stringify({ unavailable: error.message });
     if (error instanceof TokenError && Object.hasOwn(COMPARED, error.code)) {
       const { actual, expected } = error;
       const texts = [actual ?? [], expected ?? []].flat();
       if (texts.every((text) => typeof text === 'string')) return JSON.stringify({ [COMPARED[error.code] as string]: { actual, expected } });
     }
-    if ((error as { status?: unknown } | null)?.status === 401) return JSON.stringify({ refused: reasonOf(error) });
+    if ((error as { status?: unknown } | null)?.status === 401) return JSON.stringify({ refused: `it threw ${classOf(error)}` });
   } catch {
     // Whether it refuses cannot be told, so that it cannot be told whether the token is good.
   }
-  return JSON.stringify({ unavailable: reasonOf(error) });
+  return JSON.stringify({ unavailable: `it threw ${classOf(error)}` });
+}
+
+/** The class of what was thrown, if it has one with a plain name. */
+function classOf(error: unknown): string {
+  try {
+    const name: unknown = error instanceof Error ? (Object.getPrototypeOf(error) as Error).constructor.name : typeof error;
+    if (typeof name === 'string' && /^[A-Za-z_$][\w$]{0,63}$/.test(name)) return name;
+  } catch {
+    // It cannot be read.
+  }
+  return 'something';
 }
 
 /** Why something was thrown, whatever it is. */

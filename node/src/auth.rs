@@ -125,14 +125,14 @@ impl NativeAuth {
     /// Verifies a token for the resource at this path, or for the first one.
     #[napi]
     pub fn verify(&self, env: Env, token: String, path: Option<String>) -> Result<Outcome> {
-        let seen = if path.is_none() { self.auth.verify_seen_token(&token) } else { None };
+        let seen = if path.is_none() { self.auth.authenticate_seen(&token) } else { None };
         if let Some(caller) = seen {
             return Ok(Outcome::A(caller.json().to_owned()));
         }
         let auth = self.auth.clone();
         let work = async move {
-            let Some(path) = path else { return Answer::Caller(auth.verify_token(&token).await) };
-            let verified = auth.verify_token_for(&path, &token).await;
+            let Some(path) = path else { return Answer::Caller(auth.authenticate(&token).await) };
+            let verified = auth.authenticate_for(&path, &token).await;
             // No resource is at this path, so that no token is for it.
             Answer::Caller(verified.unwrap_or(Err(AuthError::MissingToken)))
         };

@@ -139,7 +139,8 @@ impl Verifier {
                 Err(TokenError::WrongAudience { actual, expected }.into())
             }
             Ok(Found::Unavailable(reason)) => Err(unavailable(reason)),
-            Err(error) => Err(unavailable(error.to_string())),
+            // Nothing of its text: it may hold what the function said.
+            Err(_) => Err(unavailable("what it said cannot be read".to_owned())),
         }
     }
 }

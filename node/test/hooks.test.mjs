@@ -119,3 +119,40 @@ test('claims of verifyToken: times that are over, not yet, or none refuse', asyn
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: FOLDER, timeout: 60_000 });
   assert.deepEqual(JSON.parse(stdout), cases.map(([, status]) => status));
 });
+
+test('what verifyToken throws leaves nothing of the token in the log, and what authorize throws is one short line', async () => {
+  const secret = 'secretsecretsecret';
+  const bodies = [
+    'JSON.parse(token)',
+    'throw new Error("cannot look up " + token)',
+    'throw Object.assign(new Error("bad\\n token " + token), { status: 401 })',
+    'throw token',
+    'throw { status: 401, message: token, toString() { return token } }',
+    'throw Object.assign(new Error(), { constructor: { name: token } })',
+    'throw Object.assign(new Error(), { name: token })',
+    'throw new TokenError("wrong_audience", 401, token, { actual: 7, expected: token })',
+    'throw new TokenError("wrong_audience", 401, token, { actual: token, expected: token })',
+    'return { sub: "a", exp: token }',
+    'return { sub: token, scope: 5 }',
+    'return token',
+  ];
+  const verify = bodies.map((body) => `{ tokenPrefixes: ["key_"], verifyToken(token) { const { TokenError } = require("./dist/index.js"); ${body} } }`);
+  const env = { ...process.env, MCP_AUTH_LOG: 'trace' };
+  const run = async (/** @type {string} */ code) =>
+    promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', code], { cwd: FOLDER, env, timeout: 60_000 });
+  const verified = await run(program(verify, `"key_${secret}"`));
+  assert.ok(JSON.parse(verified.stdout).every((/** @type {number} */ status) => status === 503 || status === 401), verified.stdout);
+  assert.equal(verified.stderr.match(/request refused/g)?.length, bodies.length, verified.stderr);
+  assert.ok(!verified.stderr.includes(secret.slice(0, 6)), verified.stderr);
+
+  const long = '"x\\nforged \\u001b[31m\\u202e" + "A".repeat(100000)';
+  const authorize = [`throw new Error(${long})`, `throw ${long}`, `return { forbidden: ${long} }`, `return { missingScopes: ["B".repeat(100000)] }`,
+    'return { missingScopes: Array.from({ length: 100 }, (_, at) => "s" + at) }'].map((body) => `{ authorize() { ${body} } }`);
+  const denied = await run(program(authorize, 'issuer.mint({ audience: resource, scope: "mcp" })'));
+  assert.deepEqual(JSON.parse(denied.stdout), authorize.map(() => 403));
+  for (const line of denied.stderr.split('\n').filter((line) => line.includes('mcp_auth'))) {
+    assert.ok(line.length < 1500, `${line.length} characters`);
+    assert.ok(!/[\u001b\u202e]/.test(line), line);
+  }
+  assert.ok(!denied.stderr.includes('\nforged'), denied.stderr);
+});

@@ -7,6 +7,10 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import express from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
+import * as awsLambda from 'hono/aws-lambda';
+import * as pages from 'hono/cloudflare-pages';
+import * as lambdaEdge from 'hono/lambda-edge';
+import * as netlify from 'hono/netlify';
 import { McpAuth } from '../dist/index.js';
 import * as node from '../dist/adapters/node.js';
 import * as fastify from '../dist/adapters/fastify.js';
@@ -209,3 +213,52 @@ test('hono: what other servers hand over loses its token too', async (context) =
   assert.deepEqual(found, []);
   assert.equal(env.event.headers.accept, '*/*');
 });
+
+/** What CloudFront hands to Lambda@Edge. @param {string} authorization */
+function edgeEvent(authorization) {
+  const headers = { host: [{ key: 'Host', value: 'mcp.example.com' }], authorization: [{ key: 'Authorization', value: authorization }] };
+  const request = { clientIp: '192.0.2.1', method: 'GET', uri: '/mcp', querystring: '', headers };
+  const config = { distributionDomainName: 'mcp.example.com', distributionId: 'x', eventType: 'origin-request', requestId: 'r' };
+  return { Records: [{ cf: { config, request } }] };
+}
+
+/** Calls of Hono's own handlers for functions in a cloud. @type {Record<string, (app: Hono<any>, authorization: string) => any>} */
+const CLOUDS = {
+  'Lambda@Edge': (app, authorization) => lambdaEdge.handle(app)(/** @type {any} */ (edgeEvent(authorization))),
+  'AWS Lambda, version 2': (app, authorization) =>
+    awsLambda.handle(app)(/** @type {any} */ ({
+      version: '2.0', rawPath: '/mcp', rawQueryString: '', headers: { host: 'mcp.example.com', Authorization: authorization },
+      requestContext: { http: { method: 'GET' }, domainName: 'mcp.example.com' }, isBase64Encoded: false,
+    })),
+  'AWS Lambda, version 1': (app, authorization) =>
+    awsLambda.handle(app)(/** @type {any} */ ({
+      version: '1.0', path: '/mcp', httpMethod: 'GET', headers: { Host: 'mcp.example.com', AUTHORIZATION: authorization },
+      multiValueHeaders: { Host: ['mcp.example.com'], AUTHORIZATION: [authorization] },
+      requestContext: { domainName: 'mcp.example.com' }, isBase64Encoded: false,
+    })),
+  Netlify: (app, authorization) => netlify.handle(app)(new Request('https://mcp.example.com/mcp', { headers: { authorization } }), {}),
+  'Cloudflare Pages': (app, authorization) =>
+    pages.handle(app)(/** @type {any} */ ({ request: new Request('https://mcp.example.com/mcp', { headers: { authorization } }), env: {} })),
+  'a request in its place': (app, authorization) => {
+    const request = new Request('https://mcp.example.com/mcp', { headers: { authorization } });
+    return app.fetch(request.clone(), { request });
+  },
+};
+
+for (const [name, fetchBy] of Object.entries(CLOUDS)) {
+  test(`hono on ${name}: nothing that a handler reaches holds the token`, async (context) => {
+    const { issuer } = await start(context, () => () => undefined);
+    const resource = 'https://mcp.example.com/mcp';
+    /** @type {Hono<any>} */
+    const app = new Hono();
+    app.use(hono.protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+    const token = issuer.mint({ audience: resource });
+    /** @type {string[]} */ let found = ['never asked'];
+    app.get('/mcp', (context) => {
+      found = findText({ context, env: context.env }, token.slice(-40)).found;
+      return context.json({});
+    });
+    await fetchBy(app, `Bearer ${token}`);
+    assert.deepEqual(found, []);
+  });
+}

@@ -40,6 +40,22 @@ test('a function decides, and lists show what it allows', async (context) => {
   assert.deepEqual((await list.json()).result.tools, [{ name: 'read' }, { name: 'write' }]);
 });
 
+test('whoever has no token sees what the policy opens, and nothing that a function decides about', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const policy = { tools: { open: { access: /** @type {const} */ ('public') }, scoped: ['notes'] } };
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], policy }, { authorize: (_, { name }) => name !== 'internal' });
+    return protectListener(auth, (request, response) => {
+      const tools = ['internal', 'open', 'scoped', 'other'].map((name) => ({ name }));
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools } }));
+    });
+  });
+  const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+  const nobody = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(list) };
+  const shown = async (/** @type {RequestInit} */ init) => (await (await fetch(resource, init)).json()).result.tools.map((/** @type {any} */ tool) => tool.name);
+  assert.deepEqual(await shown(nobody), ['open']);
+  assert.deepEqual(await shown(post(mint(), list)), ['open', 'scoped', 'other']);
+});
+
 test('a function verifies tokens of its own form, and waits while the event loop goes on', async (context) => {
   const { resource, mint } = await start(context, (resource, issuer) => {
     const config = { resource, authorizationServers: [issuer.issuer], requiredScopes: ['mcp'] };

@@ -165,7 +165,7 @@ class _Filtered:
         if message["type"] != "http.response.body":
             raise RuntimeError(f"a response that is filtered cannot be sent by {message['type']}")
         is_last = not message.get("more_body", False)
-        passage = self._filter.push(message.get("body", b""))
+        passage = self._filter.push(_as_bytes(message.get("body", b"")))
         if is_last and (passage is None or isinstance(passage, bytes)):
             end = self._filter.end()
             is_both = isinstance(passage, bytes) and isinstance(end, bytes)
@@ -253,7 +253,7 @@ async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive
         message = await receive()
         if message["type"] != "http.request":
             return None, _again(b"", receive)
-        chunk = message.get("body", b"")
+        chunk = _as_bytes(message.get("body", b""))
         length += len(chunk)
         is_last = not message.get("more_body", False)
         if length > max_bytes:
@@ -261,6 +261,11 @@ async def _read(receive: Receive, max_bytes: int) -> tuple[bytes | None, Receive
         chunks.append(chunk)
         if is_last:
             return b"".join(chunks), receive
+
+
+def _as_bytes(body: bytes | bytearray | memoryview) -> bytes:
+    """A piece of a body: ASGI says bytes, and servers take whatever is read as such."""
+    return bytes(body) if isinstance(body, (bytearray, memoryview)) else body
 
 
 def _without_body(receive: Receive) -> Receive:

@@ -105,8 +105,8 @@ impl McpAuth {
         let Current { auth, runtime, .. } = self.current(py)?;
         let verify = async move {
             match path {
-                None => Some(auth.verify_token(&token).await),
-                Some(path) => auth.verify_token_for(&path, &token).await,
+                None => Some(auth.authenticate(&token).await),
+                Some(path) => auth.authenticate_for(&path, &token).await,
             }
         };
         poll_once(py, &runtime, verify, |py, verified| match verified {

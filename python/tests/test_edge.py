@@ -498,3 +498,43 @@ async def test_a_framework_that_answers_exceptions_does_not_hide_a_challenge(
     app = McpAuth(RESOURCE, [dev_issuer.issuer], **settings).protect(inner)
     answer = await call(app, headers=JSON, body=message("x"), token=dev_issuer.mint(RESOURCE))
     assert answer.status == 403 and 'scope="admin"' in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+async def test_under_a_policy_whatever_is_read_as_bytes_is_a_piece_of_a_body(dev_issuer: DevIssuer, kind: Any) -> None:
+    tools = [{"name": "delete"}, {"name": "read"}]
+    listed = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).encode()
+    policy = {"tools": {"delete": {"roles": ["admin"]}}}
+
+    async def whole(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": kind(listed)})
+
+    async def pieces(_request: Request) -> StreamingResponse:
+        async def parts() -> AsyncIterator[Any]:
+            for at in range(0, len(listed), 7):
+                yield kind(listed[at : at + 7])
+
+        return StreamingResponse(parts(), media_type="application/json")
+
+    streaming = Starlette(routes=[Route("/mcp", pieces, methods=["POST"])])
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    for server in (whole, streaming):
+        app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+        # Servers may hand over the body of the request in that way, too.
+        answer = await call(app, headers=JSON, body=kind(asked), token=dev_issuer.mint(RESOURCE))
+        assert answer.status == 200 and answer.json["result"]["tools"] == [{"name": "read"}]
+
+
+async def test_under_a_policy_a_body_that_is_a_text_or_a_number_is_an_error(dev_issuer: DevIssuer) -> None:
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    for body in ("{}", 5, None):
+
+        async def server(scope: Any, receive: Any, send: Any, body: Any = body) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
+        app = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"a": ["b"]}}).protect(server)
+        with pytest.raises(TypeError):
+            await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))

@@ -100,6 +100,34 @@ async def test_an_authorizer_that_fails_denies(
     assert all(len(record.getMessage()) < 600 and "\n" not in record.getMessage() for record in caplog.records)
 
 
+async def test_whoever_has_no_token_sees_what_the_policy_opens_and_nothing_that_code_decides(
+    dev_issuer: DevIssuer,
+) -> None:
+    tools = [{"name": name} for name in ("internal", "open", "scoped", "other")]
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).encode()
+        await send({"type": "http.response.body", "body": body})
+
+    def rules(_caller: Any, operation: Any) -> bool:
+        return operation.name != "internal"
+
+    policy = {"tools": {"open": {"access": "public"}, "scoped": ["notes"]}}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy, authorizer=rules).protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    for token, expected in ((None, ["open"]), (dev_issuer.mint(RESOURCE), ["open", "scoped", "other"])):
+        answer = await call(app, headers=JSON, body=asked, token=token)
+        assert [tool["name"] for tool in answer.json["result"]["tools"]] == expected
+
+
+@pytest.mark.parametrize("scopes", [["x" * 5000], [f"s{number}" for number in range(100)]])
+async def test_scopes_that_fit_into_no_header_deny(dev_issuer: DevIssuer, scopes: list[str]) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=lambda *_: scopes).protect(echo)
+    answer = await call(app, headers=JSON, body=message("x"), token=dev_issuer.mint(RESOURCE))
+    assert answer.status == 403 and "www-authenticate" not in answer.headers
+
+
 ODD_CLAIMS = [
     1, True, "machine", b"x", [], ["iss"], [("iss", "x")], object(), {"iss": object()}, {"iss": float("nan")},
     {"exp": float("inf")}, {"exp": "tomorrow"}, {"exp": None}, {"exp": True}, {"nbf": "1"}, {"nbf": [1]}, {"nbf": None},

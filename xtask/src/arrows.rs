@@ -25,6 +25,9 @@ const LIST: &str = "xtask/arrows.txt";
 
 /// In the place of a room: every value at the ground.
 const VALUES: &str = "values";
+/// What a value at the ground may import: other values, and the one reader of what strangers wrote, which knows none
+/// of them.
+const OF_VALUES: &str = "json values";
 /// In the place of a room: every room and value.
 const ALL: &str = "all";
 
@@ -94,8 +97,8 @@ impl Crate {
         if from == to {
             return true;
         }
-        // A value at the ground has no row, and sees other values alone.
-        let may_import = self.row(from).unwrap_or(VALUES);
+        // A value at the ground has no row.
+        let may_import = self.row(from).unwrap_or(OF_VALUES);
         let is_value = self.row(to).is_none();
         may_import.split(' ').any(|name| name == to || name == ALL || (name == VALUES && is_value))
     }

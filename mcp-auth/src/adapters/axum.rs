@@ -21,6 +21,7 @@ use crate::auth_info::AuthInfo;
 use crate::error::InsufficientScope;
 use crate::mcp_auth::McpAuth;
 use crate::serve::Reply;
+use crate::text::Quoted;
 
 impl McpAuth {
     /// A router with the service at the path of every resource, and the metadata documents.
@@ -92,7 +93,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AuthInfo {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Reply> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| {
             tracing::error!(
-                path = parts.uri.path(),
+                path = %Quoted(parts.uri.path()),
                 "a handler wants AuthInfo on an unprotected route"
             );
             Reply::error(

@@ -9,7 +9,8 @@ use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
 use crate::authenticate::{
-    IssuerRules, OpaqueTokens, Rules, TokenCache, TokenSource, TrustedIssuer, Verifier,
+    Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
+    TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{Config, IntrospectionMethod, ProtectedResource};
@@ -48,13 +49,14 @@ impl<'b> Assembler<'b> {
         let mut sources = TokenSources::default();
         let mut own = Vec::new();
         for verifier in &self.builder.token_verifiers {
-            own.push((sources.source_in(verifier.token_header()), verifier.clone()));
+            let source = sources.source_in(verifier.token_header());
+            own.push(OwnVerifier { source, verifier: verifier.clone() });
         }
         let mut trusted_issuers = Vec::new();
         for server in servers {
             trusted_issuers.extend(self.trust_server(server, &mut sources));
         }
-        let verifier = Verifier {
+        let authenticator = Authenticator {
             resource: index,
             token_headers: sources.headers.into(),
             own,
@@ -71,7 +73,7 @@ impl<'b> Assembler<'b> {
         };
         let bodies = body_limits(&self.builder.config);
         let authorizers = self.authorizers(config);
-        Arc::new(Resource::new(config, identifier, verifier, authorizers, bodies))
+        Arc::new(Resource::new(config, identifier, authenticator, authorizers, bodies))
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {

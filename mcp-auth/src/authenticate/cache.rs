@@ -202,8 +202,7 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
-    use crate::auth_info::{Facts, Token};
-    use crate::jose::VerifiedToken;
+    use crate::auth_info::{Facts, KeptToken, Token};
     use crate::principal::PrincipalRule;
     use crate::scope::Scopes;
 
@@ -217,7 +216,7 @@ mod tests {
             scopes: Scopes::default(),
             expires_at: Some(0),
         };
-        let token = Token::Jwt(VerifiedToken::unchecked(token));
+        let token = Token::Jwt(KeptToken::new(token));
         AuthInfo::new("i".into(), facts, Map::new(), &PrincipalRule::default(), token)
     }
 

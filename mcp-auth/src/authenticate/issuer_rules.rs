@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::auth_info::{AuthInfo, Facts, Token};
-use crate::claim_path::{at, texts};
+use crate::claim_path::{texts_of_claim, value_at_path};
 use crate::error::TokenError;
 use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
@@ -42,7 +42,7 @@ impl IssuerRules {
         token: Token,
     ) -> Result<AuthInfo, TokenError> {
         for (path, accepted) in &self.required_claims {
-            if !at(&claims, path).is_some_and(|value| accepted.contains(value)) {
+            if !value_at_path(&claims, path).is_some_and(|value| accepted.contains(value)) {
                 return Err(TokenError::ClaimNotAccepted { claim: path.clone() });
             }
         }
@@ -53,7 +53,7 @@ impl IssuerRules {
     }
 
     fn all_scopes(&self, granted: &Scopes, claims: &Map<String, Value>) -> Scopes {
-        let claims = self.scope_claims.iter().filter_map(|path| at(claims, path));
+        let claims = self.scope_claims.iter().filter_map(|path| value_at_path(claims, path));
         let prefixed = granted.iter().map(|scope| match &self.scope_prefix {
             Some(prefix) if !scope.contains(':') => format!("{prefix}{scope}"),
             _ => scope.to_owned(),
@@ -61,7 +61,10 @@ impl IssuerRules {
         // One text may hold several scopes; a role's name with a space in it is no scope.
         let is_scope = |claim: &Value, text: &&str| claim.is_string() || !text.contains(' ');
         let more = claims.flat_map(|claim| {
-            texts(claim).into_iter().filter(move |text| is_scope(claim, text)).map(str::to_owned)
+            texts_of_claim(claim)
+                .into_iter()
+                .filter(move |text| is_scope(claim, text))
+                .map(str::to_owned)
         });
         prefixed.chain(more).collect()
     }

@@ -1,20 +1,22 @@
 //! Step 2, for JWTs: header, issuer, key, signature, claims.
 
 use super::cache::Circumstances;
-use super::{BearerToken, Claims, TrustedIssuer, Verifier};
-use crate::auth_info::{AuthInfo, Token};
+use super::{Authenticator, BearerToken, TrustedIssuer};
+use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
-use crate::jose::{Jws, JwsError, MediaType};
+use crate::jose::{Jws, JwsError, MediaType, NamesIssuer};
 
-impl Verifier {
-    pub(super) async fn verify_jwt(
+impl Authenticator {
+    pub(super) async fn authenticate_jwt(
         &self,
         token: BearerToken<'_>,
         text: &str,
         now: u64,
     ) -> Result<AuthInfo, AuthError> {
-        let jws = match Jws::parse(text, &self.limits) {
+        let mut buffer = Vec::new();
+        let jws = match Jws::parse(text, &self.limits, &mut buffer) {
             Ok(jws) => jws,
             Err(error @ JwsError::TooLarge(_)) => return Err(TokenError::from(error).into()),
             Err(error) => {
@@ -23,18 +25,18 @@ impl Verifier {
                 return Err(TokenError::from(error).into());
             }
         };
-        let claims = jws.payload::<Claims<'_>>().map_err(Claims::malformed)?;
-        let issuer = self.position_of(claims.issuer(), token.source())?;
+        let jws = jws.read_claims::<Claims<'_>>().map_err(Claims::malformed)?;
+        let issuer = self.position_of(jws.issuer(), token.source())?;
         let trusted = &self.issuers.list[issuer];
         trusted.check_algorithm(&jws)?;
         trusted.check_typ(&jws)?;
         let verified = trusted.verify_signature(&jws, now).await?;
-        let claims = claims.verified(&verified.proof);
+        let claims = verified.jws.claims();
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
-        let facts = claims.into_facts();
-        let whole = jws.claims(&verified.proof).map_err(Claims::malformed)?;
-        let token = Token::Jwt(jws.into_token(&verified.proof));
-        let auth_info = trusted.rules.caller(trusted.name.clone(), facts, whole, token)?;
+        let all_claims = verified.jws.all_claims().map_err(Claims::malformed)?;
+        let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
+        let issuer_name = trusted.name.clone();
+        let auth_info = trusted.rules.caller(issuer_name, claims.facts(), all_claims, kept)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {
@@ -49,7 +51,7 @@ impl Verifier {
 }
 
 impl TrustedIssuer {
-    pub(super) fn check_algorithm(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
+    pub(super) fn check_algorithm<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         let allowed = &self.rules.algorithms;
         if allowed.is_empty() || allowed.contains(&jws.algorithm()) {
             return Ok(());
@@ -57,7 +59,7 @@ impl TrustedIssuer {
         Err(TokenError::AlgorithmNotAllowed { algorithm: jws.algorithm().to_string() })
     }
 
-    pub(super) fn check_typ(&self, jws: &Jws<'_>) -> Result<(), TokenError> {
+    pub(super) fn check_typ<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
         let accepted = match jws.typ() {
             MediaType::AccessToken => true,
@@ -71,11 +73,11 @@ impl TrustedIssuer {
         }
     }
 
-    pub(super) async fn verify_signature(
+    pub(super) async fn verify_signature<'j, T>(
         &self,
-        jws: &Jws<'_>,
+        jws: &'j Jws<'j, T>,
         now: u64,
-    ) -> Result<Verified, AuthError> {
+    ) -> Result<Verified<'j, T>, AuthError> {
         self.issuer.verify(jws, now).await.map_err(|error| match error {
             VerifyError::BadSignature => TokenError::BadSignature.into(),
             VerifyError::UnknownKey => {
@@ -83,6 +85,12 @@ impl TrustedIssuer {
             }
             VerifyError::Unavailable(reason) => AuthError::Unavailable(reason),
         })
+    }
+}
+
+impl NamesIssuer for Claims<'_> {
+    fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 }
 

@@ -1,22 +1,24 @@
 //! WHO IS CALLING? From a request's headers to an [`AuthInfo`](crate::AuthInfo).
 
+mod authenticator;
 mod bearer;
 mod cache;
-mod claims;
+mod claims_validation;
 mod flights;
 mod issuer_rules;
 mod jwt;
 mod opaque;
+mod own_verifier;
 mod refused_tokens;
-mod token_explanation;
+mod token_checks;
 mod token_verifier;
-mod verifier;
 
+pub(crate) use authenticator::{Authenticator, TrustedIssuer};
 pub(crate) use bearer::{BearerToken, TokenSource};
 pub(crate) use cache::TokenCache;
-pub(crate) use claims::{Claims, Rules};
+pub(crate) use claims_validation::Rules;
 pub(crate) use issuer_rules::IssuerRules;
 pub(crate) use opaque::OpaqueTokens;
-pub use token_explanation::{CheckOutcome, TokenCheck, TokenExplanation};
+pub(crate) use own_verifier::OwnVerifier;
+pub use token_checks::{CheckOutcome, TokenCheck};
 pub use token_verifier::TokenVerifier;
-pub(crate) use verifier::{TrustedIssuer, Verifier};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
-use zeroize::Zeroizing;
 
 use super::flights::Flights;
 use super::refused_tokens::RefusedTokens;
-use super::{Claims, Rules, TrustedIssuer};
-use crate::auth_info::{AuthInfo, Token};
+use super::{Rules, TrustedIssuer};
+use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::claims::Claims;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
@@ -85,7 +85,7 @@ impl OpaqueTokens {
     }
 
     /// The caller behind an opaque token.
-    pub(super) async fn verify(
+    pub(super) async fn authenticate(
         &self,
         token: &str,
         issuer: &TrustedIssuer,
@@ -151,13 +151,13 @@ impl OpaqueTokens {
         let payload = Value::Object(claims).to_string();
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
-        let facts = claims.into_facts();
+        let facts = claims.facts();
         // RFC 7662 §2.2: `exp` is optional, and an answer is asked for again soon.
         let expires_at = facts.expires_at.unwrap_or(u64::MAX);
         let until = now.saturating_add(self.max_age.as_secs()).min(expires_at);
         let whole = read_object(&payload).map_err(Claims::malformed)?;
-        let token = Token::Opaque(Zeroizing::new(token.to_owned()), payload.len());
-        let auth_info = issuer.rules.caller(name, facts, whole, token)?;
+        let kept = Token::Opaque { token: KeptToken::new(token), answer_bytes: payload.len() };
+        let auth_info = issuer.rules.caller(name, facts, whole, kept)?;
         Ok(Introspected { auth_info, until })
     }
 

@@ -40,17 +40,21 @@ impl<'r> AccessRequest<'r> {
 pub trait Authorizer: Send + Sync {
     /// Whether this caller may do this.
     ///
+    /// Scopes that are missing are 64 at most, and 4 KiB of them: they are asked for in a header.
+    ///
     /// # Errors
-    /// An error denies; its text goes to the log, never to the client.
+    /// An error denies; the beginning of its text goes to the log, nothing of it to the client. A panic counts
+    /// as an error here, and elsewhere hides, or asks for a token.
     fn authorize(
         &self,
         request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>>;
 
-    /// Whether a token is needed for it; `None`: this authorizer has no opinion. Where nobody has one, a
-    /// token is needed, and of several opinions the strictest counts. Default: no opinion.
+    /// Whether the operation needs a token; `None` when this authorizer has no opinion. Of several
+    /// opinions the strictest counts; where there is none, a token is needed. Default: no opinion.
     ///
-    /// What is [`Access::Public`] has no caller, so that [`Authorizer::authorize`] is not asked about it.
+    /// [`Authorizer::authorize`] is not asked about an operation that is [`Access::Public`]: it has no caller.
+    /// So rules that deny belong to operations that need a token.
     fn access(&self, _operation: &Operation<'_>) -> Option<Access> {
         None
     }
@@ -61,9 +65,10 @@ pub trait Authorizer: Send + Sync {
         false
     }
 
-    /// Every scope that the operation needs, for the challenge; of alternatives, what is nearest to
-    /// the granted scopes. Default: none besides the resource's.
-    fn required_scopes(&self, _operation: &Operation<'_>, _granted: &Scopes) -> Scopes {
+    /// Every scope that all of these operations need, for the challenge; of alternatives, what is nearest to
+    /// the granted scopes. More than 64 scopes, or 4 KiB of them, count as a failure. Default: none besides the
+    /// resource's.
+    fn required_scopes(&self, _operations: &[Operation<'_>], _granted: &Scopes) -> Scopes {
         Scopes::default()
     }
 
@@ -73,15 +78,19 @@ pub trait Authorizer: Send + Sync {
         (!granted.contains_all(required)).then(|| required.clone())
     }
 
-    /// Whether a list shows what this operation would call. Default: unless it is forbidden, since
-    /// a missing scope can be asked for.
+    /// Whether a list shows what this operation would call, to a caller or to nobody. Default: to a caller,
+    /// unless it is forbidden, since a missing scope can be asked for; to nobody, only if
+    /// [`Authorizer::access`] says that it needs no token.
+    ///
+    /// Nobody may call what the others open and this one says nothing of in [`Authorizer::access`]; then it is
+    /// shown whatever this says.
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         match caller {
             Some(caller) => !matches!(
                 self.authorize(&AccessRequest::new(caller, operation)),
                 Ok(Verdict::Forbidden(_)) | Err(_)
             ),
-            None => true,
+            None => self.access(operation).is_some_and(|access| access != Access::Required),
         }
     }
 
@@ -95,14 +104,16 @@ pub trait Authorizer: Send + Sync {
         Vec::new()
     }
 
-    /// The same rules in a form that decides faster, for a resource that requires these scopes for
-    /// everything that is not open; asked once, when the server is built. Default: there is none, and the
-    /// required scopes are checked beside it.
+    /// An authorizer with the rules of this one that decides faster, for a resource that requires these
+    /// scopes for everything that is not open. It is asked for once, when the server is built, and then
+    /// used in place of this one. Default: there is none, and the required scopes are checked beside this
+    /// one.
     fn compiled(&self, _required_scopes: &Scopes) -> Option<Arc<dyn Authorizer>> {
         None
     }
 
-    /// What is wrong with the rules; asked once, when the server is built. Default: nothing.
+    /// What is wrong with the rules. It is asked once, when the server is built; a server with faults is
+    /// not built. Default: nothing.
     fn faults(&self) -> Vec<String> {
         Vec::new()
     }
@@ -123,12 +134,12 @@ pub trait Authorizer: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Go on.
+    /// The caller may do it.
     Allow,
-    /// Not with this token, but with one that has all of these scopes: the client is told to ask
-    /// for them.
+    /// The caller may do it with a token that has all of these scopes, and not with this one: the
+    /// challenge tells the client to ask for them.
     MissingScopes(Scopes),
-    /// Not at all; another token of the same caller would not help. The reason is for the log.
+    /// The caller may not do it, with any token. The reason is for the log.
     Forbidden(Cow<'static, str>),
 }
 

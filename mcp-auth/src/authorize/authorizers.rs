@@ -1,10 +1,10 @@
 //! Every authorizer of a resource as one: all of them must allow.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{AccessRequest, Authorizer, Explanation, Operation, Verdict};
+use super::guarded::Guarded;
+use super::{Authorizer, Explanation, Operation, Verdict};
 use crate::auth_info::AuthInfo;
 use crate::config::{Access, ScopePolicy};
 use crate::error::{AuthError, Forbidden};
@@ -14,7 +14,7 @@ use crate::scope::Scopes;
 #[derive(Clone)]
 pub(crate) struct Authorizers {
     /// Every one, and among them one at least that asks for the scopes of the resource.
-    all: Vec<Arc<dyn Authorizer>>,
+    all: Vec<Guarded>,
     has_rules: bool,
 }
 
@@ -33,13 +33,17 @@ impl Authorizers {
         let mut all = Vec::new();
         let mut asks_for_required = false;
         for authorizer in given {
-            let compiled = authorizer.compiled(required_scopes);
-            asks_for_required |= compiled.is_some();
-            all.push(compiled.unwrap_or_else(|| authorizer.clone()));
+            match authorizer.compiled(required_scopes) {
+                Some(compiled) => {
+                    asks_for_required = true;
+                    all.push(Guarded::policy(compiled));
+                }
+                None => all.push(Guarded::own(authorizer.clone())),
+            }
         }
         let has_rules = !all.is_empty();
         if !asks_for_required {
-            all.extend(ScopePolicy::new().compiled(required_scopes));
+            all.extend(ScopePolicy::new().compiled(required_scopes).map(Guarded::policy));
         }
         Self { all, has_rules }
     }
@@ -50,7 +54,7 @@ impl Authorizers {
     }
 
     pub(crate) fn allows_anonymous(&self) -> bool {
-        self.all.iter().any(|one| one.allows_anonymous())
+        self.all.iter().any(Guarded::allows_anonymous)
     }
 
     /// The strictest access of all operations; what names none needs a token.
@@ -86,7 +90,7 @@ impl Authorizers {
         let mut missing = Vec::new();
         for operation in operations {
             for authorizer in &self.all {
-                match judge(&**authorizer, caller, operation) {
+                match authorizer.judge(caller, operation) {
                     Verdict::Allow => {}
                     Verdict::MissingScopes(scopes) => missing.push(scopes),
                     Verdict::Forbidden(reason) => {
@@ -109,9 +113,8 @@ impl Authorizers {
 
     /// Every scope that all of this needs.
     pub(crate) fn needed(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
-        let each = operations.iter().flat_map(|operation| {
-            self.all.iter().map(move |authorizer| authorizer.required_scopes(operation, granted))
-        });
+        let each =
+            self.all.iter().map(|authorizer| authorizer.required_scopes(operations, granted));
         let each: Vec<_> = each.collect();
         Scopes::union(&each)
     }
@@ -129,8 +132,17 @@ impl Authorizers {
     }
 
     /// Whether a list shows what this operation would call.
+    ///
+    /// Nobody may call what is open without that an authorizer is asked which says nothing about access; so
+    /// what it would say of the list does not count either.
     pub(crate) fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
-        self.all.iter().all(|authorizer| authorizer.lists(caller, operation))
+        let operations = std::slice::from_ref(operation);
+        self.all.iter().all(|authorizer| {
+            authorizer.lists(caller, operation)
+                || (caller.is_none()
+                    && authorizer.access(operation).is_none()
+                    && self.access(operations) != Access::Required)
+        })
     }
 
     /// The names of the rules that apply to the operation.
@@ -168,20 +180,5 @@ impl Authorizers {
             required,
             granted,
         }
-    }
-}
-
-/// The verdict; a failure to reach one denies, a panic too, and so do arguments that nobody can read.
-fn judge(authorizer: &dyn Authorizer, caller: &AuthInfo, operation: &Operation<'_>) -> Verdict {
-    let judged = catch_unwind(AssertUnwindSafe(|| {
-        authorizer.authorize(&AccessRequest::new(caller, operation))
-    }));
-    let verdict = judged.unwrap_or_else(|_| Err("it panicked".into())).unwrap_or_else(|error| {
-        tracing::error!(%error, called = ?operation, "an authorizer failed, which denies");
-        Verdict::forbidden("an authorizer failed")
-    });
-    match operation.has_unreadable_arguments() {
-        true => Verdict::forbidden("its arguments cannot be read"),
-        false => verdict,
     }
 }

@@ -1,9 +1,9 @@
 //! The JSON-RPC messages of a request's body, read at least as strictly as by the server behind.
 //!
 //! The whole text is read once, by the strict reader of [`crate::json`]: members are distinct at
-//! every depth, also those that nothing here looks at, because a server may look at them. What a
-//! message calls is told by its method alone; a member that the method does not have names nothing
-//! that could open it.
+//! every depth, also those that nothing here looks at, because a server may look at them. Which member
+//! names what is called depends on the method alone; a member that the method does not have is never a
+//! reason to allow it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ const MAX_TEMPLATE: usize = 8192;
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
-    /// Every call in it, of which an answer to the server is [`Operation::nothing`].
+    /// Every operation in it. An answer to a request of the server is [`Operation::nothing`].
     pub(crate) operations: Vec<Operation<'m>>,
     pub(crate) is_batch: bool,
     /// The `id` of a single request, as it was written.
@@ -36,7 +36,7 @@ impl<'m> Messages<'m> {
         if text.trim_ascii_start().starts_with('[') {
             return Self::parse_batch(text);
         }
-        let message = read_whole(body, JsonLimits::LARGEST, Message::take)?;
+        let message = read_whole(body, JsonLimits::LARGEST, Message::read)?;
         message.check_id()?;
         let revision = message.params.revision.map(text_of).transpose()?;
         let mut only = Self { operations: Vec::new(), is_batch: false, id: message.id, revision };
@@ -53,7 +53,7 @@ impl<'m> Messages<'m> {
                 if count > MAX_BATCH {
                     return item.skip();
                 }
-                messages.push(Message::take(item)?);
+                messages.push(Message::read(item)?);
                 Ok(())
             })
         })?;
@@ -89,8 +89,9 @@ struct Message<'m> {
     id: Option<&'m str>,
     method: Option<&'m str>,
     params: Params<'m>,
-    /// Something in it is of another type than it must be.
+    /// Whether something in it is of another type than it must be.
     has_wrong_type: bool,
+    /// Whether it has a `result` or an `error`, as an answer has.
     has_answer: bool,
 }
 
@@ -104,7 +105,9 @@ impl<'m> Object<'m> for Message<'m> {
                 self.has_wrong_type |= self.method.is_none();
             }
             "params" => match value.next_byte() {
-                Some(b'{') => value.object(|name, value| self.params.member(name, value))?,
+                Some(b'{') => {
+                    value.object(|parameter, inner| self.params.member(parameter, inner))?;
+                }
                 _ => self.has_wrong_type |= value.written()?.is_some(),
             },
             "result" | "error" => {
@@ -118,7 +121,9 @@ impl<'m> Object<'m> for Message<'m> {
 }
 
 impl<'m> Message<'m> {
-    fn take(reader: &mut JsonReader<'m>) -> Result<Self, JsonError> {
+    /// Reads one message. A message of a wrong form is read to its end, so that a fault of the JSON text is found
+    /// first.
+    fn read(reader: &mut JsonReader<'m>) -> Result<Self, JsonError> {
         let mut message = Self::default();
         if reader.next_byte() != Some(b'{') {
             message.has_wrong_type = true;
@@ -131,16 +136,16 @@ impl<'m> Message<'m> {
 
     /// JSON-RPC 2.0 §4, as MCP narrows it: a text or a number.
     fn check_id(&self) -> Result<(), MessageFault> {
-        let is_id = |id: &str| id.starts_with(|first: char| first == '"' || is_number(first));
-        let is_answer_to_nothing = self.method.is_none() && self.id == Some("null");
-        if is_answer_to_nothing || self.id.is_none_or(is_id) {
-            Ok(())
-        } else {
-            Err(MessageFault::Invalid)
-        }
+        let is_valid = match self.id {
+            None => true,
+            // An answer to a message that could not be read.
+            Some("null") => self.method.is_none(),
+            Some(id) => id.starts_with(begins_text_or_number),
+        };
+        if is_valid { Ok(()) } else { Err(MessageFault::Invalid) }
     }
 
-    /// What it asks for.
+    /// Adds what it asks for: one operation or more, for each of which the rules are asked.
     fn add_operations(self, operations: &mut Vec<Operation<'m>>) -> Result<(), MessageFault> {
         let method = self.method.map(text_of).transpose()?;
         let is_version_2 = match self.jsonrpc {
@@ -176,7 +181,7 @@ struct Params<'m> {
     notifications: Option<&'m str>,
     arguments: Option<&'m str>,
     revision: Option<&'m str>,
-    /// `_meta` is there, and neither an object nor `null`.
+    /// Whether `_meta` is there, and neither an object nor `null`.
     has_wrong_type: bool,
 }
 
@@ -191,17 +196,20 @@ impl<'m> Params<'m> {
             "notifications" => self.notifications = value.written()?,
             "arguments" => self.arguments = value.written()?,
             "_meta" => match value.next_byte() {
-                Some(b'{') => value.object(|name, value| {
-                    match name {
-                        "io.modelcontextprotocol/protocolVersion" => {
-                            self.revision = value.written()?;
-                        }
-                        _ => value.skip()?,
-                    }
-                    Ok(())
-                })?,
+                Some(b'{') => {
+                    value.object(|meta_name, inner| self.meta_member(meta_name, inner))?;
+                }
                 _ => self.has_wrong_type |= value.written()?.is_some(),
             },
+            _ => value.skip()?,
+        }
+        Ok(())
+    }
+
+    /// Reads one member of `_meta`.
+    fn meta_member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        match name {
+            "io.modelcontextprotocol/protocolVersion" => self.revision = value.written()?,
             _ => value.skip()?,
         }
         Ok(())
@@ -217,10 +225,11 @@ impl<'m> Params<'m> {
             "prompts/get" => operations.push(self.calling(Prompt, operation)?),
             "completion/complete" => self.add_completion(&operation, operations)?,
             "subscriptions/listen" => {
-                let uris = subscribed(self.notifications)?;
-                let resources =
-                    uris.into_iter().map(|uri| operation.beside().naming(Resource, uri));
-                let resources: Vec<_> = resources.collect();
+                let uris = subscribed_uris(self.notifications)?;
+                let mut resources = Vec::with_capacity(uris.len());
+                for uri in uris {
+                    resources.push(operation.beside().naming(Resource, uri));
+                }
                 operations.push(operation);
                 operations.extend(resources);
             }
@@ -256,13 +265,13 @@ impl<'m> Params<'m> {
         kind: super::OperationKind,
         operation: Operation<'m>,
     ) -> Result<Operation<'m>, MessageFault> {
-        let operation = operation.naming(kind, required_text(self.name)?);
+        let call = operation.naming(kind, required_text(self.name)?);
         match self.arguments {
             Some(arguments) if arguments.starts_with('{') => {
-                Ok(operation.with_written_arguments(arguments))
+                Ok(call.with_written_arguments(arguments))
             }
             Some(_) => Err(MessageFault::Invalid),
-            None => Ok(operation),
+            None => Ok(call),
         }
     }
 
@@ -333,8 +342,8 @@ impl<'m> Object<'m> for Context<'m> {
         self.arguments = value.written()?;
         if let Some(arguments) = self.arguments {
             read_whole(arguments.as_bytes(), JsonLimits::LARGEST, |reader| {
-                reader.object(|name, value| {
-                    self.chosen.insert(name.to_owned(), value.string()?);
+                reader.object(|variable, chosen| {
+                    self.chosen.insert(variable.to_owned(), chosen.string()?);
                     Ok(())
                 })
             })?;
@@ -379,7 +388,7 @@ fn filled_in<'m>(
 }
 
 /// The resources that `subscriptions/listen` is for (2026-07-28).
-fn subscribed(notifications: Option<&str>) -> Result<Vec<Cow<'_, str>>, MessageFault> {
+fn subscribed_uris(notifications: Option<&str>) -> Result<Vec<Cow<'_, str>>, MessageFault> {
     #[derive(Default)]
     struct Notifications<'m> {
         uris: Vec<Cow<'m, str>>,
@@ -389,8 +398,12 @@ fn subscribed(notifications: Option<&str>) -> Result<Vec<Cow<'_, str>>, MessageF
             if name != "resourceSubscriptions" {
                 return value.skip();
             }
-            value
-                .nullable(|value| value.list(|uri| uri.string().map(|uri| self.uris.push(uri))))?;
+            value.nullable(|list| {
+                list.list(|item| {
+                    self.uris.push(item.string()?);
+                    Ok(())
+                })
+            })?;
             Ok(())
         }
     }
@@ -399,22 +412,23 @@ fn subscribed(notifications: Option<&str>) -> Result<Vec<Cow<'_, str>>, MessageF
     if uris.len() > MAX_BATCH { Err(MessageFault::TooLarge) } else { Ok(uris) }
 }
 
-fn is_number(first: char) -> bool {
-    first == '-' || first.is_ascii_digit()
+/// Whether a JSON value that begins with this is a text or a number.
+fn begins_text_or_number(first: char) -> bool {
+    matches!(first, '"' | '-' | '0'..='9')
 }
 
 fn required_text(written: Option<&str>) -> Result<Cow<'_, str>, MessageFault> {
     text_of(written.ok_or(MessageFault::Invalid)?)
 }
 
-/// The string that a value was written as. It is well-formed, so that nothing but its type can be
-/// wrong.
+/// The string that a value is; [`MessageFault::Invalid`] when it has another type. The value was read once already,
+/// so that it is JSON.
 fn text_of(written: &str) -> Result<Cow<'_, str>, MessageFault> {
     let text = read_whole(written.as_bytes(), JsonLimits::LARGEST, JsonReader::string);
     text.map_err(|_| MessageFault::Invalid)
 }
 
-/// The same for an object.
+/// The object that a value is, read member by member; [`MessageFault::Invalid`] when it has another type.
 fn object_of<'m, T: Object<'m>>(written: &'m str) -> Result<T, MessageFault> {
     read_as(written.as_bytes(), JsonLimits::LARGEST).map_err(|_| MessageFault::Invalid)
 }

@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod authorizers;
+mod guarded;
 mod message;
 mod operation;
 mod policy;

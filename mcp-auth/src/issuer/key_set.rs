@@ -5,15 +5,13 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::identifier::host_in;
-use crate::jose::{Jws, SignatureVerified, VerificationKey};
-use crate::text::inert;
+use crate::jose::{Jws, JwsCopy, VerificationKey, VerifiedCopy, VerifiedJws};
+use crate::text::shown;
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
 /// Keys that are tried for one token, when its `kid` does not single one out.
 const MAX_CANDIDATES: usize = 4;
-/// Characters of a skipped key's `kid` that are logged.
-const MAX_KID: usize = 64;
 
 /// An issuer's usable keys. One odd key never spoils the others.
 pub(crate) struct KeySet {
@@ -87,7 +85,7 @@ impl KeySet {
         let known = before.map_or(&[][..], |before| &before.skipped);
         for key in self.skipped.iter().filter(|key| !known.contains(key)) {
             let SkippedKey { kid, reason, .. } = key;
-            let kid = kid.as_deref().map(inert);
+            let kid = kid.as_deref();
             if key.encrypts {
                 // Many issuers publish such keys beside the others: nobody has to act.
                 tracing::debug!(issuer, kid, reason, "a key is skipped");
@@ -98,7 +96,7 @@ impl KeySet {
     }
 
     /// Whether looking for the key that made a token's signature may take more than 0.1 ms.
-    pub(super) fn is_slow_for(&self, jws: &Jws<'_>) -> bool {
+    pub(super) fn is_slow_for<T>(&self, jws: &Jws<'_, T>) -> bool {
         let is_tried = |key: &VerificationKey| match (key.key_id(), jws.key_id()) {
             (Some(key), Some(wanted)) => key == wanted,
             _ => true,
@@ -107,7 +105,10 @@ impl KeySet {
     }
 
     /// Looks for the key that made a token's signature.
-    pub(crate) fn verify(&self, jws: &Jws<'_>) -> Result<SignatureVerified, KeyMismatch> {
+    pub(crate) fn verify<'j, T>(
+        &self,
+        jws: &'j Jws<'j, T>,
+    ) -> Result<VerifiedJws<'j, T>, KeyMismatch> {
         let mut mismatch = KeyMismatch::NoKey;
         for key in self.keys(jws, |key| key.key_id().is_some() && key.key_id() == jws.key_id()) {
             if let Some(verified) = jws.verify(key) {
@@ -128,9 +129,16 @@ impl KeySet {
         Err(mismatch)
     }
 
-    fn keys(
+    /// The same for a copy of a token. `None`: it cannot be parsed, which would mean that it is no copy.
+    pub(super) fn verify_copy(&self, copy: &JwsCopy) -> Option<Result<VerifiedCopy, KeyMismatch>> {
+        let mut buffer = Vec::new();
+        let jws = copy.parse(&mut buffer).ok()?;
+        Some(self.verify(&jws).map(VerifiedJws::into_proof))
+    }
+
+    fn keys<T>(
         &self,
-        jws: &Jws<'_>,
+        jws: &Jws<'_, T>,
         wanted: impl Fn(&VerificationKey) -> bool,
     ) -> impl Iterator<Item = &VerificationKey> {
         let algorithm = jws.algorithm();
@@ -174,6 +182,7 @@ pub(crate) enum KeyMismatch {
 /// A key that cannot be used, and why. Nothing of the key itself is kept.
 #[derive(PartialEq, Eq)]
 struct SkippedKey {
+    /// As it is shown in logs: cut and inert.
     kid: Option<String>,
     reason: String,
     encrypts: bool,
@@ -183,7 +192,7 @@ impl SkippedKey {
     fn new(jwk: &Value, reason: String) -> Self {
         let kid = jwk.get("kid").and_then(Value::as_str);
         Self {
-            kid: kid.map(|kid| kid.chars().take(MAX_KID).collect()),
+            kid: kid.map(shown),
             reason,
             encrypts: jwk.get("use").is_some_and(|purpose| purpose == "enc"),
         }
@@ -192,7 +201,7 @@ impl SkippedKey {
 
 impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "kid {:?} {}", self.kid.as_deref().unwrap_or_default(), self.reason)
+        write!(f, "kid \"{}\" {}", self.kid.as_deref().unwrap_or_default(), self.reason)
     }
 }
 

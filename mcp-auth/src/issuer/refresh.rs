@@ -14,7 +14,7 @@ use super::snapshot::Snapshot;
 use super::{Destination, FetchContext, KeySource, Metadata};
 use crate::error::Unavailable;
 use crate::identifier::IssuerIdentifier;
-use crate::jose::{Jws, SignatureVerified};
+use crate::jose::{Jws, VerifiedJws};
 use crate::spawner::{Running, Spawner, background};
 use crate::text::inert;
 
@@ -47,9 +47,9 @@ impl From<Unavailable> for VerifyError {
     }
 }
 
-/// A signature that one of the issuer's keys made.
-pub(crate) struct Verified {
-    pub(crate) proof: SignatureVerified,
+/// A token whose signature one of the issuer's keys made.
+pub(crate) struct Verified<'j, T = ()> {
+    pub(crate) jws: VerifiedJws<'j, T>,
     /// Which keys were in use.
     pub(crate) key_generation: u64,
     /// When, in seconds since 1970: keys may have been waited for.
@@ -97,11 +97,11 @@ impl Issuer {
     /// Verifies a token's signature with one of this issuer's keys.
     ///
     /// A key in the current set is found without waiting and without a lock.
-    pub(crate) async fn verify(
+    pub(crate) async fn verify<'j, T>(
         self: &Arc<Self>,
-        jws: &Jws<'_>,
+        jws: &'j Jws<'j, T>,
         mut now: u64,
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<Verified<'j, T>, VerifyError> {
         let mut seen = self.current(now);
         let mut refreshes_left = 2;
         loop {
@@ -135,24 +135,32 @@ impl Issuer {
     }
 
     /// With these keys, here or, where that is asked for and it takes long, in the background.
-    async fn verify_with(
+    async fn verify_with<'j, T>(
         &self,
         known: &Arc<Snapshot>,
-        jws: &Jws<'_>,
+        jws: &'j Jws<'j, T>,
         now: u64,
-    ) -> Result<Verified, KeyMismatch> {
+    ) -> Result<Verified<'j, T>, KeyMismatch> {
         let slow_checks = self.context.slow_checks.as_ref().filter(|_| known.keys.is_slow_for(jws));
         // A flood of them must not keep other background work waiting: what is above the limit, takes long here.
         let permit = slow_checks.and_then(|checks| checks.clone().try_acquire_owned().ok());
         let Some(permit) = permit else { return known.verify(jws, now) };
-        let (keys, copy) = (known.clone(), jws.to_owned());
-        let (work, verified, _) = background(async move {
+        let (keys, copy) = (known.keys.clone(), jws.copy());
+        let (work, checked, _) = background(async move {
             let _permit = permit;
-            keys.verify(&copy, now)
+            keys.verify_copy(&copy)
         });
         self.context.spawner.start(work);
-        // So does what was never begun.
-        verified.await.unwrap_or_else(|| known.verify(jws, now))
+        let verified = match checked.await.flatten() {
+            Some(Ok(proof)) => jws.verify_by_copy(&proof),
+            Some(Err(mismatch)) => return Err(mismatch),
+            // It was never begun.
+            None => None,
+        };
+        match verified {
+            Some(jws) => Ok(Verified { jws, key_generation: known.key_generation, now }),
+            None => known.verify(jws, now),
+        }
     }
 
     /// Which keys are in use: it changes when they do. `None` when there are none to be believed.

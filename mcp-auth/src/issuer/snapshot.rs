@@ -102,9 +102,13 @@ impl Snapshot {
     }
 
     /// Verifies a signature with these keys.
-    pub(super) fn verify(&self, jws: &Jws<'_>, now: u64) -> Result<Verified, KeyMismatch> {
-        let proof = self.keys.verify(jws)?;
-        Ok(Verified { proof, key_generation: self.key_generation, now })
+    pub(super) fn verify<'j, T>(
+        &self,
+        jws: &'j Jws<'j, T>,
+        now: u64,
+    ) -> Result<Verified<'j, T>, KeyMismatch> {
+        let jws = self.keys.verify(jws)?;
+        Ok(Verified { jws, key_generation: self.key_generation, now })
     }
 
     fn new(

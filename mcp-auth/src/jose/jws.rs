@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
 
 use serde_json::{Map, Value};
-use zeroize::Zeroize;
 
 use super::VerificationKey;
 use super::base64url::append_base64url;
@@ -29,25 +27,30 @@ impl TokenLimits {
         Self { token_bytes: usize::MAX, header_bytes: usize::MAX, json: JsonLimits::LARGEST };
 }
 
-/// A parsed but unverified signature. Only what routing needs can be read: `alg`, `kid`, `typ`
-/// and the issuer of the payload.
-pub(crate) struct Jws<'t> {
-    token: Cow<'t, str>,
+/// A parsed but unverified signature, and what was read of its payload: `()` at first, see [`Jws::read_claims`].
+///
+/// Only what routing needs shows: `alg`, `kid`, `typ` and the issuer. The rest is for whoever has the
+/// [`VerifiedJws`] that [`Jws::verify`] makes of it.
+pub(crate) struct Jws<'b, T = ()> {
+    token: &'b str,
     algorithm: Algorithm,
-    key_id: Option<Box<str>>,
+    key_id: Option<Cow<'b, str>>,
     typ: MediaType,
     /// How much of the token is signed: header and payload.
     signing_length: usize,
-    /// Payload and signature, in one piece of memory.
-    decoded: Vec<u8>,
-    payload: Range<usize>,
-    signature: Range<usize>,
-    json_limits: JsonLimits,
+    payload: &'b [u8],
+    signature: &'b [u8],
+    limits: TokenLimits,
+    claims: T,
 }
 
-impl<'t> Jws<'t> {
-    /// Splits and decodes a token; nothing in it is to be believed yet.
-    pub(crate) fn parse(token: &'t str, limits: &TokenLimits) -> Result<Self, JwsError> {
+impl<'b> Jws<'b> {
+    /// Splits a token and decodes it into the buffer; nothing in it is to be believed yet.
+    pub(crate) fn parse(
+        token: &'b str,
+        limits: &TokenLimits,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Self, JwsError> {
         if token.len() > limits.token_bytes {
             return Err(JwsError::TooLarge("max_token_bytes"));
         }
@@ -57,16 +60,19 @@ impl<'t> Jws<'t> {
         if header.len() > limits.header_bytes {
             return Err(JwsError::TooLarge("max_token_header_bytes"));
         }
-        let mut decoded = Vec::with_capacity(token.len());
+        // All parts fit into one piece of memory.
+        buffer.clear();
+        buffer.reserve_exact(token.len());
         let mut decode = |part| {
-            append_base64url(&mut decoded, part).ok_or_else(|| match token.split('.').count() {
+            append_base64url(buffer, part).ok_or_else(|| match token.split('.').count() {
                 3 => JwsError::Encoding,
                 5 => JwsError::Encrypted,
                 _ => JwsError::NotJws,
             })
         };
         let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
-        let header: Header<'_> =
+        let decoded: &'b [u8] = buffer;
+        let header: Header<'b> =
             read_as(&decoded[header], limits.json).map_err(JwsError::Header)?;
         // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
         if header.critical {
@@ -76,18 +82,36 @@ impl<'t> Jws<'t> {
         let algorithm = Algorithm::from_name(&algorithm)
             .ok_or_else(|| JwsError::Algorithm(algorithm.into_owned()))?;
         Ok(Self {
-            token: Cow::Borrowed(token),
+            token,
             algorithm,
-            key_id: header.key_id.map(Into::into),
+            key_id: header.key_id,
             typ: MediaType::of(header.typ.as_deref()),
             signing_length: signing_input.len(),
-            decoded,
-            payload,
-            signature,
-            json_limits: limits.json,
+            payload: &decoded[payload],
+            signature: &decoded[signature],
+            limits: *limits,
+            claims: (),
         })
     }
 
+    /// Reads the payload into claims that nobody may look at yet.
+    pub(crate) fn read_claims<T: Object<'b>>(self) -> Result<Jws<'b, T>, JsonError> {
+        let claims = read_as(self.payload, self.limits.json)?;
+        Ok(Jws {
+            token: self.token,
+            algorithm: self.algorithm,
+            key_id: self.key_id,
+            typ: self.typ,
+            signing_length: self.signing_length,
+            payload: self.payload,
+            signature: self.signature,
+            limits: self.limits,
+            claims,
+        })
+    }
+}
+
+impl<T> Jws<'_, T> {
     /// The algorithm that the header claims.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -103,61 +127,86 @@ impl<'t> Jws<'t> {
         self.typ
     }
 
-    /// The payload as an object that nobody may look into yet.
-    pub(crate) fn payload<'p, T: Object<'p>>(&'p self) -> Result<Unverified<T>, JsonError> {
-        read_as(&self.decoded[self.payload.clone()], self.json_limits).map(Unverified)
-    }
-
-    /// The whole payload, for whoever has verified the signature.
-    pub(crate) fn claims(&self, _: &SignatureVerified) -> Result<Map<String, Value>, JsonError> {
-        read_object_within(&self.decoded[self.payload.clone()], self.json_limits)
-    }
-
-    /// Proof that this key made the signature, if it did.
-    pub(crate) fn verify(&self, key: &VerificationKey) -> Option<SignatureVerified> {
-        let signature = &self.decoded[self.signature.clone()];
+    /// This token as a verified one, if this key made its signature.
+    pub(crate) fn verify(&self, key: &VerificationKey) -> Option<VerifiedJws<'_, T>> {
         let message = &self.token.as_bytes()[..self.signing_length];
-        key.verifies(self.algorithm, message, signature).then_some(SignatureVerified(()))
+        key.verifies(self.algorithm, message, self.signature).then_some(VerifiedJws { jws: self })
     }
 
-    /// The same for whoever outlives the request.
-    pub(crate) fn to_owned(&self) -> Jws<'static> {
-        Jws {
-            token: Cow::Owned(self.token.as_ref().to_owned()),
-            key_id: self.key_id.clone(),
-            decoded: self.decoded.clone(),
-            payload: self.payload.clone(),
-            signature: self.signature.clone(),
-            ..*self
-        }
+    /// This token as a verified one, if the copy that was verified has the same bytes.
+    pub(crate) fn verify_by_copy(&self, copy: &VerifiedCopy) -> Option<VerifiedJws<'_, T>> {
+        (*copy.token == *self.token).then_some(VerifiedJws { jws: self })
     }
 
-    /// The token to keep, for whoever has verified the signature.
-    pub(crate) fn into_token(self, _: &SignatureVerified) -> VerifiedToken {
-        VerifiedToken(self.token.as_ref().into())
+    /// The same token for whoever outlives the request.
+    pub(crate) fn copy(&self) -> JwsCopy {
+        JwsCopy { token: self.token.into(), limits: self.limits }
+    }
+
+    /// What it says, to explain why it is refused: nothing may be decided by it.
+    pub(crate) fn unverified_for_explanation(&self) -> &T {
+        &self.claims
     }
 }
 
-/// A token whose signature was verified. It is wiped when it goes.
-pub(crate) struct VerifiedToken(Box<str>);
+impl<T: NamesIssuer> Jws<'_, T> {
+    /// The unverified `iss`, for choosing whose keys and rules apply.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.claims.issuer()
+    }
+}
 
-impl VerifiedToken {
-    #[cfg(test)]
-    pub(crate) fn unchecked(token: &str) -> Self {
-        Self(token.into())
+/// Claims that say who issued them.
+pub(crate) trait NamesIssuer {
+    /// The `iss`, when there is one.
+    fn issuer(&self) -> Option<&str>;
+}
+
+/// A token whose signature was verified, and the only way to its claims.
+///
+/// It is made of the [`Jws`] whose signature it was, and borrows that one: it can prove nothing of another token.
+pub(crate) struct VerifiedJws<'j, T = ()> {
+    jws: &'j Jws<'j, T>,
+}
+
+impl<'j, T> VerifiedJws<'j, T> {
+    /// The claims that were read with [`Jws::read_claims`].
+    pub(crate) fn claims(&self) -> &'j T {
+        &self.jws.claims
+    }
+
+    /// Reads the whole payload.
+    pub(crate) fn all_claims(&self) -> Result<Map<String, Value>, JsonError> {
+        read_object_within(self.jws.payload, self.jws.limits.json)
     }
 
     /// The token as it came; ASCII.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    pub(crate) fn token(&self) -> &'j str {
+        self.jws.token
+    }
+
+    /// Proof for the token of which this one is a copy.
+    pub(crate) fn into_proof(self) -> VerifiedCopy {
+        VerifiedCopy { token: self.jws.token.into() }
     }
 }
 
-impl Drop for VerifiedToken {
-    fn drop(&mut self) {
-        // The text and not the box: the whole at once and not byte by byte.
-        str::zeroize(&mut self.0);
+/// A token that outlives its request, to be verified elsewhere.
+pub(crate) struct JwsCopy {
+    token: Box<str>,
+    limits: TokenLimits,
+}
+
+impl JwsCopy {
+    /// Parses it again, with the outcome that it had before.
+    pub(crate) fn parse<'b>(&'b self, buffer: &'b mut Vec<u8>) -> Result<Jws<'b>, JwsError> {
+        Jws::parse(&self.token, &self.limits, buffer)
     }
+}
+
+/// Proof that the signature of this token was verified, in a copy of it; made only by [`VerifiedJws::into_proof`].
+pub(crate) struct VerifiedCopy {
+    token: Box<str>,
 }
 
 /// The kinds of token that a header's `typ` tells apart.
@@ -187,38 +236,6 @@ impl MediaType {
         }
     }
 }
-
-/// What was read from a payload before its signature was verified.
-pub(crate) struct Unverified<T>(T);
-
-impl<T: NamesIssuer> Unverified<T> {
-    /// The unverified `iss`, for choosing whose keys and rules apply.
-    pub(crate) fn issuer(&self) -> Option<&str> {
-        self.0.issuer()
-    }
-}
-
-impl<T> Unverified<T> {
-    /// All of it, to show what a refused token says: nothing may be decided by it.
-    pub(crate) fn unverified_for_explanation(self) -> T {
-        self.0
-    }
-
-    /// All of it, for whoever has verified the signature.
-    pub(crate) fn verified(self, _: &SignatureVerified) -> T {
-        self.0
-    }
-}
-
-/// A payload that says who issued it.
-pub(crate) trait NamesIssuer {
-    /// Its `iss`, when it has one.
-    fn issuer(&self) -> Option<&str>;
-}
-
-/// Proof that a signature was verified; made only by [`Jws::verify`].
-#[derive(Debug)]
-pub(crate) struct SignatureVerified(());
 
 /// Why a token is not a JWS that could be verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -302,25 +319,44 @@ mod tests {
         .unwrap()
     }
 
-    fn parse(token: &str) -> Result<Jws<'_>, JwsError> {
-        Jws::parse(token, &TokenLimits::LARGEST)
-    }
-
     fn parse_error(token: &str) -> JwsError {
-        parse(token).map(|_| ()).unwrap_err()
+        Jws::parse(token, &TokenLimits::LARGEST, &mut Vec::new()).map(|_| ()).unwrap_err()
     }
 
     #[test]
     fn the_example_of_rfc_7515_verifies() {
-        let jws = parse(TOKEN).unwrap();
+        let mut buffer = Vec::new();
+        let jws = Jws::parse(TOKEN, &TokenLimits::LARGEST, &mut buffer).unwrap();
         let verified = jws.verify(&key()).unwrap();
-        assert_eq!(jws.claims(&verified).unwrap()["iss"], "joe");
+        assert_eq!(verified.all_claims().unwrap()["iss"], "joe");
+        assert_eq!(verified.token(), TOKEN);
     }
 
     #[test]
     fn a_changed_byte_does_not_verify() {
         let changed = TOKEN.replace("DtEhU3", "DtEhU4");
-        assert!(parse(&changed).unwrap().verify(&key()).is_none());
+        let mut buffer = Vec::new();
+        let jws = Jws::parse(&changed, &TokenLimits::LARGEST, &mut buffer).unwrap();
+        assert!(jws.verify(&key()).is_none());
+    }
+
+    #[test]
+    fn a_verified_copy_proves_the_same_token_and_no_other() {
+        let mut buffer = Vec::new();
+        let jws = Jws::parse(TOKEN, &TokenLimits::LARGEST, &mut buffer).unwrap();
+        let (copy, mut copy_buffer) = (jws.copy(), Vec::new());
+        let proof = copy.parse(&mut copy_buffer).unwrap().verify(&key()).unwrap().into_proof();
+        assert!(jws.verify_by_copy(&proof).is_some());
+        let others = [
+            TOKEN.replace("DtEhU3", "DtEhU4"),
+            TOKEN.replace("eyJpc3Mi", "eyJpc3Nj"),
+            TOKEN.replace("eyJhbGciOiJFUzI1NiJ9", "eyJhbGciOiJFUzM4NCJ9"),
+        ];
+        for text in others {
+            let mut other_buffer = Vec::new();
+            let other = Jws::parse(&text, &TokenLimits::LARGEST, &mut other_buffer).unwrap();
+            assert!(text != TOKEN && other.verify_by_copy(&proof).is_none());
+        }
     }
 
     #[test]

@@ -16,6 +16,6 @@ mod wycheproof;
 
 pub(crate) use jwk::{VerificationKey, modulus_bits};
 pub(crate) use jws::{
-    Jws, JwsError, MediaType, NamesIssuer, SignatureVerified, TokenLimits, VerifiedToken,
+    Jws, JwsCopy, JwsError, MediaType, NamesIssuer, TokenLimits, VerifiedCopy, VerifiedJws,
 };
 pub(crate) use signing::{Digest, SigningKey, random_id, sha256};

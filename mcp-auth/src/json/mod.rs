@@ -3,9 +3,10 @@
 //! `serde_json`'s own [`Value`] gives two member names a meaning when it is deserialized:
 //! `$serde_json::private::RawValue` and `$serde_json::private::Number`. `{"…RawValue": "true"}` is
 //! `true` for it, and `{"…RawValue": 5}` an error. Which of them depends on the features that any
-//! crate of the program asks for. So whatever a stranger wrote is read here, by a reader of our own.
+//! crate of the program asks for. So all JSON that a stranger wrote is read here, by a reader of our own.
 //!
-//! What is read is what every other reader of the same text makes of it, or it is refused:
+//! A text that two readers would read differently is refused. Otherwise this library could allow one call, and the
+//! server behind it carry out another:
 //!
 //! | text | read as |
 //! |---|---|
@@ -27,7 +28,7 @@ pub(crate) use reader::{
 };
 use serde_json::{Map, Value};
 
-/// Reads one JSON text, whatever it is.
+/// Reads one JSON text of any type.
 ///
 /// # Errors
 /// [`JsonError`] when it is not JSON, or when two readers could make different values of it.

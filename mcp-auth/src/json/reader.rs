@@ -19,7 +19,7 @@ pub(crate) struct JsonLimits {
 }
 
 impl JsonLimits {
-    /// For what was accepted before; `serde_json` reads nothing deeper.
+    /// For texts that are bounded otherwise, such as by their length. `serde_json` reads nothing deeper.
     pub(crate) const LARGEST: Self = Self { depth: 127, members: usize::MAX };
 }
 
@@ -52,11 +52,11 @@ pub(crate) fn read_whole<'t, T>(
 ) -> Result<T, JsonError> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
-    let mut reader = JsonReader { text, at: 0, depth: 0, limits };
+    let mut reader = JsonReader { text, position: 0, depth: 0, limits };
     let value = read(&mut reader)?;
     match reader.next_byte() {
         None => Ok(value),
-        Some(_) => Err(JsonError::Syntax(reader.at)),
+        Some(_) => Err(JsonError::Syntax(reader.position)),
     }
 }
 
@@ -87,10 +87,12 @@ impl fmt::Display for JsonError {
     }
 }
 
-/// A place in a JSON text; each function takes the value that is there.
+/// A place in a JSON text. Each method reads the value that begins there, and moves the place behind it.
 pub(crate) struct JsonReader<'t> {
     text: &'t str,
-    at: usize,
+    /// The place: bytes before it were read.
+    position: usize,
+    /// How many objects and arrays are open here.
     depth: usize,
     limits: JsonLimits,
 }
@@ -100,26 +102,26 @@ impl<'t> JsonReader<'t> {
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
         self.expect(b'"')?;
-        let (text, start) = (self.text, self.at);
+        let (text, start) = (self.text, self.position);
         let end = start + plain_length(&text.as_bytes()[start..]);
         crate::steps::take(end - start + 1);
         if text.as_bytes().get(end) == Some(&b'"') {
-            self.at = end + 1;
+            self.position = end + 1;
             return Ok(Cow::Borrowed(&text[start..end]));
         }
-        self.at = end;
+        self.position = end;
         self.string_with_escapes(start - 1).map(Cow::Owned)
     }
 
     #[cold]
     fn string_with_escapes(&mut self, start: usize) -> Result<String, JsonError> {
         let bytes = self.text.as_bytes();
-        while bytes.get(self.at) == Some(&b'\\') && self.at + 2 < bytes.len() {
-            self.at += 2;
-            self.at += plain_length(&bytes[self.at..]);
+        while bytes.get(self.position) == Some(&b'\\') && self.position + 2 < bytes.len() {
+            self.position += 2;
+            self.position += plain_length(&bytes[self.position..]);
         }
         self.expect(b'"')?;
-        let whole = &bytes[start..self.at];
+        let whole = &bytes[start..self.position];
         crate::steps::take(whole.len());
         serde_json::from_slice(whole).map_err(|_| JsonError::Syntax(start))
     }
@@ -137,12 +139,12 @@ impl<'t> JsonReader<'t> {
     /// A number, as precise as a double.
     pub(crate) fn number(&mut self) -> Result<f64, JsonError> {
         self.skip_space();
-        let start = self.at;
+        let start = self.position;
         let is_negative = self.take_if(|byte| byte == b'-');
         let whole = if self.take_if(|byte| byte == b'0') { 0 } else { self.digits()? };
-        let is_whole = !matches!(self.text.as_bytes().get(self.at), Some(b'.' | b'e' | b'E'));
+        let is_whole = !matches!(self.text.as_bytes().get(self.position), Some(b'.' | b'e' | b'E'));
         // Most numbers are dates: so few digits are exact, and faster so.
-        if is_whole && self.at - start <= 15 && !is_negative {
+        if is_whole && self.position - start <= 15 && !is_negative {
             return Ok(whole as f64);
         }
         if self.take_if(|byte| byte == b'.') {
@@ -152,23 +154,25 @@ impl<'t> JsonReader<'t> {
             self.take_if(|byte| matches!(byte, b'+' | b'-'));
             self.digits()?;
         }
-        let text = &self.text[start..self.at];
+        let text = &self.text[start..self.position];
         crate::steps::take(text.len());
         // Some readers round integers that have more than 64 bits, and others do not.
         if is_whole && text.parse::<u64>().is_err() && text.parse::<i64>().is_err() {
             return Err(JsonError::WrongNumber);
         }
         // What is too large is an error for some readers, and infinity for others.
-        let number = text.parse().ok();
-        number.filter(|number: &f64| number.is_finite()).ok_or(JsonError::WrongNumber)
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err(JsonError::WrongNumber),
+        }
     }
 
     /// A number as serde_json holds it: integers are exact.
     fn exact_number(&mut self) -> Result<Number, JsonError> {
         self.skip_space();
-        let start = self.at;
+        let start = self.position;
         let number = self.number()?;
-        let text = &self.text[start..self.at];
+        let text = &self.text[start..self.position];
         crate::steps::take(text.len());
         if let Ok(whole) = text.parse::<u64>() {
             return Ok(whole.into());
@@ -180,7 +184,7 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    /// Any value, whole.
+    /// Any value, as plain data.
     pub(crate) fn value(&mut self) -> Result<Value, JsonError> {
         match self.next_byte() {
             Some(b'"') => Ok(Value::String(self.string()?.into_owned())),
@@ -197,7 +201,7 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    /// An object, whole.
+    /// An object, as plain data.
     pub(crate) fn members(&mut self) -> Result<Map<String, Value>, JsonError> {
         let mut members = Map::new();
         self.object(|name, value| {
@@ -207,7 +211,7 @@ impl<'t> JsonReader<'t> {
         Ok(members)
     }
 
-    /// Any value, unread; nevertheless it must be one.
+    /// Any value, which is checked as strictly as one that is read, and then left out.
     pub(crate) fn skip(&mut self) -> Result<(), JsonError> {
         match self.next_byte() {
             Some(b'"') => self.string().map(drop),
@@ -223,13 +227,13 @@ impl<'t> JsonReader<'t> {
     /// Any value as it was written, which is checked as [`JsonReader::skip`] does; `None` for `null`.
     pub(crate) fn written(&mut self) -> Result<Option<&'t str>, JsonError> {
         self.skip_space();
-        let start = self.at;
+        let start = self.position;
         self.skip()?;
-        let written = &self.text[start..self.at];
+        let written = &self.text[start..self.position];
         Ok((written != "null").then_some(written))
     }
 
-    /// Every item of an array.
+    /// Every item of an array: `item` must read exactly one value.
     pub(crate) fn list(
         &mut self,
         item: impl FnMut(&mut Self) -> Result<(), JsonError>,
@@ -237,7 +241,7 @@ impl<'t> JsonReader<'t> {
         self.items(b'[', b']', item)
     }
 
-    /// What `read` takes, or `null`.
+    /// What `read` reads; `None` for `null`.
     pub(crate) fn nullable<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, JsonError>,
@@ -248,12 +252,12 @@ impl<'t> JsonReader<'t> {
         }
     }
 
-    /// Every member of an object, by its name.
+    /// Every member of an object: `member` is called with its name, and must read exactly one value.
     pub(crate) fn object(
         &mut self,
         mut member: impl FnMut(&str, &mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
-        let mut names = Names::new(self.limits.members);
+        let mut names = MemberNames::new(self.limits.members);
         self.items(b'{', b'}', |reader| {
             let name = reader.string()?;
             reader.expect(b':')?;
@@ -265,6 +269,7 @@ impl<'t> JsonReader<'t> {
         })
     }
 
+    /// Items with commas between them, from the `open` byte to the `close` byte.
     fn items(
         &mut self,
         open: u8,
@@ -279,7 +284,7 @@ impl<'t> JsonReader<'t> {
         if self.next_byte() != Some(close) {
             item(self)?;
             while self.next_byte() == Some(b',') {
-                self.at += 1;
+                self.position += 1;
                 item(self)?;
             }
         }
@@ -287,39 +292,40 @@ impl<'t> JsonReader<'t> {
         self.expect(close)
     }
 
+    /// `true`, `false` or `null`.
     fn word(&mut self, word: &str) -> Result<(), JsonError> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return self.wrong();
+        if !self.text.as_bytes()[self.position..].starts_with(word.as_bytes()) {
+            return self.syntax_error();
         }
-        self.at += word.len();
+        self.position += word.len();
         Ok(())
     }
 
-    /// One digit or more; what they mean, if they are few.
+    /// One digit or more. Their value is right for up to 19 digits, and wraps around beyond.
     fn digits(&mut self) -> Result<u64, JsonError> {
-        let (start, mut value) = (self.at, 0_u64);
-        while let Some(digit @ b'0'..=b'9') = self.text.as_bytes().get(self.at) {
+        let (start, mut value) = (self.position, 0_u64);
+        while let Some(digit @ b'0'..=b'9') = self.text.as_bytes().get(self.position) {
             crate::steps::take(1);
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
+            self.position += 1;
         }
-        if self.at == start { self.wrong() } else { Ok(value) }
+        if self.position == start { self.syntax_error() } else { Ok(value) }
     }
 
-    /// Takes the very next byte if it is such a one.
+    /// Reads the next byte if it is as wanted, white space not skipped; whether it was.
     #[inline]
     fn take_if(&mut self, is_wanted: impl Fn(u8) -> bool) -> bool {
-        let found = self.text.as_bytes().get(self.at).is_some_and(|byte| is_wanted(*byte));
-        self.at += usize::from(found);
+        let found = self.text.as_bytes().get(self.position).is_some_and(|byte| is_wanted(*byte));
+        self.position += usize::from(found);
         found
     }
 
     #[inline]
     fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.next_byte() != Some(byte) {
-            return self.wrong();
+            return self.syntax_error();
         }
-        self.at += 1;
+        self.position += 1;
         Ok(())
     }
 
@@ -327,39 +333,52 @@ impl<'t> JsonReader<'t> {
     #[inline]
     pub(crate) fn next_byte(&mut self) -> Option<u8> {
         self.skip_space();
-        self.text.as_bytes().get(self.at).copied()
+        self.text.as_bytes().get(self.position).copied()
     }
 
     fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.as_bytes().get(self.position) {
             crate::steps::take(1);
-            self.at += 1;
+            self.position += 1;
         }
     }
 
-    fn wrong<T>(&self) -> Result<T, JsonError> {
-        Err(JsonError::Syntax(self.at))
+    fn syntax_error<T>(&self) -> Result<T, JsonError> {
+        Err(JsonError::Syntax(self.position))
     }
 }
 
 /// How many bytes come before the first that ends a string, escapes, or is a control character.
 fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    // Eight bytes at a time: the lowest of them that is below the limit gets its highest bit set,
-    // and none below it does.
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let equals = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let (words, rest) = bytes.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let special = below(word, b' ') | equals(word, b'"') | equals(word, b'\\');
-        let special = special & (ONES * 0x80);
-        if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
+    let (chunks, rest) = bytes.as_chunks();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let special = mark_below(word, b' ') | mark_equal(word, b'"') | mark_equal(word, b'\\');
+        let highest_bits = special & (ONE_IN_EACH_BYTE * 0x80);
+        if highest_bits != 0 {
+            return index * 8 + highest_bits.trailing_zeros() as usize / 8;
         }
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
-    words.len() * 8 + rest.iter().position(is_special).unwrap_or(rest.len())
+    chunks.len() * 8 + rest.iter().position(is_special_byte).unwrap_or(rest.len())
+}
+
+const ONE_IN_EACH_BYTE: u64 = u64::MAX / 0xff;
+
+/// Looks at eight bytes at once: the lowest of them that is below the limit gets its highest bit set, and none below
+/// it does. Bytes above it may be wrong.
+#[inline]
+fn mark_below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(ONE_IN_EACH_BYTE * u64::from(limit)) & !word
+}
+
+/// As [`mark_below`], for the lowest byte that equals this one.
+#[inline]
+fn mark_equal(word: u64, byte: u8) -> u64 {
+    mark_below(word ^ (ONE_IN_EACH_BYTE * u64::from(byte)), 1)
+}
+
+fn is_special_byte(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'\\' | ..b' ')
 }
 
 /// One string or an array of strings, as `aud` (RFC 7519 §4.1.3) and the scopes of some providers.
@@ -378,8 +397,9 @@ impl StringOrList<'_> {
     }
 }
 
-/// The member names seen so far; a usual token's fit without allocating.
-struct Names<'t> {
+/// The member names of one object that were read so far, to find one that comes twice. Those of a usual token fit
+/// without allocating.
+struct MemberNames<'t> {
     /// How many more there may be.
     left: usize,
     /// One bit for each kind of name seen: a name whose bit is not set is new.
@@ -389,7 +409,7 @@ struct Names<'t> {
     more: HashSet<Cow<'t, str>>,
 }
 
-impl<'t> Names<'t> {
+impl<'t> MemberNames<'t> {
     fn new(limit: usize) -> Self {
         Self { left: limit, kinds: 0, few: [""; 16], few_count: 0, more: HashSet::new() }
     }
@@ -401,8 +421,8 @@ impl<'t> Names<'t> {
             return Err(JsonError::DuplicateMember);
         }
         self.kinds |= kind;
-        if let (Cow::Borrowed(name), Some(free)) = (&name, self.few.get_mut(self.few_count)) {
-            *free = name;
+        if let (Cow::Borrowed(borrowed), Some(free)) = (&name, self.few.get_mut(self.few_count)) {
+            *free = borrowed;
             self.few_count += 1;
         } else {
             self.more.insert(name);
@@ -416,10 +436,10 @@ impl<'t> Names<'t> {
     }
 }
 
-/// A bit that depends on the name's length, first and last byte alone.
+/// A bit that depends on the name's length, first and last byte alone: names with different bits are different.
 fn kind_of(name: &str) -> u64 {
-    let (first, last) = (name.bytes().next(), name.bytes().next_back());
-    let [first, last] = [first, last].map(|byte| usize::from(byte.unwrap_or_default()));
+    let first = usize::from(name.bytes().next().unwrap_or_default());
+    let last = usize::from(name.bytes().next_back().unwrap_or_default());
     1 << ((first * 5 + last * 3 + name.len()) % 64)
 }
 

@@ -145,6 +145,20 @@ pub(super) fn argument_of_many_places(size: usize) -> String {
     completion(&repeated("{a}", size / 2), &argument)
 }
 
+/// Subscriptions to many resources, as one message or as a batch of them.
+pub(super) fn many_subscriptions(size: usize) -> String {
+    let one = |size: usize| {
+        let uris = numbered(size.min(800), ",", |number| format!("\"n://{}\"", number % 90));
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
+        )
+    };
+    if size < 1000 {
+        return one(size);
+    }
+    format!("[{}]", vec![one(1000); size / 1000].join(","))
+}
+
 fn completion(uri: &str, arguments: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"ref/resource","uri":"{uri}"}},"argument":{{"name":"x","value":""}},"context":{{"arguments":{{{arguments}}}}}}}}}"#

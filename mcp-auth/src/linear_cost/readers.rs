@@ -13,8 +13,9 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::inputs::Place;
-use crate::authenticate::{BearerToken, Claims, IssuerRules, Rules, TokenVerifier};
+use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
+use crate::claims::Claims;
 use crate::config::{AuthorizationServer, Config, ProtectedResource};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{KeySet, Metadata, UrlRules, read_answer};
@@ -37,9 +38,10 @@ pub(super) struct Reader {
     pub(super) read: fn(&str),
 }
 
-pub(super) const ALL: [&Reader; 13] = [
+pub(super) const ALL: [&Reader; 14] = [
     &MESSAGES,
     &CALLS,
+    &DECISIONS,
     &PATHS,
     &SCOPES,
     &CLAIMS_WITH_SCOPES,
@@ -70,6 +72,15 @@ pub(super) const CALLS: Reader = Reader {
     places: BODIES,
     most: Cost { steps: 2048, allocated: 4096 },
     read: read_calls,
+};
+
+/// The body of a request on its whole way, where rules have alternatives: which scopes to ask for is found out for
+/// all of it at once.
+pub(super) const DECISIONS: Reader = Reader {
+    name: "decisions",
+    places: BODIES,
+    most: Cost { steps: 512, allocated: 1024 },
+    read: read_decision,
 };
 
 const BODIES: &[Place] = &[
@@ -331,6 +342,16 @@ fn policy() -> ScopePolicy {
     ScopePolicy::deserialize(rules).expect("a good policy")
 }
 
+/// Sixteen alternatives for a method, and as many for what it names.
+fn policy_of_alternatives() -> ScopePolicy {
+    let sets = |name: &str| (0..16).map(|number| format!("{name}{number}")).collect::<Vec<_>>();
+    let rules = json!({
+        "methods": { "subscriptions/listen": { "any_of": sets("m") } },
+        "resources": { "n://{a}": { "any_of": sets("r") }, "x://a": { "access": "public" } },
+    });
+    ScopePolicy::deserialize(rules).expect("a good policy")
+}
+
 /// Accepts every token that begins with `good`.
 struct Accepting;
 
@@ -368,6 +389,15 @@ fn two_resources() -> &'static McpAuth {
     TWO.get_or_init(|| build(config().protect_resource(other())))
 }
 
+fn with_alternatives() -> &'static McpAuth {
+    static WITH: OnceLock<McpAuth> = OnceLock::new();
+    WITH.get_or_init(|| {
+        let mut config = Config::new(RESOURCE, ISSUER).expect("a good one");
+        config.resources[0].policy = Some(policy_of_alternatives());
+        build(config)
+    })
+}
+
 fn caller() -> &'static AuthInfo {
     static CALLER: OnceLock<AuthInfo> = OnceLock::new();
     CALLER.get_or_init(|| {
@@ -378,7 +408,7 @@ fn caller() -> &'static AuthInfo {
 
 /// Makes at once what is made once.
 pub(super) fn prepare() {
-    let _ = (one_resource(), two_resources(), caller());
+    let _ = (one_resource(), two_resources(), with_alternatives(), caller());
 }
 
 fn request(method: Method, target: &str, headers: &[(HeaderName, &str)]) -> Option<Parts> {
@@ -409,6 +439,16 @@ fn read_calls(text: &str) {
     for operation in &messages.operations {
         let explanation = one_resource().explain("/mcp", Some(caller()), operation);
         assert!(explanation.is_some(), "there is such a resource");
+    }
+}
+
+fn read_decision(text: &str) {
+    let json = (CONTENT_TYPE, "application/json");
+    for headers in [vec![json.clone()], vec![json, (AUTHORIZATION, "Bearer good")]] {
+        let Some(parts) = request(Method::POST, "/mcp", &headers) else { return };
+        let decided = with_alternatives().decide(&parts).now_or_never().expect("at once");
+        let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
+        let _ = pending.decide(&parts, text.as_bytes()).now_or_never().expect("at once");
     }
 }
 
@@ -458,9 +498,10 @@ fn read_scopes(text: &str) {
 }
 
 fn read_token(text: &str) {
-    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST) else { return };
-    let _ = jws.payload::<Claims<'_>>();
-    let _ = jws.to_owned();
+    let mut buffer = Vec::new();
+    let Ok(jws) = Jws::parse(text, &TokenLimits::LARGEST, &mut buffer) else { return };
+    let _ = jws.copy();
+    let _ = jws.read_claims::<Claims<'_>>();
 }
 
 fn read_claims(text: &str) {

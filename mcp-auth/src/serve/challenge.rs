@@ -12,6 +12,10 @@ use super::{Reply, Resource};
 use crate::error::{AuthError, MessageFault};
 use crate::scope::Scopes;
 
+/// Bytes of the scopes in a challenge. With more, clients and proxies would refuse the whole answer: then it names
+/// none.
+const MAX_SCOPE: usize = 8 * 1024;
+
 impl Resource {
     pub(super) fn refuse(&self, error: AuthError) -> Reply {
         self.log_refused(&error, &[]);
@@ -72,9 +76,10 @@ pub(super) fn challenge(
     }
     let scope = scope
         .map(|scope| resource.advertised(&scope.well_formed()))
-        .filter(|scope: &Scopes| !scope.is_empty());
+        .map(|scope| scope.to_string())
+        .filter(|scope| !scope.is_empty() && scope.len() <= MAX_SCOPE);
     if let Some(scope) = scope {
-        push(&mut text, "scope", &scope.to_string());
+        push(&mut text, "scope", &scope);
     }
     push(&mut text, "resource_metadata", &resource.metadata_url);
     // Only checked scopes, a checked URL and our own text are in it.

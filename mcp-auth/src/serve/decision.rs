@@ -130,7 +130,7 @@ impl Forward {
         auth_info: Option<AuthInfo>,
         response_headers: HeaderMap,
     ) -> Self {
-        let headers = &resource.verifier.token_headers;
+        let headers = &resource.authenticator.token_headers;
         let token_headers = (!headers.is_empty()).then(|| headers.clone());
         Self {
             auth_info,

@@ -48,7 +48,8 @@ impl Resource {
 
 /// RFC 9728 §2.
 pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes {
-    let issuers = resource.verifier.issuers.list.iter().filter(|trusted| trusted.is_advertised);
+    let issuers =
+        resource.authenticator.issuers.list.iter().filter(|trusted| trusted.is_advertised);
     let issuers = issuers.map(|trusted| &*trusted.name);
     let supported = [&config.scopes_supported, &resource.required_scopes];
     let supported = supported.into_iter().find(|scopes| !scopes.is_empty());

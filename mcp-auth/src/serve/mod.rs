@@ -13,6 +13,7 @@ mod metadata_document;
 mod pending_decision;
 mod resource;
 mod response;
+mod token_explanation;
 
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
@@ -22,3 +23,4 @@ pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};
 pub use response::{Passage, ProtectedBody, ResponseFilter};
+pub use token_explanation::TokenExplanation;

@@ -115,24 +115,36 @@ impl PendingDecision {
             },
         };
         let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
-        // Also where a rule lifts the baseline: whoever signs in now will need it for the next call.
-        let needed = resource.authorizers.needed(&messages.operations, &granted);
-        let needed = Scopes::union([&resource.required_scopes, &needed]);
         match resource.authorizers.admit(caller.as_ref(), &messages.operations) {
             Ok(caller) => {
                 let caller = caller.cloned();
                 resource.log_allowed(caller.as_ref(), &messages.operations);
                 let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
                 let forward = Forward::new(&resource, caller, cors).with_lists(lists);
+                let needed = needed(&resource, &messages, &granted);
                 let may_wait = may_step_up(&messages);
                 Decision::Forward(forward.with_step_up(&resource, needed, may_wait))
             }
             Err(error) => {
+                let needed = match &error {
+                    AuthError::InvalidToken(_) | AuthError::MissingToken => {
+                        needed(&resource, &messages, &granted)
+                    }
+                    // It says itself what is missing, or asks for no scope.
+                    _ => Scopes::default(),
+                };
                 let reply = refuse(&resource, error, &needed, &messages);
                 Decision::Reply(reply.with_headers(cors))
             }
         }
     }
+}
+
+/// The scopes to sign in for: also those of the baseline where a rule lifts it, since whoever signs in now
+/// will need them for the next call.
+fn needed(resource: &Resource, messages: &Messages<'_>, granted: &Scopes) -> Scopes {
+    let needed = resource.authorizers.needed(&messages.operations, granted);
+    Scopes::union([&resource.required_scopes, &needed])
 }
 
 /// What `Content-Length` says. What is no number is left to the server, which has read the head already, and
@@ -148,10 +160,13 @@ fn is_utf8_json(headers: &HeaderMap) -> bool {
     let is_json = parts.next().is_some_and(|text| text.eq_ignore_ascii_case("application/json"));
     let is_utf8 = |parameter: &str| {
         let Some((name, value)) = parameter.split_once('=') else { return parameter.is_empty() };
-        let is_utf8 = ["utf-8", "utf8", "us-ascii"];
         let value = value.trim().trim_matches('"');
-        !name.trim().eq_ignore_ascii_case("charset")
-            || is_utf8.iter().any(|one| value.eq_ignore_ascii_case(one))
+        match name.trim().to_ascii_lowercase().strip_prefix("charset") {
+            Some("") => ["utf-8", "utf8"].iter().any(|one| value.eq_ignore_ascii_case(one)),
+            // RFC 2231: another way to write a charset, or a part of one.
+            Some(_) => false,
+            None => true,
+        }
     };
     let is_only = headers.get_all(CONTENT_TYPE).iter().count() == 1;
     is_json && is_only && parts.all(is_utf8) && !is_encoded(headers)

@@ -17,10 +17,11 @@ use super::cors::preflight;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
 use super::{
-    AllowedOrigins, Decision, Forward, PendingDecision, Reply, mcp_headers, metadata_document,
+    AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
+    metadata_document,
 };
 use crate::auth_info::AuthInfo;
-use crate::authenticate::{BearerToken, TokenExplanation, TokenSource, Verifier};
+use crate::authenticate::{Authenticator, BearerToken, TokenSource};
 use crate::authorize::{Authorizers, Explanation, Operation};
 use crate::config::{ChallengeStyle, ProtectedResource, ScopePolicy};
 use crate::error::{AuthError, Forbidden, MessageFault};
@@ -36,7 +37,7 @@ pub(crate) struct Resource {
     pub(super) challenge_style: ChallengeStyle,
     pub(crate) bodies: BodyLimits,
     pub(crate) allowed_hosts: Vec<String>,
-    pub(crate) verifier: Verifier,
+    pub(crate) authenticator: Authenticator,
     /// What the configured policy has rules for.
     named_operations: Vec<Operation<'static>>,
     advertise_offline_access: bool,
@@ -64,7 +65,7 @@ impl Resource {
     pub(crate) fn new(
         config: &ProtectedResource,
         identifier: ResourceIdentifier,
-        verifier: Verifier,
+        authenticator: Authenticator,
         authorizers: Authorizers,
         bodies: BodyLimits,
     ) -> Self {
@@ -80,7 +81,7 @@ impl Resource {
             advertise_offline_access: config.dangerous_advertise_offline_access,
             metadata_document: Bytes::new(),
             identifier,
-            verifier,
+            authenticator,
         };
         resource.metadata_document = metadata_document::describe(&resource, config);
         resource
@@ -96,7 +97,7 @@ impl Resource {
             return PendingDecision::begin(self.clone(), Caller::Unchecked, cors, request);
         }
         let caller = match token {
-            Ok(token) => self.verifier.verify(token).await,
+            Ok(token) => self.authenticator.authenticate(token).await,
             Err(error) => Err(error),
         };
         self.conclude(caller, cors, request)
@@ -109,7 +110,7 @@ impl Resource {
             return None;
         }
         let Begun { cors, token } = self.begin(request).ok()?;
-        let caller = self.verifier.verified_before(token.ok()?)?;
+        let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
         Some(self.forward(caller, cors, request))
     }
@@ -120,7 +121,7 @@ impl Resource {
         if request.method == Method::OPTIONS {
             return Err(End::Preflight(cors));
         }
-        let token = BearerToken::from_request(request, &self.verifier.token_headers);
+        let token = BearerToken::from_request(request, &self.authenticator.token_headers);
         Ok(Begun { cors, token })
     }
 
@@ -211,7 +212,7 @@ impl Resource {
 
     /// Why a token is accepted or refused here, and what its caller may do.
     pub(crate) async fn explain_token(&self, token: &str) -> TokenExplanation {
-        let (checks, outcome) = self.verifier.explain(token).await;
+        let (checks, outcome) = self.authenticator.explain(token).await;
         let caller = outcome.as_ref();
         let operations = self.named_operations.iter();
         TokenExplanation {
@@ -226,12 +227,12 @@ impl Resource {
     }
 
     /// The caller behind a token that came another way than in a request.
-    pub(crate) async fn verify_token(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        self.verifier.verify(BearerToken::new(token, TokenSource::Authorization)).await
+    pub(crate) async fn authenticate_token(&self, token: &str) -> Result<AuthInfo, AuthError> {
+        self.authenticator.authenticate(BearerToken::new(token, TokenSource::Authorization)).await
     }
 
-    pub(crate) fn verify_seen_token(&self, token: &str) -> Option<AuthInfo> {
-        self.verifier.verified_before(BearerToken::new(token, TokenSource::Authorization))
+    pub(crate) fn authenticate_seen(&self, token: &str) -> Option<AuthInfo> {
+        self.authenticator.authenticated_before(BearerToken::new(token, TokenSource::Authorization))
     }
 
     /// Whether the token of this request is looked at only when it is known what is called: where some calls
@@ -247,12 +248,12 @@ impl Resource {
         is_short
             && self.authorizers.allows_anonymous()
             && self.reads_body(request)
-            && self.verifier.verified_before(*token).is_none()
+            && self.authenticator.authenticated_before(*token).is_none()
     }
 
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
-        let token = BearerToken::from_request(request, &self.verifier.token_headers)?;
-        self.verifier.verify(token).await
+        let token = BearerToken::from_request(request, &self.authenticator.token_headers)?;
+        self.authenticator.authenticate(token).await
     }
 
     /// Only POST carries messages, and only an answer that depends on them needs them.

@@ -99,9 +99,9 @@ async fn metadata_challenges_and_callers_are_decided_in_one_call() {
         respond(forward, "application/json", r#"{"tools":[]}"#, 3).unwrap().1,
         r#"{"tools":[]}"#
     );
-    assert_eq!(auth.verify_token(&token).await.unwrap().subject(), Some("alice"));
-    assert_eq!(auth.verify_token("garbage").await.unwrap_err().code(), "malformed");
-    assert!(auth.verify_token_for("/mcp", &token).await.unwrap().is_ok());
+    assert_eq!(auth.authenticate(&token).await.unwrap().subject(), Some("alice"));
+    assert_eq!(auth.authenticate("garbage").await.unwrap_err().code(), "malformed");
+    assert!(auth.authenticate_for("/mcp", &token).await.unwrap().is_ok());
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ fn without_a_runtime_what_needs_no_answer_is_decided_at_once() {
 
     // No runtime here: the keys are asked for, and the answer is waited for.
     let first = token();
-    let mut waiting = Box::pin(auth.verify_token(&first));
+    let mut waiting = Box::pin(auth.authenticate(&first));
     assert!(waiting.as_mut().now_or_never().is_none());
     let work: Vec<_> = queue.lock().unwrap().drain(..).collect();
     assert_eq!(work.len(), 1);
@@ -264,7 +264,7 @@ fn without_a_runtime_what_needs_no_answer_is_decided_at_once() {
     });
     assert!(waiting.now_or_never().unwrap().is_ok());
     for _ in 0..3 {
-        assert!(auth.verify_token(&token()).now_or_never().unwrap().is_ok());
+        assert!(auth.authenticate(&token()).now_or_never().unwrap().is_ok());
     }
     assert!(queue.lock().unwrap().is_empty());
 }
@@ -283,7 +283,7 @@ fn slow_signatures_are_checked_in_the_background_where_that_is_asked_for() {
     let _ = [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512].map(token);
     // How much work that was in the background, and what came of it.
     let verify = |token: &str| {
-        let mut waiting = Box::pin(auth.verify_token(token));
+        let mut waiting = Box::pin(auth.authenticate(token));
         let mut works = 0;
         loop {
             if let Some(verified) = waiting.as_mut().now_or_never() {
@@ -307,7 +307,7 @@ fn slow_signatures_are_checked_in_the_background_where_that_is_asked_for() {
 
     let tokens: Vec<_> = (0..20).map(|_| token(Algorithm::Es384)).collect();
     let mut waiting: Vec<_> =
-        tokens.iter().map(|token| Box::pin(auth.verify_token(token))).collect();
+        tokens.iter().map(|token| Box::pin(auth.authenticate(token))).collect();
     waiting.retain_mut(|verified| match verified.as_mut().now_or_never() {
         Some(verified) => verified.is_err(),
         None => true,
@@ -332,7 +332,7 @@ fn work_that_is_dropped_or_done_at_once_is_an_answer_and_no_standstill() {
     let lost = McpAuth::builder(config.clone()).spawn_with(drop).build().unwrap();
     for token in tokens() {
         for _ in 0..2 {
-            let error = lost.verify_token(&token).now_or_never().unwrap().unwrap_err();
+            let error = lost.authenticate(&token).now_or_never().unwrap().unwrap_err();
             assert_eq!(error.code(), "unavailable");
         }
     }
@@ -340,7 +340,7 @@ fn work_that_is_dropped_or_done_at_once_is_an_answer_and_no_standstill() {
     let inline = McpAuth::builder(config).spawn_with(move |work| handle.block_on(work));
     let inline = inline.build().unwrap();
     for token in tokens() {
-        assert!(inline.verify_token(&token).now_or_never().unwrap().is_ok());
+        assert!(inline.authenticate(&token).now_or_never().unwrap().is_ok());
     }
 }
 
@@ -355,9 +355,9 @@ async fn a_token_that_was_accepted_before_is_decided_at_once() {
     };
     let get = request("GET", "/mcp");
     assert!(auth.decide_seen(&get).is_none(), "not accepted yet");
-    assert!(auth.verify_seen_token(&token).is_none());
+    assert!(auth.authenticate_seen(&token).is_none());
     assert!(matches!(auth.decide(&get).await, Decision::Forward(_)));
-    assert_eq!(auth.verify_seen_token(&token).unwrap().subject(), Some("alice"));
+    assert_eq!(auth.authenticate_seen(&token).unwrap().subject(), Some("alice"));
     let forward = auth.decide_seen(&get).unwrap();
     assert!(forward.passes_every_response());
     assert!(forward.withholds("Authorization") && !forward.withholds("accept-encoding"));

@@ -91,7 +91,7 @@ async fn a_token_is_explained_in_the_header_where_it_belongs() {
         let explanation = explain(&server, &config, &token).await;
         assert_eq!((explanation.code, failed(&explanation)), ("ok", vec![]));
         let auth = McpAuth::builder(config.clone()).clock(server.clock.clone()).build().unwrap();
-        assert!(auth.verify_token(&token).await.is_err(), "that is for tokens in Authorization");
+        assert!(auth.authenticate(&token).await.is_err(), "that is for tokens in Authorization");
     }
     assert_eq!(explain(&server, &config, "garbage").await.code, "inactive");
 }

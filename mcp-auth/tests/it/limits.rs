@@ -12,7 +12,7 @@ async fn outcome(server: &Harness, token: &str, change: impl FnOnce(&mut Config)
         Some(Introspection::new("dev", "dev"));
     change(&mut config);
     let auth = mcp_auth::McpAuth::builder(config).clock(server.clock.clone()).build().unwrap();
-    match auth.verify_token(token).await {
+    match auth.authenticate(token).await {
         Ok(_) => "ok",
         Err(error) => error.code(),
     }

@@ -11,6 +11,7 @@ mod configuration;
 mod cors;
 mod discovery;
 mod explanation;
+mod failing_hooks;
 mod hostile;
 mod hostile_issuer;
 mod introspection;

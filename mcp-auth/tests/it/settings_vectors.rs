@@ -107,7 +107,7 @@ async fn refusals_are_the_expected_data() {
     let auth = decisions.protect();
     for expected in settings().refusals {
         let token = decisions.token_of(&expected.case);
-        let refusal = auth.verify_token(token).await.unwrap_err().json();
+        let refusal = auth.authenticate(token).await.unwrap_err().json();
         assert_eq!(refusal["code"], expected.code, "{}", expected.case);
         assert_eq!(refusal["status"], expected.status, "{}", expected.case);
         assert_eq!(refusal["compared"], expected.compared, "{}", expected.case);

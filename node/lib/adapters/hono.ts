@@ -54,23 +54,35 @@ interface Originals {
   /** Of `@hono/node-server`. */
   incoming?: IncomingMessage;
   outgoing?: ServerResponse;
-  /** Of AWS Lambda. */
-  event?: { headers?: object; multiValueHeaders?: object };
+  /** Of AWS Lambda; of Lambda@Edge with the request in its records. */
+  event?: WithHeaders & { Records?: { cf?: { request?: WithHeaders } }[] };
+  /** Of Lambda@Edge; of others it may be a request as it came. */
+  request?: WithHeaders | Request;
   /** Of Cloudflare Pages. */
   eventContext?: { request?: Request };
+}
+
+/** Headers by name; each is a text, texts, or what CloudFront makes of them. */
+interface WithHeaders {
+  headers?: object;
+  multiValueHeaders?: object;
 }
 
 /** Takes tokens out of the originals as well, and watches the response that a handler can write to itself. */
 function protectOriginals(auth: McpAuth, env: unknown, answer: Allowed): Guard | undefined {
   if (typeof env !== 'object' || env === null) return undefined;
-  const { incoming, outgoing, event, eventContext } = env as Originals;
+  const { incoming, outgoing, event, request, eventContext } = env as Originals;
   if (Array.isArray(incoming?.rawHeaders)) {
     removeHeaders(incoming, auth.tokenHeaders);
     const encoding = answer.request.headers.get('accept-encoding');
     if (encoding === 'identity') replaceHeader(incoming, 'accept-encoding', encoding);
   }
-  removeFrom(event?.headers, auth.tokenHeaders);
-  removeFrom(event?.multiValueHeaders, auth.tokenHeaders);
+  if (request instanceof Request) (env as Originals).request = answer.request;
+  const records = Array.isArray(event?.Records) ? event.Records : [];
+  for (const original of [event, request as WithHeaders | undefined, ...records.map((record) => record?.cf?.request)]) {
+    removeFrom(original?.headers, auth.tokenHeaders);
+    removeFrom(original?.multiValueHeaders, auth.tokenHeaders);
+  }
   if (eventContext?.request) eventContext.request = answer.request;
   return typeof outgoing?.writeHead === 'function' ? guardResponse(outgoing, () => answer.opened()) : undefined;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::claim_path::at;
+use crate::claim_path::value_at_path;
 use crate::config::{ArgumentRule, Faults};
 
 /// What is known of the arguments that a rule is about.
@@ -18,7 +18,7 @@ pub(super) enum Arguments<'a> {
 impl ArgumentRule {
     pub(super) fn applies_to(&self, arguments: Arguments<'_>) -> bool {
         let (Arguments::OfCall(members) | Arguments::Chosen(members)) = arguments;
-        let value = at(members, &self.argument);
+        let value = value_at_path(members, &self.argument);
         if let Some(exempt) = &self.unless {
             let is_exempt = value.is_some_and(|value| is_same(exempt, value));
             return !is_exempt || matches!(arguments, Arguments::Chosen(_));

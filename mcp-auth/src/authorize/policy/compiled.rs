@@ -1,4 +1,4 @@
-//! A policy made ready: rules are found by hash, however many there are.
+//! A policy in the form that decides: rules are found by hash, so that many of them cost no more than a few.
 //!
 //! What an operation needs is the sum of
 //!
@@ -6,11 +6,11 @@
 //! 2. the rule of its method,
 //! 3. the rule of what it names.
 //!
-//! An open rule (`public`, `optional`) asks for nothing. The rule that is closest to the operation, which
-//! is that of what it names, or else that of its method, lifts the baseline if it is open. It never
-//! lifts what another rule asks for.
+//! An open rule (`public`, `optional`) asks for nothing. The rule that is closest to the operation is that of what it
+//! names or, if there is none, that of its method. If it is open, the baseline does not count. What other rules ask
+//! for counts all the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,16 +21,16 @@ use super::requirement::NEEDS_NO_TOKEN;
 use super::resource_rules::{Ambiguous, Found, ResourceRules};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::authorize::{AccessRequest, Asked, Authorizer, Operation, OperationKind, Verdict};
-use crate::claim_path::{at, texts};
+use crate::claim_path::{texts_of_claim, value_at_path};
 use crate::config::{Access, Faults, Requirement, ScopePolicy, ScopesByArguments};
 use crate::scope::Scopes;
 
-/// What a [`ScopePolicy`] means.
+/// A [`ScopePolicy`] in the form that decides.
 #[derive(Debug)]
 pub(super) struct CompiledPolicy {
     /// Whether some rule is open.
     allows_anonymous: bool,
-    /// For every operation: the policy's, and then that of the resource it protects.
+    /// The rules for every operation: that of the policy, and then that of the resource it protects.
     baseline: [Rule; 2],
     methods: HashMap<String, Rule>,
     tools: HashMap<String, Rule>,
@@ -60,6 +60,9 @@ impl Rule {
     }
 }
 
+/// Combinations of alternatives that are compared for one request.
+const COMPARISONS: usize = 256;
+
 /// Where roles, groups and permissions are found.
 #[derive(Debug)]
 struct ClaimPaths {
@@ -72,19 +75,30 @@ struct ClaimPaths {
 struct Needs<'p> {
     access: Access,
     /// The rules that ask for something, the baseline's first.
-    rules: Vec<&'p Rule>,
+    asking_rules: Vec<&'p Rule>,
     /// Open rules that are about it as well.
-    open: Vec<&'p Rule>,
-    replaced: Vec<&'p Rule>,
+    open_rules: Vec<&'p Rule>,
+    /// Rules that do not count, because others say more exactly what they are about.
+    replaced_rules: Vec<&'p Rule>,
 }
 
 impl<'p> Needs<'p> {
+    /// What this rule alone asks for.
+    fn of_rule(rule: &'p Rule) -> Self {
+        Self {
+            access: Access::Required,
+            asking_rules: vec![rule],
+            open_rules: Vec::new(),
+            replaced_rules: Vec::new(),
+        }
+    }
+
     fn requirements(&self) -> impl Iterator<Item = &'p Requirement> {
-        self.rules.iter().map(|rule| &rule.requirement)
+        self.asking_rules.iter().map(|rule| &rule.requirement)
     }
 }
 
-/// Why nobody may do it, whatever their token.
+/// Why an operation is forbidden to every caller.
 #[derive(Clone, Copy)]
 enum Denied {
     Undeclared,
@@ -114,28 +128,31 @@ impl CompiledPolicy {
         faults: &mut Faults<'_>,
     ) -> Self {
         check_whole(policy, faults);
-        let baseline = Requirement {
+        let of_policy = Requirement {
             all_of: policy.require.clone(),
             caller: policy.caller,
             allowed_clients: policy.allowed_clients.clone(),
             ..Requirement::default()
         };
-        baseline.check(&mut faults.below("require"));
-        let own = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
-        let baseline =
-            [Rule::new("require".into(), baseline), Rule::new("required_scopes".into(), own)];
-        let mut tools: HashMap<_, _> = rules("tools", &policy.tools, faults).collect();
+        of_policy.check(&mut faults.below("require"));
+        let of_resource = Requirement { all_of: required_scopes.clone(), ..Requirement::default() };
+        let baseline = [
+            Rule::new("require".into(), of_policy),
+            Rule::new("required_scopes".into(), of_resource),
+        ];
+        let mut tools: HashMap<_, _> = rules_of_section("tools", &policy.tools, faults).collect();
         for (tool, function) in &policy.by_arguments {
             let place = format!("tools.{tool}");
-            let new = || Rule::new(place, Requirement::default());
-            let rule = tools.entry(tool.clone()).or_insert_with(new);
+            let rule = tools
+                .entry(tool.clone())
+                .or_insert_with(|| Rule::new(place, Requirement::default()));
             rule.by_arguments = Some(function.clone());
             if rule.is_open() {
                 faults.below("tools").add(tool, NEEDS_NO_TOKEN);
             }
         }
-        let methods: HashMap<_, _> = rules("methods", &policy.methods, faults).collect();
-        let prompts: HashMap<_, _> = rules("prompts", &policy.prompts, faults).collect();
+        let methods: HashMap<_, _> = rules_of_section("methods", &policy.methods, faults).collect();
+        let prompts: HashMap<_, _> = rules_of_section("prompts", &policy.prompts, faults).collect();
         let resources = ResourceRules::new(&policy.resources, faults);
         let all = methods.values().chain(tools.values()).chain(prompts.values());
         let allows_anonymous = all.chain(resources.iter()).any(Rule::is_open);
@@ -162,7 +179,7 @@ impl CompiledPolicy {
     }
 
     /// The rules for what the operation names.
-    fn named(&self, operation: &Operation<'_>) -> Result<Found<'_>, Denied> {
+    fn rules_by_name(&self, operation: &Operation<'_>) -> Result<Found<'_>, Denied> {
         let rule = match (operation.kind(), operation.name()) {
             (OperationKind::Tool, Some(name)) => self.tools.get(name),
             (OperationKind::Prompt, Some(name)) => self.prompts.get(name),
@@ -171,16 +188,17 @@ impl CompiledPolicy {
             }
             _ => None,
         };
-        let is_covered = rule.is_some();
-        Ok(Found { rules: rule.into_iter().collect(), replaced: Vec::new(), is_covered })
+        Ok(rule.map_or_else(Found::default, Found::of_rule))
     }
 
+    /// What an operation needs.
     fn needs(&self, operation: &Operation<'_>) -> Result<Needs<'_>, Denied> {
-        self.needs_beside(operation, self.named(operation)?)
+        self.needs_with(operation, self.rules_by_name(operation)?)
     }
 
-    /// What an operation needs that names something with these rules: the algebra of the module.
-    fn needs_beside<'p>(
+    /// What an operation needs, if these are the rules for what it names. The module's documentation says how rules
+    /// add up.
+    fn needs_with<'p>(
         &'p self,
         operation: &Operation<'_>,
         named: Found<'p>,
@@ -207,120 +225,174 @@ impl CompiledPolicy {
         let lifts_baseline =
             !asks_by_name && (is_opened_by_name || is_opened_by_method || is_opened_for_all);
         let all = named.rules.iter().copied().chain(method);
-        let (open, asking): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_open());
+        let (open_rules, asking): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_open());
         let access = match lifts_baseline && !asks_by_method {
-            true => self.open_access(operation, &open),
+            true => open_access(operation, &open_rules),
             false => Access::Required,
         };
         let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
-        let rules = baseline.iter().chain(asking).collect();
-        Ok(Needs { access, rules, open, replaced: named.replaced })
+        let asking_rules = baseline.iter().chain(asking).collect();
+        Ok(Needs { access, asking_rules, open_rules, replaced_rules: named.replaced })
     }
 
-    /// Public only if every rule says so, and if the answer does not depend on who is asking.
-    fn open_access(&self, operation: &Operation<'_>, open: &[&Rule]) -> Access {
-        let is_public = !open.is_empty()
-            && !operation.is_list()
-            && open.iter().all(|rule| rule.requirement.access == Access::Public);
-        if is_public { Access::Public } else { Access::Optional }
-    }
-
-    /// The verdict, with what the arguments ask for if they are known.
+    /// The verdict, with what the arguments ask for if they are known. Which scopes are missing,
+    /// [`Authorizer::required_scopes`] tells, of everything that is called at once.
     fn verdict(&self, caller: &AuthInfo, needs: &Needs<'_>, by_arguments: &Scopes) -> Verdict {
         if needs.access != Access::Required {
             return Verdict::Allow;
         }
-        if let Some(reason) = needs.requirements().find_map(|asked| self.denial(asked, caller)) {
-            return Verdict::forbidden(reason);
+        for requirement in needs.requirements() {
+            if let Some(reason) = self.denial(requirement, caller) {
+                return Verdict::forbidden(reason);
+            }
         }
         let granted = caller.scopes();
-        let has = |scopes: &Scopes| self.hierarchy.grants_all(granted, scopes);
-        let is_covered = needs.requirements().all(|asked| {
-            let alternatives = asked.any_of.as_deref();
-            has(&asked.all_of) && alternatives.is_none_or(|sets| sets.iter().any(has))
-        });
-        if is_covered && has(by_arguments) {
+        let has_scopes_of_rules =
+            needs.requirements().all(|requirement| self.grants_scopes_of(granted, requirement));
+        if has_scopes_of_rules && self.hierarchy.grants_all(granted, by_arguments) {
             return Verdict::Allow;
         }
-        Verdict::MissingScopes(self.least(needs, by_arguments, granted))
+        Verdict::MissingScopes(Scopes::default())
     }
 
-    /// Why no token with other scopes would help.
-    fn denial(&self, asked: &Requirement, caller: &AuthInfo) -> Option<&'static str> {
-        if let Some(kind) = asked.caller.filter(|kind| caller.principal() != *kind) {
+    /// Whether these scopes are all that the requirement asks for in scopes.
+    fn grants_scopes_of(&self, granted: &Scopes, requirement: &Requirement) -> bool {
+        let mut alternatives = requirement.any_of.iter().flatten();
+        self.hierarchy.grants_all(granted, &requirement.all_of)
+            && (requirement.any_of.is_none()
+                || alternatives.any(|set| self.hierarchy.grants_all(granted, set)))
+    }
+
+    /// Why the caller may not do it with any scopes; `None` when scopes are all that could be missing.
+    fn denial(&self, requirement: &Requirement, caller: &AuthInfo) -> Option<&'static str> {
+        if let Some(kind) = requirement.caller.filter(|kind| caller.principal() != *kind) {
             return Some(match kind {
                 Principal::User => "it is for users only",
                 _ => "it is for machine clients only",
             });
         }
-        if let Some(clients) = &asked.allowed_clients {
+        if let Some(clients) = &requirement.allowed_clients {
             let client = caller.client_id();
             if !clients.iter().any(|allowed| client == Some(allowed.as_str())) {
                 return Some("the client is not one of `allowed_clients`");
             }
         }
-        let lacks_all = |path: &str, wanted: &[String]| {
-            !wanted.iter().any(|value| has_value(caller, path, value))
-        };
-        if asked.roles.as_ref().is_some_and(|roles| lacks_all(&self.claims.roles, roles)) {
+        if let Some(roles) = &requirement.roles
+            && !has_one_value(caller, &self.claims.roles, roles)
+        {
             return Some("the caller has none of the roles");
         }
-        if asked.groups.as_ref().is_some_and(|groups| lacks_all(&self.claims.groups, groups)) {
+        if let Some(groups) = &requirement.groups
+            && !has_one_value(caller, &self.claims.groups, groups)
+        {
             return Some(match has_too_many_groups(caller) {
                 true => "the caller's groups are not in the token: there are too many of them",
                 false => "the caller is in none of the groups",
             });
         }
-        let has_permission = |value: &String| has_value(caller, &self.claims.permissions, value);
-        let permissions = asked.permissions.as_ref();
-        let has_all = permissions.is_none_or(|wanted| wanted.iter().all(has_permission));
-        (!has_all).then_some("the caller lacks a permission")
+        for permission in requirement.permissions.iter().flatten() {
+            if !has_value(caller, &self.claims.permissions, permission) {
+                return Some("the caller lacks a permission");
+            }
+        }
+        None
     }
 
-    /// All scopes to ask for; of alternatives, those with which the fewest are asked for.
-    fn least(&self, needs: &Needs<'_>, by_arguments: &Scopes, granted: &Scopes) -> Scopes {
-        /// Combinations of alternatives that are compared; with more, one set after the other is chosen.
-        const MOST: usize = 256;
-        let fixed = needs.requirements().map(|asked| &asked.all_of).chain([by_arguments]);
-        let fixed = Scopes::union(fixed);
-        let alternatives: Vec<_> =
-            needs.requirements().filter_map(|asked| asked.any_of.as_deref()).collect();
-        let combinations = alternatives.iter().try_fold(1_usize, |product, sets| {
-            product.checked_mul(sets.len()).filter(|product| *product <= MOST)
-        });
-        let mut candidates = vec![fixed];
+    /// All scopes to ask for; of alternatives, those with which the fewest are asked for. As many combinations
+    /// are compared as `comparisons` has left; where that is not enough, one set after the other is chosen.
+    fn scopes_to_ask_for(
+        &self,
+        needs: &Needs<'_>,
+        by_arguments: &Scopes,
+        granted: &Scopes,
+        comparisons: &mut usize,
+    ) -> Scopes {
+        let needed_always = Scopes::union(
+            needs.requirements().map(|requirement| &requirement.all_of).chain([by_arguments]),
+        );
+        let alternatives: Vec<&[Scopes]> =
+            needs.requirements().filter_map(|requirement| requirement.any_of.as_deref()).collect();
+        let combinations = number_of_combinations(&alternatives);
+        let compares_all = combinations <= *comparisons;
+        if compares_all && !alternatives.is_empty() {
+            *comparisons -= combinations;
+        }
+        let mut candidates = vec![needed_always];
         for sets in alternatives {
             let mut combined = Vec::new();
             for so_far in &candidates {
                 combined.extend(sets.iter().map(|set| Scopes::union([so_far, set])));
             }
+            crate::steps::take(combined.len());
             candidates = combined;
-            if combinations.is_none() {
-                candidates = self.fewest(candidates, granted).into_iter().collect();
+            if !compares_all {
+                candidates = self.with_fewest_missing(candidates, granted).into_iter().collect();
             }
         }
-        let least = self.fewest(candidates, granted).unwrap_or_default();
-        self.hierarchy.reduce(least)
+        let chosen = self.with_fewest_missing(candidates, granted).unwrap_or_default();
+        self.hierarchy.reduce(chosen)
     }
 
     /// The set of which the fewest scopes are not granted yet; of several, the one that is written first.
-    fn fewest(&self, sets: Vec<Scopes>, granted: &Scopes) -> Option<Scopes> {
-        let size = |set: &Scopes| {
+    fn with_fewest_missing(&self, sets: Vec<Scopes>, granted: &Scopes) -> Option<Scopes> {
+        if sets.len() <= 1 {
+            return sets.into_iter().next();
+        }
+        sets.into_iter().min_by_key(|set| {
             let reduced = self.hierarchy.reduce(set.clone());
             reduced.iter().filter(|scope| !self.hierarchy.grants(granted, scope)).count()
-        };
-        sets.into_iter().min_by_key(size)
+        })
     }
 
-    /// Whether somebody without a token sees it in a list: it needs none, or scopes are all it needs.
-    fn lists_to_nobody(&self, needs: &Needs<'_>) -> bool {
+    /// What one rule asks for, for people.
+    fn asked_by_rule(
+        &self,
+        rule: &Rule,
+        caller: Option<&AuthInfo>,
+        operation: &Operation<'_>,
+    ) -> Asked {
+        let needs = Needs::of_rule(rule);
+        let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
+        let nothing = Scopes::default();
+        let granted = caller.map_or(&nothing, AuthInfo::scopes);
+        let lacks = caller.and_then(|known| self.denial(&rule.requirement, known));
+        let mut comparisons = COMPARISONS;
+        Asked {
+            rule: rule.name.clone(),
+            access: rule.requirement.access,
+            scopes: self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons),
+            lacks: lacks.map(str::to_owned),
+            is_replaced: false,
+        }
+    }
+
+    fn is_in_baseline(&self, rule: &Rule) -> bool {
+        self.baseline.iter().any(|one| std::ptr::eq(one, rule))
+    }
+
+    /// Whether a list shows it to a client without a token: it needs none, or scopes are all it needs.
+    fn lists_without_caller(&self, needs: &Needs<'_>) -> bool {
         needs.access != Access::Required
             || (!self.strict_lists && needs.requirements().all(Requirement::asks_for_scopes_alone))
     }
 
-    fn lists_one(&self, caller: Option<&AuthInfo>, needs: &Needs<'_>) -> bool {
-        let Some(caller) = caller else { return self.lists_to_nobody(needs) };
-        // A list has no arguments, so what they need is not known.
+    /// Whether a list shows an operation, if these are the rules for what it names.
+    fn lists_with(
+        &self,
+        caller: Option<&AuthInfo>,
+        operation: &Operation<'_>,
+        named: Found<'_>,
+    ) -> bool {
+        match self.needs_with(operation, named) {
+            Ok(needs) => self.lists_what_needs(caller, &needs),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether a list shows what needs this.
+    fn lists_what_needs(&self, caller: Option<&AuthInfo>, needs: &Needs<'_>) -> bool {
+        let Some(caller) = caller else { return self.lists_without_caller(needs) };
+        // A list has no arguments, so that nobody knows what they would need.
         match self.verdict(caller, needs, &Scopes::default()) {
             Verdict::Allow => true,
             Verdict::MissingScopes(_) => !self.strict_lists,
@@ -352,15 +424,29 @@ impl Authorizer for CompiledPolicy {
         self.allows_anonymous
     }
 
-    fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        match self.needs(operation) {
-            Ok(needs) => {
-                // Nobody is let in by this: what failed denies in `authorize`.
-                let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
-                self.least(&needs, &by_arguments, granted)
+    fn required_scopes(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
+        let mut comparisons = COMPARISONS;
+        // What is called many times, or by many names that the same rules are about, is looked at once.
+        let mut looked_at = HashSet::new();
+        let mut each = Vec::new();
+        let mut is_denied = false;
+        for operation in operations {
+            let Ok(needs) = self.needs(operation) else {
+                is_denied = true;
+                continue;
+            };
+            // This allows nothing: in `authorize`, such a failure denies.
+            let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
+            let rules: Vec<*const Rule> =
+                needs.asking_rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
+            if looked_at.insert((rules, by_arguments.clone())) {
+                each.push(self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons));
             }
-            Err(_) => Scopes::union(self.baseline.iter().map(|rule| &rule.requirement.all_of)),
         }
+        if is_denied {
+            each.extend(self.baseline.iter().map(|rule| rule.requirement.all_of.clone()));
+        }
+        Scopes::union(&each)
     }
 
     fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {
@@ -369,30 +455,22 @@ impl Authorizer for CompiledPolicy {
     }
 
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
-        let Ok(named) = self.named(operation) else { return false };
+        let Ok(named) = self.rules_by_name(operation) else { return false };
         if !operation.is_template() {
-            let needs = self.needs_beside(operation, named);
-            return needs.is_ok_and(|needs| self.lists_one(caller, &needs));
+            return self.lists_with(caller, operation, named);
         }
         // A template is shown if something that it stands for would be.
-        let alone = |rule| Found { rules: vec![rule], replaced: Vec::new(), is_covered: true };
-        let mut parts: Vec<_> = named.rules.into_iter().map(alone).collect();
-        if !named.is_covered {
-            parts.push(Found::default());
-        }
-        parts.into_iter().any(|part| {
-            let needs = self.needs_beside(operation, part);
-            needs.is_ok_and(|needs| self.lists_one(caller, &needs))
-        })
+        named.rules.iter().any(|rule| self.lists_with(caller, operation, Found::of_rule(rule)))
+            || (!named.is_covered && self.lists_with(caller, operation, Found::default()))
     }
 
     fn rules(&self, operation: &Operation<'_>) -> Vec<String> {
         match self.needs(operation) {
             Ok(needs) => {
-                let is_baseline =
-                    |rule: &&&Rule| self.baseline.iter().any(|one| std::ptr::eq(one, **rule));
-                let own = needs.rules.iter().filter(|rule| !is_baseline(rule));
-                own.chain(&needs.open).map(|rule| rule.name.clone()).collect()
+                let all = needs.asking_rules.iter().chain(&needs.open_rules);
+                all.filter(|rule| !self.is_in_baseline(rule))
+                    .map(|rule| rule.name.clone())
+                    .collect()
             }
             Err(Denied::Undeclared) => vec!["deny_undeclared".to_owned()],
             Err(Denied::Ambiguous) => Vec::new(),
@@ -401,61 +479,67 @@ impl Authorizer for CompiledPolicy {
 
     fn asked(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> Vec<Asked> {
         let Ok(needs) = self.needs(operation) else { return Vec::new() };
-        let granted = caller.map(|caller| caller.scopes().clone()).unwrap_or_default();
-        let asked = |rule: &&Rule| {
-            let alone = Needs {
-                access: Access::Required,
-                rules: vec![rule],
-                open: Vec::new(),
-                replaced: Vec::new(),
-            };
-            let by_arguments = scopes_by_arguments(&alone, operation).unwrap_or_default();
-            Asked {
-                rule: rule.name.clone(),
-                access: rule.requirement.access,
-                scopes: self.least(&alone, &by_arguments, &granted),
-                lacks: caller
-                    .and_then(|caller| self.denial(&rule.requirement, caller))
-                    .map(str::to_owned),
-                is_replaced: false,
+        let mut all = Vec::new();
+        for rule in needs.asking_rules.iter().chain(&needs.open_rules) {
+            // A baseline that is not configured is no rule to anybody.
+            let is_unset = self.is_in_baseline(rule) && rule.requirement == Requirement::default();
+            if !is_unset {
+                all.push(self.asked_by_rule(rule, caller, operation));
             }
-        };
-        let asks_nothing = |rule: &&&Rule| {
-            rule.requirement == Requirement::default()
-                && self.baseline.iter().any(|one| std::ptr::eq(one, **rule))
-        };
-        let replaced =
-            needs.replaced.iter().map(asked).map(|one| Asked { is_replaced: true, ..one });
-        let counting = needs.rules.iter().filter(|rule| !asks_nothing(rule)).chain(&needs.open);
-        counting.map(asked).chain(replaced).collect()
+        }
+        for rule in needs.replaced_rules {
+            let asked = self.asked_by_rule(rule, caller, operation);
+            all.push(Asked { is_replaced: true, ..asked });
+        }
+        all
     }
 }
 
-/// The rules of one section, with their faults.
-pub(super) fn rules(
+/// Public only if every rule says so, and if the answer does not depend on who is asking.
+fn open_access(operation: &Operation<'_>, open_rules: &[&Rule]) -> Access {
+    let is_public = !open_rules.is_empty()
+        && !operation.is_list()
+        && open_rules.iter().all(|rule| rule.requirement.access == Access::Public);
+    if is_public { Access::Public } else { Access::Optional }
+}
+
+/// In how many ways one set of each alternative can be chosen.
+fn number_of_combinations(alternatives: &[&[Scopes]]) -> usize {
+    let mut combinations = 1_usize;
+    for sets in alternatives {
+        combinations = combinations.saturating_mul(sets.len());
+    }
+    combinations
+}
+
+/// The rules of one section of a policy, such as `tools`. What is wrong with them is added to the faults.
+pub(super) fn rules_of_section(
     section: &str,
     written: &BTreeMap<String, Requirement>,
     faults: &mut Faults<'_>,
 ) -> impl Iterator<Item = (String, Rule)> + use<> {
     let mut rules = Vec::new();
-    let mut faults = faults.below(section);
+    let mut section_faults = faults.below(section);
     for (name, requirement) in written {
-        requirement.check(&mut faults.below(name));
-        check_name(section, name, requirement, &mut faults);
+        requirement.check(&mut section_faults.below(name));
+        check_name(section, name, requirement, &mut section_faults);
         let rule = Rule::new(format!("{section}.{name}"), requirement.clone());
         rules.push((name.clone(), rule));
     }
     rules.into_iter()
 }
 
-/// What the rules ask for because of the arguments.
+/// The scopes that the rules ask for because of the arguments.
+///
+/// # Errors
+/// A function of the user panicked, so that nobody knows what it would ask for.
 fn scopes_by_arguments(
     needs: &Needs<'_>,
     operation: &Operation<'_>,
 ) -> Result<Scopes, &'static str> {
     let none = serde_json::Map::new();
     let mut scopes = Vec::new();
-    for rule in &needs.rules {
+    for rule in &needs.asking_rules {
         if rule.by_arguments.is_none() && rule.requirement.when.is_empty() {
             continue;
         }
@@ -468,15 +552,22 @@ fn scopes_by_arguments(
         scopes.extend(applying.map(|when| when.scopes.clone()));
         if let Some(function) = &rule.by_arguments {
             let asked = catch_unwind(AssertUnwindSafe(|| function.call(members)));
-            scopes.push(asked.map_err(|_| "the function for its arguments panicked")?);
+            let asked = asked.map_err(|_| "the function for its arguments panicked")?;
+            scopes.push(asked.bounded()?);
         }
     }
     Ok(Scopes::union(&scopes))
 }
 
+/// Whether the caller has one of these values in the claim.
+fn has_one_value(caller: &AuthInfo, path: &str, wanted: &[String]) -> bool {
+    wanted.iter().any(|value| has_value(caller, path, value))
+}
+
 /// Whether the caller has this value in the claim.
 fn has_value(caller: &AuthInfo, path: &str, wanted: &str) -> bool {
-    at(caller.claims(), path).is_some_and(|claim| texts(claim).contains(&wanted))
+    value_at_path(caller.claims(), path)
+        .is_some_and(|claim| texts_of_claim(claim).contains(&wanted))
 }
 
 /// Entra ID names the claim instead of listing more than 200 groups in it.

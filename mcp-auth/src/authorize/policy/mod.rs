@@ -4,6 +4,7 @@ mod argument_rule;
 mod compiled;
 mod faults;
 mod hierarchy;
+mod pieces;
 mod readings;
 mod requirement;
 mod resource_pattern;
@@ -47,13 +48,21 @@ impl ScopePolicy {
     }
 }
 
-/// As data it is compiled for each question; a server does that once, when it is built.
+/// This way it is compiled anew for each question. A server asks [`Authorizer::compiled`] once, when it is built.
 impl Authorizer for ScopePolicy {
     fn authorize(
         &self,
         request: &AccessRequest<'_>,
     ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
-        self.compile().authorize(request)
+        let compiled = self.compile();
+        Ok(match compiled.authorize(request)? {
+            Verdict::MissingScopes(_) => {
+                let operations = std::slice::from_ref(request.operation);
+                let granted = request.caller.scopes();
+                Verdict::MissingScopes(compiled.required_scopes(operations, granted))
+            }
+            verdict => verdict,
+        })
     }
 
     fn access(&self, operation: &Operation<'_>) -> Option<Access> {
@@ -64,8 +73,8 @@ impl Authorizer for ScopePolicy {
         self.compile().allows_anonymous()
     }
 
-    fn required_scopes(&self, operation: &Operation<'_>, granted: &Scopes) -> Scopes {
-        self.compile().required_scopes(operation, granted)
+    fn required_scopes(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
+        self.compile().required_scopes(operations, granted)
     }
 
     fn uncovered(&self, granted: &Scopes, required: &Scopes) -> Option<Scopes> {

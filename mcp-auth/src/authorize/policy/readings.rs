@@ -1,9 +1,11 @@
 //! What careless servers read in place of the URI that a client asked for.
 //!
-//! A rule that asks for something counts in each of these readings. An open rule counts in the first one alone: what
-//! the client wrote, and what the specifications say that it means.
+//! A rule that asks for something counts if it is about one of these readings: otherwise a client could write a
+//! protected URI in a way that no rule is about, and that the server reads as the protected one. An open rule counts
+//! only if it is about the URI as the specifications read it.
 
-use super::resource_pattern::{Class, Piece, ResourcePattern};
+use super::pieces::{Class, Piece};
+use super::resource_pattern::ResourcePattern;
 
 impl ResourcePattern {
     /// Every other reading, and all of them together:
@@ -23,8 +25,8 @@ impl ResourcePattern {
         readings
     }
 
-    /// The same without a slash at the end of its path. The root of a web site has none: with the slash and
-    /// without it, it is one URI to everybody.
+    /// This pattern without the slash at the end of its path; `None` when there is none to leave out. The slash of
+    /// `https://host/` stays: with and without it, that is one URI to everybody.
     pub(super) fn without_last_slash(&self) -> Option<Self> {
         let path = self.path().strip_suffix(&[Piece::byte(b'/')])?;
         if self.is_root_of_site() {
@@ -33,9 +35,10 @@ impl ResourcePattern {
         Some(self.with_path(path.to_vec()))
     }
 
-    /// The same without what comes after a semicolon in a segment (RFC 3986 §3.3).
+    /// This pattern without what comes after a semicolon in a segment (RFC 3986 §3.3); `None` when there is nothing to
+    /// leave out.
     fn without_segment_parameters(&self) -> Option<Self> {
-        let mut kept = Vec::with_capacity(self.path().len());
+        let mut path = Vec::with_capacity(self.path().len());
         let mut is_parameter = false;
         for piece in self.path() {
             match piece.class {
@@ -45,16 +48,19 @@ impl ResourcePattern {
                 Class::Byte(_) | Class::Segment | Class::Parameter => {}
             }
             if !is_parameter {
-                kept.push(*piece);
+                path.push(*piece);
             }
         }
-        (kept.len() < self.path().len()).then(|| self.with_path(kept))
+        (path.len() < self.path().len()).then(|| self.with_path(path))
     }
 
+    /// This pattern with `&`, `=` and `+` in place of their escapes in the query; `None` when it has none.
     fn with_decoded_query(&self) -> Option<Self> {
         let written = self.parameters();
-        let decoded: Vec<Vec<Piece>> =
-            written.iter().flat_map(|parameter| decoded_parameters(parameter)).collect();
+        let mut decoded: Vec<Vec<Piece>> = Vec::new();
+        for parameter in written {
+            decoded.extend(decoded_parameters(parameter));
+        }
         (decoded != written).then(|| self.with_parameters(decoded))
     }
 }
@@ -77,17 +83,19 @@ fn decoded_parameters(parameter: &[Piece]) -> Vec<Vec<Piece>> {
             }
         }
     }
-    let parameters = decoded.split(|piece| *piece == Piece::byte(b'&'));
-    parameters.filter(|parameter| !parameter.is_empty()).map(with_equals_sign).collect()
+    let parts = decoded.split(|piece| *piece == Piece::byte(b'&'));
+    parts.filter(|part| !part.is_empty()).map(with_equals_sign).collect()
 }
 
-/// `?draft` and `?draft=` say the same.
+/// The parameter with an equals sign at its end, if it has none: `?draft` and `?draft=` mean the same. A variable in
+/// it may stand for one.
 fn with_equals_sign(parameter: &[Piece]) -> Vec<Piece> {
-    let is_complete =
-        |piece: &Piece| *piece == Piece::byte(b'=') || !matches!(piece.class, Class::Byte(_));
-    let mut parameter = parameter.to_vec();
-    if !parameter.iter().any(is_complete) {
-        parameter.push(Piece::byte(b'='));
+    let mut completed = parameter.to_vec();
+    let may_have_sign = parameter
+        .iter()
+        .any(|piece| *piece == Piece::byte(b'=') || !matches!(piece.class, Class::Byte(_)));
+    if !may_have_sign {
+        completed.push(Piece::byte(b'='));
     }
-    parameter
+    completed
 }

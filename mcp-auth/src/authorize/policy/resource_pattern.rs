@@ -3,14 +3,15 @@
 //! A pattern has two halves. Its path must be matched in full. Its query, if it has one, is a set of
 //! parameters, whose order says nothing to a server.
 //!
-//! The same type describes what is asked for: a URI, which is a pattern without variables, or a
-//! template, which stands for many URIs. So two questions are asked of a rule: could it be about
-//! something that the template stands for ([`ResourcePattern::meets`]), and is it about all of it
-//! ([`ResourcePattern::covers`])? For a URI both are the same.
+//! What is asked for is a pattern too: a URI, which has no variables, or a template, which stands for
+//! many URIs. So there are two questions about a rule: is it about some URI that the template stands
+//! for ([`ResourcePattern::meets`]), and is it about all of them ([`ResourcePattern::covers`])? For a
+//! URI both have one answer.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::pieces::{Class, Piece, Question, pieces_answer};
 use super::uri::{NormalUri, is_special, normal_pattern};
 
 /// The URIs that a rule is about, or that a request asks for.
@@ -22,6 +23,7 @@ pub(super) struct ResourcePattern {
     precision: Precision,
 }
 
+/// The query of a pattern: a set of parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Query {
     /// Each of these parameters is there.
@@ -31,77 +33,16 @@ struct Query {
 }
 
 impl Query {
-    /// Whether each parameter of the other one is one of these.
+    /// Whether each parameter that is asked for is one of these.
     fn has_all_of(&self, asked: &Self, question: Question) -> bool {
-        let is_own = |given: &Vec<Piece>| {
-            self.required.iter().any(|needed| is_found(needed, given, question))
-                || self.optional.iter().any(|name| is_named(given, name))
-        };
-        asked.required.iter().all(is_own)
-            && (question == Question::Meets
-                || asked.optional.iter().all(|name| self.optional.contains(name)))
-    }
-}
-
-/// A step of a pattern: one character of a class, or any number of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Piece {
-    pub(super) class: Class,
-    pub(super) repeats: bool,
-}
-
-impl Piece {
-    pub(super) fn byte(byte: u8) -> Self {
-        Self { class: Class::Byte(byte), repeats: false }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Class {
-    Byte(u8),
-    /// Any character within a segment of a path.
-    Segment,
-    /// Any character of one parameter of a query.
-    Parameter,
-    Any,
-}
-
-impl Class {
-    /// Whether some character is of both classes.
-    fn meets(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Byte(one), Self::Byte(other)) => one == other,
-            (Self::Byte(byte), Self::Segment) | (Self::Segment, Self::Byte(byte)) => byte != b'/',
-            _ => true,
-        }
+        let has_optional = question == Question::Meets
+            || asked.optional.iter().all(|name| self.optional.contains(name));
+        has_optional && asked.required.iter().all(|given| self.has_parameter(given, question))
     }
 
-    /// Whether every character of the other class is of this one.
-    fn covers(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Any, _) | (Self::Segment, Self::Segment) => true,
-            // Parameters are compared one by one, so there is no `&` in what this is asked about.
-            (Self::Parameter, other) => other != Self::Any,
-            (Self::Byte(one), Self::Byte(other)) => one == other,
-            (Self::Segment, Self::Byte(byte)) => byte != b'/',
-            _ => false,
-        }
-    }
-}
-
-/// What a rule is asked about a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
-    Meets,
-    Covers,
-}
-
-impl Question {
-    fn fits(self, of_rule: Class, asked: Class) -> bool {
-        match self {
-            Self::Meets => of_rule.meets(asked),
-            Self::Covers => of_rule.covers(asked),
-        }
+    fn has_parameter(&self, given: &[Piece], question: Question) -> bool {
+        self.required.iter().any(|required| pieces_answer(required, given, question))
+            || self.optional.iter().any(|name| is_parameter_named(given, name))
     }
 }
 
@@ -114,8 +55,7 @@ pub(super) struct Precision {
 
 impl Precision {
     fn of(path: &[Piece]) -> Self {
-        let is_fixed = |piece: &&Piece| matches!(piece.class, Class::Byte(_));
-        let fixed_characters = path.iter().filter(is_fixed).count();
+        let fixed_characters = path.iter().filter_map(Piece::fixed_byte).count();
         Self { fixed_characters, has_no_variables: fixed_characters == path.len() }
     }
 }
@@ -147,58 +87,32 @@ impl ResourcePattern {
 
     /// Reads text in normal form.
     fn read(text: &str, is_prefix: bool) -> Result<Self, String> {
-        let (path, query) = text.split_at(query_start(text));
-        let mut pattern = Self {
-            path: pieces(path, Segment::OfPath)?,
-            query: None,
-            precision: Precision::default(),
-        };
-        if let Some(parameters) = query.strip_prefix('?') {
-            let mut query = Query::default();
-            let mut written = parameters_of(parameters).filter(|one| !one.is_empty()).peekable();
-            while let Some(parameter) = written.next() {
-                let parameter = match is_prefix && written.peek().is_none() {
-                    // The prefix may end within a name.
-                    true => parameter.into(),
-                    false => with_value(parameter),
-                };
-                query.required.push(pieces(&parameter, Segment::OfQuery)?);
-            }
-            pattern.query = Some(query);
-        } else if let Some(rest) = query.strip_prefix("{?") {
-            let Some(names) = rest.strip_suffix('}').filter(|names| !names.contains('}')) else {
-                return Err("nothing may follow `{?name}`".to_owned());
-            };
-            let optional = names.split(',').map(str::to_owned).collect();
-            pattern.query = Some(Query { optional, ..Query::default() });
-        }
+        let (path_text, query_text) = text.split_at(query_start(text));
+        let mut path = read_pieces(path_text, Segment::OfPath)?;
+        let mut query = read_query(query_text, is_prefix)?;
         if is_prefix {
-            let rest = Piece { class: Class::Any, repeats: true };
-            match &mut pattern.query {
-                None => pattern.path.push(rest),
+            let anything = Piece { class: Class::Any, repeats: true };
+            match &mut query {
+                None => path.push(anything),
                 Some(query) => match query.required.last_mut() {
-                    Some(last) => last.push(rest),
-                    None => query.required.push(vec![rest]),
+                    Some(last) => last.push(anything),
+                    None => query.required.push(vec![anything]),
                 },
             }
         }
-        pattern.precision = Precision::of(&pattern.path);
-        Ok(pattern)
+        let precision = Precision::of(&path);
+        Ok(Self { path, query, precision })
     }
 
     /// The path without variables, by which such a rule is found.
     pub(super) fn plain_path(&self) -> Option<String> {
-        let byte = |piece: &Piece| match piece.class {
-            Class::Byte(byte) => Some(byte),
-            Class::Segment | Class::Parameter | Class::Any => None,
-        };
-        String::from_utf8(self.path.iter().map(byte).collect::<Option<_>>()?).ok()
+        let bytes: Option<Vec<u8>> = self.path.iter().map(Piece::fixed_byte).collect();
+        String::from_utf8(bytes?).ok()
     }
 
     /// Whether it is one URI with any query.
     pub(super) fn is_plain(&self) -> bool {
-        let is_fixed = |piece: &Piece| matches!(piece.class, Class::Byte(_));
-        !self.has_query() && self.path.iter().all(is_fixed)
+        !self.has_query() && self.precision.has_no_variables
     }
 
     /// Whether its path may end with anything, also with a slash.
@@ -231,24 +145,20 @@ impl ResourcePattern {
 
     /// Whether it is `https://host/` or the like, with or without variables.
     pub(super) fn is_root_of_site(&self) -> bool {
-        let is_slash = |piece: &&Piece| **piece == Piece::byte(b'/');
-        let byte = |piece: &Piece| match piece.class {
-            Class::Byte(byte) => Some(byte),
-            Class::Segment | Class::Parameter | Class::Any => None,
-        };
-        let start: Vec<u8> =
-            self.path.iter().map_while(byte).take_while(|byte| *byte != b':').collect();
-        is_special(&start)
-            && self.path.iter().filter(is_slash).count() == 3
-            && self.path.last().is_some_and(|last| is_slash(&last))
+        let slash = Piece::byte(b'/');
+        let fixed_start = self.path.iter().map_while(Piece::fixed_byte);
+        let scheme: Vec<u8> = fixed_start.take_while(|byte| *byte != b':').collect();
+        is_special(&scheme)
+            && self.path.iter().filter(|piece| **piece == slash).count() == 3
+            && self.path.last() == Some(&slash)
     }
 
     pub(super) fn precision(&self) -> Precision {
         self.precision
     }
 
-    /// Whether this rule is about something that is asked for. A rule that is open is about the
-    /// parameters of its query and no others; one that asks for something, whatever else is there.
+    /// Whether this rule is about some of what is asked for. A rule that asks for something counts also
+    /// where there are more parameters than its own; an open rule does not.
     pub(super) fn meets(&self, asked: &Self, is_open: bool) -> bool {
         self.answers(asked, is_open, Question::Meets)
     }
@@ -259,59 +169,51 @@ impl ResourcePattern {
     }
 
     fn answers(&self, asked: &Self, is_open: bool, question: Question) -> bool {
-        is_found(&self.path, &asked.path, question) && self.query_answers(asked, is_open, question)
+        pieces_answer(&self.path, &asked.path, question)
+            && self.query_answers(asked, is_open, question)
     }
 
     fn query_answers(&self, asked: &Self, is_open: bool, question: Question) -> bool {
         let Some(own) = &self.query else { return true };
         let nothing = Query::default();
+        let asked_query = asked.query.as_ref().unwrap_or(&nothing);
         // What stands for anything may also stand for parameters: `{+rest}` for `?admin=1`.
         let stands_for_anything = asked.stands_for_anything();
-        let asked = asked.query.as_ref().unwrap_or(&nothing);
-        let may_be_there =
-            question == Question::Meets && (stands_for_anything || !asked.optional.is_empty());
         if question == Question::Covers && is_open && stands_for_anything {
             return false;
         }
-        let has_required = own.required.iter().all(|needed| {
-            may_be_there || asked.required.iter().any(|given| is_found(needed, given, question))
-        });
-        has_required && (!is_open || own.has_all_of(asked, question))
+        let may_have_any_parameter = question == Question::Meets
+            && (stands_for_anything || !asked_query.optional.is_empty());
+        let has_required = may_have_any_parameter
+            || has_each_parameter(&asked_query.required, &own.required, question);
+        has_required && (!is_open || own.has_all_of(asked_query, question))
     }
 
-    /// Whether nothing is asked for in the query but what this rule speaks of. Only then it takes the place of
-    /// rules that do not speak of it: anybody may add a parameter to a URI.
+    /// Whether this rule speaks of each parameter that is asked for. Only then it takes the place of other rules: they
+    /// may be there for the parameters that it does not speak of, which anybody may add to a URI.
     pub(super) fn speaks_of_all(&self, asked: &Self) -> bool {
         let Some(own) = &self.query else { return true };
         let Some(asked_query) = &asked.query else { return true };
         !asked.stands_for_anything() && own.has_all_of(asked_query, Question::Covers)
     }
 
-    /// Whether what this stands for may have parameters that are not written.
+    /// Whether a URI that this stands for may have parameters that are not written here.
     fn stands_for_anything(&self) -> bool {
         let queries = self.query.iter().flat_map(|query| query.required.iter().flatten());
         self.path.iter().chain(queries).any(|piece| piece.class == Class::Any)
     }
 
-    /// Whether whatever has the parameters of this has those of the other as well.
+    /// Whether a URI with the parameters of this has those of the other as well.
     fn has_parameters_of(&self, other: &Self) -> bool {
-        let of = |pattern: &Self| pattern.query.as_ref().map(|query| query.required.clone());
-        let (own, others) = (of(self).unwrap_or_default(), of(other).unwrap_or_default());
-        others
-            .iter()
-            .all(|needed| own.iter().any(|given| is_found(needed, given, Question::Covers)))
+        has_each_parameter(self.parameters(), other.parameters(), Question::Covers)
     }
 
-    /// Whether this rule takes the place of the other one where both are about the same: it says more
-    /// exactly what it is about. What says something about the query gives way to nothing that does not.
-    /// A rule for some parameters gives way only to one for these as well, because anybody may add others.
+    /// Whether this rule takes the place of the other one where both match: it says more exactly what it is
+    /// about. A rule that speaks of the query is never replaced by one that does not. A rule for some
+    /// parameters is replaced only by one for these parameters as well, because anybody may add others.
     pub(super) fn replaces(&self, other: &Self, asked_has_query: bool) -> bool {
-        let speaks_of_query = |pattern: &Self| {
-            let query = pattern.query.as_ref();
-            query.is_some_and(|query| asked_has_query || !query.required.is_empty())
-        };
         let order = self.precision().cmp(&other.precision());
-        match (speaks_of_query(self), speaks_of_query(other)) {
+        match (self.speaks_of_query(asked_has_query), other.speaks_of_query(asked_has_query)) {
             (true, false) => order != Ordering::Less,
             (false, true) => false,
             (true, true) => order == Ordering::Greater && self.has_parameters_of(other),
@@ -322,18 +224,62 @@ impl ResourcePattern {
             }
         }
     }
+
+    /// Whether what it says about the query matters for what is asked for. Optional parameters alone do not matter where
+    /// there is no query.
+    fn speaks_of_query(&self, asked_has_query: bool) -> bool {
+        match &self.query {
+            Some(query) => asked_has_query || !query.required.is_empty(),
+            None => false,
+        }
+    }
 }
 
-/// Whether the text is a parameter of this name.
-fn is_named(parameter: &[Piece], name: &str) -> bool {
-    let is_byte = |(piece, byte): (&Piece, u8)| piece.class == Class::Byte(byte);
-    let end = parameter.get(name.len()).map(|piece| piece.class);
-    parameter.len() >= name.len()
-        && parameter.iter().zip(name.bytes()).all(is_byte)
-        && matches!(end, None | Some(Class::Byte(b'=')))
+/// Whether each required parameter is among the given ones.
+fn has_each_parameter(
+    given_ones: &[Vec<Piece>],
+    required_ones: &[Vec<Piece>],
+    question: Question,
+) -> bool {
+    required_ones
+        .iter()
+        .all(|required| given_ones.iter().any(|given| pieces_answer(required, given, question)))
 }
 
-/// One character of a segment, or more.
+/// Whether the parameter has this name.
+fn is_parameter_named(parameter: &[Piece], name: &str) -> bool {
+    let Some((start, rest)) = parameter.split_at_checked(name.len()) else { return false };
+    let has_name =
+        start.iter().zip(name.bytes()).all(|(piece, byte)| piece.class == Class::Byte(byte));
+    has_name && matches!(rest.first().map(|piece| piece.class), None | Some(Class::Byte(b'=')))
+}
+
+/// The query of a text in normal form: `?…`, `{?name}` or nothing.
+fn read_query(text: &str, is_prefix: bool) -> Result<Option<Query>, String> {
+    if let Some(parameters) = text.strip_prefix('?') {
+        let mut query = Query::default();
+        let mut written = parameters_of(parameters).filter(|one| !one.is_empty()).peekable();
+        while let Some(parameter) = written.next() {
+            let complete = match is_prefix && written.peek().is_none() {
+                // The prefix may end within a name.
+                true => parameter.into(),
+                false => with_value(parameter),
+            };
+            query.required.push(read_pieces(&complete, Segment::OfQuery)?);
+        }
+        return Ok(Some(query));
+    }
+    let Some(expression) = text.strip_prefix("{?") else { return Ok(None) };
+    match expression.strip_suffix('}') {
+        Some(names) if !names.contains('}') => {
+            let optional = names.split(',').map(str::to_owned).collect();
+            Ok(Some(Query { optional, ..Query::default() }))
+        }
+        _ => Err("nothing may follow `{?name}`".to_owned()),
+    }
+}
+
+/// One character of a segment, and any number of further ones.
 const SOME_OF_A_SEGMENT: [Piece; 2] = [
     Piece { class: Class::Segment, repeats: false },
     Piece { class: Class::Segment, repeats: true },
@@ -343,7 +289,7 @@ fn bytes_of(text: &str) -> impl Iterator<Item = Piece> {
     text.bytes().map(Piece::byte)
 }
 
-/// The parameter with an equals sign: `?draft` and `?draft=` say the same.
+/// The parameter with an equals sign at its end, if it has none: `?draft` and `?draft=` mean the same.
 fn with_value(parameter: &str) -> Cow<'_, str> {
     if parameter.contains(['=', '{']) { parameter.into() } else { format!("{parameter}=").into() }
 }
@@ -360,19 +306,19 @@ enum Segment {
 /// Where the query begins: at a question mark, or at `{?`.
 fn query_start(text: &str) -> usize {
     let mut is_expression = false;
-    for (at, byte) in text.bytes().enumerate() {
+    for (position, byte) in text.bytes().enumerate() {
         match byte {
-            b'{' if text[at..].starts_with("{?") => return at,
+            b'{' if text[position..].starts_with("{?") => return position,
             b'{' => is_expression = true,
             b'}' => is_expression = false,
-            b'?' if !is_expression => return at,
+            b'?' if !is_expression => return position,
             _ => {}
         }
     }
     text.len()
 }
 
-/// The parameters of a query, of which an expression is never cut.
+/// The parameters of a query, which `&` separates. An `&` inside an expression separates nothing.
 fn parameters_of(query: &str) -> impl Iterator<Item = &str> {
     let mut is_expression = false;
     query.split(move |character| {
@@ -385,8 +331,8 @@ fn parameters_of(query: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The steps of a text with `{name}` and `{+name}`.
-fn pieces(text: &str, segment: Segment) -> Result<Vec<Piece>, String> {
+/// The pieces of a text with `{name}` and `{+name}`.
+fn read_pieces(text: &str, segment: Segment) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((fixed, variable)) = rest.split_once('{') {
@@ -414,16 +360,17 @@ fn pieces(text: &str, segment: Segment) -> Result<Vec<Piece>, String> {
 const UNSUPPORTED: &str =
     "of the expressions of RFC 6570, {name}, {+name} and, at the end, {?name} are supported";
 
+/// Whether it can be the name of a variable.
 fn is_name(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_allowed)
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
 }
 
 /// Expressions that a template may have: each may stand for anything, so that many are slow to compare, and
 /// nobody writes so many.
 const MAX_EXPRESSIONS: usize = 32;
 
-/// The template with the expressions that rules have, in place of all others.
+/// The template with `{+any}` in place of the expressions that rules do not have.
 fn simplified(template: &str) -> Result<String, String> {
     if template.matches('{').count() > MAX_EXPRESSIONS {
         return Err("too many expressions".to_owned());
@@ -462,121 +409,4 @@ fn simplified(template: &str) -> Result<String, String> {
         }
     }
     Ok(simplified)
-}
-
-/// Whether the rule's steps lead through what is asked for, from its start to its end. Takes time in
-/// proportion to the length of what is asked for.
-fn is_found(rule: &[Piece], asked: &[Piece], question: Question) -> bool {
-    // What both begin and end with, character by character, is looked at once.
-    let is_same = |(step, piece): &(&Piece, &Piece)| {
-        matches!(step.class, Class::Byte(_)) && step.class == piece.class
-    };
-    let start = rule.iter().zip(asked).take_while(is_same).count();
-    let (rule, asked) = (&rule[start..], &asked[start..]);
-    let end = rule.iter().rev().zip(asked.iter().rev()).take_while(is_same).count();
-    crate::steps::take(start + end + 1);
-    let (rule, asked) = (&rule[..rule.len() - end], &asked[..asked.len() - end]);
-    let differs = |step: Option<&Piece>, piece: Option<&Piece>| match (step, piece) {
-        (Some(step), Some(piece)) => {
-            matches!((step.class, piece.class), (Class::Byte(_), Class::Byte(_)))
-        }
-        _ => false,
-    };
-    if differs(rule.first(), asked.first()) || differs(rule.last(), asked.last()) {
-        return false;
-    }
-    if matches!(rule, [Piece { class: Class::Any, repeats: true }]) {
-        return true;
-    }
-    // An asterisk at the end takes whatever comes.
-    let ends_open = rule.last().is_some_and(|last| last.class == Class::Any && last.repeats);
-    let mut places = Places::default();
-    places.insert(rule, 0);
-    let mut next = Places::default();
-    for piece in asked {
-        next.clear();
-        if piece.repeats {
-            places.take_many(rule, piece.class, question, &mut next);
-        } else {
-            places.take_one(rule, piece.class, question, &mut next);
-        }
-        std::mem::swap(&mut places, &mut next);
-        if places.0.is_empty() {
-            return false;
-        }
-        if ends_open && places.contains(rule.len() - 1) {
-            return true;
-        }
-    }
-    places.contains(rule.len())
-}
-
-/// Before which steps of a rule one can be, in ascending order.
-#[derive(Debug, Default)]
-struct Places(Vec<usize>);
-
-impl Places {
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn contains(&self, place: usize) -> bool {
-        self.0.binary_search(&place).is_ok()
-    }
-
-    /// Adds a place, and those behind it that are reached without a character: a step that takes any
-    /// number of them may take none. Places are added in ascending order; one that is not beyond the
-    /// last is there already.
-    fn insert(&mut self, rule: &[Piece], place: usize) {
-        let mut reached = place;
-        loop {
-            if self.0.last().is_none_or(|last| *last < reached) {
-                self.0.push(reached);
-            }
-            match rule.get(reached) {
-                Some(step) if step.repeats => reached += 1,
-                _ => return,
-            }
-        }
-    }
-
-    /// Where one can be after one character of this class.
-    fn take_one(&self, rule: &[Piece], class: Class, question: Question, next: &mut Self) {
-        crate::steps::take(self.0.len() + 1);
-        for place in &self.0 {
-            let Some(step) = rule.get(*place) else { continue };
-            if question.fits(step.class, class) {
-                next.insert(rule, if step.repeats { *place } else { place + 1 });
-            }
-        }
-    }
-
-    /// Where one can be after any number of characters of this class, of which none is one.
-    fn take_many(&self, rule: &[Piece], class: Class, question: Question, next: &mut Self) {
-        crate::steps::take(rule.len() + 1);
-        match question {
-            // Each step that is reached may be taken as well.
-            Question::Meets => {
-                let mut reached = vec![false; rule.len() + 1];
-                for place in &self.0 {
-                    reached[*place] = true;
-                }
-                for (place, step) in rule.iter().enumerate() {
-                    if reached[place] && (step.repeats || question.fits(step.class, class)) {
-                        reached[place + 1] = true;
-                    }
-                }
-                next.0.extend((0..=rule.len()).filter(|place| reached[*place]));
-            }
-            // No character must be covered as well, and many: what stays in one place does both.
-            Question::Covers => {
-                for place in &self.0 {
-                    let Some(step) = rule.get(*place) else { continue };
-                    if step.repeats && question.fits(step.class, class) {
-                        next.insert(rule, *place);
-                    }
-                }
-            }
-        }
-    }
 }

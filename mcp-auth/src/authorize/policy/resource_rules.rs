@@ -64,7 +64,14 @@ pub(super) struct Found<'p> {
     pub(super) is_covered: bool,
 }
 
-/// The same, as places in [`ResourceRules::rules`].
+impl<'p> Found<'p> {
+    /// One rule, which is about all of it.
+    pub(super) fn of_rule(rule: &'p Rule) -> Self {
+        Self { rules: vec![rule], replaced: Vec::new(), is_covered: true }
+    }
+}
+
+/// [`Found`], as places in [`ResourceRules::rules`].
 #[derive(Debug, Default)]
 struct FoundPlaces {
     rules: Vec<usize>,
@@ -96,7 +103,7 @@ impl ResourceRules {
             requiring_schemes: HashSet::new(),
         };
         let mut known = HashMap::new();
-        for (uri, rule) in super::compiled::rules("resources", written, faults) {
+        for (uri, rule) in super::compiled::rules_of_section("resources", written, faults) {
             let pattern = match ResourcePattern::parse(&uri) {
                 Ok(pattern) => pattern,
                 Err(fault) => {

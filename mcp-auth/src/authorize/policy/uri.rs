@@ -1,8 +1,9 @@
-//! The one form of a resource URI, or why it has none: what other readers take for another URI.
+//! The normal form of a resource URI, or why it has none.
 //!
-//! The readers are the URL standard (WHATWG, so Node and Rust's `url`), Python's `urllib` and
-//! `yarl`, and servers that decode escapes. Where they read two spellings as one, so does this, or
-//! it refuses one of them.
+//! A server reads a URI with a reader of its own: one after the URL standard (WHATWG, so Node and Rust's `url`),
+//! Python's `urllib` or `yarl`, or one that decodes escapes first. Where one of these takes two spellings for the same
+//! URI, both have one normal form here, or one of them is refused. Otherwise a client could write a protected URI in a
+//! spelling that no rule is about.
 
 mod escapes;
 mod host;
@@ -13,7 +14,7 @@ use std::ops::Range;
 use self::escapes::{CONTROL, Place, folded};
 use self::host::{check_host, check_special_host, has_other_forms};
 
-/// Longer than any URI that a rule is about, in bytes.
+/// The most bytes that a URI may have: no rule is about a longer one.
 const LONGEST: usize = 8192;
 
 /// Schemes of which the URL standard reads many spellings as one.
@@ -24,9 +25,8 @@ pub(super) fn is_special(scheme: &[u8]) -> bool {
     SPECIAL_SCHEMES.iter().any(|special| special.as_bytes() == scheme)
 }
 
-/// A URI of which all spellings that mean the same are this one (RFC 3986 §6.2.2, and further):
-/// scheme, host and the digits of escapes have one case, and each character is either always
-/// escaped or never.
+/// A URI in normal form (RFC 3986 §6.2.2, and further): two spellings that mean the same are equal. Scheme, host and
+/// the digits of escapes have one case, and each character is either always escaped or never.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NormalUri {
     text: String,
@@ -37,7 +37,7 @@ pub(crate) struct NormalUri {
 /// A URI that some server may read as another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ambiguous {
-    /// What in it, for the operator; nothing of the URI itself.
+    /// What in it can be read in two ways, for the operator. It contains nothing of the URI itself.
     pub(crate) reason: &'static str,
 }
 
@@ -99,10 +99,10 @@ pub(crate) fn normal_pattern(rule: &str) -> Result<String, &'static str> {
                     letters, signs): write `{name}` for it, or such names into the path");
     }
     let mut pattern = String::with_capacity(rule.len());
-    let mut variables = variables.into_iter();
+    let mut places = variables.into_iter();
     for character in normal.chars() {
         match character {
-            SEGMENT | REST | QUERY => pattern.extend(variables.next().map(|at| &rule[at])),
+            SEGMENT | REST | QUERY => pattern.extend(places.next().map(|place| &rule[place])),
             _ => pattern.push(character),
         }
     }
@@ -124,9 +124,9 @@ fn with_marks(rule: &str) -> Result<(String, Vec<Range<usize>>), &'static str> {
          what may have slashes, and `%7B` for a brace that is no variable";
     let body = rule.strip_suffix('*').unwrap_or(rule);
     let (mut marked, mut variables) = (String::with_capacity(rule.len()), Vec::new());
-    let mut at = 0;
-    while let Some(length) = body[at..].find('{') {
-        let start = at + length;
+    let mut position = 0;
+    while let Some(length) = body[position..].find('{') {
+        let start = position + length;
         let inside = &body[start + 1..];
         let end =
             inside.find('}').ok_or("`{` without `}`: write `{name}`, or `%7B` for a brace")?;
@@ -135,16 +135,15 @@ fn with_marks(rule: &str) -> Result<(String, Vec<Range<usize>>), &'static str> {
             Some(("?", names)) => (QUERY, names),
             _ => (SEGMENT, inside[..end].trim_end_matches('*')),
         };
-        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_.,".contains(&byte);
-        if names.is_empty() || !names.bytes().all(is_name_byte) {
+        if names.is_empty() || !names.bytes().all(is_byte_of_names) {
             return Err(SUPPORTED);
         }
-        push_fixed(&mut marked, &body[at..start])?;
+        push_fixed(&mut marked, &body[position..start])?;
         marked.push(mark);
-        at = start + 1 + end + 1;
-        variables.push(start..at);
+        position = start + 1 + end + 1;
+        variables.push(start..position);
     }
-    push_fixed(&mut marked, &body[at..])?;
+    push_fixed(&mut marked, &body[position..])?;
     if body.len() < rule.len() {
         marked.push(REST);
         variables.push(body.len()..rule.len());
@@ -152,6 +151,12 @@ fn with_marks(rule: &str) -> Result<(String, Vec<Range<usize>>), &'static str> {
     Ok((marked, variables))
 }
 
+/// Whether it may be in the name of a variable, or between two names.
+fn is_byte_of_names(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.,".contains(&byte)
+}
+
+/// Adds the text between two variables.
 fn push_fixed(marked: &mut String, fixed: &str) -> Result<(), &'static str> {
     if fixed.contains('*') {
         return Err(
@@ -169,14 +174,13 @@ fn push_fixed(marked: &mut String, fixed: &str) -> Result<(), &'static str> {
 /// Refuses what other readers cut off, take out or exchange before they read.
 fn check_characters(uri: &str) -> Result<(), &'static str> {
     crate::steps::take(uri.len());
-    let is_space = |character: char| character.is_whitespace() || character == '\u{feff}';
     if uri.is_empty() {
         return Err("it is empty");
     }
     if uri.len() > LONGEST {
         return Err("it is longer than 8192 bytes");
     }
-    if uri.starts_with(is_space) || uri.ends_with(is_space) || uri.contains(" ?") {
+    if uri.starts_with(is_cut_off) || uri.ends_with(is_cut_off) || uri.contains(" ?") {
         return Err("white space at an end, which some readers cut off: write `%20`");
     }
     if uri.contains(char::is_control) {
@@ -191,7 +195,12 @@ fn check_characters(uri: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The form of a URI, or of a pattern with marks.
+/// Whether some readers cut this character off at an end of a URI: white space, and the byte order mark.
+fn is_cut_off(character: char) -> bool {
+    character.is_whitespace() || character == '\u{feff}'
+}
+
+/// The normal form of a URI, or of a pattern with marks.
 fn normal(uri: &str) -> Result<NormalUri, &'static str> {
     crate::steps::take(uri.len());
     let (hierarchy, query) = uri.split_at(uri.find(['?', QUERY]).unwrap_or(uri.len()));
@@ -216,13 +225,16 @@ fn normal(uri: &str) -> Result<NormalUri, &'static str> {
 /// RFC 3986 §3.1: where the scheme ends, if there is one.
 fn scheme_end(uri: &str) -> Option<usize> {
     let end = uri.find(':')?;
-    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let is_scheme = uri.starts_with(|first: char| first.is_ascii_alphabetic())
-        && uri[..end].bytes().all(is_scheme_byte);
-    is_scheme.then_some(end)
+    is_scheme(&uri[..end]).then_some(end)
 }
 
-/// What comes without a scheme.
+/// Whether the text can be a scheme (RFC 3986 §3.1).
+pub(super) fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// Adds a URI without a scheme.
 fn push_relative(text: &mut String, path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("it is a query alone: write the resource before it");
@@ -308,7 +320,7 @@ fn with_urn_namespace(path: &str) -> Result<String, &'static str> {
     Ok(sure.to_ascii_lowercase() + unsure + specific)
 }
 
-/// `//`, a host and a path. The scheme is empty where it is not known.
+/// Adds `//`, a host and a path. The scheme is empty where it is not known.
 fn push_hierarchy(text: &mut String, scheme: &str, rest: &str) -> Result<(), &'static str> {
     let (authority, path) = rest[2..].split_at(rest[2..].find('/').unwrap_or(rest.len() - 2));
     let (sure, unsure) = authority.split_at(authority.find(REST).unwrap_or(authority.len()));
@@ -339,7 +351,7 @@ fn push_hierarchy(text: &mut String, scheme: &str, rest: &str) -> Result<(), &'s
     Ok(())
 }
 
-/// A file of this machine; its drive, if it has one, in upper case.
+/// Adds a file of this machine; its drive, if it has one, in upper case.
 fn push_file(text: &mut String, rest: &str) -> Result<(), &'static str> {
     let path = rest.strip_prefix("//").filter(|path| path.starts_with('/'));
     let path = path.ok_or("a file on another host: write `file:///…`")?;
@@ -375,8 +387,8 @@ fn push_query(text: &mut String, query: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The pairs of a form: a name has a value, maybe an empty one, and empty pairs are none; readers of
-/// forms tell neither apart.
+/// Adds a query as pairs of a form: each name gets a value, if only an empty one, and empty pairs are left out. To
+/// those who read forms, `?a` and `?a=` are the same, and `?a&&b` and `?a&b`.
 fn push_pairs(text: &mut String, query: &str) -> Result<(), &'static str> {
     let mut separator = '?';
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -410,7 +422,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Text that may turn out to be a scheme or host, which have no case, or a path, which has.
+/// Refuses capitals in a text that may turn out to be a scheme or host, which have no case, or a path, which has.
 fn check_lower_case(unsure: &str) -> Result<(), &'static str> {
     let mut bytes = unsure.bytes();
     while let Some(byte) = bytes.next() {

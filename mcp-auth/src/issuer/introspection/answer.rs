@@ -79,7 +79,9 @@ impl Introspector {
             return Err(format!("the answer is {media_type:?} and not signed ({SIGNED})"));
         }
         let token = std::str::from_utf8(response.body()).map_err(|error| error.to_string())?;
-        let jws = Jws::parse(token.trim(), &LIMITS).map_err(|error| error.to_string())?;
+        let mut buffer = Vec::new();
+        let jws =
+            Jws::parse(token.trim(), &LIMITS, &mut buffer).map_err(|error| error.to_string())?;
         if jws.typ() != MediaType::TokenIntrospection {
             return Err("the signed answer's `typ` is not token-introspection+jwt".to_owned());
         }
@@ -89,7 +91,7 @@ impl Introspector {
                 VerifyError::UnknownKey => "the answer is signed with an unknown key".to_owned(),
                 VerifyError::Unavailable(reason) => reason.reason,
             })?;
-        let mut claims = jws.claims(&verified.proof).map_err(unusable)?;
+        let mut claims = verified.jws.all_claims().map_err(unusable)?;
         if claims.get("iss").and_then(Value::as_str) != Some(self.issuer.identifier().as_str()) {
             return Err("the signed answer is of another issuer".to_owned());
         }

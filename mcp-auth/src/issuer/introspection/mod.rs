@@ -17,6 +17,7 @@ pub(crate) use self::client_credentials::ClientCredentials;
 use super::{Destination, HttpClient, Issuer};
 use crate::config::IntrospectionMethod;
 use crate::error::Unavailable;
+use crate::text::in_one_line;
 
 /// Whom to ask about the opaque tokens of one issuer, and as whom.
 pub(crate) struct Introspector {
@@ -63,7 +64,11 @@ impl Introspector {
             Err(_) => format!("introspection: no answer within {} s", limit.as_secs_f32()),
         };
         let unavailable = self.issuer.unavailable(&reason);
-        tracing::warn!(issuer = unavailable.issuer, reason, "a token could not be introspected");
+        tracing::warn!(
+            issuer = unavailable.issuer,
+            reason = in_one_line(&reason),
+            "a token could not be introspected"
+        );
         Err(unavailable)
     }
 

@@ -158,13 +158,28 @@ fn has_data(event: &[u8]) -> bool {
     lines(event).filter_map(data).any(|data| !data.trim_ascii().is_empty())
 }
 
-/// Whether JSON stands in a line that no client should read as data, and a careless one could.
+/// Whether JSON stands in lines that no client should read as data, and a careless one could. What has a name of its
+/// own before it is ignored by every client, unless there is a trace of a list in such lines.
 fn has_stray_json(event: &[u8]) -> bool {
-    let is_ignored = |line: &[u8]| is_field(line) || line.starts_with(b":");
-    let is_stray = |line: &[u8]| {
-        data(line).is_none() && line.contains(&b'{') && (!is_ignored(line) || has_trace(line))
-    };
-    lines(event).any(is_stray)
+    let (mut has_brace, mut has_list) = (false, false);
+    for line in lines(event).filter(|line| data(line).is_none()) {
+        if line.contains(&b'{') {
+            has_brace = true;
+            if !is_ignored(line) {
+                return true;
+            }
+        }
+        has_list |= has_trace(line);
+    }
+    has_brace && has_list
+}
+
+/// Whether a line is a comment, or a field that is no data, also one of a name that nobody knows (WHATWG HTML §9.2.6).
+fn is_ignored(line: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let Some(end) = line.iter().position(|&byte| byte == b':') else { return is_field(line) };
+    let name = &line[..end];
+    name.iter().all(is_word) && !name.eq_ignore_ascii_case(b"data")
 }
 
 /// Tells when a stream begins in earnest: with data, or with a comment. Each byte is looked at once.
@@ -505,19 +520,41 @@ mod tests {
 
     #[test]
     fn json_that_is_no_field_of_an_event_is_a_fault() {
-        for line in ["{}", "[{}]", " data: {}", "Data: {}", "data : {}", "x: {", "\u{feff}data: {}"]
-        {
+        for line in [
+            "{}",
+            "[{}]",
+            " data: {}",
+            "Data: {}",
+            "data : {}",
+            "x {",
+            "\"x\": {",
+            "x: {\"tools\":[]}",
+            "\u{feff}data: {}",
+        ] {
             for stream in [format!("{line}\n\n"), format!("id: 1\n{line}\ndata: ab\n\n")] {
                 let outcome = rewritten(&[b"\n", stream.as_bytes()]);
                 assert_eq!(outcome, Err(Fault::StrayLine), "{stream:?}");
             }
             assert_eq!(rewritten(&[b"\n", line.as_bytes()]), Err(Fault::StrayLine), "{line:?}");
         }
+        for lines in ["x: {\nx: \"tools\":[", ": {\nretry: \"prompts\"", "id: {\nmeta: \"Tools\""] {
+            let stream = format!("id: 1\n{lines}\ndata: ab\n\n");
+            assert_eq!(rewritten(&[stream.as_bytes()]), Err(Fault::StrayLine), "{stream:?}");
+        }
         for line in [":{\"tools\":[]}", "event: {\"prompts\":[]}", "id: {\"\\u0074ools\"}"] {
             let outcome = rewritten(&[format!("{line}\n\n").as_bytes()]);
             assert_eq!(outcome, Err(Fault::StrayLine), "{line:?}");
         }
-        for line in [": {}", "event: {}", "id: {}", "retry: {}", "data: {}"] {
+        for line in [
+            ": {}",
+            "event: {}",
+            "id: {}",
+            "retry: {}",
+            "data: {}",
+            "meta: {\"a\":1}",
+            "x-y_1: [{}]",
+            "id: 1\nmeta: {\"a\":1}\ndata: ab",
+        ] {
             let stream = format!("{line}\n\n");
             assert_eq!(rewritten(&[stream.as_bytes()]), Ok(stream.into_bytes()));
         }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::list_trace::{folded_eq, has_trace};
 use crate::text::Text;
 
 /// A list that a server answers with.
@@ -67,6 +68,7 @@ pub(crate) enum Fault {
     NotAMessage,
     NotAList,
     Duplicate,
+    OtherCase,
     ReservedName,
     StrayLine,
     TooLong,
@@ -78,6 +80,9 @@ impl fmt::Display for Fault {
             Self::NotAMessage => "the answer is not a JSON-RPC message or a batch of them",
             Self::NotAList => "a list in the answer is not an array of objects",
             Self::Duplicate => "the answer has its result or a list twice",
+            Self::OtherCase => {
+                "the answer has the name of its result, a list or an item in other letters"
+            }
             Self::ReservedName => "the answer has a member in which some readers find others",
             Self::StrayLine => "a line of the answer is JSON, and no field of an event",
             Self::TooLong => "an event of the answer is too long",
@@ -91,7 +96,7 @@ impl std::error::Error for Fault {}
 ///
 /// Lists of all kinds lose the items that are not kept, whatever was asked for, and get a `cacheScope`.
 /// They are looked for where a client takes them from, a `result`, and where one that is careless could: in an
-/// error and its `data`; and without all of that, where a list was asked for (`is_asked`), since other
+/// error and its `data`, in objects that are listed in their place; and without all of that, where a list was asked for (`is_asked`), since other
 /// documents have members of these names too. `None`: there is nothing to change.
 ///
 /// # Errors
@@ -133,34 +138,38 @@ impl<'d> Rewriting<'d> {
         let members = Members::of(message)?;
         members.check_names()?;
         if self.is_asked {
-            self.lists(&members)?;
+            self.lists(&members, false)?;
         }
-        if let Some(result) = members.object("result")? {
+        for result in objects_of(members.one("result")?)? {
             let members = Members::of(result)?;
-            if self.lists(&members)? {
+            if self.lists(&members, false)? {
                 self.make_private(result, &members);
             }
         }
-        if let Some(error) = members.object("error")? {
+        for error in objects_of(members.one("error")?)? {
             let members = Members::of(error)?;
-            self.lists(&members)?;
-            if let Some(data) = members.object("data")? {
-                self.lists(&Members::of(data)?)?;
+            self.lists(&members, true)?;
+            for data in objects_of(members.one("data")?)? {
+                self.lists(&Members::of(data)?, true)?;
             }
         }
         Ok(())
     }
 
-    /// Filters the lists among the members of an object; whether there are any.
-    fn lists(&mut self, members: &Members<'d>) -> Result<bool, Fault> {
+    /// Filters the lists among the members of an object; whether there are any. In an error, a text in place
+    /// of a list is none, if it holds no object.
+    fn lists(&mut self, members: &Members<'d>, is_error: bool) -> Result<bool, Fault> {
         members.check_names()?;
         let mut has_list = false;
         for kind in ListKind::ALL {
+            let Some(list) = members.one(kind.member())? else { continue };
+            let is_text = list.get().starts_with('"') && !list.get().contains(['{', '\\']);
             // Some servers write a list without items as `null`.
-            if let Some(list) = members.one(kind.member())?.filter(|list| list.get() != "null") {
-                self.list(kind, list)?;
-                has_list = true;
+            if list.get() == "null" || (is_error && is_text) {
+                continue;
             }
+            self.list(kind, list)?;
+            has_list = true;
         }
         Ok(has_list)
     }
@@ -239,6 +248,22 @@ fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
 }
 
+/// A value that is an object, or the objects in a list of them, where a careless reader looks as well.
+fn objects_of(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    if !value.get().starts_with('[') {
+        return Ok(if is_object(value) { vec![value] } else { Vec::new() });
+    }
+    crate::steps::take(value.get().len());
+    let items: Vec<&RawValue> =
+        serde_json::from_str(value.get()).map_err(|_| Fault::NotAMessage)?;
+    let is_deeper = |item: &&RawValue| item.get().starts_with('[');
+    if items.iter().filter(|item| is_deeper(item)).any(|item| has_trace(item.get().as_bytes())) {
+        return Err(Fault::NotAMessage);
+    }
+    Ok(items.into_iter().filter(|item| is_object(item)).collect())
+}
+
 /// The members of an object, in order, their names decoded and their values unread.
 struct Members<'d>(Vec<(Text<'d>, &'d RawValue)>);
 
@@ -248,21 +273,25 @@ impl<'d> Members<'d> {
         serde_json::from_str(object.get()).map_err(|_| Fault::NotAMessage)
     }
 
+    /// Every member of this name, in whatever letters.
     fn all(&self, name: &str) -> impl Iterator<Item = &'d RawValue> {
-        self.0.iter().filter(move |member| member.0.0 == name).map(|member| member.1)
+        self.0.iter().filter(move |member| folded_eq(&member.0.0, name)).map(|member| member.1)
     }
 
-    /// The member of this name; two are a fault, because readers disagree which of them counts.
+    /// The member of this name; two are a fault, because readers disagree which of them counts, and so is one
+    /// in other letters, which some readers (Go's) take for it.
     fn one(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
         crate::steps::take(self.0.len());
-        let mut all = self.all(name);
-        let first = all.next();
-        if all.next().is_some() { Err(Fault::Duplicate) } else { Ok(first) }
-    }
-
-    /// The same, where it is an object.
-    fn object(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
-        Ok(self.one(name)?.filter(|value| is_object(value)))
+        let mut first = None;
+        for (written, value) in self.0.iter().filter(|(written, _)| folded_eq(&written.0, name)) {
+            if written.0 != name {
+                return Err(Fault::OtherCase);
+            }
+            if first.replace(*value).is_some() {
+                return Err(Fault::Duplicate);
+            }
+        }
+        Ok(first)
     }
 
     /// A name is a fault that makes some readers find members which are not written.
@@ -354,7 +383,10 @@ mod tests {
             r#"{"result":{"content":[{"type":"text","text":"{\"tools\":[]}"}]},"__proto__x":1}"#,
             r#"{"result":{"a":{"__proto__":1,"$serde_json::private::RawValue":"{}"}}}"#,
             r#"{"result":{"ttlMs":5,"cacheScope":"public"}}"#,
-            r#"{"result":[{"tools":[{"name":"hidden"}]}]}"#,
+            r#"{"result":[{"content":[]}, 5, [5], [{"a":1}]]}"#,
+            r#"{"error":{"code":-1,"message":"x","data":{"tools":"there are no tools","prompts":""}}}"#,
+            r#"{"error":{"code":-1,"message":"x","resources":"text"}}"#,
+            r#"{"result":{"toolset":1,"Toolset":2,"TOOL":3,"title":"Tools"},"Results":1}"#,
             r#"{"result":null}"#,
             r#"{"error":{"code":-1,"message":"tools"},"id":null}"#,
             "{}",
@@ -459,6 +491,31 @@ mod tests {
     }
 
     #[test]
+    fn lists_in_a_list_of_results_and_items_with_other_names_lose_what_is_hidden() {
+        let rows = [
+            (
+                r#"{"result":[{"tools":[{"name":"hidden"}]},5,{"tools":[{"name":"a"}]}]}"#,
+                r#"{"result":[{"tools":[]},5,{"tools":[{"name":"a"}]}]}"#,
+            ),
+            (
+                r#"{"error":{"data":[{"tools":[{"name":"hidden"}]}]}}"#,
+                r#"{"error":{"data":[{"tools":[]}]}}"#,
+            ),
+            (
+                r#"{"result":{"tools":[{"name":"a","Name":"hidden"},{"NAME":"a"},{"name":"b"}]}}"#,
+                r#"{"result":{"tools":[{"name":"b"}]}}"#,
+            ),
+            (
+                r#"{"result":{"tools":[],"CacheScope":"public"}}"#,
+                r#"{"result":{"tools":[],"CacheScope":"private"}}"#,
+            ),
+        ];
+        for (document, expected) in rows {
+            assert_eq!(rewritten(document), Ok(Some(expected.to_owned())), "{document}");
+        }
+    }
+
+    #[test]
     fn a_list_becomes_private() {
         let private = r#"{"result":{"tools":[],"cacheScope":"private"}}"#;
         // A document, what it becomes when it is cacheable, and what it always becomes.
@@ -521,7 +578,17 @@ mod tests {
             (r#"{"error":{},"error":{"data":{}}}"#, Fault::Duplicate),
             (r#"{"error":{"data":1,"d\u0061ta":{}}}"#, Fault::Duplicate),
             (r#"{"result":{"tools":[],"prompts":[],"prompts":null}}"#, Fault::Duplicate),
-            (r#"{"error":{"data":{"tools":"hidden"}}}"#, Fault::NotAList),
+            (r#"{"error":{"data":{"tools":5}}}"#, Fault::NotAList),
+            (r#"{"error":{"data":{"tools":"[{\"name\":\"hidden\"}]"}}}"#, Fault::NotAList),
+            (r#"{"error":{"tools":"{}"}}"#, Fault::NotAList),
+            (r#"{"result":{"tools":"hidden"}}"#, Fault::NotAList),
+            (r#"{"result":{"Tools":[{"name":"hidden"}]}}"#, Fault::OtherCase),
+            (r#"{"result":{"tools":[],"TOOLS":null}}"#, Fault::OtherCase),
+            (r#"{"result":{"re\u017fources":[]}}"#, Fault::OtherCase),
+            (r#"{"Result":{"tools":[]}}"#, Fault::OtherCase),
+            (r#"{"error":{"Data":{"tools":[]}}}"#, Fault::OtherCase),
+            (r#"[{"Error":{}}]"#, Fault::OtherCase),
+            (r#"{"result":[[{"tools":[{"name":"hidden"}]}]]}"#, Fault::NotAMessage),
             (r#"{"method":"x","result":{"tools":["hidden"]}}"#, Fault::NotAList),
             (r#"{"tools":["hidden"]}"#, Fault::NotAList),
             (r#"{"__proto__":{"result":{"tools":[]}}}"#, Fault::ReservedName),

@@ -3,11 +3,16 @@
 //! Most answers hold none, and reading each of them as JSON would cost more than all the rest. A body without the name of
 //! a member that holds a list, without an escape that could write such a name in another way, and without NUL has none.
 
-/// How a member that holds a list begins, and what serde takes for JSON within a string.
+/// How a member that holds a list begins, and what serde takes for JSON within a string. Some readers (Go's) take
+/// these names in other letters for the same.
 const NAMES: [&str; 4] = ["tools", "prompts", "resource", "$serde_json::private"];
 
-/// Bytes of a quotation mark and the longest of the names.
-const LONGEST: usize = 21;
+/// Bytes of a quotation mark and the longest of the names, in whatever letters.
+const LONGEST: usize = 23;
+
+/// The letter `ſ`, which is an `s` where case does not count. (The other one of its kind, the sign for Kelvin, is in
+/// none of the names.)
+const LONG_S: &[u8] = "ſ".as_bytes();
 
 /// Looks for traces of a list in bytes that come in pieces; each byte is looked at a few times.
 #[derive(Debug, Default)]
@@ -35,11 +40,29 @@ impl ListTrace {
 /// encodings other than UTF-8 have.
 pub(super) fn has_trace(bytes: &[u8]) -> bool {
     bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'"' => NAMES.iter().any(|name| bytes[at + 1..].starts_with(name.as_bytes())),
+        b'"' => NAMES.iter().any(|name| begins_with(&bytes[at + 1..], name.as_bytes())),
         b'\\' => matches!(bytes[at + 1..], [b'u', b'0', b'0', b'2'..=b'7', ..]),
         0 => true,
         _ => false,
     })
+}
+
+/// Whether these bytes begin with this name, which is in small letters, in whatever letters.
+fn begins_with(mut bytes: &[u8], name: &[u8]) -> bool {
+    for letter in name {
+        bytes = match (bytes.strip_prefix(LONG_S), bytes) {
+            (Some(rest), _) if *letter == b's' => rest,
+            (_, [first, rest @ ..]) if first.eq_ignore_ascii_case(letter) => rest,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// Whether two names are the same where case does not count; the second is in ASCII.
+pub(super) fn folded_eq(written: &str, name: &str) -> bool {
+    let is_ascii_pair = written.len() == name.len() && written.eq_ignore_ascii_case(name);
+    is_ascii_pair || (!written.is_ascii() && written.replace('ſ', "s").eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -53,7 +76,11 @@ mod tests {
     fn every_list_has_a_trace_and_little_else_has() {
         for kind in ListKind::ALL {
             let name = kind.member();
-            assert!(has_trace(format!(r#"{{"{name}":[]}}"#).as_bytes()), "{name}");
+            let in_other_letters = [name.to_uppercase(), name.replace('s', "ſ")];
+            for written in in_other_letters.iter().map(String::as_str).chain([name]) {
+                assert!(has_trace(format!(r#"{{"{written}":[]}}"#).as_bytes()), "{written}");
+                assert!(folded_eq(written, name) && !folded_eq(&format!("{written}x"), name));
+            }
             for at in 0..name.len() {
                 let escaped = format!("\\u{:04x}", name.as_bytes()[at]);
                 let escaped = [&name[..at], &escaped, &name[at + 1..]].concat();
@@ -74,7 +101,7 @@ mod tests {
         for (bytes, expected) in rows {
             assert_eq!(has_trace(bytes), expected, "{}", String::from_utf8_lossy(bytes));
         }
-        let longest = NAMES.iter().map(|name| name.len()).max();
+        let longest = NAMES.iter().map(|name| name.len() + name.matches('s').count()).max();
         assert_eq!(longest.map(|longest| longest + 1), Some(LONGEST));
     }
 
@@ -86,7 +113,7 @@ mod tests {
             pieces in prop::collection::vec(
                 prop_oneof![
                     Just("\"too".to_owned()), Just("ls".to_owned()), Just("\\u".to_owned()),
-                    Just("006".to_owned()), Just("\"$serde_json::".to_owned()),
+                    Just("006".to_owned()), Just("\"$serde_json::".to_owned()), Just("\"TOOLſ".to_owned()),
                     Just("private".to_owned()), "[a-z\"]{0,30}",
                 ],
                 0..8,

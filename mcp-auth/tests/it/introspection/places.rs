@@ -31,7 +31,7 @@ async fn metadata_cannot_send_tokens_into_our_network_or_over_plain_http() {
         server.introspection = Some(Introspection::new("us", "secret"));
         let resource = ProtectedResource::new(RESOURCE, [server]);
         let auth = McpAuth::new(Config::default().protect_resource(resource)).unwrap();
-        let error = auth.verify_token("opaque").await.unwrap_err();
+        let error = auth.authenticate("opaque").await.unwrap_err();
         assert_eq!(error.code(), "unavailable");
         assert!(error.to_string().contains(expected), "{endpoint}: {error}");
     }

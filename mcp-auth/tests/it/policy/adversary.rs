@@ -276,6 +276,12 @@ async fn other_charsets_and_codings_are_refused() {
     let mut through = Vec::new();
     for header in [
         ("content-type", "application/json; charset=utf-7"),
+        ("content-type", "application/json; charset=us-ascii"),
+        ("content-type", "application/json; charset*=utf-7''x"),
+        ("content-type", "application/json; charset=utf-8; Charset*0*=utf-7''x"),
+        ("content-type", "application/json; charset =utf-7"),
+        ("content-type", "application/json; charset"),
+        ("content-type", "application/json; charset=utf-8; charset=utf-7"),
         ("content-type", "text/plain"),
         ("content-encoding", "br"),
     ] {

@@ -36,7 +36,7 @@ fn guarded() -> &'static Guarded {
             let auth = McpAuth::new(config).unwrap();
             let token = issuer.mint().audience(RESOURCE).sign();
             // From here on neither keys nor a runtime are needed.
-            auth.verify_token(&token).await.unwrap();
+            auth.authenticate(&token).await.unwrap();
             Guarded { auth, token }
         })
     })
@@ -264,7 +264,7 @@ fn list() -> impl Strategy<Value = List> {
 
 /// A document, and what is allowed in it; what no reader can agree about may be refused.
 fn document() -> impl Strategy<Value = List> {
-    (list(), list(), 0..26_u8, any::<bool>()).prop_map(|(one, other, form, is_first)| {
+    (list(), list(), 0..34_u8, any::<bool>()).prop_map(|(one, other, form, is_first)| {
         let is_same = one.text.split(':').next() == other.text.split(':').next();
         let List { text, mut allowed } = one;
         let envelope = r#""jsonrpc":"2.0","id":7"#;
@@ -307,6 +307,17 @@ fn document() -> impl Strategy<Value = List> {
             19 => answer[..answer.len() - 2].to_owned(),
             20 => format!(r#"{{"\ud800":1,{}"#, &answer[1..]),
             21 => format!(r#"{{"x":NaN,{}"#, &answer[1..]),
+            22 => format!(r#"{{"result":{{"Tools":[{hidden}]}}}}"#),
+            23 => format!(r#"{{"Result":{{{text}}},{envelope}}}"#),
+            24 => format!(r#"{{{envelope},"result":[{{{text}}},5]}}"#),
+            25 => format!(
+                r#"{{"result":{{"tool\u017f":[{hidden}],"re\u017fourceTEMPLATES":[{hidden}]}}}}"#
+            ),
+            26 => format!(r#"{{"ERROR":{{"code":1,"Data":{{{text}}}}}}}"#),
+            27 => format!(r#"{{{envelope},"result":[[{{{text}}}]]}}"#),
+            28 => r#"{"result":{"tools":[{"name":"x","Name":"hidden"},{"NAME":"hidden"}]}}"#
+                .to_owned(),
+            29 => format!(r#"{{"error":{{"code":1,"data":[{{{text}}}],"toolſ":[{hidden}]}}}}"#),
             _ => answer,
         };
         List { text, allowed }

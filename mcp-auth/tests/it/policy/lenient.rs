@@ -155,6 +155,24 @@ impl Reader<'_> {
 const LISTS: [&str; 4] = ["tools", "prompts", "resources", "resourceTemplates"];
 const IDENTIFIERS: [&str; 3] = ["name", "uri", "uriTemplate"];
 
+/// A name as readers take it that look neither at case nor at the long `s`.
+fn folded(name: &str) -> String {
+    name.replace('ſ', "s").to_ascii_lowercase()
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|one| folded(one) == folded(name))
+}
+
+/// An object, or the objects in a list in its place.
+fn objects(value: &Json) -> Vec<&[(String, Json)]> {
+    match value {
+        Json::Object(members) => vec![members],
+        Json::List(items) => items.iter().flat_map(objects).collect(),
+        Json::Text(_) | Json::Other => Vec::new(),
+    }
+}
+
 /// The names in the lists of a message, of each message of a batch, and of batches in it.
 fn names_in_message(message: &Json, is_asked: bool, names: &mut Vec<String>) {
     match message {
@@ -164,15 +182,16 @@ fn names_in_message(message: &Json, is_asked: bool, names: &mut Vec<String>) {
                 names_in(members, names);
             }
             for (name, value) in members {
-                match (&**name, value) {
-                    ("result", Json::Object(result)) => names_in(result, names),
-                    ("error", Json::Object(error)) => {
-                        names_in(error, names);
-                        let data = error.iter().filter(|(name, _)| name == "data");
-                        for (_, data) in data {
-                            if let Json::Object(data) = data {
-                                names_in(data, names);
-                            }
+                match (&*folded(name), value) {
+                    ("result", result) => {
+                        objects(result).into_iter().for_each(|one| names_in(one, names));
+                    }
+                    ("error", error) => {
+                        for error in objects(error) {
+                            names_in(error, names);
+                            let data = error.iter().filter(|(name, _)| folded(name) == "data");
+                            let data = data.flat_map(|(_, data)| objects(data));
+                            data.for_each(|one| names_in(one, names));
                         }
                     }
                     ("__proto__", inherited) => names_in_message(inherited, is_asked, names),
@@ -191,10 +210,10 @@ fn names_in_message(message: &Json, is_asked: bool, names: &mut Vec<String>) {
 fn names_in(members: &[(String, Json)], names: &mut Vec<String>) {
     for (name, value) in members {
         match value {
-            Json::List(items) if LISTS.contains(&&**name) => {
+            Json::List(items) if is_one_of(&LISTS, name) => {
                 items.iter().for_each(|item| names_of(item, names));
             }
-            Json::Object(items) if LISTS.contains(&&**name) => {
+            Json::Object(items) if is_one_of(&LISTS, name) => {
                 items.iter().for_each(|(_, item)| names_of(item, names));
             }
             Json::Object(inherited) if name == "__proto__" => names_in(inherited, names),
@@ -213,7 +232,7 @@ fn names_of(item: &Json, names: &mut Vec<String>) {
         Json::Text(text) => names.push(text.clone()),
         Json::Object(members) => {
             for (name, value) in members {
-                if let (true, Json::Text(text)) = (IDENTIFIERS.contains(&&**name), value) {
+                if let (true, Json::Text(text)) = (is_one_of(&IDENTIFIERS, name), value) {
                     names.push(text.clone());
                 }
             }

@@ -1,10 +1,11 @@
-//! Each character of a URI in its one form, escaped or not.
+//! The normal form of each character of a URI: escaped or not.
 
 use super::{REST, SEGMENT};
 
+/// Which part of a URI a text is: the parts differ in what must be escaped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A host too.
+    /// The path, or the host.
     Path,
     Query,
 }
@@ -12,10 +13,10 @@ pub(super) enum Place {
 pub(super) const CONTROL: &str = "a control character, or its escape";
 pub(super) const NOT_UTF8: &str = "escapes that are not UTF-8";
 
-/// Each character in its one form. Escapes that hide a delimiter, or that nobody needs, are refused.
+/// The text with each character in its normal form. Escapes that hide a delimiter, or that nobody needs, are refused.
 pub(super) fn folded(text: &str, place: Place) -> Result<String, &'static str> {
     let mut folded = String::with_capacity(text.len());
-    // What is not ASCII, up to here, to be read as a whole.
+    // The last bytes that are not ASCII: together they must be UTF-8.
     let mut foreign = Vec::new();
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
@@ -58,6 +59,7 @@ pub(super) fn folded(text: &str, place: Place) -> Result<String, &'static str> {
     Ok(folded)
 }
 
+/// The byte that `%` and two digits stand for.
 fn escaped_byte(escape: &str) -> Result<u8, &'static str> {
     let digits = escape.as_bytes().get(1..).unwrap_or_default();
     let both_are_digits = digits.iter().all(u8::is_ascii_hexdigit);
@@ -65,7 +67,7 @@ fn escaped_byte(escape: &str) -> Result<u8, &'static str> {
     byte.ok_or("a `%` without two digits: write the character as it is")
 }
 
-/// Whether an escaped character of ASCII may be one, where this comes after it.
+/// Refuses an escaped character of ASCII that some readers take for another one. `after` is the text behind it.
 fn check_escape(byte: u8, place: Place, after: &str) -> Result<(), &'static str> {
     match byte {
         b'/' | b'?' if place == Place::Query => Ok(()),
@@ -86,17 +88,18 @@ fn check_escape(byte: u8, place: Place, after: &str) -> Result<(), &'static str>
 
 /// Whether two hexadecimal digits come first, also those that a variable may have.
 fn may_begin_with_digits(text: &str) -> bool {
-    let is_variable = |character: char| [SEGMENT, REST].contains(&character);
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
-        (Some(first), _) if is_variable(first) => true,
+        (Some(SEGMENT | REST), _) => true,
         (Some(first), Some(second)) => {
-            first.is_ascii_hexdigit() && (second.is_ascii_hexdigit() || is_variable(second))
+            first.is_ascii_hexdigit()
+                && (second.is_ascii_hexdigit() || matches!(second, SEGMENT | REST))
         }
         _ => false,
     }
 }
 
+/// Moves the collected bytes to the text, escaped, if they are UTF-8 without control characters.
 fn push_foreign(folded: &mut String, foreign: &mut Vec<u8>) -> Result<(), &'static str> {
     let text = std::str::from_utf8(foreign).map_err(|_| NOT_UTF8)?;
     if text.contains(char::is_control) {

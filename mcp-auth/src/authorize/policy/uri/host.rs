@@ -1,11 +1,12 @@
-//! The host of a URI, which readers write in most ways.
+//! The host of a URI: the part for which readers have the most spellings.
 
 use percent_encoding::percent_decode_str;
 
 use super::escapes::NOT_UTF8;
 use super::{REST, SEGMENT};
 
-/// The host of a scheme without rules of its own: nothing that is cut off, decoded or mapped.
+/// Checks the host of a scheme that the URL standard has no rules for. What some readers cut off, decode or map is
+/// refused.
 pub(super) fn check_host(host: &str) -> Result<(), &'static str> {
     if host.contains([':', '@']) {
         return Err(
@@ -28,15 +29,19 @@ pub(super) fn check_host(host: &str) -> Result<(), &'static str> {
 /// Whether some readers write the letters of the host otherwise. Signs may become delimiters, and are
 /// refused.
 pub(super) fn has_other_forms(host: &str) -> Result<bool, &'static str> {
-    let host = percent_decode_str(host).decode_utf8().map_err(|_| NOT_UTF8)?;
-    let mut others =
-        host.chars().filter(|letter| !letter.is_ascii() && !has_one_form(*letter)).peekable();
-    let has_others = others.peek().is_some();
-    let is_accent = |letter: char| matches!(letter, '\u{300}'..='\u{36f}');
-    match others.all(|letter| letter.is_alphabetic() || is_accent(letter)) {
-        true => Ok(has_others),
-        false => Err("signs in the host: write such names into the path"),
+    let decoded = percent_decode_str(host).decode_utf8().map_err(|_| NOT_UTF8)?;
+    let mut has_others = false;
+    for letter in decoded.chars() {
+        if letter.is_ascii() || has_one_form(letter) {
+            continue;
+        }
+        let is_accent = matches!(letter, '\u{300}'..='\u{36f}');
+        if !letter.is_alphabetic() && !is_accent {
+            return Err("signs in the host: write such names into the path");
+        }
+        has_others = true;
     }
+    Ok(has_others)
 }
 
 /// Letters that lower case, NFKC and the mapping of IDNA (UTS 46) leave alone, and that join with
@@ -55,17 +60,10 @@ pub(super) fn check_special_host(scheme: &str, authority: &str) -> Result<(), &'
     // Braces are what a template has there.
     let plain = authority.replace("%7B", "").replace("%7D", "");
     let (host, port) = plain.split_once(':').unwrap_or((&plain, "1"));
-    let is_mark = |byte: u8| [SEGMENT, REST].contains(&char::from(byte));
-    let is_label_byte = |byte: u8| {
-        byte.is_ascii_lowercase()
-            || byte.is_ascii_digit()
-            || b"-._".contains(&byte)
-            || is_mark(byte)
-    };
     if authority.is_empty() || authority.starts_with(':') {
         return Err("no host");
     }
-    if !host.bytes().all(is_label_byte) || host.ends_with('.') || host.starts_with('.') {
+    if !host.bytes().all(is_byte_of_special_host) || host.ends_with('.') || host.starts_with('.') {
         return Err(
             "a host that the URL standard writes otherwise, or a user: write letters a to z, \
                     digits, `-` and `.`",
@@ -74,9 +72,7 @@ pub(super) fn check_special_host(scheme: &str, authority: &str) -> Result<(), &'
     // What ends in a number is an IPv4 address in one of many spellings.
     let last = host.rsplit('.').next().unwrap_or(host);
     let is_number = last.starts_with(|first: char| first.is_ascii_digit());
-    let is_byte =
-        |part: &str| part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with('0'));
-    let is_address = host.split('.').count() == 4 && host.split('.').all(is_byte);
+    let is_address = host.split('.').count() == 4 && host.split('.').all(is_decimal_byte);
     if is_number && !is_address && !host.bytes().any(is_mark) {
         return Err("an IP address in another form: write four decimal numbers");
     }
@@ -92,4 +88,18 @@ pub(super) fn check_special_host(scheme: &str, authority: &str) -> Result<(), &'
         return Err("a port that the URL standard writes otherwise: leave out what is the default");
     }
     Ok(())
+}
+
+/// Whether the byte stands for a variable of a pattern.
+fn is_mark(byte: u8) -> bool {
+    matches!(char::from(byte), SEGMENT | REST)
+}
+
+fn is_byte_of_special_host(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte) || is_mark(byte)
+}
+
+/// Whether it is a number from 0 to 255, without zeros before it.
+fn is_decimal_byte(part: &str) -> bool {
+    part.parse::<u8>().is_ok() && (part == "0" || !part.starts_with('0'))
 }

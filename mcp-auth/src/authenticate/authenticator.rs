@@ -1,30 +1,29 @@
 //! Step 2: who is calling? The first verifier that a token is for decides, and nobody after it.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use http::HeaderName;
-use tokio::runtime::Handle;
 
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
-use super::{BearerToken, Claims, IssuerRules, Rules, TokenSource, TokenVerifier};
+use super::own_verifier::OwnVerifier;
+use super::{BearerToken, IssuerRules, Rules, TokenSource};
 use crate::auth_info::AuthInfo;
+use crate::claims::Claims;
 use crate::clock::Clock;
-use crate::error::{AuthError, TokenError, Unavailable};
+use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, TokenLimits};
 
-/// Verifies the tokens of one protected resource.
-pub(crate) struct Verifier {
+/// Authenticates the callers of one protected resource, by their tokens.
+pub(crate) struct Authenticator {
     /// Which resource it is, for the cache that all share.
     pub(crate) resource: usize,
     /// Where tokens may be besides `Authorization`.
     pub(crate) token_headers: Arc<[HeaderName]>,
-    /// Of the user, each with where its tokens are.
-    pub(crate) own: Vec<(TokenSource, Arc<dyn TokenVerifier>)>,
+    /// Of the user.
+    pub(crate) own: Vec<OwnVerifier>,
     pub(crate) issuers: TrustedIssuers,
     pub(crate) rules: Rules,
     pub(crate) limits: TokenLimits,
@@ -67,29 +66,29 @@ impl TrustedIssuer {
     }
 }
 
-impl Verifier {
+impl Authenticator {
     /// The caller behind a token, or why it is refused.
-    pub(crate) async fn verify(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
+    pub(crate) async fn authenticate(&self, token: BearerToken<'_>) -> Result<AuthInfo, AuthError> {
         let now = self.clock.unix_seconds();
-        if let Some(auth_info) = self.verified_before_at(token, now) {
+        if let Some(auth_info) = self.authenticated_before_at(token, now) {
             return Ok(auth_info);
         }
         let text = token.as_text()?;
-        if let Some(own) = self.own_for(token.source(), text) {
-            return ask_own(&**own, token.parse()?).await;
+        if let Some(own) = self.own_for(token.source(), text)? {
+            return own.verify(token.parse()?).await;
         }
         if self.is_opaque(text) {
-            return self.verify_opaque(token, now).await;
+            return self.authenticate_opaque(token, now).await;
         }
-        self.verify_jwt(token, text, now).await
+        self.authenticate_jwt(token, text, now).await
     }
 
     /// The caller behind a token that was accepted with the keys that are still in use.
-    pub(crate) fn verified_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
-        self.verified_before_at(token, self.clock.unix_seconds())
+    pub(crate) fn authenticated_before(&self, token: BearerToken<'_>) -> Option<AuthInfo> {
+        self.authenticated_before_at(token, self.clock.unix_seconds())
     }
 
-    fn verified_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
+    fn authenticated_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
         let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
         let trusted = &self.issuers.list[hit.circumstances.issuer];
         let is_current = match hit.circumstances.key_generation {
@@ -99,23 +98,30 @@ impl Verifier {
         (is_current && trusted.source == token.source()).then_some(hit.auth_info)
     }
 
-    fn own_for(&self, source: TokenSource, token: &str) -> Option<&Arc<dyn TokenVerifier>> {
-        let is_for = |(from, own): &&(TokenSource, Arc<dyn TokenVerifier>)| {
-            *from == source && own.is_for(token)
-        };
-        self.own.iter().find(is_for).map(|(_, own)| own)
+    fn own_for(&self, source: TokenSource, token: &str) -> Result<Option<&OwnVerifier>, AuthError> {
+        for own in self.own.iter().filter(|own| own.source == source) {
+            if own.is_for(token)? {
+                return Ok(Some(own));
+            }
+        }
+        Ok(None)
     }
 
-    /// Whether somebody else than its signature tells what a token is.
+    /// Whether somebody else than its signature tells what a token is; who fails to tell is asked, too.
     pub(super) fn is_asked_about(&self, token: BearerToken<'_>, text: &str) -> bool {
-        self.own_for(token.source(), text).is_some() || self.is_opaque(text)
+        let is_own = !matches!(self.own_for(token.source(), text), Ok(None));
+        is_own || self.is_opaque(text)
     }
 
     fn is_opaque(&self, token: &str) -> bool {
         self.issuers.list.iter().any(|one| one.opaque.is_some()) && parts_of_jwt(token) != Some(3)
     }
 
-    async fn verify_opaque(&self, token: BearerToken<'_>, now: u64) -> Result<AuthInfo, AuthError> {
+    async fn authenticate_opaque(
+        &self,
+        token: BearerToken<'_>,
+        now: u64,
+    ) -> Result<AuthInfo, AuthError> {
         let text = token.parse()?;
         if text.len() > self.limits.token_bytes {
             return Err(TokenError::from(JwsError::TooLarge("max_token_bytes")).into());
@@ -132,7 +138,7 @@ impl Verifier {
             let reason = "an opaque token whose beginning is in no `token_prefixes`".to_owned();
             return Err(TokenError::Malformed { reason }.into());
         };
-        let introspected = opaque.verify(text, trusted, &self.rules, now).await?;
+        let introspected = opaque.authenticate(text, trusted, &self.rules, now).await?;
         let circumstances = Circumstances { resource: self.resource, issuer, key_generation: None };
         self.cache.insert(&introspected.auth_info, circumstances, introspected.until, now);
         Ok(introspected.auth_info)
@@ -140,8 +146,8 @@ impl Verifier {
 
     /// Where a token like this belongs, to explain one that nobody says it of.
     pub(super) fn source_of(&self, token: &str) -> TokenSource {
-        if let Some((source, _)) = self.own.iter().find(|(_, own)| own.is_for(token)) {
-            return *source;
+        if let Some(own) = self.own.iter().find(|own| own.is_for(token) != Ok(false)) {
+            return own.source;
         }
         let issuers = self.issuers.list.iter();
         let issuer = if self.is_opaque(token) {
@@ -149,10 +155,10 @@ impl Verifier {
                 .into_iter()
                 .find(|one| one.opaque.as_ref().is_some_and(|opaque| opaque.is_for(token)))
         } else {
-            let jws = Jws::parse(token, &self.limits).ok();
-            let claims = jws.as_ref().and_then(|jws| jws.payload::<Claims<'_>>().ok());
-            let position =
-                claims.and_then(|claims| self.issuers.positions.get(claims.issuer()?).copied());
+            let mut buffer = Vec::new();
+            let jws = Jws::parse(token, &self.limits, &mut buffer).ok();
+            let jws = jws.and_then(|jws| jws.read_claims::<Claims<'_>>().ok());
+            let position = jws.and_then(|jws| self.issuers.positions.get(jws.issuer()?).copied());
             position.map(|at| &self.issuers.list[at])
         };
         issuer.map(|one| one.source).unwrap_or_default()
@@ -185,25 +191,6 @@ fn parts_of_jwt(token: &str) -> Option<usize> {
     let begins_as_object = token.starts_with("ey") || token.starts_with("ew");
     let parts = token.split('.').count();
     (begins_as_object && matches!(parts, 3 | 5)).then_some(parts)
-}
-
-/// Asks a verifier of the user's. One that panics, or that takes too long, can tell nothing about the token.
-async fn ask_own(own: &dyn TokenVerifier, token: &str) -> Result<AuthInfo, AuthError> {
-    let asked = AssertUnwindSafe(async {
-        match Handle::try_current() {
-            Ok(_) => tokio::time::timeout(own.timeout(), own.verify(token)).await.ok(),
-            // Without tokio, time is the business of whoever runs the service.
-            Err(_) => Some(own.verify(token).await),
-        }
-    });
-    let reason = match asked.catch_unwind().await {
-        Ok(Some(answer)) => return answer,
-        Ok(None) => "it gave no answer in time",
-        Err(_) => "it panicked",
-    };
-    tracing::error!(reason, "a token verifier failed, so that nothing is known of the token");
-    let seconds = 5;
-    Err(AuthError::Unavailable(Unavailable::new("a token verifier", reason, seconds)))
 }
 
 #[cfg(test)]

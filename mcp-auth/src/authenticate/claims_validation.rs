@@ -4,13 +4,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::IssuerRules;
-use super::token_explanation::Checks;
-use crate::auth_info::Facts;
+use super::token_checks::Checks;
+use crate::claims::Claims;
 use crate::error::TokenError;
 use crate::identifier::ResourceIdentifier;
-use crate::jose::NamesIssuer;
-use crate::json::{JsonError, JsonLimits, JsonReader, Object, StringOrList, read_as};
-use crate::scope::Scopes;
+use crate::json::StringOrList;
 
 /// What a token must fulfil besides its signature and issuer.
 #[derive(Debug)]
@@ -23,44 +21,7 @@ pub(crate) struct Rules {
     pub(crate) clock_tolerance: Duration,
 }
 
-/// The claims that matter to a decision, read once and borrowed from the payload.
-#[derive(Default)]
-pub(crate) struct Claims<'a> {
-    issuer: Option<Cow<'a, str>>,
-    subject: Option<Cow<'a, str>>,
-    audience: Option<StringOrList<'a>>,
-    exp: Option<u64>,
-    nbf: Option<u64>,
-    iat: Option<u64>,
-    /// `client_id`, `azp`, `cid`, `appid`, in this order of preference.
-    clients: [Option<Cow<'a, str>>; 4],
-    /// `scope`, `scp`, `scopes`, in this order of preference.
-    scopes: [Option<StringOrList<'a>>; 3],
-    typ: Option<Cow<'a, str>>,
-    token_use: Option<Cow<'a, str>>,
-    token_type: Option<Cow<'a, str>>,
-    has_events: bool,
-    has_confirmation: bool,
-    /// `nonce`, which some providers put into access tokens too.
-    has_nonce: bool,
-    /// `at_hash` or `c_hash`, which belong to ID tokens alone.
-    has_token_hash: bool,
-    /// Any claim that an ID token seldom has.
-    has_access_token_marker: bool,
-    /// One of them that says what is granted.
-    has_grant: bool,
-}
-
-impl<'a> Claims<'a> {
-    /// Reads a verified payload; every registered claim that is there must have its type.
-    pub(crate) fn read(payload: &'a [u8], limits: JsonLimits) -> Result<Self, TokenError> {
-        read_as(payload, limits).map_err(Self::malformed)
-    }
-
-    pub(crate) fn malformed(error: JsonError) -> TokenError {
-        TokenError::Malformed { reason: format!("claims: {error}") }
-    }
-
+impl Claims<'_> {
     /// RFC 9068 §4 and RFC 8725, but for signature and issuer, which are checked by now. Says `exp`.
     pub(crate) fn validate(
         &self,
@@ -115,25 +76,6 @@ impl<'a> Claims<'a> {
         let accepted = accepted.collect::<Vec<_>>().join(" or ");
         checks.add("aud", self.check_recipient(rules, issuer), &accepted, &audiences.join(", "));
         checks.add("cnf", self.check_confirmation(), "none", "none");
-    }
-
-    /// What is asked for most, once the token is accepted.
-    pub(crate) fn into_facts(self) -> Facts {
-        let scopes = match self.scopes.into_iter().flatten().next() {
-            Some(StringOrList::One(text)) => Scopes::granted(&text),
-            Some(StringOrList::Many(list)) => list.iter().collect(),
-            None => Scopes::default(),
-        };
-        let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
-        // An empty text names nobody: callers without a name must not be taken for each other.
-        let subject = self.subject.filter(|subject| !subject.is_empty());
-        Facts {
-            audience: audience.collect(),
-            subject: subject.map(Cow::into_owned),
-            client_id: self.clients.into_iter().flatten().next().map(Cow::into_owned),
-            scopes,
-            expires_at: self.exp,
-        }
     }
 
     /// Refuses ID tokens and other JWTs by markers that no access token has.
@@ -201,10 +143,10 @@ impl<'a> Claims<'a> {
     /// The named, weaker rule for issuers that cannot bind a token to its resource. What has no claim
     /// of an access token might be an ID token, whose audience is the client too.
     fn is_of_accepted_client(&self, issuer: &IssuerRules) -> bool {
-        let client = self.clients.iter().flatten().next();
         self.has_access_token_marker
-            && client
-                .is_some_and(|client| issuer.accepted_clients.iter().any(|one| *one == **client))
+            && self
+                .client()
+                .is_some_and(|client| issuer.accepted_clients.iter().any(|one| one == client))
     }
 
     fn check_audience(&self, rules: &Rules, issuer: &IssuerRules) -> Result<(), TokenError> {
@@ -221,85 +163,12 @@ impl<'a> Claims<'a> {
     }
 }
 
-impl<'t> Object<'t> for Claims<'t> {
-    fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
-        match name {
-            "iss" => self.issuer = Some(value.string()?),
-            "sub" => self.subject = value.nullable(JsonReader::string)?,
-            "aud" => self.audience = Some(value.string_or_list()?),
-            "exp" => self.exp = Some(numeric_date(value)?),
-            "nbf" => self.nbf = Some(numeric_date(value)?),
-            "iat" => self.iat = Some(numeric_date(value)?),
-            "azp" => self.clients[1] = value.nullable(JsonReader::string)?,
-            "scopes" => self.scopes[2] = value.nullable(JsonReader::string_or_list)?,
-            "typ" => self.typ = value.nullable(JsonReader::string)?,
-            "token_use" => self.token_use = value.nullable(JsonReader::string)?,
-            "token_type" => self.token_type = value.nullable(JsonReader::string)?,
-            "events" => {
-                self.has_events = true;
-                value.skip()?;
-            }
-            "cnf" => {
-                self.has_confirmation = true;
-                value.skip()?;
-            }
-            "nonce" => {
-                self.has_nonce = true;
-                value.skip()?;
-            }
-            "at_hash" | "c_hash" => {
-                self.has_token_hash = true;
-                value.skip()?;
-            }
-            "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles" => {
-                self.has_access_token_marker = true;
-                self.has_grant |= !matches!(name, "client_id" | "cid" | "appid");
-                self.marker(name, value)?;
-            }
-            _ => value.skip()?,
-        }
-        Ok(())
-    }
-}
-
-impl<'t> Claims<'t> {
-    /// A claim that only access tokens have.
-    fn marker(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
-        match name {
-            "scope" => self.scopes[0] = value.nullable(JsonReader::string_or_list)?,
-            "scp" => self.scopes[1] = value.nullable(JsonReader::string_or_list)?,
-            "client_id" => self.clients[0] = value.nullable(JsonReader::string)?,
-            "cid" => self.clients[2] = value.nullable(JsonReader::string)?,
-            "appid" => self.clients[3] = value.nullable(JsonReader::string)?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    }
-}
-
-/// NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
-fn numeric_date(value: &mut JsonReader<'_>) -> Result<u64, JsonError> {
-    /// The year 9999: what is beyond it is a mistake or an attack.
-    const LIMIT: f64 = 253_402_300_800.0;
-    let seconds = value.number()?;
-    if !(0.0..LIMIT).contains(&seconds) {
-        return Err(JsonError::WrongNumber);
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-    Ok(seconds as u64)
-}
-
-impl NamesIssuer for Claims<'_> {
-    fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::json::JsonLimits;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -385,19 +254,5 @@ mod tests {
         for (change, expected) in rows {
             assert_eq!(check(change.clone()), expected, "{change}");
         }
-    }
-
-    #[test]
-    fn facts_prefer_the_registered_claims() {
-        let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().into_facts();
-        assert_eq!(facts.scopes.to_string(), "y z");
-        assert_eq!(facts.client_id.as_deref(), Some("c"));
-    }
-
-    #[test]
-    fn duplicate_claims_are_refused() {
-        let read = Claims::read(br#"{"x":1,"x":2}"#, JsonLimits::LARGEST).map(|_| ());
-        assert_eq!(read.unwrap_err().code(), "malformed");
     }
 }

@@ -1,36 +1,12 @@
-//! Why a token is accepted or refused, check by check: for people, deciding nothing.
+//! The checks of a token one by one: for people, deciding nothing.
 
 use serde::Serialize;
 
-use super::{BearerToken, Claims, TrustedIssuer, Verifier};
+use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::AuthInfo;
-use crate::authorize::Explanation;
+use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::jose::{Jws, MediaType};
-use crate::scope::Scopes;
-
-/// Why a resource accepts a token or refuses it: [`McpAuth::explain_token`](crate::McpAuth::explain_token).
-///
-/// It holds what was compared, such as issuers, audiences and times, and of the caller only the granted
-/// scopes: no claim that tells who they are, and never the signature.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct TokenExplanation {
-    /// The resource that was asked.
-    pub resource: String,
-    /// Whether the token says who is calling. What they may do is in `operations`.
-    pub accepted: bool,
-    /// `ok`, or the code of the refusal.
-    pub code: &'static str,
-    /// Every check in its order, also those after one that failed.
-    pub checks: Vec<TokenCheck>,
-    /// The scopes that every request needs.
-    pub required: Scopes,
-    /// The scopes that the token grants; none when it is refused.
-    pub granted: Scopes,
-    /// What the rules of the policy say about this caller, for every operation that one names.
-    pub operations: Vec<Explanation>,
-}
 
 /// One check of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,21 +36,21 @@ pub enum CheckOutcome {
     NotReached,
 }
 
-impl Verifier {
+impl Authenticator {
     /// Every check of a token in the header where its like belongs, and what comes of all of them.
     pub(crate) async fn explain(
         &self,
         token: &str,
     ) -> (Vec<TokenCheck>, Result<AuthInfo, AuthError>) {
         let token = BearerToken::new(token, self.source_of(token));
-        let outcome = self.verify(token).await;
+        let outcome = self.authenticate(token).await;
         let mut checks = Checks::default();
         match token.as_text() {
             Ok(text) if self.is_asked_about(token, text) => {
                 checks.add_outcome("introspection", &outcome, "active and for this resource");
             }
-            Ok(text) => match Jws::parse(text, &self.limits) {
-                Ok(jws) => self.explain_jwt(&jws, token, &outcome, &mut checks).await,
+            Ok(text) => match Jws::parse(text, &self.limits, &mut Vec::new()) {
+                Ok(jws) => self.explain_jwt(jws, token, &outcome, &mut checks).await,
                 Err(_) => checks.add_outcome("form", &outcome, "a signed JWT"),
             },
             Err(_) => checks.add_outcome("form", &outcome, "a token"),
@@ -87,33 +63,33 @@ impl Verifier {
 
     async fn explain_jwt(
         &self,
-        jws: &Jws<'_>,
+        jws: Jws<'_>,
         token: BearerToken<'_>,
         outcome: &Result<AuthInfo, AuthError>,
         checks: &mut Checks,
     ) {
         checks.passed("form", "a signed JWT", "a signed JWT");
-        let claims = match jws.payload::<Claims<'_>>() {
-            Ok(claims) => claims,
+        let jws = match jws.read_claims::<Claims<'_>>() {
+            Ok(jws) => jws,
             Err(error) => return checks.add("claims", Err(Claims::malformed(error)), "", ""),
         };
-        let position = self.position_of(claims.issuer(), token.source());
-        let iss = claims.issuer().unwrap_or("none").to_owned();
+        let position = self.position_of(jws.issuer(), token.source());
+        let iss = jws.issuer().unwrap_or("none").to_owned();
         let trusted = position.as_ref().ok().map(|at| &self.issuers.list[*at]);
         checks.add("iss", position.map(drop), "a trusted issuer", &iss);
         let Some(trusted) = trusted else {
             return checks.not_reached(&["alg", "typ", "signature", "exp", "aud"]);
         };
-        trusted.explain_header(jws, checks);
+        trusted.explain_header(&jws, checks);
         let now = self.clock.unix_seconds();
-        let signature = trusted.verify_signature(jws, now).await.map(drop);
+        let signature = trusted.verify_signature(&jws, now).await.map(drop);
         let key = match jws.key_id() {
             Some(key_id) => format!("made by the issuer's key {key_id:?}"),
             None => "made by a key of the issuer".to_owned(),
         };
         checks.add_outcome("signature", &signature, &key);
         // What it says is shown, and nothing is decided by it: the outcome is known.
-        let claims = claims.unverified_for_explanation();
+        let claims = jws.unverified_for_explanation();
         claims.explain(&self.rules, &trusted.rules, now, checks);
         let after_claims = |error: &TokenError| {
             matches!(error, TokenError::ClaimNotAccepted { .. } | TokenError::Inactive)
@@ -136,7 +112,7 @@ impl Verifier {
 }
 
 impl TrustedIssuer {
-    fn explain_header(&self, jws: &Jws<'_>, checks: &mut Checks) {
+    fn explain_header<T>(&self, jws: &Jws<'_, T>, checks: &mut Checks) {
         let algorithm = jws.algorithm().to_string();
         let allowed = match &*self.rules.algorithms {
             [] => "a supported algorithm".to_owned(),
