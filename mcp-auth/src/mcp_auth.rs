@@ -47,7 +47,7 @@ impl McpAuth {
         Self::builder(config).build()
     }
 
-    /// For what is code and not data: hooks, a clock, an HTTP client.
+    /// Makes a server with code of your own in it, which a configuration cannot hold: hooks, a clock, an HTTP client.
     pub fn builder(config: Config) -> McpAuthBuilder {
         McpAuthBuilder::new(config)
     }
@@ -75,18 +75,18 @@ impl McpAuth {
         Ok(())
     }
 
-    /// Decides about any request to the server: the whole edge. Adapters carry out the answer.
+    /// Decides what to do with a request to the server; an adapter then does it.
     ///
-    /// Metadata documents are answered, protected resources are checked, and handlers may ask for more
-    /// scopes. With several resources, the path says which one is meant. Where a policy depends on what is
-    /// called, the answer to a POST is [`Decision::ReadBody`]. What is to be done with the response of a
-    /// request that goes on, [`Forward::respond`] knows.
+    /// A request for a metadata document is answered. A request to a protected resource is checked: with several
+    /// resources, its path says which one it is for. Where a policy depends on what is called, the answer to a POST is
+    /// [`Decision::ReadBody`]. When a request may go on, [`Forward::respond`] says what to do with its response.
     pub async fn decide(&self, request: &Parts) -> Decision {
         self.decide_at(request.uri.path(), request).await
     }
 
-    /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
-    /// [`McpAuth::decide`].
+    /// Decides at once, without waiting, about a caller whose token was accepted before and who may go on.
+    ///
+    /// `None` says nothing about the request: ask [`McpAuth::decide`].
     pub fn decide_seen(&self, request: &Parts) -> Option<Forward> {
         self.decide_seen_at(request.uri.path(), request)
     }
@@ -104,6 +104,7 @@ impl McpAuth {
         }
     }
 
+    /// [`McpAuth::decide_seen`], where a router has cut the path of the request.
     pub(crate) fn decide_seen_at(&self, path: &str, request: &Parts) -> Option<Forward> {
         if path.starts_with("/.well-known/") {
             return None;
@@ -119,8 +120,8 @@ impl McpAuth {
         caller: Option<&AuthInfo>,
         operation: &Operation<'_>,
     ) -> Option<Explanation> {
-        let caller = caller.ok_or(&AuthError::MissingToken);
-        Some(self.resource_at(path)?.explain(caller, operation))
+        let resource = self.resource_at(path)?;
+        Some(resource.explain(caller.ok_or(&AuthError::MissingToken), operation))
     }
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.
@@ -137,7 +138,9 @@ impl McpAuth {
         }
     }
 
-    /// The same at once, for a token that was accepted before; `None`: ask [`McpAuth::authenticate`].
+    /// The caller behind a token that was accepted before, at once, without waiting.
+    ///
+    /// `None` says nothing about the token: ask [`McpAuth::authenticate`].
     pub fn authenticate_seen(&self, token: &str) -> Option<AuthInfo> {
         self.resources().first()?.authenticate_seen(token)
     }
@@ -167,7 +170,7 @@ impl McpAuth {
         self.metadata_at(request.uri.path(), request).await
     }
 
-    /// The same, where the request's own path has been cut by a router.
+    /// [`McpAuth::metadata`], where a router has cut the path of the request.
     pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
         match MetadataDocument::at(path)? {
             MetadataDocument::ProtectedResource => {
@@ -228,15 +231,16 @@ impl McpAuth {
     /// The host names that requests may be addressed to, for the `Host` check of a framework:
     /// those of the resources, the configured ones, and loopback.
     pub fn allowed_hosts(&self) -> Vec<String> {
-        let hosts =
-            self.resources().iter().flat_map(|resource| resource.allowed_hosts.iter().cloned());
-        let mut hosts: Vec<_> = hosts.collect();
+        let mut hosts = Vec::new();
+        for resource in self.resources() {
+            hosts.extend(resource.allowed_hosts.iter().cloned());
+        }
         hosts.sort();
         hosts.dedup();
         hosts
     }
 
-    /// How long the body of a request may take; it is the same for every resource.
+    /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
         self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
     }
@@ -267,8 +271,7 @@ impl McpAuth {
         else {
             return Reply::not_found();
         };
-        let metadata = issuer.metadata().await;
-        let document = metadata.map(|metadata| metadata.document.clone());
+        let document = issuer.metadata().await.map(|metadata| metadata.document.clone());
         resource.public_document(request, document.map_err(AuthError::Unavailable))
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Mounts {
     resources: Vec<Arc<Resource>>,
     /// By path, without slashes at the end.
     by_path: HashMap<String, Arc<Resource>>,
-    /// The same by the path as lenient routers read it.
+    /// By path too, as a lenient router reads it: see [`loosely`].
     by_loose_path: HashMap<String, Arc<Resource>>,
 }
 
@@ -54,23 +54,26 @@ impl Mounts {
     /// resource, at the root as well. Clients fall back to the root; with several resources it would be
     /// ambiguous.
     pub(crate) fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        let path = path.trim_end_matches('/');
-        let described = self
-            .resources
-            .iter()
-            .find(|resource| resource.identifier.metadata_path().trim_end_matches('/') == path);
-        match (described, self.resources()) {
-            (None, [only]) if path == WELL_KNOWN => Some(only),
-            (described, _) => described,
+        let metadata_path = path.trim_end_matches('/');
+        for resource in &self.resources {
+            if resource.identifier.metadata_path().trim_end_matches('/') == metadata_path {
+                return Some(resource);
+            }
+        }
+        match self.resources() {
+            [only] if metadata_path == WELL_KNOWN => Some(only),
+            _ => None,
         }
     }
 }
 
+/// The resource whose path is the longest of those that `path` starts with, segment by segment.
 fn longest_prefix<'m>(
     mounts: &'m HashMap<String, Arc<Resource>>,
     path: &str,
 ) -> Option<&'m Arc<Resource>> {
-    // No more is looked up than what could be there: else each slash would cost all that is before it.
+    // Prefixes longer than every mount are not looked up: hashing each would cost its length, for each slash of a
+    // long path.
     let longest = mounts.keys().map(String::len).max()?;
     let parents = path.rmatch_indices('/').map(|(slash, _)| &path[..slash]);
     let mut possible = [path].into_iter().chain(parents).filter(|mount| mount.len() <= longest);

@@ -8,7 +8,7 @@
 //! | `code` | what [`AuthError::code`] says |
 //! | `status` | the HTTP status |
 //! | `description` | the fixed text that the client gets |
-//! | `message` | the same with what was compared, for operators |
+//! | `message` | the description with the compared values, for operators |
 //! | `compared` | the compared values by name; empty where nothing was compared |
 
 use serde_json::{Value, json};
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use crate::error::{AuthError, Forbidden, InsufficientScope, TokenError};
 
 impl AuthError {
-    /// The refusal as data, the same in every language.
+    /// The refusal as one JSON object, of which Python and Node make their exceptions: `kind`, `code`, `status`,
+    /// `description`, `message` and `compared`.
     ///
     /// `message` and `compared` hold values that a stranger chose: they are for operators, and no answer to a client
     /// may have them.

@@ -22,7 +22,8 @@ use crate::jose::TokenLimits;
 use crate::json::JsonLimits;
 use crate::serve::{BodyLimits, Resource};
 
-/// What all resources share, while they are put together.
+/// Puts resources together, one after the other, and holds what all of them share: the HTTP client, the cache of
+/// tokens, and the issuers.
 pub(super) struct Assembler<'b> {
     builder: &'b McpAuthBuilder,
     http: Arc<dyn HttpClient>,
@@ -34,30 +35,32 @@ pub(super) struct Assembler<'b> {
 impl<'b> Assembler<'b> {
     pub(super) fn new(builder: &'b McpAuthBuilder, trust_anchors: TrustAnchors) -> Self {
         let config = &builder.config;
-        let built_in =
-            || Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors.clone(), None)) as _;
-        let http = builder.http.clone().unwrap_or_else(built_in);
+        let http: Arc<dyn HttpClient> = match &builder.http {
+            Some(given) => given.clone(),
+            None => Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors.clone(), None)),
+        };
         let cache = TokenCache::new(config.token_cache_bytes, config.token_cache_max_age);
         Self { builder, http, trust_anchors, cache: Arc::new(cache), issuers: Vec::new() }
     }
 
+    /// What answers the requests for one resource. `index` is its place in the configuration.
     pub(super) fn protect(&mut self, index: usize, parsed: ParsedResource<'_>) -> Arc<Resource> {
         let ParsedResource { config, identifier, servers } = parsed;
         let mut sources = TokenSources::default();
         let mut own = Vec::new();
         for verifier in &self.builder.token_verifiers {
-            let source = sources.of(verifier.token_header());
+            let source = sources.source_in(verifier.token_header());
             own.push(OwnVerifier { source, verifier: verifier.clone() });
         }
-        let mut issuers = Vec::new();
+        let mut trusted_issuers = Vec::new();
         for server in servers {
-            issuers.extend(self.trust(server, &mut sources));
+            trusted_issuers.extend(self.trust_server(server, &mut sources));
         }
         let authenticator = Authenticator {
             resource: index,
             token_headers: sources.headers.into(),
             own,
-            issuers: issuers.into_iter().collect(),
+            issuers: trusted_issuers.into_iter().collect(),
             rules: Rules {
                 resource: identifier.clone(),
                 audiences: config.audiences.clone(),
@@ -79,25 +82,27 @@ impl<'b> Assembler<'b> {
         Authorizers::new(given, &config.required_scopes)
     }
 
-    /// Issuers and their keys are shared between resources. One entry for each `iss` of its tokens.
-    fn trust(
+    /// What one resource trusts of this server: an entry for each issuer that its tokens name in `iss`. The server's
+    /// keys are shared with the other resources that trust it.
+    fn trust_server(
         &mut self,
         server: ParsedServer<'_>,
         sources: &mut TokenSources,
     ) -> Vec<TrustedIssuer> {
         let ParsedServer { config, identifier, source, token_header, introspection } = server;
-        let token_source = sources.of(token_header);
+        let token_source = sources.source_in(token_header);
         let mut names = vec![identifier.as_str().to_owned()];
         names.extend_from_slice(&config.token_issuers);
-        let known = self.issuers.iter().find(|issuer| *issuer.identifier() == identifier).cloned();
-        let issuer = known.unwrap_or_else(|| {
-            let needs_keys = introspection.is_none();
-            let context =
-                self.fetch_context(UrlRules::of_metadata(config, &identifier), needs_keys);
-            let issuer = Arc::new(Issuer::new(identifier, source, context));
-            self.issuers.push(issuer.clone());
-            issuer
-        });
+        let issuer = match self.issuers.iter().find(|known| *known.identifier() == identifier) {
+            Some(known) => known.clone(),
+            None => {
+                let url_rules = UrlRules::of_metadata(config, &identifier);
+                let context = self.fetch_context(url_rules, introspection.is_none());
+                let new = Arc::new(Issuer::new(identifier, source, context));
+                self.issuers.push(new.clone());
+                new
+            }
+        };
         let rules = Arc::new(IssuerRules {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,
@@ -140,6 +145,8 @@ impl<'b> Assembler<'b> {
         OpaqueTokens::new(introspector, config, binds_audience)
     }
 
+    /// What fetching from one authorization server needs. Without `needs_keys`, metadata that names no keys will do:
+    /// so it is where every token is introspected.
     pub(super) fn fetch_context(&self, url_rules: UrlRules, needs_keys: bool) -> FetchContext {
         let config = &self.builder.config;
         FetchContext {
@@ -174,19 +181,21 @@ fn token_limits(config: &Config) -> TokenLimits {
     }
 }
 
-/// The headers that one resource's tokens may be in.
+/// The headers that one resource's tokens may be in, besides `Authorization`. Each is listed once.
 #[derive(Default)]
 struct TokenSources {
     headers: Vec<HeaderName>,
 }
 
 impl TokenSources {
-    fn of(&mut self, header: Option<HeaderName>) -> TokenSource {
+    /// Where tokens in this header are found: by its place in the list, to which it is added if it is new. Without a
+    /// header, they are in `Authorization`.
+    fn source_in(&mut self, header: Option<HeaderName>) -> TokenSource {
         let Some(header) = header else { return TokenSource::Authorization };
-        let known = self.headers.iter().position(|one| *one == header);
-        TokenSource::Header(known.unwrap_or_else(|| {
-            self.headers.push(header);
-            self.headers.len() - 1
-        }))
+        if let Some(index) = self.headers.iter().position(|listed| *listed == header) {
+            return TokenSource::Header(index);
+        }
+        self.headers.push(header);
+        TokenSource::Header(self.headers.len() - 1)
     }
 }

@@ -123,10 +123,12 @@ impl McpAuthBuilder {
     /// # Errors
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
-        let ParsedConfig { resources, trust_anchors } = self.parse()?;
-        let mut assembler = Assembler::new(&self, trust_anchors);
-        let resources = resources.into_iter().enumerate();
-        let resources = resources.map(|(index, parsed)| assembler.protect(index, parsed)).collect();
+        let parsed = self.parse()?;
+        let mut assembler = Assembler::new(&self, parsed.trust_anchors);
+        let mut resources = Vec::with_capacity(parsed.resources.len());
+        for (index, parsed_resource) in parsed.resources.into_iter().enumerate() {
+            resources.push(assembler.protect(index, parsed_resource));
+        }
         warn_of_weak_settings(&self.config);
         Ok(McpAuth::from_parts(
             resources,
@@ -150,8 +152,8 @@ impl McpAuthBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError`] lists every fault at once; whatever is wrong with an authorization server is
-    /// in its report.
+    /// [`ConfigError`] lists every fault of the configuration at once. What is wrong with an authorization
+    /// server is no error: it is in that server's report.
     pub async fn inspect_issuers(self) -> Result<Vec<IssuerReport>, ConfigError> {
         let ParsedConfig { resources, trust_anchors } = self.parse()?;
         let assembler = Assembler::new(&self, trust_anchors);
@@ -172,7 +174,7 @@ impl McpAuthBuilder {
         Ok(reports)
     }
 
-    /// What was checked, or every fault at once, with those of what is not in the configuration.
+    /// The configuration, checked; or every fault at once, those of the code that was added to the builder first.
     fn parse(&self) -> Result<ParsedConfig<'_>, ConfigError> {
         let mut found = Vec::new();
         let mut faults = Faults::of_all(&mut found);
@@ -186,7 +188,7 @@ impl McpAuthBuilder {
     }
 }
 
-/// Only the built-in client heeds these settings.
+/// Adds a fault for each file that only the built-in HTTP client reads, when another client is used.
 fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
     const UNUSED: &str = "the HTTP client that was given does not use it";
     if !config.ca_files.is_empty() {
@@ -200,7 +202,7 @@ fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
     }
 }
 
-/// Shows the configuration.
+/// Shows the configuration, and none of the code that was added.
 impl fmt::Debug for McpAuthBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("McpAuthBuilder").field("config", &self.config).finish_non_exhaustive()

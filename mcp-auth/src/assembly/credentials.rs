@@ -10,7 +10,7 @@ use crate::config::{ClientAuthMethod, Faults, Introspection, Secret};
 use crate::issuer::ClientCredentials;
 use crate::jose::SigningKey;
 
-/// What proves who we are.
+/// What proves who we are: to the introspection endpoint in each request, or on the connection by a certificate.
 pub(super) struct Credentials {
     pub(super) client: ClientCredentials,
     /// The certificate that we show when we connect.
@@ -18,7 +18,7 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Reads those of the configured method; `None` when a fault was found.
+    /// Reads the credentials that the configured `auth_method` needs; `None` when a fault was found.
     pub(super) fn read(config: &Introspection, faults: &mut Faults<'_>) -> Option<Self> {
         let client = match config.auth_method {
             ClientAuthMethod::ClientSecretBasic => {
@@ -65,10 +65,9 @@ fn read_secret(config: &Introspection, faults: &mut Faults<'_>) -> Option<Secret
 
 fn read_private_key(config: &Introspection, faults: &mut Faults<'_>) -> Option<SigningKey> {
     const FIELD: &str = "private_key_file";
-    let file = file_in(FIELD, config.private_key_file.as_deref(), faults)?;
+    let file = named_file(FIELD, config.private_key_file.as_deref(), faults)?;
     let pem = read_file(FIELD, file, faults)?;
-    let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).ok();
-    let key = der.and_then(|der| SigningKey::from_pkcs8(der.secret_pkcs8_der()));
+    let key = signing_key_in(&pem);
     if key.is_none() {
         let reason = format!("{file:?} holds no RSA, P-256, P-384 or Ed25519 key in PKCS #8");
         faults.add(FIELD, reason);
@@ -76,9 +75,14 @@ fn read_private_key(config: &Introspection, faults: &mut Faults<'_>) -> Option<S
     key
 }
 
+fn signing_key_in(pem: &[u8]) -> Option<SigningKey> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem).ok()?;
+    SigningKey::from_pkcs8(der.secret_pkcs8_der())
+}
+
 fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<Identity> {
     const FIELD: &str = "certificate_file";
-    let file = file_in(FIELD, config.certificate_file.as_deref(), faults)?;
+    let file = named_file(FIELD, config.certificate_file.as_deref(), faults)?;
     let pem = read_file(FIELD, file, faults)?;
     let identity = Identity::from_pem(&pem);
     if identity.is_err() {
@@ -88,8 +92,12 @@ fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<Iden
     identity.ok()
 }
 
-/// The file that this field names; without it, the method cannot work.
-fn file_in<'c>(field: &str, file: Option<&'c Path>, faults: &mut Faults<'_>) -> Option<&'c Path> {
+/// The file that this field names; a fault when it names none, because the `auth_method` needs the file.
+fn named_file<'c>(
+    field: &str,
+    file: Option<&'c Path>,
+    faults: &mut Faults<'_>,
+) -> Option<&'c Path> {
     if file.is_none() {
         faults.add(field, "must be set for this `auth_method`");
     }

@@ -42,9 +42,9 @@ fn from_variables(resource: &str, issuers: &str, scopes: &str) -> Result<Config,
     if !found.is_empty() {
         return Err(ConfigError::new(found));
     }
-    let issuers = issuers.split(',').map(str::trim).filter(|issuer| !issuer.is_empty());
+    let each_issuer = issuers.split(',').map(str::trim).filter(|issuer| !issuer.is_empty());
     let config = Config::default()
-        .protect_resource(ProtectedResource::new(resource.trim(), issuers))
+        .protect_resource(ProtectedResource::new(resource.trim(), each_issuer))
         .with_required_scopes(Scopes::parse(scopes).iter());
     config.check()?;
     Ok(config)

@@ -32,22 +32,24 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with the first fault, when the text is not such an object.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let members = json::read_object(text).map_err(unreadable)?;
-        Self::deserialize(Value::Object(with_resources_listed(members))).map_err(unreadable)
+        let members = json::read_object(text).map_err(unreadable_config)?;
+        Self::deserialize(Value::Object(with_resources_listed(members))).map_err(unreadable_config)
     }
 }
 
-fn unreadable(fault: impl ToString) -> ConfigError {
+/// The error for a text that is no configuration at all, so that the fault has no path.
+fn unreadable_config(fault: impl ToString) -> ConfigError {
     ConfigError::new(vec![ConfigFault::new("", fault.to_string())])
 }
 
-/// The object with its one resource, if its fields are at the top, in the list where it belongs.
+/// The configuration with its resources in a list. Where the fields of one resource stand beside those of the
+/// configuration, they are moved into an entry of that list.
 fn with_resources_listed(members: Map<String, Value>) -> Map<String, Value> {
-    // Whoever lists resources has nothing else to say of one.
+    // Fields of a resource beside the list are refused later, as unknown fields of the configuration.
     if members.contains_key(RESOURCES) {
         return members;
     }
-    // Every field is there, because none is left out when it is written.
+    // The default configuration has every field, because `Config` leaves none out when it is written as JSON.
     let every_field = json!(Config::default());
     let (mut config, mut resource) = (Map::new(), Map::new());
     for (name, value) in members {

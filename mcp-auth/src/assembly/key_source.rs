@@ -23,8 +23,12 @@ pub(super) fn parse(
     }
     let keys = given_keys(server, faults).map(Arc::new);
     // Judged together with the issuer, whose own fault is listed already.
-    let metadata = issuer.and_then(|issuer| given_metadata(server, issuer, keys.is_some(), faults));
-    let metadata = metadata.map(Arc::new);
+    let metadata = match issuer {
+        Some(identifier) => {
+            given_metadata(server, identifier, keys.is_some(), faults).map(Arc::new)
+        }
+        None => None,
+    };
     let url = metadata_url(server, faults);
     if faults.count() > faults_before {
         return None;
@@ -37,16 +41,16 @@ pub(super) fn parse(
     })
 }
 
-/// Settings of which one would be ignored beside the other.
+/// Adds a fault for each pair of settings of which one would be ignored beside the other.
 fn check_contradictions(server: &AuthorizationServer, faults: &mut Faults<'_>) {
-    let fixed = if server.jwks.is_some() { "jwks" } else { "jwks_file" };
+    let keys_setting = if server.jwks.is_some() { "jwks" } else { "jwks_file" };
     let has_keys = server.has_keys();
     let rows = [
         (server.jwks.is_some() && server.jwks_file.is_some(), "jwks", "jwks_file"),
         (server.metadata.is_some() && server.metadata_url.is_some(), "metadata", "metadata_url"),
-        (has_keys && server.metadata_url.is_some(), fixed, "metadata_url"),
-        (has_keys && server.server_type != ServerType::Any, fixed, "server_type"),
-        (has_keys && !server.allowed_key_hosts.is_empty(), fixed, "allowed_key_hosts"),
+        (has_keys && server.metadata_url.is_some(), keys_setting, "metadata_url"),
+        (has_keys && server.server_type != ServerType::Any, keys_setting, "server_type"),
+        (has_keys && !server.allowed_key_hosts.is_empty(), keys_setting, "allowed_key_hosts"),
     ];
     for (are_both_set, one, other) in rows {
         if are_both_set {
@@ -96,13 +100,14 @@ fn given_metadata(
 ) -> Option<Metadata> {
     let document = Value::Object(server.metadata.clone()?);
     let rules = UrlRules::configured(PlainHttp::configured(server.dangerous_allow_http));
-    let metadata = Metadata::read(issuer, &document, &rules).and_then(|metadata| {
-        if !has_keys && server.introspection.is_none() {
+    let needs_jwks_uri = !has_keys && server.introspection.is_none();
+    let read = Metadata::read(issuer, &document, &rules).and_then(|metadata| {
+        if needs_jwks_uri {
             metadata.jwks_uri()?;
         }
         Ok(metadata)
     });
-    match metadata {
+    match read {
         Ok(metadata) => Some(metadata),
         Err(reason) => {
             faults.add("metadata", reason.to_string());
@@ -123,7 +128,7 @@ fn metadata_url<'a>(server: &'a AuthorizationServer, faults: &mut Faults<'_>) ->
     }
 }
 
-/// What an operator can do about a URL.
+/// What is wrong with a URL; and the setting that allows it, if that is `http://`.
 pub(super) fn http_hint(fault: IdentifierError) -> String {
     match fault {
         IdentifierError::Insecure => format!("{fault} (or set `dangerous_allow_http`)"),

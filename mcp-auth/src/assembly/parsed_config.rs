@@ -11,7 +11,8 @@ use crate::identifier::loosely;
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
 
-/// Tokens that expired longer ago are refused whatever is configured.
+/// The largest `clock_tolerance`. A larger one is a fault, so that no setting lets a token live for longer than five
+/// minutes after its `exp`.
 const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 
 /// A configuration that was checked.
@@ -48,7 +49,7 @@ impl Config {
 }
 
 impl<'a> ParsedConfig<'a> {
-    /// What was checked, or every fault at once: those that were found elsewhere come first.
+    /// The configuration, checked; or every fault at once, those that were found elsewhere first.
     pub(super) fn parse(
         config: &'a Config,
         found_elsewhere: Vec<ConfigFault>,
@@ -105,35 +106,45 @@ fn check_limits(config: &Config, faults: &mut Faults<'_>) {
 
 fn parse_resources<'a>(config: &'a Config, faults: &mut Faults<'_>) -> Vec<ParsedResource<'a>> {
     let mut parsed: Vec<ParsedResource<'a>> = Vec::new();
-    for (index, resource) in config.resources.iter().enumerate() {
-        let mut faults = faults.below_item("resources", index);
-        let Some(resource) = ParsedResource::parse(resource, &mut faults) else { continue };
-        // The path of a request says which resource is meant; its host is never read.
-        let path = resource.identifier.path().trim_end_matches('/').to_owned();
-        for earlier in &parsed {
-            let earlier = earlier.identifier.path().trim_end_matches('/');
-            if earlier == path {
-                faults.add("resource", format!("the path {path:?} is taken by another"));
-            } else if loosely(earlier) == loosely(&path) {
-                let reason = format!(
-                    "routers may take the path {path:?} for {earlier:?}, which is another resource's; they must differ in more than their spelling"
-                );
-                faults.add("resource", reason);
-            }
+    for (index, resource_config) in config.resources.iter().enumerate() {
+        let mut resource_faults = faults.below_item("resources", index);
+        if let Some(resource) = ParsedResource::parse(resource_config, &mut resource_faults) {
+            check_path_is_free(&resource, &parsed, &mut resource_faults);
+            parsed.push(resource);
         }
-        parsed.push(resource);
     }
     parsed
+}
+
+/// The path of a request says which resource is meant, and its host is never read: so no two resources may have paths
+/// that are one to some router.
+fn check_path_is_free(
+    resource: &ParsedResource<'_>,
+    earlier_resources: &[ParsedResource<'_>],
+    faults: &mut Faults<'_>,
+) {
+    let path = resource.identifier.path().trim_end_matches('/');
+    for earlier in earlier_resources {
+        let earlier_path = earlier.identifier.path().trim_end_matches('/');
+        if earlier_path == path {
+            faults.add("resource", format!("the path {path:?} is taken by another"));
+        } else if loosely(earlier_path) == loosely(path) {
+            let reason = format!(
+                "routers may take the path {path:?} for {earlier_path:?}, which is another resource's; they must differ in more than their spelling"
+            );
+            faults.add("resource", reason);
+        }
+    }
 }
 
 /// Issuers are shared between resources, so their own settings must be the same everywhere.
 fn check_issuers_agree(config: &Config, faults: &mut Faults<'_>) {
     let mut earlier: Vec<&AuthorizationServer> = Vec::new();
     for server in config.resources.iter().flat_map(|one| &one.authorization_servers) {
-        let contradicts = |other: &&AuthorizationServer| {
-            other.issuer == server.issuer && !other.is_found_like(server)
-        };
-        if earlier.iter().any(contradicts) {
+        let is_contradicted = earlier
+            .iter()
+            .any(|other| other.issuer == server.issuer && !other.is_found_like(server));
+        if is_contradicted {
             let issuer = &server.issuer;
             faults.add("authorization_servers", format!("{issuer:?} is configured in two ways"));
         }

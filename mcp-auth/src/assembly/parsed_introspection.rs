@@ -1,4 +1,4 @@
-//! How the opaque tokens of one authorization server are checked, after that was checked itself.
+//! The introspection of one authorization server, checked: how its opaque tokens are looked up.
 
 use reqwest::Identity;
 
@@ -19,14 +19,14 @@ pub(super) struct ParsedIntrospection<'a> {
 }
 
 impl<'a> ParsedIntrospection<'a> {
-    /// What is needed to ask; `None` when a fault was found.
+    /// The introspection with its credentials read; `None` when a fault was found.
     pub(super) fn parse(
         config: &'a Introspection,
         server: &AuthorizationServer,
         faults: &mut Faults<'_>,
     ) -> Option<Self> {
         let faults_before = faults.count();
-        check(config, server, faults);
+        check_settings(config, server, faults);
         let credentials = match config.method.needs_client() {
             true => Credentials::read(config, faults),
             false => Some(Credentials { client: ClientCredentials::None, identity: None }),
@@ -36,8 +36,8 @@ impl<'a> ParsedIntrospection<'a> {
     }
 }
 
-/// Everything but the credentials.
-fn check(config: &Introspection, server: &AuthorizationServer, faults: &mut Faults<'_>) {
+/// Checks every setting but the credentials.
+fn check_settings(config: &Introspection, server: &AuthorizationServer, faults: &mut Faults<'_>) {
     if config.method.needs_client() && config.client_id.is_empty() {
         faults.add("client_id", "must be set");
     }

@@ -13,7 +13,7 @@ pub(super) struct ParsedResource<'a> {
 }
 
 impl<'a> ParsedResource<'a> {
-    /// The identifiers in it; `None` when a fault was found.
+    /// The resource with its identifier and its servers parsed; `None` when a fault was found.
     pub(super) fn parse(config: &'a ProtectedResource, faults: &mut Faults<'_>) -> Option<Self> {
         let faults_before = faults.count();
         let identifier = parse_identifier(config, faults);
@@ -56,15 +56,15 @@ fn parse_servers<'a>(
     }
     let mut parsed = Vec::new();
     for (index, server) in all.iter().enumerate() {
-        let mut faults = faults.below_item("authorization_servers", index);
-        parsed.extend(ParsedServer::parse(server, &mut faults));
+        let mut server_faults = faults.below_item("authorization_servers", index);
+        parsed.extend(ParsedServer::parse(server, &mut server_faults));
         for issuer in &server.token_issuers {
             if *issuer == server.issuer || is_of_another(issuer, index, all) {
-                faults.add("token_issuers", format!("{issuer:?} is there twice"));
+                server_faults.add("token_issuers", format!("{issuer:?} is there twice"));
             }
         }
         if all[..index].iter().any(|earlier| earlier.issuer == server.issuer) {
-            faults.add_here(format!("{:?} is there twice", server.issuer));
+            server_faults.add_here(format!("{:?} is there twice", server.issuer));
         }
     }
     parsed
@@ -77,15 +77,16 @@ fn is_of_another(issuer: &String, index: usize, servers: &[AuthorizationServer])
     })
 }
 
-/// Of several servers that are asked about opaque tokens, which one must be told by the token.
+/// An opaque token's prefix says which server to ask about it. A server without prefixes is asked about every token, so
+/// none that is asked about tokens in the same header may come after it.
 fn check_prefixes(config: &ProtectedResource, faults: &mut Faults<'_>) {
     let servers = &config.authorization_servers;
     for (index, server) in servers.iter().enumerate() {
         let Some(introspection) = &server.introspection else { continue };
-        let is_hidden = |later: &AuthorizationServer| {
+        let hides_later_server = servers[index + 1..].iter().any(|later| {
             later.introspection.is_some() && later.token_header == server.token_header
-        };
-        if introspection.token_prefixes.is_empty() && servers[index + 1..].iter().any(is_hidden) {
+        });
+        if introspection.token_prefixes.is_empty() && hides_later_server {
             faults
                 .below_item("authorization_servers", index)
                 .below("introspection")
@@ -124,13 +125,16 @@ fn check_lists(config: &ProtectedResource, faults: &mut Faults<'_>) {
 
 /// RFC 6454: scheme, host and port; or `*`, or `null` for pages without an origin.
 fn is_origin(text: &str) -> bool {
-    let plain =
-        |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*', ',']);
-    text == "*"
-        || text == "null"
-        || text.split_once("://").is_some_and(|(scheme, rest)| !scheme.is_empty() && plain(rest))
+    if text == "*" || text == "null" {
+        return true;
+    }
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    !scheme.is_empty()
+        && !authority.is_empty()
+        && !authority.contains(['/', '?', '#', '@', ' ', '*', ','])
 }
 
+/// A host name, or an IP address, with or without a port.
 fn is_host(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))

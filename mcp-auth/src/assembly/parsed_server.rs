@@ -20,7 +20,7 @@ pub(super) struct ParsedServer<'a> {
 }
 
 impl<'a> ParsedServer<'a> {
-    /// The issuer and where its keys come from; `None` when a fault was found.
+    /// The server with its issuer, key source, header and introspection parsed; `None` when a fault was found.
     pub(super) fn parse(config: &'a AuthorizationServer, faults: &mut Faults<'_>) -> Option<Self> {
         let identifier = parse_identifier(config, faults);
         let source = key_source::parse(config, identifier.as_ref(), faults);
@@ -52,7 +52,7 @@ fn parse_identifier(
     }
 }
 
-/// Values that would match no token.
+/// Adds a fault for each value that would match no token.
 fn check_values(config: &AuthorizationServer, faults: &mut Faults<'_>) {
     let lists = [
         &config.token_issuers,

@@ -3,7 +3,7 @@
 use crate::authorize::Authorizer;
 use crate::config::{AuthorizationServer, Config, IntrospectionMethod};
 
-/// Logs each of them once, when a server is built.
+/// Logs a warning for each such setting. It is called once, when a server is built.
 pub(super) fn warn_of_weak_settings(config: &Config) {
     for resource in &config.resources {
         let resource_identifier = &resource.resource;

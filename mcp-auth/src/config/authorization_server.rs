@@ -34,7 +34,7 @@ pub struct AuthorizationServer {
     /// Its keys themselves, a JWK Set (RFC 7517 §5): then nothing is fetched, and a key is
     /// replaced by replacing the configuration.
     pub jwks: Option<Map<String, Value>>,
-    /// A file that holds them; it is read once, when the configuration is checked.
+    /// A file that holds its keys, as `jwks` would; it is read once, when the configuration is checked.
     pub jwks_file: Option<PathBuf>,
     /// Hosts besides its own and that of `metadata_url` that may be at private addresses when its
     /// metadata names them as the place of its keys or of introspection, such as `keys.internal`. Public
@@ -50,19 +50,19 @@ pub struct AuthorizationServer {
     /// (RFC 6901) such as `/realm_access/roles`. What a user may do is often more than what the client
     /// was granted: be sure.
     pub scope_claims: Vec<String>,
-    /// What scopes are missing in tokens in front, such as `api://notes/`: it is put before those that
-    /// have no `:` in them, and clients ask for the whole.
+    /// The beginning of scopes that this provider leaves out in tokens, such as `api://notes/`. It is put before each
+    /// scope of a token that has no `:` in it; clients ask for scopes with it.
     pub scope_prefix: Option<String>,
     /// Claims that must have one of these values: by name or JSON Pointer.
     pub required_claims: BTreeMap<String, Vec<Value>>,
     /// The claim by which its tokens say whether a person or a machine is calling. Absent: told by the
     /// claims that providers document for it.
     pub principal_claim: Option<PrincipalClaim>,
-    /// What a caller is whose token does not tell. `user` is right only where the token of every
-    /// machine tells: otherwise machines are taken for people. Default: unknown, neither of both.
+    /// What a caller is whose token does not say whether it is a person or a machine. `user` is right only where the
+    /// tokens of all machines say so: otherwise machines are taken for people. Default: unknown, neither of both.
     pub default_principal: Principal,
     /// For providers that cannot name this resource in `aud`: clients whose access tokens are accepted
-    /// whatever their audience. A token that one of these clients got for another server is then
+    /// without a look at their audience. A token that one of these clients got for another server is then
     /// accepted here too.
     pub dangerous_accept_clients: Vec<String>,
     /// How its opaque tokens are checked; absent: they are refused.
@@ -86,7 +86,7 @@ impl AuthorizationServer {
         Self { issuer: issuer.into(), ..Self::default() }
     }
 
-    /// Whether its keys are given by hand.
+    /// Whether the configuration holds its keys, so that they are not fetched.
     pub(crate) fn has_keys(&self) -> bool {
         self.jwks.is_some() || self.jwks_file.is_some()
     }
@@ -128,7 +128,8 @@ impl ServerType {
     /// The URL of an issuer's metadata by the standard of this type; with [`ServerType::Any`] that of RFC 8414, where it
     /// is looked for first.
     ///
-    /// For programs that fetch the document themselves: the issuer may use `http`, so that whoever fetches it decides.
+    /// For programs that fetch the document themselves. The issuer may use `http`: whether to fetch from it is for the
+    /// program to decide.
     ///
     /// ```
     /// use mcp_auth::settings::ServerType;

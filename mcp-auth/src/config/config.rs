@@ -41,8 +41,8 @@ pub struct Config {
     /// In data: seconds.
     #[serde(with = "seconds")]
     pub clock_tolerance: Duration,
-    /// How long one request to an authorization server may take, half of it for the connection;
-    /// all that are needed for its keys, twice as long. In data: seconds.
+    /// How long one request to an authorization server may take, half of it for the connection. The requests for its
+    /// metadata and keys together may take twice as long. In data: seconds.
     #[serde(with = "seconds")]
     pub fetch_timeout: Duration,
     /// After this long, or after `max-age` of the keys' `Cache-Control` if that is shorter (60 s
@@ -55,11 +55,11 @@ pub struct Config {
     pub key_max_stale: Duration,
     /// Longer bodies are refused, where a policy must read them; elsewhere the server decides.
     pub max_body_bytes: usize,
-    /// The same for callers without a good token, who may call what is public. Strangers pay first: they get
-    /// the refusal of any other call when their body is longer.
+    /// Longer bodies of callers without a good token are refused, where a policy must read them to see whether what is
+    /// called is public. The answer is the one that any other call without a good token gets.
     pub max_anonymous_body_bytes: usize,
-    /// How long the body of a request may take to come, where it must be read, or to be thrown away after a
-    /// refusal; in data, seconds. After that the connection is closed.
+    /// How long the body of a request may take to arrive: where a policy must read it, and where it is thrown away after
+    /// a refusal. After that the connection is closed. In data: seconds.
     #[serde(with = "seconds")]
     pub body_timeout: Duration,
     /// Longer tokens are refused unread.
@@ -93,8 +93,10 @@ impl Config {
         mut self,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        let scopes: Scopes = scopes.into_iter().collect();
-        self.resources.iter_mut().for_each(|resource| resource.required_scopes = scopes.clone());
+        let required_scopes: Scopes = scopes.into_iter().collect();
+        for resource in &mut self.resources {
+            resource.required_scopes = required_scopes.clone();
+        }
         self
     }
 
@@ -104,8 +106,10 @@ impl Config {
         mut self,
         origins: impl IntoIterator<Item = S>,
     ) -> Self {
-        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
-        self.resources.iter_mut().for_each(|resource| resource.allowed_origins = origins.clone());
+        let allowed_origins: Vec<String> = origins.into_iter().map(Into::into).collect();
+        for resource in &mut self.resources {
+            resource.allowed_origins = allowed_origins.clone();
+        }
         self
     }
 }

@@ -38,7 +38,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The same text: it is what a `main` that returns the error prints.
+/// The text of `Display`, because a `main` that returns the error prints it by `Debug`.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -2,8 +2,8 @@
 
 use super::ConfigFault;
 
-/// Collects faults for one part of a configuration: whoever checks that part names its fields, and need not
-/// know where the part is.
+/// Collects faults for one part of a configuration: code that checks the part names fields of it, and need not know
+/// where the part is in the whole.
 ///
 /// Collectors for all parts, which [`Faults::below`] makes, add to one list, in the order in which faults are
 /// found.
@@ -14,24 +14,24 @@ pub(crate) struct Faults<'f> {
 }
 
 impl<'f> Faults<'f> {
-    /// For a whole configuration.
+    /// A collector for a whole configuration.
     pub(crate) fn of_all(found: &'f mut Vec<ConfigFault>) -> Self {
         Self { path: String::new(), found }
     }
 
-    /// For what is in this field.
+    /// A collector for what is in this field of the part.
     pub(crate) fn below(&mut self, field: &str) -> Faults<'_> {
-        Faults { path: joined(&self.path, field), found: self.found }
+        Faults { path: joined_path(&self.path, field), found: self.found }
     }
 
-    /// For one item of a list.
+    /// A collector for one item of this list, such as `resources[0]`.
     pub(crate) fn below_item(&mut self, list: &str, index: usize) -> Faults<'_> {
         self.below(&format!("{list}[{index}]"))
     }
 
     /// Adds a fault of this field.
     pub(crate) fn add(&mut self, field: &str, reason: impl Into<String>) {
-        self.found.push(ConfigFault::new(joined(&self.path, field), reason));
+        self.found.push(ConfigFault::new(joined_path(&self.path, field), reason));
     }
 
     /// Adds a fault of the part itself.
@@ -57,7 +57,7 @@ impl<'f> Faults<'f> {
 }
 
 /// The path of a field below another one.
-fn joined(path: &str, field: &str) -> String {
+fn joined_path(path: &str, field: &str) -> String {
     if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
 }
 

@@ -18,14 +18,14 @@ use super::{Secret, seconds};
 pub struct Introspection {
     /// What is asked, and how the answer is read.
     pub method: IntrospectionMethod,
-    /// Where; absent: where the metadata says, or the well-known place of Google and GitHub.
+    /// The URL that is asked. Absent: the one that the metadata names, or that of Google or GitHub.
     pub endpoint: Option<String>,
     /// How opaque tokens of this server begin, such as `gho_`. Empty: any opaque token, so of several
     /// servers only the last one may leave it empty.
     pub token_prefixes: Vec<String>,
-    /// Who we are there. Required but for `google_tokeninfo` and `dangerous_userinfo`.
+    /// Our identifier as a client of this server. Required but for `google_tokeninfo` and `dangerous_userinfo`.
     pub client_id: String,
-    /// How we prove it.
+    /// How we prove that we are this client.
     pub auth_method: ClientAuthMethod,
     /// The secret, for `client_secret_basic` and `client_secret_post`. It is read, and never written.
     #[serde(skip_serializing)]

@@ -26,7 +26,7 @@ pub struct ProtectedResource {
     pub audiences: Vec<String>,
     /// Scopes that every request needs. Empty: a valid token is enough.
     pub required_scopes: Scopes,
-    /// Who may call what, beyond the required scopes. None: whoever has those may do everything.
+    /// Who may call what, beyond the required scopes. None: a caller who has those may do everything.
     pub policy: Option<ScopePolicy>,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,
@@ -35,8 +35,8 @@ pub struct ProtectedResource {
     /// Advertise and challenge `offline_access` where it is configured, against the
     /// specification's advice, for clients that ask for a refresh token only then.
     pub dangerous_advertise_offline_access: bool,
-    /// Accepts access tokens whatever their `aud`, or without one, against the MCP specification: for
-    /// moving from packages that skip the check. ID tokens are refused all the same. Warns at start-up.
+    /// Accepts access tokens without a look at their `aud`, and those without one, against the MCP specification: for
+    /// moving from packages that skip the check. ID tokens are still refused. Warns at start-up.
     pub dangerous_accept_any_audience: bool,
     /// `resource_name` of the metadata: a name for people.
     pub resource_name: Option<String>,
@@ -65,7 +65,7 @@ impl ProtectedResource {
     }
 }
 
-/// In which form a refused tool call asks for more scopes. What is refused is the same in both.
+/// In which form a refused tool call asks for more scopes. The form does not change what is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -16,12 +16,13 @@ impl Secret {
         Self(Zeroizing::new(secret.into()))
     }
 
+    /// The text of the secret, for the request that needs it. It must not be logged.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// Says only that there is one.
+/// Shows `Secret(…)`, so that no log has the secret.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

@@ -22,13 +22,13 @@ pub(super) struct ClientNeed {
     requirement: &'static str,
     reference: &'static str,
     fix: &'static str,
-    /// Looks whether it is there.
+    /// Looks whether an issuer meets the need.
     observe: fn(&Evidence<'_>) -> Observation,
-    /// What is known of the provider about it.
+    /// What the documentation of a known provider says about this need.
     known: fn(&ProviderFacts) -> Option<&String>,
 }
 
-/// Whether it is there, and what was found.
+/// Whether an issuer meets a need, and what was found there.
 struct Observation {
     outcome: ProviderCheckOutcome,
     found: String,
@@ -47,7 +47,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "metadata where clients look for it",
         reference: "MCP, authorization server metadata discovery; RFC 8414 §3",
         fix: "Turn the provider's metadata on, or correct its issuer; if it cannot be changed, give clients of this revision another way in.",
-        observe: metadata,
+        observe: observe_metadata,
         known: |facts| facts.metadata.as_ref(),
     },
     ClientNeed {
@@ -56,7 +56,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "`authorization_endpoint` and `token_endpoint`",
         reference: "RFC 8414 §2",
         fix: "Use a provider that serves both, or add them to its metadata.",
-        observe: endpoints,
+        observe: observe_endpoints,
         known: |_| None,
     },
     ClientNeed {
@@ -65,7 +65,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "endpoints over HTTPS, loopback aside",
         reference: "MCP, communication security",
         fix: "Serve every endpoint over HTTPS.",
-        observe: https,
+        observe: observe_https,
         known: |_| None,
     },
     ClientNeed {
@@ -74,7 +74,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "the authorization code flow",
         reference: "OAuth 2.1 §4.1",
         fix: "Turn on the authorization code flow at the provider.",
-        observe: authorization_code,
+        observe: observe_authorization_code,
         known: |_| None,
     },
     ClientNeed {
@@ -84,7 +84,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "`S256` in `code_challenge_methods_supported`",
         reference: "MCP, authorization code protection; RFC 7636",
         fix: "Have the provider advertise `S256`; if it cannot, only clients that go on without will work.",
-        observe: pkce,
+        observe: observe_pkce,
         known: |facts| facts.pkce.as_ref(),
     },
     ClientNeed {
@@ -93,7 +93,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "`client_id_metadata_document_supported`",
         reference: "MCP, client registration; OAuth Client ID Metadata Document",
         fix: "Turn on Client ID Metadata Documents at the provider, or register clients by hand.",
-        observe: client_id_metadata_documents,
+        observe: observe_metadata_document_clients,
         known: |facts| facts.client_id_metadata_documents.as_ref(),
     },
     ClientNeed {
@@ -102,7 +102,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "`registration_endpoint`",
         reference: "MCP, client registration; RFC 7591",
         fix: "Turn on dynamic client registration for clients that need it, or register them by hand.",
-        observe: registration,
+        observe: observe_registration,
         known: |facts| facts.registration.as_ref(),
     },
     ClientNeed {
@@ -111,7 +111,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "tokens for the `resource` that clients ask for",
         reference: "RFC 8707",
         fix: "Set up the resource at the provider, then look at the `aud` of a token.",
-        observe: resource_indicators,
+        observe: observe_resource_indicators,
         known: |facts| facts.resource_indicators.as_ref(),
     },
     ClientNeed {
@@ -120,7 +120,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "`authorization_response_iss_parameter_supported`",
         reference: "MCP, authorization response validation; RFC 9207",
         fix: "Have the provider send `iss` in authorization responses, and advertise it.",
-        observe: iss_parameter,
+        observe: observe_iss_parameter,
         known: |_| None,
     },
     ClientNeed {
@@ -129,7 +129,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
         requirement: "`none` in `token_endpoint_auth_methods_supported`, for clients without a secret",
         reference: "RFC 8414 §2, OAuth 2.1 §2.1",
         fix: "Allow clients without a secret, or give each of them one.",
-        observe: public_clients,
+        observe: observe_public_clients,
         known: |_| None,
     },
 ];
@@ -153,7 +153,10 @@ impl ClientNeed {
 
 impl Evidence<'_> {
     /// What the metadata says, if there is any.
-    fn read(&self, observe: impl Fn(&IssuerMetadata) -> Observation) -> Observation {
+    fn observe_metadata_with(
+        &self,
+        observe: impl Fn(&IssuerMetadata) -> Observation,
+    ) -> Observation {
         match self.metadata {
             Some(metadata) => observe(metadata),
             None => Observation::new(ProviderCheckOutcome::Unknown, "no usable metadata"),
@@ -168,7 +171,7 @@ impl Evidence<'_> {
     }
 }
 
-fn metadata(evidence: &Evidence<'_>) -> Observation {
+fn observe_metadata(evidence: &Evidence<'_>) -> Observation {
     // 2025-03-26 clients ask the MCP server, and others the issuer; RFC 8414 alone until 2025-06-18.
     let (place, without) = match evidence.revision {
         Revision::V2025_03_26 => {
@@ -196,8 +199,8 @@ fn metadata(evidence: &Evidence<'_>) -> Observation {
     }
 }
 
-fn endpoints(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| {
+fn observe_endpoints(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
         let mut missing = Vec::new();
         if metadata.authorization_endpoint.is_none() {
             missing.push("authorization_endpoint");
@@ -212,19 +215,19 @@ fn endpoints(evidence: &Evidence<'_>) -> Observation {
     })
 }
 
-fn https(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| match metadata.insecure_urls.as_slice() {
+fn observe_https(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| match metadata.insecure_urls.as_slice() {
         [] => Observation::new(true, "all"),
         names => Observation::new(false, format!("not HTTPS: {}", names.join(", "))),
     })
 }
 
-fn authorization_code(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| {
+fn observe_authorization_code(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
         // RFC 8414 §2: the response types are required, and grant types have a default.
-        let has_response_type = lists(metadata.response_types_supported.as_ref(), "code");
+        let has_response_type = has_value(metadata.response_types_supported.as_ref(), "code");
         let grant_types = metadata.grant_types_supported.as_ref();
-        let has_grant_type = grant_types.is_none() || lists(grant_types, "authorization_code");
+        let has_grant_type = grant_types.is_none() || has_value(grant_types, "authorization_code");
         match (has_response_type, has_grant_type) {
             (true, true) => Observation::new(true, "supported"),
             (false, _) => Observation::new(false, "`response_types_supported` lacks `code`"),
@@ -235,24 +238,26 @@ fn authorization_code(evidence: &Evidence<'_>) -> Observation {
     })
 }
 
-fn pkce(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| {
+fn observe_pkce(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
         let methods = metadata.code_challenge_methods_supported.as_ref();
         let found = match methods {
-            Some(methods) => methods.join(", "),
+            Some(listed) => listed.join(", "),
             None => "not advertised: clients since 2025-11-25 must refuse to go on, and some do"
                 .to_owned(),
         };
-        Observation::new(lists(methods, "S256"), found)
+        Observation::new(has_value(methods, "S256"), found)
     })
 }
 
-fn client_id_metadata_documents(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| advertised(metadata.client_id_metadata_document_supported))
+fn observe_metadata_document_clients(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
+        observe_flag(metadata.client_id_metadata_document_supported)
+    })
 }
 
-fn registration(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| {
+fn observe_registration(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
         let deprecated = match evidence.revision {
             Revision::V2026_07_28 => "; deprecated in this revision",
             Revision::V2025_03_26 | Revision::V2025_06_18 | Revision::V2025_11_25 => "",
@@ -265,29 +270,31 @@ fn registration(evidence: &Evidence<'_>) -> Observation {
     })
 }
 
-fn resource_indicators(_: &Evidence<'_>) -> Observation {
+fn observe_resource_indicators(_: &Evidence<'_>) -> Observation {
     Observation::new(
         ProviderCheckOutcome::Unknown,
         "no metadata member says so: ask for a token and look at `aud`",
     )
 }
 
-fn iss_parameter(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| advertised(metadata.authorization_response_iss_parameter_supported))
-}
-
-fn public_clients(evidence: &Evidence<'_>) -> Observation {
-    evidence.read(|metadata| {
-        let methods = metadata.token_endpoint_auth_methods_supported.as_ref();
-        let found = methods.map_or("not advertised".to_owned(), |methods| methods.join(", "));
-        Observation::new(lists(methods, "none"), found)
+fn observe_iss_parameter(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
+        observe_flag(metadata.authorization_response_iss_parameter_supported)
     })
 }
 
-fn lists(values: Option<&Vec<String>>, wanted: &str) -> bool {
-    values.is_some_and(|values| values.iter().any(|value| value == wanted))
+fn observe_public_clients(evidence: &Evidence<'_>) -> Observation {
+    evidence.observe_metadata_with(|metadata| {
+        let methods = metadata.token_endpoint_auth_methods_supported.as_ref();
+        let found = methods.map_or("not advertised".to_owned(), |listed| listed.join(", "));
+        Observation::new(has_value(methods, "none"), found)
+    })
 }
 
-fn advertised(supported: bool) -> Observation {
+fn has_value(values: Option<&Vec<String>>, wanted: &str) -> bool {
+    values.is_some_and(|listed| listed.iter().any(|value| value == wanted))
+}
+
+fn observe_flag(supported: bool) -> Observation {
     Observation::new(supported, if supported { "advertised" } else { "not advertised" })
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::known_provider::KnownProvider;
-use super::revision_report::judge;
+use super::revision_report::judge_revisions;
 use super::suggested_configuration::SuggestedConfiguration;
 use super::{IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault};
 use crate::config::AuthorizationServer;
@@ -27,14 +27,19 @@ pub(crate) async fn inspect(
     resource: &str,
     context: &FetchContext,
 ) -> IssuerReport {
-    let mut inspection = Inspection { server, context, places: candidates(server), document: None };
+    let places = possible_places(server);
+    let mut inspection = Inspection { server, context, places, document: None };
     // As for a token, all requests together must not take longer than this.
     let limit = context.timeout.saturating_mul(2);
-    let verification = tokio::time::timeout(limit, inspection.as_for_a_token()).await;
-    let too_slow = || format!("no answer within {} s", limit.as_secs_f32());
-    let keys = verification.unwrap_or_else(|_| KeySetReport::unavailable(None, too_slow()));
+    let keys = match tokio::time::timeout(limit, inspection.look_as_for_a_token()).await {
+        Ok(report) => report,
+        Err(_) => {
+            let reason = format!("no answer within {} s", limit.as_secs_f32());
+            KeySetReport::unavailable(None, reason)
+        }
+    };
     inspection.look_at_the_rest().await;
-    inspection.report(resource, keys)
+    inspection.into_report(resource, keys)
 }
 
 struct Inspection<'a> {
@@ -53,75 +58,84 @@ struct Place {
     is_visited: bool,
 }
 
-/// All places in the order in which verification looks at its own.
-fn candidates(server: &InspectedIssuer<'_>) -> Vec<Place> {
-    let place = |url, standard, is_candidate| Place {
-        report: MetadataPlace { url, standard, is_used: false, fault: None },
-        is_candidate,
-        is_visited: false,
-    };
-    let given = match server.source {
-        KeySource::MetadataUrl(url) => Some(url.clone()),
+/// All places where metadata may be. Those that verification looks at come in its order.
+fn possible_places(server: &InspectedIssuer<'_>) -> Vec<Place> {
+    let configured_url = match server.source {
+        KeySource::MetadataUrl(url) => Some(url),
         _ => None,
     };
-    let is_candidate = |standard: Standard| match server.source {
-        KeySource::Discover(server_type) => standard.is_for(*server_type),
-        _ => false,
-    };
-    let well_known = well_known_places(server.identifier)
-        .into_iter()
-        .filter(|known| Some(&known.url) != given.as_ref())
-        .map(|WellKnown { url, standard }| place(url, standard, is_candidate(standard)));
-    let given = given.clone().map(|url| place(url, Standard::None, true));
-    given.into_iter().chain(well_known).collect()
+    let mut places = Vec::new();
+    if let Some(url) = configured_url {
+        places.push(Place::new(url.clone(), Standard::None, true));
+    }
+    for WellKnown { url, standard } in well_known_places(server.identifier) {
+        if configured_url == Some(&url) {
+            continue;
+        }
+        let is_candidate = match server.source {
+            KeySource::Discover(server_type) => standard.is_for(*server_type),
+            _ => false,
+        };
+        places.push(Place::new(url, standard, is_candidate));
+    }
+    places
 }
 
 impl Inspection<'_> {
-    /// What the verification of a first token does: the first usable metadata, and its keys.
-    async fn as_for_a_token(&mut self) -> KeySetReport {
-        let (issuer, accepted) = (self.server.identifier.as_str(), &self.server.config.algorithms);
-        let metadata = match self.server.source {
-            KeySource::Keys(keys, metadata) => {
-                self.document = metadata.as_deref().map(|metadata| metadata.content.clone());
+    /// Does what the verification of a first token does: it takes the first usable metadata, and fetches its keys.
+    async fn look_as_for_a_token(&mut self) -> KeySetReport {
+        let jwks_uri = match self.server.source {
+            KeySource::Keys(keys, given) => {
+                self.document = given.as_deref().map(|metadata| metadata.content.clone());
                 if keys.len() == 0 {
                     return KeySetReport::not_needed();
                 }
-                return KeySetReport::read(None, keys.document(), issuer, accepted);
+                return self.report_keys(None, keys.document());
             }
-            KeySource::Metadata(metadata) => {
-                self.document = Some(metadata.content.clone());
-                Ok(metadata.jwks_uri().map(clone_of))
+            KeySource::Metadata(given) => {
+                self.document = Some(given.content.clone());
+                given.jwks_uri().cloned()
             }
-            _ => self.first_usable().await.map(|metadata| {
-                let jwks_uri = metadata.jwks_uri().map(clone_of);
-                self.document = Some(metadata.content);
+            _ => {
+                let Some(fetched) = self.fetch_first_usable_metadata().await else {
+                    let reason = "no usable metadata says where they are";
+                    return KeySetReport::unavailable(None, reason);
+                };
+                let jwks_uri = fetched.jwks_uri().cloned();
+                self.document = Some(fetched.content);
                 jwks_uri
-            }),
+            }
         };
-        match metadata {
-            Err(()) => KeySetReport::unavailable(None, "no usable metadata says where they are"),
-            Ok(Err(_)) if !self.context.needs_keys => KeySetReport::not_needed(),
-            Ok(Err(fault)) => KeySetReport::unavailable(None, fault),
-            Ok(Ok(jwks_uri)) => match fetch_json(&jwks_uri, &*self.context.http).await {
-                Ok(fetched) => {
-                    KeySetReport::read(Some(jwks_uri.url), &fetched.document, issuer, accepted)
-                }
-                Err(fault) => KeySetReport::unavailable(Some(jwks_uri.url), fault.reason),
-            },
+        match jwks_uri {
+            Ok(jwks_uri) => self.fetch_keys(jwks_uri).await,
+            Err(_) if !self.context.needs_keys => KeySetReport::not_needed(),
+            Err(fault) => KeySetReport::unavailable(None, fault),
         }
     }
 
-    async fn first_usable(&mut self) -> Result<Metadata, ()> {
+    async fn fetch_first_usable_metadata(&mut self) -> Option<Metadata> {
         for place in self.places.iter_mut().filter(|place| place.is_candidate) {
             if let Some(metadata) = place.visit(self.server, self.context).await {
                 place.report.is_used = true;
-                return Ok(metadata);
+                return Some(metadata);
             }
         }
-        Err(())
+        None
     }
 
-    /// Where verification does not look, or no longer: clients may.
+    async fn fetch_keys(&self, jwks_uri: Destination) -> KeySetReport {
+        match fetch_json(&jwks_uri, &*self.context.http).await {
+            Ok(fetched) => self.report_keys(Some(jwks_uri.url), &fetched.document),
+            Err(fault) => KeySetReport::unavailable(Some(jwks_uri.url), fault.reason),
+        }
+    }
+
+    fn report_keys(&self, jwks_uri: Option<String>, document: &Value) -> KeySetReport {
+        let issuer = self.server.identifier.as_str();
+        KeySetReport::read(jwks_uri, document, issuer, &self.server.config.algorithms)
+    }
+
+    /// Visits the places where verification did not look: clients may look there.
     async fn look_at_the_rest(&mut self) {
         for place in self.places.iter_mut().filter(|place| !place.is_visited) {
             let found = place.visit(self.server, self.context).await;
@@ -131,18 +145,18 @@ impl Inspection<'_> {
         }
     }
 
-    fn report(self, resource: &str, keys: KeySetReport) -> IssuerReport {
+    fn into_report(self, resource: &str, keys: KeySetReport) -> IssuerReport {
         let places: Vec<_> = self.places.into_iter().map(|place| place.report).collect();
         let metadata = self.document.as_ref().map(IssuerMetadata::read);
         let issuer = self.server.identifier.as_str();
         let provider = KnownProvider::recognise(issuer, resource);
-        let facts = provider.as_ref().map(|provider| &provider.facts);
+        let facts = provider.as_ref().map(|known| &known.facts);
         let configuration =
             SuggestedConfiguration::new(self.server.config, provider.as_ref(), resource);
         IssuerReport {
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
-            revisions: judge(&places, metadata.as_ref(), facts),
+            revisions: judge_revisions(&places, metadata.as_ref(), facts),
             places,
             metadata,
             keys,
@@ -153,19 +167,29 @@ impl Inspection<'_> {
 }
 
 impl Place {
+    fn new(url: String, standard: Standard, is_candidate: bool) -> Self {
+        Self {
+            report: MetadataPlace { url, standard, is_used: false, fault: None },
+            is_candidate,
+            is_visited: false,
+        }
+    }
+
+    /// Fetches the document at this place; `None` when it cannot be used, and then the report says why.
     async fn visit(
         &mut self,
         server: &InspectedIssuer<'_>,
         context: &FetchContext,
     ) -> Option<Metadata> {
-        let place = Destination::configured(self.report.url.clone());
-        let found = fetch_metadata(server.identifier, &place, context).await;
+        let destination = Destination::configured(self.report.url.clone());
+        let fetched = fetch_metadata(server.identifier, &destination, context).await;
         self.is_visited = true;
-        let fault = |FetchFault { kind, reason, .. }| MetadataPlaceFault { kind, reason };
-        found.map_err(|found| self.report.fault = Some(fault(found))).ok()
+        match fetched {
+            Ok(metadata) => Some(metadata),
+            Err(FetchFault { kind, reason, .. }) => {
+                self.report.fault = Some(MetadataPlaceFault { kind, reason });
+                None
+            }
+        }
     }
-}
-
-fn clone_of(destination: &Destination) -> Destination {
-    Destination { url: destination.url.clone(), addresses: destination.addresses }
 }

@@ -19,7 +19,7 @@ pub struct IssuerMetadata {
     pub registration_endpoint: Option<String>,
     /// Where servers ask about tokens (RFC 7662).
     pub introspection_endpoint: Option<String>,
-    /// How servers authenticate there.
+    /// How servers authenticate at the introspection endpoint.
     pub introspection_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// How clients authenticate at the token endpoint; `none` is for public clients.
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
@@ -29,7 +29,7 @@ pub struct IssuerMetadata {
     pub grant_types_supported: Option<Vec<String>>,
     /// PKCE methods (RFC 7636), such as `S256`.
     pub code_challenge_methods_supported: Option<Vec<String>>,
-    /// Scopes.
+    /// The scopes that clients may ask for.
     pub scopes_supported: Option<Vec<String>>,
     /// Whether a URL may be a client's identifier.
     pub client_id_metadata_document_supported: bool,
@@ -42,46 +42,66 @@ pub struct IssuerMetadata {
 }
 
 impl IssuerMetadata {
+    /// Reads the members in a metadata document.
     pub(super) fn read(document: &Value) -> Self {
-        let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
-        let texts = |name: &str| {
-            let values = document.get(name).and_then(Value::as_array)?;
-            Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-        };
-        let flag = |name: &str| document.get(name).and_then(Value::as_bool).unwrap_or_default();
+        let has_metadata_document_clients =
+            flag_member(document, "client_id_metadata_document_supported");
+        let sends_iss = flag_member(document, "authorization_response_iss_parameter_supported");
         Self {
-            authorization_endpoint: text("authorization_endpoint"),
-            token_endpoint: text("token_endpoint"),
-            registration_endpoint: text("registration_endpoint"),
-            introspection_endpoint: text("introspection_endpoint"),
-            introspection_endpoint_auth_methods_supported: texts(
+            authorization_endpoint: text_member(document, "authorization_endpoint"),
+            token_endpoint: text_member(document, "token_endpoint"),
+            registration_endpoint: text_member(document, "registration_endpoint"),
+            introspection_endpoint: text_member(document, "introspection_endpoint"),
+            introspection_endpoint_auth_methods_supported: list_member(
+                document,
                 "introspection_endpoint_auth_methods_supported",
             ),
-            token_endpoint_auth_methods_supported: texts("token_endpoint_auth_methods_supported"),
-            response_types_supported: texts("response_types_supported"),
-            grant_types_supported: texts("grant_types_supported"),
-            code_challenge_methods_supported: texts("code_challenge_methods_supported"),
-            scopes_supported: texts("scopes_supported"),
-            client_id_metadata_document_supported: flag("client_id_metadata_document_supported"),
-            authorization_response_iss_parameter_supported: flag(
-                "authorization_response_iss_parameter_supported",
+            token_endpoint_auth_methods_supported: list_member(
+                document,
+                "token_endpoint_auth_methods_supported",
             ),
-            jwks_uri: text("jwks_uri"),
-            insecure_urls: insecure_urls(document),
+            response_types_supported: list_member(document, "response_types_supported"),
+            grant_types_supported: list_member(document, "grant_types_supported"),
+            code_challenge_methods_supported: list_member(
+                document,
+                "code_challenge_methods_supported",
+            ),
+            scopes_supported: list_member(document, "scopes_supported"),
+            client_id_metadata_document_supported: has_metadata_document_clients,
+            authorization_response_iss_parameter_supported: sends_iss,
+            jwks_uri: text_member(document, "jwks_uri"),
+            insecure_urls: members_with_insecure_urls(document),
         }
     }
 }
 
-fn insecure_urls(document: &Value) -> Vec<String> {
-    let is_url = |name: &str| name.ends_with("_endpoint") || name == "jwks_uri";
-    let is_secure = |url: &str| {
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        scheme.eq_ignore_ascii_case("https") || is_loopback(host_in(url))
-    };
-    let members = document.as_object().into_iter().flatten();
-    members
-        .filter(|(name, _)| is_url(name))
-        .filter(|(_, value)| value.as_str().is_some_and(|url| !is_secure(url)))
-        .map(|(name, _)| name.clone())
-        .collect()
+fn text_member(document: &Value, name: &str) -> Option<String> {
+    document.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The texts in a list; what is in it beside texts is left out.
+fn list_member(document: &Value, name: &str) -> Option<Vec<String>> {
+    let items = document.get(name).and_then(Value::as_array)?;
+    Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+fn flag_member(document: &Value, name: &str) -> bool {
+    document.get(name).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn members_with_insecure_urls(document: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, value) in document.as_object().into_iter().flatten() {
+        let names_url = name.ends_with("_endpoint") || name == "jwks_uri";
+        if names_url && value.as_str().is_some_and(is_insecure_url) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// Whether a URL is neither `https` nor on loopback.
+fn is_insecure_url(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    !scheme.eq_ignore_ascii_case("https") && !is_loopback(host_in(url))
 }

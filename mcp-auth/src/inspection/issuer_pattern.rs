@@ -2,6 +2,12 @@
 //!
 //! `*` stands for any characters but a slash, `**` for any; what is in braces has a name.
 
+/// A part of an issuer that the pattern has a name for.
+pub(super) struct NamedPart {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
 /// One piece of a pattern.
 enum Piece<'p> {
     Literal(&'p str),
@@ -11,69 +17,71 @@ enum Piece<'p> {
 }
 
 /// The named parts of an issuer, if it matches. A slash at the end of either does not count.
-pub(super) fn captures(pattern: &str, issuer: &str) -> Option<Vec<(String, String)>> {
-    let pieces = pieces(pattern.trim_end_matches('/'));
-    let issuer = issuer.trim_end_matches('/');
+pub(super) fn named_parts(pattern: &str, issuer: &str) -> Option<Vec<NamedPart>> {
+    let pieces = pieces_of(pattern.trim_end_matches('/'));
+    let text = issuer.trim_end_matches('/');
     let mut named = Vec::new();
-    matches(&pieces, issuer, issuer, &mut named).then_some(named)
+    matches_pieces(&pieces, text, text, &mut named).then_some(named)
 }
 
-fn pieces(pattern: &str) -> Vec<Piece<'_>> {
+fn pieces_of(pattern: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = pattern;
-    while let Some(at) = rest.find(['{', '}', '*']) {
-        let (literal, special) = rest.split_at(at);
+    while let Some(index) = rest.find(['{', '}', '*']) {
+        let (literal, special) = rest.split_at(index);
         pieces.push(Piece::Literal(literal));
-        rest = if let Some(after) = special.strip_prefix('{') {
-            let (name, after) = after.split_once('=').unwrap_or((after, ""));
+        if let Some(opened) = special.strip_prefix('{') {
+            let (name, after_name) = opened.split_once('=').unwrap_or((opened, ""));
             pieces.push(Piece::Begin(name));
-            after
-        } else if let Some(after) = special.strip_prefix('}') {
+            rest = after_name;
+        } else if let Some(after_name) = special.strip_prefix('}') {
             pieces.push(Piece::End);
-            after
+            rest = after_name;
         } else {
-            let after = special.trim_start_matches('*');
-            pieces.push(Piece::Any { slashes: special.len() - after.len() > 1 });
-            after
-        };
+            rest = special.trim_start_matches('*');
+            pieces.push(Piece::Any { slashes: special.len() - rest.len() > 1 });
+        }
     }
     pieces.push(Piece::Literal(rest));
     pieces
 }
 
-/// `part`: what is left of the issuer since the last name began.
-fn matches(
+/// Whether the pieces match what is left of an issuer; the parts with a name are added to `named`.
+///
+/// `since_name` is what was left of the issuer where the last named part began.
+fn matches_pieces(
     pieces: &[Piece<'_>],
     rest: &str,
-    part: &str,
-    named: &mut Vec<(String, String)>,
+    since_name: &str,
+    named: &mut Vec<NamedPart>,
 ) -> bool {
-    let Some((piece, pieces)) = pieces.split_first() else { return rest.is_empty() };
+    let Some((piece, later_pieces)) = pieces.split_first() else { return rest.is_empty() };
     match piece {
-        Piece::Literal(literal) => {
-            rest.strip_prefix(literal).is_some_and(|rest| matches(pieces, rest, part, named))
-        }
+        Piece::Literal(literal) => match rest.strip_prefix(literal) {
+            Some(after_literal) => matches_pieces(later_pieces, after_literal, since_name, named),
+            None => false,
+        },
         Piece::Begin(name) => {
-            named.push(((*name).to_owned(), String::new()));
-            let found = matches(pieces, rest, rest, named);
+            named.push(NamedPart { name: (*name).to_owned(), value: String::new() });
+            let found = matches_pieces(later_pieces, rest, rest, named);
             if !found {
                 named.pop();
             }
             found
         }
         Piece::End => {
-            let value = part[..part.len() - rest.len()].to_owned();
-            if let Some((_, last)) = named.last_mut() {
-                *last = value;
+            if let Some(part) = named.last_mut() {
+                part.value = since_name[..since_name.len() - rest.len()].to_owned();
             }
-            matches(pieces, rest, rest, named)
+            matches_pieces(later_pieces, rest, rest, named)
         }
         Piece::Any { slashes } => {
-            let end = if *slashes { None } else { rest.find('/') }.unwrap_or(rest.len());
-            let mut ends = rest.char_indices().map(|(at, char)| at + char.len_utf8());
+            // It stands for one character at least; the shortest that fits is taken.
+            let longest = if *slashes { None } else { rest.find('/') }.unwrap_or(rest.len());
+            let mut ends = rest.char_indices().map(|(start, char)| start + char.len_utf8());
             ends.by_ref()
-                .take_while(|at| *at <= end)
-                .any(|at| matches(pieces, &rest[at..], part, named))
+                .take_while(|end| *end <= longest)
+                .any(|end| matches_pieces(later_pieces, &rest[end..], since_name, named))
         }
     }
 }
@@ -96,8 +104,9 @@ mod tests {
             ("https://fixed.example/", "https://fixed.example", ""),
         ];
         for (pattern, issuer, expected) in rows {
-            let found = captures(pattern, issuer).map(|named| {
-                let parts: Vec<_> = named.iter().map(|(a, b)| format!("{a}={b}")).collect();
+            let found = named_parts(pattern, issuer).map(|named| {
+                let parts: Vec<_> =
+                    named.iter().map(|part| format!("{}={}", part.name, part.value)).collect();
                 parts.join(" ")
             });
             assert_eq!(found.as_deref().unwrap_or("no"), expected, "{pattern} {issuer}");

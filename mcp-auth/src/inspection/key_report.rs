@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::algorithm::Algorithm;
 use crate::jose::{VerificationKey, modulus_bits};
 
-/// Characters of a member that are told.
+/// How many characters of a member are shown: the issuer chooses its length.
 const MAX_TEXT: usize = 128;
 
 /// A JSON Web Key without the key: how it is labelled, and whether it can verify tokens.
@@ -35,32 +35,27 @@ pub struct KeyReport {
 }
 
 impl KeyReport {
-    /// `accepted`: the algorithms that are configured; empty for all.
+    /// `judged` is the key that verification makes of it, or why it makes none; `accepted` are the algorithms that are
+    /// configured, and when it is empty, all are accepted.
     pub(super) fn new(
         jwk: &Value,
         judged: Result<VerificationKey, String>,
         accepted: &[Algorithm],
     ) -> Self {
-        let text = |name| {
-            let text = jwk.get(name).and_then(Value::as_str);
-            text.map(|text| text.chars().take(MAX_TEXT).collect())
-        };
-        let verifies = |key: &VerificationKey| {
-            let wanted = |one: &&Algorithm| {
-                key.supports(**one) && (accepted.is_empty() || accepted.contains(one))
-            };
-            Algorithm::ALL.iter().filter(wanted).copied().collect()
+        let (algorithms, fault) = match judged {
+            Ok(key) => (accepted_algorithms_of(&key, accepted), None),
+            Err(fault) => (Vec::new(), Some(fault)),
         };
         Self {
-            kid: text("kid"),
-            kty: text("kty"),
-            crv: text("crv"),
+            kid: short_text_member(jwk, "kid"),
+            kty: short_text_member(jwk, "kty"),
+            crv: short_text_member(jwk, "crv"),
             bits: modulus_bits(jwk),
-            alg: text("alg"),
-            purpose: text("use"),
-            issuer: text("issuer"),
-            algorithms: judged.as_ref().map(verifies).unwrap_or_default(),
-            fault: judged.err(),
+            alg: short_text_member(jwk, "alg"),
+            purpose: short_text_member(jwk, "use"),
+            issuer: short_text_member(jwk, "issuer"),
+            algorithms,
+            fault,
         }
     }
 
@@ -69,4 +64,19 @@ impl KeyReport {
     pub fn is_for_encryption(&self) -> bool {
         self.purpose.as_deref() == Some("enc")
     }
+}
+
+fn short_text_member(jwk: &Value, name: &str) -> Option<String> {
+    let text = jwk.get(name).and_then(Value::as_str)?;
+    Some(text.chars().take(MAX_TEXT).collect())
+}
+
+fn accepted_algorithms_of(key: &VerificationKey, accepted: &[Algorithm]) -> Vec<Algorithm> {
+    let mut algorithms = Vec::new();
+    for &algorithm in Algorithm::ALL {
+        if key.supports(algorithm) && (accepted.is_empty() || accepted.contains(&algorithm)) {
+            algorithms.push(algorithm);
+        }
+    }
+    algorithms
 }

@@ -24,35 +24,46 @@ pub struct KeySetReport {
 }
 
 impl KeySetReport {
-    /// There is none, and tokens are opaque.
+    /// For an issuer without keys, whose tokens are opaque.
     pub(super) fn not_needed() -> Self {
         Self { jwks_uri: None, fault: None, keys: Vec::new(), ignored: 0, algorithms: Vec::new() }
     }
 
+    /// For an issuer whose keys cannot be had, with the reason.
     pub(super) fn unavailable(jwks_uri: Option<String>, fault: impl Into<String>) -> Self {
         Self { jwks_uri, fault: Some(fault.into()), ..Self::not_needed() }
     }
 
+    /// Reads a JWK Set. `accepted` are the algorithms that are configured; when it is empty, all are accepted.
     pub(super) fn read(
         jwks_uri: Option<String>,
         document: &Value,
         issuer: &str,
         accepted: &[Algorithm],
     ) -> Self {
-        let judged = KeySet::judge(document, issuer).into_iter().flatten();
-        let keys: Vec<_> =
-            judged.map(|(jwk, judged)| KeyReport::new(jwk, judged, accepted)).collect();
+        let mut keys = Vec::new();
+        for (jwk, judged) in KeySet::judge(document, issuer).into_iter().flatten() {
+            keys.push(KeyReport::new(jwk, judged, accepted));
+        }
         let algorithms = algorithms_of(&keys);
-        let none_accepted = "the algorithms of its keys are none of those in `algorithms`";
-        let fault = KeySet::read(document, issuer)
-            .err()
-            .or_else(|| algorithms.is_empty().then(|| none_accepted.to_owned()));
+        let fault = match KeySet::read(document, issuer) {
+            Err(reason) => Some(reason),
+            Ok(_) if algorithms.is_empty() => {
+                Some("the algorithms of its keys are none of those in `algorithms`".to_owned())
+            }
+            Ok(_) => None,
+        };
         Self { jwks_uri, fault, keys, ignored: KeySet::ignored(document), algorithms }
     }
 }
 
 /// The algorithms that tokens may be signed with: every key's, in the order of [`Algorithm::ALL`].
 fn algorithms_of(keys: &[KeyReport]) -> Vec<Algorithm> {
-    let of_some_key = |one: &&Algorithm| keys.iter().any(|key| key.algorithms.contains(*one));
-    Algorithm::ALL.iter().filter(of_some_key).copied().collect()
+    let mut algorithms = Vec::new();
+    for &algorithm in Algorithm::ALL {
+        if keys.iter().any(|key| key.algorithms.contains(&algorithm)) {
+            algorithms.push(algorithm);
+        }
+    }
+    algorithms
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::issuer_pattern::captures;
-use super::preset::{PRESETS, Preset, fill_in};
+use super::issuer_pattern::{NamedPart, named_parts};
+use super::preset::{PRESETS, Preset, fill_in, fill_in_text};
 use super::provider_facts::ProviderFacts;
 use crate::config::AuthorizationServer;
 use crate::principal::{Principal, PrincipalRule};
@@ -29,33 +29,37 @@ pub struct KnownProvider {
 }
 
 impl KnownProvider {
-    /// The first provider whose pattern fits; `resource` is filled in in its advice.
+    /// The first provider that has a pattern which this issuer matches. Its advice names `resource`.
     pub(crate) fn recognise(issuer: &str, resource: &str) -> Option<Self> {
         PRESETS.iter().find_map(|(preset, data)| {
             let data: Preset = serde_json::from_str(data).ok()?;
-            let found = data.recognise.iter().find_map(|pattern| captures(pattern, issuer))?;
-            Some(Self::new(preset, data, &found, resource))
+            let named = data.recognise.iter().find_map(|pattern| named_parts(pattern, issuer))?;
+            Some(Self::new(preset, data, &named, resource))
         })
     }
 
-    fn new(preset: &'static str, data: Preset, found: &[(String, String)], resource: &str) -> Self {
-        let value_of = |parameter: &String| {
-            let found = found.iter().find(|(name, _)| name == parameter);
-            found.map_or_else(|| format!("<{parameter}>"), |(_, value)| value.clone())
-        };
-        let arguments: Vec<_> = data.parameters.iter().map(value_of).collect();
-        let mut names = data.parameters;
+    fn new(preset: &'static str, data: Preset, named: &[NamedPart], resource: &str) -> Self {
+        let Preset { name, parameters, mut server, mut advice, facts, .. } = data;
+        let mut arguments = Vec::new();
+        for parameter in &parameters {
+            arguments.push(argument_for(parameter, named));
+        }
+        let mut names = parameters;
         names.push("resource".to_owned());
         let values: Vec<_> = arguments.iter().map(String::as_str).chain([resource]).collect();
-        let mut server = data.server;
         fill_in(&mut server, &names, &values);
-        let advice = data.advice.into_iter().map(|step| {
-            let mut step = Value::String(step);
-            fill_in(&mut step, &names, &values);
-            step.as_str().unwrap_or_default().to_owned()
-        });
-        let advice = advice.collect();
-        Self { name: data.name, preset, arguments, facts: data.facts, advice, server }
+        for step in &mut advice {
+            fill_in_text(step, &names, &values);
+        }
+        Self { name, preset, arguments, facts, advice, server }
+    }
+}
+
+/// The part of the issuer with the name of this parameter, or `<name>` where the issuer does not tell.
+fn argument_for(parameter: &str, named: &[NamedPart]) -> String {
+    match named.iter().find(|part| part.name == parameter) {
+        Some(part) => part.value.clone(),
+        None => format!("<{parameter}>"),
     }
 }
 

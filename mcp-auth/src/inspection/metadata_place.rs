@@ -10,20 +10,20 @@ use crate::issuer::{FaultKind, Standard};
 pub struct MetadataPlace {
     /// Its URL.
     pub url: String,
-    /// The specification that says so.
+    /// The specification that says that metadata may be there.
     pub standard: Standard,
-    /// Whether verification uses what is there: it is the first usable one.
+    /// Whether verification uses the document there: it uses the first that it can, of the places where it looks.
     pub is_used: bool,
-    /// Why it is of no use; `None` when it is.
+    /// Why the document there cannot be used; `None` when it can.
     pub fault: Option<MetadataPlaceFault>,
 }
 
-/// Why a place is of no use.
+/// Why the document at a place cannot be used.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct MetadataPlaceFault {
-    /// What kind of fault.
+    /// What is the matter, for programs.
     pub kind: FaultKind,
-    /// The same in words, with the compared values.
+    /// What is the matter, in words for people, with the values that were compared.
     pub reason: String,
 }

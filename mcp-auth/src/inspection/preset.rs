@@ -63,18 +63,22 @@ pub(super) fn fill_in_preset(data: &str, values: &[&str]) -> AuthorizationServer
     filled.unwrap_or_default()
 }
 
+/// Replaces `{name}` by its value in all texts of the data.
 pub(super) fn fill_in(data: &mut Value, names: &[String], values: &[&str]) {
     match data {
-        Value::String(text) => {
-            for (name, value) in names.iter().zip(values) {
-                *text = text.replace(&format!("{{{name}}}"), value.trim_end_matches('/'));
-            }
-        }
+        Value::String(text) => fill_in_text(text, names, values),
         Value::Array(items) => items.iter_mut().for_each(|item| fill_in(item, names, values)),
         Value::Object(members) => {
             members.values_mut().for_each(|member| fill_in(member, names, values));
         }
         _ => {}
+    }
+}
+
+/// Replaces `{name}` by its value, without slashes at the end.
+pub(super) fn fill_in_text(text: &mut String, names: &[String], values: &[&str]) {
+    for (name, value) in names.iter().zip(values) {
+        *text = text.replace(&format!("{{{name}}}"), value.trim_end_matches('/'));
     }
 }
 

@@ -4,36 +4,36 @@ use serde::Serialize;
 
 use super::Level;
 
-/// One need of clients.
+/// One need of MCP clients, and whether an issuer meets it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProviderCheck {
     /// A stable name, such as `pkce_s256`.
     pub code: &'static str,
-    /// How much it is needed.
+    /// How strongly the revision asks for it.
     pub level: Level,
-    /// Whether it is there.
+    /// Whether the issuer meets the need.
     pub outcome: ProviderCheckOutcome,
-    /// What is needed.
+    /// What clients need.
     pub requirement: &'static str,
-    /// Who says so.
+    /// The section of MCP, or the RFC, that asks for it.
     pub reference: &'static str,
-    /// What to do where it is not met.
+    /// What to do where the need is not met.
     pub fix: &'static str,
-    /// What was found.
+    /// What was found in the metadata.
     pub found: String,
-    /// What is known of this provider, or what follows.
+    /// What the documentation of the provider says about it, if the provider is known.
     pub note: Option<String>,
 }
 
-/// Whether something is there.
+/// Whether an issuer meets a need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ProviderCheckOutcome {
-    /// It is.
+    /// What is needed is there.
     Met,
-    /// It is not.
+    /// What is needed is not there.
     NotMet,
     /// It cannot be seen from outside.
     Unknown,

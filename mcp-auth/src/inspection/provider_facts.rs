@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct ProviderFacts {
     /// Where it serves metadata.
     pub metadata: Option<String>,
-    /// PKCE with S256.
+    /// Whether it has PKCE with S256.
     pub pkce: Option<String>,
-    /// Dynamic client registration (RFC 7591).
+    /// Whether clients can register themselves (RFC 7591).
     pub registration: Option<String>,
-    /// Client ID Metadata Documents.
+    /// Whether the URL of a Client ID Metadata Document can be a client's identifier.
     pub client_id_metadata_documents: Option<String>,
-    /// Resource indicators (RFC 8707).
+    /// Whether clients can ask for a token for one resource (RFC 8707).
     pub resource_indicators: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::{IssuerMetadata, Level, MetadataPlace, ProviderCheck, ProviderCheckOu
 pub struct RevisionReport {
     /// The revision, such as `2026-07-28`.
     pub revision: &'static str,
-    /// All in all.
+    /// All checks in one word.
     pub suitability: Suitability,
     /// Everything that clients of this revision need of it.
     pub checks: Vec<ProviderCheck>,
@@ -31,8 +31,8 @@ pub enum Suitability {
     DoesNotSuit,
 }
 
-/// Every revision, oldest first.
-pub(super) fn judge(
+/// Judges an issuer for the clients of every revision, oldest first.
+pub(super) fn judge_revisions(
     places: &[MetadataPlace],
     metadata: Option<&IssuerMetadata>,
     known: Option<&ProviderFacts>,
@@ -54,15 +54,16 @@ pub(super) fn judge(
 
 impl Suitability {
     fn of(checks: &[ProviderCheck]) -> Self {
-        let lacks = |level| {
-            checks
-                .iter()
-                .any(|check| check.level == level && check.outcome == ProviderCheckOutcome::NotMet)
-        };
-        match (lacks(Level::Must), lacks(Level::Should)) {
-            (true, _) => Self::DoesNotSuit,
-            (false, true) => Self::SuitsWithGaps,
-            (false, false) => Self::Suits,
+        if has_unmet_need(checks, Level::Must) {
+            Self::DoesNotSuit
+        } else if has_unmet_need(checks, Level::Should) {
+            Self::SuitsWithGaps
+        } else {
+            Self::Suits
         }
     }
+}
+
+fn has_unmet_need(checks: &[ProviderCheck], level: Level) -> bool {
+    checks.iter().any(|check| check.level == level && check.outcome == ProviderCheckOutcome::NotMet)
 }

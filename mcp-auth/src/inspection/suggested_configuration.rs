@@ -12,9 +12,9 @@ use crate::config::AuthorizationServer;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SuggestedConfiguration {
-    /// The same in Rust; `None` where the provider has no preset and needs more than its issuer.
+    /// The configuration in Rust; `None` where the provider has no preset and needs more than its issuer.
     pub rust: Option<String>,
-    /// As data.
+    /// The configuration as TOML.
     pub toml: String,
 }
 
@@ -25,31 +25,36 @@ impl SuggestedConfiguration {
         known: Option<&KnownProvider>,
         resource: &str,
     ) -> Self {
-        let mut fields = changed(server);
-        let preset = known.and_then(|known| known.server.as_object());
-        let own_alone = preset.is_none() && fields.len() == 1;
+        let mut fields = changed_fields(server);
+        let preset = known.and_then(|provider| provider.server.as_object());
+        let has_issuer_alone = preset.is_none() && fields.len() == 1;
         for (name, value) in preset.into_iter().flatten() {
             fields.insert(name.clone(), value.clone());
         }
         let rust = match known {
-            Some(known) => Some(with_preset(known, resource)),
-            None => own_alone.then(|| with_issuer(&server.issuer, resource)),
+            Some(known) => Some(rust_with_preset(known, resource)),
+            None => has_issuer_alone.then(|| rust_with_issuer(&server.issuer, resource)),
         };
-        Self { rust, toml: toml(&fields, resource) }
+        Self { rust, toml: as_toml(&fields, resource) }
     }
 }
 
 /// The fields that differ from their defaults.
-fn changed(server: &AuthorizationServer) -> Map<String, Value> {
-    let fields = |server: &AuthorizationServer| match serde_json::to_value(server) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    };
-    let defaults = fields(&AuthorizationServer::default());
-    fields(server).into_iter().filter(|(name, value)| defaults.get(name) != Some(value)).collect()
+fn changed_fields(server: &AuthorizationServer) -> Map<String, Value> {
+    let defaults = fields_of(&AuthorizationServer::default());
+    let mut fields = fields_of(server);
+    fields.retain(|name, value| defaults.get(name) != Some(value));
+    fields
 }
 
-fn with_preset(known: &KnownProvider, resource: &str) -> String {
+fn fields_of(server: &AuthorizationServer) -> Map<String, Value> {
+    match serde_json::to_value(server) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn rust_with_preset(known: &KnownProvider, resource: &str) -> String {
     let arguments: Vec<_> = known.arguments.iter().map(|text| format!("{text:?}")).collect();
     format!(
         "let server = Provider::{}({});\n\
@@ -60,32 +65,35 @@ fn with_preset(known: &KnownProvider, resource: &str) -> String {
     )
 }
 
-fn with_issuer(issuer: &str, resource: &str) -> String {
+fn rust_with_issuer(issuer: &str, resource: &str) -> String {
     format!("let config = Config::new({resource:?}, {issuer:?})?;\n")
 }
 
-fn toml(fields: &Map<String, Value>, resource: &str) -> String {
+fn as_toml(fields: &Map<String, Value>, resource: &str) -> String {
     let mut text = format!("[[resources]]\nresource = {}\n\n", Value::from(resource));
     text.push_str("[[resources.authorization_servers]]\n");
     for (name, value) in fields {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{name} = {}", inline(value));
+        let _ = writeln!(text, "{name} = {}", inline_toml(value));
     }
     text
 }
 
-/// TOML has JSON's strings, numbers, booleans and arrays; tables are written otherwise.
-fn inline(value: &Value) -> String {
-    match value {
+/// A value on one line of TOML, which has JSON's strings, numbers, booleans and arrays, but not its objects.
+fn inline_toml(data: &Value) -> String {
+    match data {
         Value::Object(members) => {
-            let members = members.iter().filter(|(_, value)| !value.is_null());
-            let member = |(name, value)| {
-                format!("{} = {}", Value::from(String::as_str(name)), inline(value))
-            };
-            format!("{{ {} }}", members.map(member).collect::<Vec<_>>().join(", "))
+            let mut pairs = Vec::new();
+            for (name, value) in members {
+                if !value.is_null() {
+                    let key = Value::from(name.as_str());
+                    pairs.push(format!("{key} = {}", inline_toml(value)));
+                }
+            }
+            format!("{{ {} }}", pairs.join(", "))
         }
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", "))
+            format!("[{}]", items.iter().map(inline_toml).collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 pub(super) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let lifetimes = values.filter_map(|value| match value.to_str() {
-        Ok(value) => value.split(',').filter_map(lifetime).min(),
+        Ok(value) => value.split(',').filter_map(directive_lifetime).min(),
         // RFC 9111 §4.2.1: what cannot be read counts as stale.
         Err(_) => Some(0),
     });
@@ -20,7 +20,7 @@ pub(super) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Seconds that one directive allows, if it is about them.
-fn lifetime(directive: &str) -> Option<u64> {
+fn directive_lifetime(directive: &str) -> Option<u64> {
     let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
     match name.trim().to_ascii_lowercase().as_str() {
         "no-cache" | "no-store" => Some(0),
@@ -30,11 +30,11 @@ fn lifetime(directive: &str) -> Option<u64> {
     }
 }
 
-/// RFC 9111 §1.2.2: digits; what is too large is as large as can be.
+/// Seconds as RFC 9111 §1.2.2 writes them, in digits; a number that is too large counts as the largest.
 pub(super) fn delta_seconds(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(u64::MAX))
+    let trimmed = text.trim();
+    let is_number = !trimmed.is_empty() && trimmed.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| trimmed.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl AllowedAddresses {
 }
 
 /// A URL that was checked, and the addresses it may be at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Destination {
     pub(crate) url: String,
     pub(crate) addresses: AllowedAddresses,
@@ -48,12 +48,13 @@ pub(crate) struct UrlRules {
     plain_http: PlainHttp,
     /// Hosts that may be at any address, in lower case; `None`: every host.
     trusted_hosts: Option<Vec<String>>,
-    /// Whether names of this machine may be used.
-    loopback: bool,
+    /// Whether the document may name this machine.
+    allows_loopback: bool,
 }
 
 impl UrlRules {
-    /// For the metadata of a server: written by the operator, or fetched.
+    /// The rules for the metadata of a server: those for a document that the operator wrote, if this one did, and else
+    /// those for one that is fetched.
     pub(crate) fn of_metadata(server: &AuthorizationServer, issuer: &IssuerIdentifier) -> Self {
         match server.metadata {
             Some(_) => Self::configured(PlainHttp::configured(server.dangerous_allow_http)),
@@ -61,29 +62,33 @@ impl UrlRules {
         }
     }
 
-    /// For a document that the operator wrote.
+    /// The rules for a document that the operator wrote: it may name every host.
     pub(crate) fn configured(plain_http: PlainHttp) -> Self {
-        Self { plain_http, trusted_hosts: None, loopback: true }
+        Self { plain_http, trusted_hosts: None, allows_loopback: true }
     }
 
-    /// For a document that is fetched.
+    /// The rules for a document that is fetched: hosts that the operator did not name must be at public addresses.
     fn fetched(server: &AuthorizationServer, issuer: &IssuerIdentifier) -> Self {
-        let own = [Some(issuer.as_str()), server.metadata_url.as_deref()];
-        let own = own.into_iter().flatten().map(host_in);
-        let listed = server.allowed_key_hosts.iter().map(String::as_str);
+        let mut trusted_hosts = vec![host_in(issuer.as_str()).to_ascii_lowercase()];
+        if let Some(metadata_url) = &server.metadata_url {
+            trusted_hosts.push(host_in(metadata_url).to_ascii_lowercase());
+        }
+        for host in &server.allowed_key_hosts {
+            trusted_hosts.push(host.to_ascii_lowercase());
+        }
         Self {
             plain_http: PlainHttp::learned_from(issuer, server.dangerous_allow_http),
-            trusted_hosts: Some(own.chain(listed).map(str::to_ascii_lowercase).collect()),
-            loopback: is_loopback(host_in(issuer.as_str())),
+            trusted_hosts: Some(trusted_hosts),
+            allows_loopback: is_loopback(host_in(issuer.as_str())),
         }
     }
 
-    /// Checks a URL that the document names.
-    pub(super) fn admit(&self, url: String) -> Result<Destination, String> {
+    /// Checks a URL that the document names, and says at which addresses it may be.
+    pub(super) fn destination_for(&self, url: String) -> Result<Destination, String> {
         check_fetchable(&url, self.plain_http).map_err(|fault| format!("{url:?} {fault}"))?;
         let host = host_in(&url).to_ascii_lowercase();
-        let listed = self.trusted_hosts.as_ref().is_none_or(|hosts| hosts.contains(&host));
-        let addresses = if listed || (self.loopback && is_loopback(&host)) {
+        let is_trusted = self.trusted_hosts.as_ref().is_none_or(|hosts| hosts.contains(&host));
+        let addresses = if is_trusted || (self.allows_loopback && is_loopback(&host)) {
             AllowedAddresses::Any
         } else {
             AllowedAddresses::Public
@@ -98,7 +103,7 @@ mod tests {
 
     fn addresses(server: &AuthorizationServer, url: &str) -> AllowedAddresses {
         let issuer = IssuerIdentifier::parse(&*server.issuer).unwrap();
-        UrlRules::fetched(server, &issuer).admit(url.to_owned()).unwrap().addresses
+        UrlRules::fetched(server, &issuer).destination_for(url.to_owned()).unwrap().addresses
     }
 
     #[test]

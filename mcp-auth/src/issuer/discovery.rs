@@ -17,19 +17,19 @@ pub(super) async fn discover(
     let mut faults: Option<FetchFault> = None;
     for url in candidates {
         let place = Destination::configured(url);
-        match fetch_metadata(issuer, &place, context).await {
+        let fault_there = match fetch_metadata(issuer, &place, context).await {
             Ok(metadata) => return Ok(metadata),
-            Err(fault) => {
-                let fault = fault.at(&place.url);
-                faults = Some(match faults {
-                    Some(earlier) => earlier.and(fault),
-                    None => fault,
-                });
-            }
-        }
+            Err(fault) => fault.at(&place.url),
+        };
+        faults = Some(match faults {
+            Some(earlier) => earlier.joined_with(fault_there),
+            None => fault_there,
+        });
     }
-    let nowhere = || FetchFault::new(FaultKind::NoDocument, "there is no place to look at");
-    Err(faults.unwrap_or_else(nowhere))
+    match faults {
+        Some(faults) => Err(faults),
+        None => Err(FetchFault::new(FaultKind::NoDocument, "there is no place to look at")),
+    }
 }
 
 /// The document at one place, if it is this issuer's and says where its keys are.
@@ -40,14 +40,14 @@ pub(crate) async fn fetch_metadata(
 ) -> Result<Metadata, FetchFault> {
     let mut document = fetch_json(place, &*context.http).await?.document;
     context.patch.iter().for_each(|patch| patch(issuer.as_str(), &mut document));
-    let metadata = Metadata::read(issuer, &document, &context.url_rules).map_err(unusable)?;
+    let metadata = Metadata::read(issuer, &document, &context.url_rules).map_err(fetch_fault_of)?;
     if context.needs_keys {
         metadata.jwks_uri()?;
     }
     Ok(metadata)
 }
 
-fn unusable(fault: MetadataFault) -> FetchFault {
+fn fetch_fault_of(fault: MetadataFault) -> FetchFault {
     match fault {
         MetadataFault::OtherIssuer(reason) => FetchFault::new(FaultKind::OtherIssuer, reason),
         MetadataFault::Unusable(reason) => FetchFault::new(FaultKind::Unusable, reason),
@@ -98,15 +98,18 @@ pub(super) fn well_known_urls(issuer: &IssuerIdentifier, server_type: ServerType
 /// All well-known URLs of an issuer, most specific rule first.
 pub(crate) fn well_known_places(issuer: &IssuerIdentifier) -> Vec<WellKnown> {
     let (origin, path) = issuer.origin_and_path();
-    let inserted = format!("{origin}/.well-known/openid-configuration{path}");
-    let mut urls = vec![(Standard::Oauth, issuer.oauth_metadata_url()), (Standard::Oidc, inserted)];
+    let oidc_inserted = format!("{origin}/.well-known/openid-configuration{path}");
+    let mut places = vec![
+        WellKnown { url: issuer.oauth_metadata_url(), standard: Standard::Oauth },
+        WellKnown { url: oidc_inserted, standard: Standard::Oidc },
+    ];
     if !path.is_empty() {
-        urls.push((Standard::Oidc, issuer.oidc_metadata_url()));
+        places.push(WellKnown { url: issuer.oidc_metadata_url(), standard: Standard::Oidc });
         // Not in any specification, but where Logto and Supabase serve it.
-        let appended = format!("{origin}{path}/.well-known/oauth-authorization-server");
-        urls.push((Standard::None, appended));
+        let oauth_appended = format!("{origin}{path}/.well-known/oauth-authorization-server");
+        places.push(WellKnown { url: oauth_appended, standard: Standard::None });
     }
-    urls.into_iter().map(|(standard, url)| WellKnown { url, standard }).collect()
+    places
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::cache_control::{delta_seconds, fresh_for};
-use super::{Destination, HttpClient, HttpError};
+use super::{Destination, HttpClient};
 use crate::json::read_value;
 
 /// A document, and how long it is fresh if its headers say so.
@@ -50,13 +50,13 @@ impl FetchFault {
         Self { kind, reason: reason.into(), retry_after: None }
     }
 
-    /// The same, with the place where it happened.
+    /// Puts the URL where it happened before the reason.
     pub(super) fn at(self, url: &str) -> Self {
         Self { reason: format!("{url}: {}", self.reason), ..self }
     }
 
-    /// Both.
-    pub(super) fn and(self, other: Self) -> Self {
+    /// One fault with the reasons of both, the kind of the first, and the longer of the pauses that were asked for.
+    pub(super) fn joined_with(self, other: Self) -> Self {
         Self {
             kind: self.kind,
             reason: format!("{}; {}", self.reason, other.reason),
@@ -81,8 +81,10 @@ pub(crate) async fn fetch_json(
         .extension(from.addresses)
         .body(Bytes::new())
         .map_err(|_| "not a valid URL".to_owned())?;
-    let unreachable = |error: HttpError| FetchFault::new(FaultKind::Unreachable, error.to_string());
-    let response = http.send(request).await.map_err(unreachable)?;
+    let response = http
+        .send(request)
+        .await
+        .map_err(|error| FetchFault::new(FaultKind::Unreachable, error.to_string()))?;
     if response.status() != StatusCode::OK {
         let reason = format!("status {}", response.status().as_u16());
         let retry_after = retry_after(&response);

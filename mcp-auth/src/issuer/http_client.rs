@@ -1,4 +1,4 @@
-//! How documents are fetched: a seam.
+//! How documents are fetched: a trait, so that a user can bring another client.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use http::{Request, Response};
 /// [`McpAuthBuilder::http_client`](crate::McpAuthBuilder::http_client) for a proxy with rules of
 /// its own, or for tests.
 pub trait HttpClient: Send + Sync {
-    /// Sends one request and reads the whole answer, whatever its status.
+    /// Sends one request and reads the whole answer. An answer with an error status is no [`HttpError`].
     ///
     /// An implementation should follow redirects within the same origin at most, should bound both
     /// time and size, and should connect only where the [`AllowedAddresses`](crate::http_client::AllowedAddresses)

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Destination, UrlRules};
 use crate::identifier::IssuerIdentifier;
 
-/// Changes a fetched document before it is read: (issuer, document).
+/// Changes a fetched document before it is read. It gets the issuer and the document.
 pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 
 /// A metadata document that belongs to the issuer it was asked for.
@@ -19,12 +19,12 @@ pub(crate) struct Metadata {
     jwks_uri: Option<Destination>,
     /// The whole document.
     pub(crate) content: Value,
-    /// The same as JSON, for 2025-03-26 clients.
+    /// The whole document as JSON text, which 2025-03-26 clients get from us.
     pub(crate) document: Bytes,
 }
 
 impl Metadata {
-    /// Reads a document that must be this issuer's.
+    /// Reads a document; one that belongs to another issuer is a fault.
     pub(crate) fn read(
         issuer: &IssuerIdentifier,
         document: &Value,
@@ -33,12 +33,14 @@ impl Metadata {
         let members = MetadataMembers::deserialize(document).map_err(|error| error.to_string())?;
         // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
         if members.issuer != issuer.as_str() {
-            return Err(MetadataFault::OtherIssuer(mismatch(issuer.as_str(), &members.issuer)));
+            return Err(MetadataFault::OtherIssuer(describe_mismatch(
+                issuer.as_str(),
+                &members.issuer,
+            )));
         }
-        let jwks_uri = members.jwks_uri.map(|url| rules.admit(url)).transpose();
-        let jwks_uri = jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?;
+        let jwks_uri = members.jwks_uri.map(|url| rules.destination_for(url)).transpose();
         Ok(Self {
-            jwks_uri,
+            jwks_uri: jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?,
             content: document.clone(),
             document: Bytes::from(document.to_string()),
         })
@@ -69,7 +71,7 @@ impl Metadata {
         let alias = &aliases[member];
         let url = if with_certificate && !alias.is_null() { alias } else { own };
         let url = url.as_str().ok_or_else(|| format!("the metadata has no `{member}`"))?;
-        rules.admit(url.to_owned()).map_err(|fault| format!("`{member}` {fault}"))
+        rules.destination_for(url.to_owned()).map_err(|fault| format!("`{member}` {fault}"))
     }
 }
 
@@ -99,10 +101,12 @@ struct MetadataMembers {
     jwks_uri: Option<String>,
 }
 
-fn mismatch(expected: &str, found: &str) -> String {
-    let slash = expected.trim_end_matches('/') == found.trim_end_matches('/');
-    let hint =
-        if slash { "; they differ only by a slash at the end: configure the latter" } else { "" };
+fn describe_mismatch(expected: &str, found: &str) -> String {
+    let differs_by_slash = expected.trim_end_matches('/') == found.trim_end_matches('/');
+    let hint = match differs_by_slash {
+        true => "; they differ only by a slash at the end: configure the latter",
+        false => "",
+    };
     format!("`issuer` must be exactly {expected:?} but is {found:?}{hint}")
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct ReqwestClient {
     /// The certificate that is shown to servers that ask for one.
     identity: Option<Identity>,
     proxies: Matcher,
-    /// By the proxy of the environment, if there is one.
+    /// To other machines, by the proxy of the environment if there is one.
     remote: LazyClient,
     /// To this machine itself, where no proxy can reach.
     loopback: LazyClient,
@@ -59,53 +59,57 @@ impl ReqwestClient {
             refuse_private(host)?;
             // A proxy resolves names itself, and decides itself where it goes.
             if !self.is_proxied(request) {
-                let public = |builder: reqwest::ClientBuilder| {
+                return self.get_or_build(&self.public, |builder| {
                     builder.no_proxy().dns_resolver(PublicResolver(SystemResolver))
-                };
-                return self.made(&self.public, public);
+                });
             }
         }
         if is_loopback(host) {
-            return self.made(&self.loopback, reqwest::ClientBuilder::no_proxy);
+            return self.get_or_build(&self.loopback, reqwest::ClientBuilder::no_proxy);
         }
-        self.made(&self.remote, |builder| builder)
+        self.get_or_build(&self.remote, |builder| builder)
     }
 
     fn is_proxied(&self, request: &reqwest::Request) -> bool {
-        let uri = request.url().as_str().parse();
-        uri.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
+        let parsed = request.url().as_str().parse();
+        parsed.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
     }
 
-    fn made<'a>(
+    /// One of the three clients; it is built when there is none yet, by what all share and what is `special` to it.
+    fn get_or_build<'a>(
         &self,
         client: &'a LazyClient,
         special: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<&'a reqwest::Client, HttpError> {
-        let build = || {
-            let builder = reqwest::Client::builder()
-                .timeout(self.timeout)
-                // So that after an address that does not answer another one can be tried.
-                .connect_timeout(self.timeout / 2)
-                .tls_certs_merge(self.trust_anchors.certificates())
-                .redirect(Policy::custom(within_the_origin))
-                .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
-            let builder = match &self.identity {
-                Some(identity) => builder.identity(identity.clone()),
-                None => builder,
-            };
-            special(builder).build().map_err(describe)
-        };
-        client.get_or_init(build).as_ref().map_err(Clone::clone)
+        client
+            .get_or_init(|| special(self.client_builder()).build().map_err(http_error_of))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// What all clients share.
+    fn client_builder(&self) -> reqwest::ClientBuilder {
+        let builder = reqwest::Client::builder()
+            .timeout(self.timeout)
+            // So that after an address that does not answer another one can be tried.
+            .connect_timeout(self.timeout / 2)
+            .tls_certs_merge(self.trust_anchors.certificates())
+            .redirect(Policy::custom(within_the_origin))
+            .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
+        match &self.identity {
+            Some(identity) => builder.identity(identity.clone()),
+            None => builder,
+        }
     }
 
     async fn fetch(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let addresses = request.extensions().get().copied().unwrap_or(AllowedAddresses::Public);
-        let request =
-            reqwest::Request::try_from(request.map(reqwest::Body::from)).map_err(describe)?;
-        let client = self.client_for(&request, addresses)?;
-        let mut answer = client.execute(request).await.map_err(describe)?;
+        let outgoing =
+            reqwest::Request::try_from(request.map(reqwest::Body::from)).map_err(http_error_of)?;
+        let client = self.client_for(&outgoing, addresses)?;
+        let mut answer = client.execute(outgoing).await.map_err(http_error_of)?;
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(describe)? {
+        while let Some(chunk) = answer.chunk().await.map_err(http_error_of)? {
             if body.len() + chunk.len() > MAX_DOCUMENT {
                 return Err(HttpError::new(format!("larger than {MAX_DOCUMENT} bytes")));
             }
@@ -124,19 +128,19 @@ impl HttpClient for ReqwestClient {
     }
 }
 
-/// Addresses and names that no resolver is asked about, or not ours.
+/// Refuses private addresses and names of this machine, about which our resolver is never asked.
 fn refuse_private(host: &str) -> Result<(), HttpError> {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let private = address.is_ok_and(|address| !AllowedAddresses::Public.permits(address));
-    if private || is_loopback(host) {
+    let parsed = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_private = parsed.is_ok_and(|address| !AllowedAddresses::Public.permits(address));
+    if is_private || is_loopback(host) {
         return Err(HttpError::new(format!("{host} is not a public address; {HINT}")));
     }
     Ok(())
 }
 
 fn within_the_origin(attempt: Attempt<'_>) -> Action {
-    let from = attempt.previous().first();
-    if from.is_none_or(|from| from.origin() != attempt.url().origin()) {
+    let first_url = attempt.previous().first();
+    if first_url.is_none_or(|url| url.origin() != attempt.url().origin()) {
         return attempt.error("redirected to another origin");
     }
     if attempt.previous().len() > MAX_REDIRECTS {
@@ -145,8 +149,8 @@ fn within_the_origin(attempt: Attempt<'_>) -> Action {
     attempt.follow()
 }
 
-/// The whole chain of causes: the outermost alone only says "error sending request".
-fn describe(error: reqwest::Error) -> HttpError {
+/// An error with the whole chain of causes: the outermost alone only says "error sending request".
+fn http_error_of(error: reqwest::Error) -> HttpError {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {

@@ -1,4 +1,4 @@
-//! Names to addresses, as far as they are public.
+//! The resolver of host names that a fetched document chose: it gives public addresses only.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -27,7 +27,7 @@ impl<R: Resolve> Resolve for PublicResolver<R> {
     }
 }
 
-/// What an operator can do about a refusal.
+/// What an operator can do when a host is refused that has no public address.
 pub(super) const HINT: &str = "if it is meant, add the host to `allowed_key_hosts`";
 
 /// The operating system's resolver.

@@ -17,13 +17,13 @@ pub struct ArgumentRule {
     pub argument: String,
     /// Only if it has this value, which may be `null`. Numbers are the same when they have the same
     /// value: `1` and `1.0` are, 9007199254740992 and 9007199254740993 are not.
-    #[serde(deserialize_with = "even_null", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
     pub equals: Option<Value>,
     /// Only if it is a text that starts with this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub starts_with: Option<String>,
     /// Unless it has this value, which may be `null`; also when it is absent.
-    #[serde(deserialize_with = "even_null", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
     pub unless: Option<Value>,
     /// Scopes that are needed then, all of them.
     pub scopes: Scopes,
@@ -60,7 +60,7 @@ impl ArgumentRule {
     }
 }
 
-/// A value that counts as set when it is `null`.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+/// Reads `null` as a value, `Some(Value::Null)`: serde would read it as a field that is absent.
+fn value_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }

@@ -13,7 +13,7 @@ const ASSERTION_LIFETIME: u64 = 60;
 /// What `application/x-www-form-urlencoded` leaves as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
-/// What proves who we are.
+/// What proves to the introspection endpoint who we are.
 pub(crate) enum ClientCredentials {
     /// Nothing.
     None,
@@ -28,7 +28,7 @@ pub(crate) enum ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// Adds what is needed to the headers and the form of a request.
+    /// Adds the proof, and our identifier, to the headers or the form of a request.
     pub(super) fn prove(
         &self,
         client_id: &str,
@@ -40,13 +40,13 @@ impl ClientCredentials {
         match self {
             Self::Basic(secret) => {
                 // RFC 6749 §2.3.1: both are form-encoded before they are put together.
-                let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
-                headers.insert(header::AUTHORIZATION, basic(&pair)?);
+                let pair = format!("{}:{}", form_encoded(client_id), form_encoded(secret.expose()));
+                headers.insert(header::AUTHORIZATION, basic_header(&pair)?);
                 return Ok(());
             }
             Self::Post(secret) => form.push(("client_secret", secret.expose().to_owned())),
             Self::PrivateKey { key, key_id } => {
-                let assertion = assertion(key, key_id.as_deref(), client_id, issuer, now);
+                let assertion = sign_assertion(key, key_id.as_deref(), client_id, issuer, now);
                 let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned();
                 form.push(("client_assertion_type", kind));
                 form.push(("client_assertion", assertion.ok_or("the system has no randomness")?));
@@ -59,7 +59,7 @@ impl ClientCredentials {
 }
 
 /// RFC 7523 §3. Its audience is the issuer alone, so that no other server can use it.
-fn assertion(
+fn sign_assertion(
     key: &SigningKey,
     key_id: Option<&str>,
     client_id: &str,
@@ -74,7 +74,7 @@ fn assertion(
 }
 
 /// An `Authorization` header that logs do not show.
-pub(super) fn basic(pair: &str) -> Result<HeaderValue, String> {
+pub(super) fn basic_header(pair: &str) -> Result<HeaderValue, String> {
     let text = format!("Basic {}", STANDARD.encode_to_string(pair));
     let mut value = HeaderValue::from_str(&text).map_err(|error| error.to_string())?;
     value.set_sensitive(true);
@@ -82,12 +82,12 @@ pub(super) fn basic(pair: &str) -> Result<HeaderValue, String> {
 }
 
 /// A form as it is sent.
-pub(super) fn form(members: &[(&'static str, String)]) -> String {
-    let pairs = members.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+pub(super) fn write_form(members: &[(&'static str, String)]) -> String {
+    let pairs = members.iter().map(|(name, value)| format!("{name}={}", form_encoded(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
-fn encoded(text: &str) -> String {
+fn form_encoded(text: &str) -> String {
     utf8_percent_encode(text, FORM).to_string()
 }
 
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_in_a_form_is_encoded() {
-        let text = form(&[("token", "a&b=c+d é:%".to_owned()), ("client_id", "x".to_owned())]);
+        let text =
+            write_form(&[("token", "a&b=c+d é:%".to_owned()), ("client_id", "x".to_owned())]);
         assert_eq!(text, "token=a%26b%3Dc%2Bd%20%C3%A9%3A%25&client_id=x");
     }
 

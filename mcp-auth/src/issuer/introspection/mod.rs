@@ -23,7 +23,7 @@ use crate::text::in_one_line;
 pub(crate) struct Introspector {
     pub(crate) issuer: Arc<Issuer>,
     method: IntrospectionMethod,
-    /// `None`: where the metadata says.
+    /// The configured URL to ask; `None` when the method or the metadata names it.
     endpoint: Option<String>,
     client_id: String,
     credentials: ClientCredentials,
@@ -58,18 +58,18 @@ impl Introspector {
         turns: &Semaphore,
     ) -> Result<Option<Map<String, Value>>, Unavailable> {
         let limit = self.issuer.patience();
-        let asked = tokio::time::timeout(limit, self.ask_in_turn(token, turns)).await;
-        let too_slow =
-            |_| Err(format!("introspection: no answer within {} s", limit.as_secs_f32()));
-        asked.unwrap_or_else(too_slow).map_err(|reason| {
-            let unavailable = self.issuer.unavailable(&reason);
-            tracing::warn!(
-                issuer = unavailable.issuer,
-                reason = in_one_line(&reason),
-                "a token could not be introspected"
-            );
-            unavailable
-        })
+        let reason = match tokio::time::timeout(limit, self.ask_in_turn(token, turns)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(fault)) => fault,
+            Err(_) => format!("introspection: no answer within {} s", limit.as_secs_f32()),
+        };
+        let unavailable = self.issuer.unavailable(&reason);
+        tracing::warn!(
+            issuer = unavailable.issuer,
+            reason = in_one_line(&reason),
+            "a token could not be introspected"
+        );
+        Err(unavailable)
     }
 
     async fn ask_in_turn(
@@ -78,18 +78,18 @@ impl Introspector {
         turns: &Semaphore,
     ) -> Result<Option<Map<String, Value>>, String> {
         let _turn = turns.acquire().await.map_err(|error| error.to_string())?;
-        let place = self.place().await?;
+        let place = self.place_to_ask().await?;
         let request = self.question(&place, token)?;
-        let response = self.send(request).await.map_err(|reason| at(&place, &reason))?;
-        self.read(&response).await.map_err(|reason| at(&place, &reason))
+        let response = self.send(request).await.map_err(|fault| fault_at(&place, &fault))?;
+        self.read(&response).await.map_err(|fault| fault_at(&place, &fault))
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         self.http.send(request).await.map_err(|error| error.to_string())
     }
 
-    /// Where to ask.
-    async fn place(&self) -> Result<Destination, String> {
+    /// Where to ask: the configured URL, that of Google or GitHub, or the one that the metadata names.
+    async fn place_to_ask(&self) -> Result<Destination, String> {
         if let Some(url) = &self.endpoint {
             return Ok(Destination::configured(url.clone()));
         }
@@ -110,6 +110,6 @@ impl Introspector {
     }
 }
 
-fn at(place: &Destination, reason: &str) -> String {
+fn fault_at(place: &Destination, reason: &str) -> String {
     format!("{}: {reason}", place.url)
 }

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use serde_json::json;
 
-use super::client_credentials::{basic, form};
+use super::client_credentials::{basic_header, write_form};
 use super::{ClientCredentials, Introspector};
 use crate::config::IntrospectionMethod;
 use crate::issuer::Destination;
@@ -14,6 +14,7 @@ use crate::issuer::Destination;
 pub(super) const SIGNED: &str = "application/token-introspection+jwt";
 
 impl Introspector {
+    /// The request that asks about a token, in the way of the configured method.
     pub(super) fn question(
         &self,
         place: &Destination,
@@ -23,10 +24,12 @@ impl Introspector {
         let accept = if self.signed_response { SIGNED } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let (method, body) = match self.method {
-            IntrospectionMethod::Rfc7662 => (Method::POST, self.form(token, &mut headers)?),
+            IntrospectionMethod::Rfc7662 => {
+                (Method::POST, self.rfc_7662_form(token, &mut headers)?)
+            }
             IntrospectionMethod::GoogleTokeninfo => {
                 // In the form and not in the URL, where logs would keep it.
-                (Method::POST, as_form(&mut headers, &[("access_token", token.to_owned())]))
+                (Method::POST, form_body(&mut headers, &[("access_token", token.to_owned())]))
             }
             IntrospectionMethod::GithubCheckToken => {
                 headers.insert(AUTHORIZATION, self.github_client()?);
@@ -34,7 +37,7 @@ impl Introspector {
                 (Method::POST, json!({ "access_token": token }).to_string())
             }
             IntrospectionMethod::DangerousUserinfo => {
-                headers.insert(AUTHORIZATION, bearer(token)?);
+                headers.insert(AUTHORIZATION, bearer_header(token)?);
                 (Method::GET, String::new())
             }
         };
@@ -46,34 +49,36 @@ impl Introspector {
         Ok(request)
     }
 
-    /// RFC 7662 §2.1.
-    fn form(&self, token: &str, headers: &mut HeaderMap) -> Result<String, String> {
+    /// The form of RFC 7662 §2.1, with what proves who we are.
+    fn rfc_7662_form(&self, token: &str, headers: &mut HeaderMap) -> Result<String, String> {
         let hint = ("token_type_hint", "access_token".to_owned());
         let mut members = vec![("token", token.to_owned()), hint];
         let issuer = self.issuer.identifier().as_str();
         let now = self.issuer.now();
         self.credentials.prove(&self.client_id, issuer, now, headers, &mut members)?;
-        Ok(as_form(headers, &members))
+        Ok(form_body(headers, &members))
     }
 
-    /// GitHub takes the secret as it is.
+    /// Our identifier and secret as GitHub reads them: it does not form-decode them, against RFC 6749 §2.3.1.
     fn github_client(&self) -> Result<HeaderValue, String> {
         let (ClientCredentials::Basic(secret) | ClientCredentials::Post(secret)) =
             &self.credentials
         else {
             return Err("a client secret is needed".to_owned());
         };
-        basic(&format!("{}:{}", self.client_id, secret.expose()))
+        basic_header(&format!("{}:{}", self.client_id, secret.expose()))
     }
 }
 
-fn as_form(headers: &mut HeaderMap, members: &[(&'static str, String)]) -> String {
+/// The form as the body of a request, whose headers get its media type.
+fn form_body(headers: &mut HeaderMap, members: &[(&'static str, String)]) -> String {
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(CONTENT_TYPE, form_type);
-    form(members)
+    write_form(members)
 }
 
-fn bearer(token: &str) -> Result<HeaderValue, String> {
+/// An `Authorization` header that logs do not show.
+fn bearer_header(token: &str) -> Result<HeaderValue, String> {
     let text = format!("Bearer {token}");
     let mut value = HeaderValue::from_str(&text).map_err(|error| error.to_string())?;
     value.set_sensitive(true);
