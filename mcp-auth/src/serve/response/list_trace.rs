@@ -36,12 +36,15 @@ impl ListTrace {
 
 /// Whether these bytes have what every list has, in whatever way JSON lets it be written.
 ///
-/// That is the name of its member; an escape in which an ASCII character of a name can hide; or a NUL, as
+/// That is the name of its member; an escape in which a character of a name can hide (ASCII, or the letter `ſ`); or a NUL, as
 /// encodings other than UTF-8 have.
 pub(super) fn has_trace(bytes: &[u8]) -> bool {
     bytes.iter().enumerate().any(|(at, byte)| match byte {
         b'"' => NAMES.iter().any(|name| begins_with(&bytes[at + 1..], name.as_bytes())),
-        b'\\' => matches!(bytes[at + 1..], [b'u', b'0', b'0', b'2'..=b'7', ..]),
+        b'\\' => matches!(
+            bytes[at + 1..],
+            [b'u', b'0', b'0', b'2'..=b'7', ..] | [b'u', b'0', b'1', b'7', b'f' | b'F', ..]
+        ),
         0 => true,
         _ => false,
     })
@@ -87,7 +90,9 @@ mod tests {
                 assert!(has_trace(format!(r#""{escaped}""#).as_bytes()), "{escaped}");
             }
         }
-        let rows: [(&[u8], bool); 9] = [
+        let rows: [(&[u8], bool); 11] = [
+            (br#"{"tool\u017f":[]}"#, true),
+            (br#"{"RE\u017Fources":[]}"#, true),
             (br#"{"$serde_json::private::RawValue":"{}"}"#, true),
             (br#"{"\u0024serde_json::private::RawValue":"{}"}"#, true),
             (b"\"\0t\0", true),
