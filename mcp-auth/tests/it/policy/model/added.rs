@@ -81,8 +81,14 @@ pub(super) fn texts() -> impl Strategy<Value = (&'static str, bool)> {
         "%71=1",
         "q%3D1",
         "q=1%3Bz=2",
+        "q=1%26z=2",
+        "z=1%26q=2",
+        "%26z",
+        "%26q=1",
+        "q=1%2B",
         "q=1;z=2",
         "/",
+        ";x",
         "#",
         "#?q=1",
     ];
@@ -98,8 +104,9 @@ pub(super) fn with_text(message: &Value, text: &str, is_first: bool) -> Option<V
     let uri = message.pointer_mut(place)?;
     let before = uri.as_str()?;
     let longer = match (text, before.split_once('?')) {
-        ("/", Some((path, query))) => format!("{path}/?{query}"),
-        ("/" | "#" | "#?q=1", _) => format!("{before}{text}"),
+        ("%26z" | "%26q=1", Some(_)) => format!("{before}{text}"),
+        ("/" | ";x", Some((path, query))) => format!("{path}{text}?{query}"),
+        ("/" | ";x" | "#" | "#?q=1", _) => format!("{before}{text}"),
         (_, None) => format!("{before}?{text}"),
         (_, Some((path, query))) if is_first => format!("{path}?{text}&{query}"),
         (_, Some(_)) => format!("{before}&{text}"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::message;
 use super::super::reference::Caller;
 
-pub(super) const URIS: [&str; 31] = [
+pub(super) const URIS: [&str; 37] = [
     "n://a",
     "n://a/",
     "n://a/1",
@@ -31,6 +31,12 @@ pub(super) const URIS: [&str; 31] = [
     "n://a?%71=1",
     "n://a?",
     "n://a?q=1%3Bz=2",
+    "n://a?q=1%26z",
+    "n://a?q=1%26z=2",
+    "n://a?q=1%2B1",
+    "n://a;x=1",
+    "n://a;x/1;y?q=1",
+    "n://a/;x",
     // Their host may be another one for some readers.
     "n://É",
     "n://%C3%89/1",
@@ -238,8 +244,8 @@ pub(super) fn messages() -> impl Strategy<Value = Value> {
     let uri = prop::sample::select(URIS.to_vec());
     let name = prop::sample::select(vec!["t", "u", "p", "q", "other"]);
     let uris = prop::collection::vec(uri.clone(), 0..3);
-    let template = prop::sample::select(TEMPLATES.to_vec());
-    let values = prop::sample::select(vec!["1", "a", "b", "a/b", "..", "", "{h}", "1&z=2"]);
+    let template = prop::sample::select([&TEMPLATES[..], &["n://a{?q}"]].concat());
+    let values = prop::sample::select(vec!["1", "a", "b", "a/b", "..", "{h}", "1&z=2"]);
     let variable = prop::sample::select(vec!["h", "id", "p", "q", "x"]);
     let chosen = prop::collection::btree_map(variable, values, 0..3);
     let things = (name, uri, uris, arguments, template, chosen);
