@@ -511,16 +511,22 @@ async def test_under_a_policy_whatever_is_read_as_bytes_is_a_piece_of_a_body(dev
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": kind(listed)})
 
-    async def pieces(_request: Request) -> StreamingResponse:
+    async def pieces(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for at in range(0, len(listed), 7):
+            await send({"type": "http.response.body", "body": kind(listed[at : at + 7]), "more_body": True})
+        await send({"type": "http.response.body", "body": kind(b"")})
+
+    async def stream(_request: Request) -> StreamingResponse:
         async def parts() -> AsyncIterator[Any]:
-            for at in range(0, len(listed), 7):
-                yield kind(listed[at : at + 7])
+            # Starlette takes no bytearray.
+            yield listed if kind is bytearray else kind(listed)
 
         return StreamingResponse(parts(), media_type="application/json")
 
-    streaming = Starlette(routes=[Route("/mcp", pieces, methods=["POST"])])
+    starlette = Starlette(routes=[Route("/mcp", stream, methods=["POST"])])
     asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
-    for server in (whole, streaming):
+    for server in (whole, pieces, starlette):
         app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
         # Servers may hand over the body of the request in that way, too.
         answer = await call(app, headers=JSON, body=kind(asked), token=dev_issuer.mint(RESOURCE))
