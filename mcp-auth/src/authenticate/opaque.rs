@@ -118,8 +118,8 @@ impl OpaqueTokens {
         let (spawner, turns) = (self.introspector.issuer.spawner(), lane.turns.clone());
         let ask = async move { introspector.ask(&asked, &turns).await };
         let flight = lane.answers.join(digest, spawner, ask);
-        let flight =
-            flight.ok_or_else(|| self.unavailable("too many tokens are being introspected"))?;
+        let too_many = "too many tokens are being introspected";
+        let flight = flight.ok_or_else(|| self.unavailable(too_many))?;
         let answer = flight.await.ok_or_else(|| self.unavailable("the introspection broke off"))?;
         match answer.map_err(AuthError::Unavailable)? {
             Some(claims) => Ok(claims),
