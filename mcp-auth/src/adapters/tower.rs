@@ -168,8 +168,8 @@ where
                 Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
                 decision => (decision, Some(body)),
             };
-            let (forward, known) = match (decision, unread) {
-                (Decision::Forward(forward), Some(known)) => (forward, known),
+            let (forward, service_body) = match (decision, unread) {
+                (Decision::Forward(forward), Some(given)) => (forward, given),
                 (decision, unread) => {
                     let mut reply = decision.into_reply();
                     let is_kept = unread.is_some_and(|rest| discard(&parts, rest, layer.timeout()));
@@ -179,7 +179,7 @@ where
                     return Ok(reply.into_response());
                 }
             };
-            let response = inner.call(admitted(parts, known, &forward)).await?;
+            let response = inner.call(admitted(parts, service_body, &forward)).await?;
             Ok(forward.finish(response).await)
         });
         AuthFuture { state: State::Checked { future } }

@@ -160,10 +160,10 @@ impl Shard {
 
     /// Whether there was room.
     fn keep(&self, entry: &Entry) -> bool {
-        let has_room = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bytes| {
+        let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bytes| {
             Some(bytes + entry.weight()).filter(|sum| *sum <= self.room)
         });
-        has_room.is_ok()
+        reserved.is_ok()
             && window(&self.young, entry.hash)
                 .iter()
                 .any(|slot| slot.get().is_none() && slot.set(entry.clone()).is_ok())
