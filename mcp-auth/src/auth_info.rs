@@ -95,8 +95,8 @@ impl AuthInfo {
         // It should be there, but whoever wrote the verifier may have one issuer only.
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
         let facts = claims.facts();
-        let claims = read_object(payload).map_err(Claims::malformed)?;
-        Ok(Self::new(issuer, facts, claims, &PrincipalRule::default(), Token::None))
+        let whole = read_object(payload).map_err(Claims::malformed)?;
+        Ok(Self::new(issuer, facts, whole, &PrincipalRule::default(), Token::None))
     }
 
     /// The caller behind a token that was verified.

@@ -21,13 +21,13 @@ use crate::rust_source;
 use crate::source_checks::{files, lines_before_tests};
 use crate::step::Outcome;
 
-/// What is counted together. The limits go down, never up: those of the library to 25 and 3 too.
+/// What is counted together. The limits go down, never up.
 const PARTS: [Part; 2] = [
     Part {
         name: "the library",
         folders: &["mcp-auth/src"],
-        closures: 157,
-        shadowings_per_1000_lines: 11.5,
+        closures: 14,
+        shadowings_per_1000_lines: 1.0,
     },
     Part {
         name: "everything else",

@@ -79,7 +79,7 @@ impl IntoResponse for InsufficientScope {
             (StatusCode::FORBIDDEN, "the access token lacks a required scope");
         let mut reply = Reply::error(status, "insufficient_scope", description);
         let challenge = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-        reply.headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        reply.headers.extend(challenge.map(|value| (WWW_AUTHENTICATE, value)));
         reply.into_response()
     }
 }
@@ -118,7 +118,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for AuthInfo {
 fn with_and_without_slash(path: &str) -> Vec<String> {
     let trimmed = path.trim_end_matches('/');
     let mut paths = vec![path.to_owned(), trimmed.to_owned(), format!("{trimmed}/")];
-    paths.retain(|path| !path.is_empty());
+    paths.retain(|one| !one.is_empty());
     paths.sort();
     paths.dedup();
     paths

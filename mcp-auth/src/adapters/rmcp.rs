@@ -48,7 +48,7 @@ impl AuthInfo {
     /// An internal error when the service is not protected.
     pub fn from_context(context: &RequestContext<RoleServer>) -> Result<Self, ErrorData> {
         let parts = context.extensions.get::<Parts>();
-        parts.and_then(|parts| parts.extensions.get::<Self>()).cloned().ok_or_else(|| {
+        parts.and_then(|request| request.extensions.get::<Self>()).cloned().ok_or_else(|| {
             tracing::error!("a handler wants AuthInfo on an unprotected server");
             ErrorData::internal_error("this server is not protected; add McpAuth::protect()", None)
         })
@@ -73,7 +73,7 @@ pub struct OptionalAuthInfo(pub Option<AuthInfo>);
 impl<C: AsRequestContext> FromContextPart<C> for OptionalAuthInfo {
     fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
         let parts = context.as_request_context().extensions.get::<Parts>();
-        Ok(Self(parts.and_then(|parts| parts.extensions.get::<AuthInfo>()).cloned()))
+        Ok(Self(parts.and_then(|request| request.extensions.get::<AuthInfo>()).cloned()))
     }
 }
 

@@ -164,22 +164,22 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         let future = Box::pin(async move {
-            let (decision, body) = match layer.decide(&parts).await {
+            let (decision, unread) = match layer.decide(&parts).await {
                 Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
                 decision => (decision, Some(body)),
             };
-            let (forward, body) = match (decision, body) {
-                (Decision::Forward(forward), Some(body)) => (forward, body),
-                (decision, body) => {
+            let (forward, service_body) = match (decision, unread) {
+                (Decision::Forward(forward), Some(given)) => (forward, given),
+                (decision, unread) => {
                     let mut reply = decision.into_reply();
-                    let is_kept = body.is_some_and(|body| discard(&parts, body, layer.timeout()));
+                    let is_kept = unread.is_some_and(|rest| discard(&parts, rest, layer.timeout()));
                     if !is_kept && parts.version <= Version::HTTP_11 {
                         reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
                     }
                     return Ok(reply.into_response());
                 }
             };
-            let response = inner.call(admitted(parts, body, &forward)).await?;
+            let response = inner.call(admitted(parts, service_body, &forward)).await?;
             Ok(forward.finish(response).await)
         });
         AuthFuture { state: State::Checked { future } }
@@ -212,10 +212,10 @@ where
 ///
 /// Nothing beyond the limit is kept: a stranger's body costs no more memory than `max_anonymous_body_bytes`.
 async fn read<B: Body>(body: B, max_bytes: usize) -> Option<Bytes> {
-    let mut body = std::pin::pin!(body);
+    let mut frames = std::pin::pin!(body);
     let mut whole = Bytes::new();
     let mut joined = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = frames.frame().await {
         let Ok(mut data) = frame.ok()?.into_data() else { continue };
         let length = whole.len() + joined.len() + data.remaining();
         if length > max_bytes {
@@ -258,9 +258,9 @@ where
 }
 
 async fn throw_away<B: Body>(body: B) {
-    let mut body = std::pin::pin!(body);
+    let mut frames = std::pin::pin!(body);
     let mut left = MAX_DISCARDED;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Some(Ok(frame)) = frames.frame().await {
         let length = frame.data_ref().map_or(0, Buf::remaining);
         match left.checked_sub(length) {
             Some(rest) => left = rest,
@@ -276,11 +276,11 @@ const MAX_DISCARDED: usize = 256 * 1024;
 /// looked at although somebody should have.
 fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
     forward.prepare_request(&mut parts.headers);
-    let body = if forward.takes_body() { body } else { B::from(Bytes::new()) };
+    let shown = if forward.takes_body() { body } else { B::from(Bytes::new()) };
     if let Some(caller) = &forward.auth_info {
         parts.extensions.insert(caller.clone());
     }
-    Request::from_parts(parts, body)
+    Request::from_parts(parts, shown)
 }
 
 pin_project! {
@@ -321,8 +321,8 @@ where
                         return Poll::Ready(Ok(response.map(ProtectedBody::passed)));
                     };
                     // A stream whose start may have to wait.
-                    let future = Box::pin(async { Ok(forward.finish(response).await) });
-                    state.set(State::Checked { future });
+                    let finishing = Box::pin(async { Ok(forward.finish(response).await) });
+                    state.set(State::Checked { future: finishing });
                 }
                 StateProjection::Checked { future } => return future.as_mut().poll(context),
             }

@@ -156,9 +156,9 @@ impl Authenticator {
                 .find(|one| one.opaque.as_ref().is_some_and(|opaque| opaque.is_for(token)))
         } else {
             let mut buffer = Vec::new();
-            let jws = Jws::parse(token, &self.limits, &mut buffer).ok();
-            let jws = jws.and_then(|jws| jws.read_claims::<Claims<'_>>().ok());
-            let position = jws.and_then(|jws| self.issuers.positions.get(jws.issuer()?).copied());
+            let parsed = Jws::parse(token, &self.limits, &mut buffer).ok();
+            let read = parsed.and_then(|jws| jws.read_claims::<Claims<'_>>().ok());
+            let position = read.and_then(|jws| self.issuers.positions.get(jws.issuer()?).copied());
             position.map(|at| &self.issuers.list[at])
         };
         issuer.map(|one| one.source).unwrap_or_default()

@@ -104,8 +104,8 @@ fn is_b64token(token: &[u8]) -> bool {
     crate::steps::take(token.len());
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-    !body.is_empty() && body.iter().all(allowed)
+    !body.is_empty()
+        && body.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
 }
 
 #[cfg(test)]

@@ -160,8 +160,10 @@ impl Shard {
 
     /// Whether there was room.
     fn keep(&self, entry: &Entry) -> bool {
-        let more = |bytes| Some(bytes + entry.weight()).filter(|bytes| *bytes <= self.room);
-        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        let reserved = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bytes| {
+            Some(bytes + entry.weight()).filter(|sum| *sum <= self.room)
+        });
+        reserved.is_ok()
             && window(&self.young, entry.hash)
                 .iter()
                 .any(|slot| slot.get().is_none() && slot.set(entry.clone()).is_ok())

@@ -1,6 +1,5 @@
 //! Step 2b: the claims of a token whose signature has been verified, against our rules.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::IssuerRules;
@@ -70,40 +69,38 @@ impl Claims<'_> {
         };
         checks.add("exp", time, &format!("after {now}"), &exp);
         let audiences: Vec<_> = self.audience.iter().flat_map(StringOrList::iter).collect();
-        let accepted = [rules.resource.as_str()].into_iter();
-        let accepted =
-            accepted.chain(rules.audiences.iter().chain(&issuer.audiences).map(|a| &**a));
-        let accepted = accepted.collect::<Vec<_>>().join(" or ");
+        let own = rules.resource.as_str();
+        let others = other_audiences(rules, issuer).map(String::as_str);
+        let accepted = [own].into_iter().chain(others).collect::<Vec<_>>().join(" or ");
         checks.add("aud", self.check_recipient(rules, issuer), &accepted, &audiences.join(", "));
         checks.add("cnf", self.check_confirmation(), "none", "none");
     }
 
     /// Refuses ID tokens and other JWTs by markers that no access token has.
     fn check_kind(&self) -> Result<(), TokenError> {
-        let wrong = |reason: &str| Err(TokenError::WrongType { reason: reason.to_owned() });
-        let is = |claim: &Option<Cow<'_, str>>, kinds: &[&str]| {
-            claim
-                .as_ref()
-                .is_some_and(|text| kinds.iter().any(|kind| text.eq_ignore_ascii_case(kind)))
-        };
-        if is(&self.typ, &["ID", "Refresh", "Offline", "Logout"]) {
-            return wrong("claim `typ`");
+        if is_one_of(self.typ.as_deref(), &["ID", "Refresh", "Offline", "Logout"]) {
+            return wrong_type("claim `typ`");
         }
-        if self.token_use.is_some() && !is(&self.token_use, &["access", "access_token"]) {
-            return wrong("claim `token_use`");
+        if self.token_use.is_some()
+            && !is_one_of(self.token_use.as_deref(), &["access", "access_token"])
+        {
+            return wrong_type("claim `token_use`");
         }
         // RFC 8693 §2.2.1: `N_A` is no access token.
-        if is(&self.token_type, &["refresh", "refresh_token", "id", "id_token", "N_A"]) {
-            return wrong("claim `token_type`");
+        if is_one_of(
+            self.token_type.as_deref(),
+            &["refresh", "refresh_token", "id", "id_token", "N_A"],
+        ) {
+            return wrong_type("claim `token_type`");
         }
         if self.has_events {
-            return wrong("claim `events`");
+            return wrong_type("claim `events`");
         }
         if self.has_nonce && !self.has_access_token_marker {
-            return wrong("`nonce` without any claim of an access token");
+            return wrong_type("`nonce` without any claim of an access token");
         }
         if self.has_token_hash && !self.has_grant {
-            return wrong("`at_hash` or `c_hash` without scopes or permissions");
+            return wrong_type("`at_hash` or `c_hash` without scopes or permissions");
         }
         Ok(())
     }
@@ -131,10 +128,9 @@ impl Claims<'_> {
 
     fn check_confirmation(&self) -> Result<(), TokenError> {
         // RFC 9449 §6.2: introspection tells such a token by its `token_type` too.
-        let needs_proof =
-            |kind: &str| ["DPoP", "PoP", "MAC"].iter().any(|one| one.eq_ignore_ascii_case(kind));
+        let needs_proof = is_one_of(self.token_type.as_deref(), &["DPoP", "PoP", "MAC"]);
         // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
-        if self.has_confirmation || self.token_type.as_deref().is_some_and(needs_proof) {
+        if self.has_confirmation || needs_proof {
             return Err(TokenError::SenderConstrained);
         }
         Ok(())
@@ -150,17 +146,35 @@ impl Claims<'_> {
     }
 
     fn check_audience(&self, rules: &Rules, issuer: &IssuerRules) -> Result<(), TokenError> {
-        let actual = self.audience.as_ref().ok_or(TokenError::MissingClaim { claim: "aud" })?;
-        let accepted = || rules.audiences.iter().chain(&issuer.audiences);
-        let listed = |audience: &str| accepted().any(|accepted| accepted == audience);
-        if actual.iter().any(|audience| rules.resource.matches(audience) || listed(audience)) {
+        let audience = self.audience.as_ref().ok_or(TokenError::MissingClaim { claim: "aud" })?;
+        let is_for_us = audience.iter().any(|one| {
+            rules.resource.matches(one) || other_audiences(rules, issuer).any(|other| other == one)
+        });
+        if is_for_us {
             return Ok(());
         }
         let own = rules.resource.to_string();
-        let expected = [own].into_iter().chain(accepted().cloned()).collect();
-        let actual = actual.iter().map(str::to_owned).collect();
+        let expected = [own].into_iter().chain(other_audiences(rules, issuer).cloned()).collect();
+        let actual = audience.iter().map(str::to_owned).collect();
         Err(TokenError::WrongAudience { actual, expected })
     }
+}
+
+/// Whether a claim is there and says one of these, in whatever letters.
+fn is_one_of(claim: Option<&str>, kinds: &[&str]) -> bool {
+    claim.is_some_and(|text| kinds.iter().any(|kind| text.eq_ignore_ascii_case(kind)))
+}
+
+fn wrong_type(reason: &str) -> Result<(), TokenError> {
+    Err(TokenError::WrongType { reason: reason.to_owned() })
+}
+
+/// The audiences that are accepted besides the resource's own identifier.
+fn other_audiences<'r>(
+    rules: &'r Rules,
+    issuer: &'r IssuerRules,
+) -> impl Iterator<Item = &'r String> {
+    rules.audiences.iter().chain(&issuer.audiences)
 }
 
 #[cfg(test)]

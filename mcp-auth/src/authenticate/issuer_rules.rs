@@ -53,17 +53,16 @@ impl IssuerRules {
     }
 
     fn all_scopes(&self, granted: &Scopes, claims: &Map<String, Value>) -> Scopes {
-        let claims = self.scope_claims.iter().filter_map(|path| value_at_path(claims, path));
+        let values = self.scope_claims.iter().filter_map(|path| value_at_path(claims, path));
         let prefixed = granted.iter().map(|scope| match &self.scope_prefix {
             Some(prefix) if !scope.contains(':') => format!("{prefix}{scope}"),
             _ => scope.to_owned(),
         });
-        // One text may hold several scopes; a role's name with a space in it is no scope.
-        let is_scope = |claim: &Value, text: &&str| claim.is_string() || !text.contains(' ');
-        let more = claims.flat_map(|claim| {
-            texts_of_claim(claim)
+        let more = values.flat_map(|value| {
+            texts_of_claim(value)
                 .into_iter()
-                .filter(move |text| is_scope(claim, text))
+                // One text may hold several scopes; a role's name with a space in it is no scope.
+                .filter(move |text| value.is_string() || !text.contains(' '))
                 .map(str::to_owned)
         });
         prefixed.chain(more).collect()

@@ -118,28 +118,30 @@ impl OpaqueTokens {
         let (spawner, turns) = (self.introspector.issuer.spawner(), lane.turns.clone());
         let ask = async move { introspector.ask(&asked, &turns).await };
         let flight = lane.answers.join(digest, spawner, ask);
-        let unavailable = |reason| {
-            let issuer = self.introspector.issuer.identifier();
-            AuthError::Unavailable(Unavailable::new(issuer, reason, RETRY_AFTER))
-        };
-        let flight = flight.ok_or_else(|| unavailable("too many tokens are being introspected"))?;
-        let answer = flight.await.ok_or_else(|| unavailable("the introspection broke off"))?;
+        let too_many = "too many tokens are being introspected";
+        let flight = flight.ok_or_else(|| self.unavailable(too_many))?;
+        let answer = flight.await.ok_or_else(|| self.unavailable("the introspection broke off"))?;
         match answer.map_err(AuthError::Unavailable)? {
             Some(claims) => Ok(claims),
             None => Err(self.refuse(digest, TokenError::Inactive, now)),
         }
     }
 
+    fn unavailable(&self, reason: &str) -> AuthError {
+        let issuer = self.introspector.issuer.identifier();
+        AuthError::Unavailable(Unavailable::new(issuer, reason, RETRY_AFTER))
+    }
+
     fn validate(
         &self,
-        mut claims: Map<String, Value>,
+        mut answer: Map<String, Value>,
         token: &str,
         issuer: &TrustedIssuer,
         rules: &Rules,
         now: u64,
     ) -> Result<Introspected, TokenError> {
         // RFC 7662 §2.2: `iss` is optional. What is there must be right.
-        let named = claims.entry("iss").or_insert_with(|| Value::from(&*issuer.name));
+        let named = answer.entry("iss").or_insert_with(|| Value::from(&*issuer.name));
         if !named.as_str().is_some_and(|iss| issuer.is_named(iss)) {
             let (actual, expected) = (named.to_string(), vec![issuer.name.to_string()]);
             return Err(TokenError::UnknownIssuer { actual, expected });
@@ -148,7 +150,7 @@ impl OpaqueTokens {
             Some(alias) if alias != &*issuer.name => Arc::from(alias),
             _ => issuer.name.clone(),
         };
-        let payload = Value::Object(claims).to_string();
+        let payload = Value::Object(answer).to_string();
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
         let facts = claims.facts();

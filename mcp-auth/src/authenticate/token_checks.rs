@@ -42,15 +42,15 @@ impl Authenticator {
         &self,
         token: &str,
     ) -> (Vec<TokenCheck>, Result<AuthInfo, AuthError>) {
-        let token = BearerToken::new(token, self.source_of(token));
-        let outcome = self.authenticate(token).await;
+        let bearer = BearerToken::new(token, self.source_of(token));
+        let outcome = self.authenticate(bearer).await;
         let mut checks = Checks::default();
-        match token.as_text() {
-            Ok(text) if self.is_asked_about(token, text) => {
+        match bearer.as_text() {
+            Ok(text) if self.is_asked_about(bearer, text) => {
                 checks.add_outcome("introspection", &outcome, "active and for this resource");
             }
             Ok(text) => match Jws::parse(text, &self.limits, &mut Vec::new()) {
-                Ok(jws) => self.explain_jwt(jws, token, &outcome, &mut checks).await,
+                Ok(jws) => self.explain_jwt(jws, bearer, &outcome, &mut checks).await,
                 Err(_) => checks.add_outcome("form", &outcome, "a signed JWT"),
             },
             Err(_) => checks.add_outcome("form", &outcome, "a token"),
@@ -63,13 +63,13 @@ impl Authenticator {
 
     async fn explain_jwt(
         &self,
-        jws: Jws<'_>,
+        unread: Jws<'_>,
         token: BearerToken<'_>,
         outcome: &Result<AuthInfo, AuthError>,
         checks: &mut Checks,
     ) {
         checks.passed("form", "a signed JWT", "a signed JWT");
-        let jws = match jws.read_claims::<Claims<'_>>() {
+        let jws = match unread.read_claims::<Claims<'_>>() {
             Ok(jws) => jws,
             Err(error) => return checks.add("claims", Err(Claims::malformed(error)), "", ""),
         };
@@ -91,11 +91,11 @@ impl Authenticator {
         // What it says is shown, and nothing is decided by it: the outcome is known.
         let claims = jws.unverified_for_explanation();
         claims.explain(&self.rules, &trusted.rules, now, checks);
-        let after_claims = |error: &TokenError| {
-            matches!(error, TokenError::ClaimNotAccepted { .. } | TokenError::Inactive)
-        };
         match outcome {
-            Err(AuthError::InvalidToken(error)) if after_claims(error) => {
+            // Of these two, only the outcome tells.
+            Err(AuthError::InvalidToken(
+                error @ (TokenError::ClaimNotAccepted { .. } | TokenError::Inactive),
+            )) => {
                 let name = match error {
                     TokenError::Inactive => "introspection",
                     _ => "required_claims",
@@ -161,17 +161,20 @@ impl Checks {
     }
 
     fn passed(&mut self, name: &'static str, expected: &str, actual: &str) {
-        let (expected, actual) = (expected.to_owned(), actual.to_owned());
-        self.0.push(TokenCheck { name, outcome: CheckOutcome::Passed, expected, actual });
+        self.0.push(TokenCheck {
+            name,
+            outcome: CheckOutcome::Passed,
+            expected: expected.to_owned(),
+            actual: actual.to_owned(),
+        });
     }
 
     fn not_reached(&mut self, names: &[&'static str]) {
-        let not_reached = |name: &&'static str| TokenCheck {
+        self.0.extend(names.iter().map(|name| TokenCheck {
             name,
             outcome: CheckOutcome::NotReached,
             expected: String::new(),
             actual: String::new(),
-        };
-        self.0.extend(names.iter().map(not_reached));
+        }));
     }
 }

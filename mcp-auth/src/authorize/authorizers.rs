@@ -59,11 +59,12 @@ impl Authorizers {
 
     /// The strictest access of all operations; what names none needs a token.
     pub(crate) fn access(&self, operations: &[Operation<'_>]) -> Access {
-        let of_one = |operation: &Operation<'_>| {
-            let opinions = self.all.iter().filter_map(|authorizer| authorizer.access(operation));
-            opinions.max().unwrap_or_default()
-        };
-        operations.iter().map(of_one).max().unwrap_or_default()
+        operations.iter().map(|operation| self.access_to_one(operation)).max().unwrap_or_default()
+    }
+
+    fn access_to_one(&self, operation: &Operation<'_>) -> Access {
+        let opinions = self.all.iter().filter_map(|authorizer| authorizer.access(operation));
+        opinions.max().unwrap_or_default()
     }
 
     /// The caller, if one is needed or wanted, who may do all of this.
@@ -72,13 +73,13 @@ impl Authorizers {
         caller: Result<&'c AuthInfo, &AuthError>,
         operations: &[Operation<'_>],
     ) -> Result<Option<&'c AuthInfo>, AuthError> {
-        let caller = match (self.access(operations), caller) {
+        let admitted = match (self.access(operations), caller) {
             (Access::Public, _) | (Access::Optional, Err(AuthError::MissingToken)) => {
                 return Ok(None);
             }
-            (Access::Optional | Access::Required, caller) => caller.map_err(Clone::clone)?,
+            (Access::Optional | Access::Required, _) => caller.map_err(Clone::clone)?,
         };
-        self.authorize(caller, operations).map(|()| Some(caller))
+        self.authorize(admitted, operations).map(|()| Some(admitted))
     }
 
     /// Whether the caller may do all of this; if not, the answer asks for all scopes at once.
@@ -94,8 +95,7 @@ impl Authorizers {
                     Verdict::Allow => {}
                     Verdict::MissingScopes(scopes) => missing.push(scopes),
                     Verdict::Forbidden(reason) => {
-                        let reason = reason.into_owned();
-                        return Err(AuthError::Forbidden(Forbidden::Policy(reason)));
+                        return Err(AuthError::Forbidden(Forbidden::Policy(reason.into_owned())));
                     }
                 }
             }
@@ -106,17 +106,19 @@ impl Authorizers {
         // A client that gave up what it has for what it lacks would come back for the other.
         let granted = caller.scopes().clone();
         let needed = self.needed(operations, &granted);
-        let needed = Scopes::union([&needed].into_iter().chain(&missing));
-        let required = self.uncovered(&granted, &needed).unwrap_or(needed);
+        let asked = Scopes::union([&needed].into_iter().chain(&missing));
+        let required = self.uncovered(&granted, &asked).unwrap_or(asked);
         Err(AuthError::InsufficientScope { required, granted })
     }
 
     /// Every scope that all of this needs.
     pub(crate) fn needed(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
-        let each =
-            self.all.iter().map(|authorizer| authorizer.required_scopes(operations, granted));
-        let each: Vec<_> = each.collect();
-        Scopes::union(&each)
+        let of_each: Vec<_> = self
+            .all
+            .iter()
+            .map(|authorizer| authorizer.required_scopes(operations, granted))
+            .collect();
+        Scopes::union(&of_each)
     }
 
     /// What to ask for, unless the granted scopes cover the required ones.
@@ -159,7 +161,7 @@ impl Authorizers {
         let operations = std::slice::from_ref(operation);
         let outcome = self.admit(caller, operations).map(drop);
         let known = caller.ok();
-        let granted = known.map(|caller| caller.scopes().clone()).unwrap_or_default();
+        let granted = known.map(AuthInfo::scopes).cloned().unwrap_or_default();
         let required = match &outcome {
             Err(AuthError::InsufficientScope { required, .. }) => required.clone(),
             _ => self.needed(operations, &granted),

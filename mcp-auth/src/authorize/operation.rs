@@ -143,9 +143,8 @@ impl<'m> Operation<'m> {
     ///
     /// Of `completion/complete` for a prompt they are those that the client says it has chosen.
     pub fn arguments(&self) -> Option<&Map<String, Value>> {
-        let read = || self.written.and_then(|arguments| read_object(arguments).ok());
         match self.written {
-            Some(_) => self.arguments.get_or_init(read).as_ref(),
+            Some(written) => self.arguments.get_or_init(|| read_object(written).ok()).as_ref(),
             None => self.arguments.get()?.as_ref(),
         }
     }

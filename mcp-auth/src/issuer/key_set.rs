@@ -53,11 +53,7 @@ impl KeySet {
         issuer: &str,
     ) -> Result<impl Iterator<Item = (&'d Value, Result<VerificationKey, String>)>, String> {
         let keys = listed(document).ok_or("no `keys` array")?;
-        let judged = move |jwk| {
-            check_owner(jwk, issuer)?;
-            VerificationKey::from_jwk(jwk).map_err(|error| error.to_string())
-        };
-        Ok(keys.iter().take(MAX_KEYS).map(move |jwk| (jwk, judged(jwk))))
+        Ok(keys.iter().take(MAX_KEYS).map(move |jwk| (jwk, usable_key(jwk, issuer))))
     }
 
     /// How many keys of a set are not looked at.
@@ -82,10 +78,9 @@ impl KeySet {
 
     /// Logs which keys were skipped, unless the set before this one skipped them as well.
     pub(super) fn log_skipped(&self, issuer: &str, before: Option<&Self>) {
-        let known = before.map_or(&[][..], |before| &before.skipped);
+        let known = before.map_or(&[][..], |set| &set.skipped);
         for key in self.skipped.iter().filter(|key| !known.contains(key)) {
-            let SkippedKey { kid, reason, .. } = key;
-            let kid = kid.as_deref();
+            let (kid, reason) = (key.kid.as_deref(), &key.reason);
             if key.encrypts {
                 // Many issuers publish such keys beside the others: nobody has to act.
                 tracing::debug!(issuer, kid, reason, "a key is skipped");
@@ -97,11 +92,7 @@ impl KeySet {
 
     /// Whether looking for the key that made a token's signature may take more than 0.1 ms.
     pub(super) fn is_slow_for<T>(&self, jws: &Jws<'_, T>) -> bool {
-        let is_tried = |key: &VerificationKey| match (key.key_id(), jws.key_id()) {
-            (Some(key), Some(wanted)) => key == wanted,
-            _ => true,
-        };
-        self.keys(jws, |key| key.is_slow() && is_tried(key)).next().is_some()
+        self.keys(jws, |key| key.is_slow() && may_be_named(key, jws.key_id())).next().is_some()
     }
 
     /// Looks for the key that made a token's signature.
@@ -149,6 +140,20 @@ impl KeySet {
     }
 }
 
+/// Whether a key is tried for a token whose header names this key: not if it has another name.
+fn may_be_named(key: &VerificationKey, wanted: Option<&str>) -> bool {
+    match (key.key_id(), wanted) {
+        (Some(key_id), Some(wanted)) => key_id == wanted,
+        _ => true,
+    }
+}
+
+/// A key, prepared, or why it cannot be used.
+fn usable_key(jwk: &Value, issuer: &str) -> Result<VerificationKey, String> {
+    check_owner(jwk, issuer)?;
+    VerificationKey::from_jwk(jwk).map_err(|error| error.to_string())
+}
+
 fn listed(document: &Value) -> Option<&Vec<Value>> {
     document.get("keys").and_then(Value::as_array)
 }
@@ -158,9 +163,11 @@ fn listed(document: &Value) -> Option<&Vec<Value>> {
 fn check_owner(jwk: &Value, issuer: &str) -> Result<(), String> {
     let Some(owner) = jwk.get("issuer") else { return Ok(()) };
     let owner = owner.as_str().ok_or("member `issuer` is not a text")?;
-    let same = |(part, own): (&str, &str)| part == own || part == "{tenantid}";
     let fits = owner.split('/').count() == issuer.split('/').count()
-        && owner.split('/').zip(issuer.split('/')).all(same);
+        && owner
+            .split('/')
+            .zip(issuer.split('/'))
+            .all(|(part, own)| part == own || part == "{tenantid}");
     // Its v1 issuers are on another host than the v2 ones, and share their keys.
     if fits || host_in(owner) != host_in(issuer) {
         return Ok(());

@@ -158,7 +158,7 @@ impl Issuer {
             None => None,
         };
         match verified {
-            Some(jws) => Ok(Verified { jws, key_generation: known.key_generation, now }),
+            Some(proven) => Ok(Verified { jws: proven, key_generation: known.key_generation, now }),
             None => known.verify(jws, now),
         }
     }
@@ -210,8 +210,7 @@ impl Issuer {
     }
 
     async fn known(self: &Arc<Self>) -> Result<Arc<Snapshot>, Unavailable> {
-        let current = || self.current(self.context.clock.unix_seconds());
-        if let Some(snapshot) = current() {
+        if let Some(snapshot) = self.current(self.now()) {
             return Ok(snapshot);
         }
         match self.refresh(None) {
@@ -221,7 +220,7 @@ impl Issuer {
                 return Err(self.asked_too_often(failure.as_deref().unwrap_or("it was well")));
             }
         }
-        current().ok_or_else(|| self.unavailable("no keys yet"))
+        self.current(self.now()).ok_or_else(|| self.unavailable("no keys yet"))
     }
 
     /// The last good snapshot, unless it is too old to be believed.
@@ -267,8 +266,8 @@ impl Issuer {
 
     async fn fetch(self: Arc<Self>) -> Outcome {
         let limit = self.patience();
-        let snapshot = Snapshot::fetch(&self.identifier, &self.source, &self.context);
-        let fetched = tokio::time::timeout(limit, snapshot).await;
+        let fetching = Snapshot::fetch(&self.identifier, &self.source, &self.context);
+        let fetched = tokio::time::timeout(limit, fetching).await;
         match fetched.unwrap_or_else(|_| Err(too_slow(limit))) {
             Ok(snapshot) => {
                 self.publish(snapshot);
@@ -290,10 +289,10 @@ impl Issuer {
     fn publish(&self, mut snapshot: Snapshot) {
         let issuer = self.identifier.as_str();
         let before = self.snapshot.load_full();
-        snapshot.key_generation = before.as_ref().map_or(0, |before| {
-            before.key_generation + u64::from(!before.keys.is_same_as(&snapshot.keys))
+        snapshot.key_generation = before.as_ref().map_or(0, |last| {
+            last.key_generation + u64::from(!last.keys.is_same_as(&snapshot.keys))
         });
-        snapshot.keys.log_skipped(issuer, before.as_ref().map(|before| &*before.keys));
+        snapshot.keys.log_skipped(issuer, before.as_ref().map(|last| &*last.keys));
         tracing::debug!(issuer, keys = snapshot.keys.len(), "keys refreshed");
         self.snapshot.store(Some(Arc::new(snapshot)));
         self.lock().failure = None;

@@ -71,10 +71,13 @@ impl Snapshot {
         source: &KeySource,
         context: &FetchContext,
     ) -> Result<Self, FetchFault> {
-        let found = |candidates| discover(issuer, candidates, context);
         let metadata = match source {
-            KeySource::Discover(kind) => Arc::new(found(well_known_urls(issuer, *kind)).await?),
-            KeySource::MetadataUrl(url) => Arc::new(found(vec![url.clone()]).await?),
+            KeySource::Discover(kind) => {
+                Arc::new(discover(issuer, well_known_urls(issuer, *kind), context).await?)
+            }
+            KeySource::MetadataUrl(url) => {
+                Arc::new(discover(issuer, vec![url.clone()], context).await?)
+            }
             KeySource::Metadata(metadata) => metadata.clone(),
             KeySource::Keys(keys, metadata) => {
                 return Ok(Self::new(metadata.clone(), keys.clone(), None, context));
@@ -114,10 +117,10 @@ impl Snapshot {
     fn new(
         metadata: Option<Arc<Metadata>>,
         keys: Arc<KeySet>,
-        fresh_for: Option<Duration>,
+        announced: Option<Duration>,
         context: &FetchContext,
     ) -> Self {
-        let fresh_for = fresh_for.unwrap_or(context.max_age).max(MIN_FRESH).min(context.max_age);
+        let fresh_for = announced.unwrap_or(context.max_age).max(MIN_FRESH).min(context.max_age);
         let fetched_at = context.clock.unix_seconds();
         Self { metadata, keys, key_generation: 0, fetched_at, fresh_for }
     }

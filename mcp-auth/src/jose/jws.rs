@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde_json::{Map, Value};
 
@@ -55,40 +56,36 @@ impl<'b> Jws<'b> {
             return Err(JwsError::TooLarge("max_token_bytes"));
         }
         crate::steps::take(token.len());
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(JwsError::NotJws)?;
-        if header.len() > limits.header_bytes {
+        let (signing_input, encoded_signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
+        let (encoded_header, encoded_payload) =
+            signing_input.split_once('.').ok_or(JwsError::NotJws)?;
+        if encoded_header.len() > limits.header_bytes {
             return Err(JwsError::TooLarge("max_token_header_bytes"));
         }
         // All parts fit into one piece of memory.
         buffer.clear();
         buffer.reserve_exact(token.len());
-        let mut decode = |part| {
-            append_base64url(buffer, part).ok_or_else(|| match token.split('.').count() {
-                3 => JwsError::Encoding,
-                5 => JwsError::Encrypted,
-                _ => JwsError::NotJws,
-            })
-        };
-        let (header, payload, signature) = (decode(header)?, decode(payload)?, decode(signature)?);
+        let header_range = append_part(buffer, encoded_header, token)?;
+        let payload_range = append_part(buffer, encoded_payload, token)?;
+        let signature_range = append_part(buffer, encoded_signature, token)?;
         let decoded: &'b [u8] = buffer;
         let header: Header<'b> =
-            read_as(&decoded[header], limits.json).map_err(JwsError::Header)?;
+            read_as(&decoded[header_range], limits.json).map_err(JwsError::Header)?;
         // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
         if header.critical {
             return Err(JwsError::Critical);
         }
-        let algorithm = header.algorithm.ok_or(JwsError::NoAlgorithm)?;
-        let algorithm = Algorithm::from_name(&algorithm)
-            .ok_or_else(|| JwsError::Algorithm(algorithm.into_owned()))?;
+        let name = header.algorithm.ok_or(JwsError::NoAlgorithm)?;
+        let algorithm =
+            Algorithm::from_name(&name).ok_or_else(|| JwsError::Algorithm(name.into_owned()))?;
         Ok(Self {
             token,
             algorithm,
             key_id: header.key_id,
             typ: MediaType::of(header.typ.as_deref()),
             signing_length: signing_input.len(),
-            payload: &decoded[payload],
-            signature: &decoded[signature],
+            payload: &decoded[payload_range],
+            signature: &decoded[signature_range],
             limits: *limits,
             claims: (),
         })
@@ -224,17 +221,31 @@ pub(crate) enum MediaType {
 
 impl MediaType {
     fn of(typ: Option<&str>) -> Self {
-        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
-        if is("at+jwt") || is("application/at+jwt") {
+        if is_type(typ, "at+jwt") || is_type(typ, "application/at+jwt") {
             Self::AccessToken
-        } else if typ.is_none() || is("JWT") {
+        } else if typ.is_none() || is_type(typ, "JWT") {
             Self::Jwt
-        } else if is("token-introspection+jwt") || is("application/token-introspection+jwt") {
+        } else if is_type(typ, "token-introspection+jwt")
+            || is_type(typ, "application/token-introspection+jwt")
+        {
             Self::TokenIntrospection
         } else {
             Self::Other
         }
     }
+}
+
+fn is_type(typ: Option<&str>, name: &str) -> bool {
+    typ.is_some_and(|text| text.eq_ignore_ascii_case(name))
+}
+
+/// Decodes a part of a token to the end of the buffer, and says where it stands there.
+fn append_part(buffer: &mut Vec<u8>, part: &str, token: &str) -> Result<Range<usize>, JwsError> {
+    append_base64url(buffer, part).ok_or_else(|| match token.split('.').count() {
+        3 => JwsError::Encoding,
+        5 => JwsError::Encrypted,
+        _ => JwsError::NotJws,
+    })
 }
 
 /// Why a token is not a JWS that could be verified.

@@ -16,22 +16,21 @@ impl Algorithm {
 
     fn row(self) -> Row {
         use Scheme::{Ec, Raw, Rsa};
-        let row = |kty, crv, scheme| Row { kty, crv, scheme };
         match self {
-            Self::Rs256 => row("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA256)),
-            Self::Rs384 => row("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA384)),
-            Self::Rs512 => row("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA512)),
-            Self::Ps256 => row("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA256)),
-            Self::Ps384 => row("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA384)),
-            Self::Ps512 => row("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA512)),
-            Self::Es256 => row("EC", Some("P-256"), Ec(&sig::ECDSA_P256_SHA256_FIXED, 32)),
-            Self::Es384 => row("EC", Some("P-384"), Ec(&sig::ECDSA_P384_SHA384_FIXED, 48)),
-            Self::Es512 => row("EC", Some("P-521"), Ec(&sig::ECDSA_P521_SHA512_FIXED, 66)),
-            Self::EdDsa => row("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
-            Self::Ed25519 => row("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
-            Self::MlDsa44 => row("AKP", None, Raw(&sig::ML_DSA_44, "pub")),
-            Self::MlDsa65 => row("AKP", None, Raw(&sig::ML_DSA_65, "pub")),
-            Self::MlDsa87 => row("AKP", None, Raw(&sig::ML_DSA_87, "pub")),
+            Self::Rs256 => Row::new("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA256)),
+            Self::Rs384 => Row::new("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA384)),
+            Self::Rs512 => Row::new("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA512)),
+            Self::Ps256 => Row::new("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA256)),
+            Self::Ps384 => Row::new("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA384)),
+            Self::Ps512 => Row::new("RSA", None, Rsa(&sig::RSA_PSS_2048_8192_SHA512)),
+            Self::Es256 => Row::new("EC", Some("P-256"), Ec(&sig::ECDSA_P256_SHA256_FIXED, 32)),
+            Self::Es384 => Row::new("EC", Some("P-384"), Ec(&sig::ECDSA_P384_SHA384_FIXED, 48)),
+            Self::Es512 => Row::new("EC", Some("P-521"), Ec(&sig::ECDSA_P521_SHA512_FIXED, 66)),
+            Self::EdDsa => Row::new("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
+            Self::Ed25519 => Row::new("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
+            Self::MlDsa44 => Row::new("AKP", None, Raw(&sig::ML_DSA_44, "pub")),
+            Self::MlDsa65 => Row::new("AKP", None, Raw(&sig::ML_DSA_65, "pub")),
+            Self::MlDsa87 => Row::new("AKP", None, Raw(&sig::ML_DSA_87, "pub")),
         }
     }
 }
@@ -40,6 +39,12 @@ struct Row {
     kty: &'static str,
     crv: Option<&'static str>,
     scheme: Scheme,
+}
+
+impl Row {
+    fn new(kty: &'static str, crv: Option<&'static str>, scheme: Scheme) -> Self {
+        Self { kty, crv, scheme }
+    }
 }
 
 /// How a JWK becomes a prepared key for an algorithm.

@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING as P256, ECDSA_P384_SHA384_FIXED_SIGNING as P384, EcdsaKeyPair,
-    Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -23,17 +23,28 @@ enum KeyPair {
     Rsa(RsaKeyPair),
 }
 
+impl KeyPair {
+    fn ecdsa(curve: &'static EcdsaSigningAlgorithm, der: &[u8]) -> Option<Self> {
+        EcdsaKeyPair::from_pkcs8(curve, der).map(Self::Ecdsa).ok()
+    }
+
+    fn ed25519(der: &[u8]) -> Option<Self> {
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self::Ed25519).ok()
+    }
+
+    fn rsa(der: &[u8]) -> Option<Self> {
+        RsaKeyPair::from_pkcs8(der).map(Self::Rsa).ok()
+    }
+}
+
 impl SigningKey {
     /// A key in PKCS #8: RSA signs RS256, P-256 and P-384 sign ES256 and ES384, Ed25519 EdDSA.
     pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
-        let ecdsa = |curve| EcdsaKeyPair::from_pkcs8(curve, der).map(KeyPair::Ecdsa).ok();
-        let ed25519 = || Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(KeyPair::Ed25519).ok();
-        let rsa = || RsaKeyPair::from_pkcs8(der).map(KeyPair::Rsa).ok();
-        let (pair, algorithm) = ecdsa(&P256)
+        let (pair, algorithm) = KeyPair::ecdsa(&P256, der)
             .map(|pair| (pair, Algorithm::Es256))
-            .or_else(|| Some((ecdsa(&P384)?, Algorithm::Es384)))
-            .or_else(|| Some((ed25519()?, Algorithm::EdDsa)))
-            .or_else(|| Some((rsa()?, Algorithm::Rs256)))?;
+            .or_else(|| Some((KeyPair::ecdsa(&P384, der)?, Algorithm::Es384)))
+            .or_else(|| Some((KeyPair::ed25519(der)?, Algorithm::EdDsa)))
+            .or_else(|| Some((KeyPair::rsa(der)?, Algorithm::Rs256)))?;
         Some(Self { pair, algorithm })
     }
 
@@ -43,8 +54,7 @@ impl SigningKey {
         if let Some(key_id) = key_id {
             header["kid"] = key_id.into();
         }
-        let encode = |part: &Value| URL_SAFE_NO_PAD.encode_to_string(part.to_string());
-        let signing_input = format!("{}.{}", encode(&header), encode(claims));
+        let signing_input = format!("{}.{}", encoded_part(&header), encoded_part(claims));
         let signature = self.signature(signing_input.as_bytes())?;
         Some(format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode_to_string(signature)))
     }
@@ -61,6 +71,11 @@ impl SigningKey {
             }
         }
     }
+}
+
+/// A part of a JWS: its JSON text in base64url.
+fn encoded_part(part: &Value) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(part.to_string())
 }
 
 /// 128 random bits as text; `None` when the system has no randomness.

@@ -26,9 +26,9 @@ impl Resource {
     pub(super) fn refuse_message(&self, fault: MessageFault, id: Option<&str>) -> Reply {
         let error = AuthError::InvalidMessage(fault);
         self.log_refused(&error, &[]);
-        let id = id.unwrap_or("null");
+        let id_or_null = id.unwrap_or("null");
         let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
-        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{wrong}}}"#);
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id_or_null},"error":{wrong}}}"#);
         let mut reply = Reply::json(error.status(), Bytes::from(body));
         reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         reply.error = Some(error);
@@ -61,7 +61,7 @@ pub(super) fn challenge(
     needed: &Scopes,
 ) -> Option<HeaderValue> {
     let wire = error.wire();
-    let scope = match error {
+    let asked = match error {
         AuthError::Forbidden(_) | AuthError::InvalidMessage(_) | AuthError::Unavailable(_) => {
             return None;
         }
@@ -74,9 +74,8 @@ pub(super) fn challenge(
         push(&mut text, "error", wire.error);
         push(&mut text, "error_description", wire.description);
     }
-    let scope = scope
-        .map(|scope| resource.advertised(&scope.well_formed()))
-        .map(|scope| scope.to_string())
+    let scope = asked
+        .map(|scopes| resource.advertised(&scopes.well_formed()).to_string())
         .filter(|scope| !scope.is_empty() && scope.len() <= MAX_SCOPE);
     if let Some(scope) = scope {
         push(&mut text, "scope", &scope);

@@ -22,8 +22,8 @@ pub(crate) struct AllowedOrigins(Vec<String>);
 impl AllowedOrigins {
     /// The resource's own origin, and the configured ones.
     pub(crate) fn new(own: &str, listed: &[String]) -> Self {
-        let listed = listed.iter().map(String::as_str);
-        Self([own].into_iter().chain(listed).map(as_browsers_send_it).collect())
+        let configured = listed.iter().map(String::as_str);
+        Self([own].into_iter().chain(configured).map(as_browsers_send_it).collect())
     }
 
     /// CORS headers for the answer; none when no page is calling. Any other origin is refused.
@@ -34,8 +34,8 @@ impl AllowedOrigins {
             return Ok(headers);
         };
         if origins.next().is_some() || !self.contains(origin) {
-            let origin = String::from_utf8_lossy(origin.as_bytes()).into_owned();
-            return Err(Forbidden::Origin(origin));
+            let refused = String::from_utf8_lossy(origin.as_bytes()).into_owned();
+            return Err(Forbidden::Origin(refused));
         }
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
@@ -45,16 +45,17 @@ impl AllowedOrigins {
 
     fn contains(&self, origin: &HeaderValue) -> bool {
         crate::steps::take(origin.len());
-        let same = |allowed: &String| allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
-        self.0.iter().any(|allowed| allowed == "*" || same(allowed))
+        self.0.iter().any(|allowed| {
+            allowed == "*" || allowed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())
+        })
     }
 }
 
 /// RFC 6454 §6.2: without the port that the scheme has by default.
 fn as_browsers_send_it(origin: &str) -> String {
-    let origin = origin.to_ascii_lowercase();
-    let port = if origin.starts_with("https:") { ":443" } else { ":80" };
-    origin.strip_suffix(port).map(str::to_owned).unwrap_or(origin)
+    let lower = origin.to_ascii_lowercase();
+    let port = if lower.starts_with("https:") { ":443" } else { ":80" };
+    lower.strip_suffix(port).map(str::to_owned).unwrap_or(lower)
 }
 
 const EXPOSED: &str = "www-authenticate, mcp-session-id, mcp-protocol-version, retry-after";
@@ -64,10 +65,10 @@ const ALLOWED: &str = "authorization, content-type, accept, last-event-id, mcp-p
 /// The answer to OPTIONS, given before authentication: browsers send preflights without a token.
 pub(super) fn preflight(request: &Parts, cors: HeaderMap, methods: &'static str) -> Reply {
     let mut reply = Reply::empty(StatusCode::NO_CONTENT).with_headers(cors);
-    let methods = HeaderValue::from_static(methods);
-    reply.headers.insert(http::header::ALLOW, methods.clone());
+    let allowed_methods = HeaderValue::from_static(methods);
+    reply.headers.insert(http::header::ALLOW, allowed_methods.clone());
     if request.headers.contains_key(ORIGIN) {
-        reply.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        reply.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allowed_methods);
         reply.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(request));
         reply.headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
     }
@@ -76,13 +77,13 @@ pub(super) fn preflight(request: &Parts, cors: HeaderMap, methods: &'static str)
 
 /// The fixed list, and whatever `Mcp-*` header (such as `Mcp-Param-…`) the page asks for.
 fn allowed_headers(request: &Parts) -> HeaderValue {
-    let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
-    let asked = asked.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+    let asked = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
     crate::steps::take(asked.len());
     let fixed = ALLOWED.split(", ").map(str::to_owned);
-    let mcp = asked.split(',').map(|name| name.trim().to_ascii_lowercase());
-    let mcp =
-        mcp.filter(|name| name.starts_with("mcp-") && !ALLOWED.split(", ").any(|one| one == name));
+    let names = asked.split(',').map(|name| name.trim().to_ascii_lowercase());
+    let mcp = names
+        .filter(|name| name.starts_with("mcp-") && !ALLOWED.split(", ").any(|one| one == name));
     let list = fixed.chain(mcp).collect::<Vec<_>>().join(", ");
     HeaderValue::from_str(&list).unwrap_or(HeaderValue::from_static(ALLOWED))
 }

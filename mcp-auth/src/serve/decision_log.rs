@@ -25,14 +25,14 @@ impl Resource {
 
     pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
         let Compared { expected, actual } = error.compared();
-        let operations = first_few(operations);
-        let rules = operations.iter().flat_map(|operation| self.authorizers.rules(operation));
+        let logged = first_few(operations);
+        let rules = logged.iter().flat_map(|operation| self.authorizers.rules(operation));
         tracing::info!(
             target: "mcp_auth::decision",
             code = error.code(),
             status = error.status().as_u16(),
             resource = %self.identifier,
-            methods = ?operations,
+            methods = ?logged,
             rules = ?rules.collect::<Vec<_>>(),
             expected,
             actual,

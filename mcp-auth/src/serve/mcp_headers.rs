@@ -72,11 +72,11 @@ fn agrees(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> boo
 fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
     crate::steps::take(value.len());
     let text = value.to_str().ok()?;
-    let encoded = text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?="));
+    let encoded = text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="));
     match encoded {
         Some(encoded) => {
-            let text = String::from_utf8(STANDARD.decode_to_vec(encoded).ok()?).ok()?;
-            Some(Cow::Owned(text))
+            let plain = String::from_utf8(STANDARD.decode_to_vec(encoded).ok()?).ok()?;
+            Some(Cow::Owned(plain))
         }
         None => Some(Cow::Borrowed(text)),
     }

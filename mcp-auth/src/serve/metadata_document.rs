@@ -48,11 +48,11 @@ impl Resource {
 
 /// RFC 9728 §2.
 pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes {
-    let issuers =
+    let advertised =
         resource.authenticator.issuers.list.iter().filter(|trusted| trusted.is_advertised);
-    let issuers = issuers.map(|trusted| &*trusted.name);
-    let supported = [&config.scopes_supported, &resource.required_scopes];
-    let supported = supported.into_iter().find(|scopes| !scopes.is_empty());
+    let issuers = advertised.map(|trusted| &*trusted.name);
+    let candidates = [&config.scopes_supported, &resource.required_scopes];
+    let supported = candidates.into_iter().find(|scopes| !scopes.is_empty());
     let mut document = Map::new();
     document.insert("resource".to_owned(), json!(resource.identifier.as_str()));
     document.insert("authorization_servers".to_owned(), issuers.collect());
@@ -63,7 +63,7 @@ pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes
         ("resource_documentation", config.resource_documentation.as_deref().map(Value::from)),
     ];
     for (name, value) in members {
-        document.extend(value.map(|value: Value| (name.to_owned(), value)));
+        document.extend(value.map(|present: Value| (name.to_owned(), present)));
     }
     Bytes::from(Value::Object(document).to_string())
 }

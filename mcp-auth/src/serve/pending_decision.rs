@@ -106,18 +106,18 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
-        let Self { resource, caller, cors } = self;
-        let caller = match caller {
-            Caller::Known(caller) => caller,
+        let Self { resource, caller: known, cors } = self;
+        let authenticated = match known {
+            Caller::Known(authenticated) => authenticated,
             Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
                 Access::Public => Err(AuthError::MissingToken),
                 _ => resource.authenticate(request).await,
             },
         };
-        let granted = caller.as_ref().map(|caller| caller.scopes().clone()).unwrap_or_default();
-        match resource.authorizers.admit(caller.as_ref(), &messages.operations) {
-            Ok(caller) => {
-                let caller = caller.cloned();
+        let granted = authenticated.as_ref().map(AuthInfo::scopes).cloned().unwrap_or_default();
+        match resource.authorizers.admit(authenticated.as_ref(), &messages.operations) {
+            Ok(admitted) => {
+                let caller = admitted.cloned();
                 resource.log_allowed(caller.as_ref(), &messages.operations);
                 let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
                 let forward = Forward::new(&resource, caller, cors).with_lists(lists);
@@ -158,18 +158,20 @@ fn is_utf8_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return !is_encoded(headers) };
     let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|text| text.eq_ignore_ascii_case("application/json"));
-    let is_utf8 = |parameter: &str| {
-        let Some((name, value)) = parameter.split_once('=') else { return parameter.is_empty() };
-        let value = value.trim().trim_matches('"');
-        match name.trim().to_ascii_lowercase().strip_prefix("charset") {
-            Some("") => ["utf-8", "utf8"].iter().any(|one| value.eq_ignore_ascii_case(one)),
-            // RFC 2231: another way to write a charset, or a part of one.
-            Some(_) => false,
-            None => true,
-        }
-    };
     let is_only = headers.get_all(CONTENT_TYPE).iter().count() == 1;
-    is_json && is_only && parts.all(is_utf8) && !is_encoded(headers)
+    is_json && is_only && parts.all(allows_utf8) && !is_encoded(headers)
+}
+
+/// Whether a parameter of a content type names no other charset than UTF-8.
+fn allows_utf8(parameter: &str) -> bool {
+    let Some((name, written)) = parameter.split_once('=') else { return parameter.is_empty() };
+    let value = written.trim().trim_matches('"');
+    match name.trim().to_ascii_lowercase().strip_prefix("charset") {
+        Some("") => ["utf-8", "utf8"].iter().any(|one| value.eq_ignore_ascii_case(one)),
+        // RFC 2231: another way to write a charset, or a part of one.
+        Some(_) => false,
+        None => true,
+    }
 }
 
 /// Whether a handler is called that may ask for more scopes.

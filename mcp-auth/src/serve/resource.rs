@@ -153,9 +153,9 @@ impl Resource {
         {
             return Decision::Reply(reply.with_headers(cors));
         }
-        let outcome = caller.and_then(|caller| self.authorize_head(&caller).map(|()| caller));
+        let outcome = caller.and_then(|known| self.authorize_head(&known).map(|()| known));
         match outcome {
-            Ok(caller) => Decision::Forward(self.forward(caller, cors, request)),
+            Ok(admitted) => Decision::Forward(self.forward(admitted, cors, request)),
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
             }
@@ -192,12 +192,12 @@ impl Resource {
         self.log_allowed(Some(&caller), &[]);
         let has_rules = !self.authorizers.is_empty();
         let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
-        let forward = Forward::new(self, Some(caller), cors).with_lists(lists);
+        let filtered = Forward::new(self, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
-            return forward.with_step_up(self, self.required_scopes.clone(), may_wait);
+            return filtered.with_step_up(self, self.required_scopes.clone(), may_wait);
         }
-        let forward = forward.with_step_up_by_error(self);
+        let forward = filtered.with_step_up_by_error(self);
         if has_rules { forward.without_body() } else { forward }
     }
 
@@ -221,7 +221,7 @@ impl Resource {
             code: caller.map_or_else(AuthError::code, |_| "ok"),
             checks,
             required: self.required_scopes.clone(),
-            granted: caller.map(|caller| caller.scopes().clone()).unwrap_or_default(),
+            granted: caller.map(AuthInfo::scopes).cloned().unwrap_or_default(),
             operations: operations.map(|operation| self.explain(caller, operation)).collect(),
         }
     }

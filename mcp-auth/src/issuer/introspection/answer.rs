@@ -47,8 +47,8 @@ impl Introspector {
             // RFC 7662 §2.2 has another answer for that, but some issuers have this one too.
             IntrospectionMethod::Rfc7662 => {
                 // Whatever else it says, the token was not looked at.
-                let error = object(response.body()).ok();
-                let error = error.as_ref().and_then(|object| object.get("error")?.as_str());
+                let answer = object(response.body()).ok();
+                let error = answer.as_ref().and_then(|object| object.get("error")?.as_str());
                 let names_it = error == Some("invalid_token");
                 status == StatusCode::BAD_REQUEST && names_it
             }
@@ -72,8 +72,8 @@ impl Introspector {
 
     /// RFC 9701 §5: what a signed answer says, after all of it was checked.
     async fn verified(&self, response: &Response<Bytes>) -> Result<Map<String, Value>, String> {
-        let media_type = response.headers().get(header::CONTENT_TYPE);
-        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let media_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !media_type.split(';').next().is_some_and(|one| one.trim().eq_ignore_ascii_case(SIGNED))
         {
             return Err(format!("the answer is {media_type:?} and not signed ({SIGNED})"));
@@ -96,9 +96,9 @@ impl Introspector {
             return Err("the signed answer is of another issuer".to_owned());
         }
         let audience = claims.get("aud");
-        let named = |value: &Value| value.as_str() == Some(&self.client_id);
         let is_ours = audience.is_some_and(|aud| {
-            named(aud) || aud.as_array().is_some_and(|all| all.iter().any(named))
+            self.is_our_name(aud)
+                || aud.as_array().is_some_and(|all| all.iter().any(|one| self.is_our_name(one)))
         });
         if !is_ours {
             return Err("the signed answer is for another client".to_owned());
@@ -107,6 +107,10 @@ impl Introspector {
             Some(Value::Object(answer)) => Ok(answer),
             _ => Err("the signed answer has no `token_introspection`".to_owned()),
         }
+    }
+
+    fn is_our_name(&self, audience: &Value) -> bool {
+        audience.as_str() == Some(&self.client_id)
     }
 }
 
@@ -150,12 +154,13 @@ fn google(mut answer: Map<String, Value>) -> Result<Map<String, Value>, String> 
 
 /// The members that correspond to claims. The answer repeats the token, which is left out.
 fn github(answer: &Map<String, Value>, client_id: &str) -> Result<Map<String, Value>, String> {
-    let at = |path: &[&str]| {
-        path[1..].iter().try_fold(answer.get(path[0])?, |value, name| value.get(name))
-    };
-    let user = at(&["user", "id"]).and_then(Value::as_u64).ok_or("the answer names no user")?;
-    let scopes = at(&["scopes"]).and_then(Value::as_array).ok_or("the answer has no scopes")?;
-    if at(&["app", "client_id"]).and_then(Value::as_str) != Some(client_id) {
+    let user = member_at(answer, &["user", "id"])
+        .and_then(Value::as_u64)
+        .ok_or("the answer names no user")?;
+    let scopes = member_at(answer, &["scopes"])
+        .and_then(Value::as_array)
+        .ok_or("the answer has no scopes")?;
+    if member_at(answer, &["app", "client_id"]).and_then(Value::as_str) != Some(client_id) {
         return Err("the answer is about another application".to_owned());
     }
     let scope: Option<Vec<_>> = scopes.iter().map(Value::as_str).collect();
@@ -164,8 +169,15 @@ fn github(answer: &Map<String, Value>, client_id: &str) -> Result<Map<String, Va
     claims.insert("sub".to_owned(), user.to_string().into());
     claims.insert("client_id".to_owned(), client_id.into());
     claims.insert("scope".to_owned(), scope.join(" ").into());
-    claims.extend(at(&["user", "login"]).map(|login| ("login".to_owned(), login.clone())));
+    claims.extend(
+        member_at(answer, &["user", "login"]).map(|login| ("login".to_owned(), login.clone())),
+    );
     Ok(claims)
+}
+
+/// The value that these names lead to, each a member of the one before.
+fn member_at<'a>(answer: &'a Map<String, Value>, path: &[&str]) -> Option<&'a Value> {
+    path[1..].iter().try_fold(answer.get(path[0])?, |value, name| value.get(name))
 }
 
 /// OpenID Connect Core §5.3.2: `sub` is always there.

@@ -89,7 +89,7 @@ fn is_prefix(start: &[u8], whole: &[u8]) -> bool {
 pub(super) fn is_field(line: &[u8]) -> bool {
     FIELDS.iter().any(|field| {
         let rest = line.strip_prefix(field.as_bytes());
-        rest.is_some_and(|rest| matches!(rest, [] | [b':' | b'\n' | b'\r', ..]))
+        rest.is_some_and(|after| matches!(after, [] | [b':' | b'\n' | b'\r', ..]))
     })
 }
 
@@ -118,37 +118,39 @@ pub(super) fn carries_nothing(status: StatusCode) -> bool {
 
 /// Whether one of the labels says so, whatever stands around it.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    let is_stream = |label: &HeaderValue| lower(label).contains("text/event-stream");
-    headers.get_all(CONTENT_TYPE).iter().any(is_stream)
+    let mut labels = headers.get_all(CONTENT_TYPE).iter();
+    labels.any(|label| lower(label).contains("text/event-stream"))
 }
 
 /// Whether the bytes of the body are not those of its text.
 pub(in crate::serve) fn is_encoded(headers: &HeaderMap) -> bool {
-    let has_other = |name: &HeaderName, plain: &str| {
-        let all = headers.get_all(name);
-        all.iter().any(|value| {
-            lower(value)
-                .split(',')
-                .map(str::trim)
-                .any(|one| !one.is_empty() && one != "identity" && one != plain)
-        })
-    };
-    has_other(&CONTENT_ENCODING, "identity") || has_other(&TRANSFER_ENCODING, "chunked")
+    has_encoding(headers, &CONTENT_ENCODING, "identity")
+        || has_encoding(headers, &TRANSFER_ENCODING, "chunked")
+}
+
+/// Whether the header names an encoding that is neither none nor this one.
+fn has_encoding(headers: &HeaderMap, name: &HeaderName, plain: &str) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        lower(value)
+            .split(',')
+            .map(str::trim)
+            .any(|one| !one.is_empty() && one != "identity" && one != plain)
+    })
 }
 
 /// Whether ASCII in such a text is what it is in UTF-8.
 fn is_like_utf8(label: &HeaderValue) -> bool {
     const LIKE_UTF8: [&str; 6] =
         ["utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"];
-    let label = lower(label);
-    let mut charsets = label.split("charset").skip(1);
+    let text = lower(label);
+    let mut charsets = text.split("charset").skip(1);
     charsets.all(|rest| {
         let value = rest.split([';', ',']).next().map(|value| {
             value.trim_matches(|one: char| {
                 one == '=' || one == '"' || one == '\'' || one.is_whitespace()
             })
         });
-        value.is_some_and(|value| LIKE_UTF8.contains(&value))
+        value.is_some_and(|charset| LIKE_UTF8.contains(&charset))
     })
 }
 

@@ -176,10 +176,11 @@ fn has_stray_json(event: &[u8]) -> bool {
 
 /// Whether a line is a comment, or a field that is no data, also one of a name that nobody knows (WHATWG HTML §9.2.6).
 fn is_ignored(line: &[u8]) -> bool {
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let Some(end) = line.iter().position(|&byte| byte == b':') else { return is_field(line) };
     let name = &line[..end];
-    name.iter().all(is_word) && !name.eq_ignore_ascii_case(b"data")
+    let is_word =
+        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    is_word && !name.eq_ignore_ascii_case(b"data")
 }
 
 /// Tells when a stream begins in earnest: with data, or with a comment. Each byte is looked at once.
@@ -257,7 +258,7 @@ fn pass(event: &[u8], out: &mut Vec<u8>, rewrite: &mut Rewrite<'_>) -> Result<()
 
 /// The new data stands where the first of the old was, with its line end.
 fn replace_data(event: &[u8], new: &[u8], out: &mut Vec<u8>) {
-    let mut new = Some(new);
+    let mut unwritten = Some(new);
     for line in lines(event) {
         if data(line).is_none() {
             // A CR whose next line is gone must not become one line end with this LF.
@@ -265,9 +266,9 @@ fn replace_data(event: &[u8], new: &[u8], out: &mut Vec<u8>) {
                 out.push(b'\n');
             }
             out.extend_from_slice(line);
-        } else if let Some(new) = new.take() {
+        } else if let Some(whole) = unwritten.take() {
             let end = &line[content(line).len()..];
-            for part in new.split(|&byte| is_line_end(byte)) {
+            for part in whole.split(|&byte| is_line_end(byte)) {
                 out.extend([b"data: ", part, end].concat());
             }
         }

@@ -336,9 +336,11 @@ impl ResponseFilter {
 
 /// Whether this is text for people: it has no braces, so nobody finds a list in it.
 fn is_words(text: &[u8]) -> bool {
-    let is_word =
-        |one: char| !matches!(one, '{' | '[') && (!one.is_control() || one.is_whitespace());
-    std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_word))
+    std::str::from_utf8(text).is_ok_and(|words| words.chars().all(may_be_in_words))
+}
+
+fn may_be_in_words(one: char) -> bool {
+    !matches!(one, '{' | '[') && (!one.is_control() || one.is_whitespace())
 }
 
 /// Says nothing of what is in it.

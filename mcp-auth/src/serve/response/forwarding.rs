@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
 use super::body_kind::is_event_stream;
-use super::{ProtectedBody, ResponseFilter, StepUpSlot};
+use super::{ProtectedBody, ResponseFilter};
 use crate::serve::Forward;
 
 impl Forward {
@@ -21,8 +21,8 @@ impl Forward {
 
     /// Whether [`Forward::prepare_request`] removes or replaces the header of this name.
     pub fn withholds(&self, name: &str) -> bool {
-        let asks_for_encoding = || name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str());
-        self.is_token_header(name) || (self.lists.is_some() && asks_for_encoding())
+        self.is_token_header(name)
+            || (self.lists.is_some() && name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
     }
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
@@ -32,10 +32,10 @@ impl Forward {
 
     /// Whether the response goes on as it is.
     pub(crate) fn passes(&self, response: &HeaderMap) -> bool {
-        let is_settled = |step_up: &StepUpSlot| {
-            !(step_up.is_refused() || (self.may_wait && is_event_stream(response)))
-        };
-        self.lists.is_none() && self.step_up.as_deref().is_none_or(is_settled)
+        self.lists.is_none()
+            && self.step_up.as_deref().is_none_or(|step_up| {
+                !(step_up.is_refused() || (self.may_wait && is_event_stream(response)))
+            })
     }
 
     /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one

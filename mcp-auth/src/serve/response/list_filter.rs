@@ -141,15 +141,15 @@ impl<'d> Rewriting<'d> {
             self.lists(&members, false)?;
         }
         for result in objects_of(members.one("result")?)? {
-            let members = Members::of(result)?;
-            if self.lists(&members, false)? {
-                self.make_private(result, &members);
+            let result_members = Members::of(result)?;
+            if self.lists(&result_members, false)? {
+                self.make_private(result, &result_members);
             }
         }
         for error in objects_of(members.one("error")?)? {
-            let members = Members::of(error)?;
-            self.lists(&members, true)?;
-            for data in objects_of(members.one("data")?)? {
+            let error_members = Members::of(error)?;
+            self.lists(&error_members, true)?;
+            for data in objects_of(error_members.one("data")?)? {
                 self.lists(&Members::of(data)?, true)?;
             }
         }
@@ -181,10 +181,10 @@ impl<'d> Rewriting<'d> {
         if !items.iter().all(|item| is_object(item)) {
             return Err(Fault::NotAList);
         }
-        let is_kept = |item: &&RawValue| {
+        let shown = items.iter().copied().filter(|item| {
             identifier(kind, item).is_some_and(|identifier| (self.keep)(kind, &identifier.0))
-        };
-        let kept: Vec<_> = items.iter().copied().filter(is_kept).map(RawValue::get).collect();
+        });
+        let kept: Vec<_> = shown.map(RawValue::get).collect();
         if kept.len() < items.len() {
             self.edits.push((self.range(list), format!("[{}]", kept.join(","))));
         }
@@ -200,7 +200,7 @@ impl<'d> Rewriting<'d> {
             self.edits.push((first..first, r#""cacheScope":"private","#.to_owned()));
         }
         for scope in scopes {
-            if text(scope).is_none_or(|scope| scope.0 != "private") {
+            if text(scope).is_none_or(|value| value.0 != "private") {
                 self.edits.push((self.range(scope), r#""private""#.to_owned()));
             }
         }
@@ -257,8 +257,8 @@ fn objects_of(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
     crate::steps::take(value.get().len());
     let items: Vec<&RawValue> =
         serde_json::from_str(value.get()).map_err(|_| Fault::NotAMessage)?;
-    let is_deeper = |item: &&RawValue| item.get().starts_with('[');
-    if items.iter().filter(|item| is_deeper(item)).any(|item| has_trace(item.get().as_bytes())) {
+    let mut deeper = items.iter().filter(|item| item.get().starts_with('['));
+    if deeper.any(|item| has_trace(item.get().as_bytes())) {
         return Err(Fault::NotAMessage);
     }
     Ok(items.into_iter().filter(|item| is_object(item)).collect())

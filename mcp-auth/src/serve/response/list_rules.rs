@@ -86,16 +86,18 @@ impl ListRules {
         if !self.is_asked && !has_trace(document) {
             return Ok(None);
         }
-        let keep = |kind: ListKind, name: &str| {
-            let operation = match kind {
-                ListKind::Tools => Operation::tool(name),
-                ListKind::Prompts => Operation::prompt(name),
-                ListKind::Resources => Operation::resource(name),
-                ListKind::ResourceTemplates => Operation::template(name),
-            };
-            self.resource.authorizers.lists(self.caller.as_ref(), &operation)
+        rewrite(document, self.is_asked, &|kind, name| self.may_see(kind, name), self.private)
+    }
+
+    /// Whether a list shows the item of this name.
+    fn may_see(&self, kind: ListKind, name: &str) -> bool {
+        let operation = match kind {
+            ListKind::Tools => Operation::tool(name),
+            ListKind::Prompts => Operation::prompt(name),
+            ListKind::Resources => Operation::resource(name),
+            ListKind::ResourceTemplates => Operation::template(name),
         };
-        rewrite(document, self.is_asked, &keep, self.private)
+        self.resource.authorizers.lists(self.caller.as_ref(), &operation)
     }
 }
 

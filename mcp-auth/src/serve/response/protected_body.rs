@@ -67,14 +67,14 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
     /// The answer that takes the place of the whole response.
     pub(super) async fn begin(filter: ResponseFilter, body: B) -> Result<Self, Reply> {
         let ready = VecDeque::new();
-        let mut body = Filtered { filter, body: Some(Box::pin(body)), ready };
-        if let Some(Passage::Replace(reply)) = body.filter.refusal() {
+        let mut filtered = Filtered { filter, body: Some(Box::pin(body)), ready };
+        if let Some(Passage::Replace(reply)) = filtered.filter.refusal() {
             return Err(*reply);
         }
-        if !body.filter.begin_at_once() {
-            poll_fn(|context| body.poll_beginning(context)).await?;
+        if !filtered.filter.begin_at_once() {
+            poll_fn(|context| filtered.poll_beginning(context)).await?;
         }
-        Ok(Self { kind: Kind::Filtered { body } })
+        Ok(Self { kind: Kind::Filtered { body: filtered } })
     }
 }
 
@@ -199,7 +199,7 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
             Kind::Passed { body } => body.size_hint(),
             Kind::Filtered { body } if body.is_whole() => {
                 let data = body.ready.iter().flatten().filter_map(Frame::data_ref);
-                SizeHint::with_exact(data.map(|data| data.len() as u64).sum())
+                SizeHint::with_exact(data.map(|piece| piece.len() as u64).sum())
             }
             Kind::Filtered { .. } => SizeHint::default(),
         }

@@ -76,9 +76,9 @@ fn require(
     let asked = resource.authorizers.uncovered(granted, &all).unwrap_or(all);
     let refused =
         AuthError::InsufficientScope { required: asked.clone(), granted: granted.clone() };
-    let challenge = challenge(resource, &refused, &asked);
+    let header = challenge(resource, &refused, &asked);
     // We wrote it in ASCII; without it, the error still says what is missing.
-    let challenge = challenge.and_then(|value| value.to_str().ok().map(str::to_owned));
+    let challenge = header.and_then(|value| value.to_str().ok().map(str::to_owned));
     Err(InsufficientScope::new(asked, granted.clone(), challenge))
 }
 
