@@ -244,7 +244,7 @@ pub(super) fn messages() -> impl Strategy<Value = Value> {
     let uri = prop::sample::select(URIS.to_vec());
     let name = prop::sample::select(vec!["t", "u", "p", "q", "other"]);
     let uris = prop::collection::vec(uri.clone(), 0..3);
-    let template = prop::sample::select([&TEMPLATES[..], &["n://a{?q}"]].concat());
+    let template = prop::sample::select(TEMPLATES.to_vec());
     let values = prop::sample::select(vec!["1", "a", "b", "a/b", "..", "{h}", "1&z=2"]);
     let variable = prop::sample::select(vec!["h", "id", "p", "q", "x"]);
     let chosen = prop::collection::btree_map(variable, values, 0..3);
