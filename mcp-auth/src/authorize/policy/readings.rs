@@ -69,7 +69,7 @@ impl ResourcePattern {
 fn decoded_parameters(parameter: &[Piece]) -> Vec<Vec<Piece>> {
     const ESCAPES: [([u8; 3], u8); 3] = [(*b"%26", b'&'), (*b"%3D", b'='), (*b"%2B", b'+')];
     let mut decoded = Vec::with_capacity(parameter.len());
-    let mut rest = parameter;
+    let mut rest = without_added_equals_sign(parameter);
     while let Some((first, after)) = rest.split_first() {
         let escape = ESCAPES.iter().find(|(escape, _)| rest.starts_with(&escape.map(Piece::byte)));
         match escape {
@@ -85,6 +85,16 @@ fn decoded_parameters(parameter: &[Piece]) -> Vec<Vec<Piece>> {
     }
     let parts = decoded.split(|piece| *piece == Piece::byte(b'&'));
     parts.filter(|part| !part.is_empty()).map(with_equals_sign).collect()
+}
+
+/// The parameter as it was written: one without an equals sign got one at its end, in the form in which URIs are
+/// compared, and an escaped one may be the first for a careless reader.
+fn without_added_equals_sign(parameter: &[Piece]) -> &[Piece] {
+    let sign = Piece::byte(b'=');
+    match parameter.split_last() {
+        Some((last, before)) if *last == sign && !before.contains(&sign) => before,
+        _ => parameter,
+    }
 }
 
 /// The parameter with an equals sign at its end, if it has none: `?draft` and `?draft=` mean the same. A variable in

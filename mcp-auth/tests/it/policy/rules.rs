@@ -207,6 +207,8 @@ fn another_spelling_or_more_of_a_uri_opens_nothing() {
         (json!({ "n://a": ["a"], "n://a?view=summary": [] }), "n://a?view=x%26view=summary", "a"),
         (json!({ "n://a": ["a"], "n://a?view={x}": public }), "n://a?view=1%26x=2", "a"),
         (json!({ "n://a": public, "n://a?admin={x}": ["a"] }), "n://a?v=1%26admin%3D1", "a"),
+        (json!({ "n://a?q=1": ["a"] }), "n://a?q%3D1", "a"),
+        (json!({ "n://a?q=1": ["a"], "n://a": public }), "n://a?z=1%26q%3D1", "a"),
         // More parameters.
         (json!({ "n://a": ["a"], "n://a?view=summary": [] }), "n://a?view=full&view=summary", "a"),
         (json!({ "n://a": ["a"], "n://a?view={x}": ["b"] }), "n://a?view=1&x=2", "a b"),
