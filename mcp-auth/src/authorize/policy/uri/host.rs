@@ -17,7 +17,9 @@ pub(super) fn check_host(host: &str) -> Result<(), &'static str> {
     if host.contains("%5B") || host.contains("%5D") {
         return Err("brackets in the host");
     }
-    if host.ends_with('.') {
+    // Some servers cut off what comes after a semicolon first.
+    let name = host.split(';').next().unwrap_or(host);
+    if name.ends_with('.') {
         return Err("a host with a dot at its end: leave it out");
     }
     if host.split('.').any(|label| label.starts_with("xn--")) {
