@@ -415,7 +415,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
         if matches!(name, "." | "..") {
             return Err("`.` or `..` as a path segment: write the path that it means");
         }
-        if segment.is_empty() && segments.peek().is_some() {
+        if name.is_empty() && segments.peek().is_some() {
             return Err("an empty path segment: write one slash");
         }
     }

@@ -208,7 +208,9 @@ proptest! {
             let Some(longer) = with_text(&message, text, is_first) else { continue };
             let after = reference.named_rules(&longer);
             let mut new = after.difference(&before).peekable();
-            let declares = policy["deny_undeclared"] == true && new.peek().is_some();
+            // What was added makes it another resource, which a rule names.
+            let was_undeclared = policy["deny_undeclared"] == true && !reference.declares_all(&message);
+            let declares = was_undeclared && !after.is_empty();
             let replaces = new.peek().is_some() && !before.is_subset(&after);
             let opens = new.any(|place| {
                 let pattern = place.strip_prefix("resources.").unwrap();

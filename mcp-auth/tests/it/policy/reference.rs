@@ -154,6 +154,12 @@ impl Reference<'_> {
         all.flat_map(|what| self.named(&what).rules.into_keys()).collect()
     }
 
+    /// Whether rules declare all that a message names.
+    pub(super) fn declares_all(&self, message: &Value) -> bool {
+        let all = What::all(message).into_iter().flatten();
+        all.map(|what| self.named(&what)).all(|named| named.is_declared)
+    }
+
     fn need(&self, message: &Value) -> Option<Need> {
         let method = message["method"].as_str()?;
         let params = &message["params"];

@@ -156,6 +156,8 @@ fn what_can_be_read_in_two_ways_is_refused() {
         "note://secret./1",
         "note://secret.;x/1",
         "note://..;x",
+        "note://a/;x/1",
+        "note://a/;x/",
         "note://secret.",
         "note://%73ecret/1",
         "note://secret%2e/1",
