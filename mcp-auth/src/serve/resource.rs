@@ -138,7 +138,7 @@ impl Resource {
     }
 
     /// Whether the caller may do what the head asks for; what depends on the body is decided later.
-    // Where there are no rules, every caller's future would be larger for it.
+    // Not inlined: the future of every `decide` would be larger by what is only held here.
     #[inline(never)]
     fn conclude(
         self: &Arc<Self>,

@@ -14,14 +14,14 @@ impl ResourcePattern {
     /// - with `%26`, `%3D` and `%2B` in the query decoded before its parameters are found;
     /// - without a slash at the end of its path, which many servers do not look at.
     pub(super) fn other_readings(&self) -> Vec<Self> {
-        let mut readings = vec![self.clone()];
+        let mut readings: Vec<Self> = Vec::new();
         for change in
             [Self::without_segment_parameters, Self::with_decoded_query, Self::without_last_slash]
         {
-            let changed: Vec<Self> = readings.iter().filter_map(change).collect();
+            let changed: Vec<Self> =
+                [self].into_iter().chain(&readings).filter_map(change).collect();
             readings.extend(changed);
         }
-        readings.remove(0);
         readings
     }
 
