@@ -1,5 +1,7 @@
 //! Refusals as answers, and the `WWW-Authenticate` challenge in them (RFC 6750 §3, RFC 9728 §5.1): built in
 //! this one place.
+//!
+//! Tested in `serve::challenge` and `authenticate::bearer`.
 
 use std::fmt::Write as _;
 

@@ -3,6 +3,8 @@
 //! Two things hang on this. A page of another origin must not reach a server on the user's own machine, whose address it
 //! has taken over by DNS rebinding: MCP asks servers to check `Origin` for that. And a page that may call must see the
 //! headers that sign-in is made of, or its client cannot tell why it was refused.
+//!
+//! Tested in `serve::cors`.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

@@ -1,4 +1,6 @@
 //! What is to be done with a request.
+//!
+//! Tested in `adapters::adapter`.
 
 use std::sync::Arc;
 

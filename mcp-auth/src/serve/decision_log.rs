@@ -1,6 +1,8 @@
 //! One event for each decision, for the operator: the client gets fixed text.
 //!
 //! Target `mcp_auth::decision`. What a stranger chose is cut, and the token is in none of them.
+//!
+//! Tested in `serve::logging`.
 
 use super::Resource;
 use crate::auth_info::AuthInfo;

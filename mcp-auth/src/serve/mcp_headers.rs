@@ -2,6 +2,8 @@
 //!
 //! Proxies and gateways route by them. Where they contradict the body, the proxy has seen another call than the one that
 //! would be carried out: such a request is refused, in every revision.
+//!
+//! Tested in `authorize::policy::bypasses`, `authorize::policy::matrix` and `vectors`.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,8 @@
 //! The documents that need no token: our own (RFC 9728), and an issuer's that is served for older clients.
 //!
 //! They are asked for by pages of any kind, so origins are checked and CORS headers given as for requests.
+//!
+//! Tested in `issuer::discovery`, `serve::transition` and `serve::cors`.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, VARY};

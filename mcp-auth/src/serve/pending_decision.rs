@@ -1,4 +1,6 @@
 //! A decision that depends on the body of the request.
+//!
+//! Tested in `authorize::policy` and `serve::request_bodies`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! 1. [`Resource::begin`]: what the head says before anybody asks who sent it (origin, preflight, token).
 //! 2. The caller: the token is authenticated, or was accepted before.
 //! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`].
+//!
+//! Tested in `serve::seen_tokens`, `serve::limits` and `adapters::mounting`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Why a token is accepted or refused, and what its caller may do: for people.
+//!
+//! Tested in `authenticate::explanation`.
 
 use serde::Serialize;
 

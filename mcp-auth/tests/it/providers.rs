@@ -12,7 +12,7 @@ use mcp_auth::presets::Provider as Preset;
 use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
 use serde_json::{Value, json};
 
-use crate::scripted::{JSON, Scripted};
+use crate::support::scripted::{JSON, Scripted};
 use crate::support::{request, send};
 
 struct FixedClock(u64);

@@ -1,5 +1,10 @@
 //! A protected resource, its issuer, and a clock that tests may turn.
 
+pub(crate) mod hostile;
+pub(crate) mod log;
+pub(crate) mod policy_server;
+pub(crate) mod scripted;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,6 @@
 //! What is done with a service's response, piece by piece: one machine without IO, for every adapter.
+//!
+//! Tested in `authorize::policy::any_answer` and `authorize::policy::lists`.
 
 use std::fmt;
 use std::sync::Arc;

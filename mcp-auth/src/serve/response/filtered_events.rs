@@ -1,4 +1,6 @@
 //! A stream of events whose lists are filtered as they come by.
+//!
+//! Tested in `authorize::policy::lists`.
 
 use bytes::Bytes;
 

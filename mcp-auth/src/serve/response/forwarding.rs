@@ -1,4 +1,6 @@
 //! What [`Forward`] knows of the response to the request that it hands on.
+//!
+//! Tested in `adapters::adapter`.
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};

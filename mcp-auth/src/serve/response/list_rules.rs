@@ -2,6 +2,8 @@
 //!
 //! An item stays if the caller could call it, or needs only more scopes for it (not with `strict_lists`). The same rules
 //! decide about calls: a list that showed less or more than what can be called would be a lie.
+//!
+//! Tested in `authorize::policy::lists` and `authorize::policy::matrix`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! It drives a [`ResponseFilter`] with the frames of the service's body. A body that needs no change is passed on as it
 //! is, frame by frame and without a copy, so that a server without rules streams as it would alone.
+//!
+//! Tested in `authorize::policy::any_answer`.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

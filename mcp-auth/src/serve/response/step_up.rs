@@ -3,6 +3,8 @@
 //! A handler asks with [`AuthInfo::require`](crate::AuthInfo::require), which fails. The refusal is left in a slot that the
 //! way back looks into: as long as nothing was sent, the client gets the 403 with the challenge, and whatever the handler made
 //! of its error is dropped. Once something was sent, the error of the handler is all that the client sees.
+//!
+//! Tested in `adapters::rmcp::step_up`.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -11,8 +11,8 @@ use mcp_auth::{
 };
 use serde_json::{Value, json};
 
-use crate::policy::{PolicyServer, tool_call};
 use crate::support::RESOURCE;
+use crate::support::policy_server::{PolicyServer, tool_call};
 
 fn principal_of(claims: &Value) -> Principal {
     AuthInfo::from_verified_json(&claims.to_string()).unwrap().principal()

@@ -7,7 +7,7 @@ use mcp_auth::http_client::{AllowedAddresses, HttpClient, HttpError};
 use mcp_auth::{AuthError, AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
-use crate::hostile::{Hostile, Reply, signer};
+use crate::support::hostile::{Hostile, Reply, signer};
 use crate::support::{Harness, RESOURCE};
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";

@@ -15,7 +15,7 @@ use mcp_auth::http_client::{HttpClient, HttpError};
 use mcp_auth::{Config, McpAuth, ProtectedResource};
 use serde_json::{Value, json};
 
-use crate::hostile::{Hostile, signer};
+use crate::support::hostile::{Hostile, signer};
 use crate::support::{Harness, RESOURCE, request};
 
 #[tokio::test]

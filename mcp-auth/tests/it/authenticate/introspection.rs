@@ -212,7 +212,7 @@ async fn a_jwt_is_asked_about_only_where_that_is_wanted() {
 
 #[tokio::test]
 async fn neither_token_nor_secret_is_logged_or_shown() {
-    use crate::logging::Log;
+    use crate::support::log::Log;
     Log::start();
     let server = server(|one| one.client_secret = Some("wrong-secret-value".into())).await;
     let token = server.mint().claim("email", "private-claim").opaque();

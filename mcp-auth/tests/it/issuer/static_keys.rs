@@ -7,7 +7,7 @@ use mcp_auth::settings::ServerType;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Map, Value, json};
 
-use crate::hostile::{Hostile, signer};
+use crate::support::hostile::{Hostile, signer};
 use crate::support::{Harness, RESOURCE, TestClock, echo, request, send};
 
 /// An issuer that cannot be asked.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use mcp_auth::{AuthError, Config};
 
-use crate::hostile::{Hostile, Reply, signer};
+use crate::support::hostile::{Hostile, Reply, signer};
 use crate::support::{Answer, Harness};
 
 /// Long enough for an answer on loopback, short enough to wait for one that never comes.

@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use crate::scripted::{Asked, Scripted};
+use crate::support::scripted::{Asked, Scripted};
 use crate::support::{Harness, RESOURCE, echo, request, send};
 
 fn file(name: &str, text: &str) -> PathBuf {

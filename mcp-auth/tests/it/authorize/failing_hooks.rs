@@ -14,8 +14,8 @@ use mcp_auth::{
 };
 use serde_json::{Value, json};
 
-use crate::logging::Log;
-use crate::policy::{PolicyServer, message, tool_call};
+use crate::support::log::Log;
+use crate::support::policy_server::{PolicyServer, message, tool_call};
 use crate::support::{Answer, Harness, RESOURCE, request, send};
 
 /// Answers well, but for one function, which does this.

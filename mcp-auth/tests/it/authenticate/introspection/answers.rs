@@ -6,7 +6,7 @@ use mcp_auth::Introspection;
 use serde_json::{Value, json};
 
 use super::with;
-use crate::scripted::{JSON, Scripted};
+use crate::support::scripted::{JSON, Scripted};
 use crate::support::{Harness, RESOURCE};
 
 async fn asking(endpoint: &Scripted, change: impl FnOnce(&mut Introspection)) -> Harness {

@@ -1,21 +1,4 @@
-//! Who may call what: one policy for calls and for lists.
-
-mod access;
-mod adversary;
-mod any_answer;
-mod boundaries;
-mod bypasses;
-mod data;
-mod edges;
-mod lenient;
-mod lists;
-mod matrix;
-mod model;
-mod own_rules;
-mod property;
-mod reference;
-mod rules;
-mod styles;
+//! A server with a policy that does whatever it is told, and says what that was.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};

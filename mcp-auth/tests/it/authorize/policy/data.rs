@@ -74,7 +74,7 @@ fn data_and_builder_mean_the_same() {
 /// The data of the documentation means what the code beside it means.
 #[test]
 fn the_page_on_policies_is_right() {
-    let page = include_str!("../../../../docs/policies.md");
+    let page = include_str!("../../../../../docs/policies.md");
     let data = page.split("```toml").nth(1).unwrap().split("```").next().unwrap();
     let config: Config = toml::from_str(data).unwrap();
     config.check().unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::with;
-use crate::scripted::Scripted;
+use crate::support::scripted::Scripted;
 use crate::support::{Harness, RESOURCE};
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::hostile::{Hostile, Reply};
-use crate::logging::Log;
 use crate::support::Harness;
+use crate::support::hostile::{Hostile, Reply};
+use crate::support::log::Log;
 
 /// Serves these keys, made of the good one, and calls with a token that has this `kid`.
 async fn code(keys: impl FnOnce(&Value) -> Value, kid: Option<&str>) -> &'static str {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::policy::{PolicyServer, message, tool_call};
+use crate::support::policy_server::{PolicyServer, message, tool_call};
 use crate::support::request;
 
 /// A server on a port of this machine, until it is dropped.

@@ -7,8 +7,8 @@ use mcp_auth::presets::Provider;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
-use crate::logging::Log;
-use crate::scripted::{JSON, Scripted};
+use crate::support::log::Log;
+use crate::support::scripted::{JSON, Scripted};
 use crate::support::{Answer, Harness, RESOURCE, TestClock, echo, request, send};
 
 /// Calls a server that trusts this issuer alone.

@@ -5,9 +5,9 @@ use mcp_auth::policy::Requirement;
 use mcp_auth::{AuthInfo, Introspection, Principal, ScopePolicy};
 use serde_json::{Value, json};
 
-use crate::hostile::{Hostile, Reply};
-use crate::policy::{PolicyServer, tool_call};
-use crate::scripted::Scripted;
+use crate::support::hostile::{Hostile, Reply};
+use crate::support::policy_server::{PolicyServer, tool_call};
+use crate::support::scripted::Scripted;
 use crate::support::{Harness, RESOURCE};
 
 const RAW: &str = "$serde_json::private::RawValue";

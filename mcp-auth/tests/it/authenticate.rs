@@ -1,0 +1,8 @@
+//! Who is calling: every way of sending a token, attacks on tokens, the cache, opaque tokens.
+
+mod attacks;
+mod bearer;
+mod explanation;
+mod introspection;
+mod principal;
+mod token_cache;

@@ -1,0 +1,9 @@
+//! What HTTP sees: challenges, origins, limits, bodies, metadata, and what is logged.
+
+mod challenge;
+mod cors;
+mod limits;
+mod logging;
+mod request_bodies;
+mod seen_tokens;
+mod transition;
