@@ -96,7 +96,7 @@ pub(crate) async fn fetch_json(
 }
 
 /// RFC 9110 §10.2.3, as seconds. A date is not read: it would depend on both clocks.
-fn retry_after(response: &Response<Bytes>) -> Option<u64> {
+pub(super) fn retry_after(response: &Response<Bytes>) -> Option<u64> {
     let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
     let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     delta_seconds(value).filter(|_| busy.contains(&response.status()))

@@ -9,7 +9,9 @@ mod fetch;
 mod http_client;
 mod introspection;
 mod key_set;
+mod known_metadata;
 mod metadata;
+mod pauses;
 mod refresh;
 mod reqwest_client;
 mod resolver;
@@ -25,7 +27,7 @@ pub(crate) use fetch::{FetchFault, fetch_json};
 pub use http_client::{HttpClient, HttpError};
 #[cfg(test)]
 pub(crate) use introspection::read_answer;
-pub(crate) use introspection::{ClientCredentials, Introspector};
+pub(crate) use introspection::{ClientCredentials, Introspector, SignedAnswerRules};
 pub(crate) use key_set::KeySet;
 pub(crate) use metadata::{Metadata, MetadataPatch};
 pub(crate) use refresh::{Issuer, Verified, VerifyError};
