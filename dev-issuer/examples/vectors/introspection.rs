@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{NOW, RESOURCE};
 
+/// Servers whose keys cannot be had: there are none, none that can be used, or no document.
+const WITHOUT_KEYS: [&str; 3] = ["empty", "symmetric", "missing"];
+
 /// An answer, and what must be decided about a token that gets it.
 struct Row {
     name: String,
@@ -19,23 +22,47 @@ fn row(name: &str, answer: Value, status: u16, code: &'static str) -> Row {
 }
 
 pub(crate) fn config() -> Value {
-    let servers = (0..rows().len()).map(|index| {
+    let with_endpoint = (0..rows().len()).map(|index| {
         let introspection = json!({
             "client_id": "us", "client_secret": "secret",
             "endpoint": endpoint(index), "token_prefixes": [prefix(index)],
         });
         json!({ "issuer": issuer(index), "introspection": introspection })
     });
+    // Their metadata names the endpoint.
+    let without_keys = WITHOUT_KEYS.iter().map(|name| {
+        let introspection = json!({
+            "client_id": "us", "client_secret": "secret", "token_prefixes": [format!("{name}-")],
+        });
+        json!({ "issuer": format!("https://{name}.example.com"), "introspection": introspection })
+    });
     json!({ "resources": [{
         "resource": RESOURCE,
-        "authorization_servers": servers.collect::<Vec<_>>(),
+        "authorization_servers": with_endpoint.chain(without_keys).collect::<Vec<_>>(),
         "required_scopes": ["mcp"],
     }] })
 }
 
-/// URL → answer.
+/// URL → answer; and the documents of the servers without keys.
 pub(crate) fn documents() -> Map<String, Value> {
-    rows().into_iter().enumerate().map(|(index, row)| (endpoint(index), row.answer)).collect()
+    let rows = rows().into_iter().enumerate();
+    let mut documents: Map<_, _> = rows.map(|(index, row)| (endpoint(index), row.answer)).collect();
+    for name in WITHOUT_KEYS {
+        let issuer = format!("https://{name}.example.com");
+        let (keys, endpoint) = (format!("{issuer}/jwks"), format!("{issuer}/introspect"));
+        let metadata =
+            json!({ "issuer": issuer, "jwks_uri": keys, "introspection_endpoint": endpoint });
+        documents.insert(format!("{issuer}/.well-known/oauth-authorization-server"), metadata);
+        documents.insert(endpoint, with("active", json!(true)));
+        let answer = match name {
+            "empty" => json!({ "keys": [] }),
+            "symmetric" => json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] }),
+            // It is a 404.
+            _ => continue,
+        };
+        documents.insert(keys, answer);
+    }
+    documents
 }
 
 pub(crate) fn cases() -> Vec<Value> {
@@ -49,7 +76,9 @@ pub(crate) fn cases() -> Vec<Value> {
         case("a JWT after a tab", &jwt("CSB7ImFsZyI6IlJTMjU2In0"), 401, "unknown_issuer"),
         case("no server's beginning", "nobodys-token", 401, "malformed"),
     ];
-    asked.chain(not_asked).collect()
+    let without_keys = WITHOUT_KEYS
+        .map(|name| case(&format!("keys: {name}"), &format!("{name}-token"), 200, "ok"));
+    asked.chain(not_asked).chain(without_keys).collect()
 }
 
 fn jwt(header: &str) -> String {
@@ -135,9 +164,9 @@ fn rows() -> Vec<Row> {
         ("DPoP", json!("DPoP"), "sender_constrained"),
         ("DPoP with a space", json!("DPoP "), "sender_constrained"),
     ];
-    for (name, token_type, code) in types {
+    for (kind, token_type, code) in types {
         let status = if code == "ok" { 200 } else { 401 };
-        let name = format!("token_type: {name}");
+        let name = format!("token_type: {kind}");
         rows.push(row(&name, with("token_type", token_type), status, code));
     }
     rows

@@ -169,8 +169,8 @@ fn repeated_within_the_origin(attempt: Attempt<'_>) -> Action {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
             within_the_origin(attempt)
         }
-        status => {
-            let status = status.as_u16();
+        other => {
+            let status = other.as_u16();
             attempt.error(format!("redirected with {status}, which does not repeat the question"))
         }
     }

@@ -121,12 +121,13 @@ impl Introspector {
         }
         let request = self.question(&place, token)?;
         let response = self.send(request).await.map_err(|fault| fault_at(&place, &fault))?;
-        let asked_for = retry_after(&response);
         let now = self.issuer.now();
-        asked_for.iter().for_each(|seconds| self.issuer.pauses.pause(&place.url, now, *seconds));
+        if let Some(seconds) = retry_after(&response) {
+            self.issuer.pauses.pause(&place.url, now, seconds);
+        }
         self.read(&response).await.map_err(|reason| {
-            let pause = self.issuer.pauses.left(&place.url, now);
-            Fault { reason: fault_at(&place, &reason), retry_after: pause.max(RETRY_AFTER) }
+            let seconds = self.issuer.pauses.left(&place.url, now);
+            Fault { reason: fault_at(&place, &reason), retry_after: seconds.max(RETRY_AFTER) }
         })
     }
 
