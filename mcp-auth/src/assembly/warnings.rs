@@ -66,6 +66,12 @@ fn warn_of_servers(servers: &[AuthorizationServer]) {
                 "`dangerous_accept_clients` is set: tokens of this client for other servers are accepted"
             );
         }
+        if server.dangerous_accept_any_issuer {
+            tracing::warn!(
+                issuer = server.issuer,
+                "`dangerous_accept_any_issuer` is set: whatever issuer a token names, it is accepted if one of these keys signed it"
+            );
+        }
         if asks_userinfo(server) {
             tracing::warn!(
                 issuer = server.issuer,
