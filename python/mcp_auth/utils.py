@@ -1,7 +1,21 @@
-"""How authorization servers are named, in the terms of `mcpauth`, the original package."""
+"""Functions in the terms of `mcpauth`, the original package: authorization servers, keys, metadata, challenges."""
 
 from __future__ import annotations
 
+from ._resource_metadata import (
+    BearerWWWAuthenticateHeader,
+    create_resource_metadata_endpoint,
+    transpile_resource_metadata,
+)
+from ._server_config import (
+    AuthServerConfigError,
+    AuthServerConfigErrorCode,
+    AuthServerConfigValidationResult,
+    AuthServerConfigWarning,
+    AuthServerConfigWarningCode,
+    validate_server_config,
+)
+from ._verify_jwt import create_verify_jwt
 from .config import AuthServerConfig, AuthServerType, TranspileData
 
 
@@ -25,10 +39,10 @@ def fetch_server_config_by_well_known_url(
 ) -> AuthServerConfig:
     """An authorization server by the URL of its metadata, which is fetched now: it names the issuer.
 
-    Raises `MCPAuthAuthServerException` when it cannot be had.
+    Raises `MCPAuthConfigException` when it cannot be had, `MCPAuthAuthServerException` when it cannot be used.
     """
     from ._fetch import document_at
-    from .exceptions import AuthServerExceptionCode, MCPAuthAuthServerException
+    from .exceptions import AuthServerExceptionCode, server_exception
 
     document = document_at(well_known_url)
     if transpile_data is not None:
@@ -37,7 +51,20 @@ def fetch_server_config_by_well_known_url(
         return AuthServerConfig(document, AuthServerType(type))
     except (KeyError, ValueError) as error:
         code = AuthServerExceptionCode.INVALID_SERVER_METADATA
-        raise MCPAuthAuthServerException(code, f"{well_known_url}: {error}") from error
+        raise server_exception(code, f"{well_known_url}: {error}") from error
 
 
-__all__ = ["fetch_server_config", "fetch_server_config_by_well_known_url"]
+__all__ = [
+    "AuthServerConfigError",
+    "AuthServerConfigErrorCode",
+    "AuthServerConfigValidationResult",
+    "AuthServerConfigWarning",
+    "AuthServerConfigWarningCode",
+    "BearerWWWAuthenticateHeader",
+    "create_resource_metadata_endpoint",
+    "create_verify_jwt",
+    "fetch_server_config",
+    "fetch_server_config_by_well_known_url",
+    "transpile_resource_metadata",
+    "validate_server_config",
+]
