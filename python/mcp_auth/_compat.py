@@ -18,9 +18,7 @@ from ._core import McpAuth, listed
 from ._pending import wait
 from ._model import Model
 from ._sdk import name_caller
-from ._server_config import validate_server_config
 from ._verifiers import call, starter
-from ._verify_jwt import VerifyJwt
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
 from .errors import TokenError, Unavailable
 from .exceptions import (
@@ -34,6 +32,8 @@ from .exceptions import (
     server_exception,
 )
 from .types import AuthInfo, VerifyAccessTokenFunction
+from .utils import validate_server_config
+from .utils._create_verify_jwt import VerifyJwt
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -157,6 +157,8 @@ class MCPAuth:
         :param dangerously_accept_any_audience: accepts tokens that were issued for other services,
             and warns.
         """
+        if mode_or_verify != "jwt" and not callable(mode_or_verify):
+            raise ValueError("mode_or_verify must be 'jwt' or a callable function that verifies tokens.")
         metadata = self._resource(resource, audience)
         settings: dict[str, Any] = {
             "required_scopes": listed("required_scopes", required_scopes or ()),
@@ -175,8 +177,6 @@ class MCPAuth:
             issuers = [server.issuer for server in metadata.servers]
             verify = _verifier(mode_or_verify, expected, issuers, is_named=audience is not None)
             hooks["starters"] = [("", starter(verify))]
-        elif mode_or_verify != "jwt":
-            raise ValueError("mode_or_verify must be 'jwt' or a callable function that verifies tokens.")
         auth = self._build([metadata], settings, clock_tolerance=int(leeway), **hooks)
         namespace = {
             "auth": auth._native,

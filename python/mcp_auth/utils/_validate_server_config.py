@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ._model import Model
-from .config import AuthorizationServerMetadataDefaults, AuthServerConfig
+from .._model import Model
+from ..config import AuthorizationServerMetadataDefaults, AuthServerConfig
 
 
 class AuthServerConfigErrorCode(str, Enum):

@@ -1,22 +1,8 @@
-"""Functions in the terms of `mcpauth`, the original package: authorization servers, keys, metadata, challenges."""
+"""How authorization servers are named."""
 
 from __future__ import annotations
 
-from ._resource_metadata import (
-    BearerWWWAuthenticateHeader,
-    create_resource_metadata_endpoint,
-    transpile_resource_metadata,
-)
-from ._server_config import (
-    AuthServerConfigError,
-    AuthServerConfigErrorCode,
-    AuthServerConfigValidationResult,
-    AuthServerConfigWarning,
-    AuthServerConfigWarningCode,
-    validate_server_config,
-)
-from ._verify_jwt import create_verify_jwt
-from .config import AuthServerConfig, AuthServerType, TranspileData
+from ..config import AuthServerConfig, AuthServerType, TranspileData
 
 
 def fetch_server_config(
@@ -41,8 +27,8 @@ def fetch_server_config_by_well_known_url(
 
     Raises `MCPAuthConfigException` when it cannot be had, `MCPAuthAuthServerException` when it cannot be used.
     """
-    from ._fetch import document_at
-    from .exceptions import AuthServerExceptionCode, server_exception
+    from .._fetch import document_at
+    from ..exceptions import AuthServerExceptionCode, server_exception
 
     document = document_at(well_known_url)
     if transpile_data is not None:
@@ -52,19 +38,3 @@ def fetch_server_config_by_well_known_url(
     except (KeyError, ValueError) as error:
         code = AuthServerExceptionCode.INVALID_SERVER_METADATA
         raise server_exception(code, f"{well_known_url}: {error}") from error
-
-
-__all__ = [
-    "AuthServerConfigError",
-    "AuthServerConfigErrorCode",
-    "AuthServerConfigValidationResult",
-    "AuthServerConfigWarning",
-    "AuthServerConfigWarningCode",
-    "BearerWWWAuthenticateHeader",
-    "create_resource_metadata_endpoint",
-    "create_verify_jwt",
-    "fetch_server_config",
-    "fetch_server_config_by_well_known_url",
-    "transpile_resource_metadata",
-    "validate_server_config",
-]

@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from ._core import McpAuth
-from ._native import Pending
-from ._pending import wait
-from .errors import AuthError, ConfigError, Unavailable
-from .exceptions import (
+from .._core import McpAuth
+from .._native import Pending
+from .._pending import wait
+from ..errors import AuthError, ConfigError, Unavailable
+from ..exceptions import (
     MCPAuthConfigException,
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
 )
-from .types import AuthInfo, JwtPayload
+from ..types import AuthInfo, JwtPayload
 
 _ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512")
 #: Who verifies by keys alone knows no issuer and no resource; the configuration has to name something.
