@@ -25,6 +25,7 @@ from mcp_auth import (
     MCPAuthConfigException,
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
+    McpAuth,
     auth_info,
     fetch_server_config,
     fetch_server_config_by_well_known_url,
@@ -36,6 +37,7 @@ from mcp_auth.exceptions import (
 )
 from mcp_auth.testing import DevIssuer
 from mcp_auth.types import AuthInfo, ResourceServerConfig, ResourceServerMetadata
+from mcp_auth.utils import create_verify_jwt
 from support import RESOURCE, call
 
 
@@ -289,3 +291,54 @@ def test_metadata_by_hand_may_have_any_member_but_needs_keys() -> None:
     with pytest.raises(MCPAuthAuthServerException) as raised:
         auth.bearer_auth_middleware("jwt", resource=RESOURCE)
     assert raised.value.code is AuthServerExceptionCode.MISSING_JWKS_URI
+
+
+def test_promises_of_bound_tokens_and_any_issuer_warn(caplog: pytest.LogCaptureFixture) -> None:
+    members: dict[str, Any] = {
+        "tls_client_certificate_bound_access_tokens": True,
+        "dpop_signing_alg_values_supported": ["ES256"],
+        "dpop_bound_access_tokens_required": True,
+    }
+    with caplog.at_level(logging.WARNING, "mcp_auth"):
+        auth = McpAuth(RESOURCE, ["https://auth.example.com"], **members)
+    assert {name: auth.metadata[name] for name in members} == members
+    for name in members:
+        assert f"`{name}` is set: clients may come with tokens that are bound to a key" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "mcp_auth"):
+        create_verify_jwt("https://auth.example.com/keys")
+        members = {name: False for name in members if "supported" not in name}
+        McpAuth(RESOURCE, ["https://auth.example.com"], **members)
+    assert "`dangerous_accept_any_issuer` is set" in caplog.text
+    assert "bound to a key" not in caplog.text
+
+
+async def test_verify_functions_by_keys_read_tokens_and_leave_issuer_and_audience_to_others(dev_issuer: DevIssuer) -> None:
+    verify = create_verify_jwt(dev_issuer.jwks_uri)
+    caller = verify(dev_issuer.mint("http://other", scope="read write", issuer="mine"))
+    assert (caller.issuer, caller.subject, caller.scopes) == ("mine", "alice", ["read", "write"])
+    assert (await verify.verify(dev_issuer.mint("http://other"))).audience == "http://other"
+    for broken in BROKEN:
+        with pytest.raises(MCPAuthTokenVerificationException) as raised:
+            verify(dev_issuer.mint(RESOURCE, broken=broken))
+        assert raised.value.code == "invalid_token", broken
+    # What it leaves to others is checked in the middleware.
+    auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
+    bearer = Middleware(auth.bearer_auth_middleware(verify, resource=RESOURCE))
+    app = Starlette(routes=[Route("/mcp", whoami(auth), methods=["POST"])], middleware=[bearer])
+    tokens = {
+        dev_issuer.mint(RESOURCE): 200,
+        dev_issuer.mint(RESOURCE, issuer="https://other.example"): 401,
+        dev_issuer.mint("http://other"): 401,
+        dev_issuer.mint([], without=["aud"]): 401,
+        dev_issuer.mint(RESOURCE, broken="signature"): 401,
+    }
+    assert [(await call(app, token=token)).status for token in tokens] == list(tokens.values())
+
+
+async def test_an_outage_of_the_keys_is_no_fault_of_the_token(dev_issuer: DevIssuer) -> None:
+    verify = create_verify_jwt(dev_issuer.jwks_uri)
+    dev_issuer.set_mode("offline")
+    with pytest.raises(MCPAuthTokenVerificationException) as raised:
+        verify(dev_issuer.mint(RESOURCE))
+    assert raised.value.code == "token_verification_failed"
