@@ -55,9 +55,12 @@ impl Authenticator {
 impl TrustedIssuer {
     /// What a caller's issuer is called: by its own name, or as the token says where any may be named.
     fn name_of(&self, claims: &Claims<'_>) -> Arc<str> {
+        if !self.rules.accept_any_issuer {
+            return self.name.clone();
+        }
         match claims.issuer.as_deref() {
-            Some(iss) if self.rules.accept_any_issuer => Arc::from(iss),
-            _ => self.name.clone(),
+            Some(iss) => Arc::from(iss),
+            None => self.name.clone(),
         }
     }
 
