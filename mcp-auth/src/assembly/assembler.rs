@@ -107,6 +107,7 @@ impl<'b> Assembler<'b> {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,
             token_issuers: config.token_issuers.clone(),
+            accept_any_issuer: config.dangerous_accept_any_issuer,
             audiences: config.audiences.clone(),
             accepted_clients: config.dangerous_accept_clients.clone(),
             scope_claims: config.scope_claims.clone(),

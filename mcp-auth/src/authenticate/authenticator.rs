@@ -35,13 +35,16 @@ pub(crate) struct Authenticator {
 pub(crate) struct TrustedIssuers {
     pub(crate) list: Vec<TrustedIssuer>,
     positions: HashMap<Arc<str>, usize>,
+    /// The one whose tokens may name any issuer.
+    position_of_any: Option<usize>,
 }
 
 impl FromIterator<TrustedIssuer> for TrustedIssuers {
     fn from_iter<I: IntoIterator<Item = TrustedIssuer>>(issuers: I) -> Self {
         let list: Vec<_> = issuers.into_iter().collect();
         let positions = list.iter().enumerate().map(|(at, trusted)| (trusted.name.clone(), at));
-        Self { positions: positions.collect(), list }
+        let position_of_any = list.iter().position(|trusted| trusted.rules.accept_any_issuer);
+        Self { positions: positions.collect(), position_of_any, list }
     }
 }
 
@@ -171,7 +174,8 @@ impl Authenticator {
         source: TokenSource,
     ) -> Result<usize, TokenError> {
         let iss = iss.ok_or(TokenError::MissingClaim { claim: "iss" })?;
-        let position = self.issuers.positions.get(iss).copied();
+        let named = self.issuers.positions.get(iss).copied();
+        let position = named.or(self.issuers.position_of_any);
         position.filter(|at| self.issuers.list[*at].source == source).ok_or_else(|| {
             let expected = self.issuers.list.iter().filter(|one| one.source == source);
             TokenError::UnknownIssuer {

@@ -21,6 +21,8 @@ pub(crate) struct IssuerRules {
     pub(crate) require_at_jwt: bool,
     /// Its other names in `iss`.
     pub(crate) token_issuers: Vec<String>,
+    /// Whether `iss` may be any text: the keys say enough.
+    pub(crate) accept_any_issuer: bool,
     /// Audiences accepted besides the resource and its own list.
     pub(crate) audiences: Vec<String>,
     /// Clients whose tokens are accepted whatever their audience.

@@ -65,6 +65,10 @@ pub struct AuthorizationServer {
     /// without a look at their audience. A token that one of these clients got for another server is then
     /// accepted here too.
     pub dangerous_accept_clients: Vec<String>,
+    /// Accepts tokens that name any issuer in `iss`, or rather every token that one of its keys signed: for code that
+    /// has keys and checks the issuer itself. Its keys, or its metadata, must then be in the configuration, and no
+    /// other server beside it. Warns at start-up.
+    pub dangerous_accept_any_issuer: bool,
     /// How its opaque tokens are checked; absent: they are refused.
     pub introspection: Option<Introspection>,
     /// The header that its tokens come in, as they are and without a scheme, instead of
