@@ -219,6 +219,28 @@ test('handleBearerAuth: the same answers let the same callers in, with the same 
   }
 });
 
+test('a second middleware behind the first one asks about the same token', async (context) => {
+  const [theirs, mine] = await Promise.all(
+    both.map(async (one) => {
+      const verifyAccessToken = answers(one);
+      const mcpAuth = new one.MCPAuth({ protectedResources: { metadata: { resource: AUDIENCE, authorizationServers: [{ issuer: ISSUER, type: 'oidc' }] } } });
+      const seen = [];
+      for (const scope of ['a', 'c']) {
+        const second = { issuer: ISSUER, audience: AUDIENCE, requiredScopes: [scope], verifyAccessToken };
+        const ask = await serving(context, () => [
+          one.handleBearerAuth({ ...second, requiredScopes: [] }),
+          mcpAuth.bearerAuth(verifyAccessToken, { resource: AUDIENCE, audience: AUDIENCE }),
+          one.handleBearerAuth(second),
+        ]);
+        for (const token of ['good', 'least', 'refused']) seen.push([(await ask(token)).status, (await ask(token)).body]);
+      }
+      return seen;
+    }),
+  );
+  assert.deepEqual(mine, theirs);
+  assert.deepEqual(mine?.map(([status]) => status), [200, 200, 401, 403, 403, 401]);
+});
+
 test('handleBearerAuth: what is stricter here', async (context) => {
   const found = (/** @type {object} */ more) => ({ token: 't', issuer: ISSUER, clientId: '', scopes: [], ...more });
   /** @type {[name: string, answer: object, config: object, status: number][]} */

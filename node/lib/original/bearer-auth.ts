@@ -1,5 +1,7 @@
 /** Middleware that asks a function of the user's about tokens, and what it checks of the answers. */
-import { type Differences, middleware, type Middleware } from '../adapters/node.js';
+import type { IncomingMessage } from 'node:http';
+
+import { middleware, type Middleware } from '../adapters/node.js';
 import type { Config, ProtectedResource } from '../config.js';
 import { ConfigError, TokenError } from '../errors.js';
 import { McpAuth, type Options } from '../mcp-auth.js';
@@ -59,8 +61,11 @@ export function handleBearerAuth({ verifyAccessToken, issuer, ...options }: Bear
   const rules = { validateIssuer, audiences, acceptsAnyAudience: options.dangerouslyAcceptAnyAudience === true };
   // Nobody is told of an authorization server, and none is asked: the function decides about every token.
   const resource = { resource: options.resource ?? nobody(), authorizationServers: [nobody()] };
-  return answering(verifyAccessToken, rules, options, resource, { servesNoMetadata: true });
+  return answering(verifyAccessToken, rules, options, resource, true);
 }
+
+/** Of requests that went on, whose header is gone: for a second middleware behind the first one. */
+export const TOKENS = new WeakMap<IncomingMessage, string>();
 
 /** Middleware that asks a function about every token. */
 export function answering(
@@ -68,7 +73,7 @@ export function answering(
   rules: AnswerRules,
   options: BearerAuthOptions,
   resource: ProtectedResource,
-  differences: Differences,
+  servesNoMetadata = false,
 ): Middleware {
   if (rules.audiences.length === 0 && !rules.acceptsAnyAudience) {
     console.warn(
@@ -78,7 +83,7 @@ export function answering(
   const { requiredScopes = [], dangerouslyAcceptAnyAudience: dangerousAcceptAnyAudience } = options;
   const config = { resources: [{ ...resource, audiences: rules.audiences, requiredScopes, dangerousAcceptAnyAudience }] };
   const auth = construct(config, { verifyToken: checked(verify, rules), hideResourceMetadata: !options.resource });
-  return middleware(auth, { showErrorDetails: showsDetails(options), caller: answeredAuthInfo, ...differences });
+  return middleware(auth, { showErrorDetails: showsDetails(options), caller: answeredAuthInfo, tokens: TOKENS, servesNoMetadata });
 }
 
 /** For whom tokens must be. */

@@ -5,7 +5,7 @@ import type { AuthorizationServer, ProtectedResource } from '../config.js';
 import { snakeCase } from '../config.js';
 import { native } from '../native.js';
 import { type AuthInfo, originalAuthInfo } from './auth-info.js';
-import { answering, audiencesOf, type BearerAuthOptions, checkNames, construct, issuerAmong, showsDetails } from './bearer-auth.js';
+import { answering, audiencesOf, type BearerAuthOptions, checkNames, construct, issuerAmong, showsDetails, TOKENS } from './bearer-auth.js';
 import { MCPAuthAuthServerError } from './errors.js';
 import { type AuthServerConfig, fetchServerConfig, getIssuer, type ResolvedAuthServerConfig } from './metadata.js';
 import type { CamelCaseProtectedResourceMetadata } from './schemas.js';
@@ -40,8 +40,6 @@ export type RequestWithAuth = IncomingMessage & { auth?: AuthInfo };
 export class MCPAuth {
   readonly config: MCPAuthConfig;
   readonly #resources: ResourceServerConfig[];
-  /** Of requests that went on, for a second `bearerAuth` behind the first one. */
-  readonly #tokens = new WeakMap<IncomingMessage, string>();
 
   /** @throws {MCPAuthAuthServerError} */
   constructor(config: MCPAuthConfig) {
@@ -119,42 +117,14 @@ export class MCPAuth {
     checkNames(options);
     const settings = settingsOf({ jwtVerify, remoteJwkSet });
     const found = this.#resourceOf(options);
-    if (modeOrVerify === 'jwt') return this.#jwtAuth(found, options, settings);
+    if (modeOrVerify === 'jwt') return jwtAuth(found, options, settings);
     const resource = protectedResource(found, settings.server);
     const rules = {
       validateIssuer: issuerAmong(resource.authorizationServers.map(issuerOf)),
       audiences: audiencesOf(options),
       acceptsAnyAudience: options.dangerouslyAcceptAnyAudience === true,
     };
-    return answering(modeOrVerify, rules, options, resource, { tokens: this.#tokens });
-  }
-
-  #jwtAuth(found: ResourceServerConfig, options: BearerAuthOptions, settings: Settings): Middleware {
-    const { resource: identifier, requiredScopes = [], dangerouslyAcceptAnyAudience = false } = options;
-    found.metadata.authorizationServers?.forEach(requireKeys);
-    const audiences = audiencesOfBoth(options.audience, settings.audiences);
-    if (audiences.length === 0 && !identifier && !dangerouslyAcceptAnyAudience) {
-      throw wrong(
-        'tokens must be for this server: add `audience: \'https://mcp.example.com/mcp\',` (or `resource`) to the options of `bearerAuth`. ' +
-          'The original accepts tokens for anybody then; `dangerouslyAcceptAnyAudience: true` does so here',
-      );
-    }
-    const { authorizationServers, ...resource } = protectedResource(found, settings.server);
-    const { issuers } = settings;
-    const config = {
-      ...settings.limits,
-      resources: [
-        {
-          ...resource,
-          audiences,
-          requiredScopes,
-          authorizationServers: authorizationServers.filter((one) => issuers === undefined || issuers.includes(issuerOf(one))),
-          dangerousAcceptAnyAudience: dangerouslyAcceptAnyAudience,
-        },
-      ],
-    };
-    const auth = construct(config, { hideResourceMetadata: !identifier });
-    return middleware(auth, { showErrorDetails: showsDetails(options), caller: originalAuthInfo, tokens: this.#tokens });
+    return answering(modeOrVerify, rules, options, resource);
   }
 
   #resourceOf({ resource }: BearerAuthOptions): ResourceServerConfig {
@@ -170,6 +140,35 @@ export class MCPAuth {
       `No token verifier found for the specified resource: \`${resource}\`. Please ensure that this resource is correctly configured in the \`protectedResources\` array in the MCPAuth constructor.`,
     );
   }
+}
+
+/** Middleware that lets the library verify JWTs. */
+function jwtAuth(found: ResourceServerConfig, options: BearerAuthOptions, settings: Settings): Middleware {
+  const { resource: identifier, requiredScopes = [], dangerouslyAcceptAnyAudience = false } = options;
+  found.metadata.authorizationServers?.forEach(requireKeys);
+  const audiences = audiencesOfBoth(options.audience, settings.audiences);
+  if (audiences.length === 0 && !identifier && !dangerouslyAcceptAnyAudience) {
+    throw wrong(
+      'tokens must be for this server: add `audience: \'https://mcp.example.com/mcp\',` (or `resource`) to the options of `bearerAuth`. ' +
+        'The original accepts tokens for anybody then; `dangerouslyAcceptAnyAudience: true` does so here',
+    );
+  }
+  const { authorizationServers, ...resource } = protectedResource(found, settings.server);
+  const { issuers } = settings;
+  const config = {
+    ...settings.limits,
+    resources: [
+      {
+        ...resource,
+        audiences,
+        requiredScopes,
+        authorizationServers: authorizationServers.filter((one) => issuers === undefined || issuers.includes(issuerOf(one))),
+        dangerousAcceptAnyAudience: dangerouslyAcceptAnyAudience,
+      },
+    ],
+  };
+  const auth = construct(config, { hideResourceMetadata: !identifier });
+  return middleware(auth, { showErrorDetails: showsDetails(options), caller: originalAuthInfo, tokens: TOKENS });
 }
 
 /** What must be in `aud`, where `audience` and `jwtVerify.audience` hold both. */
