@@ -1,5 +1,6 @@
 //! One protected resource, checked.
 
+use super::metadata_members::check_metadata_members;
 use super::parsed_server::ParsedServer;
 use crate::authorize::Authorizer as _;
 use crate::config::{AuthorizationServer, Faults, ProtectedResource};
@@ -20,6 +21,7 @@ impl<'a> ParsedResource<'a> {
         let servers = parse_servers(config, faults);
         check_prefixes(config, faults);
         check_lists(config, faults);
+        check_metadata_members(config, faults);
         if let Some(policy) = &config.policy {
             faults.below("policy").add_all(policy.config_faults());
         }
