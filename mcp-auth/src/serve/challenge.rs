@@ -86,9 +86,9 @@ pub(super) fn challenge(
         push(&mut text, "resource_metadata", url);
     }
     // A scheme alone has nothing behind it.
-    let text = text.trim_end();
+    let trimmed = text.trim_end();
     // Only checked scopes, a checked URL and our own text are in it.
-    let value = HeaderValue::from_str(text);
+    let value = HeaderValue::from_str(trimmed);
     debug_assert!(value.is_ok() && wire.status != StatusCode::OK, "{text}");
     value.ok()
 }
