@@ -79,6 +79,8 @@ pub struct AuthorizationServer {
     pub algorithms: Vec<Algorithm>,
     /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
     pub require_at_jwt: bool,
+    /// Accept only tokens that name a subject in `sub` (RFC 9068 §2.2); some issuers leave it out for machines.
+    pub require_subject: bool,
     /// Allow `http` URLs of this server on hosts that are not loopback, such as inside a cluster.
     /// Whoever can change traffic on that network can then forge tokens.
     pub dangerous_allow_http: bool,
