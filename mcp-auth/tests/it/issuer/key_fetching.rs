@@ -218,5 +218,5 @@ async fn a_client_is_told_which_addresses_are_allowed() {
     let config = Config::new(RESOURCE, "https://as.example").unwrap();
     let auth = McpAuth::builder(config).http_client(Recorder).build().unwrap();
     let reason = auth.ready().await.unwrap_err().reason;
-    assert_eq!(reason, "https://keys.example/: no `keys` array");
+    assert_eq!(reason, "https://keys.example/: `keys` is a string, an array is needed");
 }
