@@ -42,9 +42,9 @@ impl KeySetReport {
     pub(super) fn unavailable(
         jwks_uri: Option<String>,
         kind: FaultKind,
-        fault: impl Into<String>,
+        reason: impl Into<String>,
     ) -> Self {
-        let (fault, fault_kind) = (Some(fault.into()), Some(kind));
+        let (fault, fault_kind) = (Some(reason.into()), Some(kind));
         Self { jwks_uri, fault, fault_kind, ..Self::not_needed() }
     }
 

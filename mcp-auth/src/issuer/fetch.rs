@@ -122,7 +122,7 @@ pub(crate) async fn fetch_json(
 /// How much of [`FetchContext::timeout`] there is for all metadata documents together, and how much for the keys: four
 /// fifths. So a request that waits for what does not answer gets its 503 before `timeout` is over.
 pub(super) fn share_of(timeout: Duration) -> Duration {
-    timeout * 4 / 5
+    timeout / 5 * 4
 }
 
 async fn fetch_without_limit(
@@ -179,9 +179,11 @@ fn why_no_json(error: JsonError, response: &Response<Bytes>) -> String {
     if is_html(response) {
         return "not JSON, but an HTML page".to_owned();
     }
-    let encoding = response.headers().get(header::CONTENT_ENCODING);
-    if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
-        return format!("not JSON: its `Content-Encoding` {encoding:?} was not decoded");
+    match response.headers().get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            return format!("not JSON: its `Content-Encoding` {encoding:?} was not decoded");
+        }
+        _ => {}
     }
     match error {
         JsonError::Syntax(at) => format!("not JSON at byte {at}"),
@@ -192,8 +194,7 @@ fn why_no_json(error: JsonError, response: &Response<Bytes>) -> String {
 /// Whether a body is HTML: by what it is, as the label is often another.
 fn is_html(response: &Response<Bytes>) -> bool {
     let body = without_byte_order_mark(response.body()).trim_ascii_start();
-    let begins_with = |tag: &str| {
+    ["<!doctype html", "<html"].iter().any(|tag| {
         body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
-    };
-    begins_with("<!doctype html") || begins_with("<html")
+    })
 }

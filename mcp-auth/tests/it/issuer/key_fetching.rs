@@ -178,7 +178,7 @@ async fn a_private_host_that_is_allowed_is_asked() {
     let document = json!({ "issuer": "https://as.example", "jwks_uri": jwks_uri });
     plain.reply("/meta", Reply::json(&document));
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("allowed-host.pem");
-    std::fs::write(&file, authority).unwrap();
+    std::fs::write(&file, format!("\u{feff}{authority}")).unwrap();
     for (allowed, expected) in [(vec!["localhost"], "ok"), (vec![], "unavailable")] {
         let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
         config.ca_files = vec![file.clone()];

@@ -155,7 +155,7 @@ async fn a_key_in_another_base64_or_with_a_sign_byte_is_used() {
 async fn of_a_key_that_is_refused_the_reason_names_the_member() {
     let rows = [
         ("x", json!("AAAA"), "`x` has 3 bytes, 32 are needed"),
-        ("y", json!("A".repeat(88)), "`y` is not base64url"),
+        ("y", json!("no base64"), "`y` is not base64url"),
         ("y", json!(7), "`y` is a number, a string is needed"),
         ("use", json!(["sig"]), "`use` is an array, a string is needed"),
         ("key_ops", json!("verify"), "`key_ops` is a string, an array is needed"),
