@@ -109,7 +109,8 @@ fn document_at(url: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn the_order_decides_and_a_place_that_hangs_costs_a_second() {
     // (what the places say; which document is taken; when, in milliseconds)
-    let rows: [(&[(usize, Says)], usize, u128); 10] = [
+    type Row = (&'static [(usize, Says)], usize, u128);
+    let rows: [Row; 10] = [
         (&[(0, Document(0))], 0, 0),
         (&[(0, Document(900)), (1, Document(0))], 0, 900),
         (&[(0, NotFound(0)), (1, Document(0))], 1, 0),

@@ -120,7 +120,7 @@ async fn fails_and_recovers(
 async fn a_key_set_under_another_media_type_is_used() {
     for header in ["content-type: text/plain", "content-type: application/jwk-set+json", "x: y"] {
         let hostile = Hostile::start().await;
-        hostile.reply("/jwks", Reply::new("200 OK", &[header], &hostile.keys().await.to_string()));
+        hostile.reply("/jwks", Reply::new("200 OK", &[header], hostile.keys().await.to_string()));
         let server = hostile.harness(impatient);
         assert_eq!(server.call(&hostile.token(&server)).await.code(), "ok", "{header}");
     }

@@ -43,7 +43,7 @@ async fn cache_control_says_when_keys_are_refreshed() {
     let issuers = join_all(rows.map(|_| Hostile::with(&signer))).await;
     let server = Hostile::harness_of(&issuers, |config| config);
     for ((header, fresh_for), hostile) in rows.into_iter().zip(&issuers) {
-        hostile.reply("/jwks", Reply::new("200 OK", &[header], &hostile.keys().await.to_string()));
+        hostile.reply("/jwks", Reply::new("200 OK", &[header], hostile.keys().await.to_string()));
         let token = hostile.token(&server);
         assert_eq!(server.call(&token).await.code(), "ok");
         server.clock.advance(fresh_for);
