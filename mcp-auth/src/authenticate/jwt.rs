@@ -92,7 +92,7 @@ impl TrustedIssuer {
         now: u64,
     ) -> Result<Verified<'j, T>, AuthError> {
         self.issuer.verify(jws, now).await.map_err(|error| match error {
-            VerifyError::BadSignature => TokenError::BadSignature.into(),
+            VerifyError::BadSignature { untried } => TokenError::BadSignature { untried }.into(),
             VerifyError::UnknownKey => {
                 TokenError::UnknownKey { key_id: jws.key_id().map(str::to_owned) }.into()
             }
