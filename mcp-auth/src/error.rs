@@ -351,8 +351,11 @@ pub enum TokenError {
         /// The header's `alg`.
         algorithm: String,
     },
-    /// The signature was not made by the issuer's key.
-    BadSignature,
+    /// The signature was not made by a key of the issuer that was tried.
+    BadSignature {
+        /// How many keys could have made it and were not tried, because there are too many without a name.
+        untried: usize,
+    },
     /// A claim has none of the values in `required_claims`.
     ClaimNotAccepted {
         /// Its name or JSON Pointer.
@@ -417,7 +420,7 @@ impl TokenError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AlgorithmNotAllowed { .. } => "algorithm_not_allowed",
-            Self::BadSignature => "bad_signature",
+            Self::BadSignature { .. } => "bad_signature",
             Self::ClaimNotAccepted { .. } => "claim_not_accepted",
             Self::Expired { .. } => "expired",
             Self::Inactive => "inactive",
@@ -436,7 +439,7 @@ impl TokenError {
     fn description(&self) -> &'static str {
         match self {
             Self::AlgorithmNotAllowed { .. } => "the signature algorithm is not allowed",
-            Self::BadSignature => "the signature does not verify",
+            Self::BadSignature { .. } => "the signature does not verify",
             Self::ClaimNotAccepted { .. } => "a claim has a value that is not accepted here",
             Self::Expired { .. } => "the access token expired",
             Self::Inactive => "the access token is not active",
@@ -457,7 +460,9 @@ impl TokenError {
             Self::AlgorithmNotAllowed { algorithm } => {
                 Compared::new("an allowed algorithm", Quoted(algorithm).to_string())
             }
-            Self::BadSignature => Compared::new("a signature by the issuer's key", "another"),
+            Self::BadSignature { untried } => {
+                Compared::new("a signature by the issuer's key", tried_keys(*untried))
+            }
             Self::ClaimNotAccepted { claim } => {
                 Compared::new(format!("claim {claim:?} as in `required_claims`"), "another value")
             }
@@ -505,6 +510,15 @@ impl fmt::Display for TokenError {
 }
 
 impl std::error::Error for TokenError {}
+
+/// Which keys did not make a signature.
+fn tried_keys(untried: usize) -> String {
+    match untried {
+        0 => "another".to_owned(),
+        1 => "none by those that were tried; 1 key was not tried".to_owned(),
+        _ => format!("none by those that were tried; {untried} keys were not tried"),
+    }
+}
 
 /// The first few of these scopes, each cut.
 fn first_scopes(scopes: &Scopes) -> String {

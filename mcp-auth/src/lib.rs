@@ -213,6 +213,7 @@ pub mod explanation {
 /// # }
 /// ```
 pub mod decision {
+    pub use crate::authenticate::KeyHint;
     pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{Decision, Forward, Passage, PendingDecision, Reply, ResponseFilter};
 }

@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
+use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
@@ -36,6 +37,7 @@ struct Inner {
     mounts: Mounts,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
+    hide_resource_metadata: bool,
 }
 
 impl McpAuth {
@@ -56,9 +58,11 @@ impl McpAuth {
         resources: Vec<Arc<Resource>>,
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
+        hide_resource_metadata: bool,
     ) -> Self {
         let mounts = Mounts::new(resources);
-        let inner = Inner { mounts, issuers, serve_authorization_server_metadata };
+        let inner =
+            Inner { mounts, issuers, serve_authorization_server_metadata, hide_resource_metadata };
         Self(Arc::new(inner))
     }
 
@@ -138,6 +142,18 @@ impl McpAuth {
         }
     }
 
+    /// What a token says of its key, for code of yours that finds the key and configures it in
+    /// [`jwks`](crate::AuthorizationServer::jwks). Nobody has verified it.
+    ///
+    /// # Errors
+    /// Why the token is none that a key could verify.
+    pub fn unverified_key_hint(&self, token: &str) -> Result<KeyHint, AuthError> {
+        match self.resources().first() {
+            Some(resource) => Ok(resource.authenticator.key_hint(token)?),
+            None => Err(AuthError::MissingToken),
+        }
+    }
+
     /// The caller behind a token that was accepted before, at once, without waiting.
     ///
     /// `None` says nothing about the token: ask [`McpAuth::authenticate`].
@@ -165,7 +181,8 @@ impl McpAuth {
     ///
     /// RFC 9728 metadata is at the path-inserted URL of each resource, and at the root of an
     /// origin that has exactly one. `/.well-known/oauth-authorization-server` is there only after
-    /// [`McpAuthBuilder::serve_authorization_server_metadata`].
+    /// [`McpAuthBuilder::serve_authorization_server_metadata`], and that of the resources never after
+    /// [`McpAuthBuilder::hide_resource_metadata`].
     pub async fn metadata(&self, request: &Parts) -> Option<Reply> {
         self.metadata_at(request.uri.path(), request).await
     }
@@ -173,6 +190,7 @@ impl McpAuth {
     /// [`McpAuth::metadata`], where a router has cut the path of the request.
     pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
         match MetadataDocument::at(path)? {
+            MetadataDocument::ProtectedResource if self.0.hide_resource_metadata => None,
             MetadataDocument::ProtectedResource => {
                 match self.0.mounts.resource_described_at(path) {
                     Some(resource) => Some(resource.metadata(request)),
@@ -195,9 +213,11 @@ impl McpAuth {
     ///
     /// A single resource is described at the root of its origin as well.
     pub fn metadata_routes(&self) -> Vec<(MetadataDocument, String)> {
-        let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
-        let mut routes: Vec<_> =
-            paths.map(|path| (MetadataDocument::ProtectedResource, path)).collect();
+        let mut routes = Vec::new();
+        if !self.0.hide_resource_metadata {
+            let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
+            routes.extend(paths.map(|path| (MetadataDocument::ProtectedResource, path)));
+        }
         if self.0.serve_authorization_server_metadata {
             let path = AUTHORIZATION_SERVER_PATH.to_owned();
             routes.push((MetadataDocument::AuthorizationServer, path));
@@ -214,6 +234,15 @@ impl McpAuth {
     /// Its [`metadata_url`](ResourceIdentifier::metadata_url) is what the challenge names.
     pub fn resource_for(&self, path: &str) -> Option<&ResourceIdentifier> {
         Some(&self.resource_at(path)?.identifier)
+    }
+
+    /// The token as a request carries it, which nobody has verified: for what must hand it on beside the decision.
+    /// `None` when there is none, or not one that can be read as [`McpAuth::decide`] reads it.
+    ///
+    /// Never send it to another service: the MCP specification forbids passing a client's token on.
+    pub fn dangerous_bearer_token<'r>(&self, request: &'r Parts) -> Option<&'r str> {
+        let resource = self.resource_at(request.uri.path())?;
+        BearerToken::from_request(request, &resource.authenticator.token_headers).ok()?.parse().ok()
     }
 
     /// The headers where tokens may be, `Authorization` first: what stands behind must not see them. For adapters of
@@ -258,7 +287,10 @@ impl McpAuth {
     /// 404 in JSON, and never the page of a single-page application.
     #[cfg(feature = "axum")]
     pub(crate) fn metadata_paths(&self) -> Vec<String> {
-        let mut paths = vec![WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/{{*resource}}")];
+        let mut paths = Vec::new();
+        if !self.0.hide_resource_metadata {
+            paths.extend([WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/{{*resource}}")]);
+        }
         if self.0.serve_authorization_server_metadata {
             paths.push(AUTHORIZATION_SERVER_PATH.to_owned());
         }

@@ -75,6 +75,7 @@ export type AuthorizationServer =
       tokenHeader?: string;
       algorithms?: string[];
       requireAtJwt?: boolean;
+      requireSubject?: boolean;
       dangerousAllowHttp?: boolean;
     };
 
@@ -92,6 +93,17 @@ export interface ProtectedResource {
   dangerousAdvertiseOfflineAccess?: boolean;
   resourceName?: string;
   resourceDocumentation?: string;
+  resourcePolicyUri?: string;
+  resourceTosUri?: string;
+  /** Members of the metadata for people in other languages: `{ 'resource_name#de': 'Notizen' }`. */
+  localized?: Record<string, string>;
+  jwksUri?: string;
+  resourceSigningAlgValuesSupported?: string[];
+  authorizationDetailsTypesSupported?: string[];
+  tlsClientCertificateBoundAccessTokens?: boolean;
+  dpopSigningAlgValuesSupported?: string[];
+  dpopBoundAccessTokensRequired?: boolean;
+  signedMetadata?: string;
   allowedOrigins?: string[];
   allowedHosts?: string[];
 }
@@ -171,6 +183,8 @@ function camelCase(name: string): string {
 }
 
 /** The same for the names of an object's members. */
+export function camelCased<Value>(object: Record<string, Value>): Record<string, Value>;
+export function camelCased(object: object): Record<string, unknown>;
 export function camelCased(object: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [camelCase(name), value]));
 }

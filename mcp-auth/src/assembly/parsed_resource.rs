@@ -1,5 +1,6 @@
 //! One protected resource, checked.
 
+use super::metadata_members::check_metadata_members;
 use super::parsed_server::ParsedServer;
 use crate::authorize::Authorizer as _;
 use crate::config::{AuthorizationServer, Faults, ProtectedResource};
@@ -19,7 +20,9 @@ impl<'a> ParsedResource<'a> {
         let identifier = parse_identifier(config, faults);
         let servers = parse_servers(config, faults);
         check_prefixes(config, faults);
+        check_any_issuer(config, faults);
         check_lists(config, faults);
+        check_metadata_members(config, faults);
         if let Some(policy) = &config.policy {
             faults.below("policy").add_all(policy.config_faults());
         }
@@ -91,6 +94,28 @@ fn check_prefixes(config: &ProtectedResource, faults: &mut Faults<'_>) {
                 .below_item("authorization_servers", index)
                 .below("introspection")
                 .add("token_prefixes", "must not be empty, since others come after it");
+        }
+    }
+}
+
+/// Where any issuer may be named, `iss` picks no keys: so there may be those of one server alone, and they must not be
+/// looked for by a name that means nothing.
+fn check_any_issuer(config: &ProtectedResource, faults: &mut Faults<'_>) {
+    const FIELD: &str = "dangerous_accept_any_issuer";
+    let servers = &config.authorization_servers;
+    for (index, server) in servers.iter().enumerate() {
+        if !server.dangerous_accept_any_issuer {
+            continue;
+        }
+        let mut server_faults = faults.below_item("authorization_servers", index);
+        if servers.len() > 1 {
+            server_faults.add(FIELD, "needs to be the only server");
+        }
+        if !server.has_keys() && server.metadata.is_none() {
+            server_faults.add(FIELD, "needs `metadata`, `jwks` or `jwks_file`");
+        }
+        if server.introspection.is_some() {
+            server_faults.add(FIELD, "is about keys, so that `introspection` cannot be there");
         }
     }
 }

@@ -39,8 +39,11 @@ pub(crate) struct Issuer {
 /// Why a signature cannot be verified.
 #[derive(Debug)]
 pub(crate) enum VerifyError {
-    /// No key of the issuer made it.
-    BadSignature,
+    /// No key of the issuer that was tried made it.
+    BadSignature {
+        /// How many were not tried.
+        untried: usize,
+    },
     /// The issuer could not be asked.
     Unavailable(Unavailable),
     /// The issuer has no such key.
@@ -116,8 +119,10 @@ impl Issuer {
             let error = match &seen {
                 Some(known) => match self.verify_with(known, jws, now).await {
                     Ok(verified) => return Ok(verified),
-                    Err(KeyMismatch::Forged) => return Err(VerifyError::BadSignature),
-                    Err(KeyMismatch::NotNamed) => VerifyError::BadSignature,
+                    Err(KeyMismatch::Forged { untried }) => {
+                        return Err(VerifyError::BadSignature { untried });
+                    }
+                    Err(KeyMismatch::NotNamed { untried }) => VerifyError::BadSignature { untried },
                     Err(KeyMismatch::NoKey) => VerifyError::UnknownKey,
                 },
                 None => VerifyError::Unavailable(self.unavailable("no keys yet")),
@@ -317,15 +322,14 @@ impl Issuer {
     }
 
     async fn fetch(self: Arc<Self>) -> Outcome {
-        let limit = self.patience();
-        let fetched = tokio::time::timeout(limit, self.fetch_in_order()).await;
-        match fetched.unwrap_or_else(|_| Err(too_slow(limit))) {
+        // Each part of it has its own limit.
+        match self.fetch_in_order().await {
             Ok(snapshot) => {
                 self.publish(snapshot);
                 Ok(())
             }
             Err(FetchFault { reason, retry_after, .. }) => {
-                let told: String = inert(&reason).chars().take(512).collect();
+                let told: String = inert(&reason).chars().take(1024).collect();
                 tracing::warn!(issuer = %self.identifier, reason = told, "keys could not be refreshed");
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
@@ -339,7 +343,10 @@ impl Issuer {
 
     /// The metadata, which is published at once, and then the keys that it names.
     async fn fetch_in_order(&self) -> Result<Snapshot, FetchFault> {
-        let metadata = self.source.metadata(&self.identifier, &self.context).await?;
+        let known = self.metadata.last();
+        let found_before = known.as_ref().and_then(|last| last.metadata.found_at.as_deref());
+        let fetching = self.source.metadata(&self.identifier, found_before, &self.context);
+        let metadata = fetching.await?;
         if let Some(fetched) = &metadata {
             self.metadata.publish(fetched.clone(), self.now());
         }
@@ -374,8 +381,4 @@ impl Issuer {
     fn lock(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn too_slow(limit: Duration) -> FetchFault {
-    format!("no answer within {} s", limit.as_secs_f32()).into()
 }

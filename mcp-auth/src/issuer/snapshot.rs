@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::discovery::{discover, well_known_urls};
-use super::fetch::{FetchFault, fetch_json};
+use super::discovery::{discover, fetch_metadata};
+use super::fetch::{DocumentKind, FetchFault, fetch_json};
 use super::key_set::KeyMismatch;
-use super::{HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
+use super::{Destination, HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
@@ -43,7 +43,7 @@ pub(crate) struct FetchContext {
     pub(crate) url_rules: Arc<UrlRules>,
     /// Whether metadata without `jwks_uri` is of no use: not where all tokens may be opaque.
     pub(crate) needs_keys: bool,
-    /// How long one request may take.
+    /// How long one request may take; four fifths of it are for all metadata documents together, and as much for the keys.
     pub(crate) timeout: Duration,
     /// After this long at the latest, the next request refreshes in the background.
     pub(crate) max_age: Duration,
@@ -63,19 +63,27 @@ pub(super) struct Snapshot {
 }
 
 impl KeySource {
-    /// Asks for the metadata, unless it is given by hand; `None` when keys are and it is not.
+    /// Asks for the metadata, first where it was `found_before`, unless it is given by hand; `None` when keys are and
+    /// it is not.
     pub(super) async fn metadata(
         &self,
         issuer: &IssuerIdentifier,
+        found_before: Option<&str>,
         context: &FetchContext,
     ) -> Result<Option<Arc<Metadata>>, FetchFault> {
-        let places = match self {
-            Self::Discover(kind) => well_known_urls(issuer, *kind),
-            Self::MetadataUrl(url) => vec![url.clone()],
+        let fetched = match self {
+            Self::Discover(server_type) => {
+                discover(issuer, *server_type, found_before, context).await?
+            }
+            Self::MetadataUrl(url) => {
+                let place = Destination::configured(url.clone());
+                let metadata = fetch_metadata(issuer, &place, context).await;
+                metadata.map_err(|fault| fault.at(url))?
+            }
             Self::Metadata(metadata) => return Ok(Some(metadata.clone())),
             Self::Keys(_, metadata) => return Ok(metadata.clone()),
         };
-        Ok(Some(Arc::new(discover(issuer, places, context).await?)))
+        Ok(Some(Arc::new(fetched)))
     }
 }
 
@@ -95,7 +103,7 @@ impl Snapshot {
             return Ok(Self::new(Arc::new(KeySet::none()), None, context));
         }
         let jwks_uri = metadata.jwks_uri()?;
-        let jwks = fetch_json(jwks_uri, &*context.http).await;
+        let jwks = fetch_json(DocumentKind::Keys, jwks_uri, context).await;
         let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;
         let keys = KeySet::read(&jwks.document, issuer.as_str())
             .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;

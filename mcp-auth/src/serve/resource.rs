@@ -33,7 +33,8 @@ use crate::scope::Scopes;
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
     pub(crate) identifier: ResourceIdentifier,
-    pub(super) metadata_url: String,
+    /// What challenges name.
+    pub(super) metadata_url: Option<String>,
     pub(super) required_scopes: Scopes,
     pub(super) authorizers: Authorizers,
     pub(super) challenge_style: ChallengeStyle,
@@ -72,7 +73,7 @@ impl Resource {
         bodies: BodyLimits,
     ) -> Self {
         let mut resource = Self {
-            metadata_url: identifier.metadata_url(),
+            metadata_url: Some(identifier.metadata_url()),
             required_scopes: config.required_scopes.clone(),
             authorizers,
             challenge_style: config.challenge_style,
@@ -87,6 +88,11 @@ impl Resource {
         };
         resource.metadata_document = metadata_document::describe(&resource, config);
         resource
+    }
+
+    /// Names its metadata in no challenge.
+    pub(crate) fn hide_metadata(&mut self) {
+        self.metadata_url = None;
     }
 
     /// Decides about a request, up to its body.

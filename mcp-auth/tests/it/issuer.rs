@@ -2,6 +2,8 @@
 
 mod connections;
 mod discovery;
+mod document_requests;
+mod hanging_places;
 mod hostile_issuer;
 mod issuer_inspection;
 mod issuer_outage;

@@ -16,7 +16,7 @@ pub(crate) use self::answer::SignedAnswerRules;
 pub(crate) use self::answer::read_answer;
 use self::answer::unusable;
 pub(crate) use self::client_credentials::ClientCredentials;
-use super::fetch::retry_after;
+use super::http_date::retry_after;
 use super::refresh::RETRY_AFTER;
 use super::{Destination, HttpClient, Issuer};
 use crate::config::IntrospectionMethod;
@@ -122,7 +122,7 @@ impl Introspector {
         let request = self.question(&place, token)?;
         let response = self.send(request).await.map_err(|fault| fault_at(&place, &fault))?;
         let now = self.issuer.now();
-        if let Some(seconds) = retry_after(&response) {
+        if let Some(seconds) = retry_after(response.status(), response.headers(), now) {
             self.issuer.pauses.pause(&place.url, now, seconds);
         }
         self.read(&response).await.map_err(|reason| {
