@@ -240,6 +240,22 @@ impl McpAuth {
         hosts
     }
 
+    /// Learns which arguments of a tool of the resource at this path clients repeat in headers; whether there is such a
+    /// resource.
+    #[cfg(feature = "rmcp3")]
+    pub(crate) fn learn_tool(
+        &self,
+        path: &str,
+        tool: &str,
+        schema: &serde_json::Map<String, serde_json::Value>,
+    ) -> bool {
+        let resource = self.resource_at(path);
+        if let Some(known) = resource {
+            known.mirrored_arguments.learn(tool, schema);
+        }
+        resource.is_some()
+    }
+
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
         self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
