@@ -240,20 +240,19 @@ impl McpAuth {
         hosts
     }
 
-    /// Learns which arguments of a tool of the resource at this path clients repeat in headers; whether there is such a
-    /// resource.
+    /// Learns which arguments of these tools of the resource at this path clients repeat in headers: names, and the
+    /// `inputSchema` of each. Whether there is such a resource.
     #[cfg(feature = "rmcp3")]
-    pub(crate) fn learn_tool(
+    pub(crate) fn learn_tools<'t>(
         &self,
         path: &str,
-        tool: &str,
-        schema: &serde_json::Map<String, serde_json::Value>,
+        tools: impl IntoIterator<Item = (&'t str, &'t serde_json::Map<String, serde_json::Value>)>,
     ) -> bool {
-        let resource = self.resource_at(path);
-        if let Some(known) = resource {
-            known.mirrored_arguments.learn(tool, schema);
+        let Some(resource) = self.resource_at(path) else { return false };
+        for (name, schema) in tools {
+            resource.mirrored_arguments.learn(name, schema);
         }
-        resource.is_some()
+        true
     }
 
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.

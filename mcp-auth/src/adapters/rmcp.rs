@@ -60,7 +60,7 @@ impl McpAuth {
     /// # Ok::<(), mcp_auth::ConfigError>(())
     /// ```
     pub fn know_tools(&self, path: &str, tools: &[Tool]) -> bool {
-        tools.iter().all(|tool| self.learn_tool(path, &tool.name, &tool.input_schema))
+        self.learn_tools(path, tools.iter().map(|tool| (&*tool.name, &*tool.input_schema)))
     }
 }
 

@@ -10,6 +10,8 @@ use http::HeaderName;
 use serde_json::{Map, Value};
 
 const ANNOTATION: &str = "x-mcp-header";
+/// More of them are in no tool: requests have fewer headers.
+const MAX_ANNOTATIONS: usize = 64;
 
 /// An argument that clients repeat in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(super) enum AnnotationFault {
     Twice,
     /// The argument is no text, integer or boolean.
     Type,
+    /// There are more than a request has headers.
+    TooMany,
 }
 
 impl fmt::Display for AnnotationFault {
@@ -49,6 +53,7 @@ impl fmt::Display for AnnotationFault {
             Self::Place => "an x-mcp-header is not on a property that `properties` alone lead to",
             Self::Name => "an x-mcp-header is not the name of a header",
             Self::Twice => "two arguments have the same x-mcp-header",
+            Self::TooMany => "too many arguments have an x-mcp-header",
             Self::Type => "an x-mcp-header is on an argument that is no string, integer or boolean",
         })
     }
@@ -62,27 +67,50 @@ pub(super) fn mirrored_arguments(
     schema: &Map<String, Value>,
 ) -> Result<Vec<MirroredArgument>, AnnotationFault> {
     let mut found = Vec::new();
-    read_schema(schema, Some(""), &mut found)?;
+    read_schema(schema, Place::Root, &mut found)?;
     Ok(found)
 }
 
-/// Reads one schema. `place` is the JSON Pointer of its value in the arguments; `None` where more than `properties` lead
-/// to it.
+/// Where the value of a schema is in the arguments.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    /// They are that value.
+    Root,
+    /// A member of another value.
+    Property { parent: &'p Place<'p>, name: &'p str },
+    /// More than `properties` lead to it, so that it may be anywhere.
+    Elsewhere,
+}
+
+impl Place<'_> {
+    /// The JSON Pointer of a property (RFC 6901).
+    fn pointer(&self) -> Option<String> {
+        let Self::Property { parent, name } = self else { return None };
+        crate::steps::take(name.len());
+        let mut pointer = match parent {
+            Self::Root => String::new(),
+            property => property.pointer()?,
+        };
+        pointer.push('/');
+        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        Some(pointer)
+    }
+}
+
+/// Reads one schema.
 fn read_schema(
     schema: &Map<String, Value>,
-    place: Option<&str>,
+    place: Place<'_>,
     found: &mut Vec<MirroredArgument>,
 ) -> Result<(), AnnotationFault> {
     crate::steps::take(schema.len());
     if let Some(annotation) = schema.get(ANNOTATION) {
-        let argument = place.filter(|pointer| !pointer.is_empty());
-        let argument = argument.ok_or(AnnotationFault::Place)?.to_owned();
-        add(annotation, argument, schema, found)?;
+        add(annotation, place, schema, found)?;
     }
     for (keyword, value) in schema {
         match keyword.as_str() {
             ANNOTATION => {}
-            "properties" => read_properties(value, place, found)?,
+            "properties" => read_properties(value, Some(place), found)?,
             "$defs" | "definitions" | "dependencies" | "dependentSchemas" | "patternProperties" => {
                 read_properties(value, None, found)?;
             }
@@ -94,21 +122,20 @@ fn read_schema(
     Ok(())
 }
 
-/// Reads an object whose members are schemas.
+/// Reads an object whose members are schemas: of the properties of the value at this place, if it is one.
 fn read_properties(
     properties: &Value,
-    place: Option<&str>,
+    parent: Option<Place<'_>>,
     found: &mut Vec<MirroredArgument>,
 ) -> Result<(), AnnotationFault> {
     let Some(schemas) = properties.as_object() else { return Ok(()) };
     for (name, value) in schemas {
         let Some(schema) = value.as_object() else { continue };
-        // RFC 6901 §3.
-        let pointer = place.map(|parent| {
-            crate::steps::take(parent.len() + name.len());
-            format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
-        });
-        read_schema(schema, pointer.as_deref(), found)?;
+        let place = match &parent {
+            Some(Place::Elsewhere) | None => Place::Elsewhere,
+            Some(parent) => Place::Property { parent, name },
+        };
+        read_schema(schema, place, found)?;
     }
     Ok(())
 }
@@ -116,7 +143,7 @@ fn read_properties(
 /// Reads a schema or a list of them in which no annotation may be.
 fn read_elsewhere(value: &Value, found: &mut Vec<MirroredArgument>) -> Result<(), AnnotationFault> {
     match value {
-        Value::Object(schema) => read_schema(schema, None, found),
+        Value::Object(schema) => read_schema(schema, Place::Elsewhere, found),
         Value::Array(items) => items.iter().try_for_each(|item| read_elsewhere(item, found)),
         _ => Ok(()),
     }
@@ -124,13 +151,16 @@ fn read_elsewhere(value: &Value, found: &mut Vec<MirroredArgument>) -> Result<()
 
 fn add(
     annotation: &Value,
-    argument: String,
+    place: Place<'_>,
     schema: &Map<String, Value>,
     found: &mut Vec<MirroredArgument>,
 ) -> Result<(), AnnotationFault> {
+    if found.len() == MAX_ANNOTATIONS {
+        return Err(AnnotationFault::TooMany);
+    }
+    let argument = place.pointer().ok_or(AnnotationFault::Place)?;
     let name = annotation.as_str().ok_or(AnnotationFault::Name)?;
     let mirrored = MirroredArgument::new(name, argument).ok_or(AnnotationFault::Name)?;
-    crate::steps::take(found.len());
     if found.iter().any(|other| other.header == mirrored.header) {
         return Err(AnnotationFault::Twice);
     }
@@ -208,6 +238,16 @@ mod tests {
             (elsewhere("not", annotated("a")), AnnotationFault::Place),
             (json!({ "then": { "properties": { "a": annotated("a") } } }), AnnotationFault::Place),
             (json!({ "$defs": { "a": annotated("a") } }), AnnotationFault::Place),
+            (
+                json!({ "$defs": { "a": { "properties": { "b": annotated("a") } } } }),
+                AnnotationFault::Place,
+            ),
+            (
+                json!({ "properties": (0..65)
+                    .map(|number| (format!("a{number}"), annotated(&format!("A{number}"))))
+                    .collect::<Map<_, _>>() }),
+                AnnotationFault::TooMany,
+            ),
         ];
         for (schema, fault) in rows {
             assert_eq!(read(schema.clone()), Err(fault), "{schema}");

@@ -81,7 +81,6 @@ impl Resource {
         let mut resource = Self {
             metadata_url: identifier.metadata_url(),
             required_scopes: config.required_scopes.clone(),
-            authorizers,
             challenge_style: config.challenge_style,
             bodies,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
@@ -90,10 +89,12 @@ impl Resource {
             advertise_offline_access: config.dangerous_advertise_offline_access,
             mirrored_arguments: MirroredArguments::new(&config.mirrored_arguments),
             known_tasks: KnownTasks::default(),
-            known_tasks_only: config.known_tasks_only,
+            // Without rules no answer is read, and every task is unknown.
+            known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
+            authorizers,
         };
         resource.metadata_document = metadata_document::describe(&resource, config);
         resource
