@@ -81,6 +81,11 @@ impl KnownTask {
         }
     }
 
+    /// Whether it belongs to this caller, or to nobody.
+    fn may_be_of(&self, caller: &Owner) -> bool {
+        self.owner.as_ref().is_none_or(|maker| maker == caller)
+    }
+
     fn size(&self, task: &str) -> usize {
         let arguments = self.arguments.as_ref().map_or(0, String::len);
         task.len() + self.tool.len() + arguments + OVERHEAD
@@ -174,23 +179,22 @@ impl NamedTasks {
         caller: Option<&AuthInfo>,
         known_only: bool,
     ) -> Result<(), AuthError> {
-        let forbidden =
-            |reason: &str| Err(AuthError::Forbidden(Forbidden::Policy(reason.to_owned())));
         if known_only && self.has_unknown {
-            return forbidden("it is not known who made the task");
+            return Err(forbidden("it is not known who made the task"));
         }
         if !self.are_owned() {
             return Ok(());
         }
         let owner = Owner::of(caller.ok_or(AuthError::MissingToken)?);
-        let is_theirs =
-            |task: &Arc<KnownTask>| task.owner.as_ref().is_none_or(|maker| *maker == owner);
-        if self.known.iter().all(is_theirs) {
-            Ok(())
-        } else {
-            forbidden("the task is another caller's")
+        match self.known.iter().all(|task| task.may_be_of(&owner)) {
+            true => Ok(()),
+            false => Err(forbidden("the task is another caller's")),
         }
     }
+}
+
+fn forbidden(reason: &str) -> AuthError {
+    AuthError::Forbidden(Forbidden::Policy(reason.to_owned()))
 }
 
 #[cfg(test)]

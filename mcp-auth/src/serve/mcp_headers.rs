@@ -70,7 +70,7 @@ pub(crate) fn check_arguments(
         }
         for one in &*mirrored {
             let value = arguments.and_then(|members| value_at_path(members, &one.argument));
-            if !argument_agrees(headers, one, value.filter(|value| !value.is_null()), must_repeat) {
+            if !argument_agrees(headers, one, value.filter(|found| !found.is_null()), must_repeat) {
                 return Err(MessageFault::HeaderMismatch);
             }
         }
@@ -117,12 +117,10 @@ pub(super) fn has_cache_scope(headers: &HeaderMap) -> bool {
 /// Whether the headers of this message must be there: those of everything but notifications and answers, for which the
 /// specification defines none.
 fn must_repeat(headers: &HeaderMap, messages: &Messages<'_>) -> bool {
-    let is_notification =
-        |one: &Operation<'_>| messages.id.is_none() && one.method().starts_with("notifications/");
-    let is_call =
-        messages.sent().last().is_some_and(|one| !one.is_nothing() && !is_notification(one));
-    let said = messages.revision.as_deref();
-    is_call && [revision(headers), said].into_iter().flatten().any(is_stateless)
+    let Some(call) = messages.sent().last() else { return false };
+    let is_notification = messages.id.is_none() && call.method().starts_with("notifications/");
+    let revisions = [revision(headers), messages.revision.as_deref()];
+    !call.is_nothing() && !is_notification && revisions.into_iter().flatten().any(is_stateless)
 }
 
 /// Whether `Mcp-Name` is defined for this call: by MCP 2026-07-28, or by its extension for tasks.
@@ -139,7 +137,7 @@ fn revision_agrees(headers: &HeaderMap, messages: &Messages<'_>) -> bool {
     let said = messages.revision.as_deref().filter(|_| !messages.is_batch);
     is_readable
         && headers.get_all(&REVISION).iter().count() <= 1
-        && said.is_none_or(|said| agrees(headers, &REVISION, Some(said), is_stateless(said)))
+        && said.is_none_or(|one| agrees(headers, &REVISION, Some(one), is_stateless(one)))
 }
 
 fn is_stateless(revision: &str) -> bool {

@@ -111,9 +111,11 @@ impl Learnt {
 
 /// About how many bytes it takes to know this.
 fn size(tool: &str, arguments: &[MirroredArgument]) -> usize {
-    let of_argument =
-        |one: &MirroredArgument| one.header.as_str().len() + one.argument.len() + OVERHEAD;
-    tool.len() + OVERHEAD + arguments.iter().map(of_argument).sum::<usize>()
+    let mut bytes = tool.len() + OVERHEAD;
+    for one in arguments {
+        bytes += one.header.as_str().len() + one.argument.len() + OVERHEAD;
+    }
+    bytes
 }
 
 #[cfg(test)]

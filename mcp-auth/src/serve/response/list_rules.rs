@@ -88,9 +88,13 @@ impl ListRules {
             true => PrivateRule::Always,
             false => PrivateRule::IfCacheable,
         };
-        let (resource, caller) = (resource.clone(), caller.cloned());
-        let privacy = Privacy { lists, others };
-        Some(Self { resource, caller, is_asked: false, privacy, lesson: None })
+        Some(Self {
+            resource: resource.clone(),
+            caller: caller.cloned(),
+            is_asked: false,
+            privacy: Privacy { lists, others },
+            lesson: None,
+        })
     }
 
     /// The same for the data of an event, which need not be a message: some are only a sign of life.
@@ -111,11 +115,12 @@ impl ListRules {
         if !is_read && !may_have_member(document, &READ_FOR) {
             return Ok(None);
         }
-        let keep = |kind, name: &str| self.may_see(kind, name);
-        let changed = match rewrite(document, self.is_asked, &keep, self.privacy) {
+        let rewritten =
+            rewrite(document, self.is_asked, &|kind, name| self.may_see(kind, name), self.privacy);
+        let changed = match rewritten {
             // What is no message is no result that a client keeps.
             Err(Fault::NotAMessage) if !self.is_asked && !has_trace(document) => None,
-            rewritten => rewritten?,
+            other => other?,
         };
         if let Some(lesson) = &self.lesson {
             lesson.learn(document);

@@ -42,7 +42,6 @@ fn the_arguments_that_a_routers_tools_have_repeated_are_compared_before_the_firs
     let region = json!({ "type": "string", "x-mcp-header": "Region" });
     let schema = json!({ "type": "object", "properties": { "region": region } });
     let tool = Tool::new("sql", "queries", schema.as_object().unwrap().clone());
-    assert!(!auth.know_tools("/other", std::slice::from_ref(&tool)), "there is no such resource");
     assert!(auth.know_tools("/mcp", &[tool]));
     assert_eq!(status(&auth, Some("eu")), 200);
     assert_eq!(status(&auth, Some("us")), 400);
