@@ -10,6 +10,8 @@ use crate::support::Answer;
 
 const MODERN: &str = "2026-07-28";
 
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
 /// `params` that say they are of this revision.
 fn of_revision(mut params: Value, revision: &str) -> Value {
     params["_meta"] = json!({ "io.modelcontextprotocol/protocolVersion": revision });
@@ -90,7 +92,7 @@ async fn arguments_are_compared_with_the_headers_that_repeat_them() {
     list(&server, None).await;
     let region = "mcp-param-region";
     let text = json!({ "region": "eu", "query": "x" });
-    let rows: [(Value, &[(&str, &str)], bool); 34] = [
+    let rows: [(Value, Headers<'_>, bool); 34] = [
         (text.clone(), &[(region, "eu")], true),
         (text.clone(), &[("MCP-Param-REGION", "eu")], true),
         (text.clone(), &[(region, "=?base64?ZXU=?=")], true),
