@@ -269,6 +269,21 @@ impl McpAuth {
         hosts
     }
 
+    /// Learns which arguments of these tools of the resource at this path clients repeat in headers: names, and the
+    /// `inputSchema` of each. Whether there is such a resource.
+    #[cfg(feature = "rmcp3")]
+    pub(crate) fn learn_tools<'t>(
+        &self,
+        path: &str,
+        tools: impl IntoIterator<Item = (&'t str, &'t serde_json::Map<String, serde_json::Value>)>,
+    ) -> bool {
+        let Some(resource) = self.resource_at(path) else { return false };
+        for (name, schema) in tools {
+            resource.mirrored_arguments.learn(name, schema);
+        }
+        true
+    }
+
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
         self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
