@@ -50,6 +50,19 @@ impl<'a> Claims<'a> {
         self.clients.iter().flatten().next().map(AsRef::as_ref)
     }
 
+    /// Compares `exp`, `nbf` and `iat` with the time, where they are there; both in seconds.
+    pub(crate) fn check_time(&self, tolerance: u64, now: u64) -> Result<(), TokenError> {
+        if let Some(exp) = self.exp.filter(|exp| exp.saturating_add(tolerance) <= now) {
+            return Err(TokenError::Expired { exp, now });
+        }
+        match self.nbf.max(self.iat) {
+            Some(valid_from) if valid_from > now.saturating_add(tolerance) => {
+                Err(TokenError::NotYetValid { valid_from, now })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What is asked for most, once the token is accepted.
     pub(crate) fn facts(&self) -> Facts {
         let scopes = match self.scopes.iter().flatten().next() {

@@ -1,7 +1,9 @@
 // @ts-check
 // The language-neutral cases of vectors/settings.json: configuration, paths and refusals as data.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { ConfigError, McpAuth, TokenError } from '../dist/index.js';
 import { native } from '../dist/native.js';
@@ -23,6 +25,22 @@ function faults(make) {
 for (const { name, config, faults: expected } of configurations) {
   test(`a configuration: ${name}`, () => assert.deepEqual(faults(() => McpAuth.fromConfig(config)), expected));
 }
+
+test('a secret file without a secret is a fault', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-auth-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'secret');
+  const introspection = { client_id: 'us', client_secret_file: file };
+  const server = { issuer: 'https://as.example.com', introspection };
+  const config = { resources: [{ resource: 'https://mcp.example.com/mcp', authorization_servers: [server] }] };
+  writeFileSync(file, 'secret\n');
+  assert.deepEqual(faults(() => McpAuth.fromConfig(config)), []);
+  for (const text of ['', '\n', ' \t\r\n']) {
+    writeFileSync(file, text);
+    const [fault] = faults(() => McpAuth.fromConfig(config));
+    assert.match(fault, /introspection\.client_secret_file: .* is empty$/);
+  }
+});
 
 for (const { name, variables, faults: expected } of environments) {
   test(`an environment: ${name}`, (context) => {
