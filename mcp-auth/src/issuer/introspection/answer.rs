@@ -82,7 +82,7 @@ impl Introspector {
         let mut buffer = Vec::new();
         let jws =
             Jws::parse(token.trim(), &LIMITS, &mut buffer).map_err(|error| error.to_string())?;
-        if jws.typ() != MediaType::TokenIntrospection {
+        if jws.media_type() != MediaType::TokenIntrospection {
             return Err("the signed answer's `typ` is not token-introspection+jwt".to_owned());
         }
         let verified =

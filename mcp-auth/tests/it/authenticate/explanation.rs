@@ -200,12 +200,13 @@ async fn nothing_but_the_checks_that_were_made_is_in_it() {
 async fn the_type_of_a_token_is_told_as_it_was_compared() {
     let server = Harness::start().await;
     let rows = [
-        ("at+jwt", "at+jwt", true),
-        ("application/at+jwt", "at+jwt", true),
-        ("JWT", "JWT or none", false),
-        ("jwt", "JWT or none", false),
+        ("at+jwt", true),
+        ("application/at+jwt", true),
+        ("JWT", false),
+        ("jwt", false),
+        ("application/JWT", false),
     ];
-    for (typ, actual, is_strict) in rows {
+    for (typ, is_strict) in rows {
         for require_at_jwt in [false, true] {
             let mut config = config(&server);
             config.resources[0].authorization_servers[0].require_at_jwt = require_at_jwt;
@@ -214,11 +215,12 @@ async fn the_type_of_a_token_is_told_as_it_was_compared() {
             let check = explanation.checks.iter().find(|one| one.name == "typ").unwrap();
             if is_strict || !require_at_jwt {
                 assert_eq!(check.outcome, CheckOutcome::Passed, "{typ} {check:?}");
-                assert_eq!(check.actual, actual, "{check:?}");
+                assert_eq!(check.actual, typ, "{check:?}");
                 let accepted = if require_at_jwt { "at+jwt" } else { "at+jwt, JWT or none" };
                 assert_eq!(check.expected, accepted, "{check:?}");
             } else {
                 assert_eq!(check.outcome, CheckOutcome::Failed, "{typ} {check:?}");
+                assert_eq!(check.actual, format!("header `typ` {typ:?}"), "{check:?}");
             }
         }
     }
