@@ -107,7 +107,7 @@ impl<'b> Assembler<'b> {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,
             token_issuers: config.token_issuers.clone(),
-            audiences: config.audiences.clone(),
+            audiences: [&*config.audiences, &*config.dangerous_shared_audiences].concat(),
             accepted_clients: config.dangerous_accept_clients.clone(),
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
