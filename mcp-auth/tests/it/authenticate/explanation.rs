@@ -248,3 +248,31 @@ async fn what_the_issuer_says_of_a_jwt_is_a_check_of_its_own() {
         assert_eq!((explanation.code, failed(&explanation)), (code, names), "{explanation:#?}");
     }
 }
+
+#[tokio::test]
+async fn a_member_of_a_wrong_type_is_named_with_both_types() {
+    let server = Harness::start().await;
+    let rows = [
+        (server.mint().claim("sub", 7), "claims", "claims: `sub` is a number, a string is needed"),
+        (
+            server.mint().claim("aud", serde_json::json!(["a", {}])),
+            "claims",
+            "claims: an item of `aud` is an object, a string is needed",
+        ),
+        (
+            server.mint().claim("exp", "soon"),
+            "claims",
+            "claims: `exp` is a string, a number is needed",
+        ),
+        (server.mint().header("typ", 7), "form", "header: `typ` is a number, a string is needed"),
+    ];
+    for (mint, name, actual) in rows {
+        let explanation = explain(&server, &config(&server), &mint.sign()).await;
+        assert_eq!(explanation.code, "malformed");
+        let check = explanation.checks.iter().find(|one| one.name == name).unwrap();
+        assert_eq!((check.outcome, &*check.actual), (CheckOutcome::Failed, actual));
+    }
+    let unset = server.mint().claim("exp", serde_json::Value::Null).sign();
+    let explanation = explain(&server, &config(&server), &unset).await;
+    assert_eq!(explanation.code, "missing_claim");
+}
