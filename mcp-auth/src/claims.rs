@@ -109,21 +109,17 @@ impl<'t> Claims<'t> {
     /// A claim that only access tokens have; whether it is there. `null` is not, and an empty text is: no ID token
     /// has that either.
     fn marker(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<bool, JsonError> {
-        if !matches!(name, "scope" | "scp" | "client_id" | "cid" | "appid") {
-            return Ok(value.written()?.is_some());
-        }
-        if value.next_byte() == Some(b'n') {
-            value.skip()?;
-            return Ok(false);
-        }
+        // Of all values, only `null` begins with this letter.
+        let is_there = value.next_byte() != Some(b'n');
         match name {
-            "scope" => self.scopes[0] = Some(value.string_or_list()?),
-            "scp" => self.scopes[1] = Some(value.string_or_list()?),
-            "client_id" => self.clients[0] = Some(value.string()?),
-            "cid" => self.clients[2] = Some(value.string()?),
-            _ => self.clients[3] = Some(value.string()?),
+            "scope" => self.scopes[0] = value.nullable(JsonReader::string_or_list)?,
+            "scp" => self.scopes[1] = value.nullable(JsonReader::string_or_list)?,
+            "client_id" => self.clients[0] = value.nullable(JsonReader::string)?,
+            "cid" => self.clients[2] = value.nullable(JsonReader::string)?,
+            "appid" => self.clients[3] = value.nullable(JsonReader::string)?,
+            _ => value.skip()?,
         }
-        Ok(true)
+        Ok(is_there)
     }
 }
 

@@ -263,8 +263,11 @@ impl McpAuth {
         if self.0.serve_authorization_server_metadata {
             names.push(AUTHORIZATION_SERVER_PATH);
         }
-        let forms = |name: &str| [name.to_owned(), format!("{name}/"), format!("{name}/{{*rest}}")];
-        names.into_iter().flat_map(forms).collect()
+        let mut paths = Vec::new();
+        for name in names {
+            paths.extend([name.to_owned(), format!("{name}/"), format!("{name}/{{*rest}}")]);
+        }
+        paths
     }
 
     /// For 2025-03-26 clients, which look for the provider's endpoints on our origin: at its root, or with the path of a
