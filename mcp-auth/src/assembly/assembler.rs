@@ -73,7 +73,11 @@ impl<'b> Assembler<'b> {
         };
         let bodies = body_limits(&self.builder.config);
         let authorizers = self.authorizers(config);
-        Arc::new(Resource::new(config, identifier, authenticator, authorizers, bodies))
+        let mut resource = Resource::new(config, identifier, authenticator, authorizers, bodies);
+        if self.builder.hide_resource_metadata {
+            resource.hide_metadata();
+        }
+        Arc::new(resource)
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {
@@ -106,7 +110,9 @@ impl<'b> Assembler<'b> {
         let rules = Arc::new(IssuerRules {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,
+            require_subject: config.require_subject,
             token_issuers: config.token_issuers.clone(),
+            accept_any_issuer: config.dangerous_accept_any_issuer,
             audiences: [&*config.audiences, &*config.dangerous_shared_audiences].concat(),
             accepted_clients: config.dangerous_accept_clients.clone(),
             scope_claims: config.scope_claims.clone(),

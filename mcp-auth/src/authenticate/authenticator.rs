@@ -9,6 +9,7 @@ use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
 use super::own_verifier::OwnVerifier;
 use super::{BearerToken, IssuerRules, Rules, TokenSource};
+use crate::algorithm::Algorithm;
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::clock::Clock;
@@ -35,13 +36,16 @@ pub(crate) struct Authenticator {
 pub(crate) struct TrustedIssuers {
     pub(crate) list: Vec<TrustedIssuer>,
     positions: HashMap<Arc<str>, usize>,
+    /// The one whose tokens may name any issuer.
+    position_of_any: Option<usize>,
 }
 
 impl FromIterator<TrustedIssuer> for TrustedIssuers {
     fn from_iter<I: IntoIterator<Item = TrustedIssuer>>(issuers: I) -> Self {
         let list: Vec<_> = issuers.into_iter().collect();
         let positions = list.iter().enumerate().map(|(at, trusted)| (trusted.name.clone(), at));
-        Self { positions: positions.collect(), list }
+        let position_of_any = list.iter().position(|trusted| trusted.rules.accept_any_issuer);
+        Self { positions: positions.collect(), position_of_any, list }
     }
 }
 
@@ -75,12 +79,19 @@ impl Authenticator {
         }
         let text = token.as_text()?;
         if let Some(own) = self.own_for(token.source(), text)? {
-            return own.verify(token.parse()?).await;
+            return own.verify(token.parse()?, &*self.clock).await;
         }
         if self.is_opaque(text) {
             return self.authenticate_opaque(token, now).await;
         }
         self.authenticate_jwt(token, text, now).await
+    }
+
+    /// What the header of a token says of its key.
+    pub(crate) fn key_hint(&self, token: &str) -> Result<KeyHint, TokenError> {
+        let mut buffer = Vec::new();
+        let jws = Jws::parse(token, &self.limits, &mut buffer)?;
+        Ok(KeyHint { algorithm: jws.algorithm(), key_id: jws.key_id().map(str::to_owned) })
     }
 
     /// The caller behind a token that was accepted with the keys that are still in use.
@@ -171,7 +182,8 @@ impl Authenticator {
         source: TokenSource,
     ) -> Result<usize, TokenError> {
         let iss = iss.ok_or(TokenError::MissingClaim { claim: "iss" })?;
-        let position = self.issuers.positions.get(iss).copied();
+        let named = self.issuers.positions.get(iss).copied();
+        let position = named.or(self.issuers.position_of_any);
         position.filter(|at| self.issuers.list[*at].source == source).ok_or_else(|| {
             let expected = self.issuers.list.iter().filter(|one| one.source == source);
             TokenError::UnknownIssuer {
@@ -180,6 +192,17 @@ impl Authenticator {
             }
         })
     }
+}
+
+/// By what code of the user's finds the key of a token: nobody has verified it, and it is all that a token may say of
+/// its own key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyHint {
+    /// `alg`, one that is supported.
+    pub algorithm: Algorithm,
+    /// `kid`.
+    pub key_id: Option<String>,
 }
 
 /// How many parts a token in the form of a JWT has: three when it is signed, five when it is encrypted.

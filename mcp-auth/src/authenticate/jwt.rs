@@ -1,5 +1,7 @@
 //! Step 2, for JWTs: header, issuer, key, signature, claims.
 
+use std::sync::Arc;
+
 use super::cache::Circumstances;
 use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::{AuthInfo, KeptToken, Token};
@@ -36,7 +38,7 @@ impl Authenticator {
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
         let all_claims = verified.jws.all_claims().map_err(Claims::malformed)?;
         let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
-        let issuer_name = trusted.name.clone();
+        let issuer_name = trusted.name_of(claims);
         let auth_info = trusted.rules.caller(issuer_name, claims.facts(), all_claims, kept)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
@@ -52,6 +54,17 @@ impl Authenticator {
 }
 
 impl TrustedIssuer {
+    /// What a caller's issuer is called: by its own name, or as the token says where any may be named.
+    fn name_of(&self, claims: &Claims<'_>) -> Arc<str> {
+        if !self.rules.accept_any_issuer {
+            return self.name.clone();
+        }
+        match claims.issuer.as_deref() {
+            Some(iss) => Arc::from(iss),
+            None => self.name.clone(),
+        }
+    }
+
     pub(super) fn check_algorithm<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         let allowed = &self.rules.algorithms;
         if allowed.is_empty() || allowed.contains(&jws.algorithm()) {
@@ -83,7 +96,7 @@ impl TrustedIssuer {
         now: u64,
     ) -> Result<Verified<'j, T>, AuthError> {
         self.issuer.verify(jws, now).await.map_err(|error| match error {
-            VerifyError::BadSignature => TokenError::BadSignature.into(),
+            VerifyError::BadSignature { untried } => TokenError::BadSignature { untried }.into(),
             VerifyError::UnknownKey => {
                 TokenError::UnknownKey { key_id: jws.key_id().map(str::to_owned) }.into()
             }

@@ -92,12 +92,15 @@ impl Authenticator {
         let claims = jws.unverified_for_explanation();
         claims.explain(&self.rules, &trusted.rules, now, checks);
         match outcome {
-            // Of these two, only the outcome tells.
+            // Of these, only the outcome tells.
             Err(AuthError::InvalidToken(
-                error @ (TokenError::ClaimNotAccepted { .. } | TokenError::Inactive),
+                error @ (TokenError::ClaimNotAccepted { .. }
+                | TokenError::Inactive
+                | TokenError::MissingClaim { claim: "sub" }),
             )) => {
                 let name = match error {
                     TokenError::Inactive => "introspection",
+                    TokenError::MissingClaim { .. } => "sub",
                     _ => "required_claims",
                 };
                 checks.add(name, Err(error.clone()), "", "");

@@ -44,8 +44,8 @@ impl Metadata {
             return Err(MetadataFault::OtherIssuer(reason));
         }
         // Some servers write an empty text for what they do not have, and it is no URL.
-        let url = text_member(document, "jwks_uri")?.filter(|url| !url.is_empty());
-        let jwks_uri = url.map(|url| rules.destination_for(url.to_owned())).transpose();
+        let named = text_member(document, "jwks_uri")?.filter(|text| !text.is_empty());
+        let jwks_uri = named.map(|url| rules.destination_for(url.to_owned())).transpose();
         Ok(Self {
             jwks_uri: jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?,
             found_at: None,

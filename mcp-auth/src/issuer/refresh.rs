@@ -33,8 +33,11 @@ pub(crate) struct Issuer {
 /// Why a signature cannot be verified.
 #[derive(Debug)]
 pub(crate) enum VerifyError {
-    /// No key of the issuer made it.
-    BadSignature,
+    /// No key of the issuer that was tried made it.
+    BadSignature {
+        /// How many were not tried.
+        untried: usize,
+    },
     /// The issuer could not be asked.
     Unavailable(Unavailable),
     /// The issuer has no such key.
@@ -108,8 +111,10 @@ impl Issuer {
             let error = match &seen {
                 Some(known) => match self.verify_with(known, jws, now).await {
                     Ok(verified) => return Ok(verified),
-                    Err(KeyMismatch::Forged) => return Err(VerifyError::BadSignature),
-                    Err(KeyMismatch::NotNamed) => VerifyError::BadSignature,
+                    Err(KeyMismatch::Forged { untried }) => {
+                        return Err(VerifyError::BadSignature { untried });
+                    }
+                    Err(KeyMismatch::NotNamed { untried }) => VerifyError::BadSignature { untried },
                     Err(KeyMismatch::NoKey) => VerifyError::UnknownKey,
                 },
                 None => VerifyError::Unavailable(self.unavailable("no keys yet")),
@@ -265,16 +270,19 @@ impl Issuer {
     }
 
     async fn fetch(self: Arc<Self>) -> Outcome {
-        let limit = self.patience();
-        let fetching = Snapshot::fetch(&self.identifier, &self.source, &self.context);
-        let fetched = tokio::time::timeout(limit, fetching).await;
-        match fetched.unwrap_or_else(|_| Err(too_slow(limit))) {
+        let before = self.snapshot.load_full();
+        let metadata = before.as_ref().and_then(|known| known.metadata.as_ref());
+        let found_before = metadata.and_then(|known| known.found_at.as_deref());
+        // Each part of it has its own limit.
+        let fetched =
+            Snapshot::fetch(&self.identifier, &self.source, found_before, &self.context).await;
+        match fetched {
             Ok(snapshot) => {
                 self.publish(snapshot);
                 Ok(())
             }
             Err(FetchFault { reason, retry_after, .. }) => {
-                let told: String = inert(&reason).chars().take(512).collect();
+                let told: String = inert(&reason).chars().take(1024).collect();
                 tracing::warn!(issuer = %self.identifier, reason = told, "keys could not be refreshed");
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
@@ -314,8 +322,4 @@ impl Issuer {
     fn lock(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn too_slow(limit: Duration) -> FetchFault {
-    format!("no answer within {} s", limit.as_secs_f32()).into()
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::discovery::{discover, well_known_urls};
-use super::fetch::{FetchFault, fetch_json};
+use super::discovery::{discover, fetch_metadata};
+use super::fetch::{DocumentKind, FetchFault, fetch_json};
 use super::key_set::KeyMismatch;
-use super::{HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
+use super::{Destination, HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
@@ -43,7 +43,7 @@ pub(crate) struct FetchContext {
     pub(crate) url_rules: Arc<UrlRules>,
     /// Whether metadata without `jwks_uri` is of no use: not where all tokens may be opaque.
     pub(crate) needs_keys: bool,
-    /// How long one request may take.
+    /// How long one request may take; four fifths of it are for all metadata documents together, and as much for the keys.
     pub(crate) timeout: Duration,
     /// After this long at the latest, the next request refreshes in the background.
     pub(crate) max_age: Duration,
@@ -65,18 +65,22 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Asks for metadata and for the keys it names; keys given by hand need no network.
+    /// Asks for metadata, first where it was `found_before`, and for the keys it names; keys given by hand need no
+    /// network.
     pub(super) async fn fetch(
         issuer: &IssuerIdentifier,
         source: &KeySource,
+        found_before: Option<&str>,
         context: &FetchContext,
     ) -> Result<Self, FetchFault> {
         let metadata = match source {
-            KeySource::Discover(kind) => {
-                Arc::new(discover(issuer, well_known_urls(issuer, *kind), context).await?)
+            KeySource::Discover(server_type) => {
+                Arc::new(discover(issuer, *server_type, found_before, context).await?)
             }
             KeySource::MetadataUrl(url) => {
-                Arc::new(discover(issuer, vec![url.clone()], context).await?)
+                let place = Destination::configured(url.clone());
+                let fetched = fetch_metadata(issuer, &place, context).await;
+                Arc::new(fetched.map_err(|fault| fault.at(url))?)
             }
             KeySource::Metadata(metadata) => metadata.clone(),
             KeySource::Keys(keys, metadata) => {
@@ -87,7 +91,7 @@ impl Snapshot {
             return Ok(Self::new(Some(metadata), Arc::new(KeySet::none()), None, context));
         }
         let jwks_uri = metadata.jwks_uri()?;
-        let jwks = fetch_json(jwks_uri, &*context.http).await;
+        let jwks = fetch_json(DocumentKind::Keys, jwks_uri, context).await;
         let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;
         let keys = KeySet::read(&jwks.document, issuer.as_str())
             .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;

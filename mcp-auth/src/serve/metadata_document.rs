@@ -55,13 +55,45 @@ pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes
     document.insert("resource".to_owned(), json!(resource.identifier.as_str()));
     document.insert("authorization_servers".to_owned(), issuers.collect());
     document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
-    let members = [
-        ("scopes_supported", supported.map(|scopes| resource.advertised(scopes).iter().collect())),
-        ("resource_name", config.resource_name.as_deref().map(Value::from)),
-        ("resource_documentation", config.resource_documentation.as_deref().map(Value::from)),
-    ];
-    for (name, value) in members {
-        document.extend(value.map(|present: Value| (name.to_owned(), present)));
-    }
+    let supported = supported.map(|scopes| resource.advertised(scopes).iter().collect());
+    document.extend(supported.map(|scopes: Value| ("scopes_supported".to_owned(), scopes)));
+    document.extend(said_as_it_is(config));
     Bytes::from(Value::Object(document).to_string())
+}
+
+/// The members that are passed on as they were configured: nothing here is decided by them.
+fn said_as_it_is(config: &ProtectedResource) -> Map<String, Value> {
+    let texts = [
+        ("resource_name", &config.resource_name),
+        ("resource_documentation", &config.resource_documentation),
+        ("resource_policy_uri", &config.resource_policy_uri),
+        ("resource_tos_uri", &config.resource_tos_uri),
+        ("jwks_uri", &config.jwks_uri),
+        ("signed_metadata", &config.signed_metadata),
+    ];
+    let lists = [
+        ("resource_signing_alg_values_supported", &config.resource_signing_alg_values_supported),
+        ("authorization_details_types_supported", &config.authorization_details_types_supported),
+        ("dpop_signing_alg_values_supported", &config.dpop_signing_alg_values_supported),
+    ];
+    let switches = [
+        (
+            "tls_client_certificate_bound_access_tokens",
+            config.tls_client_certificate_bound_access_tokens,
+        ),
+        ("dpop_bound_access_tokens_required", config.dpop_bound_access_tokens_required),
+    ];
+    let mut members = Map::new();
+    for (name, text) in texts {
+        members.extend(text.as_ref().map(|present| (name.to_owned(), json!(present))));
+    }
+    // RFC 9728 §3.2: a member without values is left out.
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        members.insert(name.to_owned(), json!(list));
+    }
+    for (name, switch) in switches {
+        members.extend(switch.map(|present| (name.to_owned(), json!(present))));
+    }
+    members.extend(config.localized.iter().map(|(name, text)| (name.clone(), json!(text))));
+    members
 }

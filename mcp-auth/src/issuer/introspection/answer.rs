@@ -87,7 +87,9 @@ impl Introspector {
         }
         let verified =
             self.issuer.verify(&jws, self.issuer.now()).await.map_err(|error| match error {
-                VerifyError::BadSignature => "the answer's signature does not verify".to_owned(),
+                VerifyError::BadSignature { .. } => {
+                    "the answer's signature does not verify".to_owned()
+                }
                 VerifyError::UnknownKey => "the answer is signed with an unknown key".to_owned(),
                 VerifyError::Unavailable(reason) => reason.reason,
             })?;

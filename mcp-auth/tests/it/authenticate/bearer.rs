@@ -317,6 +317,25 @@ async fn rfc_9068_can_be_required() {
 }
 
 #[tokio::test]
+async fn a_subject_can_be_required() {
+    for (require_subject, code) in [(false, "ok"), (true, "missing_claim")] {
+        let server = Harness::with(|mut config| {
+            config.resources[0].authorization_servers[0].require_subject = require_subject;
+            config
+        })
+        .await;
+        assert_eq!(server.call(&server.mint().sign()).await.code(), "ok");
+        for nameless in [
+            server.mint().without("sub").sign(),
+            server.mint().claim("sub", "").sign(),
+            server.mint().claim("sub", json!(null)).sign(),
+        ] {
+            assert_eq!(server.call(&nameless).await.code(), code);
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_algorithm_verifies_and_can_be_narrowed() {
     let any = Harness::start().await;
     let only_rs256 = Harness::around(any.issuer.clone(), |mut config| {

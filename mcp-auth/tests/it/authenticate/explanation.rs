@@ -64,6 +64,7 @@ async fn what_is_configured_beyond_is_explained_too() {
     let issuer = &mut config.resources[0].authorization_servers[0];
     issuer.required_claims.insert("tid".to_owned(), vec![json!("acme")]);
     issuer.require_at_jwt = true;
+    issuer.require_subject = true;
     issuer.algorithms = vec![mcp_auth::settings::Algorithm::Es256];
     issuer.introspection = Some(Introspection::new("dev", "dev"));
     let good = server.mint().claim("tid", "acme");
@@ -72,6 +73,8 @@ async fn what_is_configured_beyond_is_explained_too() {
     assert!(explanation.checks.iter().any(|one| one.name == "required_claims"));
     let explanation = explain(&server, &config, &server.mint().sign()).await;
     assert_eq!(failed(&explanation), ["required_claims"]);
+    let explanation = explain(&server, &config, &good.clone().without("sub").sign()).await;
+    assert_eq!((explanation.code, failed(&explanation)), ("missing_claim", vec!["sub"]));
     let jwt = good.clone().header("typ", "JWT").algorithm(dev_issuer::Algorithm::Es384).sign();
     assert_eq!(failed(&explain(&server, &config, &jwt).await), ["alg", "typ"]);
     let explanation = explain(&server, &config, &good.opaque()).await;
