@@ -63,6 +63,7 @@ export type AuthorizationServer =
       allowedKeyHosts?: string[];
       tokenIssuers?: string[];
       audiences?: string[];
+      dangerousSharedAudiences?: string[];
       scopeClaims?: string[];
       scopePrefix?: string;
       requiredClaims?: Record<string, unknown[]>;

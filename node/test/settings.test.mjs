@@ -9,7 +9,7 @@ import { ConfigError, McpAuth, TokenError } from '../dist/index.js';
 import { native } from '../dist/native.js';
 
 const read = (/** @type {string} */ name) => JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url), 'utf8'));
-const { configurations, environments, paths, refusals } = read('settings');
+const { configurations, environments, paths, refusals, callers } = read('settings');
 
 /** @param {() => unknown} make */
 function faults(make) {
@@ -87,5 +87,13 @@ for (const { case: name, code, status, compared } of refusals) {
       const camelCase = field.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
       assert.deepEqual(/** @type {any} */ (refused)[camelCase], value);
     }
+  });
+}
+
+for (const { case: name, key } of callers) {
+  test(`a caller: ${name}`, async () => {
+    const { request } = cases.find((/** @type {any} */ one) => one.name === name);
+    const caller = await auth.verifyAccessToken(request.authorization[0].slice('Bearer '.length));
+    assert.deepEqual(caller.key, [key[0], key[1] ?? undefined]);
   });
 }

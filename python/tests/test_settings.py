@@ -80,3 +80,11 @@ async def test_refusal(case: dict[str, Any]) -> None:
         await AUTHS["decisions.json"].authenticate(token)
     error = refused.value
     assert (error.code, error.status, error.fields) == (case["code"], case["status"], case["compared"])
+
+
+@cases("callers")
+async def test_caller(case: dict[str, Any]) -> None:
+    found = next(one for one in FILES["decisions.json"]["cases"] if one["name"] == case["case"])
+    token = found["request"]["authorization"][0].removeprefix("Bearer ")
+    caller = await AUTHS["decisions.json"].authenticate(token)
+    assert list(caller.key) == case["key"]

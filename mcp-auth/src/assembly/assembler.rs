@@ -132,7 +132,7 @@ impl<'b> Assembler<'b> {
             require_subject: config.require_subject,
             token_issuers: config.token_issuers.clone(),
             accept_any_issuer: config.dangerous_accept_any_issuer,
-            audiences: config.audiences.clone(),
+            audiences: [&*config.audiences, &*config.dangerous_shared_audiences].concat(),
             accepted_clients: config.dangerous_accept_clients.clone(),
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),

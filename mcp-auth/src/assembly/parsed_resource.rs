@@ -11,6 +11,9 @@ use crate::claim_path::is_path;
 use crate::config::{AuthorizationServer, Faults, ProtectedResource};
 use crate::identifier::ResourceIdentifier;
 
+/// What a recipient can be expected to read (RFC 9110 §4.1), in bytes.
+const LONGEST_PATH: usize = 8000;
+
 /// A resource that was checked.
 pub(super) struct ParsedResource<'a> {
     pub(super) config: &'a ProtectedResource,
@@ -43,6 +46,11 @@ fn parse_identifier(
 ) -> Option<ResourceIdentifier> {
     match ResourceIdentifier::parse(&*config.resource) {
         Ok(identifier) => {
+            if identifier.path().len() > LONGEST_PATH {
+                let reason =
+                    format!("a path of more than {LONGEST_PATH} bytes fits into no request");
+                faults.add("resource", reason);
+            }
             if identifier.path().starts_with("/.well-known/") {
                 faults.add("resource", "/.well-known/ is for metadata");
             }

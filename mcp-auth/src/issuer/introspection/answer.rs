@@ -90,7 +90,7 @@ impl Introspector {
         let token = std::str::from_utf8(response.body()).map_err(|error| error.to_string())?;
         let mut buffer = Vec::new();
         let jws = Jws::parse(token.trim(), &LIMITS, &mut buffer).map_err(unreadable_signed)?;
-        if jws.typ() != MediaType::TokenIntrospection {
+        if jws.media_type() != MediaType::TokenIntrospection {
             return Err("the signed answer's `typ` is not token-introspection+jwt".to_owned());
         }
         rules.check_algorithm(jws.algorithm())?;

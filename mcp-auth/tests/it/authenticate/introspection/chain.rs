@@ -112,7 +112,10 @@ async fn tokens_in_a_header_of_their_own_are_accepted_there_alone() {
         (vec![in_header(&bearer)], "unknown_issuer"),
         // No way around a bad one.
         (vec![in_header("garbage"), as_bearer(&bearer)], "malformed"),
-        (vec![in_header(""), as_bearer(&bearer)], "invalid_request"),
+        (vec![in_header(""), as_bearer(&bearer)], "missing_token"),
+        (vec![in_header("  "), as_bearer(&bearer)], "missing_token"),
+        (vec![in_header("")], "missing_token"),
+        (vec![as_bearer("")], "missing_token"),
         (vec![in_header(&assertion), in_header(&assertion)], "invalid_request"),
         (vec![], "missing_token"),
     ];
