@@ -5,7 +5,7 @@ Two strings protect an ASGI app::
     auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
     app = auth.protect(app)
 
-Inside, `auth_info()` is the caller. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
+Inside, `caller()` is who is calling; `auth_info()` where nobody may be. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
 """
 
 from ._compat import (
@@ -15,8 +15,9 @@ from ._compat import (
     MCPAuth,
     ResourceServerModeConfig,
 )
-from ._context import auth_info, require_scopes
+from ._context import auth_info, caller, require_scopes
 from ._core import Authorizer, McpAuth
+from ._outage import UnavailableMiddleware
 from ._native import AuthInfo, Operation, __version__
 from .config import (
     AuthorizationServerMetadata,
@@ -79,9 +80,11 @@ __all__ = [
     "ResourceServerModeConfig",
     "TokenError",
     "Unavailable",
+    "UnavailableMiddleware",
     "VerifyAccessTokenFunction",
     "__version__",
     "auth_info",
+    "caller",
     "fetch_server_config",
     "fetch_server_config_by_well_known_url",
     "require_scopes",

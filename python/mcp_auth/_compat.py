@@ -17,7 +17,7 @@ from ._context import current
 from ._core import McpAuth, listed
 from ._pending import wait
 from ._model import Model
-from ._sdk import name_caller
+from ._sdk import forget_caller, name_caller
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
 from .errors import TokenError, Unavailable
@@ -271,10 +271,11 @@ class BearerAuthMiddleware:
         leave = self._enter(request.scope, decision)
         token = current.set(decision.auth_info)
         request.scope.update(decision.scope)
-        name_caller(request.scope, decision.auth_info)
+        named = name_caller(request.scope, decision.auth_info)
         try:
             response = await call_next(request)
         finally:
+            forget_caller(named)
             current.reset(token)
             leave()
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _native
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
+from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
-from .errors import ConfigError, TokenError
+from .errors import ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken
 
 T = TypeVar("T")
+_logger = logging.getLogger("mcp_auth")
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
 
@@ -167,6 +169,7 @@ class McpAuth:
             raise
         except ValueError as error:
             raise _invalid(str(error)) from None
+        self._for_requests = _for_requests(config, authorizer)
         self.resource: str = self._native.resource
         """The identifier of the first resource."""
         self.required_scopes: list[str] = self._native.required_scopes
@@ -182,35 +185,53 @@ class McpAuth:
     async def authenticate(self, token: str, path: str | None = None) -> _native.AuthInfo:
         """The caller behind a token; scopes and policies are not looked at.
 
-        Raises `TokenError` (401) or `Unavailable` (503).
+        Raises `TokenError` (401), `InvalidRequest` (400) for what is no token at all, or `Unavailable` (503).
         """
         caller = self._native.verify(token, path)
         if type(caller) is _native.AuthInfo:
             return caller
         return await wait(caller)  # type: ignore[arg-type]
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """The same in the terms of the official SDK's `TokenVerifier`: `None` for a bad token.
+    def token_verifier(self) -> TokenVerifier:
+        """What the official SDK's own middleware may ask: `MCPServer(token_verifier=auth.token_verifier(), …)`.
 
-        Raises `Unavailable` when it cannot be told right now.
+        Raises `ConfigError` when something is configured that this middleware does not look at, such as a policy:
+        `protect` looks at everything.
         """
-        try:
-            caller = await self.authenticate(token)
-        except TokenError as error:
-            logging.getLogger("mcp_auth").info("token refused: %s", error.code)
+        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        return TokenVerifier(self)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """What `token_verifier` is asked: `None` for a bad token, and an `AccessToken` of the official SDK for a good
+        one. Its `token` is a text that stands for the caller, and not the token.
+
+        Raises `Unavailable` when it cannot be told right now, `ConfigError` where `token_verifier` would.
+        """
+        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        caller = await self._accepted(token)
+        if caller is None:
             return None
         from mcp.server.auth.provider import AccessToken
 
-        return AccessToken(
-            token=token,
-            client_id=caller.client_id or "",
-            scopes=caller.scopes,
-            expires_at=caller.expires_at,
-            # Its audience was checked against this resource.
-            resource=self.resource,
-            subject=caller.subject,
-            claims=caller.claims,
-        )
+        # Its audience was checked against this resource.
+        return access_token(AccessToken, caller, self.resource)
+
+    async def _accepted(self, token: str) -> _native.AuthInfo | None:
+        try:
+            return await self.authenticate(token)
+        except (InvalidRequest, MissingToken, TokenError) as error:
+            # What is no token at all is as bad as a bad one.
+            _logger.warning("token refused: %s", error.code, extra={"code": error.code})
+            return None
+
+    def _check_verifier(self, instead: str, *, honours_scopes: bool = False) -> None:
+        """Raises when something is configured that nobody looks at who asks about tokens alone."""
+        ignored = [name for name in self._for_requests if not (honours_scopes and name == "required_scopes")]
+        if not ignored:
+            return
+        where = f"a framework that asks about tokens alone does not look at it. Use `{instead}`"
+        scopes = ", or tell its own settings: `AuthSettings(required_scopes=[…])`"
+        raise _invalid([f"{name}: {where}{scopes if name == 'required_scopes' else ''}" for name in ignored])
 
     async def explain_token(self, token: str, path: str = "/") -> dict[str, Any] | None:
         """Why a token is accepted or refused, check by check."""
@@ -243,8 +264,40 @@ def listed(name: str, values: Iterable[T]) -> list[T]:
     return list(values)
 
 
-def _invalid(faults: str) -> ConfigError:
-    return ConfigError("invalid_configuration", 500, faults)
+#: What is looked at where requests are decided, and not where tokens are verified.
+_OF_REQUESTS = ("allowed_hosts", "allowed_origins", "challenge_style", "policy", "required_scopes")
 
 
-__all__ = ["Authorizer", "McpAuth", "listed"]
+def _for_requests(config: Mapping[str, Any], authorizer: Authorizer | None) -> list[str]:
+    """The settings of this configuration that only `protect` looks at."""
+    resources: list[Mapping[str, Any]] = config.get("resources") or [config]
+    found = [name for name in _OF_REQUESTS if any(resource.get(name) for resource in resources)]
+    if authorizer is not None:
+        found.append("authorizer")
+    if len(resources) > 1:
+        found.append("resources")
+    return found
+
+
+class TokenVerifier:
+    """Made by `McpAuth.token_verifier`: what the official SDK's `TokenVerifier` is."""
+
+    def __init__(self, auth: McpAuth) -> None:
+        self._auth = auth
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The caller behind a good token, `None` for a bad one.
+
+        Raises `Unavailable` when it cannot be told right now: see `UnavailableMiddleware`.
+        """
+        return await self._auth.verify_token(token)
+
+
+def _invalid(faults: str | list[str]) -> ConfigError:
+    """With the faults as the native part has them."""
+    every = [faults] if isinstance(faults, str) else faults
+    lines = "".join(f"\n- {fault}" for fault in every)
+    return ConfigError("invalid_configuration", 500, f"the configuration cannot be used:{lines}", {"faults": every})
+
+
+__all__ = ["Authorizer", "McpAuth", "TokenVerifier", "listed"]
