@@ -142,6 +142,7 @@ class MCPAuth:
         leeway: float = 60,
         resource: str | None = None,
         *,
+        dangerous_accept_any_audience: bool = False,
         dangerously_accept_any_audience: bool = False,
     ) -> type[BearerAuthMiddleware]:
         """A middleware class that lets only requests with a good token through.
@@ -154,9 +155,10 @@ class MCPAuth:
         :param show_error_details: puts compared values into responses; for development.
         :param leeway: how far clocks may be apart, in seconds, 300 at most.
         :param resource: the URL that clients connect to.
-        :param dangerously_accept_any_audience: accepts tokens that were issued for other services,
-            and warns.
+        :param dangerous_accept_any_audience: accepts tokens that were issued for other services,
+            and warns. With `dangerously_`, it is the same.
         """
+        accepts_any_audience = dangerous_accept_any_audience or dangerously_accept_any_audience
         if mode_or_verify != "jwt" and not callable(mode_or_verify):
             raise ValueError("mode_or_verify must be 'jwt' or a callable function that verifies tokens.")
         metadata = self._resource(resource, audience)
@@ -166,14 +168,14 @@ class MCPAuth:
         }
         if audience is not None and audience != metadata.resource:
             settings["audiences"] = [audience]
-        if dangerously_accept_any_audience:
+        if accepts_any_audience:
             settings["dangerous_accept_any_audience"] = True
         if show_error_details:
             _logger.warning("`show_error_details` is set: clients see what was compared")
         # Around a whole app, it answers for `metadata_route` too.
         hooks: dict[str, Any] = {"serve_authorization_server_metadata": self._server is not None}
         if callable(mode_or_verify):
-            expected = None if dangerously_accept_any_audience else audience or metadata.resource
+            expected = None if accepts_any_audience else audience or metadata.resource
             issuers = [server.issuer for server in metadata.servers]
             verify = _verifier(mode_or_verify, expected, issuers, is_named=audience is not None)
             hooks["starters"] = [("", starter(verify))]

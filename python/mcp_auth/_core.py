@@ -7,16 +7,21 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _native
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
+from ._reading import Reading
 from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
 from .errors import ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .settings import ConfigSettings, Seconds, ServerSettings, Settings, Table, Text, Url
     from mcp.server.auth.provider import AccessToken
 
 T = TypeVar("T")
@@ -50,20 +55,20 @@ class McpAuth:
 
     def __init__(
         self,
-        resource: str,
-        authorization_servers: Iterable[str | Mapping[str, Any]],
+        resource: Text,
+        authorization_servers: Iterable[str | Url | ServerSettings],
         *,
         required_scopes: Iterable[str] = (),
         scopes_supported: Iterable[str] = (),
         audiences: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
-        policy: Mapping[str, Any] | None = None,
+        policy: Table | None = None,
         authorizer: Authorizer | None = None,
         token_verifiers: Mapping[str, VerifyFunction] | None = None,
-        verify_timeout: float = VERIFY_TIMEOUT,
+        verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> None:
         """Protects one resource.
 
@@ -81,17 +86,18 @@ class McpAuth:
         """
         config: dict[str, Any] = {
             "resource": resource,
-            "authorization_servers": listed("authorization_servers", authorization_servers),
-            "required_scopes": listed("required_scopes", required_scopes),
-            "scopes_supported": listed("scopes_supported", scopes_supported),
-            "audiences": listed("audiences", audiences),
-            "allowed_origins": listed("allowed_origins", allowed_origins),
+            "authorization_servers": authorization_servers,
+            "required_scopes": required_scopes,
+            "scopes_supported": scopes_supported,
+            "audiences": audiences,
+            "allowed_origins": allowed_origins,
             **settings,
         }
         if policy is not None:
-            config["policy"] = dict(policy)
+            config["policy"] = policy
         self._build(
             config,
+            has_scopes_as_text=False,
             authorizer=authorizer,
             token_verifiers=token_verifiers,
             verify_timeout=verify_timeout,
@@ -102,11 +108,11 @@ class McpAuth:
     @classmethod
     def from_config(
         cls,
-        config: Mapping[str, Any],
+        config: ConfigSettings | Mapping[str, Any],
         *,
         authorizer: Authorizer | None = None,
         token_verifiers: Mapping[str, VerifyFunction] | None = None,
-        verify_timeout: float = VERIFY_TIMEOUT,
+        verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
         **hooks: Any,
@@ -136,40 +142,37 @@ class McpAuth:
         self,
         config: Mapping[str, Any],
         *,
+        has_scopes_as_text: bool = True,
         authorizer: Authorizer | None,
         token_verifiers: Mapping[str, VerifyFunction] | None,
-        verify_timeout: float = VERIFY_TIMEOUT,
+        verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
         **hooks: Any,
     ) -> None:
-        functions = {"authorizer": authorizer, "patch_metadata": patch_metadata, **(token_verifiers or {})}
-        for name, function in functions.items():
-            if function is not None and not callable(function):
-                raise _invalid(f"{name}: is no function")
-        if getattr(getattr(authorizer, "__code__", None), "co_flags", 0) & _COROUTINE:
-            raise _invalid("authorizer: is a coroutine function, but must not wait")
-        if not 0 < verify_timeout <= 3600:
-            raise _invalid("verify_timeout: must be seconds, above 0 and 3600 at most")
-        level = logging.getLogger("mcp_auth").getEffectiveLevel()
+        reading = Reading(has_scopes_as_text)
+        data = reading.config(config)
+        faults = reading.faults + _faults_of_code(authorizer, token_verifiers, patch_metadata)
+        seconds = verify_timeout.total_seconds() if isinstance(verify_timeout, timedelta) else verify_timeout
+        if not isinstance(cast("object", seconds), (int, float)) or not 0 < seconds <= 3600:
+            faults.append(f"verify_timeout: must be seconds, above 0 and 3600 at most, not {seconds!r}")
+        level = _logger.getEffectiveLevel()
         _native.set_level(min(max(level, 0), 255))
-        verifiers = [(prefix, starter(one, verify_timeout)) for prefix, one in (token_verifiers or {}).items()]
-        try:
-            text = json.dumps(config, default=list)
-        except TypeError as error:
-            raise _invalid(f"durations are in seconds, and everything must be data: {error}") from None
+        verifiers = [] if faults else [(prefix, starter(one, seconds)) for prefix, one in (token_verifiers or {}).items()]
         try:
             self._native = _native.McpAuth(
-                text,
+                json.dumps(data),
                 verifiers=[*verifiers, *hooks.pop("starters", [])],
-                authorizer=authorizer,
-                patch_metadata=patch_metadata,
+                authorizer=None if faults else authorizer,
+                patch_metadata=None if faults else patch_metadata,
                 **hooks,
             )
-        except ConfigError:
-            raise
+        except ConfigError as error:
+            faults += reading.others(error.fields["faults"])
         except ValueError as error:
-            raise _invalid(str(error)) from None
-        self._for_requests = _for_requests(config, authorizer)
+            faults.append(str(error))
+        if faults:
+            raise _invalid(faults)
+        self._for_requests = _for_requests(data, authorizer)
         self.resource: str = self._native.resource
         """The identifier of the first resource."""
         self.required_scopes: list[str] = self._native.required_scopes
@@ -262,6 +265,21 @@ def listed(name: str, values: Iterable[T]) -> list[T]:
     if isinstance(values, str):
         raise _invalid(f"{name}: must be a list, as [{values!r}]")
     return list(values)
+
+
+def _faults_of_code(
+    authorizer: object, token_verifiers: Mapping[str, object] | None, patch_metadata: object
+) -> list[str]:
+    """What cannot work among the functions."""
+    if token_verifiers is not None and not isinstance(cast("object", token_verifiers), Mapping):
+        return ["token_verifiers: must be a dictionary of functions by prefix"]
+    verifiers = {f"token_verifiers[{prefix!r}]": one for prefix, one in (token_verifiers or {}).items()}
+    functions = {"authorizer": authorizer, "patch_metadata": patch_metadata, **verifiers}
+    faults = [f"{name}: is no function" for name, one in functions.items() if one is not None and not callable(one)]
+    for name in ("authorizer", "patch_metadata"):
+        if getattr(getattr(functions[name], "__code__", None), "co_flags", 0) & _COROUTINE:
+            faults.append(f"{name}: is a coroutine function, but must not wait")
+    return faults
 
 
 #: What is looked at where requests are decided, and not where tokens are verified.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from fastmcp.server.auth.auth import AccessToken, RemoteAuthProvider, TokenVerifier
 from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
@@ -32,7 +32,7 @@ class _Verifier(TokenVerifier):
 class _Provider(RemoteAuthProvider):
     def get_middleware(self) -> list[Any]:
         """FastMCP's own, and around them what answers when an issuer is down."""
-        theirs: list[Any] = super().get_middleware()  # pyright: ignore[reportUnknownMemberType]
+        theirs = cast("list[Any]", super().get_middleware())  # pyright: ignore[reportUnknownMemberType]
         return [Middleware(UnavailableMiddleware), *theirs]
 
 
