@@ -95,7 +95,7 @@ def test_every_fault_is_told_at_once() -> None:
 
     found = faults(
         "http://auth.example.com", 7, clock_tolerance="1", key_max_age="x", authorizer=later, nonsense=1,
-        resource_documentation="javascript:alert(1)", patch_metadata=3, verify_timeout=0, token_verifiers={"s_": 1},
+        resource_policy_uri="javascript:alert(1)", patch_metadata=3, verify_timeout=0, token_verifiers={"s_": 1},
     )  # fmt: skip
     starts = [
         "authorization_servers[1]: must be an issuer, or a dictionary of its settings, not int",
@@ -108,9 +108,9 @@ def test_every_fault_is_told_at_once() -> None:
         "verify_timeout: must be seconds, above 0",
     ]
     assert [start for start in starts if not any(fault.startswith(start) for fault in found)] == []
-    found = faults("http://auth.example.com", clock_tolerance="1", resource_documentation="javascript:alert(1)")
+    found = faults("http://auth.example.com", clock_tolerance="1", resource_policy_uri="javascript:alert(1)")
     assert [fault.partition(":")[0] for fault in found] == [
-        "clock_tolerance", "resources[0].authorization_servers[0].issuer", "resources[0].resource_documentation",
+        "clock_tolerance", "resources[0].authorization_servers[0].issuer", "resources[0].resource_policy_uri",
     ]  # fmt: skip
 
 
