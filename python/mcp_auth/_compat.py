@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
+from ._apps import not_found
 from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
 from ._core import McpAuth, listed
@@ -297,15 +298,10 @@ class _Metadata:
     """Answers for metadata documents, and for nothing else."""
 
     def __init__(self, auth: McpAuth) -> None:
-        self._protected = auth.protect(_not_found)
+        self._protected = auth.protect(not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._protected(scope, receive, send)
-
-
-async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _caller(info: _native.AuthInfo, scope: Scope) -> AuthInfo:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _native
+from ._apps import Mounted, Routed, fault_of, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
 from ._reading import Reading
@@ -19,12 +20,14 @@ from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
 from .errors import ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
     from typing_extensions import Unpack
 
     from .settings import ConfigSettings, Seconds, ServerSettings, Settings, Table, Text, Url
     from mcp.server.auth.provider import AccessToken
 
 T = TypeVar("T")
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _logger = logging.getLogger("mcp_auth")
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
@@ -173,6 +176,7 @@ class McpAuth:
         if faults:
             raise _invalid(faults)
         self._for_requests = _for_requests(data, authorizer)
+        self._paths = [path_of(one["resource"]) for one in data.get("resources") or [data]]
         self.resource: str = self._native.resource
         """The identifier of the first resource."""
         self.required_scopes: list[str] = self._native.required_scopes
@@ -181,9 +185,42 @@ class McpAuth:
     def protect(self, app: ASGIApp) -> ASGIApp:
         """The app behind this: metadata, CORS, challenges, policies; only allowed requests get through.
 
-        Inside, `auth_info()` is the caller, and the token is gone from the headers.
+        Inside, `caller()` is who is calling, and the token is gone from the headers.
+
+        Raises `ConfigError` when this is no app that could be protected.
         """
-        return Protected(app, self._native)
+        fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths)
+        if fault is not None:
+            raise _invalid(f"protect: {fault}")
+        return Protected(Routed(app, self._paths) if hasattr(app, "routes") else app, self._native)
+
+    def routes(self, app: ASGIApp) -> list[Route]:
+        """Routes of Starlette and FastAPI that protect this app at the path of the first resource, and its metadata::
+
+            inner = mcp.http_app(path="/")
+            app = FastAPI(lifespan=inner.lifespan, routes=auth.routes(inner))
+
+        The rest of the outer app needs no token. The inner one may have its route at the root or at the path itself.
+        """
+        from starlette.routing import Route
+
+        path = self._paths[0]
+        protected = self.protect(Mounted(app, path) if is_inner(app, self._paths) else app)
+        below = f"{path.rstrip('/')}/{{below:path}}"
+        paths = [path, below] if path != "/" else [below]
+        return [*self.metadata_routes(), *(Route(one, protected, include_in_schema=False) for one in paths)]
+
+    def metadata_routes(self) -> list[Route]:
+        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
+        from starlette.routing import Route
+
+        paths = self._native.metadata_routes("protected_resource")
+        if len(paths) == 1 and _WELL_KNOWN not in paths:
+            # A single resource is described at the root as well.
+            paths.append(_WELL_KNOWN)
+        paths += self._native.metadata_routes("authorization_server")
+        answer = Protected(not_found, self._native)
+        return [Route(path, answer, include_in_schema=False) for path in paths]
 
     async def authenticate(self, token: str, path: str | None = None) -> _native.AuthInfo:
         """The caller behind a token; scopes and policies are not looked at.
