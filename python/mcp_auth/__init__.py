@@ -17,8 +17,9 @@ from ._compat import (
 )
 from ._context import auth_info, caller, require_scopes
 from ._core import Authorizer, McpAuth
-from ._outage import UnavailableMiddleware
 from ._native import AuthInfo, Operation, __version__
+from ._outage import UnavailableMiddleware
+from ._requires import declared, requires
 from .config import (
     AuthorizationServerMetadata,
     AuthServerConfig,
@@ -85,7 +86,9 @@ __all__ = [
     "__version__",
     "auth_info",
     "caller",
+    "declared",
     "fetch_server_config",
     "fetch_server_config_by_well_known_url",
     "require_scopes",
+    "requires",
 ]

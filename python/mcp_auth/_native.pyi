@@ -90,6 +90,8 @@ class AuthInfo:
         """Whether the token grants all of these scopes."""
     def require(self, *scopes: str) -> None:
         """Raises `InsufficientScope`, which becomes a challenge, unless the token grants all of these."""
+    def withdraw_refusal(self) -> None:
+        """Withdraws what `require` has asked for in this request: the handler answers itself."""
 
 @final
 class Operation:
