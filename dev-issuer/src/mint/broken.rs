@@ -120,6 +120,6 @@ impl FromStr for Broken {
             .iter()
             .copied()
             .find(|broken| broken.as_str() == name)
-            .ok_or_else(|| UnknownName::new("broken", name))
+            .ok_or_else(|| UnknownName::new("broken", name, Self::ALL.iter().map(|one| one.as_str())))
     }
 }
