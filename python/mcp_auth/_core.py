@@ -34,6 +34,8 @@ _COROUTINE = 0x80
 
 Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
 
+_native.start_logging()
+
 # No thread of ours may be in Python meanwhile. `logging` was imported before, so that its locks are
 # taken after this has waited, and not before.
 atexit.register(_native.before_end)
@@ -158,8 +160,6 @@ class McpAuth:
         seconds = verify_timeout.total_seconds() if isinstance(verify_timeout, timedelta) else verify_timeout
         if not isinstance(cast("object", seconds), (int, float)) or not 0 < seconds <= 3600:
             faults.append(f"verify_timeout: must be seconds, above 0 and 3600 at most, not {seconds!r}")
-        level = _logger.getEffectiveLevel()
-        _native.set_level(min(max(level, 0), 255))
         verifiers = [] if faults else [(prefix, starter(one, seconds)) for prefix, one in (token_verifiers or {}).items()]
         try:
             self._native = _native.McpAuth(

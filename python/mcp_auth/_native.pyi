@@ -22,7 +22,7 @@ __all__ = [
     "config_from_env",
     "is_url",
     "issuer_metadata_url",
-    "set_level",
+    "start_logging",
     "__version__",
 ]
 
@@ -215,4 +215,4 @@ def before_fork() -> None:
     """Waits until no thread of ours is in Python, and lets none in until the fork is over."""
 
 def after_fork() -> None: ...
-def set_level(level: int) -> None: ...
+def start_logging() -> None: ...
