@@ -16,6 +16,8 @@ from .exceptions import (
     server_exception,
 )
 
+# All that metadata may have, and for servers that write another one, everything.
+_MEDIA_TYPES = "application/json, application/*+json;q=0.9, */*;q=0.1"
 _MAX_BYTES = 1024 * 1024
 _TIMEOUT_SECONDS = 5
 
@@ -41,7 +43,7 @@ def metadata_of(issuer: str, type: AuthServerType) -> dict[str, Any]:
 def document_at(url: str) -> dict[str, Any]:
     """The JSON object at this URL. No redirect is followed."""
     try:
-        request = Request(url, headers={"accept": "application/json"})
+        request = Request(url, headers={"accept": _MEDIA_TYPES})
     except ValueError as error:
         raise _not_fetched(url, str(error), error) from None
     if request.type not in ("http", "https"):

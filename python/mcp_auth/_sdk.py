@@ -63,7 +63,7 @@ def access_token(base: Any, caller: AuthInfo, resource: str | None = None) -> An
     The SDK compares client, issuer and subject. Handlers reach it, so that it holds no token: in its
     place is a text of the same three, for versions that compare it.
     """
-    issuer, subject = caller.key
+    issuer, subject = caller.issuer, caller.subject
     client = caller.client_id
     token = _holding_class(base)(
         token=json.dumps(["mcp-auth", issuer, subject, client]),

@@ -65,10 +65,12 @@ class ServerSettings(TypedDict, total=False):
     default_principal: Literal["user", "client", "unknown"]
     dangerous_accept_clients: Texts
     dangerous_accept_any_issuer: bool
+    dangerous_shared_audiences: Texts
     introspection: IntrospectionSettings
     token_header: str
     algorithms: Texts
     require_at_jwt: bool
+    require_subject: bool
     dangerous_allow_http: bool
 
 
@@ -89,6 +91,8 @@ class _ResourceKeywords(TypedDict, total=False):
     dpop_bound_access_tokens_required: bool
     signed_metadata: str
     allowed_hosts: Texts
+    mirrored_arguments: Table
+    known_tasks_only: bool
 
 
 class _ServerKeywords(TypedDict, total=False):

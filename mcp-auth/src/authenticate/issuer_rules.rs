@@ -19,6 +19,7 @@ pub(crate) struct IssuerRules {
     pub(crate) algorithms: Vec<Algorithm>,
     /// RFC 9068 §4: whether `typ` must be `at+jwt`.
     pub(crate) require_at_jwt: bool,
+    pub(crate) require_subject: bool,
     /// Its other names in `iss`.
     pub(crate) token_issuers: Vec<String>,
     /// Whether `iss` may be any text: the keys say enough.
@@ -43,6 +44,9 @@ impl IssuerRules {
         claims: Map<String, Value>,
         token: Token,
     ) -> Result<AuthInfo, TokenError> {
+        if self.require_subject && facts.subject.is_none() {
+            return Err(TokenError::MissingClaim { claim: "sub" });
+        }
         for (path, accepted) in &self.required_claims {
             if !value_at_path(&claims, path).is_some_and(|value| accepted.contains(value)) {
                 return Err(TokenError::ClaimNotAccepted { claim: path.clone() });

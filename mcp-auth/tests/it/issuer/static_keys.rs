@@ -39,9 +39,12 @@ fn file(name: &str, text: &str) -> PathBuf {
 async fn keys_inline_or_in_a_file_need_no_network() {
     let (signer, keys) = keys().await;
     let path = file("keys.json", &json!(keys).to_string());
-    for server in
-        [server(|server| server.jwks = Some(keys)), server(|server| server.jwks_file = Some(path))]
-    {
+    let with_mark = file("keys-with-mark.json", &format!("\u{feff}{}", json!(keys)));
+    for server in [
+        server(|server| server.jwks = Some(keys)),
+        server(|server| server.jwks_file = Some(path)),
+        server(|server| server.jwks_file = Some(with_mark)),
+    ] {
         let asked = signer.requests();
         let server = Harness::around(signer.clone(), |_| trusting(server));
         let good = server.mint().issuer(ISSUER).expires_in(100 * 24 * 3600).sign();
@@ -103,7 +106,7 @@ async fn what_cannot_work_is_a_fault() {
             ],
         ),
         (server(|server| server.jwks = Some(empty)), vec!["jwks: no key in the set"]),
-        (server(|server| server.jwks = Some(Map::new())), vec!["jwks: no `keys` array"]),
+        (server(|server| server.jwks = Some(Map::new())), vec!["jwks: `keys` is missing"]),
         (server(|server| server.jwks_file = Some("/nowhere/k".into())), vec!["cannot be read"]),
         (server(|server| server.jwks_file = Some(file("text.json", "keys"))), vec!["is not JSON"]),
         (
