@@ -339,6 +339,6 @@ impl McpAuth {
 
 /// The answer at a path that belongs to no resource.
 fn unknown_resource(path: &str) -> Decision {
-    tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
+    tracing::warn!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
     Decision::Reply(Reply::not_found())
 }

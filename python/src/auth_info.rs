@@ -103,6 +103,11 @@ impl AuthInfo {
         required.map_err(|error| errors::insufficient_scope(py, &error))
     }
 
+    /// Withdraws what `require` has asked for in this request: the handler answers itself.
+    fn withdraw_refusal(&self) {
+        self.inner.withdraw_refusal();
+    }
+
     fn __repr__(&self) -> String {
         format!(
             "AuthInfo(issuer={:?}, scopes={:?})",

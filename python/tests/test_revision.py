@@ -28,7 +28,7 @@ async def server(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
-def request(method: str, name: str | None = None, **params: Any) -> dict[str, Any]:
+def request(method: str, name: str | None = None, /, **params: Any) -> dict[str, Any]:
     headers = {"content-type": "application/json", "mcp-protocol-version": "2026-07-28", "mcp-method": method}
     if name is not None:
         headers["mcp-name"] = name
