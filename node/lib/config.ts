@@ -1,5 +1,36 @@
 /** The configuration: the same fields as in Rust and Python, in camelCase. */
 
+/** What a token may be signed with. */
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+/** @internal Those that the library knows. */
+export const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const;
+
+/** Scopes that a call needs besides, depending on one argument: one of `equals`, `startsWith` and `unless` at most. */
+export interface ArgumentRule {
+  /** The name of an argument, or a JSON Pointer such as `/options/mode`. */
+  argument: string;
+  equals?: unknown;
+  startsWith?: string;
+  unless?: unknown;
+  scopes: string | string[];
+}
+
 /** A tool, prompt, resource or method: the scopes it needs, or more than that. */
 export type Requirement =
   | string
@@ -13,7 +44,7 @@ export type Requirement =
       permissions?: string[];
       caller?: 'user' | 'client';
       allowedClients?: string[];
-      when?: { argument: string; [rule: string]: unknown }[];
+      when?: ArgumentRule[];
     };
 
 /** Who may do what, as data. See docs/policies.md. */
@@ -35,11 +66,11 @@ export interface ScopePolicy {
 
 /** How opaque tokens are asked about (RFC 7662). Durations are in seconds. */
 export interface Introspection {
-  method?: string;
+  method?: 'rfc7662' | 'google_tokeninfo' | 'github_check_token' | 'dangerous_userinfo';
   endpoint?: string;
   tokenPrefixes?: string[];
   clientId?: string;
-  authMethod?: string;
+  authMethod?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
   clientSecret?: string;
   clientSecretFile?: string;
   privateKeyFile?: string;
@@ -73,7 +104,7 @@ export type AuthorizationServer =
       dangerousAcceptClients?: string[];
       introspection?: Introspection;
       tokenHeader?: string;
-      algorithms?: string[];
+      algorithms?: Algorithm[];
       requireAtJwt?: boolean;
       requireSubject?: boolean;
       dangerousAllowHttp?: boolean;

@@ -1,6 +1,9 @@
 /** Authentication and authorization for MCP servers. See docs/node.md. */
 export { AuthInfo } from './auth-info.js';
+export { caller } from './caller.js';
 export type {
+  Algorithm,
+  ArgumentRule,
   AuthorizationServer,
   Config,
   ConfigData,
@@ -10,7 +13,15 @@ export type {
   Requirement,
   ScopePolicy,
 } from './config.js';
-export * from './errors.js';
+export {
+  ConfigError,
+  ForbiddenError,
+  InsufficientScopeError,
+  McpAuthError,
+  RequestError,
+  TokenError,
+  UnavailableError,
+} from './errors.js';
 export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js';
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
 export type { Allowed } from './web.js';

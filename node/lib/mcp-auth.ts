@@ -150,6 +150,11 @@ export class McpAuth {
     return this.native.allowedHosts();
   }
 
+  /** @internal The paths at which there is a document for clients, which needs no token. */
+  documentPaths(): string[] {
+    return this.native.documentPaths();
+  }
+
   /** @internal */
   callerOf(forward: string | Forward, request: Requested): AuthInfo | undefined {
     if (typeof forward !== 'string' && !forward.hasCaller) return undefined;

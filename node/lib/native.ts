@@ -66,6 +66,7 @@ export interface NativeAuth {
   /** In lower case. */
   tokenHeaders(): string[];
   allowedHosts(): string[];
+  documentPaths(): string[];
   verified(number: number, answer: string): void;
 }
 
