@@ -1,25 +1,21 @@
 /** The configuration: the same fields as in Rust and Python, in camelCase. */
 
 /** What a token may be signed with. */
-export type Algorithm = (typeof ALGORITHMS)[number];
-
-/** @internal Those that the library knows. */
-export const ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-  'ML-DSA-44',
-  'ML-DSA-65',
-  'ML-DSA-87',
-] as const;
+export type Algorithm =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA'
+  | 'Ed25519'
+  | 'ML-DSA-44'
+  | 'ML-DSA-65'
+  | 'ML-DSA-87';
 
 /** Scopes that a call needs besides, depending on one argument: one of `equals`, `startsWith` and `unless` at most. */
 export interface ArgumentRule {

@@ -1,8 +1,9 @@
 import { AuthInfo, type Requested } from './auth-info.js';
 import { type Config, type ConfigData, toData } from './config.js';
-import { ConfigError, configErrorOf, McpAuthError, refusalOf } from './errors.js';
+import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
 import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
+import { explainFailure, watchRequests } from './outage.js';
 import { type Allowed, handle } from './web.js';
 
 /** What is code and not data. */
@@ -113,7 +114,8 @@ export class McpAuth {
   }
 
   /**
-   * A verifier for the official SDK, which answers 401 only to errors of its own class:
+   * A verifier for the official SDK, which answers 401 only to errors of its own class. When it cannot be told whether
+   * a token is good, its 500 becomes a 503 with `Retry-After`, on `node:http` and what is built on it:
    *
    * ```ts
    * auth.tokenVerifier((message) => new InvalidTokenError(message)); // 1.x
@@ -121,12 +123,14 @@ export class McpAuth {
    * ```
    */
   tokenVerifier(refused: (message: string, cause: McpAuthError) => Error): TokenVerifier {
+    watchRequests();
     return {
       verifyAccessToken: async (token) => {
         try {
           return await this.verifyAccessToken(token);
         } catch (error) {
           // What cannot be told right now is no fault of the token.
+          if (error instanceof UnavailableError) explainFailure(error);
           const isRefusal = error instanceof McpAuthError && error.status === 401;
           throw isRefusal ? refused('the access token is not acceptable', error) : error;
         }

@@ -158,7 +158,7 @@ for (const [name, serverFor] of Object.entries(TWICE)) {
 }
 
 test('the caller is found in every place where handlers look, and nowhere else', () => {
-  const one = new AuthInfo('{"issuer":"i","scopes":[],"audience":[],"claims":{}}');
+  const one = new (/** @type {any} */ (AuthInfo))('{"issuer":"i","scopes":[],"audience":[],"claims":{}}');
   for (const given of [one, { auth: one }, { authInfo: one }, { http: { authInfo: one } }, { get: (/** @type {string} */ name) => name === 'auth' && one }]) {
     assert.equal(caller(given), one);
   }
