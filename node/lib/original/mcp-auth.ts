@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { middleware, type Middleware } from '../adapters/node.js';
 import type { AuthorizationServer, ProtectedResource } from '../config.js';
-import { snakeCase } from '../config.js';
+import { snakeCase } from '../names.js';
 import { native } from '../native.js';
 import { type AuthInfo, originalAuthInfo } from './auth-info.js';
 import { answering, audiencesOf, type BearerAuthOptions, checkNames, construct, issuerAmong, showsDetails, TOKENS } from './bearer-auth.js';
@@ -196,7 +196,7 @@ function snakeCased(metadata: ResolvedAuthServerConfig['metadata']): Record<stri
 }
 
 function issuerOf(server: AuthorizationServer): string {
-  return typeof server === 'string' ? server : server.issuer;
+  return String(typeof server === 'string' || server instanceof URL ? server : server.issuer);
 }
 
 /** Metadata that is here already must be what the specification asks for. */
