@@ -225,6 +225,14 @@ impl AuthInfo {
         }
     }
 
+    /// Withdraws what [`AuthInfo::require`] has asked for in this request: the handler found another way, and answers
+    /// itself.
+    pub fn withdraw_refusal(&self) {
+        if let Some(request) = &self.1 {
+            request.withdraw();
+        }
+    }
+
     /// The same caller, in a request that can still be answered with a challenge.
     pub(crate) fn with_step_up(mut self, request: Arc<dyn StepUp>) -> Self {
         self.1 = Some(request);
@@ -264,6 +272,8 @@ pub(crate) trait StepUp: Send + Sync {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool;
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope>;
+
+    fn withdraw(&self);
 }
 
 /// Names the caller's issuer and scopes; claims and token stay out of logs.
