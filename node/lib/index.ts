@@ -24,6 +24,7 @@ export {
 } from './errors.js';
 export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js';
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
+export { requires } from './requires.js';
 export type { Allowed } from './web.js';
 
 // The original's surface; its `AuthInfo` has another name beside ours.

@@ -17,6 +17,7 @@ export interface Forward {
   token(): string;
   has(scopes: string[]): boolean;
   require(scopes: string[]): string | null;
+  withdraw(): void;
   respond(status: number, headers: string): string | Filter;
 }
 

@@ -8,6 +8,7 @@ import type {} from 'fastify';
 import type { AuthInfo } from '../auth-info.js';
 import { McpAuthError } from '../errors.js';
 import type { McpAuth } from '../mcp-auth.js';
+import { requireAuth } from '../right-auth.js';
 import { type AuthenticatedRequest, decide } from './node.js';
 
 export { caller } from '../caller.js';
@@ -63,6 +64,7 @@ export interface ProtectOptions {
  * ```
  */
 export const protect = reachingBeside(async (given: FastifyLike, { auth, metadata: hasMetadata = true }: ProtectOptions): Promise<void> => {
+  requireAuth(auth, '`await app.register(protect, { auth })`');
   const instance = given as unknown as Instance;
   if (hasMetadata && instance.prefix !== '') {
     throw new McpAuthError(
@@ -78,6 +80,7 @@ export const protect = reachingBeside(async (given: FastifyLike, { auth, metadat
 
 /** Answers requests for metadata alone, for instances whose `protect` is under a prefix. */
 export const metadata = async (given: FastifyLike, { auth }: { auth: McpAuth }): Promise<void> => {
+  requireAuth(auth, '`await app.register(metadata, { auth })`');
   const instance = given as unknown as Instance;
   instance.addHook('preParsing', hookOf(auth));
   addRoutes(instance, auth);

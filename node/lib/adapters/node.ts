@@ -6,6 +6,7 @@ import { detailsOf, InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import { decidedBefore, remember } from '../decided-before.js';
 import type { McpAuth } from '../mcp-auth.js';
+import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
 import { discard, hasBody, readBody } from './node-body.js';
@@ -45,6 +46,7 @@ export type Middleware = (
  * With a policy, put it around the MCP endpoint alone, because then every POST must be a message.
  */
 export function protect(auth: McpAuth): Middleware {
+  requireAuth(auth, '`app.use(protect(auth))`');
   return middleware(auth);
 }
 
@@ -71,6 +73,13 @@ export function protectListener(
   auth: McpAuth,
   listener: (request: IncomingMessage & AuthenticatedRequest, response: ServerResponse) => unknown,
 ): RequestListener {
+  requireAuth(auth, '`createServer(protectListener(auth, listener))`');
+  if (typeof listener !== 'function') {
+    throw new TypeError(
+      `the listener must be a function that takes a request and a response, not ${nameOf(listener)}: of Hono, protect the app with ` +
+        '`app.use(protect(auth))` of mcp-auth-node/hono; of Fastify, with `app.register(protect, { auth })` of mcp-auth-node/fastify',
+    );
+  }
   const guard = protect(auth);
   return (request, response) => {
     const refuse = (error: unknown) => {
