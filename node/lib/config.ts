@@ -91,6 +91,7 @@ export type AuthorizationServer =
       allowedKeyHosts?: string[];
       tokenIssuers?: string[];
       audiences?: string[];
+      dangerousSharedAudiences?: string[];
       scopeClaims?: string[];
       scopePrefix?: string;
       requiredClaims?: Record<string, unknown[]>;
@@ -116,6 +117,13 @@ export interface ProtectedResource {
   audiences?: string[];
   requiredScopes?: string | string[];
   policy?: ScopePolicy;
+  /**
+   * Arguments that clients repeat in `Mcp-Param-*` headers: tool, name of the header without `Mcp-Param-`, and the
+   * argument, by its name or a JSON Pointer. What is not here is learnt from lists of tools.
+   */
+  mirroredArguments?: Record<string, Record<string, string>>;
+  /** Refuse requests about tasks of which this instance does not know who made them. */
+  knownTasksOnly?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];
   dangerousAcceptAnyAudience?: boolean;

@@ -131,7 +131,9 @@ class MCPAuth:
             raise _invalid("`resource_metadata_router` needs `protected_resources`.")
         endpoint = _Metadata(self._edge)
         paths = self._edge._native.metadata_routes("protected_resource")
-        return Router(routes=[Route(path, endpoint=endpoint) for path in paths])
+        with_slash = [f"{path.rstrip('/')}/" for path in paths]
+        forms = dict.fromkeys([*paths, *with_slash])
+        return Router(routes=[Route(path, endpoint=endpoint) for path in forms])
 
     def bearer_auth_middleware(
         self,

@@ -9,6 +9,7 @@ use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
 use crate::jose::{Jws, JwsError, MediaType, NamesIssuer};
+use crate::text::Quoted;
 
 impl Authenticator {
     pub(super) async fn authenticate_jwt(
@@ -74,16 +75,19 @@ impl TrustedIssuer {
 
     pub(super) fn check_typ<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
-        let accepted = match jws.typ() {
+        let accepted = match jws.media_type() {
             MediaType::AccessToken => true,
             MediaType::Jwt => !self.rules.require_at_jwt,
             MediaType::TokenIntrospection | MediaType::Other => false,
         };
         if accepted {
-            Ok(())
-        } else {
-            Err(TokenError::WrongType { reason: "header `typ`".to_owned() })
+            return Ok(());
         }
+        let typ = match jws.typ() {
+            Some(written) => Quoted(written).to_string(),
+            None => "absent".to_owned(),
+        };
+        Err(TokenError::WrongType { reason: format!("header `typ` {typ}") })
     }
 
     pub(super) async fn verify_signature<'j, T>(

@@ -158,6 +158,9 @@ mod tests {
             assert!(matches!(read_value(text), Err(JsonError::Syntax(_))), "{text}");
         }
         for text in ["[]", "1", "null", r#""{}""#, "[{}]"] {
+            assert!(matches!(read_object(text), Err(JsonError::WrongType(_))), "{text}");
+        }
+        for text in ["[1", "-", "nul", r#""{}"#, "[{]}"] {
             assert!(matches!(read_object(text), Err(JsonError::Syntax(_))), "{text}");
         }
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":[{"a":1,"\u0061":2}]}]"#] {
