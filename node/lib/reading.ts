@@ -1,4 +1,5 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
+import type { AuthorizationServer, Introspection, Limits, ProtectedResource, ScopePolicy } from './config.js';
 import { camelCase, snakeCase } from './names.js';
 
 /** What a setting can be; a list is of the texts that it can be. */
@@ -24,7 +25,7 @@ const REQUIREMENT: Fields = {
   allowedClients: 'texts',
   when: { each: ARGUMENT_RULE },
 };
-const POLICY: Fields = {
+const POLICY = {
   require: 'texts',
   tools: { entries: REQUIREMENT },
   prompts: { entries: REQUIREMENT },
@@ -38,8 +39,8 @@ const POLICY: Fields = {
   rolesClaim: 'text',
   groupsClaim: 'text',
   permissionsClaim: 'text',
-};
-const INTROSPECTION: Fields = {
+} satisfies Record<keyof ScopePolicy, Kind>;
+const INTROSPECTION = {
   method: ['rfc7662', 'google_tokeninfo', 'github_check_token', 'dangerous_userinfo'],
   endpoint: 'url',
   tokenPrefixes: 'texts',
@@ -53,8 +54,8 @@ const INTROSPECTION: Fields = {
   signedResponse: 'flag',
   alsoJwts: 'flag',
   cacheMaxAge: 'seconds',
-};
-const SERVER: Fields = {
+} satisfies Record<keyof Introspection, Kind>;
+const SERVER = {
   issuer: 'url',
   serverType: ['any', 'oidc', 'oauth'],
   metadataUrl: 'url',
@@ -64,6 +65,7 @@ const SERVER: Fields = {
   allowedKeyHosts: 'texts',
   tokenIssuers: 'texts',
   audiences: 'texts',
+  dangerousSharedAudiences: 'texts',
   scopeClaims: 'texts',
   scopePrefix: 'text',
   requiredClaims: 'object',
@@ -77,13 +79,15 @@ const SERVER: Fields = {
   requireAtJwt: 'flag',
   requireSubject: 'flag',
   dangerousAllowHttp: 'flag',
-};
-const RESOURCE: Fields = {
+} satisfies Record<keyof Exclude<AuthorizationServer, string | URL>, Kind>;
+const RESOURCE = {
   resource: 'url',
   authorizationServers: { each: SERVER, text: 'issuer' },
   audiences: 'texts',
   requiredScopes: 'texts',
   policy: { members: POLICY },
+  mirroredArguments: 'object',
+  knownTasksOnly: 'flag',
   challengeStyle: ['http', 'tool_result'],
   scopesSupported: 'texts',
   dangerousAcceptAnyAudience: 'flag',
@@ -102,8 +106,8 @@ const RESOURCE: Fields = {
   signedMetadata: 'text',
   allowedOrigins: 'texts',
   allowedHosts: 'texts',
-};
-const LIMITS: Fields = {
+} satisfies Record<keyof ProtectedResource, Kind>;
+const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',
   fetchTimeout: 'seconds',
@@ -118,7 +122,7 @@ const LIMITS: Fields = {
   maxTokenHeaderBytes: 'number',
   tokenCacheBytes: 'number',
   tokenCacheMaxAge: 'seconds',
-};
+} satisfies Record<keyof Limits, Kind>;
 /** Settings that are code, in the second argument. */
 const OPTIONS = [
   'authorize',

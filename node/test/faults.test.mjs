@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ConfigError, McpAuth } from '../dist/index.js';
+import { camelCase } from '../dist/names.js';
+import { native } from '../dist/native.js';
 
 const GOOD = { resource: 'https://mcp.example.com/mcp', authorizationServers: ['https://as.example.com'] };
 
@@ -99,4 +101,13 @@ for (const [config, options, name] of UNHEEDED) {
 test('a verifier of tokens alone is made where nothing is ignored', () => {
   const auth = new McpAuth({ ...GOOD, requiredScopes: [], clockTolerance: 5 });
   assert.equal(typeof auth.tokenVerifier((message) => new Error(message)).verifyAccessToken, 'function');
+});
+
+test('every setting of the library has its name here', () => {
+  const variables = /** @type {Record<string, string>} */ ({ MCP_AUTH_RESOURCE: GOOD.resource, MCP_AUTH_ISSUER: 'https://as.example.com' });
+  const { resources: [{ authorization_servers: [server], ...resource }], ...limits } = JSON.parse(native.configFromEnv((name) => variables[name]));
+  const named = (/** @type {object} */ data) => Object.fromEntries(Object.keys(data).map((name) => [camelCase(name), Symbol('no value')]));
+  const config = { ...named(limits), resources: [{ ...named(resource), authorizationServers: [named(server)] }] };
+  const unknown = faults(config).filter((fault) => !/: must be /.test(fault));
+  assert.deepEqual(unknown, []);
 });

@@ -71,8 +71,7 @@ export class MCPAuth {
   /** Serves the metadata of all protected resources (RFC 9728). */
   protectedResourceMetadataRouter(): Middleware {
     if ('server' in this.config) throw wrong('`protectedResourceMetadataRouter` is not available in `authorization server` mode.');
-    // Every page may read them.
-    const resources = this.#resources.map((resource) => ({ ...protectedResource(resource, {}), allowedOrigins: ['*'] }));
+    const resources = this.#resources.map((resource) => protectedResource(resource, {}));
     const serveMetadata = middleware(construct({ resources }));
     return (request, response, next) => {
       if (native.metadataDocumentAt(request.url ?? '') !== 'protected_resource') return next();
