@@ -30,7 +30,7 @@ async function server(context, policy, settings = {}) {
     const sent = post(mint(options), { jsonrpc: '2.0', id: 1, method, params });
     const named = name === null ? {} : { 'mcp-name': name };
     const repeated = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...named };
-    return fetch(resource, { ...sent, headers: { ...sent.headers, ...repeated, ...headers } });
+    return fetch(resource, { ...sent, headers: /** @type {Record<string, string>} */ ({ ...sent.headers, ...repeated, ...headers }) });
   };
   const sql = (/** @type {object} */ headers = {}, options = { scope: 'sql' }) =>
     ask(options, 'tools/call', 'sql', { name: 'sql', arguments: { region: 'eu' } }, headers);
