@@ -217,12 +217,13 @@ impl NativeAuth {
     /// The paths of the metadata documents: those that challenges name, and the one at the root.
     #[napi]
     pub fn document_paths(&self) -> Vec<String> {
-        let routes = self.auth.metadata_routes();
-        let of_resources = |(document, _): &(MetadataDocument, String)| {
-            *document == MetadataDocument::ProtectedResource
-        };
-        let root = routes.iter().any(of_resources).then(|| ROOT_DOCUMENT.to_owned());
-        let mut paths: Vec<String> = routes.into_iter().map(|(_, path)| path).chain(root).collect();
+        let mut paths = Vec::new();
+        for (document, path) in self.auth.metadata_routes() {
+            if document == MetadataDocument::ProtectedResource {
+                paths.push(ROOT_DOCUMENT.to_owned());
+            }
+            paths.push(path);
+        }
         paths.sort();
         paths.dedup();
         paths
