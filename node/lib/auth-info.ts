@@ -145,6 +145,14 @@ export class AuthInfo {
   }
 
   /**
+   * Takes back what {@link require} asked for in this request: the handler has caught its error and answers in another
+   * way. Inside of `requires`, that is done for whoever catches it.
+   */
+  withdrawRefusal(): void {
+    if (typeof this.#source !== 'string') this.#source.withdraw();
+  }
+
+  /**
    * The token itself, for exchanging it at its issuer. Never send it to another service: the MCP
    * specification forbids passing a client's token on. Only for callers of a request.
    */

@@ -19,10 +19,8 @@ const RESULTS = {
 async function server(context, policy, settings = {}) {
   const { resource, mint } = await start(context, (resource, issuer) =>
     protectListener(new McpAuth({ resource, authorizationServers: [issuer.issuer], policy, ...settings }), async (request, response) => {
-      let body = '';
-      for await (const piece of request) body += piece;
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: RESULTS[JSON.parse(body).method] ?? {} }));
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: RESULTS[/** @type {any} */ (request.body).method] ?? {} }));
     }),
   );
   /** @param {object} options @param {string} method @param {string | null} name @param {object} params @param {object} [headers] */
@@ -30,7 +28,7 @@ async function server(context, policy, settings = {}) {
     const sent = post(mint(options), { jsonrpc: '2.0', id: 1, method, params });
     const named = name === null ? {} : { 'mcp-name': name };
     const repeated = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...named };
-    return fetch(resource, { ...sent, headers: { ...sent.headers, ...repeated, ...headers } });
+    return fetch(resource, { ...sent, headers: /** @type {Record<string, string>} */ ({ ...sent.headers, ...repeated, ...headers }) });
   };
   const sql = (/** @type {object} */ headers = {}, options = { scope: 'sql' }) =>
     ask(options, 'tools/call', 'sql', { name: 'sql', arguments: { region: 'eu' } }, headers);

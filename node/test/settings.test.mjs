@@ -55,7 +55,7 @@ for (const { name, variables, faults: expected } of environments) {
 for (const { name, resources, rows } of paths) {
   test(`paths: ${name}`, () => {
     const list = Object.keys(resources).map((resource) => ({ resource, authorizationServers: ['https://as.example.com'] }));
-    const auth = new McpAuth({ resources: list });
+    const auth = /** @type {any} */ (new McpAuth({ resources: list }));
     for (const [target, expected] of rows) {
       const found = auth.resourceAt(target);
       assert.equal(found?.identifier, expected ?? undefined, target);
@@ -76,7 +76,7 @@ test('the document that a path or a URL is for', () => {
 });
 
 const { now, config, documents, cases } = read('decisions');
-const auth = McpAuth.fromConfig(config, { testing: { now, documents } });
+const auth = McpAuth.fromConfig(config, /** @type {any} */ ({ testing: { now, documents } }));
 for (const { case: name, code, status, compared } of refusals) {
   test(`a refusal: ${name}`, async () => {
     const { request } = cases.find((/** @type {any} */ one) => one.name === name);
