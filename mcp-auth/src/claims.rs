@@ -50,13 +50,17 @@ impl<'a> Claims<'a> {
         self.clients.iter().flatten().next().map(AsRef::as_ref)
     }
 
-    /// What is asked for most, once the token is accepted.
-    pub(crate) fn facts(&self) -> Facts {
-        let scopes = match self.scopes.iter().flatten().next() {
+    /// The scopes, by the first claim that has any.
+    pub(crate) fn granted_scopes(&self) -> Scopes {
+        match self.scopes.iter().flatten().next() {
             Some(StringOrList::One(text)) => Scopes::granted(text),
             Some(StringOrList::Many(list)) => list.iter().collect(),
             None => Scopes::default(),
-        };
+        }
+    }
+
+    /// What handlers ask for most, once the token is accepted.
+    pub(crate) fn facts(&self) -> Facts {
         let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
         // An empty text names nobody: callers without a name must not be taken for each other.
         let subject = self.subject.as_deref().filter(|subject| !subject.is_empty());
@@ -64,8 +68,6 @@ impl<'a> Claims<'a> {
             audience: audience.collect(),
             subject: subject.map(str::to_owned),
             client_id: self.client().map(str::to_owned),
-            scopes,
-            expires_at: self.exp,
         }
     }
 }
@@ -143,11 +145,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_prefer_the_registered_claims() {
+    fn the_registered_claims_are_preferred() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().facts();
-        assert_eq!(facts.scopes.to_string(), "y z");
-        assert_eq!(facts.client_id.as_deref(), Some("c"));
+        let claims = Claims::read(payload, JsonLimits::LARGEST).unwrap();
+        assert_eq!(claims.granted_scopes().to_string(), "y z");
+        assert_eq!(claims.facts().client_id.as_deref(), Some("c"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::claims::Claims;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
-use crate::json::{JsonLimits, read_object};
+use crate::json::{CheckedObject, JsonLimits};
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
@@ -153,13 +153,12 @@ impl OpaqueTokens {
         let payload = Value::Object(answer).to_string();
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
-        let facts = claims.facts();
         // RFC 7662 §2.2: `exp` is optional, and an answer is asked for again soon.
-        let expires_at = facts.expires_at.unwrap_or(u64::MAX);
+        let expires_at = claims.exp.unwrap_or(u64::MAX);
         let until = now.saturating_add(self.max_age.as_secs()).min(expires_at);
-        let whole = read_object(&payload).map_err(Claims::malformed)?;
-        let kept = Token::Opaque { token: KeptToken::new(token), answer_bytes: payload.len() };
-        let auth_info = issuer.rules.caller(name, facts, whole, kept)?;
+        let whole = CheckedObject::new(payload.as_bytes());
+        let kept = Token::Opaque(KeptToken::new(token));
+        let auth_info = issuer.rules.caller(name, &claims, whole, kept)?;
         Ok(Introspected { auth_info, until })
     }
 
