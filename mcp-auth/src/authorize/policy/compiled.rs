@@ -430,9 +430,14 @@ impl Authorizer for CompiledPolicy {
             };
             // This allows nothing: in `authorize`, such a failure denies.
             let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
-            let rules: Vec<*const Rule> =
-                needs.asking_rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
-            if looked_at.insert((rules, by_arguments.clone())) {
+            // A message that is no batch calls one thing.
+            let is_new = operations.len() == 1 || {
+                let asking_rules = needs.asking_rules.iter();
+                let rules: Vec<*const Rule> =
+                    asking_rules.map(|rule| std::ptr::from_ref(*rule)).collect();
+                looked_at.insert((rules, by_arguments.clone()))
+            };
+            if is_new {
                 each.push(self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons));
             }
         }
