@@ -224,14 +224,19 @@ impl CompiledPolicy {
             && (operation.opens_connection() || operation.is_list());
         let lifts_baseline =
             !asks_by_name && (is_opened_by_name || is_opened_by_method || is_opened_for_all);
-        let all = named.rules.iter().copied().chain(method);
-        let (open_rules, asking): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_open());
+        let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
+        let mut asking_rules: Vec<_> = baseline.iter().collect();
+        let mut open_rules = Vec::new();
+        for rule in named.rules.iter().copied().chain(method) {
+            match rule.is_open() {
+                true => open_rules.push(rule),
+                false => asking_rules.push(rule),
+            }
+        }
         let access = match lifts_baseline && !asks_by_method {
             true => open_access(operation, &open_rules),
             false => Access::Required,
         };
-        let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
-        let asking_rules = baseline.iter().chain(asking).collect();
         Ok(Needs { access, asking_rules, open_rules, replaced_rules: named.replaced })
     }
 
