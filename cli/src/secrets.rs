@@ -38,7 +38,9 @@ pub(crate) fn remember_those_in(configuration: &Value) {
             ("client_secret_file", Some(file)) => fs::read_to_string(file).ok(),
             _ => None,
         };
-        secret.into_iter().for_each(|one| add_secret(Secret::of(one.trim(), "[secret]")));
+        secret.into_iter().for_each(|one| {
+            add_secret(Secret::of(one.trim_start_matches('\u{feff}').trim(), "[secret]"))
+        });
         remember_those_in(value);
     }
     configuration.as_array().into_iter().flatten().for_each(remember_those_in);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroize as _;
 
 use crate::claims::Claims;
@@ -136,7 +136,7 @@ impl AuthInfo {
     /// All that it says, as a JSON object: for SDKs in other languages. The token is not in it.
     ///
     /// Its members are named as the methods here: `issuer`, `subject`, `client_id`, `scopes`, `audience`,
-    /// `expires_at`, `principal` and `claims`; what the token does not say is not there. Made once.
+    /// `expires_at`, `principal`, `key` and `claims`; what the token does not say is not there. Made once.
     pub fn json(&self) -> &str {
         self.0.json.get_or_init(|| self.describe().into())
     }
@@ -151,6 +151,7 @@ impl AuthInfo {
             ("audience", Some(self.audience().into())),
             ("expires_at", self.expires_at().map(Value::from)),
             ("principal", Some(self.principal().name().into())),
+            ("key", Some(json!(self.key()))),
             ("claims", Some(Value::Object(self.claims().clone()))),
         ];
         let said = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -174,7 +175,7 @@ impl AuthInfo {
         self.facts().subject.as_deref()
     }
 
-    /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid`.
+    /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid` that is not empty.
     pub fn client_id(&self) -> Option<&str> {
         self.facts().client_id.as_deref()
     }
@@ -184,7 +185,7 @@ impl AuthInfo {
         &self.facts().audience
     }
 
-    /// The granted scopes: the first of `scope`, `scp` and `scopes`.
+    /// The granted scopes: the first of `scope`, `scp` and `scopes` that has any.
     pub fn scopes(&self) -> &Scopes {
         &self.0.scopes
     }
@@ -197,9 +198,29 @@ impl AuthInfo {
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).
     ///
-    /// A subject alone is not unique, and an e-mail address is not an identity.
-    pub fn key(&self) -> (&str, Option<&str>) {
-        (self.issuer(), self.subject())
+    /// A subject alone is not unique, and an e-mail address is not an identity. A machine whose token has no `sub` is
+    /// known by its client: `urn:mcp-auth:client:` and the client's identifier stand for the subject. No `sub` is ever
+    /// taken for that: one that begins with `urn:mcp-auth:` has `urn:mcp-auth:subject:` before it. `None` when the token
+    /// names neither, or says that a person is behind it without saying who: store nothing then, because all of
+    /// them would share it.
+    pub fn key(&self) -> (&str, Option<String>) {
+        (self.issuer(), self.name_in_key())
+    }
+
+    fn name_in_key(&self) -> Option<String> {
+        /// How the names begin that are made here.
+        const OURS: &str = "urn:mcp-auth:";
+        match (self.subject(), self.client_id()) {
+            (Some(subject), _) if subject.starts_with(OURS) => {
+                Some(format!("{OURS}subject:{subject}"))
+            }
+            (Some(subject), _) => Some(subject.to_owned()),
+            // Many persons share a client.
+            (None, Some(client)) if self.principal() != Principal::User => {
+                Some(format!("{OURS}client:{client}"))
+            }
+            (None, _) => None,
+        }
     }
 
     /// Whether a person or a machine is calling, or that the token does not tell.

@@ -237,7 +237,8 @@ impl RequestFault {
 pub enum MessageFault {
     /// A batch, in a revision that has none (2025-06-18 and later).
     Batch,
-    /// `Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` says something else than the body.
+    /// `Mcp-Method`, `Mcp-Name`, `MCP-Protocol-Version` or `Mcp-Param-*` says something else than the body, or is missing
+    /// in a revision that asks for it (2026-07-28 and later).
     HeaderMismatch,
     /// The body did not come within `body_timeout`.
     Timeout,
@@ -294,7 +295,7 @@ impl MessageFault {
         match self {
             Self::Batch => "batches exist in revision 2025-03-26 only",
             Self::HeaderMismatch => {
-                "Mcp-Method, Mcp-Name or MCP-Protocol-Version contradicts the body"
+                "an Mcp-* or MCP-Protocol-Version header contradicts the body, or is missing"
             }
             Self::Invalid => "not a JSON-RPC 2.0 message that is complete and has distinct members",
             Self::NotJson => "the body is not JSON",
@@ -351,8 +352,11 @@ pub enum TokenError {
         /// The header's `alg`.
         algorithm: String,
     },
-    /// The signature was not made by the issuer's key.
-    BadSignature,
+    /// The signature was not made by a key of the issuer that was tried.
+    BadSignature {
+        /// How many keys could have made it and were not tried, because there are too many without a name.
+        untried: usize,
+    },
     /// A claim has none of the values in `required_claims`.
     ClaimNotAccepted {
         /// Its name or JSON Pointer.
@@ -417,7 +421,7 @@ impl TokenError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AlgorithmNotAllowed { .. } => "algorithm_not_allowed",
-            Self::BadSignature => "bad_signature",
+            Self::BadSignature { .. } => "bad_signature",
             Self::ClaimNotAccepted { .. } => "claim_not_accepted",
             Self::Expired { .. } => "expired",
             Self::Inactive => "inactive",
@@ -436,7 +440,7 @@ impl TokenError {
     fn description(&self) -> &'static str {
         match self {
             Self::AlgorithmNotAllowed { .. } => "the signature algorithm is not allowed",
-            Self::BadSignature => "the signature does not verify",
+            Self::BadSignature { .. } => "the signature does not verify",
             Self::ClaimNotAccepted { .. } => "a claim has a value that is not accepted here",
             Self::Expired { .. } => "the access token expired",
             Self::Inactive => "the access token is not active",
@@ -457,7 +461,9 @@ impl TokenError {
             Self::AlgorithmNotAllowed { algorithm } => {
                 Compared::new("an allowed algorithm", Quoted(algorithm).to_string())
             }
-            Self::BadSignature => Compared::new("a signature by the issuer's key", "another"),
+            Self::BadSignature { untried } => {
+                Compared::new("a signature by the issuer's key", tried_keys(*untried))
+            }
             Self::ClaimNotAccepted { claim } => {
                 Compared::new(format!("claim {claim:?} as in `required_claims`"), "another value")
             }
@@ -505,6 +511,15 @@ impl fmt::Display for TokenError {
 }
 
 impl std::error::Error for TokenError {}
+
+/// Which keys did not make a signature.
+fn tried_keys(untried: usize) -> String {
+    match untried {
+        0 => "another".to_owned(),
+        1 => "none by those that were tried; 1 key was not tried".to_owned(),
+        _ => format!("none by those that were tried; {untried} keys were not tried"),
+    }
+}
 
 /// The first few of these scopes, each cut.
 fn first_scopes(scopes: &Scopes) -> String {

@@ -56,6 +56,7 @@ mod linear_cost;
 mod mcp_auth;
 mod metadata_document;
 mod mounts;
+mod number;
 mod principal;
 mod refusal;
 mod scope;
@@ -213,6 +214,7 @@ pub mod explanation {
 /// # }
 /// ```
 pub mod decision {
+    pub use crate::authenticate::KeyHint;
     pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{Decision, Forward, Passage, PendingDecision, Reply, ResponseFilter};
 }

@@ -10,12 +10,13 @@ use http::request::Parts;
 
 use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
+use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
-use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument};
+use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
 use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::Quoted;
@@ -36,6 +37,7 @@ struct Inner {
     mounts: Mounts,
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
+    hide_resource_metadata: bool,
 }
 
 impl McpAuth {
@@ -56,9 +58,11 @@ impl McpAuth {
         resources: Vec<Arc<Resource>>,
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
+        hide_resource_metadata: bool,
     ) -> Self {
         let mounts = Mounts::new(resources);
-        let inner = Inner { mounts, issuers, serve_authorization_server_metadata };
+        let inner =
+            Inner { mounts, issuers, serve_authorization_server_metadata, hide_resource_metadata };
         Self(Arc::new(inner))
     }
 
@@ -138,6 +142,18 @@ impl McpAuth {
         }
     }
 
+    /// What a token says of its key, for code of yours that finds the key and configures it in
+    /// [`jwks`](crate::AuthorizationServer::jwks). Nobody has verified it.
+    ///
+    /// # Errors
+    /// Why the token is none that a key could verify.
+    pub fn unverified_key_hint(&self, token: &str) -> Result<KeyHint, AuthError> {
+        match self.resources().first() {
+            Some(resource) => Ok(resource.authenticator.key_hint(token)?),
+            None => Err(AuthError::MissingToken),
+        }
+    }
+
     /// The caller behind a token that was accepted before, at once, without waiting.
     ///
     /// `None` says nothing about the token: ask [`McpAuth::authenticate`].
@@ -164,8 +180,10 @@ impl McpAuth {
     /// Answers a request for a metadata document; `None` when the path names none.
     ///
     /// RFC 9728 metadata is at the path-inserted URL of each resource, and at the root of an
-    /// origin that has exactly one. `/.well-known/oauth-authorization-server` is there only after
-    /// [`McpAuthBuilder::serve_authorization_server_metadata`].
+    /// origin that has exactly one, but not after [`McpAuthBuilder::hide_resource_metadata`].
+    /// `/.well-known/oauth-authorization-server`, also with the path of a resource behind it, is there only after
+    /// [`McpAuthBuilder::serve_authorization_server_metadata`]. A slash at the end makes no difference. The documents
+    /// are public: pages of every origin may read them.
     pub async fn metadata(&self, request: &Parts) -> Option<Reply> {
         self.metadata_at(request.uri.path(), request).await
     }
@@ -173,6 +191,7 @@ impl McpAuth {
     /// [`McpAuth::metadata`], where a router has cut the path of the request.
     pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
         match MetadataDocument::at(path)? {
+            MetadataDocument::ProtectedResource if self.0.hide_resource_metadata => None,
             MetadataDocument::ProtectedResource => {
                 match self.0.mounts.resource_described_at(path) {
                     Some(resource) => Some(resource.metadata(request)),
@@ -184,7 +203,7 @@ impl McpAuth {
                 if !self.0.serve_authorization_server_metadata {
                     return None;
                 }
-                Some(self.authorization_server_metadata(request).await)
+                Some(self.authorization_server_metadata(path, request).await)
             }
         }
     }
@@ -195,9 +214,11 @@ impl McpAuth {
     ///
     /// A single resource is described at the root of its origin as well.
     pub fn metadata_routes(&self) -> Vec<(MetadataDocument, String)> {
-        let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
-        let mut routes: Vec<_> =
-            paths.map(|path| (MetadataDocument::ProtectedResource, path)).collect();
+        let mut routes = Vec::new();
+        if !self.0.hide_resource_metadata {
+            let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
+            routes.extend(paths.map(|path| (MetadataDocument::ProtectedResource, path)));
+        }
         if self.0.serve_authorization_server_metadata {
             let path = AUTHORIZATION_SERVER_PATH.to_owned();
             routes.push((MetadataDocument::AuthorizationServer, path));
@@ -214,6 +235,15 @@ impl McpAuth {
     /// Its [`metadata_url`](ResourceIdentifier::metadata_url) is what the challenge names.
     pub fn resource_for(&self, path: &str) -> Option<&ResourceIdentifier> {
         Some(&self.resource_at(path)?.identifier)
+    }
+
+    /// The token as a request carries it, which nobody has verified: for what must hand it on beside the decision.
+    /// `None` when there is none, or not one that can be read as [`McpAuth::decide`] reads it.
+    ///
+    /// Never send it to another service: the MCP specification forbids passing a client's token on.
+    pub fn dangerous_bearer_token<'r>(&self, request: &'r Parts) -> Option<&'r str> {
+        let resource = self.resource_at(request.uri.path())?;
+        BearerToken::from_request(request, &resource.authenticator.token_headers).ok()?.parse().ok()
     }
 
     /// The headers where tokens may be, `Authorization` first: what stands behind must not see them. For adapters of
@@ -240,6 +270,21 @@ impl McpAuth {
         hosts
     }
 
+    /// Learns which arguments of these tools of the resource at this path clients repeat in headers: names, and the
+    /// `inputSchema` of each. Whether there is such a resource.
+    #[cfg(feature = "rmcp3")]
+    pub(crate) fn learn_tools<'t>(
+        &self,
+        path: &str,
+        tools: impl IntoIterator<Item = (&'t str, &'t serde_json::Map<String, serde_json::Value>)>,
+    ) -> bool {
+        let Some(resource) = self.resource_at(path) else { return false };
+        for (name, schema) in tools {
+            resource.mirrored_arguments.learn(name, schema);
+        }
+        true
+    }
+
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
         self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
@@ -258,21 +303,37 @@ impl McpAuth {
     /// 404 in JSON, and never the page of a single-page application.
     #[cfg(feature = "axum")]
     pub(crate) fn metadata_paths(&self) -> Vec<String> {
-        let mut paths = vec![WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/{{*resource}}")];
+        let mut names = Vec::new();
+        if !self.0.hide_resource_metadata {
+            names.push(WELL_KNOWN);
+        }
         if self.0.serve_authorization_server_metadata {
-            paths.push(AUTHORIZATION_SERVER_PATH.to_owned());
+            names.push(AUTHORIZATION_SERVER_PATH);
+        }
+        let mut paths = Vec::new();
+        for name in names {
+            paths.extend([name.to_owned(), format!("{name}/"), format!("{name}/{{*rest}}")]);
         }
         paths
     }
 
-    /// For 2025-03-26 clients, which look for the provider's endpoints on our origin.
-    async fn authorization_server_metadata(&self, request: &Parts) -> Reply {
-        let (Some(resource), Some(issuer)) = (self.resources().first(), self.0.issuers.first())
-        else {
+    /// For 2025-03-26 clients, which look for the provider's endpoints on our origin: at its root, or with the path of a
+    /// resource behind.
+    async fn authorization_server_metadata(&self, path: &str, request: &Parts) -> Reply {
+        let Some((resource, issuer)) = self.authorization_server_at(path) else {
             return Reply::not_found();
         };
         let document = issuer.metadata().await.map(|metadata| metadata.document.clone());
         resource.public_document(request, document.map_err(AuthError::Unavailable))
+    }
+
+    fn authorization_server_at(&self, path: &str) -> Option<(&Resource, &Arc<Issuer>)> {
+        let resource_path = resource_path_behind(AUTHORIZATION_SERVER_PATH, path)?;
+        if resource_path.trim_end_matches('/').is_empty() {
+            return Some((self.resources().first()?, self.0.issuers.first()?));
+        }
+        let resource = self.0.mounts.resource_with_path(resource_path)?;
+        Some((resource, &resource.authenticator.issuers.list.first()?.issuer))
     }
 }
 

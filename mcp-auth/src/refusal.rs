@@ -87,7 +87,10 @@ impl TokenError {
             Self::WrongAudience { actual, expected } => {
                 json!({ "actual": actual, "expected": expected })
             }
-            Self::BadSignature | Self::Inactive | Self::SenderConstrained => json!({}),
+            Self::BadSignature { untried: 0 } | Self::Inactive | Self::SenderConstrained => {
+                json!({})
+            }
+            Self::BadSignature { untried } => json!({ "untried": untried }),
         }
     }
 }
@@ -141,7 +144,8 @@ mod tests {
                 "scope",
                 json!({ "required": ["a", "b"], "granted": ["a"] }),
             ),
-            (TokenError::BadSignature.into(), "token", json!({})),
+            (TokenError::BadSignature { untried: 0 }.into(), "token", json!({})),
+            (TokenError::BadSignature { untried: 2 }.into(), "token", json!({ "untried": 2 })),
             (
                 AuthError::Unavailable(Unavailable::new("https://as.example", "down", 5)),
                 "unavailable",

@@ -33,6 +33,12 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// A file or document without the byte order mark that some editors and servers put before UTF-8 (RFC 8259 §8.1 lets
+/// readers ignore it). Tokens and the bodies of requests are read with the mark, which is no JSON.
+pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 /// A text that a stranger chose, for logs and events: in quotes, and cut after 64 characters. Characters that a
 /// terminal or an editor would act on (control characters, marks of direction) are written as escapes. So such a
 /// text cannot begin a new line of a log, hide another line, or fill the log.

@@ -10,6 +10,7 @@ interface Facts {
   audience: string[];
   expires_at?: number;
   principal: 'user' | 'client' | 'unknown';
+  key: [issuer: string, subject: string | null];
   claims: Record<string, unknown>;
 }
 
@@ -88,9 +89,13 @@ export class AuthInfo {
     return this.#read().principal;
   }
 
-  /** The key under which to store what belongs to this caller; a subject alone is not unique. */
+  /**
+   * The key under which to store what belongs to this caller: `iss` and `sub`; a subject alone is not unique. A machine
+   * without `sub` is known by its client; `undefined` is nobody to store anything for.
+   */
   get key(): [issuer: string, subject: string | undefined] {
-    return [this.issuer, this.subject];
+    const [issuer, subject] = this.#read().key;
+    return [issuer, subject ?? undefined];
   }
 
   /** Empty: handlers do not see the token. See {@link dangerousRawToken}. */

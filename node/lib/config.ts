@@ -63,6 +63,7 @@ export type AuthorizationServer =
       allowedKeyHosts?: string[];
       tokenIssuers?: string[];
       audiences?: string[];
+      dangerousSharedAudiences?: string[];
       scopeClaims?: string[];
       scopePrefix?: string;
       requiredClaims?: Record<string, unknown[]>;
@@ -75,6 +76,7 @@ export type AuthorizationServer =
       tokenHeader?: string;
       algorithms?: string[];
       requireAtJwt?: boolean;
+      requireSubject?: boolean;
       dangerousAllowHttp?: boolean;
     };
 
@@ -86,12 +88,30 @@ export interface ProtectedResource {
   audiences?: string[];
   requiredScopes?: string | string[];
   policy?: ScopePolicy;
+  /**
+   * Arguments that clients repeat in `Mcp-Param-*` headers: tool, name of the header without `Mcp-Param-`, and the
+   * argument, by its name or a JSON Pointer. What is not here is learnt from lists of tools.
+   */
+  mirroredArguments?: Record<string, Record<string, string>>;
+  /** Refuse requests about tasks of which this instance does not know who made them. */
+  knownTasksOnly?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];
   dangerousAcceptAnyAudience?: boolean;
   dangerousAdvertiseOfflineAccess?: boolean;
   resourceName?: string;
   resourceDocumentation?: string;
+  resourcePolicyUri?: string;
+  resourceTosUri?: string;
+  /** Members of the metadata for people in other languages: `{ 'resource_name#de': 'Notizen' }`. */
+  localized?: Record<string, string>;
+  jwksUri?: string;
+  resourceSigningAlgValuesSupported?: string[];
+  authorizationDetailsTypesSupported?: string[];
+  tlsClientCertificateBoundAccessTokens?: boolean;
+  dpopSigningAlgValuesSupported?: string[];
+  dpopBoundAccessTokensRequired?: boolean;
+  signedMetadata?: string;
   allowedOrigins?: string[];
   allowedHosts?: string[];
 }
@@ -171,6 +191,8 @@ function camelCase(name: string): string {
 }
 
 /** The same for the names of an object's members. */
+export function camelCased<Value>(object: Record<string, Value>): Record<string, Value>;
+export function camelCased(object: object): Record<string, unknown>;
 export function camelCased(object: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [camelCase(name), value]));
 }

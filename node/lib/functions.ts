@@ -93,20 +93,19 @@ function found(claims: unknown): string {
   if (typeof claims !== 'object' || Array.isArray(claims)) {
     throw new Unusable(`it returned ${nameOf(claims)}: claims are an object, and nothing refuses`);
   }
-  const text = JSON.stringify({ claims });
-  // As they are read: a getter or `toJSON` could say something else the second time.
+  const text = JSON.stringify({ claims }, finite);
+  // What they are as JSON: `toJSON` may have made something else of them.
   const { claims: read } = JSON.parse(text) as { claims: unknown };
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
     throw new Unusable('it returned claims that are no object in JSON');
   }
-  const { exp, nbf } = read as Claims;
-  const now = Date.now() / 1000;
-  for (const time of [exp, nbf]) {
-    if (time !== undefined && typeof time !== 'number') throw new Unusable('it returned a time that is no number');
-  }
-  if (exp !== undefined && (exp as number) <= now) return JSON.stringify({ refused: 'it has expired' });
-  if (nbf !== undefined && (nbf as number) > now) return JSON.stringify({ refused: 'it is not valid yet' });
   return text;
+}
+
+/** JSON would have `null` for such a number, and a time that is none is no limit. */
+function finite(_name: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Unusable('it returned a number that JSON does not have');
+  return value;
 }
 
 /** Reading an error can fail as well: it is whatever somebody threw. Nothing of its text is told, which may hold the token. */

@@ -15,10 +15,6 @@ export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js'
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
 export type { Allowed } from './web.js';
 
-// The original's surface.
+// The original's surface; its `AuthInfo` has another name beside ours.
 export type { AuthInfo as OriginalAuthInfo } from './original/auth-info.js';
-export * from './original/errors.js';
-export * from './original/mcp-auth.js';
-export * from './original/metadata.js';
-export * from './original/validate.js';
-export * from './original/verify-jwt.js';
+export * from './original/index.js';

@@ -20,6 +20,8 @@ export interface Options {
   tokenPrefixes?: string[];
   /** Also serves the first issuer's metadata on our origin, for clients of the 2025-03-26 specification. */
   serveAuthorizationServerMetadata?: boolean;
+  /** Serves no metadata of the resources and names none in challenges: where something else does, or nobody may. */
+  hideResourceMetadata?: boolean;
   /** @internal For tests: the time, and what authorization servers answer. */
   testing?: { now?: number; documents?: Record<string, object> };
 }
@@ -167,7 +169,8 @@ function isData(config: object): config is { [DATA]: ConfigData } {
 }
 
 function construct(data: object, options: Options): NativeAuth {
-  const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, serveAuthorizationServerMetadata, testing, ...unknown } = options;
+  const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, testing, ...others } = options;
+  const { serveAuthorizationServerMetadata, hideResourceMetadata, ...unknown } = others;
   const faults = Object.keys(unknown).map((name) => `options.${name}: is not known`);
   for (const [name, value] of Object.entries({ authorize, verifyToken })) {
     if (value !== undefined && typeof value !== 'function') faults.push(`options.${name}: is no function`);
@@ -176,7 +179,7 @@ function construct(data: object, options: Options): NativeAuth {
   // A timer of Node takes no more than some 24 days, and takes more for none at all.
   if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push('options.verifyTimeout: must be seconds, 3600 at most');
   if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
-  const extras = { serveAuthorizationServerMetadata, tokenPrefixes, ...testing };
+  const extras = { serveAuthorizationServerMetadata, hideResourceMetadata, tokenPrefixes, ...testing };
   try {
     const auth: NativeAuth = new native.NativeAuth(
       JSON.stringify(data),

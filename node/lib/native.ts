@@ -54,6 +54,10 @@ export interface NativeAuth {
   /** A text is the caller, in JSON, of a request whose response goes on as it is; see `reopen`. */
   decide(method: string, target: string, headers: string): Outcome;
   reopen(method: string, target: string, headers: string): Forward | null;
+  /** Of a request that nobody has decided about: unverified. */
+  dangerousBearerToken(method: string, target: string, headers: string): string | null;
+  /** `alg` and `kid` of a token, in JSON: unverified. */
+  unverifiedKeyHint(token: string): Outcome;
   verify(token: string, path?: string): Outcome;
   explainToken(path: string, token: string): Outcome;
   ready(): Outcome;

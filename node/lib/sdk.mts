@@ -5,7 +5,7 @@
 declare module '@modelcontextprotocol/sdk/server/auth/types.js' {
   interface AuthInfo {
     /** `iss`: who issued the token. */
-    issuer?: string;
+    issuer: string;
     /** `sub`: the caller, unique within the issuer. */
     subject?: string;
     /** `aud`: for whom the token was issued. */

@@ -6,7 +6,7 @@ use mcp_auth::{AuthError, AuthInfo, Config, McpAuth};
 use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
 use napi_derive::napi;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::config_error;
 use crate::functions::{self, Policy, Verifier};
@@ -20,6 +20,7 @@ use crate::{log, pending, request, runtime};
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 struct Extras {
     serve_authorization_server_metadata: bool,
+    hide_resource_metadata: bool,
     token_prefixes: Vec<String>,
     /// For tests: the time, and what authorization servers answer.
     now: Option<u64>,
@@ -73,6 +74,9 @@ impl NativeAuth {
         if extras.serve_authorization_server_metadata {
             builder = builder.serve_authorization_server_metadata();
         }
+        if extras.hide_resource_metadata {
+            builder = builder.hide_resource_metadata();
+        }
         if let Some(now) = extras.now {
             builder = builder.clock(FixedClock(now));
         }
@@ -122,6 +126,18 @@ impl NativeAuth {
         Some(Forward::new(self.auth.decide_seen(&parts)?))
     }
 
+    /// The token of a request, which nobody has verified.
+    #[napi]
+    pub fn dangerous_bearer_token(
+        &self,
+        method: String,
+        target: String,
+        headers: String,
+    ) -> Option<String> {
+        let parts = request::parse(&method, &target, &headers)?;
+        self.auth.dangerous_bearer_token(&parts).map(str::to_owned)
+    }
+
     /// Verifies a token for the resource at this path, or for the first one.
     #[napi]
     pub fn verify(&self, env: Env, token: String, path: Option<String>) -> Result<Outcome> {
@@ -137,6 +153,22 @@ impl NativeAuth {
             Answer::Caller(verified.unwrap_or(Err(AuthError::MissingToken)))
         };
         pending::begin(env, Box::pin(work))
+    }
+
+    /// What a token says of its key, in JSON, as the header has it: `alg` and `kid`. Nobody has verified it.
+    #[napi]
+    pub fn unverified_key_hint(&self, token: String) -> Outcome {
+        match self.auth.unverified_key_hint(&token) {
+            Ok(hint) => {
+                let (alg, kid) = (hint.algorithm.to_string(), hint.key_id);
+                let header = match kid {
+                    Some(kid) => json!({ "alg": alg, "kid": kid }),
+                    None => json!({ "alg": alg }),
+                };
+                Outcome::A(header.to_string())
+            }
+            Err(error) => Outcome::D(Answered::refused(&error)),
+        }
     }
 
     /// Why a token is accepted or refused, in JSON.

@@ -127,7 +127,9 @@ impl Verifier {
         asked.map_err(|error| unavailable(error.to_string()))?;
         let answer = answer.await.map_err(|error| unavailable(error.to_string()))?;
         match serde_json::from_str(&answer) {
-            Ok(Found::Claims(claims)) => Ok(AuthInfo::from_verified_json(claims.get())?),
+            // Nothing of what is wrong with them: it may quote them.
+            Ok(Found::Claims(claims)) => AuthInfo::from_verified_json(claims.get())
+                .map_err(|_| unavailable("it returned claims that cannot be read".to_owned())),
             Ok(Found::Refused(reason)) => {
                 tracing::debug!(reason, "the verify function refuses a token");
                 Err(TokenError::Inactive.into())

@@ -152,7 +152,7 @@ test('an audience is required, and the error shows the line', async (context) =>
   assert.throws(() => mcpAuth.bearerAuth('jwt'), (error) => {
     assert.ok(error instanceof MCPAuthAuthServerError);
     assert.equal(error.code, 'invalid_server_config');
-    assert.match(error.message, /add `audience: 'https:\/\/mcp\.example\.com\/mcp',`/);
+    assert.match(/** @type {any} */ (error.cause).cause, /add `audience: 'https:\/\/mcp\.example\.com\/mcp',`/);
     return true;
   });
   const { resource, mint } = await start(context, (_resource, issuer) => {
@@ -165,19 +165,19 @@ test('an audience is required, and the error shows the line', async (context) =>
 
 test('what cannot be is said when it is constructed', () => {
   const wrong = (/** @type {() => unknown} */ make, /** @type {RegExp} */ message) =>
-    assert.throws(make, (/** @type {any} */ error) => error.code === 'invalid_server_config' && message.test(error.message));
+    assert.throws(make, (/** @type {any} */ error) => error.code === 'invalid_server_config' && message.test(error.cause.cause));
   const server = /** @type {const} */ ({ issuer: 'https://auth.example.com', type: 'oidc' });
   const resource = 'https://mcp.example.com/mcp';
   const one = { metadata: { resource, authorizationServers: [server] } };
-  wrong(() => new MCPAuth(/** @type {any} */ ({})), /protectedResources/);
-  wrong(() => new MCPAuth({ protectedResources: [one, one] }), /twice/);
-  wrong(() => new MCPAuth({ protectedResources: { metadata: { resource, authorizationServers: [server, server] } } }), /twice/);
+  wrong(() => new MCPAuth(/** @type {any} */ ({})), /protected resource metadata/);
+  wrong(() => new MCPAuth({ protectedResources: [one, one] }), /duplicated/);
+  wrong(() => new MCPAuth({ protectedResources: { metadata: { resource, authorizationServers: [server, server] } } }), /duplicated/);
   const bad = { metadata: { ...METADATA, responseTypesSupported: ['token'] }, type: /** @type {const} */ ('oidc') };
-  wrong(() => new MCPAuth({ server: bad }), /`code`/);
+  assert.throws(() => new MCPAuth({ server: bad }), (/** @type {any} */ error) => error.cause.errors[0].code === 'code_response_type_not_supported');
   const mcpAuth = new MCPAuth({ protectedResources: one });
-  wrong(() => mcpAuth.bearerAuth('jwt'), /needs `resource`/);
-  wrong(() => mcpAuth.bearerAuth('jwt', { resource: 'https://other.example' }), /not among/);
-  wrong(() => mcpAuth.delegatedRouter(), /needs `server`/);
+  wrong(() => mcpAuth.bearerAuth('jwt'), /`resource` must be specified/);
+  wrong(() => mcpAuth.bearerAuth('jwt', { resource: 'https://other.example' }), /No token verifier found/);
+  wrong(() => mcpAuth.delegatedRouter(), /not available/);
   wrong(() => mcpAuth.bearerAuth('jwt', { resource, jwtVerify: /** @type {any} */ ({ maxTokenAge: 60 }) }), /maxTokenAge/);
 });
 
@@ -190,22 +190,24 @@ test('createVerifyJwt takes keys as jose finds them', async (context) => {
   const auth = await verify(issuer.mint({ audience: 'api', scope: 'a b' }));
   assert.deepEqual([auth.subject, auth.scopes, auth.audience], ['alice', ['a', 'b'], 'api']);
   const rows = [
-    [issuer.mint({ audience: 'api', expiresIn: -300 }), 'expired'],
-    [issuer.mint({ audience: 'other' }), 'wrong_audience'],
-    [issuer.mint({ audience: 'api', broken: 'signature' }), 'bad_signature'],
-    ['no token', 'malformed'],
+    [issuer.mint({ audience: 'api', expiresIn: -300 }), 'expired', 'ERR_JWT_EXPIRED'],
+    [issuer.mint({ audience: 'other' }), 'wrong_audience', 'ERR_JWT_CLAIM_VALIDATION_FAILED'],
+    [issuer.mint({ audience: 'api', broken: 'signature' }), 'bad_signature', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
+    ['no token', 'malformed', 'ERR_JWS_INVALID'],
   ];
-  for (const [token = '', code] of rows) {
+  for (const [token = '', ours, code] of rows) {
     await assert.rejects(async () => verify(token), (/** @type {any} */ error) => {
       assert.ok(error instanceof MCPAuthTokenVerificationError);
-      assert.deepEqual([error.code, /** @type {any} */ (error.cause).code], ['invalid_token', code]);
+      const { code: theirs, cause } = /** @type {any} */ (error.cause);
+      assert.deepEqual([error.code, theirs, cause.code], ['invalid_token', code, ours]);
       return true;
     });
   }
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   await assert.rejects(async () => createVerifyJwt(() => publicKey, options)(issuer.mint({ audience: 'api' })));
-  assert.throws(() => createVerifyJwt(getKey), /issuer: 'https/);
-  assert.throws(() => createVerifyJwt(getKey, { issuer: 'https://a.example' }), /audience: 'https/);
+  const lacks = (/** @type {RegExp} */ line) => (/** @type {any} */ error) => line.test(error.cause.cause);
+  assert.throws(() => createVerifyJwt(getKey), lacks(/issuer: 'https/));
+  assert.throws(() => createVerifyJwt(getKey, { issuer: 'https://a.example' }), lacks(/audience: 'https/));
 });
 
 test('a placeholder is no audience, and is told to nobody', async (context) => {
@@ -219,7 +221,7 @@ test('a placeholder is no audience, and is told to nobody', async (context) => {
     assert.equal((await fetch(resource, post(mint({ audience })))).status, 401);
     await assert.rejects(Promise.resolve(verify(mint({ audience }))), { code: 'invalid_token' });
   }
-  assert.equal((await fetch(`${origin}/.well-known/oauth-protected-resource`)).status, 404);
+  assert.equal((await fetch(`${origin}/.well-known/oauth-protected-resource`)).status, 401);
   const gone = createRemoteJWKSet(new URL('http://127.0.0.1:9/jwks'));
   const blind = createVerifyJwt(gone, { issuer: issuer.issuer, audience: 'https://a.example/mcp' });
   await assert.rejects(Promise.resolve(blind(mint())), { code: 'token_verification_failed', status: 503 });

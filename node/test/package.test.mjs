@@ -23,14 +23,33 @@ const MODULES = {
     import 'mcp-auth-node/fastify';
     import 'mcp-auth-node/hono';
     import 'mcp-auth-node/http';
+    import { MCPAuth as Original } from 'mcp-auth-node/original';
     import { DevIssuer } from 'mcp-auth-node/testing';
+    if (Original !== MCPAuth) throw new Error('two classes of one name');
     ${SMOKE}`,
   'smoke.cjs': `
     const { MCPAuth, McpAuth } = require('mcp-auth-node');
     const { protect } = require('mcp-auth-node/express');
     const { DevIssuer } = require('mcp-auth-node/testing');
+    if (require('mcp-auth-node/original').MCPAuth !== MCPAuth) throw new Error('two classes of one name');
     ${SMOKE}`,
 };
+
+test('what is published for each platform has its binary, a README and both licences', (context) => {
+  const build = mkdtempSync(join(tmpdir(), 'mcp-auth-node-build-'));
+  context.after(() => rmSync(build, { recursive: true }));
+  const script = join(FOLDER, 'scripts/platform-packages.mjs');
+  execFileSync(process.execPath, [script, FOLDER, join(build, 'packages')], { stdio: 'ignore' });
+  const names = readdirSync(join(build, 'packages'));
+  assert.equal(names.length, 2, 'one for this platform, and the main one');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  for (const name of names) {
+    const packed = execFileSync(npm, ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: join(build, 'packages', name), encoding: 'utf8' });
+    const files = JSON.parse(packed)[0].files.map((/** @type {{ path: string }} */ { path }) => path);
+    for (const file of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']) assert.ok(files.includes(file), `${name}: ${files}`);
+    assert.ok(files.some((/** @type {string} */ file) => (name === 'mcp-auth-node' ? file === 'dist/index.js' : file.endsWith('.node'))), name);
+  }
+});
 
 test('the tarball installs and works, as ESM and CJS; without a binary it says so', (context) => {
   const project = mkdtempSync(join(tmpdir(), 'mcp-auth-node-'));

@@ -42,6 +42,7 @@ new McpAuth({ resource: 'https://mcp.example.com/mcp' });
   resources: [{ resource: 'x', authorizationServers: [{ issuer: 'y', introspection: { clientId: 'c' } }] }],
   clockTolerance: 30,
 }) satisfies Config;
+({ resource: 'x', authorizationServers: ['y'], resourcePolicyUri: 'z', localized: { 'resource_name#de': 'Notizen' } }) satisfies Config;
 
 const rule: Authorize = (who, { name }) => (name === 'x' ? { missingScopes: ['a'] } : who.has('b'));
 new McpAuth({ resource: 'x', authorizationServers: [], policy: { tools: { x: { anyOf: ['a', ['b', 'c']] } } } }, { authorize: rule });

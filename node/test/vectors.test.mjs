@@ -6,7 +6,7 @@ import test from 'node:test';
 import { McpAuth } from '../dist/index.js';
 import { native, settle } from '../dist/native.js';
 
-for (const file of ['decisions', 'operations', 'rules']) {
+for (const file of ['decisions', 'introspection', 'operations', 'rules']) {
   const text = readFileSync(new URL(`../../vectors/${file}.json`, import.meta.url), 'utf8');
   const { now, config, documents, cases } = JSON.parse(text);
   const auth = McpAuth.fromConfig(config, { testing: { now, documents } });

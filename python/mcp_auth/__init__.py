@@ -8,7 +8,13 @@ Two strings protect an ASGI app::
 Inside, `auth_info()` is the caller. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
 """
 
-from ._compat import BearerAuthMiddleware, MCPAuth
+from ._compat import (
+    AuthServerModeConfig,
+    BearerAuthConfig,
+    BearerAuthMiddleware,
+    MCPAuth,
+    ResourceServerModeConfig,
+)
 from ._context import auth_info, require_scopes
 from ._core import Authorizer, McpAuth
 from ._native import AuthInfo, Operation, __version__
@@ -39,6 +45,7 @@ from .exceptions import (
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
 )
+from .types import VerifyAccessTokenFunction
 from .utils import fetch_server_config, fetch_server_config_by_well_known_url
 
 __all__ = [
@@ -46,9 +53,11 @@ __all__ = [
     "AuthInfo",
     "AuthServerConfig",
     "AuthServerExceptionCode",
+    "AuthServerModeConfig",
     "AuthServerType",
     "AuthorizationServerMetadata",
     "Authorizer",
+    "BearerAuthConfig",
     "BearerAuthExceptionCode",
     "BearerAuthMiddleware",
     "ConfigError",
@@ -67,8 +76,10 @@ __all__ = [
     "Operation",
     "ResourceServerConfig",
     "ResourceServerMetadata",
+    "ResourceServerModeConfig",
     "TokenError",
     "Unavailable",
+    "VerifyAccessTokenFunction",
     "__version__",
     "auth_info",
     "fetch_server_config",

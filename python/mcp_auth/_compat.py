@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +16,7 @@ from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
 from ._core import McpAuth, listed
 from ._pending import wait
+from ._model import Model
 from ._sdk import name_caller
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
@@ -25,14 +28,43 @@ from .exceptions import (
     MCPAuthConfigException,
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
+    because,
+    server_exception,
 )
 from .types import AuthInfo, VerifyAccessTokenFunction
+from .utils import validate_server_config
+from .utils._create_verify_jwt import VerifyJwt
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import Route, Router
 
 _logger = logging.getLogger("mcp_auth")
+
+
+@dataclass(kw_only=True)
+class BearerAuthConfig(Model):
+    """What `MCPAuth.bearer_auth_middleware` is told, as data."""
+
+    issuer: str | Callable[[str], None]
+    audience: str | None = None
+    required_scopes: list[str] | None = None
+    resource: str | None = None
+    show_error_details: bool = False
+
+
+@dataclass
+class AuthServerModeConfig:
+    """What `MCPAuth` is told with `server`, as data."""
+
+    server: AuthServerConfig
+
+
+@dataclass
+class ResourceServerModeConfig:
+    """What `MCPAuth` is told with `protected_resources`, as data."""
+
+    protected_resources: ResourceServerConfig | list[ResourceServerConfig]
 
 
 class MCPAuth:
@@ -55,9 +87,12 @@ class MCPAuth:
             raise _invalid("Give either `server` or `protected_resources`.")
         one = isinstance(protected_resources, ResourceServerConfig)
         given = [protected_resources] if one else list(protected_resources or ())
+        if server is not None:
+            _check_given(server)
         self._server = server
         self._allowed_origins = list(allowed_origins)
         self._resources: list[ResourceServerMetadata] = [config.metadata for config in given]  # type: ignore[union-attr]
+        _check_distinct(self._resources)
         self._context_var = context_var or ContextVar[AuthInfo | None](
             "mcp_auth_context", default=None
         )
@@ -74,6 +109,8 @@ class MCPAuth:
         """The authorization server's metadata on our origin, for clients of revision 2025-03-26."""
         from starlette.routing import Route
 
+        text = "Use resource_metadata_router() instead for resource server mode"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
         if self._server is None:
             raise _invalid("`metadata_route` needs `server`; use `resource_metadata_router`.")
         # The resource is not named there; the path is all that is answered.
@@ -94,7 +131,9 @@ class MCPAuth:
             raise _invalid("`resource_metadata_router` needs `protected_resources`.")
         endpoint = _Metadata(self._edge)
         paths = self._edge._native.metadata_routes("protected_resource")
-        return Router(routes=[Route(path, endpoint=endpoint) for path in paths])
+        with_slash = [f"{path.rstrip('/')}/" for path in paths]
+        forms = dict.fromkeys([*paths, *with_slash])
+        return Router(routes=[Route(path, endpoint=endpoint) for path in forms])
 
     def bearer_auth_middleware(
         self,
@@ -120,6 +159,8 @@ class MCPAuth:
         :param dangerously_accept_any_audience: accepts tokens that were issued for other services,
             and warns.
         """
+        if mode_or_verify != "jwt" and not callable(mode_or_verify):
+            raise ValueError("mode_or_verify must be 'jwt' or a callable function that verifies tokens.")
         metadata = self._resource(resource, audience)
         settings: dict[str, Any] = {
             "required_scopes": listed("required_scopes", required_scopes or ()),
@@ -135,10 +176,9 @@ class MCPAuth:
         hooks: dict[str, Any] = {"serve_authorization_server_metadata": self._server is not None}
         if callable(mode_or_verify):
             expected = None if dangerously_accept_any_audience else audience or metadata.resource
-            verify = _verifier(mode_or_verify, expected, is_named=audience is not None)
+            issuers = [server.issuer for server in metadata.servers]
+            verify = _verifier(mode_or_verify, expected, issuers, is_named=audience is not None)
             hooks["starters"] = [("", starter(verify))]
-        elif mode_or_verify != "jwt":
-            raise ValueError('the first argument must be "jwt" or a function that verifies tokens')
         auth = self._build([metadata], settings, clock_tolerance=int(leeway), **hooks)
         namespace = {
             "auth": auth._native,
@@ -178,7 +218,7 @@ class MCPAuth:
         clock_tolerance: int = 60,
         **hooks: Any,
     ) -> McpAuth:
-        servers = [server for metadata in resources for server in metadata.authorization_servers]
+        servers = [server for metadata in resources for server in metadata.servers]
         for server in servers:
             server.check()
         patches = {server.issuer: server.transpile_data for server in servers}
@@ -283,23 +323,30 @@ def _caller(info: _native.AuthInfo, scope: Scope) -> AuthInfo:
 
 
 def _verifier(
-    verify: VerifyAccessTokenFunction, expected: str | None, is_named: bool
+    verify: VerifyAccessTokenFunction, expected: str | None, issuers: list[str], is_named: bool
 ) -> Callable[[str], Awaitable[dict[str, Any]]]:
     """The function, in the terms of the library: claims, or an exception of its own."""
 
     async def claims_of(token: str) -> dict[str, Any]:
         try:
-            caller = await call(verify, token)
+            if isinstance(verify, VerifyJwt):
+                caller = await verify.verify(token)
+            else:
+                caller = await call(verify, token)
         except MCPAuthBearerAuthException as error:
             raise TokenError("inactive", 401, "the verify function refuses it") from error
         except MCPAuthTokenVerificationException as error:
             if error.code is MCPAuthTokenVerificationExceptionCode.INVALID_TOKEN:
                 raise TokenError("inactive", 401, "the verify function refuses it") from None
             raise Unavailable("unavailable", 503, "the verify function cannot tell") from None
+        # It knows keys alone, so what it does not check is checked here.
+        knows_keys_alone = isinstance(verify, VerifyJwt)
+        if knows_keys_alone and caller.issuer not in issuers:
+            raise TokenError("inactive", 401, "it is of another issuer")
         # What is no text, no list and not left out is no audience: an error, and so a 503.
         audience = [] if caller.audience is None else caller.audience
         named = [audience] if isinstance(audience, str) else list(audience)
-        if expected is not None and expected not in named and (named or is_named):
+        if expected is not None and expected not in named and (named or is_named or knows_keys_alone):
             fields = {"actual": named, "expected": [expected]}
             raise TokenError("wrong_audience", 401, "it is for another resource", fields)
         if caller.expires_at is not None and caller.expires_at <= time.time():
@@ -319,4 +366,28 @@ def _verifier(
 
 
 def _invalid(reason: str) -> MCPAuthAuthServerException:
-    return MCPAuthAuthServerException(AuthServerExceptionCode.INVALID_SERVER_CONFIG, reason)
+    return server_exception(AuthServerExceptionCode.INVALID_SERVER_CONFIG, reason)
+
+
+def _check_given(server: AuthServerConfig) -> None:
+    """Raises when metadata that was given says that MCP clients cannot use the server."""
+    if server.given_metadata is None:
+        return
+    result = validate_server_config(server)
+    for warning in result.warnings:
+        _logger.warning("%s: %s", server.issuer, warning.description)
+    if not result.is_valid:
+        error = MCPAuthAuthServerException(AuthServerExceptionCode.INVALID_SERVER_CONFIG, result)
+        raise because(error, " ".join(one.description for one in result.errors))
+
+
+def _check_distinct(resources: list[ResourceServerMetadata]) -> None:
+    """Raises when a resource, or a server of one resource, is there twice."""
+    identifiers = [metadata.resource for metadata in resources]
+    for metadata in resources:
+        if identifiers.count(metadata.resource) > 1:
+            raise _invalid(f"The resource {metadata.resource!r} is there twice.")
+        issuers = [server.issuer for server in metadata.servers]
+        for issuer in issuers:
+            if issuers.count(issuer) > 1:
+                raise _invalid(f"The server {issuer!r} of {metadata.resource!r} is there twice.")

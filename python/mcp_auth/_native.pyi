@@ -82,7 +82,8 @@ class AuthInfo:
         """`user`, `client` for a machine on its own behalf, or `unknown` when the token does not tell."""
     @property
     def key(self) -> tuple[str, str | None]:
-        """(`iss`, `sub`): the key under which to store what belongs to this caller."""
+        """(`iss`, `sub`): the key under which to store what belongs to this caller. A machine without `sub` is known by its
+        client; `None` is nobody to store anything for."""
     @property
     def dangerous_raw_token(self) -> str:
         """The token itself, for exchanging it at its issuer. Never send it to another service."""

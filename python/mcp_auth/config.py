@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from .exceptions import AuthServerExceptionCode, MCPAuthAuthServerException
+from ._model import Model, check_texts
+from .exceptions import AuthServerExceptionCode, server_exception
 
 Document: TypeAlias = dict[str, Any]
 TranspileData: TypeAlias = Callable[[Document], Document]
@@ -21,8 +22,22 @@ class AuthServerType(str, Enum):
     OIDC = "oidc"
 
 
+class ServerMetadataPaths(str, Enum):
+    """Where well-known documents are."""
+
+    OAUTH = "/.well-known/oauth-authorization-server"
+    OIDC = "/.well-known/openid-configuration"
+
+
+class AuthorizationServerMetadataDefaults(Enum):
+    """What a member means that is left out (RFC 8414 §2)."""
+
+    grant_types_supported = ["authorization_code", "implicit"]
+    response_modes_supported = ["query", "fragment"]
+
+
 @dataclass(init=False)
-class AuthorizationServerMetadata:
+class AuthorizationServerMetadata(Model):
     """RFC 8414. Members that have no field here are in `more`."""
 
     issuer: str
@@ -72,12 +87,17 @@ class AuthorizationServerMetadata:
                 setattr(self, name, value)
             else:
                 self.more[name] = value
+        texts = {name: getattr(self, name) for name in known if name != "more"}
+        lists = [name for name in known if name.endswith("_supported")]
+        check_texts("the metadata", texts, lists=lists)
+        missing = [name for name in _REQUIRED if texts[name] is None]
+        if missing:
+            raise ValueError(f"the metadata lacks {', '.join(missing)}")
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> AuthorizationServerMetadata:
         """From a document. Raises `ValueError` when it lacks what RFC 8414 requires."""
-        required = ("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported")
-        missing = [name for name in required if name not in document]
+        missing = [name for name in _REQUIRED if name not in document]
         if missing:
             raise ValueError(f"the metadata lacks {', '.join(missing)}")
         return cls(**document)
@@ -88,9 +108,22 @@ class AuthorizationServerMetadata:
         more: Document = members.pop("more")
         return {name: value for name, value in members.items() if value is not None} | more
 
+    def model_dump(
+        self, *, mode: str = "python", exclude: Collection[str] = (), exclude_none: bool = False
+    ) -> Document:
+        """All members, those without a field among them."""
+        members = super().model_dump(mode=mode, exclude={"more", *exclude}, exclude_none=exclude_none)
+        return members | {name: value for name, value in self.more.items() if name not in exclude}
 
-class AuthServerConfig:
+
+_REQUIRED = ("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported")
+
+
+class AuthServerConfig(Model):
     """An authorization server that tokens are trusted from."""
+
+    type: AuthServerType
+    """Where its metadata is."""
 
     def __init__(
         self,
@@ -134,7 +167,15 @@ class AuthServerConfig:
     def check(self) -> None:
         """Raises when metadata that was given has no JWK Set; a function may still add it."""
         if self._metadata is not None and self._transpile is None and self._metadata.jwks_uri is None:
-            raise MCPAuthAuthServerException(AuthServerExceptionCode.MISSING_JWKS_URI, self.issuer)
+            raise server_exception(AuthServerExceptionCode.MISSING_JWKS_URI, self.issuer)
+
+    @property
+    def given_metadata(self) -> AuthorizationServerMetadata | None:
+        """The metadata, if it needs not be fetched."""
+        return self._metadata
+
+    def _field_names(self) -> list[str]:
+        return ["metadata", "type"]
 
     def settings(self) -> Document:
         """The fields of the library's `AuthorizationServer`."""
@@ -146,32 +187,62 @@ class AuthServerConfig:
 
 
 @dataclass(kw_only=True)
-class ResourceServerMetadata:
-    """RFC 9728, as far as this server says it of itself."""
+class ProtectedResourceMetadataBase(Model):
+    """RFC 9728, as far as a server says it of itself."""
 
     resource: str
-    authorization_servers: list[AuthServerConfig] = field(default_factory=list[AuthServerConfig])
+    jwks_uri: str | None = None
+    """The keys of the resource itself, with which it signs."""
     scopes_supported: list[str] | None = None
-    resource_name: str | None = None
-    resource_documentation: str | None = None
     bearer_methods_supported: list[str] | None = None
     """Not served: `["header"]` is the only method there is."""
+    resource_signing_alg_values_supported: list[str] | None = None
+    resource_name: str | None = None
+    resource_documentation: str | None = None
+    resource_policy_uri: str | None = None
+    resource_tos_uri: str | None = None
+    tls_client_certificate_bound_access_tokens: bool | None = None
+    authorization_details_types_supported: list[str] | None = None
+    dpop_signing_alg_values_supported: list[str] | None = None
+    dpop_bound_access_tokens_required: bool | None = None
+    signed_metadata: str | None = None
+
+
+@dataclass(kw_only=True)
+class ProtectedResourceMetadata(ProtectedResourceMetadataBase):
+    """What clients are told: authorization servers by their issuers."""
+
+    authorization_servers: list[str] | None = None
+
+
+@dataclass(kw_only=True)
+class ResourceServerMetadata(ProtectedResourceMetadataBase):
+    """What a server is configured with: authorization servers as they are trusted."""
+
+    authorization_servers: list[AuthServerConfig] | None = None
+    localized: dict[str, str] | None = None
+    """Members for people in other languages, under their whole names: `resource_name#de`."""
+
+    @property
+    def servers(self) -> list[AuthServerConfig]:
+        """The authorization servers; none where nothing is said of them."""
+        return list(self.authorization_servers or ())
 
     def settings(self) -> Document:
         """The fields of the library's `ProtectedResource`."""
-        settings: Document = {
-            "resource": self.resource,
-            "authorization_servers": [one.settings() for one in self.authorization_servers],
-            "scopes_supported": self.scopes_supported or [],
-        }
-        for name in ("resource_name", "resource_documentation"):
-            if (value := getattr(self, name)) is not None:
-                settings[name] = value
-        return settings
+        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        del said["bearer_methods_supported"]
+        said["authorization_servers"] = [server.settings() for server in self.servers]
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass
-class ResourceServerConfig:
+class ResourceServerConfig(Model):
     """A resource that is protected."""
 
     metadata: ResourceServerMetadata
+
+    def __post_init__(self) -> None:
+        given: object = self.metadata
+        if isinstance(given, Mapping):
+            self.metadata = ResourceServerMetadata(**cast("Mapping[str, Any]", given))

@@ -76,9 +76,10 @@ impl AuthInfo {
         self.inner.principal().name()
     }
 
-    /// (`iss`, `sub`): the key under which to store what belongs to this caller.
+    /// (`iss`, `sub`): the key under which to store what belongs to this caller. A machine without `sub` is known by
+    /// its client; `None` is nobody to store anything for.
     #[getter]
-    fn key(&self) -> (&str, Option<&str>) {
+    fn key(&self) -> (&str, Option<String>) {
         self.inner.key()
     }
 

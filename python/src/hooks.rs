@@ -279,7 +279,7 @@ impl Clock for PythonClock {
     }
 }
 
-/// A function that gives documents by URL, `None` for a 404; for tests.
+/// A function that gives documents by URL, `None` for a 404: for tests, and for clients of the user's that fetch keys.
 pub(crate) struct PythonDocuments(pub(crate) Py<PyAny>);
 
 impl HttpClient for PythonDocuments {

@@ -25,6 +25,7 @@ from mcp_auth import (
     MCPAuthConfigException,
     MCPAuthTokenVerificationException,
     MCPAuthTokenVerificationExceptionCode,
+    McpAuth,
     auth_info,
     fetch_server_config,
     fetch_server_config_by_well_known_url,
@@ -36,6 +37,7 @@ from mcp_auth.exceptions import (
 )
 from mcp_auth.testing import DevIssuer
 from mcp_auth.types import AuthInfo, ResourceServerConfig, ResourceServerMetadata
+from mcp_auth.utils import create_verify_jwt
 from support import RESOURCE, call
 
 
@@ -147,6 +149,7 @@ async def test_metadata_by_hand_and_by_url(dev_issuer: DevIssuer) -> None:
             authorization_endpoint=f"{dev_issuer.issuer}/authorize",
             token_endpoint=f"{dev_issuer.issuer}/token",
             response_types_supported=["code"],
+            code_challenge_methods_supported=["S256"],
             jwks_uri=dev_issuer.jwks_uri,
         ),
         type=AuthServerType.OAUTH,
@@ -154,9 +157,9 @@ async def test_metadata_by_hand_and_by_url(dev_issuer: DevIssuer) -> None:
     for server in (by_url, by_hand):
         app = with_middleware(MCPAuth(server=server), "Middleware", resource=RESOURCE)
         assert (await call(app, token=dev_issuer.mint(RESOURCE))).status == 200
-    with pytest.raises(MCPAuthAuthServerException) as raised:
+    with pytest.raises(MCPAuthConfigException) as raised:
         fetch_server_config_by_well_known_url(f"{dev_issuer.issuer}/nothing")
-    assert raised.value.code is AuthServerExceptionCode.INVALID_SERVER_METADATA
+    assert raised.value.code == "fetch_server_config_error"
 
 
 def test_without_an_audience_construction_fails_and_shows_the_line() -> None:
@@ -267,7 +270,7 @@ async def test_pages_read_metadata_and_call_where_that_is_allowed(dev_issuer: De
     auth = MCPAuth(server=server, allowed_origins=[page])
     app = Starlette(routes=[auth.metadata_route()])
     document = await call(app, "GET", "/.well-known/oauth-authorization-server", headers={"origin": page})
-    assert (document.status, document.headers["access-control-allow-origin"]) == (200, page)
+    assert (document.status, document.headers["access-control-allow-origin"]) == (200, "*")
     app = with_middleware(auth, "Middleware", resource=RESOURCE)
     document = await call(app, "GET", "/.well-known/oauth-authorization-server")
     assert document.json["issuer"] == dev_issuer.issuer
@@ -280,7 +283,7 @@ def test_metadata_by_hand_may_have_any_member_but_needs_keys() -> None:
     document = {
         "issuer": "https://auth.example.com", "authorization_endpoint": "https://auth.example.com/authorize",
         "token_endpoint": "https://auth.example.com/token", "response_types_supported": ["code"],
-        "claims_supported": ["sub"],
+        "code_challenge_methods_supported": ["S256"], "claims_supported": ["sub"],
     }  # fmt: skip
     metadata = AuthorizationServerMetadata(**document)
     assert metadata.document() == document and metadata.more == {"claims_supported": ["sub"]}
@@ -288,3 +291,54 @@ def test_metadata_by_hand_may_have_any_member_but_needs_keys() -> None:
     with pytest.raises(MCPAuthAuthServerException) as raised:
         auth.bearer_auth_middleware("jwt", resource=RESOURCE)
     assert raised.value.code is AuthServerExceptionCode.MISSING_JWKS_URI
+
+
+def test_promises_of_bound_tokens_and_any_issuer_warn(caplog: pytest.LogCaptureFixture) -> None:
+    members: dict[str, Any] = {
+        "tls_client_certificate_bound_access_tokens": True,
+        "dpop_signing_alg_values_supported": ["ES256"],
+        "dpop_bound_access_tokens_required": True,
+    }
+    with caplog.at_level(logging.WARNING, "mcp_auth"):
+        auth = McpAuth(RESOURCE, ["https://auth.example.com"], **members)
+    assert {name: auth.metadata[name] for name in members} == members
+    for name in members:
+        assert f"`{name}` is set: clients may come with tokens that are bound to a key" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "mcp_auth"):
+        create_verify_jwt("https://auth.example.com/keys")
+        members = {name: False for name in members if "supported" not in name}
+        McpAuth(RESOURCE, ["https://auth.example.com"], **members)
+    assert "`dangerous_accept_any_issuer` is set" in caplog.text
+    assert "bound to a key" not in caplog.text
+
+
+async def test_verify_functions_by_keys_read_tokens_and_leave_issuer_and_audience_to_others(dev_issuer: DevIssuer) -> None:
+    verify = create_verify_jwt(dev_issuer.jwks_uri)
+    caller = verify(dev_issuer.mint("http://other", scope="read write", issuer="mine"))
+    assert (caller.issuer, caller.subject, caller.scopes) == ("mine", "alice", ["read", "write"])
+    assert (await verify.verify(dev_issuer.mint("http://other"))).audience == "http://other"
+    for broken in BROKEN:
+        with pytest.raises(MCPAuthTokenVerificationException) as raised:
+            verify(dev_issuer.mint(RESOURCE, broken=broken))
+        assert raised.value.code == "invalid_token", broken
+    # What it leaves to others is checked in the middleware.
+    auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
+    bearer = Middleware(auth.bearer_auth_middleware(verify, resource=RESOURCE))
+    app = Starlette(routes=[Route("/mcp", whoami(auth), methods=["POST"])], middleware=[bearer])
+    tokens = {
+        dev_issuer.mint(RESOURCE): 200,
+        dev_issuer.mint(RESOURCE, issuer="https://other.example"): 401,
+        dev_issuer.mint("http://other"): 401,
+        dev_issuer.mint([], without=["aud"]): 401,
+        dev_issuer.mint(RESOURCE, broken="signature"): 401,
+    }
+    assert [(await call(app, token=token)).status for token in tokens] == list(tokens.values())
+
+
+async def test_an_outage_of_the_keys_is_no_fault_of_the_token(dev_issuer: DevIssuer) -> None:
+    verify = create_verify_jwt(dev_issuer.jwks_uri)
+    dev_issuer.set_mode("offline")
+    with pytest.raises(MCPAuthTokenVerificationException) as raised:
+        verify(dev_issuer.mint(RESOURCE))
+    assert raised.value.code == "token_verification_failed"

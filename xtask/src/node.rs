@@ -8,7 +8,7 @@ use crate::step::{Outcome, Step, missing_tool};
 pub(crate) fn step() -> Step {
     Step {
         name: "node",
-        about: "the Node SDK: types, vectors, frameworks, clients, the tarball",
+        about: "the Node SDK: types, vectors, frameworks, clients, the tarball, the original's package",
         run: test,
     }
 }
@@ -17,12 +17,16 @@ fn test() -> Result<Outcome, Failure> {
     let Some(version) = version("node") else { return missing_tool("node") };
     let folder = root().join("node");
     let examples = root().join("examples/node");
-    for installed in [&folder, &examples, &root().join("xtask/clients/typescript")] {
+    let published = folder.join("test/published");
+    let clients = root().join("xtask/clients/typescript");
+    for installed in [&folder, &examples, &published, &clients] {
         install::npm(installed, &version)?;
     }
     Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
     let tsc = folder.join("node_modules/typescript/bin/tsc");
-    Run::new("node").args([&tsc]).args(["--project", "test/tsconfig.json"]).dir(&folder).run()?;
+    for project in ["test/tsconfig.json", "test/published.tsconfig.json"] {
+        Run::new("node").args([&tsc]).args(["--project", project]).dir(&folder).run()?;
+    }
     Run::new("node").args([&tsc]).dir(&examples).run()?;
     Run::new(npm()).args(["test"]).dir(&folder).run()?;
     Ok(Outcome::Passed)

@@ -8,8 +8,8 @@ use crate::install;
 use crate::providers;
 use crate::step::{Outcome, Step, missing_tool};
 
-/// One step for what it does, one for what it says of itself.
-pub(crate) fn steps() -> [Step; 2] {
+/// One step for what it does, one for what it says of itself, and one for what it has of the original.
+pub(crate) fn steps() -> [Step; 3] {
     [
         Step {
             name: "python",
@@ -20,6 +20,11 @@ pub(crate) fn steps() -> [Step; 2] {
             name: "python-types",
             about: "the wheel's stubs and types: stubtest, pyright",
             run: types,
+        },
+        Step {
+            name: "original-python",
+            about: "every name of the original's package, called beside ours",
+            run: original,
         },
     ]
 }
@@ -86,16 +91,35 @@ fn types() -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
+/// The published package and the wheel in one environment.
+fn original() -> Result<Outcome, Failure> {
+    let Some(version) = version(python()) else { return missing_tool(python()) };
+    let directory = folder().join("original");
+    let interpreter = install::pip(&directory, python(), &version)?;
+    let wheel = build(&install::pip(&folder(), python(), &version)?, &[])?;
+    install_wheel(&interpreter, &wheel)?;
+    Run::new(&interpreter)
+        .args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider"])
+        .args(["-c", "../pyproject.toml", "."])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .dir(&directory)
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
 /// The interpreter of an environment with the wheel in it, built as tests are: without optimisation.
 fn installed() -> Result<Option<PathBuf>, Failure> {
     let Some(interpreter) = environment()? else { return Ok(None) };
-    let wheel = build(&interpreter, &[])?;
-    Run::new(&interpreter)
+    install_wheel(&interpreter, &build(&interpreter, &[])?)?;
+    Ok(Some(interpreter))
+}
+
+fn install_wheel(interpreter: &Path, wheel: &Path) -> Result<(), Failure> {
+    Run::new(interpreter)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .args(["--no-index", "--no-deps", "--force-reinstall"])
         .args([wheel])
-        .run()?;
-    Ok(Some(interpreter))
+        .run()
 }
 
 fn environment() -> Result<Option<PathBuf>, Failure> {

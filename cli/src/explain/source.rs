@@ -81,18 +81,20 @@ fn client_builder() -> ClientBuilder {
 
 fn from_file(file: &Path) -> Result<Config, String> {
     let shown = quoted(secrets::showable_argument(&file.to_string_lossy()));
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+    let content = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+    // Some editors put a byte order mark before the text.
+    let text = content.strip_prefix('\u{feff}').unwrap_or(&content);
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     let members: Option<Value> = match is_json {
-        true => serde_json::from_str(&text).ok(),
-        false => toml::from_str(&text).ok(),
+        true => serde_json::from_str(text).ok(),
+        false => toml::from_str(text).ok(),
     };
     // What cannot be read is refused below, without being quoted.
     members.iter().for_each(secrets::remember_those_in);
     let config = if is_json {
-        serde_json::from_str(&text).map_err(|error| error.to_string())
+        serde_json::from_str(text).map_err(|error| error.to_string())
     } else {
-        toml::from_str(&text).map_err(|error: toml::de::Error| {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
             // The error itself shows the line, which may hold a secret.
             let before = text.bytes().take(error.span().unwrap_or_default().start);
             let line = before.filter(|byte| *byte == b'\n').count() + 1;

@@ -2,8 +2,9 @@
 
 use std::process::{Command, Output, Stdio};
 
-use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Json, Router};
 use dev_issuer::{DevIssuer, MetadataLocation, Mode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -45,6 +46,55 @@ async fn a_healthy_issuer_is_fine() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(!text.contains('\u{1b}'), "no colours where nobody looks");
+}
+
+/// An issuer with good metadata, whose keys are answered with this.
+async fn issuer_with_keys(status: u16, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let metadata = json!({ "issuer": url, "jwks_uri": format!("{url}/keys") });
+    let status = StatusCode::from_u16(status).unwrap();
+    let app = Router::new()
+        .route("/.well-known/oauth-authorization-server", get(async move || Json(metadata)))
+        .route("/keys", get(async move || (status, body)));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn the_advice_is_about_the_request_where_that_is_refused_and_else_about_the_keys() {
+    let (about_request, about_keys) =
+        ("GET without credentials", "Correct the metadata or the keys");
+    let rows = [
+        (406, "", "request_refused", about_request),
+        (415, "", "request_refused", about_request),
+        (403, "<html>Access denied</html>", "request_refused", about_request),
+        (404, "", "no_document", "Correct `jwks_uri`"),
+        (200, "<html>Sign in</html>", "not_json", "Correct `jwks_uri`"),
+        (200, "{\"keys\": []}", "unusable", about_keys),
+    ];
+    for (status, body, kind, advice) in rows {
+        let url = issuer_with_keys(status, body).await;
+        let output = check(&[&url, "--json"]).await;
+        let report = json_of(&output);
+        assert_eq!((code(&output), &report["issuer"]["keys"]["fault_kind"]), (1, &json!(kind)));
+        let findings = report["findings"].as_array().unwrap();
+        let row = findings.iter().find(|finding| finding["id"] == "keys").unwrap();
+        let fix = row["fix"].as_str().unwrap();
+        assert!(fix.contains(advice), "{status} {body}: {fix}");
+        assert_eq!(fix.contains(about_keys), advice == about_keys, "{status} {body}: {fix}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_whose_places_hang_is_told_with_each_of_them_and_what_to_say() {
+    let issuer = DevIssuer::builder().path("/t").start().await.unwrap();
+    issuer.set_mode(Mode::Hang);
+    let output = check(&[issuer.issuer(), "--timeout", "1"]).await;
+    assert_eq!(code(&output), 2);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(told.matches("no answer within 0.8 s").count(), 4, "{told}");
+    assert!(told.contains("--metadata-url") && told.contains("--type"), "{told}");
 }
 
 #[tokio::test]

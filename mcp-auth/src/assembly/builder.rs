@@ -35,6 +35,7 @@ pub struct McpAuthBuilder {
     pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
     pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
     serve_authorization_server_metadata: bool,
+    pub(super) hide_resource_metadata: bool,
 }
 
 impl McpAuthBuilder {
@@ -49,6 +50,7 @@ impl McpAuthBuilder {
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
             serve_authorization_server_metadata: false,
+            hide_resource_metadata: false,
         }
     }
 
@@ -118,6 +120,13 @@ impl McpAuthBuilder {
         self
     }
 
+    /// Serves no metadata of the resources, and names none in challenges: for servers that have no URL of their own
+    /// to tell, or whose metadata something else serves. MCP clients cannot find the authorization server then.
+    pub fn hide_resource_metadata(mut self) -> Self {
+        self.hide_resource_metadata = true;
+        self
+    }
+
     /// Checks the configuration and reads the files it names; does not touch the network.
     ///
     /// # Errors
@@ -134,6 +143,7 @@ impl McpAuthBuilder {
             resources,
             assembler.issuers,
             self.serve_authorization_server_metadata,
+            self.hide_resource_metadata,
         ))
     }
 

@@ -9,6 +9,7 @@ use rustls_pki_types::pem::PemObject as _;
 use crate::config::{ClientAuthMethod, Faults, Introspection, Secret};
 use crate::issuer::ClientCredentials;
 use crate::jose::SigningKey;
+use crate::text::without_byte_order_mark;
 
 /// What proves who we are: to the introspection endpoint in each request, or on the connection by a certificate.
 pub(super) struct Credentials {
@@ -54,6 +55,10 @@ fn read_secret(config: &Introspection, faults: &mut Faults<'_>) -> Option<Secret
                 faults.add("client_secret_file", format!("{file:?} is not text"));
                 return None;
             };
+            if text.trim().is_empty() {
+                faults.add("client_secret_file", format!("{file:?} is empty"));
+                return None;
+            }
             Some(Secret::new(text.trim()))
         }
         _ => {
@@ -106,7 +111,7 @@ fn named_file<'c>(
 
 fn read_file(field: &str, file: &Path, faults: &mut Faults<'_>) -> Option<Vec<u8>> {
     match std::fs::read(file) {
-        Ok(bytes) => Some(bytes),
+        Ok(bytes) => Some(without_byte_order_mark(&bytes).to_vec()),
         Err(error) => {
             faults.add(field, format!("{file:?} cannot be read: {error}"));
             None

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Config, ConfigError, ConfigFault};
 use crate::json;
+use crate::text::without_byte_order_mark;
 
 /// The field that lists the resources.
 const RESOURCES: &str = "resources";
@@ -32,7 +33,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with the first fault, when the text is not such an object.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let members = json::read_object(text).map_err(unreadable_config)?;
+        let members = json::read_object(without_byte_order_mark(text.as_bytes()))
+            .map_err(unreadable_config)?;
         Self::deserialize(Value::Object(with_resources_listed(members))).map_err(unreadable_config)
     }
 }
@@ -88,6 +90,8 @@ mod tests {
         let config = Config::new("https://h.example/mcp", "https://as.example").unwrap();
         assert_eq!(Config::from_json(&json!(config).to_string()).unwrap(), config);
         assert_eq!(Config::from_json("{}").unwrap(), Config::default());
+        assert_eq!(Config::from_json("\u{feff}{}").unwrap(), Config::default());
+        assert!(fault("\u{feff}\u{feff}{}").contains("not JSON"));
     }
 
     #[test]
@@ -101,7 +105,7 @@ mod tests {
             (format!("{{ {resource}, \"resources\": [] }}"), "unknown field `resource`"),
             (format!("{{ {resource}, {resource} }}"), "duplicate member"),
             (format!("{{ {resource}, \"clock_tolerance\": -1 }}"), "negative"),
-            ("[]".to_owned(), "not JSON, or not of the right type"),
+            ("[]".to_owned(), "it is an array, an object is needed"),
         ];
         for (text, expected) in rows {
             assert!(fault(&text).contains(expected), "{text}: {}", fault(&text));

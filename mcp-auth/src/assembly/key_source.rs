@@ -9,6 +9,7 @@ use crate::config::{AuthorizationServer, Faults, ServerType};
 use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp, check_fetchable, is_host};
 use crate::issuer::{KeySet, KeySource, Metadata, UrlRules};
 use crate::json::read_value;
+use crate::text::without_byte_order_mark;
 
 /// The source of the keys; `None` when a fault was found.
 pub(super) fn parse(
@@ -86,7 +87,8 @@ fn given_keys(server: &AuthorizationServer, faults: &mut Faults<'_>) -> Option<K
 
 fn keys_in_file(file: &Path, issuer: &str) -> Result<KeySet, String> {
     let json = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let jwks = read_value(json).map_err(|error| format!("is not JSON: {error}"))?;
+    let jwks = read_value(without_byte_order_mark(&json))
+        .map_err(|error| format!("is not JSON: {error}"))?;
     KeySet::read(&jwks, issuer).map_err(|reason| format!("cannot be used: {reason}"))
 }
 

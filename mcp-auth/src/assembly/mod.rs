@@ -3,7 +3,8 @@
 //!
 //! 1. `parsed_config`, `parsed_resource`, `parsed_server` and `parsed_introspection` check one part of the
 //!    configuration each: what is wrong is listed, and what is right is parsed into what running code needs.
-//!    `key_source`, `credentials` and `trust_anchors` read keys, secrets and certificates for them.
+//!    `key_source`, `credentials` and `trust_anchors` read keys, secrets and certificates for them; `metadata_members`
+//!    checks what a resource says of itself.
 //! 2. `builder` is what a user fills in beside the configuration: code, such as a clock or an HTTP client.
 //! 3. `assembler` puts the parts together that answer requests; it cannot fail. `warnings` names every setting that
 //!    weakens a check.
@@ -16,6 +17,7 @@ mod credentials;
 mod environment;
 mod json_config;
 mod key_source;
+mod metadata_members;
 mod parsed_config;
 mod parsed_introspection;
 mod parsed_resource;

@@ -57,6 +57,7 @@ fn check_values(config: &AuthorizationServer, faults: &mut Faults<'_>) {
     let lists = [
         &config.token_issuers,
         &config.audiences,
+        &config.dangerous_shared_audiences,
         &config.scope_claims,
         &config.dangerous_accept_clients,
     ];

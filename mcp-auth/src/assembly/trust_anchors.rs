@@ -6,6 +6,7 @@ use reqwest::Certificate;
 
 use crate::config::Faults;
 use crate::issuer::TrustAnchors;
+use crate::text::without_byte_order_mark;
 
 /// The certificates in these PEM files; what is wrong with a file is added to the faults.
 pub(super) fn read_trust_anchors(files: &[PathBuf], faults: &mut Faults<'_>) -> TrustAnchors {
@@ -23,7 +24,8 @@ pub(super) fn read_trust_anchors(files: &[PathBuf], faults: &mut Faults<'_>) -> 
 
 fn read_certificates(file: &Path) -> Result<Vec<Certificate>, String> {
     let pem = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| "is not PEM".to_owned())?;
+    let certificates = Certificate::from_pem_bundle(without_byte_order_mark(&pem))
+        .map_err(|_| "is not PEM".to_owned())?;
     if certificates.is_empty() {
         return Err("holds no certificate".to_owned());
     }

@@ -1,7 +1,7 @@
 //! Warns of every setting that weakens a check.
 
 use crate::authorize::Authorizer;
-use crate::config::{AuthorizationServer, Config, IntrospectionMethod};
+use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
 
 /// Logs a warning for each such setting. It is called once, when a server is built.
 pub(super) fn warn_of_weak_settings(config: &Config) {
@@ -22,6 +22,12 @@ pub(super) fn warn_of_weak_settings(config: &Config) {
                 "`dangerous_accept_any_audience` is set: tokens for any other service are accepted, and that service can use its callers' tokens here"
             );
         }
+        for member in promises_of_bound_tokens(resource) {
+            tracing::warn!(
+                resource = resource_identifier,
+                "`{member}` is set: clients may come with tokens that are bound to a key, and these are refused"
+            );
+        }
         if resource.allowed_origins.iter().any(|origin| origin == "*") {
             tracing::warn!(
                 resource = resource_identifier,
@@ -32,6 +38,25 @@ pub(super) fn warn_of_weak_settings(config: &Config) {
     }
 }
 
+/// Members of the metadata that speak of tokens which are not accepted: no proof of possession is checked here.
+fn promises_of_bound_tokens(resource: &ProtectedResource) -> impl Iterator<Item = &'static str> {
+    let promises = [
+        (
+            "tls_client_certificate_bound_access_tokens",
+            resource.tls_client_certificate_bound_access_tokens == Some(true),
+        ),
+        (
+            "dpop_signing_alg_values_supported",
+            !resource.dpop_signing_alg_values_supported.is_empty(),
+        ),
+        (
+            "dpop_bound_access_tokens_required",
+            resource.dpop_bound_access_tokens_required == Some(true),
+        ),
+    ];
+    promises.into_iter().filter(|(_, is_made)| *is_made).map(|(member, _)| member)
+}
+
 fn warn_of_servers(servers: &[AuthorizationServer]) {
     for server in servers {
         for client in &server.dangerous_accept_clients {
@@ -39,6 +64,19 @@ fn warn_of_servers(servers: &[AuthorizationServer]) {
                 issuer = server.issuer,
                 client,
                 "`dangerous_accept_clients` is set: tokens of this client for other servers are accepted"
+            );
+        }
+        for audience in &server.dangerous_shared_audiences {
+            tracing::warn!(
+                issuer = server.issuer,
+                audience,
+                "`dangerous_shared_audiences` is set: tokens for every other server with this audience are accepted, and those servers can use their callers' tokens here"
+            );
+        }
+        if server.dangerous_accept_any_issuer {
+            tracing::warn!(
+                issuer = server.issuer,
+                "`dangerous_accept_any_issuer` is set: whatever issuer a token names, it is accepted if one of these keys signed it"
             );
         }
         if asks_userinfo(server) {

@@ -21,8 +21,11 @@ pub(crate) struct IssuerRules {
     pub(crate) algorithms: Vec<Algorithm>,
     /// RFC 9068 §4: whether `typ` must be `at+jwt`.
     pub(crate) require_at_jwt: bool,
+    pub(crate) require_subject: bool,
     /// Its other names in `iss`.
     pub(crate) token_issuers: Vec<String>,
+    /// Whether `iss` may be any text: the keys say enough.
+    pub(crate) accept_any_issuer: bool,
     /// Audiences accepted besides the resource and its own list.
     pub(crate) audiences: Vec<String>,
     /// Clients whose tokens are accepted whatever their audience.
@@ -43,6 +46,9 @@ impl IssuerRules {
         payload: CheckedObject,
         token: Token,
     ) -> Result<AuthInfo, TokenError> {
+        if self.require_subject && claims.subject().is_none() {
+            return Err(TokenError::MissingClaim { claim: "sub" });
+        }
         let mut scopes = claims.granted_scopes();
         if self.asks_for_all_claims() {
             let members = payload.members();

@@ -1,5 +1,7 @@
 //! Step 2, for JWTs: header, issuer, key, signature, claims.
 
+use std::sync::Arc;
+
 use super::cache::Circumstances;
 use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::{AuthInfo, KeptToken, Token};
@@ -7,6 +9,7 @@ use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
 use crate::jose::{Jws, JwsError, MediaType, NamesIssuer};
+use crate::text::Quoted;
 
 impl Authenticator {
     pub(super) async fn authenticate_jwt(
@@ -34,7 +37,7 @@ impl Authenticator {
         let claims = verified.jws.claims();
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
         let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
-        let issuer_name = trusted.name.clone();
+        let issuer_name = trusted.name_of(claims);
         let auth_info = trusted.rules.caller(issuer_name, claims, verified.jws.payload(), kept)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
@@ -50,6 +53,17 @@ impl Authenticator {
 }
 
 impl TrustedIssuer {
+    /// What a caller's issuer is called: by its own name, or as the token says where any may be named.
+    fn name_of(&self, claims: &Claims<'_>) -> Arc<str> {
+        if !self.rules.accept_any_issuer {
+            return self.name.clone();
+        }
+        match claims.issuer.as_deref() {
+            Some(iss) => Arc::from(iss),
+            None => self.name.clone(),
+        }
+    }
+
     pub(super) fn check_algorithm<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         let allowed = &self.rules.algorithms;
         if allowed.is_empty() || allowed.contains(&jws.algorithm()) {
@@ -60,16 +74,19 @@ impl TrustedIssuer {
 
     pub(super) fn check_typ<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
-        let accepted = match jws.typ() {
+        let accepted = match jws.media_type() {
             MediaType::AccessToken => true,
             MediaType::Jwt => !self.rules.require_at_jwt,
             MediaType::TokenIntrospection | MediaType::Other => false,
         };
         if accepted {
-            Ok(())
-        } else {
-            Err(TokenError::WrongType { reason: "header `typ`".to_owned() })
+            return Ok(());
         }
+        let typ = match jws.typ() {
+            Some(written) => Quoted(written).to_string(),
+            None => "absent".to_owned(),
+        };
+        Err(TokenError::WrongType { reason: format!("header `typ` {typ}") })
     }
 
     pub(super) async fn verify_signature<'j, T>(
@@ -78,7 +95,7 @@ impl TrustedIssuer {
         now: u64,
     ) -> Result<Verified<'j, T>, AuthError> {
         self.issuer.verify(jws, now).await.map_err(|error| match error {
-            VerifyError::BadSignature => TokenError::BadSignature.into(),
+            VerifyError::BadSignature { untried } => TokenError::BadSignature { untried }.into(),
             VerifyError::UnknownKey => {
                 TokenError::UnknownKey { key_id: jws.key_id().map(str::to_owned) }.into()
             }

@@ -13,6 +13,7 @@ mod refused_tokens;
 mod token_checks;
 mod token_verifier;
 
+pub use authenticator::KeyHint;
 pub(crate) use authenticator::{Authenticator, TrustedIssuer};
 pub(crate) use bearer::{BearerToken, TokenSource};
 pub(crate) use cache::TokenCache;

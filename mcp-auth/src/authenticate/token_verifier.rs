@@ -15,6 +15,8 @@ use crate::error::AuthError;
 /// in which they were added; then the authorization servers, for JWTs by `iss` and for opaque tokens by
 /// prefix. Required scopes and policies hold for every caller, whoever verified the token.
 ///
+/// A caller whose `exp` is over, or whose `nbf` is yet to come, is refused, to the second.
+///
 /// Nothing of what it accepts is kept: a verifier that is slow should remember its own answers.
 pub trait TokenVerifier: Send + Sync {
     /// Whether this token is for this verifier, told by its form alone, such as a prefix.

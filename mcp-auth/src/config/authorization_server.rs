@@ -46,6 +46,10 @@ pub struct AuthorizationServer {
     /// `aud` values of its tokens that are accepted besides the resource and its `audiences`, compared
     /// exactly. None is best.
     pub audiences: Vec<String>,
+    /// For providers whose tokens name a client or a project in `aud` and not this resource: such `aud` values, accepted
+    /// as those in `audiences` are. A token that was issued for another server with the same one is then accepted here
+    /// too, and that server can use its callers' tokens here.
+    pub dangerous_shared_audiences: Vec<String>,
     /// Claims whose values count as scopes beside `scope`, `scp` or `scopes`: names, or JSON Pointers
     /// (RFC 6901) such as `/realm_access/roles`. What a user may do is often more than what the client
     /// was granted: be sure.
@@ -65,6 +69,10 @@ pub struct AuthorizationServer {
     /// without a look at their audience. A token that one of these clients got for another server is then
     /// accepted here too.
     pub dangerous_accept_clients: Vec<String>,
+    /// Accepts tokens that name any issuer in `iss`, or rather every token that one of its keys signed: for code that
+    /// has keys and checks the issuer itself. Its keys, or its metadata, must then be in the configuration, and no
+    /// other server beside it. Warns at start-up.
+    pub dangerous_accept_any_issuer: bool,
     /// How its opaque tokens are checked; absent: they are refused.
     pub introspection: Option<Introspection>,
     /// The header that its tokens come in, as they are and without a scheme, instead of
@@ -75,6 +83,8 @@ pub struct AuthorizationServer {
     pub algorithms: Vec<Algorithm>,
     /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
     pub require_at_jwt: bool,
+    /// Accept only tokens that name a subject in `sub` (RFC 9068 §2.2); some issuers leave it out for machines.
+    pub require_subject: bool,
     /// Allow `http` URLs of this server on hosts that are not loopback, such as inside a cluster.
     /// Whoever can change traffic on that network can then forge tokens.
     pub dangerous_allow_http: bool,

@@ -1,5 +1,6 @@
 //! One protected resource as plain data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
@@ -28,6 +29,13 @@ pub struct ProtectedResource {
     pub required_scopes: Scopes,
     /// Who may call what, beyond the required scopes. None: a caller who has those may do everything.
     pub policy: Option<ScopePolicy>,
+    /// Arguments of tools that clients repeat in headers (`x-mcp-header`, MCP 2026-07-28): tool, name of the header
+    /// without `Mcp-Param-`, and the argument, by its name or a JSON Pointer. What is not here is learnt from the
+    /// lists that the server gives; a tool that is here keeps what is here, also nothing.
+    pub mirrored_arguments: BTreeMap<String, BTreeMap<String, String>>,
+    /// Refuse requests about tasks of which this instance does not know who made them: for servers with one instance,
+    /// or whose requests are routed by `Mcp-Name`.
+    pub known_tasks_only: bool,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,
     /// `scopes_supported` of the metadata. Empty: the required scopes.
@@ -42,6 +50,31 @@ pub struct ProtectedResource {
     pub resource_name: Option<String>,
     /// `resource_documentation` of the metadata: a URL for developers.
     pub resource_documentation: Option<String>,
+    /// `resource_policy_uri` of the metadata: a page that says what clients may do with the data.
+    pub resource_policy_uri: Option<String>,
+    /// `resource_tos_uri` of the metadata: a page with the terms of service.
+    pub resource_tos_uri: Option<String>,
+    /// Members of the metadata for people in other languages, under their whole names: `resource_name#de`
+    /// (RFC 9728 §2.1).
+    pub localized: BTreeMap<String, String>,
+    /// `jwks_uri` of the metadata: the keys of the resource itself, with which it signs. Tokens are verified by those
+    /// of their issuers.
+    pub jwks_uri: Option<String>,
+    /// `resource_signing_alg_values_supported` of the metadata: what the resource signs with.
+    pub resource_signing_alg_values_supported: Vec<String>,
+    /// `authorization_details_types_supported` of the metadata (RFC 9396). It is said, and nothing is decided by it.
+    pub authorization_details_types_supported: Vec<String>,
+    /// `tls_client_certificate_bound_access_tokens` of the metadata. Bound tokens are refused all the same, so `true`
+    /// warns at start-up.
+    pub tls_client_certificate_bound_access_tokens: Option<bool>,
+    /// `dpop_signing_alg_values_supported` of the metadata. Bound tokens are refused all the same, so any value warns
+    /// at start-up.
+    pub dpop_signing_alg_values_supported: Vec<String>,
+    /// `dpop_bound_access_tokens_required` of the metadata. Bound tokens are refused all the same, so `true` warns at
+    /// start-up.
+    pub dpop_bound_access_tokens_required: Option<bool>,
+    /// `signed_metadata` of the metadata: a JWT that the operator signed. Clients believe it before the other members.
+    pub signed_metadata: Option<String>,
     /// Web origins whose pages may call, such as `https://app.example.com`, or `*` for all.
     /// The resource's own origin always may. Requests from any other origin get a 403.
     pub allowed_origins: Vec<String>,

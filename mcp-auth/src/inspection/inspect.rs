@@ -1,16 +1,19 @@
 //! Asks an issuer for its metadata and keys, at the places where verification looks, and at those where clients may.
 
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::known_provider::KnownProvider;
 use super::revision_report::judge_revisions;
 use super::suggested_configuration::SuggestedConfiguration;
-use super::{IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault};
+use super::{
+    FaultKind, IssuerMetadata, IssuerReport, KeySetReport, MetadataPlace, MetadataPlaceFault,
+};
 use crate::config::AuthorizationServer;
 use crate::identifier::IssuerIdentifier;
 use crate::issuer::{
-    Destination, FetchContext, FetchFault, KeySource, Metadata, Standard, WellKnown, fetch_json,
-    fetch_metadata, well_known_places,
+    Destination, DocumentKind, FetchContext, FetchFault, KeySource, Metadata, Standard, WellKnown,
+    ask_places, fetch_json, fetch_metadata, well_known_places,
 };
 
 /// The issuer to look at, as a checked configuration has it.
@@ -29,15 +32,7 @@ pub(crate) async fn inspect(
 ) -> IssuerReport {
     let places = possible_places(server);
     let mut inspection = Inspection { server, context, places, document: None };
-    // As for a token, all requests together must not take longer than this.
-    let limit = context.timeout.saturating_mul(2);
-    let keys = match tokio::time::timeout(limit, inspection.look_as_for_a_token()).await {
-        Ok(report) => report,
-        Err(_) => {
-            let reason = format!("no answer within {} s", limit.as_secs_f32());
-            KeySetReport::unavailable(None, reason)
-        }
-    };
+    let keys = inspection.look_as_for_a_token().await;
     inspection.look_at_the_rest().await;
     inspection.into_report(resource, keys)
 }
@@ -99,7 +94,7 @@ impl Inspection<'_> {
             _ => {
                 let Some(fetched) = self.fetch_first_usable_metadata().await else {
                     let reason = "no usable metadata says where they are";
-                    return KeySetReport::unavailable(None, reason);
+                    return KeySetReport::unavailable(None, self.why_no_metadata(), reason);
                 };
                 let jwks_uri = fetched.jwks_uri().cloned();
                 self.document = Some(fetched.content);
@@ -109,24 +104,38 @@ impl Inspection<'_> {
         match jwks_uri {
             Ok(jwks_uri) => self.fetch_keys(jwks_uri).await,
             Err(_) if !self.context.needs_keys => KeySetReport::not_needed(),
-            Err(fault) => KeySetReport::unavailable(None, fault),
+            Err(fault) => KeySetReport::unavailable(None, FaultKind::Unusable, fault),
         }
     }
 
     async fn fetch_first_usable_metadata(&mut self) -> Option<Metadata> {
-        for place in self.places.iter_mut().filter(|place| place.is_candidate) {
-            if let Some(metadata) = place.visit(self.server, self.context).await {
-                place.report.is_used = true;
-                return Some(metadata);
+        let mut candidates: Vec<_> =
+            self.places.iter_mut().filter(|place| place.is_candidate).collect();
+        let urls: Vec<_> = candidates.iter().map(|place| place.report.url.clone()).collect();
+        let answers = ask_places(self.server.identifier, &urls, self.context).await;
+        let mut first_usable = None;
+        for (place, answer) in candidates.iter_mut().zip(answers) {
+            let Some(answer) = answer else { continue };
+            let found = place.take_answer(answer);
+            if first_usable.is_none() {
+                place.report.is_used = found.is_some();
+                first_usable = found;
             }
         }
-        None
+        first_usable
+    }
+
+    /// What is the matter with the places where verification looks: that of the first that did not just lack a document.
+    fn why_no_metadata(&self) -> FaultKind {
+        let candidates = self.places.iter().filter(|place| place.is_candidate);
+        let mut kinds = candidates.filter_map(|place| Some(place.report.fault.as_ref()?.kind));
+        kinds.find(|kind| *kind != FaultKind::NoDocument).unwrap_or(FaultKind::NoDocument)
     }
 
     async fn fetch_keys(&self, jwks_uri: Destination) -> KeySetReport {
-        match fetch_json(&jwks_uri, &*self.context.http).await {
+        match fetch_json(DocumentKind::Keys, &jwks_uri, self.context).await {
             Ok(fetched) => self.report_keys(Some(jwks_uri.url), &fetched.document),
-            Err(fault) => KeySetReport::unavailable(Some(jwks_uri.url), fault.reason),
+            Err(fault) => KeySetReport::unavailable(Some(jwks_uri.url), fault.kind, fault.reason),
         }
     }
 
@@ -135,13 +144,13 @@ impl Inspection<'_> {
         KeySetReport::read(jwks_uri, document, issuer, &self.server.config.algorithms)
     }
 
-    /// Visits the places where verification did not look: clients may look there.
+    /// Visits the places where verification did not look, side by side: clients may look there.
     async fn look_at_the_rest(&mut self) {
-        for place in self.places.iter_mut().filter(|place| !place.is_visited) {
-            let found = place.visit(self.server, self.context).await;
-            if self.document.is_none() {
-                self.document = found.map(|metadata| metadata.content);
-            }
+        let (server, context) = (self.server, self.context);
+        let rest = self.places.iter_mut().filter(|place| !place.is_visited);
+        let found = join_all(rest.map(|place| place.visit(server, context))).await;
+        if self.document.is_none() {
+            self.document = found.into_iter().flatten().next().map(|metadata| metadata.content);
         }
     }
 
@@ -182,9 +191,13 @@ impl Place {
         context: &FetchContext,
     ) -> Option<Metadata> {
         let destination = Destination::configured(self.report.url.clone());
-        let fetched = fetch_metadata(server.identifier, &destination, context).await;
+        self.take_answer(fetch_metadata(server.identifier, &destination, context).await)
+    }
+
+    /// Notes what came of asking for the document at this place.
+    fn take_answer(&mut self, answer: Result<Metadata, FetchFault>) -> Option<Metadata> {
         self.is_visited = true;
-        match fetched {
+        match answer {
             Ok(metadata) => Some(metadata),
             Err(FetchFault { kind, reason, .. }) => {
                 self.report.fault = Some(MetadataPlaceFault { kind, reason });

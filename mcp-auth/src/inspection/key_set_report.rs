@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::KeyReport;
+use super::{FaultKind, KeyReport};
 use crate::algorithm::Algorithm;
 use crate::issuer::KeySet;
 
@@ -15,6 +15,8 @@ pub struct KeySetReport {
     pub jwks_uri: Option<String>,
     /// Why no token can be verified with them; `None` when one can.
     pub fault: Option<String>,
+    /// What is the matter, for programs: where it is the request or the way, the keys need no correction.
+    pub fault_kind: Option<FaultKind>,
     /// Every key that was looked at.
     pub keys: Vec<KeyReport>,
     /// How many more there are, which are not used.
@@ -26,12 +28,24 @@ pub struct KeySetReport {
 impl KeySetReport {
     /// For an issuer without keys, whose tokens are opaque.
     pub(super) fn not_needed() -> Self {
-        Self { jwks_uri: None, fault: None, keys: Vec::new(), ignored: 0, algorithms: Vec::new() }
+        Self {
+            jwks_uri: None,
+            fault: None,
+            fault_kind: None,
+            keys: Vec::new(),
+            ignored: 0,
+            algorithms: Vec::new(),
+        }
     }
 
     /// For an issuer whose keys cannot be had, with the reason.
-    pub(super) fn unavailable(jwks_uri: Option<String>, fault: impl Into<String>) -> Self {
-        Self { jwks_uri, fault: Some(fault.into()), ..Self::not_needed() }
+    pub(super) fn unavailable(
+        jwks_uri: Option<String>,
+        kind: FaultKind,
+        reason: impl Into<String>,
+    ) -> Self {
+        let (fault, fault_kind) = (Some(reason.into()), Some(kind));
+        Self { jwks_uri, fault, fault_kind, ..Self::not_needed() }
     }
 
     /// Reads a JWK Set. `accepted` are the algorithms that are configured; when it is empty, all are accepted.
@@ -53,7 +67,9 @@ impl KeySetReport {
             }
             Ok(_) => None,
         };
-        Self { jwks_uri, fault, keys, ignored: KeySet::ignored(document), algorithms }
+        let fault_kind = fault.as_ref().map(|_| FaultKind::Unusable);
+        let ignored = KeySet::ignored(document);
+        Self { jwks_uri, fault, fault_kind, keys, ignored, algorithms }
     }
 }
 

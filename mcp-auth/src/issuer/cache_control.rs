@@ -4,8 +4,19 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// What is left of an answer's freshness lifetime; `None` when its headers do not say.
-pub(super) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
+use super::http_date::seconds_until;
+
+/// What is left of an answer's freshness lifetime; `None` when its headers do not say. `now` is in seconds since 1970.
+pub(super) fn fresh_for(headers: &HeaderMap, now: u64) -> Option<Duration> {
+    // RFC 9111 §5.3: `Expires` is ignored beside a lifetime in `Cache-Control`.
+    let lifetime = controlled_lifetime(headers).or_else(|| lifetime_by_expires(headers, now))?;
+    // RFC 9111 §4.2.3: a cache between us has used up a part of it. §5.1: what cannot be read is ignored.
+    let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()).and_then(delta_seconds);
+    Some(Duration::from_secs(lifetime.saturating_sub(age.unwrap_or(0))))
+}
+
+/// Seconds that `Cache-Control` allows, if it is about them.
+fn controlled_lifetime(headers: &HeaderMap) -> Option<u64> {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let lifetimes = values.filter_map(|value| match value.to_str() {
         Ok(value) => value.split(',').filter_map(directive_lifetime).min(),
@@ -13,10 +24,17 @@ pub(super) fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
         Err(_) => Some(0),
     });
     // RFC 9111 §4.2.1: of several, the most restrictive one.
-    let lifetime = lifetimes.min()?;
-    // RFC 9111 §4.2.3: a cache between us has used up a part of it. §5.1: what cannot be read is ignored.
-    let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()).and_then(delta_seconds);
-    Some(Duration::from_secs(lifetime.saturating_sub(age.unwrap_or(0))))
+    lifetimes.min()
+}
+
+/// Seconds until the date in `Expires`, if it is there.
+fn lifetime_by_expires(headers: &HeaderMap, now: u64) -> Option<u64> {
+    let values = headers.get_all(header::EXPIRES).iter();
+    // RFC 9111 §5.3: a date that cannot be read, such as `0`, has passed.
+    let lifetimes = values.map(|value| {
+        value.to_str().ok().and_then(|date| seconds_until(date, headers, now)).unwrap_or(0)
+    });
+    lifetimes.min()
 }
 
 /// Seconds that one directive allows, if it is about them.
@@ -41,12 +59,15 @@ pub(super) fn delta_seconds(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// Sun, 06 Nov 1994 08:48:37 GMT.
+    const NOW: u64 = 784_111_717;
+
     fn seconds(headers: &[(&'static str, &'static str)]) -> Option<u64> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, header::HeaderValue::from_static(value));
         }
-        fresh_for(&map).map(|left| left.as_secs())
+        fresh_for(&map, NOW).map(|left| left.as_secs())
     }
 
     #[test]
@@ -74,6 +95,22 @@ mod tests {
     }
 
     #[test]
+    fn expires_counts_where_cache_control_says_nothing() {
+        let in_a_minute = ("expires", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let answered = ("date", "Sun, 06 Nov 1994 08:44:37 GMT");
+        assert_eq!(seconds(&[in_a_minute]), Some(60));
+        assert_eq!(seconds(&[in_a_minute, answered]), Some(300));
+        assert_eq!(seconds(&[in_a_minute, answered, ("age", "100")]), Some(200));
+        assert_eq!(seconds(&[in_a_minute, ("cache-control", "public")]), Some(60));
+        assert_eq!(seconds(&[in_a_minute, ("cache-control", "max-age=7")]), Some(7));
+        assert_eq!(seconds(&[in_a_minute, ("cache-control", "no-cache")]), Some(0));
+        assert_eq!(seconds(&[in_a_minute, ("expires", "0")]), Some(0));
+        for passed in ["0", "-1", "", "soon", "Sun, 06 Nov 1994 08:47:37 GMT"] {
+            assert_eq!(seconds(&[("expires", passed)]), Some(0), "{passed}");
+        }
+    }
+
+    #[test]
     fn several_fields_and_the_age_count() {
         let two = [("cache-control", "max-age=300"), ("cache-control", "no-cache")];
         assert_eq!(seconds(&two), Some(0));
@@ -84,8 +121,8 @@ mod tests {
         unreadable.append("cache-control", header::HeaderValue::from_static("max-age=300"));
         let odd = header::HeaderValue::from_bytes(b"max-age=900, x=\"\xe9\"").unwrap();
         unreadable.append("cache-control", odd.clone());
-        assert_eq!(fresh_for(&unreadable), Some(Duration::ZERO));
+        assert_eq!(fresh_for(&unreadable, NOW), Some(Duration::ZERO));
         unreadable.insert("cache-control", odd);
-        assert_eq!(fresh_for(&unreadable), Some(Duration::ZERO));
+        assert_eq!(fresh_for(&unreadable, NOW), Some(Duration::ZERO));
     }
 }

@@ -7,9 +7,11 @@ use http::{Request, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cache_control::{delta_seconds, fresh_for};
-use super::{Destination, HttpClient};
-use crate::json::read_value;
+use super::cache_control::fresh_for;
+use super::http_date::retry_after;
+use super::{Destination, FetchContext};
+use crate::json::{JsonError, read_value};
+use crate::text::without_byte_order_mark;
 
 /// A document, and how long it is fresh if its headers say so.
 pub(crate) struct Fetched {
@@ -22,12 +24,15 @@ pub(crate) struct Fetched {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// The server answered with a status other than 200.
+    /// There is no document: the server answered with a status other than 200.
     NoDocument,
     /// What it answered with is not JSON.
     NotJson,
     /// The document belongs to another issuer.
     OtherIssuer,
+    /// The server, or a firewall or proxy before it, refuses the request (a status such as 401, 403, 406 or 415):
+    /// nothing is known about the document.
+    RequestRefused,
     /// There was no answer, or one that is too large, too slow, or redirects elsewhere.
     #[default]
     Unreachable,
@@ -50,9 +55,20 @@ impl FetchFault {
         Self { kind, reason: reason.into(), retry_after: None }
     }
 
+    /// No answer within this time.
+    pub(super) fn no_answer_within(limit: Duration) -> Self {
+        let seconds = (limit.as_secs_f32() * 10.0).round() / 10.0;
+        Self::new(FaultKind::Unreachable, format!("no answer within {seconds} s"))
+    }
+
     /// Puts the URL where it happened before the reason.
     pub(super) fn at(self, url: &str) -> Self {
         Self { reason: format!("{url}: {}", self.reason), ..self }
+    }
+
+    /// Puts behind the reason what can be done.
+    pub(super) fn with_hint(self, hint: &str) -> Self {
+        Self { reason: format!("{}; {hint}", self.reason), ..self }
     }
 
     /// One fault with the reasons of both, the kind of the first, and the longer of the pauses that were asked for.
@@ -71,33 +87,114 @@ impl From<String> for FetchFault {
     }
 }
 
+/// What is fetched, which decides the media types that are asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum DocumentKind {
+    Keys,
+    Metadata,
+}
+
+impl DocumentKind {
+    /// All that it may have, and for servers that write another one, everything: what they send is not judged by it.
+    fn media_types(self) -> &'static str {
+        match self {
+            // RFC 7517 §8.5.2.
+            Self::Keys => "application/jwk-set+json, application/json;q=0.9, */*;q=0.1",
+            // RFC 8414 §3.2; OpenID Connect Discovery 1.0 §4.2.
+            Self::Metadata => "application/json, application/*+json;q=0.9, */*;q=0.1",
+        }
+    }
+}
+
 /// Fetches one document. Its media type is not judged: key sets are served under many.
 pub(crate) async fn fetch_json(
+    kind: DocumentKind,
     from: &Destination,
-    http: &dyn HttpClient,
+    context: &FetchContext,
+) -> Result<Fetched, FetchFault> {
+    let limit = share_of(context.timeout);
+    match tokio::time::timeout(limit, fetch_without_limit(kind, from, context)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(FetchFault::no_answer_within(limit)),
+    }
+}
+
+/// How much of [`FetchContext::timeout`] there is for all metadata documents together, and how much for the keys: four
+/// fifths. So a request that waits for what does not answer gets its 503 before `timeout` is over.
+pub(super) fn share_of(timeout: Duration) -> Duration {
+    timeout / 5 * 4
+}
+
+async fn fetch_without_limit(
+    kind: DocumentKind,
+    from: &Destination,
+    context: &FetchContext,
 ) -> Result<Fetched, FetchFault> {
     let request = Request::get(&from.url)
-        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT, kind.media_types())
         .extension(from.addresses)
         .body(Bytes::new())
         .map_err(|_| "not a valid URL".to_owned())?;
-    let response = http
+    let response = context
+        .http
         .send(request)
         .await
         .map_err(|error| FetchFault::new(FaultKind::Unreachable, error.to_string()))?;
+    let now = context.clock.unix_seconds();
     if response.status() != StatusCode::OK {
-        let reason = format!("status {}", response.status().as_u16());
-        let retry_after = retry_after(&response);
-        return Err(FetchFault { kind: FaultKind::NoDocument, reason, retry_after });
+        let retry_after = retry_after(response.status(), response.headers(), now);
+        return Err(FetchFault { retry_after, ..status_fault(&response) });
     }
-    let document = read_value(response.body())
-        .map_err(|error| FetchFault::new(FaultKind::NotJson, format!("not JSON: {error}")))?;
-    Ok(Fetched { document, fresh_for: fresh_for(response.headers()) })
+    let document = read_value(without_byte_order_mark(response.body()))
+        .map_err(|error| FetchFault::new(FaultKind::NotJson, why_no_json(error, &response)))?;
+    Ok(Fetched { document, fresh_for: fresh_for(response.headers(), now) })
 }
 
-/// RFC 9110 §10.2.3, as seconds. A date is not read: it would depend on both clocks.
-fn retry_after(response: &Response<Bytes>) -> Option<u64> {
-    let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
-    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    delta_seconds(value).filter(|_| busy.contains(&response.status()))
+/// The fault of an answer that is no document.
+fn status_fault(response: &Response<Bytes>) -> FetchFault {
+    let status = response.status();
+    let mut reason = format!("status {}", status.as_u16());
+    // What is not there is one thing; that we may not have it, or not in this way, is another.
+    let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
+    if is_absent || !status.is_client_error() {
+        return FetchFault::new(FaultKind::NoDocument, reason);
+    }
+    reason += match status {
+        StatusCode::NOT_ACCEPTABLE => {
+            ": it has the document in no media type, although all are asked for"
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ": it wants a body of some media type with a GET",
+        StatusCode::UNAUTHORIZED => ": it asks us to sign in",
+        StatusCode::TOO_MANY_REQUESTS => ": it is asked too often",
+        _ => ": it refuses the request, and says nothing about the document",
+    };
+    if is_html(response) {
+        reason += "; an HTML page came with it, as of a firewall or proxy in between";
+    }
+    FetchFault::new(FaultKind::RequestRefused, reason)
+}
+
+/// Why what came is no JSON.
+fn why_no_json(error: JsonError, response: &Response<Bytes>) -> String {
+    if is_html(response) {
+        return "not JSON, but an HTML page".to_owned();
+    }
+    match response.headers().get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            return format!("not JSON: its `Content-Encoding` {encoding:?} was not decoded");
+        }
+        _ => {}
+    }
+    match error {
+        JsonError::Syntax(at) => format!("not JSON at byte {at}"),
+        other => format!("not JSON: {other}"),
+    }
+}
+
+/// Whether a body is HTML: by what it is, as the label is often another.
+fn is_html(response: &Response<Bytes>) -> bool {
+    let body = without_byte_order_mark(response.body()).trim_ascii_start();
+    ["<!doctype html", "<html"].iter().any(|tag| {
+        body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
+    })
 }

@@ -5,13 +5,14 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::identifier::host_in;
-use crate::jose::{Jws, JwsCopy, VerificationKey, VerifiedCopy, VerifiedJws};
+use crate::jose::{Jws, JwsCopy, VerificationKey, VerifiedCopy, VerifiedJws, set_member};
+use crate::json::{type_in_words, wrong_type};
 use crate::text::shown;
 
 /// Keys a set may hold; the rest is skipped, so that a set cannot grow memory without bound.
 const MAX_KEYS: usize = 256;
 /// Keys that are tried for one token, when its `kid` does not single one out.
-const MAX_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 8;
 
 /// An issuer's usable keys. One odd key never spoils the others.
 pub(crate) struct KeySet {
@@ -52,7 +53,7 @@ impl KeySet {
         document: &'d Value,
         issuer: &str,
     ) -> Result<impl Iterator<Item = (&'d Value, Result<VerificationKey, String>)>, String> {
-        let keys = listed(document).ok_or("no `keys` array")?;
+        let keys = listed(document).ok_or_else(|| without_keys(document))?;
         Ok(keys.iter().take(MAX_KEYS).map(move |jwk| (jwk, usable_key(jwk, issuer))))
     }
 
@@ -92,7 +93,9 @@ impl KeySet {
 
     /// Whether looking for the key that made a token's signature may take more than 0.1 ms.
     pub(super) fn is_slow_for<T>(&self, jws: &Jws<'_, T>) -> bool {
-        self.keys(jws, |key| key.is_slow() && may_be_named(key, jws.key_id())).next().is_some()
+        self.keys.iter().any(|key| {
+            key.supports(jws.algorithm()) && key.is_slow() && may_be_named(key, jws.key_id())
+        })
     }
 
     /// Looks for the key that made a token's signature.
@@ -100,24 +103,21 @@ impl KeySet {
         &self,
         jws: &'j Jws<'j, T>,
     ) -> Result<VerifiedJws<'j, T>, KeyMismatch> {
-        let mut mismatch = KeyMismatch::NoKey;
-        for key in self.keys(jws, |key| key.key_id().is_some() && key.key_id() == jws.key_id()) {
-            if let Some(verified) = jws.verify(key) {
-                return Ok(verified);
-            }
-            mismatch = KeyMismatch::Forged;
-        }
-        if mismatch == KeyMismatch::Forged {
-            return Err(mismatch);
+        let named = match self
+            .try_keys(jws, |key| key.key_id().is_some() && key.key_id() == jws.key_id())
+        {
+            Ok(verified) => return Ok(verified),
+            Err(tries) => tries,
+        };
+        if named.tried > 0 {
+            return Err(KeyMismatch::Forged { untried: named.untried });
         }
         // A token may name no key, and a set may have keys without a name.
-        for key in self.keys(jws, |key| jws.key_id().is_none() || key.key_id().is_none()) {
-            if let Some(verified) = jws.verify(key) {
-                return Ok(verified);
-            }
-            mismatch = KeyMismatch::NotNamed;
+        match self.try_keys(jws, |key| jws.key_id().is_none() || key.key_id().is_none()) {
+            Ok(verified) => Ok(verified),
+            Err(Tries { tried: 0, .. }) => Err(KeyMismatch::NoKey),
+            Err(Tries { untried, .. }) => Err(KeyMismatch::NotNamed { untried }),
         }
-        Err(mismatch)
     }
 
     /// The same for a copy of a token. `None`: it cannot be parsed, which would mean that it is no copy.
@@ -127,17 +127,31 @@ impl KeySet {
         Some(self.verify(&jws).map(VerifiedJws::into_proof))
     }
 
-    fn keys<T>(
+    /// Tries the wanted keys of the token's algorithm in their order, but no more than a few: each costs time.
+    fn try_keys<'j, T>(
         &self,
-        jws: &Jws<'_, T>,
-        wanted: impl Fn(&VerificationKey) -> bool,
-    ) -> impl Iterator<Item = &VerificationKey> {
-        let algorithm = jws.algorithm();
-        self.keys
-            .iter()
-            .filter(move |key| key.supports(algorithm) && wanted(key))
-            .take(MAX_CANDIDATES)
+        jws: &'j Jws<'j, T>,
+        is_wanted: impl Fn(&VerificationKey) -> bool,
+    ) -> Result<VerifiedJws<'j, T>, Tries> {
+        let mut tries = Tries { tried: 0, untried: 0 };
+        for key in self.keys.iter().filter(|key| key.supports(jws.algorithm()) && is_wanted(key)) {
+            if tries.tried == MAX_CANDIDATES {
+                tries.untried += 1;
+                continue;
+            }
+            tries.tried += 1;
+            if let Some(verified) = jws.verify(key) {
+                return Ok(verified);
+            }
+        }
+        Err(tries)
     }
+}
+
+/// How many keys did not make a signature, and how many might have.
+struct Tries {
+    tried: usize,
+    untried: usize,
 }
 
 /// Whether a key is tried for a token whose header names this key: not if it has another name.
@@ -158,11 +172,23 @@ fn listed(document: &Value) -> Option<&Vec<Value>> {
     document.get("keys").and_then(Value::as_array)
 }
 
+/// Why a document has no list of keys.
+fn without_keys(document: &Value) -> String {
+    if !document.is_object() {
+        return format!("the key set is {}, an object is needed", type_in_words(document));
+    }
+    match document.get("keys") {
+        None => "`keys` is missing".to_owned(),
+        Some(keys) => wrong_type("keys", type_in_words(keys), "an array"),
+    }
+}
+
 /// Entra ID says in each key whose tokens it signs, and `{tenantid}` stands for every tenant. Decided
 /// here and not for each token: an issuer is known by its exact name.
 fn check_owner(jwk: &Value, issuer: &str) -> Result<(), String> {
-    let Some(owner) = jwk.get("issuer") else { return Ok(()) };
-    let owner = owner.as_str().ok_or("member `issuer` is not a text")?;
+    let Some(owner) = set_member(jwk, "issuer") else { return Ok(()) };
+    let owner =
+        owner.as_str().ok_or_else(|| wrong_type("issuer", type_in_words(owner), "a string"))?;
     let fits = owner.split('/').count() == issuer.split('/').count()
         && owner
             .split('/')
@@ -179,11 +205,17 @@ fn check_owner(jwk: &Value, issuer: &str) -> Result<(), String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyMismatch {
     /// The key that the token names did not make the signature.
-    Forged,
+    Forged {
+        /// How many of that name were not tried.
+        untried: usize,
+    },
     /// The set has no key that could have made it.
     NoKey,
-    /// The token names no key of the set, and none of those without a name made it.
-    NotNamed,
+    /// The token names no key of the set, and none that was tried of those without a name made it.
+    NotNamed {
+        /// How many were not tried.
+        untried: usize,
+    },
 }
 
 /// A key that cannot be used, and why. Nothing of the key itself is kept.
@@ -231,7 +263,9 @@ mod tests {
             (json!("https://sts.example/{tenantid}/"), true),
             (json!(7), false),
             (json!(["https://login.example/8c6f/v2.0"]), false),
-            (json!(null), false),
+            (json!(null), true),
+            (json!(""), true),
+            (json!({}), false),
         ];
         for (owner, expected) in rows {
             assert_eq!(

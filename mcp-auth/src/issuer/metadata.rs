@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Destination, UrlRules};
 use crate::identifier::IssuerIdentifier;
+use crate::json::{type_in_words, wrong_type};
 
 /// Changes a fetched document before it is read. It gets the issuer and the document.
 pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
@@ -17,6 +17,8 @@ pub(crate) type MetadataPatch = Arc<dyn Fn(&str, &mut Value) + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Metadata {
     jwks_uri: Option<Destination>,
+    /// Where it was found; `None` when it was given by hand.
+    pub(super) found_at: Option<String>,
     /// The whole document.
     pub(crate) content: Value,
     /// The whole document as JSON text, which 2025-03-26 clients get from us.
@@ -30,20 +32,31 @@ impl Metadata {
         document: &Value,
         rules: &UrlRules,
     ) -> Result<Self, MetadataFault> {
-        let members = MetadataMembers::deserialize(document).map_err(|error| error.to_string())?;
-        // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
-        if members.issuer != issuer.as_str() {
-            return Err(MetadataFault::OtherIssuer(describe_mismatch(
-                issuer.as_str(),
-                &members.issuer,
-            )));
+        if !document.is_object() {
+            let found = type_in_words(document);
+            return Err(format!("the document is {found}, an object is needed").into());
         }
-        let jwks_uri = members.jwks_uri.map(|url| rules.destination_for(url)).transpose();
+        let named_issuer =
+            text_member(document, "issuer")?.ok_or_else(|| "`issuer` is missing".to_owned())?;
+        // RFC 8414 §3.3: identical, code point by code point, or the document is not used.
+        if named_issuer != issuer.as_str() {
+            let reason = describe_mismatch(issuer.as_str(), named_issuer);
+            return Err(MetadataFault::OtherIssuer(reason));
+        }
+        // Some servers write an empty text for what they do not have, and it is no URL.
+        let named = text_member(document, "jwks_uri")?.filter(|text| !text.is_empty());
+        let jwks_uri = named.map(|url| rules.destination_for(url.to_owned())).transpose();
         Ok(Self {
             jwks_uri: jwks_uri.map_err(|fault| format!("`jwks_uri` {fault}"))?,
+            found_at: None,
             content: document.clone(),
             document: Bytes::from(document.to_string()),
         })
+    }
+
+    /// The same, found at this URL.
+    pub(super) fn found_at(self, url: &str) -> Self {
+        Self { found_at: Some(url.to_owned()), ..self }
     }
 
     /// Where its keys are.
@@ -66,11 +79,15 @@ impl Metadata {
         let (own, aliases) = (&self.content[member], &self.content["mtls_endpoint_aliases"]);
         // An alias that cannot be read is no reason to send the certificate elsewhere.
         if with_certificate && !(aliases.is_null() || aliases.is_object()) {
-            return Err("`mtls_endpoint_aliases` is not an object".to_owned());
+            let found = type_in_words(aliases);
+            return Err(wrong_type("mtls_endpoint_aliases", found, "an object"));
         }
         let alias = &aliases[member];
         let url = if with_certificate && !alias.is_null() { alias } else { own };
-        let url = url.as_str().ok_or_else(|| format!("the metadata has no `{member}`"))?;
+        if url.is_null() {
+            return Err(format!("the metadata has no `{member}`"));
+        }
+        let url = url.as_str().ok_or_else(|| wrong_type(member, type_in_words(url), "a string"))?;
         rules.destination_for(url.to_owned()).map_err(|fault| format!("`{member}` {fault}"))
     }
 }
@@ -95,10 +112,13 @@ impl fmt::Display for MetadataFault {
     }
 }
 
-#[derive(Deserialize)]
-struct MetadataMembers {
-    issuer: String,
-    jwks_uri: Option<String>,
+/// A member that must be a text if it is there; `None` when it is not, or is null.
+fn text_member<'d>(document: &'d Value, name: &str) -> Result<Option<&'d str>, String> {
+    match document.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(wrong_type(name, type_in_words(other), "a string")),
+    }
 }
 
 fn describe_mismatch(expected: &str, found: &str) -> String {
@@ -116,6 +136,45 @@ mod tests {
 
     use super::*;
     use crate::identifier::PlainHttp;
+
+    #[test]
+    fn a_member_of_a_wrong_type_is_named_with_its_type() {
+        let issuer = IssuerIdentifier::parse("https://as.example").unwrap();
+        let rules = UrlRules::configured(PlainHttp::Loopback);
+        let own = "https://as.example";
+        let rows = [
+            (json!({ "issuer": 7 }), "`issuer` is a number, a string is needed"),
+            (json!({ "issuer": [own] }), "`issuer` is an array, a string is needed"),
+            (json!({ "issuer": null }), "`issuer` is missing"),
+            (json!({}), "`issuer` is missing"),
+            (json!([]), "the document is an array, an object is needed"),
+            (json!("x"), "the document is a string, an object is needed"),
+            (
+                json!({ "issuer": own, "jwks_uri": {} }),
+                "`jwks_uri` is an object, a string is needed",
+            ),
+            (
+                json!({ "issuer": own, "jwks_uri": true }),
+                "`jwks_uri` is a boolean, a string is needed",
+            ),
+        ];
+        for (document, expected) in rows {
+            let fault = Metadata::read(&issuer, &document, &rules).unwrap_err();
+            assert_eq!(fault.to_string(), expected);
+        }
+        for unset in [json!(null), json!("")] {
+            let document = json!({ "issuer": own, "jwks_uri": unset });
+            let metadata = Metadata::read(&issuer, &document, &rules).unwrap();
+            assert_eq!(metadata.jwks_uri().unwrap_err(), "`jwks_uri` is missing");
+        }
+        let document =
+            json!({ "issuer": own, "userinfo_endpoint": 7, "mtls_endpoint_aliases": [] });
+        let metadata = Metadata::read(&issuer, &document, &rules).unwrap();
+        let endpoint =
+            |aliases| metadata.endpoint("userinfo_endpoint", aliases, &rules).unwrap_err();
+        assert_eq!(endpoint(false), "`userinfo_endpoint` is a number, a string is needed");
+        assert_eq!(endpoint(true), "`mtls_endpoint_aliases` is an array, an object is needed");
+    }
 
     #[test]
     fn an_endpoint_that_cannot_be_read_is_none() {

@@ -1,14 +1,14 @@
-//! What is known of an issuer at one time: its metadata and its keys.
+//! The keys of an issuer at one time, and where they come from.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::discovery::{discover, well_known_urls};
-use super::fetch::{FetchFault, fetch_json};
+use super::discovery::{discover, fetch_metadata};
+use super::fetch::{DocumentKind, FetchFault, fetch_json};
 use super::key_set::KeyMismatch;
-use super::{HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
+use super::{Destination, HttpClient, KeySet, Metadata, MetadataPatch, UrlRules, Verified};
 use crate::clock::Clock;
 use crate::config::ServerType;
 use crate::identifier::IssuerIdentifier;
@@ -43,7 +43,7 @@ pub(crate) struct FetchContext {
     pub(crate) url_rules: Arc<UrlRules>,
     /// Whether metadata without `jwks_uri` is of no use: not where all tokens may be opaque.
     pub(crate) needs_keys: bool,
-    /// How long one request may take.
+    /// How long one request may take; four fifths of it are for all metadata documents together, and as much for the keys.
     pub(crate) timeout: Duration,
     /// After this long at the latest, the next request refreshes in the background.
     pub(crate) max_age: Duration,
@@ -51,10 +51,8 @@ pub(crate) struct FetchContext {
     pub(crate) max_stale: Duration,
 }
 
-/// Metadata and keys that belong together.
+/// The keys of an issuer.
 pub(super) struct Snapshot {
-    /// Absent when the keys are given by hand and metadata is not.
-    pub(super) metadata: Option<Arc<Metadata>>,
     pub(super) keys: Arc<KeySet>,
     /// Counts the changes of the keys; known when it is published.
     pub(super) key_generation: u64,
@@ -64,34 +62,52 @@ pub(super) struct Snapshot {
     pub(super) fresh_for: Duration,
 }
 
+impl KeySource {
+    /// Asks for the metadata, first where it was `found_before`, unless it is given by hand; `None` when keys are and
+    /// it is not.
+    pub(super) async fn metadata(
+        &self,
+        issuer: &IssuerIdentifier,
+        found_before: Option<&str>,
+        context: &FetchContext,
+    ) -> Result<Option<Arc<Metadata>>, FetchFault> {
+        let fetched = match self {
+            Self::Discover(server_type) => {
+                discover(issuer, *server_type, found_before, context).await?
+            }
+            Self::MetadataUrl(url) => {
+                let place = Destination::configured(url.clone());
+                let metadata = fetch_metadata(issuer, &place, context).await;
+                metadata.map_err(|fault| fault.at(url))?
+            }
+            Self::Metadata(metadata) => return Ok(Some(metadata.clone())),
+            Self::Keys(_, metadata) => return Ok(metadata.clone()),
+        };
+        Ok(Some(Arc::new(fetched)))
+    }
+}
+
 impl Snapshot {
-    /// Asks for metadata and for the keys it names; keys given by hand need no network.
+    /// Asks for the keys that the metadata names; keys given by hand need no network.
     pub(super) async fn fetch(
+        metadata: Option<&Metadata>,
         issuer: &IssuerIdentifier,
         source: &KeySource,
         context: &FetchContext,
     ) -> Result<Self, FetchFault> {
-        let metadata = match source {
-            KeySource::Discover(kind) => {
-                Arc::new(discover(issuer, well_known_urls(issuer, *kind), context).await?)
-            }
-            KeySource::MetadataUrl(url) => {
-                Arc::new(discover(issuer, vec![url.clone()], context).await?)
-            }
-            KeySource::Metadata(metadata) => metadata.clone(),
-            KeySource::Keys(keys, metadata) => {
-                return Ok(Self::new(metadata.clone(), keys.clone(), None, context));
-            }
-        };
+        if let KeySource::Keys(keys, _) = source {
+            return Ok(Self::new(keys.clone(), None, context));
+        }
+        let metadata = metadata.ok_or_else(|| "there is no metadata".to_owned())?;
         if !metadata.has_keys() && !context.needs_keys {
-            return Ok(Self::new(Some(metadata), Arc::new(KeySet::none()), None, context));
+            return Ok(Self::new(Arc::new(KeySet::none()), None, context));
         }
         let jwks_uri = metadata.jwks_uri()?;
-        let jwks = fetch_json(jwks_uri, &*context.http).await;
+        let jwks = fetch_json(DocumentKind::Keys, jwks_uri, context).await;
         let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;
         let keys = KeySet::read(&jwks.document, issuer.as_str())
             .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;
-        Ok(Self::new(Some(metadata), Arc::new(keys), jwks.fresh_for, context))
+        Ok(Self::new(Arc::new(keys), jwks.fresh_for, context))
     }
 
     /// Whether no refresh is due.
@@ -114,14 +130,9 @@ impl Snapshot {
         Ok(Verified { jws, key_generation: self.key_generation, now })
     }
 
-    fn new(
-        metadata: Option<Arc<Metadata>>,
-        keys: Arc<KeySet>,
-        announced: Option<Duration>,
-        context: &FetchContext,
-    ) -> Self {
+    fn new(keys: Arc<KeySet>, announced: Option<Duration>, context: &FetchContext) -> Self {
         let fresh_for = announced.unwrap_or(context.max_age).max(MIN_FRESH).min(context.max_age);
         let fetched_at = context.clock.unix_seconds();
-        Self { metadata, keys, key_generation: 0, fetched_at, fresh_for }
+        Self { keys, key_generation: 0, fetched_at, fresh_for }
     }
 }

@@ -14,7 +14,7 @@ mod signing;
 #[cfg(test)]
 mod wycheproof;
 
-pub(crate) use jwk::{VerificationKey, modulus_bits};
+pub(crate) use jwk::{VerificationKey, modulus_bits, set_member};
 pub(crate) use jws::{
     Jws, JwsCopy, JwsError, MediaType, NamesIssuer, TokenLimits, VerifiedCopy, VerifiedJws,
 };

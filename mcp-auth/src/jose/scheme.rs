@@ -15,7 +15,7 @@ impl Algorithm {
     }
 
     fn row(self) -> Row {
-        use Scheme::{Ec, Raw, Rsa};
+        use Scheme::{Akp, Ec, Okp, Rsa};
         match self {
             Self::Rs256 => Row::new("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA256)),
             Self::Rs384 => Row::new("RSA", None, Rsa(&sig::RSA_PKCS1_2048_8192_SHA384)),
@@ -26,11 +26,11 @@ impl Algorithm {
             Self::Es256 => Row::new("EC", Some("P-256"), Ec(&sig::ECDSA_P256_SHA256_FIXED, 32)),
             Self::Es384 => Row::new("EC", Some("P-384"), Ec(&sig::ECDSA_P384_SHA384_FIXED, 48)),
             Self::Es512 => Row::new("EC", Some("P-521"), Ec(&sig::ECDSA_P521_SHA512_FIXED, 66)),
-            Self::EdDsa => Row::new("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
-            Self::Ed25519 => Row::new("OKP", Some("Ed25519"), Raw(&sig::ED25519, "x")),
-            Self::MlDsa44 => Row::new("AKP", None, Raw(&sig::ML_DSA_44, "pub")),
-            Self::MlDsa65 => Row::new("AKP", None, Raw(&sig::ML_DSA_65, "pub")),
-            Self::MlDsa87 => Row::new("AKP", None, Raw(&sig::ML_DSA_87, "pub")),
+            Self::EdDsa => Row::new("OKP", Some("Ed25519"), Okp(&sig::ED25519, 32)),
+            Self::Ed25519 => Row::new("OKP", Some("Ed25519"), Okp(&sig::ED25519, 32)),
+            Self::MlDsa44 => Row::new("AKP", None, Akp(&sig::ML_DSA_44, 1312)),
+            Self::MlDsa65 => Row::new("AKP", None, Akp(&sig::ML_DSA_65, 1952)),
+            Self::MlDsa87 => Row::new("AKP", None, Akp(&sig::ML_DSA_87, 2592)),
         }
     }
 }
@@ -52,10 +52,12 @@ impl Row {
 pub(super) enum Scheme {
     /// From the members `n` and `e`.
     Rsa(&'static RsaParameters),
-    /// From the members `x` and `y`, each exactly this many bytes long.
+    /// From the members `x` and `y`, each this many bytes long.
     Ec(&'static dyn VerificationAlgorithm, usize),
-    /// From the one member that holds the encoded public key.
-    Raw(&'static dyn VerificationAlgorithm, &'static str),
+    /// From the member `x`, this many bytes long.
+    Okp(&'static dyn VerificationAlgorithm, usize),
+    /// From the member `pub`, exactly this many bytes long.
+    Akp(&'static dyn VerificationAlgorithm, usize),
 }
 
 /// A public key that is ready to verify with one algorithm.

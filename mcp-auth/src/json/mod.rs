@@ -22,11 +22,13 @@
 //! | `"\ud800"`, bytes that are no UTF-8, a byte order mark, `NaN`, a comma too many | refused: not JSON |
 
 mod reader;
+mod wrong_type;
 
 pub(crate) use reader::{
     JsonError, JsonLimits, JsonReader, Object, StringOrList, read_as, read_whole,
 };
 use serde_json::{Map, Value};
+pub(crate) use wrong_type::{type_in_words, wrong_type};
 
 /// Reads one JSON text of any type.
 ///
@@ -179,6 +181,9 @@ mod tests {
             assert!(matches!(read_value(text), Err(JsonError::Syntax(_))), "{text}");
         }
         for text in ["[]", "1", "null", r#""{}""#, "[{}]"] {
+            assert!(matches!(read_object(text), Err(JsonError::WrongType(_))), "{text}");
+        }
+        for text in ["[1", "-", "nul", r#""{}"#, "[{]}"] {
             assert!(matches!(read_object(text), Err(JsonError::Syntax(_))), "{text}");
         }
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":[{"a":1,"\u0061":2}]}]"#] {

@@ -82,9 +82,13 @@ pub(super) fn challenge(
     if let Some(scope) = scope {
         push(&mut text, "scope", &scope);
     }
-    push(&mut text, "resource_metadata", &resource.metadata_url);
+    if let Some(url) = &resource.metadata_url {
+        push(&mut text, "resource_metadata", url);
+    }
+    // A scheme alone has nothing behind it.
+    let trimmed = text.trim_end();
     // Only checked scopes, a checked URL and our own text are in it.
-    let value = HeaderValue::from_str(&text);
+    let value = HeaderValue::from_str(trimmed);
     debug_assert!(value.is_ok() && wire.status != StatusCode::OK, "{text}");
     value.ok()
 }

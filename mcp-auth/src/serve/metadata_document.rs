@@ -1,16 +1,17 @@
 //! The documents that need no token: our own (RFC 9728), and an issuer's that is served for older clients.
 //!
-//! They are asked for by pages of any kind, so origins are checked and CORS headers given as for requests.
+//! They say the same to everybody, so pages of every origin may read them: clients that run in a browser look here
+//! first. Which origins may call the resource itself is checked there.
 //!
 //! Tested in `issuer::discovery`, `serve::transition` and `serve::cors`.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, VARY};
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::cors::preflight;
+use super::cors::{cors_of_public_documents, preflight};
 use super::{Reply, Resource};
 use crate::config::ProtectedResource;
 use crate::error::AuthError;
@@ -21,22 +22,17 @@ impl Resource {
         self.public_document(request, Ok(self.metadata_document.clone()))
     }
 
-    /// A document that needs no token; origins are checked all the same.
+    /// A document that needs no token, whoever asks and from wherever.
     pub(crate) fn public_document(
         &self,
         request: &Parts,
         document: Result<Bytes, AuthError>,
     ) -> Reply {
-        let cors = match self.allowed_origins.admit(request) {
-            Ok(cors) => cors,
-            Err(forbidden) => return self.refuse(AuthError::Forbidden(forbidden)),
-        };
+        let cors = cors_of_public_documents();
         match (&request.method, document) {
             (&Method::OPTIONS, _) => preflight(request, cors, "GET, HEAD, OPTIONS"),
             (&Method::GET | &Method::HEAD, Ok(document)) => {
                 let mut reply = Reply::json(StatusCode::OK, document).with_headers(cors);
-                // A cache must not give a page the copy that was made for another caller.
-                reply.headers.insert(VARY, HeaderValue::from_static("origin"));
                 reply
                     .headers
                     .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
@@ -59,13 +55,45 @@ pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes
     document.insert("resource".to_owned(), json!(resource.identifier.as_str()));
     document.insert("authorization_servers".to_owned(), issuers.collect());
     document.insert("bearer_methods_supported".to_owned(), json!(["header"]));
-    let members = [
-        ("scopes_supported", supported.map(|scopes| resource.advertised(scopes).iter().collect())),
-        ("resource_name", config.resource_name.as_deref().map(Value::from)),
-        ("resource_documentation", config.resource_documentation.as_deref().map(Value::from)),
-    ];
-    for (name, value) in members {
-        document.extend(value.map(|present: Value| (name.to_owned(), present)));
-    }
+    let supported = supported.map(|scopes| resource.advertised(scopes).iter().collect());
+    document.extend(supported.map(|scopes: Value| ("scopes_supported".to_owned(), scopes)));
+    document.extend(said_as_it_is(config));
     Bytes::from(Value::Object(document).to_string())
+}
+
+/// The members that are passed on as they were configured: nothing here is decided by them.
+fn said_as_it_is(config: &ProtectedResource) -> Map<String, Value> {
+    let texts = [
+        ("resource_name", &config.resource_name),
+        ("resource_documentation", &config.resource_documentation),
+        ("resource_policy_uri", &config.resource_policy_uri),
+        ("resource_tos_uri", &config.resource_tos_uri),
+        ("jwks_uri", &config.jwks_uri),
+        ("signed_metadata", &config.signed_metadata),
+    ];
+    let lists = [
+        ("resource_signing_alg_values_supported", &config.resource_signing_alg_values_supported),
+        ("authorization_details_types_supported", &config.authorization_details_types_supported),
+        ("dpop_signing_alg_values_supported", &config.dpop_signing_alg_values_supported),
+    ];
+    let switches = [
+        (
+            "tls_client_certificate_bound_access_tokens",
+            config.tls_client_certificate_bound_access_tokens,
+        ),
+        ("dpop_bound_access_tokens_required", config.dpop_bound_access_tokens_required),
+    ];
+    let mut members = Map::new();
+    for (name, text) in texts {
+        members.extend(text.as_ref().map(|present| (name.to_owned(), json!(present))));
+    }
+    // RFC 9728 §3.2: a member without values is left out.
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        members.insert(name.to_owned(), json!(list));
+    }
+    for (name, switch) in switches {
+        members.extend(switch.map(|present| (name.to_owned(), json!(present))));
+    }
+    members.extend(config.localized.iter().map(|(name, text)| (name.clone(), json!(text))));
+    members
 }

@@ -16,6 +16,8 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::cors::preflight;
+use super::known_tasks::KnownTasks;
+use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
 use super::{
@@ -33,7 +35,8 @@ use crate::scope::Scopes;
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
     pub(crate) identifier: ResourceIdentifier,
-    pub(super) metadata_url: String,
+    /// What challenges name.
+    pub(super) metadata_url: Option<String>,
     pub(super) required_scopes: Scopes,
     pub(super) authorizers: Authorizers,
     pub(super) challenge_style: ChallengeStyle,
@@ -43,6 +46,11 @@ pub(crate) struct Resource {
     /// What the configured policy has rules for.
     named_operations: Vec<Operation<'static>>,
     advertise_offline_access: bool,
+    /// Which arguments of its tools clients repeat in headers.
+    pub(crate) mirrored_arguments: MirroredArguments,
+    /// Who made its tasks.
+    pub(super) known_tasks: KnownTasks,
+    pub(super) known_tasks_only: bool,
     pub(super) allowed_origins: AllowedOrigins,
     /// RFC 9728.
     pub(super) metadata_document: Bytes,
@@ -72,21 +80,30 @@ impl Resource {
         bodies: BodyLimits,
     ) -> Self {
         let mut resource = Self {
-            metadata_url: identifier.metadata_url(),
+            metadata_url: Some(identifier.metadata_url()),
             required_scopes: config.required_scopes.clone(),
-            authorizers,
             challenge_style: config.challenge_style,
             bodies,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             named_operations: config.policy.as_ref().map(ScopePolicy::named).unwrap_or_default(),
             advertise_offline_access: config.dangerous_advertise_offline_access,
+            mirrored_arguments: MirroredArguments::new(&config.mirrored_arguments),
+            known_tasks: KnownTasks::default(),
+            // Without rules no answer is read, and every task is unknown.
+            known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
+            authorizers,
         };
         resource.metadata_document = metadata_document::describe(&resource, config);
         resource
+    }
+
+    /// Names its metadata in no challenge.
+    pub(crate) fn hide_metadata(&mut self) {
+        self.metadata_url = None;
     }
 
     /// Decides about a request, up to its body.

@@ -4,5 +4,6 @@ mod attacks;
 mod bearer;
 mod explanation;
 mod introspection;
+mod own_verifier;
 mod principal;
 mod token_cache;

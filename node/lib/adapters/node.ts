@@ -84,8 +84,8 @@ export function protectListener(
 export interface Differences {
   /** Names the compared values in the body of a refusal. */
   showErrorDetails?: boolean;
-  /** Leaves out of challenges where the metadata is. */
-  hidesMetadata?: boolean;
+  /** Answers requests for metadata with a 404, though challenges name it. */
+  servesNoMetadata?: boolean;
   /** What `request.auth` is. */
   caller?: (caller: AuthInfo, token: string) => unknown;
   /** Remembers tokens, for a middleware behind this one. */
@@ -163,7 +163,7 @@ class Exchange {
 
   private asDiffers(caller: AuthInfo, differences: Differences): AuthInfo {
     if (!differences.caller) return caller;
-    const token = this.taken ?? this.request.headers.authorization?.replace(/^bearer +/i, '') ?? '';
+    const token = this.auth.native.dangerousBearerToken(this.method, this.target, this.headers) ?? '';
     differences.tokens?.set(this.request, token);
     return differences.caller(caller, token) as AuthInfo;
   }
@@ -218,15 +218,14 @@ async function decideByBody(question: ReadBody, request: AuthenticatedRequest): 
   return settled;
 }
 
-function differing(answered: Answered, target: string, { showErrorDetails, hidesMetadata }: Differences): Answered {
-  const { headers, body, refusal } = answered;
-  if (hidesMetadata && !refusal && native.metadataDocumentAt(target)) {
+function differing(answered: Answered, target: string, { showErrorDetails, servesNoMetadata }: Differences): Answered {
+  const { body, refusal } = answered;
+  if (servesNoMetadata && !refusal && native.metadataDocumentAt(target)) {
     return { ...answered, status: 404, headers: '', body: Buffer.alloc(0) };
   }
   const details = showErrorDetails && refusal && body.length > 0 ? { cause: detailsOf(refusal) } : {};
   return {
     ...answered,
-    headers: hidesMetadata ? headers.replace(/(?:,? )resource_metadata="[^"]*"/, '') : headers,
     body: showErrorDetails ? Buffer.from(JSON.stringify({ ...(JSON.parse(body.toString() || '{}') as object), ...details })) : body,
   };
 }

@@ -1,4 +1,4 @@
-/** Errors of the original's surface, with its names and codes. */
+/** Errors of the original's surface, with its names, codes and sentences. */
 
 /** What every error of this surface is. */
 export class MCPAuthError extends Error {
@@ -10,11 +10,9 @@ export class MCPAuthError extends Error {
     this.code = code;
   }
 
-  /** For the body of a response; the cause only when asked for. */
+  /** For the body of a response; the cause only when asked for. What is empty is left out. */
   toJson(showCause = false): Record<string, unknown> {
-    const json: Record<string, unknown> = { error: this.code, errorDescription: this.message };
-    if (showCause && this.cause !== undefined) json.cause = this.cause;
-    return json;
+    return withoutEmpty({ error: this.code, errorDescription: this.message, cause: showCause && this.cause });
   }
 }
 
@@ -25,20 +23,21 @@ export class MCPAuthConfigError extends MCPAuthError {
 
 export type AuthServerErrorCode = 'invalid_server_metadata' | 'invalid_server_config' | 'missing_jwks_uri';
 
-const AUTH_SERVER_ERRORS: Record<AuthServerErrorCode, string> = {
-  invalid_server_metadata: 'the metadata of the authorization server is malformed',
-  invalid_server_config: 'the authorization server is not what the MCP specification asks for',
-  missing_jwks_uri: 'the metadata of the authorization server has no `jwks_uri`, which JWTs need',
-};
+/** What {@link MCPAuthAuthServerError} says for each code. */
+export const authServerErrorDescription: Readonly<Record<AuthServerErrorCode, string>> = Object.freeze({
+  invalid_server_metadata: 'The server metadata is invalid or malformed.',
+  invalid_server_config: 'The server configuration does not match the MCP specification.',
+  missing_jwks_uri: 'The server metadata does not contain a JWKS URI, which is required for JWT verification.',
+});
 
-/** Something is wrong with an authorization server, or with what was said about it. */
+/** Something is wrong with an authorization server, or with what was said about it: `cause` says what. */
 export class MCPAuthAuthServerError extends MCPAuthError {
   override name = 'MCPAuthAuthServerError';
   declare readonly code: AuthServerErrorCode;
+  override readonly cause?: unknown;
 
   constructor(code: AuthServerErrorCode, cause?: unknown) {
-    const detail = cause as { cause?: unknown } | undefined;
-    super(code, typeof detail?.cause === 'string' ? detail.cause : AUTH_SERVER_ERRORS[code]);
+    super(code, authServerErrorDescription[code] || 'An error occurred with the authorization server.');
     this.cause = cause;
   }
 }
@@ -52,15 +51,16 @@ export type BearerAuthErrorCode =
   | 'missing_required_scopes'
   | 'invalid_token';
 
-const BEARER_AUTH_ERRORS: Record<BearerAuthErrorCode, string> = {
-  missing_auth_header: 'the request has no `Authorization` header',
-  invalid_auth_header_format: 'the `Authorization` header is not `Bearer` and one token',
-  missing_bearer_token: 'the `Authorization` header has no token',
-  invalid_issuer: 'the issuer is not trusted here',
-  invalid_audience: 'the access token was issued for another resource',
-  missing_required_scopes: 'the access token lacks a required scope',
-  invalid_token: 'the access token is not acceptable',
-};
+/** What {@link MCPAuthBearerAuthError} says for each code. */
+export const bearerAuthErrorDescription: Readonly<Record<BearerAuthErrorCode, string>> = Object.freeze({
+  missing_auth_header: 'Missing `Authorization` header. Please provide a valid bearer token.',
+  invalid_auth_header_format: 'Invalid `Authorization` header format. Expected "Bearer <token>".',
+  missing_bearer_token: 'Missing bearer token in `Authorization` header. Please provide a valid token.',
+  invalid_issuer: 'The token issuer does not match the expected issuer.',
+  invalid_audience: 'The token audience does not match the expected audience.',
+  missing_required_scopes: 'The token does not contain the necessary scopes for this request.',
+  invalid_token: 'The provided token is not valid or has expired.',
+});
 
 /** What is known besides the code. */
 export interface MCPAuthBearerAuthErrorDetails {
@@ -75,38 +75,56 @@ export interface MCPAuthBearerAuthErrorDetails {
 export class MCPAuthBearerAuthError extends MCPAuthError {
   override name = 'MCPAuthBearerAuthError';
   declare readonly code: BearerAuthErrorCode;
-  declare readonly cause?: MCPAuthBearerAuthErrorDetails;
-  /** A refusal, wherever errors are told apart by status. */
-  readonly status = 401;
+  override readonly cause?: MCPAuthBearerAuthErrorDetails;
 
   constructor(code: BearerAuthErrorCode, cause?: MCPAuthBearerAuthErrorDetails) {
-    super(code, BEARER_AUTH_ERRORS[code]);
+    super(code, bearerAuthErrorDescription[code] || 'An error occurred with the Bearer auth.');
     this.cause = cause;
+  }
+
+  /** A refusal, wherever errors are told apart by status. */
+  get status(): 401 {
+    return 401;
   }
 
   override toJson(showCause = false): Record<string, unknown> {
     const { uri, missingScopes } = this.cause ?? {};
-    return { ...super.toJson(showCause), ...(uri && { errorUri: uri.href }), ...(missingScopes && { missingScopes }) };
+    return withoutEmpty({ ...super.toJson(showCause), errorUri: uri?.href, missingScopes });
   }
 }
 
 export type MCPAuthTokenVerificationErrorCode = 'invalid_token' | 'token_verification_failed';
 
-const VERIFICATION_ERRORS: Record<MCPAuthTokenVerificationErrorCode, string> = {
-  invalid_token: 'the access token is not acceptable',
-  token_verification_failed: 'the access token could not be verified',
-};
+/** What {@link MCPAuthTokenVerificationError} says for each code. */
+export const tokenVerificationErrorDescription: Readonly<Record<MCPAuthTokenVerificationErrorCode, string>> = Object.freeze({
+  invalid_token: 'The provided token is invalid or malformed.',
+  token_verification_failed: 'Token verification failed due to an error.',
+});
 
 /** A token is refused; thrown by functions that verify tokens. */
 export class MCPAuthTokenVerificationError extends MCPAuthError {
   override name = 'MCPAuthTokenVerificationError';
   declare readonly code: MCPAuthTokenVerificationErrorCode;
-  /** A bad token, or no way to tell. */
-  readonly status: 401 | 503;
+  override readonly cause?: unknown;
 
   constructor(code: MCPAuthTokenVerificationErrorCode, cause?: unknown) {
-    super(code, VERIFICATION_ERRORS[code]);
-    this.status = code === 'invalid_token' ? 401 : 503;
+    super(code, tokenVerificationErrorDescription[code] || 'An error occurred while verifying the token.');
     this.cause = cause;
   }
+
+  /** A refusal, wherever errors are told apart by status. */
+  get status(): 401 | 503 {
+    return 401;
+  }
+}
+
+/** Whether a token is good cannot be told right now: its key could not be had. */
+export class CannotTellError extends MCPAuthTokenVerificationError {
+  override get status(): 503 {
+    return 503;
+  }
+}
+
+function withoutEmpty(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => Boolean(value)));
 }

@@ -1,35 +1,39 @@
 /** What the MCP specification asks of an authorization server. */
-import { faultsOf, type ResolvedAuthServerConfig } from './metadata.js';
+import type { ResolvedAuthServerConfig } from './metadata.js';
+import { camelCaseAuthorizationServerMetadataSchema, defaultValues } from './schemas.js';
 
 const SUCCESSES = {
-  server_metadata_valid: 'the metadata is well-formed',
-  code_response_type_supported: 'the response type `code` is supported',
-  authorization_code_grant_supported: 'the grant `authorization_code` is supported',
-  pkce_supported: 'PKCE is supported',
-  s256_code_challenge_method_supported: 'PKCE with `S256` is supported',
-  dynamic_registration_supported: 'clients can register themselves (RFC 7591)',
+  server_metadata_valid: 'The server metadata is valid and conforms to the expected schema.',
+  dynamic_registration_supported: 'Dynamic Client Registration (RFC 7591) is supported by the server.',
+  pkce_supported: 'Proof Key for Code Exchange (PKCE) is supported by the server.',
+  s256_code_challenge_method_supported:
+    'The "S256" code challenge method for Proof Key for Code Exchange (PKCE) is supported by the server.',
+  authorization_code_grant_supported: 'The "authorization_code" grant type is supported by the server.',
+  code_response_type_supported: 'The "code" response type is supported by the server.',
 } as const;
 
 const ERRORS = {
-  invalid_server_metadata: 'the metadata is malformed',
-  code_response_type_not_supported: 'the response type `code` is not supported',
-  authorization_code_grant_not_supported: 'the grant `authorization_code` is not supported',
-  pkce_not_supported: 'PKCE is not supported',
-  s256_code_challenge_method_not_supported: 'PKCE with `S256` is not supported',
+  invalid_server_metadata: 'The server metadata is not a valid object or does not conform to the expected schema.',
+  code_response_type_not_supported:
+    'The server does not support the "code" response type or the "code" response type is not included in one of the supported response types.',
+  authorization_code_grant_not_supported: 'The server does not support the "authorization_code" grant type.',
+  pkce_not_supported: 'The server does not support Proof Key for Code Exchange (PKCE).',
+  s256_code_challenge_method_not_supported:
+    'The server does not support the "S256" code challenge method for Proof Key for Code Exchange (PKCE).',
 } as const;
 
 const WARNINGS = {
-  dynamic_registration_not_supported: 'clients cannot register themselves (RFC 7591)',
+  dynamic_registration_not_supported: 'Dynamic Client Registration (RFC 7591) is not supported by the server.',
 } as const;
 
 export type AuthServerSuccessCode = keyof typeof SUCCESSES;
 export type AuthServerConfigErrorCode = keyof typeof ERRORS;
 export type AuthServerConfigWarningCode = keyof typeof WARNINGS;
 
-interface Finding<Code> {
+type Finding<Code> = {
   code: Code;
   description: string;
-}
+};
 
 export type AuthServerSuccess = Finding<AuthServerSuccessCode>;
 export type AuthServerConfigError = Finding<AuthServerConfigErrorCode> & { cause?: Error };
@@ -54,25 +58,24 @@ export function validateServerConfig(
   const successes: AuthServerSuccess[] = [];
   const check = (holds: boolean, success: AuthServerSuccessCode, error: AuthServerConfigErrorCode, cause?: Error) => {
     if (holds) successes.push({ code: success, description: SUCCESSES[success] });
-    else errors.push({ code: error, description: ERRORS[error], ...(cause && { cause }) });
+    else errors.push({ code: error, description: ERRORS[error], cause });
   };
 
-  const faults = faultsOf(metadata);
-  check(faults.length === 0, 'server_metadata_valid', 'invalid_server_metadata', new Error(faults.join('; ')));
-  if (faults.length === 0) {
-    const { responseTypesSupported, grantTypesSupported, codeChallengeMethodsSupported: pkce } = metadata;
+  const parsed = camelCaseAuthorizationServerMetadataSchema.safeParse(metadata);
+  check(parsed.success, 'server_metadata_valid', 'invalid_server_metadata', parsed.error);
+  if (parsed.success) {
+    const { responseTypesSupported, grantTypesSupported, codeChallengeMethodsSupported: pkce, registrationEndpoint } = parsed.data;
     const hasCode = responseTypesSupported.some((type) => type.split(' ').includes('code'));
     check(hasCode, 'code_response_type_supported', 'code_response_type_not_supported');
-    // RFC 8414 §2: what a server supports that does not say.
-    const grants = grantTypesSupported ?? ['authorization_code', 'implicit'];
-    const hasGrant = grants.includes('authorization_code');
+    const grants = grantTypesSupported ?? defaultValues.grantTypesSupported;
+    const hasGrant = grants?.includes('authorization_code') === true;
     check(hasGrant, 'authorization_code_grant_supported', 'authorization_code_grant_not_supported');
     check(pkce !== undefined, 'pkce_supported', 'pkce_not_supported');
     if (pkce) {
       const hasS256 = pkce.includes('S256');
       check(hasS256, 's256_code_challenge_method_supported', 's256_code_challenge_method_not_supported');
     }
-    if (metadata.registrationEndpoint) {
+    if (registrationEndpoint) {
       const code = 'dynamic_registration_supported';
       successes.push({ code, description: SUCCESSES[code] });
     } else {

@@ -1,12 +1,13 @@
 /** Verification of JWTs with the options of the original, which are those of `jose`. */
 import { createPublicKey, KeyObject, randomUUID } from 'node:crypto';
 
-import type { AuthorizationServer, Limits, ProtectedResource } from '../config.js';
-import { McpAuthError } from '../errors.js';
+import type { AuthorizationServer, Limits } from '../config.js';
+import { McpAuthError, refusalOf, TokenError } from '../errors.js';
 import { McpAuth } from '../mcp-auth.js';
+import type { Answered } from '../native.js';
 import type { AuthInfo } from './auth-info.js';
 import { originalAuthInfo } from './auth-info.js';
-import { MCPAuthAuthServerError, MCPAuthTokenVerificationError } from './errors.js';
+import { CannotTellError, MCPAuthAuthServerError, MCPAuthTokenVerificationError } from './errors.js';
 
 /** Verifies a token; throws {@link MCPAuthTokenVerificationError} when it is not acceptable. */
 export type VerifyAccessTokenFunction = (token: string) => AuthInfo | Promise<AuthInfo>;
@@ -18,7 +19,7 @@ export interface JwtVerifyOptions {
   /** In seconds. */
   clockTolerance?: number;
   issuer?: string | string[];
-  /** `at+jwt` requires it; otherwise `JWT` and none are fine too. */
+  /** `at+jwt`, which is then required; otherwise `JWT` and none are fine too. */
   typ?: string;
 }
 
@@ -30,30 +31,36 @@ export interface RemoteJwkSetOptions {
   cooldownDuration?: number;
 }
 
-export interface VerifyJwtConfig {
+export type VerifyJwtConfig = {
   jwtVerify?: JwtVerifyOptions;
   remoteJwkSet?: RemoteJwkSetOptions;
-}
+};
 
 type Server = Exclude<AuthorizationServer, string>;
 
 /** The options as settings of ours. */
-export function settingsOf({ jwtVerify = {}, remoteJwkSet = {} }: VerifyJwtConfig): {
+export interface Settings {
   server: Partial<Server>;
-  resource: Pick<ProtectedResource, 'audiences'>;
+  audiences: string[] | undefined;
+  issuers: string[] | undefined;
   limits: Limits;
-} {
-  const { algorithms, audience, clockTolerance, issuer: _, typ, ...others } = jwtVerify;
-  const { cacheMaxAge, timeoutDuration, cooldownDuration: __, ...remoteOthers } = remoteJwkSet;
-  const unknown = [...Object.keys(others), ...Object.keys(remoteOthers)];
-  if (unknown.length > 0 || typeof clockTolerance === 'string') {
-    const names = unknown.length > 0 ? unknown.map((name) => `\`${name}\``).join(', ') : 'a text as `clockTolerance`';
-    throw new MCPAuthAuthServerError('invalid_server_config', { cause: `${names} cannot be used here` });
-  }
-  const requireAtJwt = typ === undefined ? undefined : /^(application\/)?at\+jwt$/i.test(typ);
+}
+
+/** @throws {MCPAuthAuthServerError} for an option that nothing here would heed */
+export function settingsOf({ jwtVerify = {}, remoteJwkSet = {} }: VerifyJwtConfig): Settings {
+  const { algorithms, audience, clockTolerance, issuer, typ, ...others } = jwtVerify;
+  const { cacheMaxAge, timeoutDuration, cooldownDuration: _, ...remoteOthers } = remoteJwkSet;
+  // `jose` has options whose name is a symbol.
+  const unknown = [...Reflect.ownKeys(others), ...Reflect.ownKeys(remoteOthers)].map((name) => `\`${String(name)}\``);
+  if (typeof clockTolerance === 'string') unknown.push('a text as `clockTolerance`');
+  const requireAtJwt = typ === undefined ? undefined : ['at+jwt', 'application/at+jwt'].includes(typ.toLowerCase());
+  if (requireAtJwt === false) unknown.push('a `typ` besides `at+jwt`');
+  if (unknown.length > 0) throw wrong(`${unknown.join(', ')} cannot be used here`);
   return {
-    server: { algorithms, requireAtJwt },
-    resource: { audiences: audience === undefined ? undefined : [audience].flat() },
+    // The original has no caller without a name.
+    server: { algorithms, requireAtJwt, requireSubject: true },
+    audiences: audience === undefined ? undefined : [audience].flat(),
+    issuers: issuer === undefined ? undefined : [issuer].flat(),
     limits: {
       clockTolerance,
       fetchTimeout: timeoutDuration === undefined ? undefined : timeoutDuration / 1000,
@@ -65,7 +72,10 @@ export function settingsOf({ jwtVerify = {}, remoteJwkSet = {} }: VerifyJwtConfi
 /** A key as `jose` knows it. */
 export type Key = KeyObject | CryptoKey | { kty?: string; [member: string]: unknown };
 
-/** Finds the key for a token, as `jose`'s `createRemoteJWKSet` and `createLocalJWKSet` make it. */
+/**
+ * Finds the key for a token, as `jose`'s `createRemoteJWKSet` and `createLocalJWKSet` make it. It sees `alg` and `kid`,
+ * and nothing else of the token: a key is not chosen by what a stranger wrote.
+ */
 export type GetKey = (header: never, token: never) => Key | Promise<Key>;
 
 /** A resource that no token is for, where audiences alone are configured. */
@@ -77,61 +87,95 @@ export function nobody(): string {
 const MOST_KEYS = 16;
 
 /**
- * A function that verifies JWTs with keys that you find. `options.issuer` and `options.audience` are
+ * A function that verifies JWTs with keys that you find, or with one key. `options.issuer` and `options.audience` are
  * required: a signature alone does not say for whom a token is.
+ *
+ * @throws {MCPAuthAuthServerError} when one of them is missing, or an option cannot be heeded
  */
-export function createVerifyJwt(getKey: GetKey, options: JwtVerifyOptions = {}): VerifyAccessTokenFunction {
-  const issuers = [options.issuer ?? []].flat();
-  const audiences = [options.audience ?? []].flat();
+export function createVerifyJwt(getKey: GetKey | Key, options: JwtVerifyOptions = {}): VerifyAccessTokenFunction {
+  const { server, limits, issuers = [], audiences = [] } = settingsOf({ jwtVerify: options });
   if (issuers.length === 0 || audiences.length === 0) {
     const missing = issuers.length === 0 ? "issuer: 'https://auth.example.com'" : "audience: 'https://mcp.example.com/mcp'";
-    throw new MCPAuthAuthServerError('invalid_server_config', {
-      cause: `createVerifyJwt needs one more line in its options: \`${missing},\``,
-    });
+    throw wrong(`createVerifyJwt needs one more line in its options: \`${missing},\``);
   }
-  const { server, limits } = settingsOf({ jwtVerify: options });
+  const resource = nobody();
+  const construct = (jwks?: { keys: object[] }) => {
+    const authorizationServers = issuers.map((issuer) => ({ ...server, issuer, jwks }));
+    return new McpAuth({ ...limits, resource, audiences, authorizationServers });
+  };
+  const withoutKeys = construct();
   const verifiers = new Map<string, McpAuth>();
   const verifierFor = (jwk: object) => {
     const text = JSON.stringify(jwk);
     let verifier = verifiers.get(text);
     if (!verifier) {
-      const authorizationServers = issuers.map((issuer) => ({ ...server, issuer, jwks: { keys: [jwk] } }));
-      verifier = new McpAuth({ ...limits, resource: nobody(), audiences, authorizationServers });
+      verifier = construct({ keys: [jwk] });
       if (verifiers.size >= MOST_KEYS) verifiers.clear();
       verifiers.set(text, verifier);
     }
     return verifier;
   };
   return async (token) => {
-    const [header = '', payload = '', signature = ''] = token.split('.');
     try {
-      const protectedHeader = JSON.parse(Buffer.from(header, 'base64url').toString()) as { alg?: string; kid?: string };
-      const key = await find(getKey, protectedHeader, { protected: header, payload, signature });
-      const jwk = { ...publicJwk(key), ...(protectedHeader.kid !== undefined && { kid: protectedHeader.kid }) };
+      const header = keyHint(withoutKeys, token);
+      const key = typeof getKey === 'function' ? await find(getKey, header) : getKey;
+      const jwk = { ...publicJwk(key), ...('kid' in header && { kid: header.kid }) };
       return originalAuthInfo(await verifierFor(jwk).verifyAccessToken(token), token);
     } catch (error) {
-      if (error instanceof MCPAuthTokenVerificationError) throw error;
-      const code = error instanceof McpAuthError ? error.code : 'malformed';
-      throw new MCPAuthTokenVerificationError('invalid_token', { code, cause: error });
+      throw refused(error);
     }
   };
 }
 
+/** @throws {McpAuthError} when no key could verify this */
+function keyHint(auth: McpAuth, token: string): { alg: string; kid?: string } {
+  const hint = auth.native.unverifiedKeyHint(token);
+  if (typeof hint !== 'string') throw refusalOf((hint as Answered).refusal ?? '');
+  return JSON.parse(hint) as { alg: string; kid?: string };
+}
+
 /** The key; a failure to find one is no fault of the token, unless the keys are there and it is not among them. */
-async function find(getKey: GetKey, header: object, token: object): Promise<Key> {
+async function find(getKey: GetKey, header: object): Promise<Key> {
   try {
-    return await getKey(header as never, token as never);
+    return await getKey(header as never, {} as never);
   } catch (error) {
-    throw new MCPAuthTokenVerificationError(isNoMatch(error) ? 'invalid_token' : 'token_verification_failed', { cause: error });
+    if (codeOf(error) === NO_MATCHING_KEY) throw error;
+    throw new CannotTellError('token_verification_failed', { cause: error });
   }
 }
 
-/** Reading what somebody threw can throw again. */
-function isNoMatch(error: unknown): boolean {
+const NO_MATCHING_KEY = 'ERR_JWKS_NO_MATCHING_KEY';
+
+/** What `jose` calls our refusals. */
+const CODES: Record<string, string> = {
+  algorithm_not_allowed: 'ERR_JOSE_ALG_NOT_ALLOWED',
+  bad_signature: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED',
+  expired: 'ERR_JWT_EXPIRED',
+  malformed: 'ERR_JWS_INVALID',
+  missing_claim: 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  not_yet_valid: 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  unknown_issuer: 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  unknown_key: NO_MATCHING_KEY,
+  wrong_audience: 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  wrong_type: 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+};
+
+function refused(error: unknown): MCPAuthTokenVerificationError {
+  if (error instanceof MCPAuthTokenVerificationError) return error;
+  if (error instanceof TokenError && error.code === 'missing_claim' && error.claim === 'sub') {
+    const cause = 'The JWT payload does not contain the `sub` field or it is malformed.';
+    return new MCPAuthTokenVerificationError('invalid_token', { cause });
+  }
+  const code = error instanceof McpAuthError ? CODES[error.code] : codeOf(error);
+  return new MCPAuthTokenVerificationError('invalid_token', { code: code ?? 'JWT_VERIFICATION_FAILED', cause: error });
+}
+
+/** The code of an error of `jose`. Reading what somebody threw can throw again. */
+function codeOf(error: unknown): string | undefined {
   try {
-    return (error as { code?: unknown } | null)?.code === 'ERR_JWKS_NO_MATCHING_KEY';
+    return (error as { code?: unknown } | null)?.code === NO_MATCHING_KEY ? NO_MATCHING_KEY : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -143,4 +187,9 @@ function publicJwk(key: Key): object {
   }
   if ('kty' in key && typeof key.kty === 'string') return createPublicKey({ key: key as never, format: 'jwk' }).export({ format: 'jwk' });
   return publicJwk(KeyObject.from(key as CryptoKey));
+}
+
+/** What the configuration lacks, or has and must not have. */
+export function wrong(cause: string): MCPAuthAuthServerError {
+  return new MCPAuthAuthServerError('invalid_server_config', { cause });
 }

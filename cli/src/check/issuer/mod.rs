@@ -132,7 +132,13 @@ fn unreachable(issuer: &IssuerReport) -> Option<String> {
             Inert::of(&fault.reason).whole_line()
         )
     });
-    all.then(|| format!("{} cannot be reached{}", issuer.issuer, lines.collect::<String>()))
+    all.then(|| {
+        format!(
+            "{} cannot be reached{}\n  If its metadata is elsewhere, --metadata-url says where, and --type asks at fewer places.",
+            issuer.issuer,
+            lines.collect::<String>()
+        )
+    })
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn keys(issuer: &IssuerReport) -> (Row, Outcome) {
         levels: Levels::always(Level::Must),
         title: "keys that verify tokens",
         expected: "metadata of exactly this issuer, and a key in its set that can be used",
-        fix: "Correct the metadata or the keys; see below.",
+        fix: "",
     };
     let Some(fault) = &issuer.keys.fault else {
         let names: Vec<_> = issuer.keys.algorithms.iter().map(|one| one.name()).collect();
@@ -55,7 +55,32 @@ fn keys(issuer: &IssuerReport) -> (Row, Outcome) {
         row.fix = "Check and configure the issuer that its metadata names, to the letter.";
         return (row, Outcome::Broken(quoted(&other.reason)));
     }
+    row.fix = advice_for(issuer.keys.fault_kind, issuer.keys.jwks_uri.is_some());
     (row, Outcome::Broken(quoted(fault)))
+}
+
+/// What to do where keys cannot be had or used. Keys that nobody has seen are not said to be wrong.
+fn advice_for(kind: Option<FaultKind>, is_about_keys: bool) -> &'static str {
+    match kind {
+        Some(FaultKind::RequestRefused) => {
+            "Let a GET without credentials through: the server, or a firewall or proxy before it, refuses the \
+             request. Nothing is known about the document."
+        }
+        Some(FaultKind::Unreachable) if is_about_keys => {
+            "Make the place of the keys answer, or correct `jwks_uri` in the metadata."
+        }
+        Some(FaultKind::Unreachable) => {
+            "Say where the metadata is (--metadata-url, `metadata_url`) or of which type the server is (--type, \
+             `server_type`); or make the places answer."
+        }
+        Some(FaultKind::NoDocument | FaultKind::NotJson) if is_about_keys => {
+            "Correct `jwks_uri` in the metadata, or serve the keys there as JSON."
+        }
+        Some(FaultKind::NoDocument | FaultKind::NotJson) => {
+            "Serve metadata at one of the places below, or say where it is (--metadata-url, `metadata_url`)."
+        }
+        _ => "Correct the metadata or the keys; see below.",
+    }
 }
 
 /// Why there is no metadata, when all that was found is another issuer's.

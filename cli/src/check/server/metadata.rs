@@ -5,6 +5,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::challenge::Challenge;
+use super::public_metadata::is_readable_by;
 use super::target::{is_https_or_loopback, path_inserted};
 use super::{Call, Outcome, Prober, Row, Target};
 use crate::output::quoted;
@@ -150,6 +151,7 @@ pub(super) struct Documents {
 
 struct Document {
     place: &'static str,
+    url: String,
     json: Value,
     media_type: String,
     is_readable_by_pages: bool,
@@ -163,6 +165,11 @@ impl Documents {
 
     pub(super) fn scopes(&self) -> Vec<String> {
         self.strings_of_first("scopes_supported")
+    }
+
+    /// Where the copy is that was found first.
+    pub(super) fn url_of_first(&self) -> Option<&str> {
+        self.found.first().map(|document| document.url.as_str())
     }
 
     /// A list in the copy that was found first.
@@ -244,9 +251,9 @@ impl Prober {
         documents: &mut Documents,
     ) {
         let origin = self.origin.clone();
-        let call = Call::get("a request for the metadata", url)
+        let call = Call::get("a request for the metadata", &*url)
             .header("accept", "application/json")
-            .header("origin", origin);
+            .header("origin", &*origin);
         let answer = self.send(call).await;
         let json = answer.json().filter(|value| answer.status() == 200 && value.is_object());
         let seen = if answer.status() == 200 && json.is_none() {
@@ -258,9 +265,10 @@ impl Prober {
         if let Some(json) = json {
             documents.found.push(Document {
                 place,
+                url,
                 json,
                 media_type: answer.header("content-type").unwrap_or_default().to_owned(),
-                is_readable_by_pages: answer.header("access-control-allow-origin").is_some(),
+                is_readable_by_pages: is_readable_by(&answer, &origin),
             });
         }
     }

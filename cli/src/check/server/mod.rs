@@ -14,6 +14,7 @@ mod issuers;
 mod mcp;
 mod messages;
 mod metadata;
+mod public_metadata;
 mod reach;
 mod routing;
 mod target;
@@ -163,6 +164,7 @@ impl Prober {
         }
         self.probe_origins(dialect.as_ref()).await;
         self.probe_cors().await;
+        self.probe_public_metadata(&documents).await;
         self.probe_routing(dialect.as_ref()).await;
         self.probe_scopes_and_genuine_tokens().await;
         self.probe_messages(dialect.as_ref()).await;

@@ -12,12 +12,17 @@ impl ResourcePattern {
     ///
     /// - without the parameters of its path segments: `/secret;x` is `/secret` to Python's `urlparse`;
     /// - with `%26`, `%3D` and `%2B` in the query decoded before its parameters are found;
-    /// - without a slash at the end of its path, which many servers do not look at.
+    /// - without a slash at the end of its path, which many servers do not look at: that of `n://a/`, and of a template
+    ///   `n://a/{+p}`, which stands for `n://a/` too.
     pub(super) fn other_readings(&self) -> Vec<Self> {
         let mut readings: Vec<Self> = Vec::new();
-        for change in
-            [Self::without_segment_parameters, Self::with_decoded_query, Self::without_last_slash]
-        {
+        let changes = [
+            Self::without_segment_parameters,
+            Self::with_decoded_query,
+            Self::without_last_slash,
+            Self::without_slash_before_nothing,
+        ];
+        for change in changes {
             let changed: Vec<Self> =
                 [self].into_iter().chain(&readings).filter_map(change).collect();
             readings.extend(changed);
@@ -33,6 +38,22 @@ impl ResourcePattern {
             return None;
         }
         Some(self.with_path(path.to_vec()))
+    }
+
+    /// This pattern without a slash that may be its last, because what follows may be nothing: `n://a` for
+    /// `n://a/{+p}`; `None` when there is no such slash.
+    pub(super) fn without_slash_before_nothing(&self) -> Option<Self> {
+        let end = self.path().iter().rposition(|piece| !piece.repeats)? + 1;
+        if end == self.path().len() {
+            return None;
+        }
+        let (path, left_out) = self.path().split_at(end);
+        let shortest = self.with_path(path.to_vec()).without_last_slash()?;
+        // In the place of `{+p}` there may be a query alone.
+        match left_out.iter().any(|piece| piece.class == Class::Any) && !self.has_query() {
+            true => Some(shortest.with_any_query()),
+            false => Some(shortest),
+        }
     }
 
     /// This pattern without what comes after a semicolon in a segment (RFC 3986 §3.3); `None` when there is nothing to

@@ -143,6 +143,12 @@ impl ResourcePattern {
         Self { query: Some(Query { required, optional }), ..self.clone() }
     }
 
+    /// As a template with `{?name}`, which may stand for any parameters.
+    pub(super) fn with_any_query(&self) -> Self {
+        let query = Query { optional: vec!["any".to_owned()], ..Query::default() };
+        Self { query: Some(query), ..self.clone() }
+    }
+
     /// Whether it is `https://host/` or the like, with or without variables.
     pub(super) fn is_root_of_site(&self) -> bool {
         let slash = Piece::byte(b'/');
@@ -155,6 +161,16 @@ impl ResourcePattern {
 
     pub(super) fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// Whether what it stands for has a query: always or never, or both where the query may be left out.
+    pub(super) fn may_have_query(&self) -> &'static [bool] {
+        match &self.query {
+            Some(query) if !query.optional.is_empty() => &[true, false],
+            Some(_) => &[true],
+            None if self.stands_for_anything() => &[true, false],
+            None => &[false],
+        }
     }
 
     /// Whether this rule is about some of what is asked for. A rule that asks for something counts also

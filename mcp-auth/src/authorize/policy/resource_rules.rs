@@ -198,17 +198,20 @@ impl ResourceRules {
         };
         let mut found = self.rules_about(&asked);
         let without_slash = asked.without_last_slash();
+        let sometimes_without_slash = asked.without_slash_before_nothing();
         let set_aside = match self.is_written_with_slash(&found) {
             true => found.replaced.clone(),
             false => Vec::new(),
         };
         for reading in asked.other_readings() {
             let others = self.rules_about(&reading);
-            // A URI without the slash at its end is what was asked for as well; other readings open nothing.
+            // A URI without the slash at its end is what was asked for as well; other readings open nothing. Of a
+            // template, that may be so for a part of what it stands for.
             let is_as_good = without_slash.as_ref() == Some(&reading);
+            let is_part = sometimes_without_slash.as_ref() == Some(&reading);
             found.is_covered |= is_as_good && others.is_covered;
             for place in others.rules {
-                let counts = is_as_good || !self.rules[place].is_open();
+                let counts = is_as_good || is_part || !self.rules[place].is_open();
                 if counts && !set_aside.contains(&place) && !found.rules.contains(&place) {
                     found.rules.push(place);
                 }
@@ -238,7 +241,6 @@ impl ResourceRules {
 
     /// The rules that are about this reading of what is asked for, and about no other reading.
     fn rules_about(&self, asked: &ResourcePattern) -> FoundPlaces {
-        let has_query = asked.has_query();
         // A path without variables is found by hash.
         let mut candidates: Vec<usize> = match asked.plain_path() {
             Some(path) => self.by_path.get(&path).copied().into_iter().collect(),
@@ -255,9 +257,12 @@ impl ResourceRules {
         covering.retain(|place| self.rules[*place].pattern.speaks_of_all(asked));
         for place in candidates {
             let pattern = &self.rules[place].pattern;
-            let is_replaced = covering
-                .iter()
-                .any(|other| self.rules[*other].pattern.replaces(pattern, has_query));
+            // Of what a template stands for, with a query and without one.
+            let is_replaced = covering.iter().any(|other| {
+                let other_pattern = &self.rules[*other].pattern;
+                let mut with_query_or_not = asked.may_have_query().iter();
+                with_query_or_not.all(|has_query| other_pattern.replaces(pattern, *has_query))
+            });
             match is_replaced {
                 true => found.replaced.push(place),
                 false => found.rules.push(place),

@@ -408,11 +408,12 @@ fn a_caller_is_described_in_json() {
         describe(claims.clone()),
         json!({ "issuer": "https://issuer.example", "subject": "a \"b\"\n", "client_id": "app",
             "scopes": ["one", "two"], "audience": ["x"], "expires_at": 7, "principal": "unknown",
-            "claims": claims })
+            "key": ["https://issuer.example", "a \"b\"\n"], "claims": claims })
     );
     let few = json!({ "iss": "i" });
     assert_eq!(
         describe(few.clone()),
-        json!({ "issuer": "i", "scopes": [], "audience": [], "principal": "unknown", "claims": few })
+        json!({ "issuer": "i", "scopes": [], "audience": [], "principal": "unknown",
+            "key": ["i", null], "claims": few })
     );
 }

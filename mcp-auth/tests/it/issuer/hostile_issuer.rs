@@ -29,11 +29,11 @@ fn failures() -> Vec<(Reply, &'static str, u64)> {
     let status = |status: &str, headers: &[&str]| Reply::new(status, headers, "");
     let html = Reply::new("200 OK", &["content-type: text/html"], "<html>down</html>");
     let cut = Reply::new("200 OK", &["content-type: application/json"], "{\"keys\": [{");
-    let broken = Reply::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_owned());
+    let broken = Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec());
     vec![
         (Reply::Endless, "larger than 1048576 bytes", 5),
         (Reply::Reset, "error sending request", 5),
-        (Reply::Bytes("no HTTP at all".to_owned()), "error sending request", 5),
+        (Reply::Bytes(b"no HTTP at all".to_vec()), "error sending request", 5),
         (broken, "", 5),
         (html, "not JSON", 5),
         (cut, "not JSON", 5),
@@ -120,7 +120,7 @@ async fn fails_and_recovers(
 async fn a_key_set_under_another_media_type_is_used() {
     for header in ["content-type: text/plain", "content-type: application/jwk-set+json", "x: y"] {
         let hostile = Hostile::start().await;
-        hostile.reply("/jwks", Reply::new("200 OK", &[header], &hostile.keys().await.to_string()));
+        hostile.reply("/jwks", Reply::new("200 OK", &[header], hostile.keys().await.to_string()));
         let server = hostile.harness(impatient);
         assert_eq!(server.call(&hostile.token(&server)).await.code(), "ok", "{header}");
     }

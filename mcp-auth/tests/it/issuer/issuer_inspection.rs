@@ -197,7 +197,7 @@ async fn each_key_says_why_it_is_of_no_use() {
     assert!(report.can_verify());
     let faults: Vec<_> = report.keys.keys.iter().map(|key| key.fault.clone()).collect();
     assert_eq!(faults[0], None);
-    let parts = ["unsupported `kty`", "2048", "not a key for verifying", "`kty` is missing"];
+    let parts = ["unsupported `kty`", "2048", "not a key for verifying", "the key is a string"];
     for (fault, part) in faults[1..].iter().zip(parts) {
         assert!(fault.as_ref().unwrap().contains(part), "{fault:?}");
     }
@@ -227,7 +227,9 @@ async fn a_key_set_that_cannot_be_used_is_told_from_one_that_is_not_there() {
     };
     for (text, part) in [
         ("<html>", "not JSON"),
-        ("{}", "no `keys` array"),
+        ("{}", "`keys` is missing"),
+        (r#"{"keys":"x"}"#, "`keys` is a string, an array is needed"),
+        ("[]", "the key set is an array, an object is needed"),
         (r#"{"keys":[]}"#, "it is empty"),
         (r#"{"keys":[{"kty":"oct"}]}"#, "unsupported `kty`"),
     ] {

@@ -43,7 +43,7 @@ async fn cache_control_says_when_keys_are_refreshed() {
     let issuers = join_all(rows.map(|_| Hostile::with(&signer))).await;
     let server = Hostile::harness_of(&issuers, |config| config);
     for ((header, fresh_for), hostile) in rows.into_iter().zip(&issuers) {
-        hostile.reply("/jwks", Reply::new("200 OK", &[header], &hostile.keys().await.to_string()));
+        hostile.reply("/jwks", Reply::new("200 OK", &[header], hostile.keys().await.to_string()));
         let token = hostile.token(&server);
         assert_eq!(server.call(&token).await.code(), "ok");
         server.clock.advance(fresh_for);
@@ -178,7 +178,7 @@ async fn a_private_host_that_is_allowed_is_asked() {
     let document = json!({ "issuer": "https://as.example", "jwks_uri": jwks_uri });
     plain.reply("/meta", Reply::json(&document));
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("allowed-host.pem");
-    std::fs::write(&file, authority).unwrap();
+    std::fs::write(&file, format!("\u{feff}{authority}")).unwrap();
     for (allowed, expected) in [(vec!["localhost"], "ok"), (vec![], "unavailable")] {
         let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
         config.ca_files = vec![file.clone()];
@@ -218,5 +218,5 @@ async fn a_client_is_told_which_addresses_are_allowed() {
     let config = Config::new(RESOURCE, "https://as.example").unwrap();
     let auth = McpAuth::builder(config).http_client(Recorder).build().unwrap();
     let reason = auth.ready().await.unwrap_err().reason;
-    assert_eq!(reason, "https://keys.example/: no `keys` array");
+    assert_eq!(reason, "https://keys.example/: `keys` is a string, an array is needed");
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dev_issuer::DevIssuer;
+use dev_issuer::{Broken, DevIssuer};
 use mcp_auth::settings::ServerType;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Map, Value, json};
@@ -39,9 +39,12 @@ fn file(name: &str, text: &str) -> PathBuf {
 async fn keys_inline_or_in_a_file_need_no_network() {
     let (signer, keys) = keys().await;
     let path = file("keys.json", &json!(keys).to_string());
-    for server in
-        [server(|server| server.jwks = Some(keys)), server(|server| server.jwks_file = Some(path))]
-    {
+    let with_mark = file("keys-with-mark.json", &format!("\u{feff}{}", json!(keys)));
+    for server in [
+        server(|server| server.jwks = Some(keys)),
+        server(|server| server.jwks_file = Some(path)),
+        server(|server| server.jwks_file = Some(with_mark)),
+    ] {
         let asked = signer.requests();
         let server = Harness::around(signer.clone(), |_| trusting(server));
         let good = server.mint().issuer(ISSUER).expires_in(100 * 24 * 3600).sign();
@@ -103,7 +106,7 @@ async fn what_cannot_work_is_a_fault() {
             ],
         ),
         (server(|server| server.jwks = Some(empty)), vec!["jwks: no key in the set"]),
-        (server(|server| server.jwks = Some(Map::new())), vec!["jwks: no `keys` array"]),
+        (server(|server| server.jwks = Some(Map::new())), vec!["jwks: `keys` is missing"]),
         (server(|server| server.jwks_file = Some("/nowhere/k".into())), vec!["cannot be read"]),
         (server(|server| server.jwks_file = Some(file("text.json", "keys"))), vec!["is not JSON"]),
         (
@@ -123,6 +126,52 @@ async fn what_cannot_work_is_a_fault() {
             assert!(fault.contains(expected), "{expected} in {fault}");
         }
     }
+}
+
+#[tokio::test]
+async fn any_issuer_may_be_named_where_that_is_set_and_nothing_else_is_weaker() {
+    let (signer, keys) = keys().await;
+    let server = server(|server| {
+        server.jwks = Some(keys);
+        server.dangerous_accept_any_issuer = true;
+    });
+    let server = Harness::around(signer.clone(), |_| trusting(server));
+    for issuer in [ISSUER, "https://other.example", "mine"] {
+        let token = server.mint().issuer(issuer).sign();
+        // The second time it comes out of the cache.
+        for _ in 0..2 {
+            let answer = server.call(&token).await;
+            assert_eq!((answer.code(), &answer.json()["issuer"]), ("ok", &json!(issuer)));
+        }
+    }
+    let unsigned = server.mint().issuer("mine").broken(Broken::Signature).sign();
+    assert_eq!(server.call(&unsigned).await.code(), "bad_signature");
+    let unnamed = server.mint().without("iss").sign();
+    assert_eq!(server.call(&unnamed).await.code(), "missing_claim");
+    let expired = server.mint().issuer("mine").expires_in(-3600).sign();
+    assert_eq!(server.call(&expired).await.code(), "expired");
+    let elsewhere = server.mint().issuer("mine").audience("https://other.example").sign();
+    assert_eq!(server.call(&elsewhere).await.code(), "wrong_audience");
+}
+
+#[tokio::test]
+async fn any_issuer_needs_keys_and_no_other_server() {
+    let (_, keys) = keys().await;
+    let found = server(|server| server.dangerous_accept_any_issuer = true);
+    let faults = trusting(found).check().unwrap_err().faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(
+        faults[0].ends_with("dangerous_accept_any_issuer: needs `metadata`, `jwks` or `jwks_file`")
+    );
+    let by_hand = server(|server| {
+        server.jwks = Some(keys);
+        server.dangerous_accept_any_issuer = true;
+    });
+    let other = AuthorizationServer::new("https://other.example");
+    let both = ProtectedResource::new(RESOURCE, [by_hand, other]);
+    let faults = Config::default().protect_resource(both).check().unwrap_err().faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].ends_with("dangerous_accept_any_issuer: needs to be the only server"));
 }
 
 #[test]

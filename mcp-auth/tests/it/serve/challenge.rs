@@ -56,6 +56,45 @@ async fn the_document_describes_the_resource() {
 }
 
 #[tokio::test]
+async fn the_document_has_every_registered_member_that_is_configured() {
+    let members = json!({
+        "resource_name": "Notes",
+        "resource_documentation": "https://mcp.example.com/docs",
+        "resource_policy_uri": "https://mcp.example.com/policy",
+        "resource_tos_uri": "https://mcp.example.com/terms",
+        "jwks_uri": "https://mcp.example.com/keys",
+        "resource_signing_alg_values_supported": ["ES256"],
+        "authorization_details_types_supported": ["payment_initiation"],
+        "tls_client_certificate_bound_access_tokens": false,
+        "dpop_signing_alg_values_supported": ["ES256"],
+        "dpop_bound_access_tokens_required": false,
+        "signed_metadata": "e30.e30.c2ln",
+    });
+    let localized = json!({ "resource_name#de": "Notizen", "resource_tos_uri#de-CH": "https://mcp.example.com/agb" });
+    let mut expected = json!({
+        "resource": "https://mcp.example.com/mcp",
+        "bearer_methods_supported": ["header"],
+    });
+    let own_members =
+        [&members, &localized].into_iter().flat_map(|value| value.as_object().unwrap());
+    expected
+        .as_object_mut()
+        .unwrap()
+        .extend(own_members.map(|(name, value)| (name.clone(), value.clone())));
+    let server = Harness::with(|mut config| {
+        let mut data = json!(config.resources[0]);
+        data["localized"] = localized.clone();
+        data.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        config.resources[0] = serde_json::from_value(data).unwrap();
+        config
+    })
+    .await;
+    expected["authorization_servers"] = json!([server.issuer.issuer()]);
+    let answer = server.send(request("GET", path_of(METADATA_URL), &[])).await;
+    assert_eq!(answer.json(), expected);
+}
+
+#[tokio::test]
 async fn offline_access_is_advertised_only_by_its_switch() {
     let server = Harness::with(|mut config| {
         config.resources[0].dangerous_advertise_offline_access = true;

@@ -22,7 +22,7 @@ use crate::support::{Harness, RESOURCE};
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// Exactly these bytes, and the end of the connection.
-    Bytes(String),
+    Bytes(Vec<u8>),
     /// A head, and then a byte now and then.
     Drip,
     /// 100 MiB.
@@ -35,16 +35,17 @@ pub(crate) enum Reply {
 
 impl Reply {
     /// An answer with this status line, these header lines and this body.
-    pub(crate) fn new(status: &str, headers: &[&str], body: &str) -> Self {
+    pub(crate) fn new(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Self {
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-        let length = body.len();
-        Self::Bytes(format!(
-            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        ))
+        let length = body.as_ref().len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        Self::Bytes([head.as_bytes(), body.as_ref()].concat())
     }
 
     pub(crate) fn json(document: &Value) -> Self {
-        Self::new("200 OK", &["content-type: application/json"], &document.to_string())
+        Self::new("200 OK", &["content-type: application/json"], document.to_string())
     }
 
     pub(crate) fn redirect(to: &str) -> Self {
@@ -199,7 +200,7 @@ async fn answer(
 ) -> io::Result<Reply> {
     let reply = state.reply_to(&path_of(&mut stream).await?);
     match &reply {
-        Reply::Bytes(bytes) => stream.write_all(bytes.as_bytes()).await?,
+        Reply::Bytes(bytes) => stream.write_all(bytes).await?,
         Reply::Drip => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n").await?;
             let mut often = tokio::time::interval(Duration::from_millis(20));

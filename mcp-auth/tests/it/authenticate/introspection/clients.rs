@@ -57,13 +57,16 @@ async fn a_secret_is_sent_in_the_header_or_in_the_form() {
     assert_eq!(post.form("client_id").unwrap(), "our id");
     assert_eq!(post.form("client_secret").unwrap(), "p&s:ß");
 
-    let (read, _) = asked(|one| {
-        one.client_secret = None;
-        one.client_secret_file = Some(file("client-secret", "from-a-file\n"));
-    })
-    .await;
-    let expected = STANDARD.encode("our%20id:from-a-file");
-    assert_eq!(read.header("authorization"), format!("Basic {expected}"));
+    // Some editors put a byte order mark in front.
+    for text in ["from-a-file\n", "\u{feff}from-a-file\r\n"] {
+        let (read, _) = asked(|one| {
+            one.client_secret = None;
+            one.client_secret_file = Some(file("client-secret", text));
+        })
+        .await;
+        let expected = STANDARD.encode("our%20id:from-a-file");
+        assert_eq!(read.header("authorization"), format!("Basic {expected}"));
+    }
 
     let (none, _) = asked(|one| one.auth_method = ClientAuthMethod::None).await;
     assert_eq!(none.header("authorization"), "");
@@ -73,7 +76,7 @@ async fn a_secret_is_sent_in_the_header_or_in_the_form() {
 #[tokio::test]
 async fn a_private_key_signs_an_assertion_for_this_issuer_alone() {
     let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
-    let path = file("client-key.pem", &key.serialize_pem());
+    let path = file("client-key.pem", &format!("\u{feff}{}", key.serialize_pem()));
     let (asked, issuer) = asked(|one| {
         one.auth_method = ClientAuthMethod::PrivateKeyJwt;
         one.private_key_file = Some(path);
@@ -139,7 +142,7 @@ impl MutualTls {
         Self {
             origin,
             authority: file("mtls-authority.pem", &root.pem()),
-            certificate: file("mtls-client.pem", &pem),
+            certificate: file("mtls-client.pem", &format!("\u{feff}{pem}")),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use self::message::What;
 use self::resources::{Named, rules_of, warned};
-use self::uri::stands_for;
+use self::uri::{Parameters, stands_for};
 
 /// A caller with a good token.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,8 @@ impl Reference<'_> {
         let policy = self.policy_of_lists();
         let reference = Reference { policy: &policy, caller: self.caller };
         // What can be read in two ways is listed like a URI that can.
-        let uris = stands_for(template, true).unwrap_or_else(|| vec![format!("{template}#")]);
+        let uris = stands_for(template, true, Parameters::Any)
+            .unwrap_or_else(|| vec![format!("{template}#")]);
         let read = |uri| json!({ "method": "resources/read", "params": { "uri": uri } });
         uris.iter().any(|uri| reference.shows(&read(uri)))
     }

@@ -271,6 +271,32 @@ async fn completing_a_template_needs_what_anything_behind_it_needs() {
     }
 }
 
+/// What a template stands for may be without its last slash, and without its query.
+#[tokio::test]
+async fn completing_a_template_needs_what_is_asked_without_its_last_variable() {
+    let rows = [
+        (json!({ "n://a": ["s1"] }), "n://a/{+p}", 403),
+        (json!({ "n://a": ["s1"] }), "n://a/{id}", 200),
+        (json!({ "n://a": ["s1"] }), "n://a/b{+p}", 200),
+        (json!({ "n://a/b": ["s1"] }), "n://a/b/{+p}{+q}", 403),
+        (json!({ "n://a": ["s1"], "n://a{?q}": { "access": "public" } }), "n://a{?q}", 403),
+        (json!({ "n://a": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 403),
+        (json!({ "n://a*": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 200),
+        (json!({ "n://a/x{?q}": ["s1"], "n://a/{+r}": [] }), "n://a/{+r}", 403),
+    ];
+    for (rules, uri, status) in rows {
+        let server = PolicyServer::start(policy(json!({ "resources": rules }))).await;
+        let token = server.mint("mcp").sign();
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri} under {rules}");
+    }
+}
+
 /// Anybody may add a parameter to a URI.
 #[test]
 fn a_parameter_that_is_added_sets_no_rule_for_another_one_aside() {

@@ -49,7 +49,7 @@ pub(super) const URIS: [&str; 37] = [
     "n://a/%25",
 ];
 
-pub(super) const TEMPLATES: [&str; 19] = [
+pub(super) const TEMPLATES: [&str; 22] = [
     "n://a",
     "n://a/",
     "N://A/1",
@@ -60,6 +60,9 @@ pub(super) const TEMPLATES: [&str; 19] = [
     "n://{h}/{id}",
     "n://{h}/1",
     "n://{+p}",
+    "n://a/{+p}",
+    "n://a{?q}",
+    "n://a/{id}{?q}",
     "{+u}",
     "m://{h}",
     "{s}://a",

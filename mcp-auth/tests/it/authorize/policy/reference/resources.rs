@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::is_open;
 use super::pattern::Pattern;
-use super::uri::{Uri, stands_for};
+use super::uri::{Parameters, Uri, stands_for};
 
 /// What the rules say about a thing that is named.
 #[derive(Default)]
@@ -79,20 +79,25 @@ impl<'p> ResourceRule<'p> {
 /// The rules of a URI, or of everything that a template stands for.
 pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> Named<'p> {
     let all = ResourceRule::all(policy);
-    let Some(uris) = stands_for(text, is_template) else {
+    let Some(uris) = stands_for(text, is_template, Parameters::Any) else {
         let asks = |one: &ResourceRule<'_>| !one.pattern.is_open && one.pattern.has_scheme_of(text);
         let is_forbidden = all.iter().any(asks) || policy["deny_undeclared"] == true;
         return Named { is_forbidden, ..Named::default() };
     };
     let uris: Vec<_> = uris.iter().map(|uri| Uri::read(uri)).collect();
-    let is_about_all = |one: &ResourceRule<'_>| uris.iter().all(|uri| one.is_about(uri));
+    let named_uris = stands_for(text, is_template, Parameters::Named).unwrap();
+    let named_uris: Vec<_> = named_uris.iter().map(|uri| Uri::read(uri)).collect();
+    let uris_for = |one: &ResourceRule<'_>| if one.pattern.is_open { &named_uris } else { &uris };
+    let is_about_all = |one: &ResourceRule<'_>| uris_for(one).iter().all(|uri| one.is_about(uri));
     let counts = |one: &&ResourceRule<'_>| match &*uris {
         [uri] => one.counts(uri, &all),
         uris => {
-            // Another one counts in its place for all of them.
+            // Another one counts in its place for all of them. Here parameters are those that are named.
             let is_replaced = all.iter().any(|other| {
                 let counts = |uri| one.counts(uri, std::slice::from_ref(other));
-                is_about_all(other) && !uris.iter().any(counts)
+                named_uris.iter().all(|uri| other.is_about(uri))
+                    && named_uris.iter().any(|uri| one.could_be_about(uri))
+                    && !named_uris.iter().any(counts)
             });
             !is_replaced && uris.iter().any(|uri| one.could_be_about(uri))
         }
@@ -101,7 +106,7 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
     let is_opened = |uri: &Uri| all.iter().any(|one| one.pattern.is_open && one.is_about(uri));
     Named {
         is_declared: all.iter().any(is_about_all),
-        is_open: uris.iter().all(is_opened) && rules.iter().all(|one| one.pattern.is_open),
+        is_open: named_uris.iter().all(is_opened) && rules.iter().all(|one| one.pattern.is_open),
         rules: rules.iter().map(|one| (one.place.clone(), one.rule)).collect(),
         is_forbidden: false,
     }
@@ -140,6 +145,6 @@ fn uris_of(rule: &ResourceRule<'_>) -> Vec<Uri> {
         Some(prefix) => format!("{prefix}{{+rest}}"),
         None => pattern.to_owned(),
     };
-    let uris = stands_for(&template, true).unwrap();
+    let uris = stands_for(&template, true, Parameters::Named).unwrap();
     uris.iter().map(|uri| Uri::read(uri)).collect()
 }

@@ -55,8 +55,21 @@ impl Uri {
     }
 }
 
+/// What `{?name}` stands for.
+#[derive(Clone, Copy)]
+pub(super) enum Parameters {
+    /// To rules that ask for something.
+    Any,
+    /// To open rules.
+    Named,
+}
+
 /// The URIs that a URI or a template stands for; `None` where it can be read in two ways.
-pub(super) fn stands_for(text: &str, is_template: bool) -> Option<Vec<String>> {
+pub(super) fn stands_for(
+    text: &str,
+    is_template: bool,
+    parameters: Parameters,
+) -> Option<Vec<String>> {
     let one = match is_template {
         true => fill(text, |expression| Some(expanded(expression, "x"))),
         false => text.to_owned(),
@@ -71,37 +84,42 @@ pub(super) fn stands_for(text: &str, is_template: bool) -> Option<Vec<String>> {
     let is_template = is_template || with_any_host.is_some();
     let mut all = vec![with_any_host.unwrap_or_else(|| text.to_owned())];
     while is_template && all.iter().any(|text| text.contains('{')) {
-        all = all.iter().flat_map(|text| with_values(text)).collect();
+        all = all.iter().flat_map(|text| with_values(text, parameters)).collect();
     }
     all.retain(|text| !is_ambiguous(text));
     Some(all)
 }
+
+/// What may come in the place of `{?name}`: any parameters, or none.
+const QUERIES: [&str; 6] = ["", "?q=1", "?q=zz", "?z=2", "?q=1&z=2", "?q=1&zz"];
 
 /// The values of a variable that may be anything, so also several segments, a query, or a whole URI.
 fn anything() -> Vec<String> {
     let schemes = ["", "n://", "m://", "xx://"];
     let paths =
         ["", "a", "a/", "a/1", "a/b/c", "a/zz", "b", "b/c", "1", "é/1", "zz", "zz/", "zz/yy"];
-    let queries = ["", "?q=1", "?q=zz", "?z=2", "?q=1&z=2", "?q=1&zz"];
     let mut all = Vec::new();
     for scheme in schemes {
         for path in paths {
-            all.extend(queries.map(|query| format!("{scheme}{path}{query}")));
+            all.extend(QUERIES.map(|query| format!("{scheme}{path}{query}")));
         }
     }
     all
 }
 
 /// With every value in the place of the first variable.
-fn with_values(text: &str) -> Vec<String> {
+fn with_values(text: &str, parameters: Parameters) -> Vec<String> {
     let Some((before, rest)) = text.split_once('{') else { return vec![text.to_owned()] };
     let (expression, after) = rest.split_once('}').unwrap();
-    let mut values: Vec<String> = match expression.starts_with('+') {
-        true => anything(),
-        false => VALUES.map(|value| expanded(expression, value)).to_vec(),
+    let values: Vec<String> = match (expression.get(..1), parameters) {
+        (Some("+"), _) => anything(),
+        (Some("?"), Parameters::Any) => QUERIES.map(str::to_owned).to_vec(),
+        (Some("?"), Parameters::Named) => {
+            let filled = ["1", "zz"].map(|value| expanded(expression, value));
+            filled.into_iter().chain([String::new()]).collect()
+        }
+        _ => VALUES.map(str::to_owned).to_vec(),
     };
-    // A query may be left out.
-    values.extend(expression.starts_with('?').then(String::new));
     values.iter().map(|value| format!("{before}{value}{after}")).collect()
 }
 

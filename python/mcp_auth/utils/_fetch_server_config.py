@@ -1,8 +1,8 @@
-"""How authorization servers are named, in the terms of `mcpauth`, the original package."""
+"""How authorization servers are named."""
 
 from __future__ import annotations
 
-from .config import AuthServerConfig, AuthServerType, TranspileData
+from ..config import AuthServerConfig, AuthServerType, TranspileData
 
 
 def fetch_server_config(
@@ -25,10 +25,10 @@ def fetch_server_config_by_well_known_url(
 ) -> AuthServerConfig:
     """An authorization server by the URL of its metadata, which is fetched now: it names the issuer.
 
-    Raises `MCPAuthAuthServerException` when it cannot be had.
+    Raises `MCPAuthConfigException` when it cannot be had, `MCPAuthAuthServerException` when it cannot be used.
     """
-    from ._fetch import document_at
-    from .exceptions import AuthServerExceptionCode, MCPAuthAuthServerException
+    from .._fetch import document_at
+    from ..exceptions import AuthServerExceptionCode, server_exception
 
     document = document_at(well_known_url)
     if transpile_data is not None:
@@ -37,7 +37,4 @@ def fetch_server_config_by_well_known_url(
         return AuthServerConfig(document, AuthServerType(type))
     except (KeyError, ValueError) as error:
         code = AuthServerExceptionCode.INVALID_SERVER_METADATA
-        raise MCPAuthAuthServerException(code, f"{well_known_url}: {error}") from error
-
-
-__all__ = ["fetch_server_config", "fetch_server_config_by_well_known_url"]
+        raise server_exception(code, f"{well_known_url}: {error}") from error
