@@ -9,7 +9,7 @@ use zeroize::Zeroize as _;
 
 use crate::claims::Claims;
 use crate::error::{InsufficientScope, TokenError};
-use crate::json::{JsonLimits, read_object};
+use crate::json::{CheckedObject, JsonLimits};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
@@ -23,24 +23,22 @@ pub struct AuthInfo(Arc<Inner>, Option<Arc<dyn StepUp>>);
 
 struct Inner {
     issuer: Arc<str>,
-    facts: Facts,
-    principal: Principal,
-    // Read once, when the token is verified: what could not be read was refused.
-    claims: Map<String, Value>,
+    scopes: Scopes,
+    expires_at: Option<u64>,
+    // Read to its end when the token was verified: what could not be read was refused.
+    payload: CheckedObject,
+    principal_rule: Arc<PrincipalRule>,
     token: Token,
-    // Written when somebody first asks: only SDKs do.
+    // Each is made when somebody first asks: most requests never do.
+    facts: OnceLock<Facts>,
+    claims: OnceLock<Map<String, Value>>,
     json: OnceLock<Box<str>>,
 }
 
 /// What a caller came with.
 pub(crate) enum Token {
     Jwt(KeptToken),
-    /// An opaque token.
-    Opaque {
-        token: KeptToken,
-        /// How long its issuer's answer was.
-        answer_bytes: usize,
-    },
+    Opaque(KeptToken),
     /// Nothing: the claims are of a verifier of the user's.
     None,
 }
@@ -61,13 +59,12 @@ impl Drop for KeptToken {
     }
 }
 
-/// What decisions and handlers ask for most.
+/// What handlers ask for most.
+#[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) audience: Vec<String>,
-    pub(crate) scopes: Scopes,
-    pub(crate) expires_at: Option<u64>,
 }
 
 impl AuthInfo {
@@ -94,27 +91,46 @@ impl AuthInfo {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
-        let facts = claims.facts();
-        let whole = read_object(payload).map_err(Claims::malformed)?;
-        Ok(Self::new(issuer, facts, whole, &PrincipalRule::default(), Token::None))
+        let payload = CheckedObject::new(payload.as_bytes());
+        let (scopes, principal_rule) = (claims.granted_scopes(), Arc::default());
+        Ok(Self::new(issuer, scopes, claims.exp, payload, principal_rule, Token::None))
     }
 
-    /// The caller behind a token that was verified.
+    /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts.
     pub(crate) fn new(
         issuer: Arc<str>,
-        facts: Facts,
-        claims: Map<String, Value>,
-        rule: &PrincipalRule,
+        scopes: Scopes,
+        expires_at: Option<u64>,
+        payload: CheckedObject,
+        principal_rule: Arc<PrincipalRule>,
         token: Token,
     ) -> Self {
-        let principal = rule.principal(&claims);
-        let json = OnceLock::new();
-        Self(Arc::new(Inner { issuer, facts, principal, claims, token, json }), None)
+        let (facts, claims, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let inner = Inner {
+            issuer,
+            scopes,
+            expires_at,
+            payload,
+            principal_rule,
+            token,
+            facts,
+            claims,
+            json,
+        };
+        Self(Arc::new(inner), None)
     }
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.0.claims
+        self.0.claims.get_or_init(|| self.0.payload.members())
+    }
+
+    fn facts(&self) -> &Facts {
+        self.0.facts.get_or_init(|| {
+            let claims = Claims::read(self.0.payload.as_bytes(), JsonLimits::LARGEST);
+            // Claims were read of it before, or it would not be here.
+            claims.map(|read| read.facts()).unwrap_or_default()
+        })
     }
 
     /// All that it says, as a JSON object: for SDKs in other languages. The token is not in it.
@@ -156,28 +172,28 @@ impl AuthInfo {
     /// `sub`: the caller, unique within the issuer; machine clients may have none, or an empty one,
     /// which is none.
     pub fn subject(&self) -> Option<&str> {
-        self.0.facts.subject.as_deref()
+        self.facts().subject.as_deref()
     }
 
     /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid` that is not empty.
     pub fn client_id(&self) -> Option<&str> {
-        self.0.facts.client_id.as_deref()
+        self.facts().client_id.as_deref()
     }
 
     /// `aud`: for whom the token was issued.
     pub fn audience(&self) -> &[String] {
-        &self.0.facts.audience
+        &self.facts().audience
     }
 
     /// The granted scopes: the first of `scope`, `scp` and `scopes` that has any.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.facts.scopes
+        &self.0.scopes
     }
 
     /// `exp`, in seconds since 1970; always there for a JWT, while issuers of opaque tokens need not
     /// say.
     pub fn expires_at(&self) -> Option<u64> {
-        self.0.facts.expires_at
+        self.0.expires_at
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).
@@ -212,7 +228,7 @@ impl AuthInfo {
     /// Told by [`principal_claim`](crate::AuthorizationServer::principal_claim), or else by the claims
     /// that providers document for it; docs/guide.md lists them.
     pub fn principal(&self) -> Principal {
-        self.0.principal
+        self.0.principal_rule.principal(self.claims())
     }
 
     /// Whether the token grants these scopes; scopes that include others count as the resource's
@@ -266,7 +282,7 @@ impl AuthInfo {
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
         match &self.0.token {
-            Token::Jwt(token) | Token::Opaque { token, .. } => &token.0,
+            Token::Jwt(token) | Token::Opaque(token) => &token.0,
             Token::None => "",
         }
     }
@@ -278,13 +294,9 @@ impl AuthInfo {
 
     /// About how much memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        // Claims take about three times the payload, which is at most three quarters of the token; the
-        // JSON for other languages is about as long as that.
-        let claims = match &self.0.token {
-            Token::Opaque { answer_bytes, .. } => answer_bytes * 5,
-            Token::Jwt(_) | Token::None => 0,
-        };
-        size_of::<Inner>() + self.token().len() * 4 + claims
+        // When they were asked for, claims take about three times the payload, and the JSON for other
+        // languages is about as long as it.
+        size_of::<Inner>() + self.token().len() + self.0.payload.as_bytes().len() * 5
     }
 }
 

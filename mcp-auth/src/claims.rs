@@ -45,6 +45,11 @@ impl<'a> Claims<'a> {
         TokenError::Malformed { reason: format!("claims: {error}") }
     }
 
+    /// Who it is about. An empty text names nobody: callers without a name must not be taken for each other.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref().filter(|subject| !subject.is_empty())
+    }
+
     /// The OAuth client, by the first claim that names one: an empty text names none.
     pub(crate) fn client(&self) -> Option<&str> {
         self.clients.iter().flatten().map(AsRef::as_ref).find(|client: &&str| !client.is_empty())
@@ -68,22 +73,22 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// What is asked for most, once the token is accepted.
-    pub(crate) fn facts(&self) -> Facts {
-        let scopes = match self.granting_claim() {
+    /// The scopes, by the first claim that has any.
+    pub(crate) fn granted_scopes(&self) -> Scopes {
+        match self.granting_claim() {
             Some(StringOrList::One(text)) => Scopes::granted(text),
             Some(StringOrList::Many(list)) => list.iter().collect(),
             None => Scopes::default(),
-        };
+        }
+    }
+
+    /// What handlers ask for most, once the token is accepted.
+    pub(crate) fn facts(&self) -> Facts {
         let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
-        // An empty text names nobody: callers without a name must not be taken for each other.
-        let subject = self.subject.as_deref().filter(|subject| !subject.is_empty());
         Facts {
             audience: audience.collect(),
-            subject: subject.map(str::to_owned),
+            subject: self.subject().map(str::to_owned),
             client_id: self.client().map(str::to_owned),
-            scopes,
-            expires_at: self.exp,
         }
     }
 }
@@ -160,11 +165,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_prefer_the_registered_claims() {
+    fn the_registered_claims_are_preferred() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().facts();
-        assert_eq!(facts.scopes.to_string(), "y z");
-        assert_eq!(facts.client_id.as_deref(), Some("c"));
+        let claims = Claims::read(payload, JsonLimits::LARGEST).unwrap();
+        assert_eq!(claims.granted_scopes().to_string(), "y z");
+        assert_eq!(claims.facts().client_id.as_deref(), Some("c"));
     }
 
     #[test]
@@ -180,8 +185,8 @@ mod tests {
             (r#"{"scope":"","scp":[],"scopes":null}"#, ""),
         ];
         for (payload, scopes) in rows {
-            let facts = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap().facts();
-            assert_eq!(facts.scopes.to_string(), scopes, "{payload}");
+            let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap();
+            assert_eq!(claims.granted_scopes().to_string(), scopes, "{payload}");
         }
         let rows = [
             (r#"{"client_id":"","azp":"a"}"#, Some("a")),

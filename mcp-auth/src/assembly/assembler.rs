@@ -137,7 +137,7 @@ impl<'b> Assembler<'b> {
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
             required_claims: config.required_claims.clone(),
-            principal: principal_rule(config),
+            principal: Arc::new(principal_rule(config)),
         });
         let opaque = introspection
             .map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer, &config.algorithms)));

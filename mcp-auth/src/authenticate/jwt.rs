@@ -36,10 +36,9 @@ impl Authenticator {
         let verified = trusted.verify_signature(&jws, now).await?;
         let claims = verified.jws.claims();
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
-        let all_claims = verified.jws.all_claims().map_err(Claims::malformed)?;
         let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
         let issuer_name = trusted.name_of(claims);
-        let auth_info = trusted.rules.caller(issuer_name, claims.facts(), all_claims, kept)?;
+        let auth_info = trusted.rules.caller(issuer_name, claims, verified.jws.payload(), kept)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {

@@ -14,7 +14,7 @@ use crate::claims::Claims;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
-use crate::json::{JsonError, JsonLimits, read_as, read_object};
+use crate::json::{CheckedObject, JsonError, JsonLimits, read_as};
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
@@ -167,9 +167,9 @@ impl OpaqueTokens {
         }
         let name = if named == &*issuer.name { issuer.name.clone() } else { Arc::from(named) };
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
-        let whole = read_object(&payload).map_err(|error| self.unreadable(&error))?;
-        let kept = Token::Opaque { token: KeptToken::new(token), answer_bytes: payload.len() };
-        Ok(issuer.rules.caller(name, claims.facts(), whole, kept)?)
+        let whole = CheckedObject::new(payload.as_bytes());
+        let kept = Token::Opaque(KeptToken::new(token));
+        Ok(issuer.rules.caller(name, &claims, whole, kept)?)
     }
 
     fn unreadable(&self, error: &JsonError) -> AuthError {

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use super::VerificationKey;
 use super::base64url::append_base64url;
 use crate::algorithm::Algorithm;
-use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within};
+use crate::json::{
+    CheckedObject, JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within,
+};
 
 /// How large a token may be; what is larger is refused unread.
 #[derive(Clone, Copy, Debug)]
@@ -171,12 +173,19 @@ pub(crate) struct VerifiedJws<'j, T = ()> {
     jws: &'j Jws<'j, T>,
 }
 
-impl<'j, T> VerifiedJws<'j, T> {
+impl<'j, T: Object<'j>> VerifiedJws<'j, T> {
     /// The claims that were read with [`Jws::read_claims`].
     pub(crate) fn claims(&self) -> &'j T {
         &self.jws.claims
     }
 
+    /// The payload, of which the claims were read: so it can be read whole later.
+    pub(crate) fn payload(&self) -> CheckedObject {
+        CheckedObject::new(self.jws.payload)
+    }
+}
+
+impl<'j, T> VerifiedJws<'j, T> {
     /// Reads the whole payload.
     pub(crate) fn all_claims(&self) -> Result<Map<String, Value>, JsonError> {
         read_object_within(self.jws.payload, self.jws.limits.json)

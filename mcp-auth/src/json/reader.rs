@@ -509,6 +509,7 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::*;
+    use crate::json::{CheckedObject, read_object};
 
     #[derive(Debug, Default)]
     struct Whatever;
@@ -521,6 +522,15 @@ mod tests {
 
     fn read(bytes: &[u8], depth: usize, members: usize) -> Result<(), JsonError> {
         read_as::<Whatever>(bytes, JsonLimits { depth, members }).map(|_| ())
+    }
+
+    /// A text whose members were skipped is accepted exactly if all of it can be read, and then the whole of it is there.
+    fn prove_that_it_is_read_again(bytes: &[u8]) {
+        let whole = read_object(bytes);
+        assert_eq!(read(bytes, 127, usize::MAX), whole.clone().map(drop));
+        if let Ok(members) = whole {
+            assert_eq!(CheckedObject::new(bytes).members(), members);
+        }
     }
 
     fn read_whole(bytes: &[u8]) -> Option<Map<String, Value>> {
@@ -577,6 +587,7 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(bytes)
             );
+            prove_that_it_is_read_again(bytes);
         }
     }
 
@@ -628,6 +639,7 @@ mod tests {
                 Some(read_whole(object.as_bytes())?["a"].as_str().map(str::to_owned).unwrap_or_default())
             };
             for object in [format!("{{\"a\":\"{text}\"}}"), serde_json::json!({ "a": text }).to_string()] {
+                prove_that_it_is_read_again(object.as_bytes());
                 // With a quote inside it may be more than one member.
                 if reference(&object).is_none() || !text.contains('"') {
                     prop_assert_eq!(read(&object).map(|one| one.0), reference(&object));
@@ -648,6 +660,7 @@ mod tests {
                 }
             }
             let object = format!("{{\"a\":{text}}}");
+            prove_that_it_is_read_again(object.as_bytes());
             let one = read_as::<One>(object.as_bytes(), JsonLimits::LARGEST).unwrap();
             let reference = read_whole(object.as_bytes()).unwrap()["a"].as_f64().unwrap();
             prop_assert!((one.0 - reference).abs() <= reference.abs() * 1e-15, "{}", object);
@@ -658,6 +671,7 @@ mod tests {
             text in r#"[{}\[\],:"ab0-9.eE+ -]{0,24}|[-+]?[0-9]{0,3}[.]?[0-9]{0,3}([eE][-+]?[0-9]{1,3})?"#
         ) {
             let object = format!("{{\"a\":{text}}}");
+            prove_that_it_is_read_again(object.as_bytes());
             let (strict, whole) = (read(object.as_bytes(), 127, 256), read_whole(object.as_bytes()));
             match strict {
                 Ok(()) => prop_assert!(whole.is_some(), "{}", object),

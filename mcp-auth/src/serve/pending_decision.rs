@@ -119,7 +119,8 @@ impl PendingDecision {
                 _ => resource.authenticate(request).await,
             },
         };
-        let granted = authenticated.as_ref().map(AuthInfo::scopes).cloned().unwrap_or_default();
+        let nothing = Scopes::default();
+        let granted = authenticated.as_ref().map_or(&nothing, AuthInfo::scopes);
         let authorizers = &resource.authorizers;
         let admitted =
             authorizers.admit(authenticated.as_ref(), &messages.operations).and_then(|caller| {
@@ -131,7 +132,7 @@ impl PendingDecision {
             Err(error) => {
                 let needed = match &error {
                     AuthError::InvalidToken(_) | AuthError::MissingToken => {
-                        needed(&resource, &messages, &granted)
+                        needed(&resource, &messages, granted)
                     }
                     // It says itself what is missing, or asks for no scope.
                     _ => Scopes::default(),
@@ -149,7 +150,7 @@ impl PendingDecision {
         resource.log_allowed(caller.as_ref(), messages.sent());
         let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
         let forward = Forward::new(&resource, caller, cors).with_lists(lists);
-        let needed = needed(&resource, &messages, &granted);
+        let needed = needed(&resource, &messages, granted);
         let may_wait = may_step_up(&messages);
         Decision::Forward(forward.with_step_up(&resource, needed, may_wait))
     }

@@ -110,11 +110,13 @@ impl ResponseFilter {
     pub(super) fn new(mut forward: Forward, status: StatusCode, headers: &mut HeaderMap) -> Self {
         let is_stream = is_event_stream(headers);
         let may_wait = forward.may_wait && forward.step_up.is_some();
-        let state = match (forward.lists.take(), unreadable(status, headers)) {
-            (None, _) if is_stream && may_wait => State::waiting(None),
-            (None, _) => State::Transparent,
-            (Some(_), Some(reason)) => State::Unreadable(reason),
-            (Some(lists), None) => State::Start { start: BodyStart::default(), lists },
+        let state = match forward.lists.take() {
+            None if is_stream && may_wait => State::waiting(None),
+            None => State::Transparent,
+            Some(lists) => match unreadable(status, headers) {
+                Some(reason) => State::Unreadable(reason),
+                None => State::Start { start: BodyStart::default(), lists },
+            },
         };
         let is_empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
         if !(matches!(state, State::Transparent) || is_empty || carries_nothing(status)) {
