@@ -1,8 +1,12 @@
 //! `mcp-auth check`: what a server does, seen from outside.
 
+mod authorities;
+mod causes;
 mod findings;
 mod issuer;
+mod known;
 mod outcome;
+mod printing;
 mod row;
 mod server;
 

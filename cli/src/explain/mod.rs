@@ -21,6 +21,7 @@ use self::shown::Shown;
 use self::source::{Answer, AskedServer, Rules};
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
+use crate::understand;
 
 /// Shows every check of a token in its order, with expected and actual, and what its scopes unlock.
 /// Never prints the signature; claims that say who somebody is only with `--show-claims`. Exit codes:
@@ -139,10 +140,8 @@ fn read_token(argument: &str) -> Result<String, String> {
         let read = io::stdin().read_to_string(&mut text);
         read.map_err(|error| format!("standard input: {error}"))?;
     }
-    let line = text.trim();
-    let value = line.strip_prefix("Authorization:").unwrap_or(line).trim();
-    let token = value.strip_prefix("Bearer ").unwrap_or(value).trim();
-    if token.is_empty() { Err("the token is empty".to_owned()) } else { Ok(token.to_owned()) }
+    let token = understand::token(&text);
+    if token.is_empty() { Err("the token is empty".to_owned()) } else { Ok(token) }
 }
 
 /// Gives the token's issuer these keys; the others are not asked anyway.

@@ -1,6 +1,7 @@
 //! `mcp-auth check server` against a correct server, and against the same one with one fault each.
 
 mod fault;
+mod non_servers;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,8 +165,8 @@ async fn what_cannot_be_checked_says_why() {
     let url = format!("http://{}/mcp", gone.local_addr().unwrap());
     drop(gone);
     let rows: [(&[&str], &str); 5] = [
-        (&[&url], "does not answer"),
-        (&["mcp.example.com"], "is not a URL"),
+        (&["opaque-secret-token"], "is not a URL"),
+        (&[&url, "--ca-file", "/no/such.pem"], "--ca-file"),
         (&[&url, "--token", "two words"], "--token"),
         (&[&url, "--origin", "https://app.example.com/"], "--origin"),
         (&[&url, "--json", "--format", "human"], "cannot be used with"),
