@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::Source;
 use super::strangers::NamedByServer;
 use crate::check::{Challenge, Reach, Target};
+use crate::network_fault::NetworkFault;
 use crate::output::{Progress, quoted};
 use crate::secrets;
 
@@ -158,12 +159,12 @@ async fn config_from_metadata(
 }
 
 async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
-    let mut response = client.get(url).send().await.map_err(|error| error.to_string())?;
+    let mut response = client.get(url).send().await.map_err(|error| no_answer(&error))?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status().as_u16()));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
         if body.len() + chunk.len() > MAX_DOCUMENT {
             return Err(format!("larger than {MAX_DOCUMENT} bytes"));
         }
@@ -171,6 +172,11 @@ async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
     }
     let document: Value = serde_json::from_slice(&body).map_err(|_| "not JSON".to_owned())?;
     if document.is_object() { Ok(document) } else { Err("not a JSON object".to_owned()) }
+}
+
+/// Whoever shows it names the URL.
+fn no_answer(error: &reqwest::Error) -> String {
+    format!("no answer: {}", NetworkFault::of(error).words)
 }
 
 /// Sends a `ping`, the one MCP request that changes nothing at the server.
@@ -190,7 +196,7 @@ async fn send_ping(
     let answer = request
         .send()
         .await
-        .map_err(|error| format!("{} cannot be asked: {error}", target.text))?;
+        .map_err(|error| format!("{}: no answer: {}", target.text, NetworkFault::of(&error).words))?;
     reach.note(url, target, &answer);
     Ok(answer)
 }

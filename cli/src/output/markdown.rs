@@ -1,6 +1,6 @@
 //! For issues and pull requests.
 
-use super::{Finding, Inert, Report, RevisionVerdict, Verdict};
+use super::{Finding, Inert, Report, RevisionVerdict};
 
 pub(super) fn render(report: &Report) -> String {
     let subject = Inert::of(&report.subject).markdown_code();

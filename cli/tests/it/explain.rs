@@ -190,7 +190,7 @@ async fn what_cannot_be_explained_is_said_with_exit_code_2() {
         ("a", &["--config", config], "explain-broken.toml"),
         ("a", &["--resource", "x", "--issuer", "y"], "resources[0].resource"),
         (" ", &["--resource", RESOURCE, "--issuer", "https://as.example"], "the token is empty"),
-        ("a", &["--server", "http://127.0.0.1:1/mcp"], "cannot be asked"),
+        ("a", &["--server", "http://127.0.0.1:1/mcp"], "no answer: the connection was refused"),
     ];
     for (token, arguments, expected) in rows {
         let output = explain(token, arguments).await;

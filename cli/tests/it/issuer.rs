@@ -209,6 +209,37 @@ async fn what_people_paste_for_an_issuer_is_understood() {
     }
 }
 
+/// An issuer that answers everything in this way.
+async fn issuer_that_answers(answer: axum::http::Response<axum::body::Bytes>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(async move || answer.map(axum::body::Body::from));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn an_issuer_that_answers_with_something_else_is_a_finding_and_not_unreachable() {
+    let answer = axum::http::Response::builder;
+    let long = axum::body::Bytes::from(vec![b' '; 1024 * 1024 + 1]);
+    let elsewhere = answer().status(302).header("location", "https://elsewhere.invalid/");
+    let rows = [
+        (elsewhere.body(axum::body::Bytes::new()), "redirected to another origin"),
+        (answer().body(long), "larger than 1048576 bytes"),
+        (answer().status(500).body(axum::body::Bytes::new()), "status 500"),
+    ];
+    for (answer, expected) in rows {
+        let output = check(&[&issuer_that_answers(answer.unwrap()).await]).await;
+        assert_eq!(code(&output), 1, "{output:?}");
+        assert!(text(&output).contains(expected), "{output:?}");
+    }
+    let output = check(&["http://127.0.0.1:1"]).await;
+    assert_eq!(code(&output), 2, "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no connection: Connection refused"), "{said}");
+    assert!(!said.contains("error sending request"), "{said}");
+}
+
 #[tokio::test]
 async fn a_fault_that_is_required_is_in_every_verdict() {
     let url = issuer_with_keys(200, "{\"keys\": []}").await;
