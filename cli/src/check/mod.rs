@@ -1,6 +1,6 @@
 //! `mcp-auth check`: what a server does, seen from outside.
 
-mod authorities;
+pub(crate) mod authorities;
 mod causes;
 mod findings;
 mod issuer;

@@ -17,6 +17,7 @@ const MOST_REDIRECTS: usize = 3;
 
 /// Asks issuers at public addresses only, unless the server itself is within a network: to the library
 /// they are configured, and would be asked wherever they are.
+#[derive(Clone)]
 pub(super) struct NamedByServer {
     pub(super) reach: Reach,
     pub(super) target: Target,
