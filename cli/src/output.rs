@@ -54,6 +54,7 @@ mod tests {
             expected: "401",
             actual: actual.to_owned(),
             fix,
+            quote: None,
             follows_from: None,
             ignored: false,
             is_unseen: false,

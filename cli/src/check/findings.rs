@@ -5,6 +5,7 @@ use mcp_auth::inspection::{Level, Revision};
 use super::causes::causes_of;
 use super::known::Known;
 use super::outcome::Outcome;
+use super::quotes::quote_of;
 use super::row::Row;
 use crate::output::{Finding, RevisionVerdict, Verdict};
 
@@ -60,8 +61,7 @@ impl Findings {
         let broken: Vec<_> =
             findings.iter().filter(|one| one.is_broken()).map(|one| one.id).collect();
         for finding in findings.iter_mut().filter(|one| one.is_broken()) {
-            let mut causes = causes_of(finding.id).iter();
-            finding.follows_from = causes.find(|cause| broken.contains(cause)).copied();
+            finding.follows_from = first_cause(finding.id, &broken);
             finding.ignored = self.known.is_known(finding.id);
         }
         findings
@@ -135,11 +135,19 @@ impl Seen {
             expected: self.row.expected,
             actual: bounded(actual),
             fix,
+            quote: quote_of(self.row.id).filter(|_| level == Level::Must),
             follows_from: None,
             ignored: false,
             is_unseen: matches!(self.outcome, Outcome::Unseen(_)),
         }
     }
+}
+
+/// The finding at the beginning of what led to this one.
+fn first_cause(id: &str, broken: &[&'static str]) -> Option<&'static str> {
+    let mut causes = causes_of(id).iter();
+    let cause = causes.find(|cause| broken.contains(cause)).copied()?;
+    first_cause(cause, broken).or(Some(cause))
 }
 
 /// What was seen, cut where it says no more: strangers choose how long it is.

@@ -7,6 +7,7 @@ mod issuer;
 mod known;
 mod outcome;
 mod printing;
+mod quotes;
 mod row;
 mod server;
 

@@ -128,6 +128,7 @@ impl Page<'_> {
         let rows = [
             ("expected", format!("{} ({level})", finding.expected)),
             ("actual", finding.actual.clone()),
+            ("rule", finding.quote.unwrap_or_default().to_owned()),
             ("fix", finding.fix.to_owned()),
         ];
         let mut lines = String::new();

@@ -41,6 +41,9 @@ fn section(finding: &Finding) -> String {
         own(finding.expected),
         escaped(&finding.actual),
     );
+    if let Some(quote) = finding.quote {
+        text += &format!("- rule: {}\n", own(quote));
+    }
     if !finding.fix.is_empty() {
         text += &format!("- fix: {}\n", own(finding.fix));
     }

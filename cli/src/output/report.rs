@@ -42,6 +42,9 @@ pub(crate) struct Finding {
     pub(crate) actual: String,
     /// What to do about it. Empty when nothing has to be done.
     pub(crate) fix: &'static str,
+    /// The sentence of a specification that makes it a MUST.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quote: Option<&'static str>,
     /// Another finding that does not hold, and without which this one would most likely hold.
     pub(crate) follows_from: Option<&'static str>,
     /// The user knows of it: it counts for nothing.
