@@ -8,7 +8,8 @@ use std::task::Poll;
 
 use clap::Args;
 use dev_issuer::{DevIssuer, StartError, User};
-use mcp_auth::{Config, McpAuth, ResourceIdentifier};
+use mcp_auth::policy::Requirement;
+use mcp_auth::{Config, McpAuth, ResourceIdentifier, ScopePolicy};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -76,9 +77,12 @@ async fn serve(
     options: &Options,
 ) -> Result<(), Box<dyn Error>> {
     let resource = ResourceIdentifier::parse(format!("http://{}/mcp", listener.local_addr()?))?;
-    let config = Config::new(resource.as_str(), issuer.issuer())?
+    let mut config = Config::new(resource.as_str(), issuer.issuer())?
         .with_required_scopes(options.scopes.split_whitespace())
         .with_allowed_origins(INSPECTOR_ORIGINS);
+    // With a policy, lists are private to their caller.
+    let scopes = Requirement::all_of(options.scopes.split_whitespace());
+    config.resources[0].policy = Some(ScopePolicy::new().require_for_tool("whoami", scopes));
     let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
     let app = auth.protect(auth.streamable_http_service(|| Whoami));
     let mut stopped = pin!(stop_requested(options.json));

@@ -5,8 +5,10 @@ mod banner;
 mod check;
 mod dev;
 mod explain;
+mod network_fault;
 mod output;
 mod secrets;
+mod understand;
 mod whoami;
 
 use std::io::{self, IsTerminal as _};

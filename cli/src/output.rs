@@ -4,156 +4,20 @@ mod human;
 mod inert;
 mod markdown;
 mod progress;
+mod report;
 mod sarif;
 mod sink;
+mod width;
 
 use std::env;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-use mcp_auth::inspection::Level;
-use serde::Serialize;
-
 pub(crate) use human::Paint;
 pub(crate) use inert::Inert;
 pub(crate) use progress::Progress;
+pub(crate) use report::{Finding, Format, Report, RevisionVerdict, Verdict};
 pub(crate) use sink::{Log, complain, show, show_json};
-
-/// Everything a check found out.
-#[derive(Serialize)]
-pub(crate) struct Report {
-    /// The command, such as `check server`.
-    pub(crate) command: &'static str,
-    /// What was checked: a URL.
-    pub(crate) subject: String,
-    /// One line for people about how it was checked; empty when there is nothing to say.
-    pub(crate) note: String,
-    /// Whether every MUST holds.
-    pub(crate) conforms: bool,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) revisions: Vec<RevisionVerdict>,
-}
-
-/// One requirement and whether it holds.
-#[derive(Clone, Serialize)]
-pub(crate) struct Finding {
-    /// Stable; what scripts and suppressions refer to.
-    pub(crate) id: &'static str,
-    /// The row of `docs/requirements.md`, or the standard, that asks for it.
-    pub(crate) requirement: &'static str,
-    pub(crate) level: Level,
-    pub(crate) verdict: Verdict,
-    pub(crate) title: &'static str,
-    pub(crate) expected: &'static str,
-    /// What was seen, or why nothing was: never a token.
-    pub(crate) actual: String,
-    /// What to do about it. Empty when nothing has to be done.
-    pub(crate) fix: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
-    Pass,
-    /// Worth knowing; nothing is wrong.
-    Info,
-    /// A SHOULD does not hold.
-    Warn,
-    /// A MUST does not hold.
-    Fail,
-    /// Not checked; the finding says why.
-    Skip,
-}
-
-/// What the findings mean for the clients of one MCP revision.
-#[derive(Serialize)]
-pub(crate) struct RevisionVerdict {
-    pub(crate) revision: &'static str,
-    pub(crate) verdict: Verdict,
-    /// The findings that stand in the way, or that are worth a look.
-    pub(crate) because: Vec<&'static str>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people; coloured on a terminal.
-    Human,
-    /// One object, for scripts.
-    Json,
-    /// For issues and pull requests.
-    Markdown,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
-}
-
-impl Verdict {
-    /// The verdict on a requirement of this level that does not hold.
-    pub(crate) fn on_broken(level: Level) -> Self {
-        match level {
-            Level::Must => Self::Fail,
-            Level::Should => Self::Warn,
-            _ => Self::Info,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Fail => "FAIL",
-            Self::Skip => "skip",
-        }
-    }
-}
-
-impl Report {
-    /// Prints it, and says how the process should end: 0 when every MUST holds, else 1.
-    ///
-    /// `verbose`: people also read what holds, each on its own line.
-    pub(crate) fn print(&self, format: Format, verbose: bool) -> ExitCode {
-        match format {
-            Format::Human => show(&human::render(self, verbose, wants_colour())),
-            Format::Json => show_json(&serde_json::to_string_pretty(self).unwrap_or_default()),
-            Format::Markdown => show(&markdown::render(self)),
-            Format::Sarif => show_json(&sarif::render(self)),
-        }
-        if self.conforms { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    }
-
-    fn count(&self, verdict: Verdict) -> usize {
-        self.findings.iter().filter(|finding| finding.verdict == verdict).count()
-    }
-
-    /// `38 passed, 1 failed, 2 warnings`: only what is there.
-    fn summary(&self) -> String {
-        let counts = [
-            (Verdict::Pass, "passed", "passed"),
-            (Verdict::Fail, "failed", "failed"),
-            (Verdict::Warn, "warning", "warnings"),
-            (Verdict::Info, "note", "notes"),
-            (Verdict::Skip, "not checked", "not checked"),
-        ];
-        let parts = counts.into_iter().filter_map(|(verdict, one, several)| {
-            let count = self.count(verdict);
-            let word = if count == 1 { one } else { several };
-            (count > 0).then(|| format!("{count} {word}"))
-        });
-        parts.collect::<Vec<_>>().join(", ")
-    }
-}
-
-impl RevisionVerdict {
-    fn words(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Fail => "does not conform",
-            Verdict::Warn => "conforms, with warnings",
-            Verdict::Skip => "cannot be told",
-            Verdict::Pass | Verdict::Info => "conforms, as far as checked",
-        }
-    }
-}
 
 /// The exit code of a check that could not be made, after saying why.
 pub(crate) fn could_not_check(reason: impl std::fmt::Display) -> ExitCode {
@@ -175,6 +39,8 @@ fn wants_colour() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mcp_auth::inspection::Level;
+
     use super::*;
 
     /// One finding of each verdict.
@@ -188,11 +54,17 @@ mod tests {
             expected: "401",
             actual: actual.to_owned(),
             fix,
+            quote: None,
+            follows_from: None,
+            ignored: false,
+            is_unseen: false,
         };
         Report {
             command: "check server",
             subject: "https://mcp.example.com/mcp".to_owned(),
+            verdict: "https://mcp.example.com/mcp is a protected MCP server.".to_owned(),
             note: "without a token".to_owned(),
+            checked: true,
             conforms: false,
             findings: vec![
                 finding("R7.one", Level::Must, Verdict::Pass, "401", ""),

@@ -2,13 +2,18 @@
 
 use mcp_auth::inspection::{Level, Revision};
 
+use super::causes::causes_of;
+use super::known::Known;
 use super::outcome::Outcome;
+use super::quotes::quote_of;
 use super::row::Row;
 use crate::output::{Finding, RevisionVerdict, Verdict};
 
 /// What was seen, row by row, and the revision that judges it.
 pub(crate) struct Findings {
     judge: Revision,
+    /// What the user knows of, which counts for nothing.
+    known: Known,
     seen: Vec<Seen>,
 }
 
@@ -26,14 +31,12 @@ enum SeenBy {
     All,
     /// Clients of this revision.
     One(Revision),
-    /// No client: it is about this library, and counts whatever revision judges.
-    Us,
 }
 
 impl Findings {
     /// `judge`: the revision whose levels decide; what it does not ask for is only noted.
-    pub(crate) fn new(judge: Revision) -> Self {
-        Self { judge, seen: Vec::new() }
+    pub(crate) fn new(judge: Revision, known: Known) -> Self {
+        Self { judge, known, seen: Vec::new() }
     }
 
     /// What clients of every revision see.
@@ -46,20 +49,35 @@ impl Findings {
         self.seen.push(Seen { row: *row, by: SeenBy::One(revision), outcome });
     }
 
-    /// What this library sees. It stands in no verdict on a revision.
-    pub(crate) fn record_for_us(&mut self, row: &Row, outcome: Outcome) {
-        self.seen.push(Seen { row: *row, by: SeenBy::Us, outcome });
-    }
-
     /// Whether every MUST of the judging revision holds.
     pub(crate) fn conform(&self) -> bool {
         let mut judged = self.judged();
-        !judged.any(|seen| seen.is_broken(self.judge, Level::Must))
+        !judged.any(|seen| seen.is_broken(self.judge, Level::Must) && !self.is_ignored(seen))
     }
 
     /// For a report.
     pub(crate) fn list(&self) -> Vec<Finding> {
-        self.judged().map(|seen| seen.finding(self.judge)).collect()
+        let mut findings: Vec<_> = self.judged().map(|seen| seen.finding(self.judge)).collect();
+        let broken: Vec<_> =
+            findings.iter().filter(|one| one.is_broken()).map(|one| one.id).collect();
+        for finding in findings.iter_mut().filter(|one| one.is_broken()) {
+            finding.follows_from = first_cause(finding.id, &broken);
+            finding.ignored = self.known.is_known(finding.id);
+        }
+        findings
+    }
+
+    /// Which of the names that the user wants to be ignored no finding has.
+    pub(crate) fn unknown_names(&self) -> Vec<usize> {
+        let mut ids = Vec::new();
+        for seen in &self.seen {
+            ids.push(seen.row.id);
+        }
+        self.known.places_beside(|name| ids.iter().any(|id| id.eq_ignore_ascii_case(name)))
+    }
+
+    fn is_ignored(&self, seen: &Seen) -> bool {
+        self.known.is_known(seen.row.id)
     }
 
     /// What each revision would say, from the oldest on.
@@ -69,7 +87,7 @@ impl Findings {
 
     /// What the judging revision is asked about.
     fn judged(&self) -> impl Iterator<Item = &Seen> {
-        self.seen.iter().filter(|seen| seen.by == SeenBy::Us || seen.is_seen_by(self.judge))
+        self.seen.iter().filter(|seen| seen.is_seen_by(self.judge))
     }
 
     fn verdict(&self, revision: Revision) -> RevisionVerdict {
@@ -86,7 +104,8 @@ impl Findings {
     /// The rows that do not hold for clients of a revision, of those that it asks for so strongly.
     fn broken(&self, revision: Revision, level: Level) -> Vec<&'static str> {
         let rows = self.seen.iter().filter(|seen| seen.is_seen_by(revision));
-        rows.filter(|seen| seen.is_broken(revision, level)).map(|seen| seen.row.id).collect()
+        let broken = rows.filter(|seen| seen.is_broken(revision, level) && !self.is_ignored(seen));
+        broken.map(|seen| seen.row.id).collect()
     }
 }
 
@@ -104,7 +123,7 @@ impl Seen {
         let (verdict, actual, fix) = match &self.outcome {
             Outcome::Holds(actual) => (Verdict::Pass, actual, ""),
             Outcome::Broken(actual) => (Verdict::on_broken(level), actual, self.row.fix),
-            Outcome::Skipped(reason) => (Verdict::Skip, reason, ""),
+            Outcome::Skipped(reason) | Outcome::Unseen(reason) => (Verdict::Skip, reason, ""),
             Outcome::Unknown(reason) => (Verdict::Skip, reason, self.row.fix),
         };
         Finding {
@@ -114,9 +133,29 @@ impl Seen {
             verdict,
             title: self.row.title,
             expected: self.row.expected,
-            actual: actual.clone(),
+            actual: bounded(actual),
             fix,
+            quote: quote_of(self.row.id).filter(|_| level == Level::Must),
+            follows_from: None,
+            ignored: false,
+            is_unseen: matches!(self.outcome, Outcome::Unseen(_)),
         }
+    }
+}
+
+/// The finding at the beginning of what led to this one.
+fn first_cause(id: &str, broken: &[&'static str]) -> Option<&'static str> {
+    let mut causes = causes_of(id).iter();
+    let cause = causes.find(|cause| broken.contains(cause)).copied()?;
+    first_cause(cause, broken).or(Some(cause))
+}
+
+/// What was seen, cut where it says no more: strangers choose how long it is.
+fn bounded(text: &str) -> String {
+    const LONGEST: usize = 2000;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
@@ -139,6 +178,10 @@ mod tests {
 
     const NEEDED: Row = Row { id: "needed", levels: Levels::always(Level::Must), ..OLD };
 
+    fn new(judge: Revision) -> Findings {
+        Findings::new(judge, Known::of(&[]))
+    }
+
     fn verdicts(findings: &Findings) -> Vec<Verdict> {
         findings.revisions().iter().map(|one| one.verdict).collect()
     }
@@ -152,7 +195,7 @@ mod tests {
             (Revision::V2026_07_28, Verdict::Info, true),
         ];
         for (judge, verdict, conforms) in rows {
-            let mut findings = Findings::new(judge);
+            let mut findings = new(judge);
             findings.record(&OLD, Outcome::Broken(String::new()));
             assert_eq!(findings.list()[0].verdict, verdict, "{}", judge.name());
             assert_eq!(findings.conform(), conforms, "{}", judge.name());
@@ -163,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_clients_of_one_revision_see_is_nothing_to_the_others() {
-        let mut findings = Findings::new(Revision::V2025_06_18);
+        let mut findings = new(Revision::V2025_06_18);
         let seen = |text: &str| Outcome::Broken(text.to_owned());
         findings.record_for(Revision::V2025_06_18, &NEEDED, Outcome::Holds("good".to_owned()));
         findings.record_for(Revision::V2025_11_25, &NEEDED, seen("bad"));
@@ -175,12 +218,49 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_needs_counts_and_stands_in_no_verdict_on_a_revision() {
-        let mut findings = Findings::new(Revision::V2026_07_28);
-        findings.record_for_us(&NEEDED, Outcome::Broken(String::new()));
-        assert_eq!(findings.list()[0].verdict, Verdict::Fail);
-        assert!(!findings.conform());
-        assert_eq!(verdicts(&findings), [Verdict::Pass; 4]);
+    fn what_is_broken_and_required_fails_the_revisions_that_require_it_and_no_other() {
+        let may = Row { levels: Levels::always(Level::May), ..OLD };
+        let rows = [
+            (&NEEDED, [Verdict::Fail; 4]),
+            (&may, [Verdict::Pass; 4]),
+            (&OLD, [Verdict::Pass, Verdict::Fail, Verdict::Warn, Verdict::Pass]),
+        ];
+        for (row, expected) in rows {
+            let mut findings = new(Revision::V2025_06_18);
+            findings.record(row, Outcome::Broken(String::new()));
+            assert_eq!(verdicts(&findings), expected);
+            assert_eq!(findings.conform(), expected[1] != Verdict::Fail);
+        }
+    }
+
+    #[test]
+    fn what_the_user_knows_of_is_shown_and_counts_for_nothing() {
+        for name in ["needed", "NEEDED"] {
+            let known = Known::of(&[name.to_owned(), "nonesuch".to_owned()]);
+            let mut findings = Findings::new(Revision::V2026_07_28, known);
+            findings.record(&NEEDED, Outcome::Broken(String::new()));
+            assert!(findings.conform() && findings.list()[0].ignored, "{name}");
+            assert_eq!(verdicts(&findings), [Verdict::Pass; 4]);
+            assert_eq!(findings.unknown_names(), [2]);
+        }
+    }
+
+    #[test]
+    fn what_follows_from_another_fault_names_it_and_else_nothing() {
+        let row = |id| Row { id, ..NEEDED };
+        let rows = [
+            (&["R2.document", "R3.root"][..], Some("R2.document")),
+            (&["R1.unauthenticated", "R13.get"], Some("R1.unauthenticated")),
+            (&["R2.resource", "R3.agree"], Some("R2.resource")),
+            (&["R4.scope", "R3.root"], None),
+        ];
+        for (ids, expected) in rows {
+            let mut findings = new(Revision::V2026_07_28);
+            for id in ids {
+                findings.record(&row(id), Outcome::Broken(String::new()));
+            }
+            assert_eq!(findings.list()[1].follows_from, expected, "{ids:?}");
+        }
     }
 
     #[test]
@@ -192,7 +272,7 @@ mod tests {
             (Outcome::Unknown(String::new()), Verdict::Skip, "fix"),
         ];
         for (outcome, verdict, fix) in rows {
-            let mut findings = Findings::new(Revision::V2026_07_28);
+            let mut findings = new(Revision::V2026_07_28);
             findings.record(&NEEDED, outcome);
             let finding = findings.list().remove(0);
             assert_eq!((finding.verdict, finding.fix), (verdict, fix));

@@ -1,8 +1,13 @@
 //! `mcp-auth check`: what a server does, seen from outside.
 
+pub(crate) mod authorities;
+mod causes;
 mod findings;
 mod issuer;
+mod known;
 mod outcome;
+mod printing;
+mod quotes;
 mod row;
 mod server;
 

@@ -2,6 +2,9 @@
 //!
 //! The library decides and explains; here is only whom to ask, and what to print.
 
+mod advice;
+mod alone;
+mod dates;
 mod human;
 mod shown;
 mod source;
@@ -10,22 +13,27 @@ mod strangers;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use mcp_auth::clock::{Clock, SystemClock};
-use mcp_auth::explanation::TokenExplanation;
+use mcp_auth::explanation::{CheckOutcome, TokenCheck, TokenExplanation};
 use mcp_auth::{Config, McpAuth};
 use serde::Serialize;
+use serde_json::json;
 
+use self::alone::Nobody;
 use self::shown::Shown;
 use self::source::{Answer, AskedServer, Rules};
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
+use crate::understand;
 
 /// Shows every check of a token in its order, with expected and actual, and what its scopes unlock.
-/// Never prints the signature; claims that say who somebody is only with `--show-claims`. Exit codes:
-/// 0 when the token is accepted, 1 when it is refused, 2 when that could not be told.
+/// Never prints the signature; claims that say who somebody is only with `--show-claims`. Without
+/// `--server`, `--config` or `--issuer`, nobody is asked, and what can be judged of the token alone is.
 #[derive(Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Options {
     /// The token, or - to read it from standard input, which keeps it out of the process list
     #[arg(value_name = "TOKEN", env = "MCP_AUTH_TOKEN", hide_env_values = true)]
@@ -44,7 +52,19 @@ pub(crate) struct Options {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// How long to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    /// A PEM file with certificate authorities to trust besides the system's; may be repeated
+    #[arg(long = "ca-file", value_name = "FILE")]
+    ca_files: Vec<PathBuf>,
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 when the token is accepted, 1 when it is refused, or lacks a scope that every \
+                          call needs, 2 when that could not be told, or an option cannot be used.";
+
+/// Timeouts that all of it may take.
+const WAITS: u32 = 4;
 
 /// Whose rules decide.
 #[derive(Args)]
@@ -73,22 +93,38 @@ struct Report {
     /// What the server itself says, when it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<Answer>,
+    /// Whether anybody's rules have decided, or the token was looked at alone.
+    has_rules: bool,
+    /// The scopes that every call needs and the token lacks.
+    missing: Vec<String>,
+    /// What to do about a refusal, for people.
+    advice: Vec<String>,
 }
 
 /// Explains, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> ExitCode {
     let progress = Progress::new();
-    let explained = explain(&options, &progress).await;
+    let limit = Duration::from_secs(options.timeout) * WAITS;
+    let explained = match tokio::time::timeout(limit, explain(&options, &progress)).await {
+        Ok(explained) => explained,
+        Err(_) => Err(format!("there is no answer in {} s (--timeout)", limit.as_secs())),
+    };
     drop(progress);
     let report = match explained {
         Ok(report) => report,
-        Err(reason) => return could_not_check(reason),
+        Err(reason) => {
+            if options.json {
+                show_json(&json!({ "code": "unavailable", "reason": reason }).to_string());
+            }
+            return could_not_check(reason);
+        }
     };
     match options.json {
         true => show_json(&serde_json::to_string_pretty(&report).unwrap_or_default()),
         false => show(&human::render(&report)),
     }
     match report.explanation.code {
+        "ok" if !report.missing.is_empty() => ExitCode::FAILURE,
         "ok" => ExitCode::SUCCESS,
         "unavailable" => ExitCode::from(2),
         _ => ExitCode::FAILURE,
@@ -101,23 +137,89 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
-    let Rules { mut config, server } =
-        source::read_rules(&options.source, &token, progress).await?;
+    let rules = source::read_rules(options, &token, &shown, progress).await?;
+    let Rules { mut config, server, has_rules } = rules;
+    config.fetch_timeout = Duration::from_secs(options.timeout);
     if let Some(file) = &options.jwks {
         use_keys(&mut config, file, shown.issuer());
     }
     let path = config.resources.first().map(|one| path_of(&one.resource)).unwrap_or_default();
+    let twin = with_slash_of(&config, shown.issuer());
     let mut builder = McpAuth::builder(config).clock(FixedClock { at: options.at });
     let mut answer = None;
+    let mut strangers = None;
     if let Some(AskedServer { answer: said, issuers }) = server {
-        builder = builder.http_client(issuers);
+        builder = builder.http_client(issuers.clone());
+        strangers = Some(issuers);
         answer = Some(said);
+    } else if !has_rules && options.jwks.is_none() {
+        builder = builder.http_client(Nobody);
     }
     let auth = builder.build().map_err(|error| error.to_string())?;
     progress.step("checking the token");
     let explanation = auth.explain_token(&path, &token).await;
-    let explanation = explanation.ok_or("the configuration has no resource")?;
-    Ok(Report { explanation, token: shown, server: answer })
+    let mut explanation = explanation.ok_or("the configuration has no resource")?;
+    if let Some(meant) = twin {
+        let mut behind = McpAuth::builder(meant).clock(FixedClock { at: options.at });
+        if let Some(issuers) = strangers {
+            behind = behind.http_client(issuers);
+        }
+        let built = behind.build().map_err(|error| error.to_string())?;
+        if let Some(rest) = built.explain_token(&path, &token).await {
+            go_on_behind_slash(&mut explanation, rest);
+        }
+    }
+    if !has_rules {
+        alone::leave_open(&mut explanation.checks, &shown);
+        let failed = explanation.checks.iter().any(|one| one.outcome == CheckOutcome::Failed);
+        explanation.accepted = false;
+        if !failed {
+            explanation.code = "unavailable";
+        } else if explanation.code == "unavailable" {
+            explanation.code = "invalid_token";
+        }
+    }
+    let required = explanation.required.iter().filter(|_| explanation.accepted);
+    let missing = required.filter(|scope| !explanation.granted.contains(scope));
+    Ok(Report {
+        missing: missing.map(str::to_owned).collect(),
+        advice: advice::for_refusal(explanation.code, &shown),
+        explanation,
+        token: shown,
+        server: answer,
+        has_rules,
+    })
+}
+
+/// The configuration with the issuer as the token writes it, when that differs by the slash at its end alone.
+fn with_slash_of(config: &Config, issuer: Option<&str>) -> Option<Config> {
+    let named = issuer?;
+    let mut meant = config.clone();
+    let mut is_changed = false;
+    for server in meant.resources.iter_mut().flat_map(|one| &mut one.authorization_servers) {
+        if server.issuer == named || server.token_issuers.iter().any(|one| one == named) {
+            return None;
+        }
+        if server.issuer.trim_end_matches('/') == named.trim_end_matches('/') {
+            named.clone_into(&mut server.issuer);
+            is_changed = true;
+        }
+    }
+    is_changed.then_some(meant)
+}
+
+/// Shows the checks behind an issuer that differs by a slash. The decision stays: the token is refused.
+fn go_on_behind_slash(explanation: &mut TokenExplanation, behind: TokenExplanation) {
+    for check in &mut explanation.checks {
+        if check.name == "iss" && check.outcome == CheckOutcome::Failed {
+            check.actual += ", which differs by the slash at its end";
+        }
+    }
+    let is_reached = |one: &TokenCheck| one.outcome != CheckOutcome::NotReached;
+    explanation.checks.retain(is_reached);
+    let names: Vec<_> = explanation.checks.iter().map(|one| one.name).collect();
+    let rest = behind.checks.into_iter().filter(|one| !names.contains(&one.name));
+    explanation.checks.extend(rest);
 }
 
 impl Options {
@@ -126,7 +228,7 @@ impl Options {
         let source = &self.source;
         let texts = source.server.iter().chain(&source.resource).chain(&source.issuers);
         texts.for_each(|text| secrets::suspect(text));
-        let files = source.config.iter().chain(&self.jwks);
+        let files = source.config.iter().chain(&self.jwks).chain(&self.ca_files);
         files.for_each(|file| secrets::suspect(&file.to_string_lossy()));
     }
 }
@@ -139,10 +241,8 @@ fn read_token(argument: &str) -> Result<String, String> {
         let read = io::stdin().read_to_string(&mut text);
         read.map_err(|error| format!("standard input: {error}"))?;
     }
-    let line = text.trim();
-    let value = line.strip_prefix("Authorization:").unwrap_or(line).trim();
-    let token = value.strip_prefix("Bearer ").unwrap_or(value).trim();
-    if token.is_empty() { Err("the token is empty".to_owned()) } else { Ok(token.to_owned()) }
+    let token = understand::token(&text);
+    if token.is_empty() { Err("the token is empty".to_owned()) } else { Ok(token) }
 }
 
 /// Gives the token's issuer these keys; the others are not asked anyway.
@@ -183,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_people_copy_along_is_cut() {
-        for text in ["a.b.c", " a.b.c\n", "Bearer a.b.c", "Authorization: Bearer a.b.c"] {
+        for text in ["a.b.c", " a.b.c\n", "Bearer a.b.c", "authorization: bearer a.b.c"] {
             assert_eq!(read_token(text).unwrap(), "a.b.c");
         }
         assert!(read_token(" ").is_err());

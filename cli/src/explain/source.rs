@@ -7,18 +7,18 @@ use std::time::Duration;
 use mcp_auth::{Config, ProtectedResource, ResourceIdentifier, Scopes};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response, Url};
+use reqwest::{Client, Response, Url};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Source;
+use super::shown::Shown;
 use super::strangers::NamedByServer;
-use crate::check::{Challenge, Reach, Target};
+use super::{Options, alone};
+use crate::check::{Challenge, Reach, Target, authorities};
+use crate::network_fault::NetworkFault;
 use crate::output::{Progress, quoted};
 use crate::secrets;
-
-/// How long to wait for each answer of the server.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::understand;
 
 /// A longer document is not read, in bytes.
 const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -29,6 +29,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// Its challenges, when it refuses, without the token.
     pub(super) challenge: Option<String>,
+    /// The `resource` of its metadata, where that is not the URL that was asked.
+    pub(super) other_resource: Option<String>,
 }
 
 /// Whose rules decide.
@@ -36,6 +38,8 @@ pub(super) struct Rules {
     pub(super) config: Config,
     /// When they are those of a server.
     pub(super) server: Option<AskedServer>,
+    /// Whether anybody named some.
+    pub(super) has_rules: bool,
 }
 
 /// A server that was asked about the token.
@@ -47,36 +51,57 @@ pub(super) struct AskedServer {
 
 /// The configuration, and what the server said when there is one.
 pub(super) async fn read_rules(
-    source: &Source,
+    options: &Options,
     token: &str,
+    shown: &Shown,
     progress: &Progress,
 ) -> Result<Rules, String> {
+    let source = &options.source;
+    let rules = |config| Rules { config, server: None, has_rules: true };
     if let Some(file) = &source.config {
-        return Ok(Rules { config: from_file(file)?, server: None });
+        return from_file(file).map(rules);
     }
     if let Some(url) = &source.resource {
-        let resource = ProtectedResource::new(url, source.issuers.iter().cloned());
-        return Ok(Rules { config: Config::default().protect_resource(resource), server: None });
+        let issuers = source.issuers.iter().map(|text| understand::issuer(text));
+        let resource = ProtectedResource::new(understand::server(url), issuers);
+        let mut config = Config::default().protect_resource(resource);
+        config.ca_files.clone_from(&options.ca_files);
+        return Ok(rules(config));
     }
-    let server = source.server.as_deref();
-    let server = server.ok_or("--server, --config, or --resource and --issuer must be given")?;
+    let Some(given) = source.server.as_deref() else {
+        let config = alone::config_for(shown);
+        return Ok(Rules { config, server: None, has_rules: false });
+    };
+    let server = understand::server(given);
     progress.step(&format!("asking {server}"));
-    let target = Target::parse(server)?;
-    let reach = Reach::new(&target, client_builder).map_err(|error| error.to_string())?;
+    let target = Target::parse(&server)?;
+    let authorities = authorities::read(&options.ca_files)?;
+    let limit = Duration::from_secs(options.timeout);
+    let builder = || {
+        Client::builder()
+            .timeout(limit)
+            .redirect(Policy::none())
+            .tls_certs_merge(authorities.clone())
+    };
+    let reach = Reach::new(&target, builder).map_err(|error| error.to_string())?;
     let config = from_server(&reach, &target).await?;
     let response = send_ping(&reach, &target, Some(token)).await?;
     let challenges: Vec<String> =
         challenge_values(&response).map(secrets::without_secrets).collect();
+    let resource = config.resources.first().map(|one| one.resource.clone());
     let answer = Answer {
         status: response.status().as_u16(),
         challenge: if challenges.is_empty() { None } else { Some(challenges.join(", ")) },
+        other_resource: resource.filter(|one| !is_same_resource(one, &target.text)),
     };
     let issuers = NamedByServer { reach, target };
-    Ok(Rules { config, server: Some(AskedServer { answer, issuers }) })
+    Ok(Rules { config, server: Some(AskedServer { answer, issuers }), has_rules: true })
 }
 
-fn client_builder() -> ClientBuilder {
-    Client::builder().timeout(PATIENCE).redirect(Policy::none())
+/// Identifiers are compared as text; only the root may have its slash or not.
+fn is_same_resource(resource: &str, asked: &str) -> bool {
+    let is_root = Url::parse(asked).is_ok_and(|url| url.path() == "/");
+    resource == asked || is_root && resource.trim_end_matches('/') == asked.trim_end_matches('/')
 }
 
 fn from_file(file: &Path) -> Result<Config, String> {
@@ -158,12 +183,12 @@ async fn config_from_metadata(
 }
 
 async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
-    let mut response = client.get(url).send().await.map_err(|error| error.to_string())?;
+    let mut response = client.get(url).send().await.map_err(|error| no_answer(&error))?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status().as_u16()));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(&error))? {
         if body.len() + chunk.len() > MAX_DOCUMENT {
             return Err(format!("larger than {MAX_DOCUMENT} bytes"));
         }
@@ -171,6 +196,11 @@ async fn read_document(client: &Client, url: Url) -> Result<Value, String> {
     }
     let document: Value = serde_json::from_slice(&body).map_err(|_| "not JSON".to_owned())?;
     if document.is_object() { Ok(document) } else { Err("not a JSON object".to_owned()) }
+}
+
+/// Whoever shows it names the URL.
+fn no_answer(error: &reqwest::Error) -> String {
+    format!("no answer: {}", NetworkFault::of(error).words)
 }
 
 /// Sends a `ping`, the one MCP request that changes nothing at the server.
@@ -187,10 +217,9 @@ async fn send_ping(
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| format!("{} cannot be asked: {error}", target.text))?;
+    let answer = request.send().await.map_err(|error| {
+        format!("{}: no answer: {}", target.text, NetworkFault::of(&error).words)
+    })?;
     reach.note(url, target, &answer);
     Ok(answer)
 }

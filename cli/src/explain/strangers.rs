@@ -8,6 +8,7 @@ use mcp_auth::http_client::{HttpClient, HttpError};
 use reqwest::Url;
 
 use crate::check::{Reach, Target};
+use crate::network_fault::NetworkFault;
 
 /// A longer document is not read, in bytes.
 const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -16,6 +17,7 @@ const MOST_REDIRECTS: usize = 3;
 
 /// Asks issuers at public addresses only, unless the server itself is within a network: to the library
 /// they are configured, and would be asked wherever they are.
+#[derive(Clone)]
 pub(super) struct NamedByServer {
     pub(super) reach: Reach,
     pub(super) target: Target,
@@ -33,7 +35,8 @@ impl HttpClient for NamedByServer {
 impl NamedByServer {
     async fn ask(&self, wanted: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (head, body) = wanted.into_parts();
-        let mut url = Url::parse(&head.uri.to_string()).map_err(http_error)?;
+        let mut url =
+            Url::parse(&head.uri.to_string()).map_err(|error| HttpError::new(error.to_string()))?;
         for _ in 0..=MOST_REDIRECTS {
             if !self.reach.may_follow(&url, &self.target).await {
                 return Err(HttpError::new("not followed: an address within a network"));
@@ -43,7 +46,7 @@ impl NamedByServer {
                 .request(head.method.clone(), url.clone())
                 .headers(head.headers.clone())
                 .body(body.clone());
-            let answer = request.send().await.map_err(http_error)?;
+            let answer = request.send().await.map_err(|error| fault_of(&error))?;
             match redirect(&url, &answer) {
                 Some(next) => url = next,
                 None => return read_bounded(answer).await,
@@ -60,10 +63,15 @@ fn redirect(url: &Url, answer: &reqwest::Response) -> Option<Url> {
     (answer.status().is_redirection() && next.origin() == url.origin()).then_some(next)
 }
 
+/// The library names the URL.
+fn fault_of(error: &reqwest::Error) -> HttpError {
+    HttpError::new(format!("no answer: {}", NetworkFault::of(error).words))
+}
+
 async fn read_bounded(mut answer: reqwest::Response) -> Result<Response<Bytes>, HttpError> {
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(http_error)? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| fault_of(&error))? {
         if body.len() + chunk.len() > MAX_DOCUMENT {
             return Err(HttpError::new(format!("larger than {MAX_DOCUMENT} bytes")));
         }
@@ -73,15 +81,6 @@ async fn read_bounded(mut answer: reqwest::Response) -> Result<Response<Bytes>, 
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
-}
-
-/// The innermost reason, which says more than "error sending request".
-fn http_error(error: impl std::error::Error) -> HttpError {
-    let mut innermost: &dyn std::error::Error = &error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    HttpError::new(innermost.to_string())
 }
 
 #[cfg(test)]

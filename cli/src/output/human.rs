@@ -2,106 +2,162 @@
 
 use super::{Finding, Report, RevisionVerdict, Verdict, wants_colour};
 
-/// Columns that long texts are broken at.
-const WIDTH: usize = 100;
 /// Where the details of a finding begin.
 const LABEL: usize = 16;
 
-pub(super) fn render(report: &Report, verbose: bool, colour: bool) -> String {
+/// `verbose`: with what passed, and with what nobody outside can see. `width`: the columns of a line.
+pub(super) fn render(report: &Report, verbose: bool, colour: bool, width: usize) -> String {
     let paint = Paint { colour };
-    let mut text = format!("mcp-auth {} {}\n", report.command, paint.bold(&report.subject));
-    if !report.note.is_empty() {
-        text += &format!("{}\n", report.note);
+    let page = Page { report, paint, verbose, width };
+    let mut text = format!("{}\n", wrap_words(&page.paint.bold(&report.verdict), 0, width));
+    let note = if report.note.is_empty() { "" } else { ", " };
+    let checked_by = format!("mcp-auth {}{note}{}", report.command, report.note);
+    text += &format!("{}\n", page.paint.dim(&wrap_words(&checked_by, 0, width)));
+    if report.findings.is_empty() {
+        return text;
     }
-    let mut listed: Vec<_> = report.findings.iter().collect();
-    listed.retain(|finding| match finding.verdict {
-        Verdict::Pass => verbose,
-        Verdict::Skip => false,
-        _ => true,
-    });
-    let id_width = listed.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
     text.push('\n');
-    for finding in &listed {
-        text += &finding_line(finding, id_width, &paint);
-        if finding.verdict != Verdict::Pass {
-            text += &finding_details(finding, &paint);
-        }
-    }
-    if !listed.is_empty() {
-        text.push('\n');
-    }
-    text += &not_checked(report, &paint);
-    for verdict in &report.revisions {
-        text += &revision_line(verdict, &paint);
-    }
-    text += &format!("\n{}\n", report.summary());
-    if !verbose && report.count(Verdict::Pass) > 0 {
-        text += &format!("{}\n", paint.dim("--verbose lists what passed"));
-    }
+    text += &page.findings();
+    text += &page.not_checked();
+    text += &page.ending();
     text
 }
 
-/// The skipped findings, by reason.
-fn not_checked(report: &Report, paint: &Paint) -> String {
-    let skipped = report.findings.iter().filter(|finding| finding.verdict == Verdict::Skip);
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for finding in skipped {
-        match reasons.iter_mut().find(|(reason, _)| *reason == finding.actual) {
-            Some((_, ids)) => ids.push(finding.id),
-            None => reasons.push((&finding.actual, vec![finding.id])),
+/// What is rendered, and how.
+struct Page<'a> {
+    report: &'a Report,
+    paint: Paint,
+    verbose: bool,
+    width: usize,
+}
+
+impl Page<'_> {
+    fn findings(&self) -> String {
+        let mut listed: Vec<_> = self.report.findings.iter().collect();
+        listed.retain(|finding| match finding.verdict {
+            Verdict::Pass => self.verbose,
+            Verdict::Skip => false,
+            _ => !finding.ignored,
+        });
+        let id_width = listed.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for finding in &listed {
+            text += &self.finding_line(finding, id_width);
+            if finding.verdict != Verdict::Pass {
+                text += &self.finding_details(finding);
+            }
         }
+        if !listed.is_empty() {
+            text.push('\n');
+        }
+        text
     }
-    if reasons.is_empty() {
-        return String::new();
-    }
-    let mut text = String::from("Not checked\n");
-    for (reason, ids) in reasons {
-        let shown = paint.dim(&wrap_words(reason, 2));
-        text += &format!("  {shown}\n    {}\n", wrap_words(&ids.join(", "), 4));
-    }
-    text.push('\n');
-    text
-}
 
-fn finding_line(finding: &Finding, id_width: usize, paint: &Paint) -> String {
-    let verdict = paint.verdict(finding.verdict, finding.verdict.name());
-    let indent = 4 + 2 + id_width + 2;
-    format!("{verdict}  {:id_width$}  {}\n", finding.id, wrap_words(finding.title, indent))
-}
-
-fn finding_details(finding: &Finding, paint: &Paint) -> String {
-    let level = finding.level.name();
-    let rows = [
-        ("expected", format!("{} ({level})", finding.expected)),
-        ("actual", finding.actual.clone()),
-        ("fix", finding.fix.to_owned()),
-    ];
-    let mut lines = String::new();
-    for (label, text) in rows {
+    /// What it means: what to mend first, for whom, and how many there are of each kind.
+    fn ending(&self) -> String {
+        let mut text = String::new();
+        let causes = self.report.root_causes();
+        if !causes.is_empty() {
+            text += "To mend\n";
+        }
+        for (finding, followers) in causes {
+            let after = match followers.as_slice() {
+                [] => String::new(),
+                ids => format!(": with it most likely {}", ids.join(", ")),
+            };
+            text += &format!("  {}{}\n", finding.id, self.wrap(&after, 4));
+        }
         if !text.is_empty() {
-            let padded = paint.dim(&format!("{label:<10}"));
-            lines += &format!("{:6}{padded}{}\n", "", wrap_words(&text, LABEL));
+            text.push('\n');
         }
+        for (names, verdict) in self.report.revisions_alike() {
+            text += &self.revision_line(&names, verdict);
+        }
+        let ignored: Vec<_> =
+            self.report.findings.iter().filter(|one| one.ignored).map(|one| one.id).collect();
+        if !ignored.is_empty() {
+            text += &format!("\nIgnored: {}\n", self.wrap(&ignored.join(", "), 2));
+        }
+        text += &format!("\n{}\n", self.report.summary());
+        if !self.verbose {
+            text += &format!("{}\n", self.paint.dim("--verbose lists the rest"));
+        }
+        text
     }
-    lines
-}
 
-fn revision_line(verdict: &RevisionVerdict, paint: &Paint) -> String {
-    let words = paint.verdict(verdict.verdict, verdict.words());
-    let because = match verdict.because.as_slice() {
-        [] => String::new(),
-        ids => format!(": {}", ids.join(", ")),
-    };
-    format!("{}  {words}{}\n", verdict.revision, wrap_words(&because, 12))
+    fn wrap(&self, text: &str, indent: usize) -> String {
+        wrap_words(text, indent, self.width)
+    }
+
+    /// The skipped findings, by reason.
+    fn not_checked(&self) -> String {
+        let skipped = self.report.findings.iter().filter(|one| one.verdict == Verdict::Skip);
+        let skipped = skipped.filter(|one| self.verbose || !one.is_unseen);
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for finding in skipped {
+            match reasons.iter_mut().find(|(reason, _)| *reason == finding.actual) {
+                Some((_, ids)) => ids.push(finding.id),
+                None => reasons.push((&finding.actual, vec![finding.id])),
+            }
+        }
+        if reasons.is_empty() {
+            return String::new();
+        }
+        let mut text = String::from("Not checked\n");
+        for (reason, ids) in reasons {
+            let shown = self.paint.dim(&self.wrap(reason, 2));
+            text += &format!("  {shown}\n    {}\n", self.wrap(&ids.join(", "), 4));
+        }
+        text.push('\n');
+        text
+    }
+
+    fn finding_line(&self, finding: &Finding, id_width: usize) -> String {
+        let verdict = self.paint.verdict(finding.verdict, finding.verdict.name());
+        let indent = 4 + 2 + id_width + 2;
+        format!("{verdict}  {:id_width$}  {}\n", finding.id, self.wrap(finding.title, indent))
+    }
+
+    fn finding_details(&self, finding: &Finding) -> String {
+        let level = finding.level.name();
+        if let Some(cause) = finding.follows_from {
+            let padded = self.paint.dim(&format!("{:<10}", "actual"));
+            let text = format!("{} (most likely from {cause})", finding.actual);
+            return format!("{:6}{padded}{}\n", "", self.wrap(&text, LABEL));
+        }
+        let rows = [
+            ("expected", format!("{} ({level})", finding.expected)),
+            ("actual", finding.actual.clone()),
+            ("rule", finding.quote.unwrap_or_default().to_owned()),
+            ("fix", finding.fix.to_owned()),
+        ];
+        let mut lines = String::new();
+        for (label, text) in rows {
+            if !text.is_empty() {
+                let padded = self.paint.dim(&format!("{label:<10}"));
+                lines += &format!("{:6}{padded}{}\n", "", self.wrap(&text, LABEL));
+            }
+        }
+        lines
+    }
+
+    fn revision_line(&self, names: &[&str], verdict: &RevisionVerdict) -> String {
+        let words = self.paint.verdict(verdict.verdict, verdict.words());
+        let because = match verdict.because.as_slice() {
+            [] => String::new(),
+            ids => format!(": {}", ids.join(", ")),
+        };
+        format!("{}  {words}{}\n", names.join(", "), self.wrap(&because, 12))
+    }
 }
 
 /// The text with line breaks between words; further lines are indented.
-fn wrap_words(text: &str, indent: usize) -> String {
+fn wrap_words(text: &str, indent: usize, width: usize) -> String {
     let mut lines = String::new();
     let mut column = indent;
     for (index, word) in text.split(' ').enumerate() {
         let length = word.chars().count() + 1;
-        if index > 0 && column + length > WIDTH {
+        if index > 0 && column + length > width {
             lines += &format!("\n{:indent$}", "");
             column = indent;
         } else if index > 0 {
@@ -159,8 +215,8 @@ mod tests {
     #[test]
     fn what_holds_takes_a_line_and_what_does_not_says_what_to_do() {
         let expected = "\
-mcp-auth check server https://mcp.example.com/mcp
-without a token
+https://mcp.example.com/mcp is a protected MCP server.
+mcp-auth check server, without a token
 
 pass  R7.one    A token is refused | with 401
 FAIL  R7.two    A token is refused | with 401
@@ -179,31 +235,36 @@ Not checked
   cannot be seen from outside
     R18.five
 
+To mend
+  R7.two
+  R7.three
+  R7.four
+
 2025-11-25  does not conform: R7.two
 2026-07-28  conforms, as far as checked
 
 1 passed, 1 failed, 1 warning, 1 note, 1 not checked
 ";
-        assert_eq!(render(&sample(), true, false), expected);
-        let short = render(&sample(), false, false);
+        assert_eq!(render(&sample(), true, false, 100), expected);
+        let short = render(&sample(), false, false, 100);
         assert!(!short.contains("R7.one") && short.contains("--verbose"), "{short}");
     }
 
     #[test]
     fn colours_change_nothing_but_colour() {
-        let coloured = render(&sample(), true, true);
+        let coloured = render(&sample(), true, true, 100);
         assert!(coloured.contains("\x1b[1;31mFAIL\x1b[0m"), "{coloured}");
         let mut plain = String::new();
         for (index, part) in coloured.split('\x1b').enumerate() {
             plain += if index == 0 { part } else { part.split_once('m').unwrap().1 };
         }
-        assert_eq!(plain, render(&sample(), true, false));
+        assert_eq!(plain, render(&sample(), true, false, 100));
     }
 
     #[test]
     fn long_texts_are_broken_between_words() {
-        let text = wrap_words(&"word ".repeat(40), 16);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        let text = wrap_words(&"word ".repeat(40), 16, 60);
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with(&" ".repeat(16))), "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! `mcp-auth check server` against a correct server, and against the same one with one fault each.
 
 mod fault;
+mod non_servers;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,117 @@ async fn with_tokens_all_is_checked_that_can_be_seen() {
         "R9.all-scopes-at-once",
     ];
     assert_eq!(skipped, BTreeSet::from(unseen.map(str::to_owned)));
+}
+
+#[tokio::test]
+async fn every_must_has_the_sentence_that_makes_it_one() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] {
+        let output = check(&server, true, &["--json", "--revision", revision]).await;
+        let report = report(&output);
+        for finding in report["findings"].as_array().unwrap() {
+            let is_quoted = finding["quote"].is_string();
+            assert_eq!(is_quoted, finding["level"] == "MUST", "{revision}: {finding}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_of_a_stranger_makes_no_long_report() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let issuers: Vec<_> = (0..20_000).map(|one| format!("http://as{one}.example")).collect();
+    let rule = json!({
+        "when": { "path": ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] },
+        "response": { "merge": { "authorization_servers": issuers } },
+    });
+    let server = Server::start(&issuer, Fault::of(vec![rule])).await;
+    for format in ["human", "json", "markdown", "sarif"] {
+        let output = check(&server, false, &["--format", format]).await;
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.len() < 120_000, "{format}: {}", output.stdout.len());
+    }
+}
+
+#[tokio::test]
+async fn metadata_of_another_host_is_the_finding_and_what_follows_says_so() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let public = "http://127.0.0.1:1/.well-known/oauth-protected-resource/mcp";
+    let rules = vec![
+        json!({ "when": { "path": ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] },
+            "answer": { "status": 404 } }),
+        json!({ "when": { "status": 401 }, "response": { "set_headers":
+            { "www-authenticate": format!("Bearer resource_metadata=\"{public}\", scope=\"mcp\"") } } }),
+    ];
+    let server = Server::start(&issuer, Fault::of(rules)).await;
+    let report = report(&check(&server, false, &["--json"]).await);
+    let findings = report["findings"].as_array().unwrap();
+    let of = |id: &str| findings.iter().find(|one| one["id"] == id).unwrap();
+    let seen = of("R2.resource")["actual"].as_str().unwrap();
+    assert!(seen.contains("the metadata of http://127.0.0.1:1/mcp"), "{seen}");
+    for id in ["R2.document", "R3.path-inserted", "R3.root"] {
+        assert_eq!(of(id)["follows_from"], "R2.resource", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_counts_for_nothing_by_name_or_by_an_earlier_report() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let (_, fault) = faults().into_iter().find(|(name, _)| name == "resource-is-origin").unwrap();
+    let server = Server::start(&issuer, fault).await;
+    let first = check(&server, false, &["--json"]).await;
+    assert_eq!(first.status.code(), Some(1));
+    let baseline = Path::new(env!("CARGO_TARGET_TMPDIR")).join("baseline.json");
+    fs::write(&baseline, &first.stdout).unwrap();
+    let baseline = baseline.to_str().unwrap();
+    for options in [["--ignore", "R2.resource"], ["--baseline", baseline]] {
+        let output = check(&server, false, &options).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains("Ignored: ") && text.contains("1 ignored"), "{text}");
+    }
+    let output = check(&server, false, &["--baseline", "Cargo.toml"]).await;
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn a_token_without_a_scope_is_no_fault_of_the_server() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    let output = command(&[&server.resource, "--token", &server.weak_token, "--json"])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(complaints(&output), Complaints::new());
+    let skipped = report(&output).to_string();
+    assert!(skipped.contains("the token lacks a scope: give one with `mcp`"), "{skipped}");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_tell_now_lets_nobody_in_and_is_not_blamed() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let rule = json!({
+        "when": { "path": ["/mcp"], "token": ["other", "foreign", "expired"] },
+        "answer": { "status": 503 },
+    });
+    let server = Server::start(&issuer, Fault::of(vec![rule])).await;
+    let report = report(&check(&server, false, &["--json"]).await);
+    let findings = report["findings"].as_array().unwrap();
+    for id in ["R7.garbage-token", "R5.bad-signature", "R6.other-audience"] {
+        let finding = findings.iter().find(|one| one["id"] == id).unwrap();
+        assert_eq!(finding["verdict"], "skip", "{finding}");
+        assert!(finding["actual"].as_str().unwrap().contains("see R22"), "{finding}");
+    }
+}
+
+#[tokio::test]
+async fn exit_codes_are_in_the_help() {
+    for command in [&["check", "server"][..], &["check", "issuer"], &["explain"]] {
+        let mut asked = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+        let output = asked.args(command).arg("--help").output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("Exit codes: 0 when"), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -164,8 +276,8 @@ async fn what_cannot_be_checked_says_why() {
     let url = format!("http://{}/mcp", gone.local_addr().unwrap());
     drop(gone);
     let rows: [(&[&str], &str); 5] = [
-        (&[&url], "does not answer"),
-        (&["mcp.example.com"], "is not a URL"),
+        (&["opaque-secret-token"], "is not a URL"),
+        (&[&url, "--ca-file", "/no/such.pem"], "--ca-file"),
         (&[&url, "--token", "two words"], "--token"),
         (&[&url, "--origin", "https://app.example.com/"], "--origin"),
         (&[&url, "--json", "--format", "human"], "cannot be used with"),

@@ -159,6 +159,99 @@ async fn a_server_is_known_by_its_metadata_and_says_itself_what_it_thinks() {
 }
 
 #[tokio::test]
+async fn a_token_alone_is_judged_by_what_is_in_it_and_nobody_is_asked() {
+    let issuer = DevIssuer::start().await.unwrap();
+    issuer.set_mode(Mode::Offline);
+    let output = explain(&mint(&issuer).sign(), &[]).await;
+    let good = text(&output);
+    assert_eq!(code(&output), 2, "its signature is not known: {output:?}");
+    let found = format!("skip  iss              {}, as found", issuer.issuer());
+    for part in ["of the token alone", "pass  exp", "--server", &found] {
+        assert!(good.contains(part), "{part} in {good}");
+    }
+    for (token, claim) in [
+        (mint(&issuer).issued_at(1_700_000_000).sign(), "FAIL  exp "),
+        (mint(&issuer).claim("nbf", 4_000_000_000_u64).sign(), "FAIL  nbf, iat "),
+        (mint(&issuer).claim("token_use", "id").sign(), "FAIL  kind "),
+    ] {
+        let output = explain(&token, &[]).await;
+        assert_eq!(code(&output), 1, "{output:?}");
+        assert!(text(&output).contains(claim), "{claim} in {}", text(&output));
+        assert!(text(&output).contains(" UTC)"), "times are dates: {}", text(&output));
+    }
+    assert_eq!(code(&explain("opaque", &[]).await), 1);
+}
+
+#[tokio::test]
+async fn a_scope_that_every_call_needs_and_the_token_lacks_is_exit_code_1() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let config = json!({ "resources": [{ "resource": RESOURCE, "required_scopes": "mcp notes:read",
+        "authorization_servers": [issuer.issuer()] }] });
+    let config = file("explain-scopes.json", &config.to_string());
+    let config = ["--config", config.to_str().unwrap()];
+    for (scope, expected) in [("mcp", 1), ("notes:read", 1), ("", 1), ("mcp notes:read", 0)] {
+        let output = explain(&mint(&issuer).scope(scope).sign(), &config).await;
+        assert_eq!(code(&output), expected, "{scope}: {output:?}");
+        let is_named = text(&output).contains("403, error=\"insufficient_scope\"");
+        assert_eq!(is_named, expected == 1, "{output:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_slash_of_the_issuer_is_one_fault_and_the_other_checks_go_on() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let with_slash = format!("{}/", issuer.issuer());
+    let trusted = ["--resource", RESOURCE, "--issuer", &with_slash];
+    let output = explain(&mint(&issuer).sign(), &trusted).await;
+    let said = text(&output);
+    assert_eq!(code(&output), 1, "it is refused all the same: {output:?}");
+    for part in [
+        "refused: unknown_issuer (401, error=\"invalid_token\")",
+        "by the slash",
+        "pass  signature",
+        "pass  aud",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert_eq!(said.matches("FAIL").count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn nothing_is_cut_where_programs_read_it() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let long = format!("https://other.example/{}/end", "x".repeat(400));
+    let output = explain(&mint(&issuer).audience(&*long).sign(), &[]).await;
+    assert!(text(&output).contains(&long), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_server_with_another_name_in_its_metadata_is_told() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let document = json!({ "resource": RESOURCE, "authorization_servers": [issuer.issuer()] });
+    let app = axum::Router::new()
+        .route("/mcp", axum::routing::post(async || axum::http::StatusCode::UNAUTHORIZED))
+        .fallback(async move || axum::Json(document));
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let output = explain(&mint(&issuer).sign(), &["--server", &url]).await;
+    let said = text(&output);
+    assert!(said.contains(&format!("calls the resource {RESOURCE}, which is not")), "{output:?}");
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up_after_its_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let output = explain("a", &["--server", &url, "--timeout", "1", "--json"]).await;
+    assert_eq!(code(&output), 2, "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["code"], "unavailable");
+    drop(listener);
+}
+
+#[tokio::test]
 async fn a_broken_configuration_is_not_quoted() {
     for text in ["a = 1\nclient_secret = \"s3cr3t", "a = 1\nclient_secret = s3cr3t\n"] {
         let config = file("explain-secret.toml", text);
@@ -185,12 +278,12 @@ async fn what_cannot_be_explained_is_said_with_exit_code_2() {
     let config = file("explain-broken.toml", "resources = 7");
     let config = config.to_str().unwrap();
     let rows: [(&str, &[&str], &str); 6] = [
-        ("a", &[], "--server, --config, or --resource and --issuer must be given"),
+        ("a", &["--server", "opaque"], "is not a URL"),
         ("a", &["--config", "/no/such"], "/no/such"),
         ("a", &["--config", config], "explain-broken.toml"),
         ("a", &["--resource", "x", "--issuer", "y"], "resources[0].resource"),
         (" ", &["--resource", RESOURCE, "--issuer", "https://as.example"], "the token is empty"),
-        ("a", &["--server", "http://127.0.0.1:1/mcp"], "cannot be asked"),
+        ("a", &["--server", "http://127.0.0.1:1/mcp"], "no answer: the connection was refused"),
     ];
     for (token, arguments, expected) in rows {
         let output = explain(token, arguments).await;

@@ -168,13 +168,87 @@ async fn metadata_elsewhere_is_found_by_its_url() {
 }
 
 #[tokio::test]
-async fn the_issuer_of_somebody_else_fails() {
+async fn a_slash_is_one_finding_and_the_rest_is_checked() {
     let issuer = DevIssuer::start().await.unwrap();
-    let output = check(&[&format!("{}/", issuer.issuer())]).await;
-    let text = text(&output);
+    let output = check(&[&format!("{}/", issuer.issuer()), "--json"]).await;
+    let report = json_of(&output);
     assert_eq!(code(&output), 1);
+    assert!(report["verdict"].as_str().unwrap().contains("differ by the slash"), "{report}");
+    let findings = report["findings"].as_array().unwrap().iter();
+    let failed: Vec<_> = findings.filter(|one| one["verdict"] == "fail").collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["id"], "issuer");
+    for revision in report["revisions"].as_array().unwrap() {
+        assert_eq!(revision["because"], json!(["issuer"]), "no revision says otherwise");
+    }
+}
+
+#[tokio::test]
+async fn the_metadata_of_somebody_else_fails() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let url = format!("{}/.well-known/oauth-authorization-server", issuer.issuer());
+    let output = check(&["http://127.0.0.1:1", "--metadata-url", &url]).await;
+    let text = text(&output);
+    assert_eq!(code(&output), 1, "{text}");
     assert!(text.contains("must be exactly") && text.contains("to the letter"), "{text}");
     assert!(!text.contains("Here, as TOML"), "what does not work is not to be pasted: {text}");
+}
+
+#[tokio::test]
+async fn what_people_paste_for_an_issuer_is_understood() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let url = issuer.issuer();
+    let bare = url.strip_prefix("http://").unwrap();
+    for pasted in [
+        format!("{url}/.well-known/oauth-authorization-server"),
+        format!("{url}/.well-known/openid-configuration"),
+        bare.to_owned(),
+    ] {
+        let output = check(&[&pasted, "--json"]).await;
+        assert_eq!((code(&output), &json_of(&output)["subject"]), (0, &json!(url)), "{pasted}");
+    }
+}
+
+/// An issuer that answers everything in this way.
+async fn issuer_that_answers(answer: axum::http::Response<axum::body::Bytes>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(async move || answer.map(axum::body::Body::from));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn an_issuer_that_answers_with_something_else_is_a_finding_and_not_unreachable() {
+    let answer = axum::http::Response::builder;
+    let long = axum::body::Bytes::from(vec![b' '; 1024 * 1024 + 1]);
+    let elsewhere = answer().status(302).header("location", "https://elsewhere.invalid/");
+    let rows = [
+        (elsewhere.body(axum::body::Bytes::new()), "redirected to another origin"),
+        (answer().body(long), "larger than 1048576 bytes"),
+        (answer().status(500).body(axum::body::Bytes::new()), "status 500"),
+    ];
+    for (answer, expected) in rows {
+        let output = check(&[&issuer_that_answers(answer.unwrap()).await]).await;
+        assert_eq!(code(&output), 1, "{output:?}");
+        assert!(text(&output).contains(expected), "{output:?}");
+    }
+    let output = check(&["http://127.0.0.1:1"]).await;
+    assert_eq!(code(&output), 2, "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no connection: Connection refused"), "{said}");
+    assert!(!said.contains("error sending request"), "{said}");
+}
+
+#[tokio::test]
+async fn a_fault_that_is_required_is_in_every_verdict() {
+    let url = issuer_with_keys(200, "{\"keys\": []}").await;
+    let report = json_of(&check(&[&url, "--json"]).await);
+    for revision in report["revisions"].as_array().unwrap() {
+        assert_eq!(revision["verdict"], "fail", "{revision}");
+        let because = revision["because"].as_array().unwrap();
+        assert!(because.contains(&json!("keys")), "{revision}");
+    }
 }
 
 #[tokio::test]

@@ -98,6 +98,27 @@ async fn a_minted_token_calls_the_tool_and_closing_the_input_stops_everything() 
     assert!(dev.stop());
 }
 
+#[tokio::test]
+async fn its_own_checker_has_nothing_to_say_of_it() {
+    let dev = Dev::start(&[]);
+    let (resource, issuer) = (dev.url("resource"), dev.url("issuer"));
+    let form = [("user", "carol"), ("scope", "mcp"), ("resource", resource)];
+    let minted =
+        reqwest::Client::new().post(format!("{issuer}/dev/mint")).form(&form).send().await.unwrap();
+    let token = minted.text().await.unwrap();
+    for tokens in [&[][..], &["--token", &token]] {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+        command.args(["check", "server", resource, "--json"]).args(tokens);
+        let output = command.output().await.unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let words = |one: &Value| one["verdict"].as_str().unwrap().to_owned();
+        let wrong: Vec<_> =
+            findings.filter(|one| !["pass", "skip"].contains(&&*words(one))).collect();
+        assert!(wrong.is_empty() && output.status.success(), "{wrong:?}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_stops_it_while_its_input_is_open() {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::cache_control::fresh_for;
 use super::http_date::retry_after;
-use super::{Destination, FetchContext};
+use super::{Destination, FetchContext, HttpError};
 use crate::json::{JsonError, read_value};
 use crate::text::without_byte_order_mark;
 
@@ -24,7 +24,8 @@ pub(crate) struct Fetched {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// There is no document: the server answered with a status other than 200.
+    /// There is no document: the server answered with a status other than 200, with too much, or with a redirect
+    /// elsewhere.
     NoDocument,
     /// What it answered with is not JSON.
     NotJson,
@@ -33,7 +34,7 @@ pub enum FaultKind {
     /// The server, or a firewall or proxy before it, refuses the request (a status such as 401, 403, 406 or 415):
     /// nothing is known about the document.
     RequestRefused,
-    /// There was no answer, or one that is too large, too slow, or redirects elsewhere.
+    /// There was no answer, or one that is too slow.
     #[default]
     Unreachable,
     /// The document lacks what is needed, or names what may not be fetched.
@@ -135,11 +136,7 @@ async fn fetch_without_limit(
         .extension(from.addresses)
         .body(Bytes::new())
         .map_err(|_| "not a valid URL".to_owned())?;
-    let response = context
-        .http
-        .send(request)
-        .await
-        .map_err(|error| FetchFault::new(FaultKind::Unreachable, error.to_string()))?;
+    let response = context.http.send(request).await.map_err(fault_of)?;
     let now = context.clock.unix_seconds();
     if response.status() != StatusCode::OK {
         let retry_after = retry_after(response.status(), response.headers(), now);
@@ -148,6 +145,15 @@ async fn fetch_without_limit(
     let document = read_value(without_byte_order_mark(response.body()))
         .map_err(|error| FetchFault::new(FaultKind::NotJson, why_no_json(error, &response)))?;
     Ok(Fetched { document, fresh_for: fresh_for(response.headers(), now) })
+}
+
+/// The fault of a request that failed.
+fn fault_of(error: HttpError) -> FetchFault {
+    let kind = match error.has_answer() {
+        true => FaultKind::NoDocument,
+        false => FaultKind::Unreachable,
+    };
+    FetchFault::new(kind, error.to_string())
 }
 
 /// The fault of an answer that is no document.

@@ -25,18 +25,30 @@ pub trait HttpClient: Send + Sync {
 
 /// A request got no usable answer. The text is for operators and must not hold secrets.
 #[derive(Clone, Debug)]
-pub struct HttpError(String);
+pub struct HttpError {
+    text: String,
+    has_answer: bool,
+}
 
 impl HttpError {
     /// An error with this text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), has_answer: false }
+    }
+
+    /// There was an answer, which is of no use: it is too large, or leads elsewhere.
+    pub(super) fn of_answer(text: impl Into<String>) -> Self {
+        Self { text: text.into(), has_answer: true }
+    }
+
+    pub(super) fn has_answer(&self) -> bool {
+        self.has_answer
     }
 }
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -135,7 +135,7 @@ impl ReqwestClient {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(http_error_of)? {
             if body.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(HttpError::new(format!("larger than {MAX_DOCUMENT} bytes")));
+                return Err(HttpError::of_answer(format!("larger than {MAX_DOCUMENT} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
@@ -187,13 +187,21 @@ fn within_the_origin(attempt: Attempt<'_>) -> Action {
     attempt.follow()
 }
 
-/// An error with the whole chain of causes: the outermost alone only says "error sending request".
+/// An error with its innermost cause, which says what happened, and without the URL, which whoever reports it names.
 fn http_error_of(error: reqwest::Error) -> HttpError {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+    let mut innermost: &dyn std::error::Error = &error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
     }
-    HttpError::new(text)
+    let cause = innermost.to_string();
+    if error.is_redirect() {
+        return HttpError::of_answer(cause);
+    }
+    if error.is_connect() {
+        return HttpError::new(format!("no connection: {cause}"));
+    }
+    if error.is_request() {
+        return HttpError::new(format!("no answer: {cause}"));
+    }
+    HttpError::new(format!("{}: {cause}", error.without_url()))
 }

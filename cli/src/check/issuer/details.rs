@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use mcp_auth::inspection::{IssuerMetadata, IssuerReport, KeyReport, MetadataPlace};
 use mcp_auth::presets::KnownProvider;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::output::{Format, Inert, Report, quoted, show, show_json};
 
@@ -19,9 +20,10 @@ struct WithDetails<'a> {
 /// Prints the report with its details, and says how the process should end.
 pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> ExitCode {
     if format == Format::Json {
-        let json = serde_json::to_string_pretty(&WithDetails { report, issuer });
-        show_json(&json.unwrap_or_default());
-        return if report.conforms { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        let mut json = serde_json::to_value(WithDetails { report, issuer }).unwrap_or_default();
+        bound(&mut json);
+        show_json(&serde_json::to_string_pretty(&json).unwrap_or_default());
+        return report.exit_code();
     }
     let ending = report.print(format, true);
     let text = render(issuer);
@@ -35,6 +37,30 @@ pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> E
         _ => {}
     }
     ending
+}
+
+/// Cuts what a stranger has made long: lists after so many items, texts after so many characters.
+fn bound(value: &mut Value) {
+    const MOST_ITEMS: usize = 100;
+    const LONGEST: usize = 2000;
+    match value {
+        Value::String(text) => {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
+        Value::Array(items) => {
+            let more = items.len().saturating_sub(MOST_ITEMS);
+            items.truncate(MOST_ITEMS);
+            items.iter_mut().for_each(bound);
+            if more > 0 {
+                items.push(Value::String(format!("… and {more} more")));
+            }
+        }
+        Value::Object(members) => members.values_mut().for_each(bound),
+        _ => {}
+    }
 }
 
 fn render(issuer: &IssuerReport) -> String {

@@ -15,16 +15,18 @@ use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
 use mcp_auth::settings::ServerType;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
+use super::printing::Printing;
 use super::{NEWEST, revision_parser};
-use crate::output::{Format, Inert, Progress, could_not_check};
+use crate::output::{Inert, Progress, Report};
 use crate::secrets;
+use crate::understand;
 
 /// What the advice is for when no resource is given.
 const EXAMPLE_RESOURCE: &str = "https://mcp.example.com/mcp";
 
-/// Fetches its metadata from every well-known place, and its keys. Exit codes: 0 when tokens can be
-/// verified and every MUST holds, 1 when not, 2 when the issuer could not be checked.
-#[derive(Args)]
+/// Fetches its metadata from every well-known place, and its keys.
+#[derive(Args, Clone)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Options {
     /// The issuer identifier, exactly as in its tokens, such as https://tenant.eu.auth0.com/
     url: String,
@@ -46,12 +48,8 @@ pub(crate) struct Options {
     /// The MCP revision that decides which requirement is a MUST
     #[arg(long, value_parser = revision_parser(), default_value = NEWEST, hide_possible_values = true)]
     revision: Revision,
-    /// How to print the findings
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-    /// The same as `--format json`
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
+    #[command(flatten)]
+    printing: Printing,
     /// How long to wait for each answer
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -67,25 +65,74 @@ enum Documents {
     Oauth,
 }
 
+const COMMAND: &str = "check issuer";
+
+const EXIT_CODES: &str = "Exit codes: 0 when tokens can be verified and every MUST holds, 1 when not, 2 when the issuer \
+                          could not be asked, or an option cannot be used.";
+
+/// Timeouts that the whole check may take.
+const WAITS: u32 = 4;
+
 /// Checks, prints, and says how the process should end.
-pub(crate) async fn run(options: Options) -> ExitCode {
+pub(crate) async fn run(mut options: Options) -> ExitCode {
+    let given = std::mem::take(&mut options.url);
+    options.url = understand::issuer(&given);
     let texts = [Some(&options.url), options.resource.as_ref(), options.metadata_url.as_ref()];
     texts.into_iter().flatten().for_each(|text| secrets::suspect(text));
     options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
     let progress = Progress::new();
     progress.step(&format!("asking {}", options.url));
-    let inspected = McpAuth::builder(options.config()).inspect_issuers().await;
-    drop(progress);
-    let reports = match inspected {
-        Ok(reports) => reports,
-        Err(error) => return could_not_check(by_option(error.faults())),
+    let limit = Duration::from_secs(options.timeout) * WAITS;
+    let checked = match tokio::time::timeout(limit, check(&options, &given)).await {
+        Ok(checked) => checked,
+        Err(_) => Err(format!("{} does not answer in {} s", options.url, limit.as_secs())),
     };
-    let Some(issuer) = reports.first() else { return could_not_check("no issuer was asked") };
-    if let Some(reason) = unreachable(issuer) {
-        return could_not_check(reason);
+    drop(progress);
+    match checked {
+        Ok((report, issuer)) => details::print(&report, &issuer, options.printing.format()),
+        Err(reason) => options.printing.could_not_check(COMMAND, &options.url, &reason),
     }
-    let format = if options.json { Format::Json } else { options.format };
-    details::print(&rows::report(issuer, &options), issuer, format)
+}
+
+/// # Errors
+/// Why nothing can be said.
+async fn check(options: &Options, given: &str) -> Result<(Report, IssuerReport), String> {
+    let known = options.printing.known()?;
+    let issuer = inspect(options).await?;
+    if let Some(reason) = unreachable(&issuer) {
+        return Err(reason);
+    }
+    let Some(twin) = slash_twin_in(&issuer) else {
+        return Ok((rows::report(&issuer, options, known, None), issuer));
+    };
+    // One slash is one finding: the rest is about the issuer that it is.
+    let mut meant = options.clone();
+    meant.url = twin;
+    let found = inspect(&meant).await?;
+    let another = (!understand::is_metadata_url(given)).then_some(&*options.url);
+    Ok((rows::report(&found, &meant, known, another), found))
+}
+
+async fn inspect(options: &Options) -> Result<IssuerReport, String> {
+    let inspected = McpAuth::builder(options.config()).inspect_issuers().await;
+    let reports = inspected.map_err(|error| by_option(error.faults()))?;
+    reports.into_iter().next().ok_or_else(|| "no issuer was asked".to_owned())
+}
+
+/// What the metadata calls the issuer, when that differs by the slash at its end alone and there is no other metadata.
+fn slash_twin_in(issuer: &IssuerReport) -> Option<String> {
+    if issuer.places.iter().any(|place| place.fault.is_none()) {
+        return None;
+    }
+    let twin = match issuer.issuer.strip_suffix('/') {
+        Some(shorter) => shorter.to_owned(),
+        None => format!("{}/", issuer.issuer),
+    };
+    let mut faults = issuer.places.iter().filter_map(|place| place.fault.as_ref());
+    let names_twin = faults.any(|fault| {
+        fault.kind == FaultKind::OtherIssuer && fault.reason.contains(&format!("but is {twin:?}"))
+    });
+    names_twin.then_some(twin)
 }
 
 impl Options {

@@ -5,17 +5,36 @@ use mcp_auth::inspection::{
 };
 use mcp_auth::inspection::{MetadataPlaceFault, Revision};
 
-use super::Options;
+use super::{COMMAND, Options};
 use crate::check::findings::Findings;
+use crate::check::known::Known;
 use crate::check::outcome::Outcome;
+use crate::check::printing::complain_of_names;
 use crate::check::row::Row;
 use crate::output::{Report, quoted};
 
 /// Judged by the revision that was asked for.
-pub(super) fn report(issuer: &IssuerReport, options: &Options) -> Report {
-    let mut findings = Findings::new(options.revision);
+///
+/// `another`: how the user wrote the issuer, when only the slash at its end is another one.
+pub(super) fn report(
+    issuer: &IssuerReport,
+    options: &Options,
+    known: Known,
+    another: Option<&str>,
+) -> Report {
+    let mut findings = Findings::new(options.revision, known);
+    let written = match another {
+        None => Outcome::Holds(quoted(&issuer.issuer)),
+        Some(text) => {
+            Outcome::Broken(format!("{}, which differs by the slash at its end", quoted(text)))
+        }
+    };
+    // Without metadata nobody knows how it writes itself.
+    if issuer.metadata.is_some() || another.is_some() {
+        findings.record(&WRITTEN, written);
+    }
     let (row, outcome) = keys(issuer);
-    findings.record_for_us(&row, outcome);
+    findings.record(&row, outcome);
     for report in &issuer.revisions {
         let Some(revision) = Revision::from_name(report.revision) else { continue };
         for check in &report.checks {
@@ -27,9 +46,27 @@ pub(super) fn report(issuer: &IssuerReport, options: &Options) -> Report {
         Some(_) => String::new(),
         None => format!("; the advice takes {} as the MCP server: see --resource", issuer.resource),
     };
+    complain_of_names(&findings.unknown_names());
+    let can_verify = match issuer.can_verify() {
+        true => "its tokens can be verified",
+        false => "its tokens cannot be verified",
+    };
+    let fit = if findings.conform() { "is fit" } else { "is not fit" };
+    let shown = quoted(&issuer.issuer);
+    let verdict = match another {
+        Some(text) => {
+            format!(
+                "{} is no issuer, {shown} is: they differ by the slash at the end.",
+                quoted(text)
+            )
+        }
+        None => format!("{shown} {fit} for MCP: {can_verify}."),
+    };
     Report {
-        command: "check issuer",
+        command: COMMAND,
         subject: issuer.issuer.clone(),
+        verdict,
+        checked: true,
         note: format!("{provider}, judged by MCP {}{resource}", options.revision.name()),
         conforms: findings.conform(),
         findings: findings.list(),
@@ -37,7 +74,17 @@ pub(super) fn report(issuer: &IssuerReport, options: &Options) -> Report {
     }
 }
 
-/// Whether this library can verify its tokens, whatever the revision.
+static WRITTEN: Row = Row {
+    id: "issuer",
+    requirement: "RFC 8414 §3.3",
+    levels: Levels::always(Level::Must),
+    title: "the issuer is written as it writes itself",
+    expected: "the same text as in its metadata",
+    fix: "Configure the issuer to the letter as its metadata and its tokens have it: the slash at the end counts. Below is \
+          what holds for it.",
+};
+
+/// Whether tokens can be verified, whatever the revision.
 fn keys(issuer: &IssuerReport) -> (Row, Outcome) {
     let mut row = Row {
         id: "keys",

@@ -5,6 +5,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::challenge::Challenge;
+use crate::network_fault::NetworkFault;
 use crate::output::{Inert, quoted};
 use crate::secrets::{self, Secret};
 
@@ -17,7 +18,7 @@ pub(super) struct Answer {
     status: Option<StatusCode>,
     headers: HeaderMap,
     body: String,
-    failure: String,
+    failure: Option<NetworkFault>,
 }
 
 impl Answer {
@@ -38,7 +39,7 @@ impl Answer {
         }
         bytes.truncate(LONGEST_BODY);
         let body = String::from_utf8_lossy(&bytes).into_owned();
-        Self { status, headers, body, failure: String::new() }
+        Self { status, headers, body, failure: None }
     }
 
     /// 0 when there was none.
@@ -51,8 +52,20 @@ impl Answer {
     }
 
     /// Why there was no answer.
-    pub(super) fn failure(&self) -> Option<&str> {
-        self.status.is_none().then_some(&*self.failure)
+    pub(super) fn failure(&self) -> Option<&NetworkFault> {
+        self.failure.as_ref()
+    }
+
+    /// Whether it says nothing about the request: there is none, or the server is in trouble or asked too often.
+    pub(super) fn tells_nothing(&self) -> bool {
+        self.failure.is_some() || matches!(self.status(), 429 | 502..=504)
+    }
+
+    /// Whether its body is an HTML page, by what it is: the label is often another.
+    pub(super) fn is_page(&self) -> bool {
+        let start: String = self.body.trim_start().chars().take(14).collect();
+        let lower = start.to_ascii_lowercase();
+        lower.starts_with("<!doctype html") || lower.starts_with("<html")
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -92,7 +105,7 @@ impl Answer {
     /// The answer in a few words: its status, and what explains it.
     pub(super) fn words(&self) -> String {
         if let Some(failure) = self.failure() {
-            return format!("no answer: {}", Inert::of(failure).whole_line());
+            return format!("no answer: {}", Inert::of(&failure.words).whole_line());
         }
         let status = self.status();
         if let Some(location) = self.location() {
@@ -117,7 +130,9 @@ impl Answer {
     /// Without the secrets of the user and this one, so that nothing can print them.
     pub(super) fn without(mut self, secret: Option<&Secret>) -> Self {
         self.body = secrets::without_secrets_and(&self.body, secret);
-        self.failure = secrets::without_secrets_and(&self.failure, secret);
+        if let Some(failure) = &mut self.failure {
+            failure.words = secrets::without_secrets_and(&failure.words, secret);
+        }
         for value in self.headers.values_mut() {
             let text = String::from_utf8_lossy(value.as_bytes());
             let shown = secrets::without_secrets_and(&text, secret);
@@ -129,8 +144,8 @@ impl Answer {
         self
     }
 
-    pub(super) fn from_failure(failure: String) -> Self {
-        Self { failure, ..Self::default() }
+    pub(super) fn from_failure(failure: NetworkFault) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
     }
 }
 

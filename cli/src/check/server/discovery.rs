@@ -4,7 +4,7 @@ use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Url;
 
 use super::challenge::Challenge;
-use super::{Answer, Outcome, Prober, Row, mcp};
+use super::{Answer, Outcome, Prober, Row};
 use crate::output::quoted;
 
 pub(super) static UNAUTHENTICATED: Row = Row {
@@ -78,24 +78,13 @@ static NO_OFFLINE_ACCESS: Row = Row {
 };
 
 impl Prober {
-    /// Whether the server serves strangers, and the challenge that a client without a token gets.
-    ///
-    /// # Errors
-    /// When nobody answers: then there is nothing to check.
-    pub(super) async fn probe_challenge(&mut self) -> Result<(bool, Option<Challenge>), String> {
-        let call = mcp::initialize("a request without a token", &self.target);
-        let answer = self.send(call).await;
-        if let Some(failure) = answer.failure() {
-            let url = &self.target.text;
-            return Err(format!(
-                "{url} does not answer: {failure}. Is the server running, and the URL right?"
-            ));
-        }
+    /// Whether the server serves strangers, and the challenge that a client without a token gets: `answer`.
+    pub(super) fn probe_challenge(&mut self, answer: &Answer) -> (bool, Option<Challenge>) {
         self.record(&UNAUTHENTICATED, Outcome::when(answer.status() == 401, answer.words()));
-        let challenge = self.read_challenge(&answer);
-        self.record(&NOT_STRIPPED, judge_parameters(&answer, challenge.as_ref()));
+        let challenge = self.read_challenge(answer);
+        self.record(&NOT_STRIPPED, judge_parameters(answer, challenge.as_ref()));
         self.judge_challenge(challenge.as_ref());
-        Ok((answer.is_success(), challenge))
+        (answer.is_success(), challenge)
     }
 
     fn read_challenge(&mut self, answer: &Answer) -> Option<Challenge> {

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Url};
+use reqwest::{Certificate, Client, Method, Url};
 
 use super::answer::Answer;
 use super::reach::Reach;
 use super::target::Target;
+use crate::network_fault::{NetworkFault, NetworkFaultKind};
 use crate::secrets::Secret;
 
 /// One request.
@@ -101,10 +102,18 @@ pub(super) struct Http {
 impl Http {
     /// # Errors
     /// When the system has no trust store, or the like.
-    pub(super) fn new(target: &Target, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(
+        target: &Target,
+        timeout: Duration,
+        authorities: &[Certificate],
+    ) -> Result<Self, reqwest::Error> {
         let agent = concat!("mcp-auth/", env!("CARGO_PKG_VERSION"), " (check server)");
         let reach = Reach::new(target, || {
-            Client::builder().redirect(Policy::none()).user_agent(agent).connect_timeout(timeout)
+            Client::builder()
+                .redirect(Policy::none())
+                .user_agent(agent)
+                .connect_timeout(timeout)
+                .tls_certs_merge(authorities.to_vec())
         })?;
         Ok(Self { reach, timeout, echoes: Vec::new(), traces: Vec::new() })
     }
@@ -119,7 +128,7 @@ impl Http {
         let secret = call.secret.as_ref().map(|text| Secret::of(text, "[token]"));
         let answer = match tokio::time::timeout(self.timeout, self.exchange(call, target)).await {
             Ok(answer) => answer,
-            Err(_) => Answer::from_failure(format!("nothing for {} s", self.timeout.as_secs())),
+            Err(_) => Answer::from_failure(NetworkFault::late(self.timeout.as_secs())),
         };
         self.watch(name, secret.as_ref(), &answer);
         answer.without(secret.as_ref())
@@ -128,7 +137,10 @@ impl Http {
     async fn exchange(&self, call: Call, target: &Target) -> Answer {
         let url = match Url::parse(&call.url) {
             Ok(url) => url,
-            Err(error) => return Answer::from_failure(format!("not a URL: {error}")),
+            Err(error) => {
+                let words = format!("not a URL: {error}");
+                return Answer::from_failure(NetworkFault::new(NetworkFaultKind::Other, words));
+            }
         };
         let is_get = call.method == Method::GET;
         let client = self.reach.client(&url, target);
@@ -144,7 +156,7 @@ impl Http {
                 self.reach.note(&url, target, &response);
                 Answer::read(response, is_get).await
             }
-            Err(error) => Answer::from_failure(cause(&error)),
+            Err(error) => Answer::from_failure(NetworkFault::of(&error)),
         }
     }
 
@@ -174,15 +186,6 @@ const TRACES: [&str; 9] = [
     ".java:",
     ".cs:line ",
 ];
-
-/// The innermost reason, which says more than "error sending request".
-fn cause(error: &reqwest::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
 
 /// Whether a token can be sent at all.
 pub(super) fn is_sendable(token: &str) -> bool {

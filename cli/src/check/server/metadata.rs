@@ -9,6 +9,7 @@ use super::public_metadata::is_readable_by;
 use super::target::{is_https_or_loopback, path_inserted};
 use super::{Call, Outcome, Prober, Row, Target};
 use crate::output::quoted;
+use crate::understand;
 
 static DOCUMENT: Row = Row {
     id: "R2.document",
@@ -51,7 +52,7 @@ static ROOT: Row = Row {
 static AGREE: Row = Row {
     id: "R3.agree",
     requirement: "R3",
-    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "Every copy of the metadata says the same",
     expected: "the same `resource` and `authorization_servers` everywhere",
     fix: "Serve one document from one configuration.",
@@ -250,11 +251,10 @@ impl Prober {
         url: String,
         documents: &mut Documents,
     ) {
-        let origin = self.origin.clone();
-        let call = Call::get("a request for the metadata", &*url)
-            .header("accept", "application/json")
-            .header("origin", &*origin);
-        let answer = self.send(call).await;
+        let call =
+            Call::get("a request for the metadata", &*url).header("accept", "application/json");
+        // Without Origin, as most clients do: what becomes of pages is another matter.
+        let answer = self.send(call.clone()).await;
         let json = answer.json().filter(|value| answer.status() == 200 && value.is_object());
         let seen = if answer.status() == 200 && json.is_none() {
             "200, but no JSON object".to_owned()
@@ -263,12 +263,14 @@ impl Prober {
         };
         self.record(row, Outcome::when(json.is_some(), seen));
         if let Some(json) = json {
+            let origin = self.origin.clone();
+            let by_page = self.send(call.header("origin", &*origin)).await;
             documents.found.push(Document {
                 place,
                 url,
                 json,
                 media_type: answer.header("content-type").unwrap_or_default().to_owned(),
-                is_readable_by_pages: is_readable_by(&answer, &origin),
+                is_readable_by_pages: is_readable_by(&by_page, &origin),
             });
         }
     }
@@ -276,8 +278,16 @@ impl Prober {
     fn judge_documents(&mut self, documents: &Documents, named: Option<&str>) {
         let insecure = insecure_urls(&self.target, documents, named);
         let Some(first) = documents.found.first() else {
+            let elsewhere = named.and_then(|url| named_elsewhere(&self.target, url));
             for row in CONTENT.into_iter().filter(|row| row.id != HTTPS.id) {
-                self.record(row, Outcome::skipped("there is no metadata"));
+                let outcome = match &elsewhere {
+                    Some(resource) if row.id == RESOURCE.id => Outcome::Broken(format!(
+                        "the challenge leads to the metadata of {}: is that the URL to check?",
+                        quoted(resource)
+                    )),
+                    _ => Outcome::skipped("there is no metadata"),
+                };
+                self.record(row, outcome);
             }
             self.record(&HTTPS, Outcome::unless(insecure, "https or loopback"));
             return;
@@ -302,6 +312,13 @@ impl Prober {
         let hidden = documents.complaints(unreadable);
         self.record(&CORS, Outcome::unless(hidden, "Access-Control-Allow-Origin"));
     }
+}
+
+/// The resource whose metadata the challenge names, when it is another one.
+fn named_elsewhere(target: &Target, named: &str) -> Option<String> {
+    let resource = understand::server(named);
+    let is_other = Url::parse(&resource).is_ok_and(|url| url != target.url) && resource != named;
+    is_other.then_some(resource)
 }
 
 /// In what a copy of the metadata is not like the first one.

@@ -14,6 +14,8 @@ mod issuers;
 mod mcp;
 mod messages;
 mod metadata;
+mod nature;
+mod patience;
 mod public_metadata;
 mod reach;
 mod routing;
@@ -21,6 +23,7 @@ mod target;
 mod unseen;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -32,18 +35,23 @@ pub(crate) use self::challenge::Challenge;
 use self::http::{Call, Http, is_sendable};
 use self::mcp::Dialect;
 use self::metadata::Documents;
+use self::nature::Nature;
+use self::patience::Patience;
 pub(crate) use self::reach::Reach;
 pub(crate) use self::target::Target;
+use super::authorities;
 use super::findings::Findings;
 use super::outcome::Outcome;
+use super::printing::{Printing, complain_of_names};
 use super::row::Row;
 use super::{NEWEST, revision_parser};
-use crate::output::{Format, Progress, Report, could_not_check};
+use crate::output::{Progress, Report};
 use crate::secrets;
+use crate::understand;
 
-/// Sends about 70 requests, one after another, and calls no tool. Exit codes: 0 when every MUST
-/// holds, 1 when one does not, 2 when the server could not be checked.
+/// Sends about 70 requests, one after another, and calls no tool.
 #[derive(Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Options {
     /// The URL that clients connect to, such as https://mcp.example.com/mcp
     url: String,
@@ -62,32 +70,36 @@ pub(crate) struct Options {
     /// The MCP revision that decides which requirement is a MUST
     #[arg(long, value_parser = revision_parser(), default_value = NEWEST, hide_possible_values = true)]
     revision: Revision,
-    /// How to print the findings
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-    /// The same as `--format json`
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
+    #[command(flatten)]
+    printing: Printing,
     /// List what passed too; the other formats always do
     #[arg(long, short)]
     verbose: bool,
     /// How long to wait for each answer
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+    /// How long the whole check may take; ten times --timeout unless given
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=6000))]
+    deadline: Option<u64>,
+    /// A PEM file with certificate authorities to trust besides the system's; may be repeated
+    #[arg(long = "ca-file", value_name = "FILE")]
+    ca_files: Vec<PathBuf>,
 }
+
+const COMMAND: &str = "check server";
+
+const EXIT_CODES: &str = "Exit codes: 0 when every MUST holds that could be checked, 1 when one does not, 2 when \
+                          nothing could be judged, or not all in time, or an option cannot be used.";
 
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> ExitCode {
-    let format = if options.json { Format::Json } else { options.format };
-    let verbose = options.verbose;
+    let (printing, verbose) = (options.printing.clone(), options.verbose);
+    let subject = options.url.clone();
     let prober = match Prober::new(options) {
         Ok(prober) => prober,
-        Err(reason) => return could_not_check(reason),
+        Err(reason) => return printing.could_not_check(COMMAND, &subject, &reason),
     };
-    match prober.probe().await {
-        Ok(report) => report.print(format, verbose),
-        Err(reason) => could_not_check(reason),
-    }
+    prober.probe().await.print(printing.format(), verbose)
 }
 
 /// Asks the server, and keeps what was found.
@@ -101,6 +113,7 @@ struct Prober {
     weak_token: Option<String>,
     refused_token: Option<String>,
     findings: Findings,
+    patience: Patience,
     /// Redirects that lead where no token should go.
     strays: Vec<String>,
     progress: Progress,
@@ -108,11 +121,13 @@ struct Prober {
 
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
-        secrets::suspect(&options.url);
+        let url = understand::server(&options.url);
+        secrets::suspect(&url);
+        options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
         if let Some(origin) = &options.origin {
             secrets::suspect(origin);
         }
-        let target = Target::parse(&options.url)?;
+        let target = Target::parse(&url)?;
         if options.origin.as_deref().is_some_and(|origin| !is_origin(origin)) {
             return Err(
                 "--origin: an origin is such as https://app.example.com, without a path".to_owned()
@@ -122,10 +137,13 @@ impl Prober {
             Some("-") => Some(read_line()?),
             _ => options.token,
         };
+        let token = token.as_deref().map(understand::token);
+        let weak_token = options.weak_token.as_deref().map(understand::token);
+        let refused_token = options.refused_token.as_deref().map(understand::token);
         let given = [
             ("--token", &token),
-            ("--weak-token", &options.weak_token),
-            ("--refused-token", &options.refused_token),
+            ("--weak-token", &weak_token),
+            ("--refused-token", &refused_token),
         ];
         for (_, value) in given {
             value.iter().for_each(|text| secrets::remember(text));
@@ -135,7 +153,8 @@ impl Prober {
                 return Err(format!("{option}: a token is printable ASCII without spaces"));
             }
         }
-        let http = Http::new(&target, Duration::from_secs(options.timeout))
+        let authorities = authorities::read(&options.ca_files)?;
+        let http = Http::new(&target, Duration::from_secs(options.timeout), &authorities)
             .map_err(|error| format!("no HTTP client can be made: {error}"))?;
         Ok(Self {
             http,
@@ -143,17 +162,26 @@ impl Prober {
             origin: options.origin.unwrap_or_else(|| target.origin()),
             target,
             token,
-            weak_token: options.weak_token,
-            refused_token: options.refused_token,
-            findings: Findings::new(options.revision),
+            weak_token,
+            refused_token,
+            findings: Findings::new(options.revision, options.printing.known()?),
+            patience: Patience::new(options.timeout, options.deadline),
             strays: Vec::new(),
             progress: Progress::new(),
         })
     }
 
     /// Every probe, from what a client meets first on.
-    async fn probe(mut self) -> Result<Report, String> {
-        let (is_open, challenge) = self.probe_challenge().await?;
+    async fn probe(mut self) -> Report {
+        let first = self.ask_first().await;
+        let verdict = match self.tell_nature(&first).await {
+            Nature::Judged(verdict) => verdict,
+            Nature::Unjudged(verdict) => {
+                return Report::unjudged(COMMAND, self.target.text.clone(), verdict);
+            }
+        };
+        self.patience.begin_row();
+        let (is_open, challenge) = self.probe_challenge(&first);
         let documents = self.probe_metadata(challenge.as_ref()).await;
         self.probe_issuers(&documents).await;
         let dialect = self.probe_token().await;
@@ -171,7 +199,7 @@ impl Prober {
         self.end_session(dialect.as_ref()).await;
         self.record_leaks();
         self.record_unseen(is_open);
-        Ok(self.report())
+        self.report(verdict)
     }
 
     /// Sends a call, and keeps an eye on where redirects lead.
@@ -184,8 +212,19 @@ impl Prober {
 
     /// Sends a call that no client sends a token with, so that a redirect is no fault.
     async fn look_up(&mut self, call: Call) -> Answer {
+        if let Some(fault) = self.patience.is_over() {
+            let answer = Answer::from_failure(fault);
+            self.patience.note(&answer);
+            return answer;
+        }
         self.progress.step(call.name);
-        self.http.send(call, &self.target).await
+        let asking = tokio::time::timeout(self.patience.left(), self.http.send(call, &self.target));
+        let answer = match asking.await {
+            Ok(answer) => answer,
+            Err(_) => Answer::from_failure(self.patience.end()),
+        };
+        self.patience.note(&answer);
+        answer
     }
 
     /// The call with the token that should be accepted; without one, just the call.
@@ -203,19 +242,29 @@ impl Prober {
 
     /// Whether a URL that a document names may be asked.
     async fn may_follow(&self, url: &reqwest::Url) -> bool {
-        self.http.may_follow(url, &self.target).await
+        let looking = self.http.may_follow(url, &self.target);
+        tokio::time::timeout(self.patience.left(), looking).await.unwrap_or_default()
     }
 
     fn record(&mut self, row: &'static Row, outcome: Outcome) {
-        self.findings.record(row, outcome);
+        let judged = self.patience.judge(outcome);
+        self.findings.record(row, judged);
     }
 
-    fn report(self) -> Report {
+    fn report(self, verdict: String) -> Report {
+        complain_of_names(&self.findings.unknown_names());
         let with_token = if self.token.is_some() { "with a token" } else { "without a token" };
+        let is_over = self.patience.is_over();
+        let note = match &is_over {
+            None => with_token.to_owned(),
+            Some(fault) => format!("{with_token}, not to the end: {}", fault.words),
+        };
         Report {
-            command: "check server",
+            command: COMMAND,
             subject: self.target.text.clone(),
-            note: with_token.to_owned(),
+            verdict,
+            note,
+            checked: is_over.is_none(),
             conforms: self.findings.conform(),
             findings: self.findings.list(),
             revisions: self.findings.revisions(),

@@ -12,6 +12,7 @@ use super::target::{Target, is_outside, is_safe_to_follow};
 /// Connects to the server that the operator named wherever it is, and to what its documents name at
 /// public addresses only: they must not send this machine into the network that it stands in. A server
 /// that is itself within that network may name others there.
+#[derive(Clone)]
 pub(crate) struct Reach {
     named: Client,
     strangers: Client,

@@ -10,7 +10,7 @@ use crate::output::quoted;
 static HOST: Row = Row {
     id: "R2.host-header",
     requirement: "R2",
-    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "The Host header changes no URL",
     expected: "the configured URL in challenge and metadata, or a refusal",
     fix: "Build every URL from the configuration: a cache would hand the answer for one Host to everybody.",
@@ -19,7 +19,7 @@ static HOST: Row = Row {
 static FORWARDED: Row = Row {
     id: "R2.forwarded-headers",
     requirement: "R2",
-    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
+    levels: Levels::NONE.since(Revision::V2025_06_18, Level::Should),
     title: "X-Forwarded-* and Forwarded change no URL",
     expected: "the configured URL in challenge and metadata",
     fix: "Build every URL from the configuration, or let the proxy remove these headers from requests.",

@@ -8,6 +8,7 @@ use reqwest::Url;
 use crate::secrets;
 
 /// The URL that clients connect to.
+#[derive(Clone)]
 pub(crate) struct Target {
     /// As it was given: identifiers are compared as text.
     pub(crate) text: String,

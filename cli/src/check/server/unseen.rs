@@ -86,7 +86,7 @@ impl Prober {
             self.record(&EVERYTHING_ELSE, Outcome::skipped(OPEN));
         }
         for UnseenRow { row, reason } in &UNSEEN {
-            self.record(row, Outcome::skipped(*reason));
+            self.record(row, Outcome::Unseen((*reason).to_owned()));
         }
     }
 }

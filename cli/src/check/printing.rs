@@ -1,0 +1,72 @@
+//! How findings are printed, and which of them count: the same options for every check.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::known::Known;
+use crate::output::{Format, Report, complain};
+use crate::secrets;
+
+#[derive(Args, Clone)]
+pub(crate) struct Printing {
+    /// How to print the findings
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(super) format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// A finding that counts for nothing, by its name; may be repeated
+    #[arg(long = "ignore", value_name = "ID")]
+    ignored: Vec<String>,
+    /// A report that --json has printed: what did not hold then counts for nothing
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+}
+
+impl Printing {
+    pub(super) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    /// What the user knows of.
+    ///
+    /// # Errors
+    /// A sentence for the user, when the baseline cannot be read.
+    pub(super) fn known(&self) -> Result<Known, String> {
+        let known = Known::of(&self.ignored);
+        match &self.baseline {
+            None => Ok(known),
+            Some(file) => {
+                secrets::suspect(&file.to_string_lossy());
+                known.with_report(file)
+            }
+        }
+    }
+
+    /// Says why nothing could be judged: to people as an error, to programs as a report, and with exit
+    /// code 2.
+    pub(super) fn could_not_check(
+        &self,
+        command: &'static str,
+        subject: &str,
+        why: &str,
+    ) -> ExitCode {
+        let shown = secrets::showable_argument(subject).to_owned();
+        match self.format() {
+            Format::Human | Format::Markdown => {
+                complain(why);
+                ExitCode::from(2)
+            }
+            format => Report::unjudged(command, shown, why.to_owned()).print(format, false),
+        }
+    }
+}
+
+/// Says which names given to `--ignore` are of no finding.
+pub(super) fn complain_of_names(places: &[usize]) {
+    for place in places {
+        complain(format!("--ignore, number {place}: no finding of this check has that name"));
+    }
+}
