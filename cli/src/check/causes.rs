@@ -8,8 +8,15 @@ pub(super) fn causes_of(id: &str) -> &'static [&'static str] {
         "R2.document" => &["R2.resource"],
         "R3.agree" | "R14.canonical" => &["R2.resource"],
         "R21.issuer" | "R22.rfc8414" => &["R22.metadata"],
-        "R13.every-message" | "R13.get" | "R13.delete" | "R13.session" | "R13.after-good-token"
-        | "R13.path-variants" | "R13.identity-headers" | "R5.refused-token" | "R7.basic-scheme"
+        "R13.every-message"
+        | "R13.get"
+        | "R13.delete"
+        | "R13.session"
+        | "R13.after-good-token"
+        | "R13.path-variants"
+        | "R13.identity-headers"
+        | "R5.refused-token"
+        | "R7.basic-scheme"
         | "R7.malformed-header" => &["R1.unauthenticated"],
         "R5.bad-signature" | "R7.malformed-jwt" => &["R7.garbage-token"],
         "R5.alg-none" | "R5.symmetric" | "R20.unknown-issuer" => {

@@ -47,7 +47,12 @@ impl Printing {
 
     /// Says why nothing could be judged: to people as an error, to programs as a report, and with exit
     /// code 2.
-    pub(super) fn could_not_check(&self, command: &'static str, subject: &str, why: &str) -> ExitCode {
+    pub(super) fn could_not_check(
+        &self,
+        command: &'static str,
+        subject: &str,
+        why: &str,
+    ) -> ExitCode {
         let shown = secrets::showable_argument(subject).to_owned();
         match self.format() {
             Format::Human | Format::Markdown => {

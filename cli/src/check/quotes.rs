@@ -3,8 +3,12 @@
 /// Where a MUST is written, and how; `None` for rules that are none.
 pub(super) fn quote_of(id: &str) -> Option<&'static str> {
     let sentence = match id {
-        "R1.accepts-token" => "OAuth 2.1 §5.2: \"the resource server MUST validate the access token\"",
-        "R1.unauthenticated" | "R7.missing-scope" | "R7.malformed-header" | "R7.basic-scheme" => STATUS,
+        "R1.accepts-token" => {
+            "OAuth 2.1 §5.2: \"the resource server MUST validate the access token\""
+        }
+        "R1.unauthenticated" | "R7.missing-scope" | "R7.malformed-header" | "R7.basic-scheme" => {
+            STATUS
+        }
         "R1.challenge" | "R7.challenge" => CHALLENGE,
         "R3.challenge-url" => {
             "MCP 2025-06-18, authorization: \"MCP servers MUST use the HTTP header WWW-Authenticate when returning a \
@@ -35,7 +39,9 @@ pub(super) fn quote_of(id: &str) -> Option<&'static str> {
             "MCP, communication security: \"Implementations MUST follow OAuth 2.1 Section 1.5\", by which URLs of the \
              resource server use https"
         }
-        "R20.unknown-issuer" => "MCP, token handling: \"MCP servers MUST NOT accept or transit any other tokens.\"",
+        "R20.unknown-issuer" => {
+            "MCP, token handling: \"MCP servers MUST NOT accept or transit any other tokens.\""
+        }
         "R21.issuer" => {
             "MCP, discovery: \"the issuer value in the document MUST be identical to the issuer identifier used to \
              construct the well-known metadata URL\""
@@ -74,7 +80,9 @@ pub(super) fn quote_of(id: &str) -> Option<&'static str> {
 fn quote_of_group(id: &str) -> Option<&'static str> {
     let (group, _) = id.split_once('.')?;
     match group {
-        "R5" | "R7" => Some("MCP, token handling: \"Invalid or expired tokens MUST receive a HTTP 401 response.\""),
+        "R5" | "R7" => Some(
+            "MCP, token handling: \"Invalid or expired tokens MUST receive a HTTP 401 response.\"",
+        ),
         "R6" => Some(
             "MCP, token handling: \"MCP servers MUST validate that access tokens were issued specifically for them as \
              the intended audience\"",

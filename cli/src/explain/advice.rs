@@ -77,11 +77,17 @@ mod tests {
                 "Audience mapper",
                 "c2",
             ),
-            ("missing_claim", json!({ "iss": "https://as.example", "cid": "c3" }), "resource", "c3"),
+            (
+                "missing_claim",
+                json!({ "iss": "https://as.example", "cid": "c3" }),
+                "resource",
+                "c3",
+            ),
         ];
         for (code, claims, better, client) in rows {
             let text = advice(code, &claims);
-            for part in [better, "better way", "It gives up", &format!("clients = [\"{client}\"]")] {
+            for part in [better, "better way", "It gives up", &format!("clients = [\"{client}\"]")]
+            {
                 assert!(text.contains(part), "{part} in {text}");
             }
         }
@@ -89,7 +95,8 @@ mod tests {
 
     #[test]
     fn another_resource_and_other_refusals_have_no_such_advice() {
-        let elsewhere = json!({ "iss": "https://as.example", "aud": "https://o.example", "azp": "c" });
+        let elsewhere =
+            json!({ "iss": "https://as.example", "aud": "https://o.example", "azp": "c" });
         assert_eq!(advice("wrong_audience", &elsewhere), "");
         assert_eq!(advice("expired", &json!({ "client_id": "c" })), "");
     }

@@ -32,7 +32,8 @@ pub(super) fn config_for(shown: &Shown) -> Config {
         for resource in resources.clone() {
             let mut server = AuthorizationServer::new(issuer);
             server.dangerous_allow_http = true;
-            let config = Config::default().protect_resource(ProtectedResource::new(resource, [server]));
+            let config =
+                Config::default().protect_resource(ProtectedResource::new(resource, [server]));
             if McpAuth::builder(config.clone()).http_client(Nobody).build().is_ok() {
                 return config;
             }

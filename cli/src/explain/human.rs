@@ -94,7 +94,9 @@ fn check_line(check: &TokenCheck, paint: &Paint) -> String {
         _ => check.name,
     };
     match check.outcome {
-        CheckOutcome::Passed => format!("{word}  {name:<15}  {}\n", whole(&with_dates(&check.actual))),
+        CheckOutcome::Passed => {
+            format!("{word}  {name:<15}  {}\n", whole(&with_dates(&check.actual)))
+        }
         CheckOutcome::Failed => format!(
             "{word}  {name:<15}  expected {}\n{:23}actual   {}\n",
             whole(&with_dates(&check.expected)),

@@ -217,10 +217,9 @@ async fn send_ping(
     if let Some(token) = token {
         request = request.header(AUTHORIZATION, format!("Bearer {token}"));
     }
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| format!("{}: no answer: {}", target.text, NetworkFault::of(&error).words))?;
+    let answer = request.send().await.map_err(|error| {
+        format!("{}: no answer: {}", target.text, NetworkFault::of(&error).words)
+    })?;
     reach.note(url, target, &answer);
     Ok(answer)
 }

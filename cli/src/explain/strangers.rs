@@ -35,8 +35,8 @@ impl HttpClient for NamedByServer {
 impl NamedByServer {
     async fn ask(&self, wanted: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (head, body) = wanted.into_parts();
-        let mut url = Url::parse(&head.uri.to_string())
-            .map_err(|error| HttpError::new(error.to_string()))?;
+        let mut url =
+            Url::parse(&head.uri.to_string()).map_err(|error| HttpError::new(error.to_string()))?;
         for _ in 0..=MOST_REDIRECTS {
             if !self.reach.may_follow(&url, &self.target).await {
                 return Err(HttpError::new("not followed: an address within a network"));

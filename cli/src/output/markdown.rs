@@ -16,10 +16,7 @@ pub(super) fn render(report: &Report) -> String {
     for (names, verdict) in report.revisions_alike() {
         text += &revision(&names.join(", "), verdict);
     }
-    let wrong = report
-        .findings
-        .iter()
-        .filter(|finding| finding.is_broken() && !finding.ignored);
+    let wrong = report.findings.iter().filter(|finding| finding.is_broken() && !finding.ignored);
     text.extend(wrong.map(section));
     text += "\n## All findings\n\n| verdict | id | level | what | seen |\n|---|---|---|---|---|\n";
     text.extend(report.findings.iter().map(row));

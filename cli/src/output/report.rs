@@ -149,7 +149,8 @@ impl Report {
 
     /// 1 when a MUST does not hold, 2 when it could not be judged to the end, else 0.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        let has_failed = self.findings.iter().any(|one| one.verdict == Verdict::Fail && !one.ignored);
+        let has_failed =
+            self.findings.iter().any(|one| one.verdict == Verdict::Fail && !one.ignored);
         match (has_failed || self.checked && !self.conforms, self.checked) {
             (true, _) => ExitCode::FAILURE,
             (false, true) => ExitCode::SUCCESS,

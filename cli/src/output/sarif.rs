@@ -13,7 +13,8 @@ pub(super) fn render(report: &Report) -> String {
             false => format!("{} {}", report.verdict, report.note),
         };
         let message = json!({ "text": Inert::of(&why).sarif() });
-        invocation["toolExecutionNotifications"] = json!([{ "level": "error", "message": message }]);
+        invocation["toolExecutionNotifications"] =
+            json!([{ "level": "error", "message": message }]);
     }
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -77,7 +78,8 @@ fn place_of(subject: &str) -> String {
     let rest = subject.split_once("://").map_or(subject, |(_, rest)| rest);
     let mut path = String::new();
     for character in rest.chars() {
-        let is_plain = character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/');
+        let is_plain =
+            character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_' | '/');
         path.push(if is_plain { character } else { '_' });
     }
     format!("mcp-auth/{}", path.trim_matches('/').replace("..", "__"))
@@ -164,7 +166,10 @@ mod tests {
         for rule in driver["rules"].as_array().unwrap() {
             let names = ["id", "shortDescription", "help", "properties"];
             expect(only(rule, &names), "members of a rule");
-            expect(has_text(&rule["shortDescription"]) && has_text(&rule["help"]), "texts of a rule");
+            expect(
+                has_text(&rule["shortDescription"]) && has_text(&rule["help"]),
+                "texts of a rule",
+            );
             expect(!ids.contains(&&rule["id"]), "a rule twice");
             ids.push(&rule["id"]);
         }

@@ -123,8 +123,10 @@ async fn what_is_known_counts_for_nothing_by_name_or_by_an_earlier_report() {
 async fn a_token_without_a_scope_is_no_fault_of_the_server() {
     let issuer = DevIssuer::start().await.unwrap();
     let server = Server::start(&issuer, Fault::none()).await;
-    let output =
-        command(&[&server.resource, "--token", &server.weak_token, "--json"]).output().await.unwrap();
+    let output = command(&[&server.resource, "--token", &server.weak_token, "--json"])
+        .output()
+        .await
+        .unwrap();
     assert_eq!(complaints(&output), Complaints::new());
     let skipped = report(&output).to_string();
     assert!(skipped.contains("the token lacks a scope: give one with `mcp`"), "{skipped}");

@@ -205,8 +205,12 @@ async fn a_slash_of_the_issuer_is_one_fault_and_the_other_checks_go_on() {
     let output = explain(&mint(&issuer).sign(), &trusted).await;
     let said = text(&output);
     assert_eq!(code(&output), 1, "it is refused all the same: {output:?}");
-    for part in ["refused: unknown_issuer (401, error=\"invalid_token\")", "by the slash", "pass  signature", "pass  aud"]
-    {
+    for part in [
+        "refused: unknown_issuer (401, error=\"invalid_token\")",
+        "by the slash",
+        "pass  signature",
+        "pass  aud",
+    ] {
         assert!(said.contains(part), "{part} in {said}");
     }
     assert_eq!(said.matches("FAIL").count(), 1, "{said}");

@@ -136,11 +136,7 @@ async fn fetch_without_limit(
         .extension(from.addresses)
         .body(Bytes::new())
         .map_err(|_| "not a valid URL".to_owned())?;
-    let response = context
-        .http
-        .send(request)
-        .await
-        .map_err(fault_of)?;
+    let response = context.http.send(request).await.map_err(fault_of)?;
     let now = context.clock.unix_seconds();
     if response.status() != StatusCode::OK {
         let retry_after = retry_after(response.status(), response.headers(), now);

@@ -15,8 +15,8 @@ use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
 use mcp_auth::settings::ServerType;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
-use super::{NEWEST, revision_parser};
 use super::printing::Printing;
+use super::{NEWEST, revision_parser};
 use crate::output::{Inert, Progress, Report};
 use crate::secrets;
 use crate::understand;

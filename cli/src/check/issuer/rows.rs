@@ -55,7 +55,10 @@ pub(super) fn report(
     let shown = quoted(&issuer.issuer);
     let verdict = match another {
         Some(text) => {
-            format!("{} is no issuer, {shown} is: they differ by the slash at the end.", quoted(text))
+            format!(
+                "{} is no issuer, {shown} is: they differ by the slash at the end.",
+                quoted(text)
+            )
         }
         None => format!("{shown} {fit} for MCP: {can_verify}."),
     };

@@ -244,7 +244,8 @@ impl Prober {
         url: String,
         documents: &mut Documents,
     ) {
-        let call = Call::get("a request for the metadata", &*url).header("accept", "application/json");
+        let call =
+            Call::get("a request for the metadata", &*url).header("accept", "application/json");
         // Without Origin, as most clients do: what becomes of pages is another matter.
         let answer = self.send(call.clone()).await;
         let json = answer.json().filter(|value| answer.status() == 200 && value.is_object());

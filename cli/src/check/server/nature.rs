@@ -40,16 +40,18 @@ impl Prober {
                 "{url} is behind a firewall or proxy that refuses the request: 403 with an HTML page. Let this \
                  machine through, or check from where clients are."
             )),
-            403 => Nature::Judged(format!("{url} refuses what has no token, with 403 instead of 401.")),
+            403 => {
+                Nature::Judged(format!("{url} refuses what has no token, with 403 instead of 401."))
+            }
             300..=399 if first.location().is_some() => {
                 Nature::Judged(format!("{url} sends clients without a token away: {words}."))
             }
             200..=299 if json.get("result").is_some() => Nature::Judged(format!(
                 "{url} is an MCP server without protection: it answers `initialize` without a token."
             )),
-            _ if speaks_rpc => {
-                Nature::Judged(format!("{url} is an MCP server that does not ask for a token: {words}."))
-            }
+            _ if speaks_rpc => Nature::Judged(format!(
+                "{url} is an MCP server that does not ask for a token: {words}."
+            )),
             _ => Nature::Unjudged(self.what_else_is_there(&url, first).await),
         }
     }
@@ -58,7 +60,9 @@ impl Prober {
         let words = quoted(&fault.words);
         match fault.kind {
             NetworkFaultKind::Refused => {
-                format!("{url} does not answer: {words}. Is the server running, and the port right?")
+                format!(
+                    "{url} does not answer: {words}. Is the server running, and the port right?"
+                )
             }
             NetworkFaultKind::UnknownName => {
                 format!("{url} does not answer: {words}. Is it written right?")
@@ -67,7 +71,9 @@ impl Prober {
                 "{url} does not answer: {words}. Clients refuse it too; for an authority of your own there is --ca-file."
             ),
             NetworkFaultKind::Late => {
-                format!("{url} does not answer: {words}. Is something between that drops the request?")
+                format!(
+                    "{url} does not answer: {words}. Is something between that drops the request?"
+                )
             }
             _ => match self.other_scheme().await {
                 Some(other) => format!("{url} does not answer, but {other} does: try that."),
@@ -128,7 +134,9 @@ impl Prober {
         let words = first.words();
         match first.status() {
             404 | 410 => format!("{url} is not there: {words}. Is the path right, such as /mcp?"),
-            405 => format!("{url} is no MCP server: it takes no POST (405). Is the path right, such as /mcp?"),
+            405 => format!(
+                "{url} is no MCP server: it takes no POST (405). Is the path right, such as /mcp?"
+            ),
             _ if first.is_page() => format!(
                 "{url} is no MCP server but a web page ({words}). Is the path right, such as /mcp?"
             ),
@@ -179,9 +187,9 @@ impl Prober {
 /// Whether only the scheme, or a slash at the end, is another.
 fn is_the_same_place(target: &Target, next: &Url) -> bool {
     let same_host = next.host() == target.url.host();
-    let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    let (here, there) = (target.url.path(), next.path());
     let is_upgrade = next.scheme() == "https" || next.scheme() == target.url.scheme();
-    same_host && is_upgrade && path(next) == path(&target.url)
+    same_host && is_upgrade && here.trim_end_matches('/') == there.trim_end_matches('/')
 }
 
 fn unhealthy(url: &str, status: u16, answer: &Answer) -> String {
@@ -195,7 +203,9 @@ fn unhealthy(url: &str, status: u16, answer: &Answer) -> String {
         502 | 504 => "a proxy does not reach it",
         _ => "the server is in trouble",
     };
-    format!("{url} is not healthy: it answers {status}{after}, {why}. Nothing can be judged now; try again.")
+    format!(
+        "{url} is not healthy: it answers {status}{after}, {why}. Nothing can be judged now; try again."
+    )
 }
 
 /// The first words of a body, which often say what it is.

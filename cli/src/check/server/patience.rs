@@ -99,7 +99,9 @@ impl Patience {
             return words.clone();
         }
         match self.untold.iter().find(|words| words.starts_with("503")) {
-            Some(words) => format!("{words}: the server cannot tell now; see R22: does it reach its issuer?"),
+            Some(words) => {
+                format!("{words}: the server cannot tell now; see R22: does it reach its issuer?")
+            }
             None => self.untold.first().cloned().unwrap_or_default(),
         }
     }

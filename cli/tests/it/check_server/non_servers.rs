@@ -20,14 +20,8 @@ struct NonServer {
     code: i32,
 }
 
-const PLAIN: NonServer = NonServer {
-    name: "",
-    head: "",
-    body: "",
-    metadata: "",
-    first_line: "",
-    code: 2,
-};
+const PLAIN: NonServer =
+    NonServer { name: "", head: "", body: "", metadata: "", first_line: "", code: 2 };
 
 const NON_SERVERS: &[NonServer] = &[
     NonServer {
