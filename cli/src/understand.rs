@@ -64,16 +64,19 @@ fn is_plain_authority(authority: &str) -> bool {
         return true;
     }
     let labels: Vec<_> = host.split('.').collect();
-    let is_label = |label: &&str| {
-        let is_plain = label
-            .bytes()
-            .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == b'-');
-        !label.is_empty() && label.len() <= 30 && is_plain
-    };
     let is_address = host.parse::<std::net::Ipv4Addr>().is_ok();
     let last = labels.last().copied().unwrap_or_default();
     let is_name = last.len() >= 2 && last.bytes().all(|one| one.is_ascii_lowercase());
-    host.len() <= 100 && labels.len() >= 2 && labels.iter().all(is_label) && (is_address || is_name)
+    host.len() <= 100
+        && labels.len() >= 2
+        && labels.iter().all(|one| is_label(one))
+        && (is_address || is_name)
+}
+
+fn is_label(label: &str) -> bool {
+    let is_plain =
+        label.bytes().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == b'-');
+    !label.is_empty() && label.len() <= 30 && is_plain
 }
 
 /// Whose metadata is at a well-known URL, with the path behind the name or before it.

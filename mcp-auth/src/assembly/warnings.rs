@@ -22,6 +22,12 @@ pub(super) fn warn_of_weak_settings(config: &Config) {
                 "`dangerous_accept_any_audience` is set: tokens for any other service are accepted, and that service can use its callers' tokens here"
             );
         }
+        if accepts_account(resource) {
+            tracing::warn!(
+                resource = resource_identifier,
+                "`audiences` has \"account\", which Keycloak writes into nearly every token of a realm: an Audience mapper with the URL of this server is the better way"
+            );
+        }
         for member in promises_of_bound_tokens(resource) {
             tracing::warn!(
                 resource = resource_identifier,
@@ -55,6 +61,13 @@ fn promises_of_bound_tokens(resource: &ProtectedResource) -> impl Iterator<Item 
         ),
     ];
     promises.into_iter().filter(|(_, is_made)| *is_made).map(|(member, _)| member)
+}
+
+/// Whether tokens are accepted that name nothing but Keycloak's own account pages.
+fn accepts_account(resource: &ProtectedResource) -> bool {
+    let of_servers = resource.authorization_servers.iter().flat_map(|one| &one.audiences);
+    let mut all = resource.audiences.iter().chain(of_servers);
+    all.any(|one| one == "account")
 }
 
 fn warn_of_servers(servers: &[AuthorizationServer]) {

@@ -7,7 +7,7 @@
 use super::Resource;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Operation;
-use crate::error::{AuthError, Compared};
+use crate::error::{AuthError, Compared, TokenError};
 
 impl Resource {
     pub(super) fn log_preflight(&self) {
@@ -38,8 +38,26 @@ impl Resource {
             rules = ?rules.collect::<Vec<_>>(),
             expected,
             actual,
+            hint = audience_hint(error),
             "request refused"
         );
+    }
+}
+
+/// What to do where the provider binds its tokens to no resource.
+fn audience_hint(error: &AuthError) -> Option<&'static str> {
+    match error {
+        AuthError::InvalidToken(TokenError::MissingClaim { claim: "aud" }) => Some(
+            "make this server a resource (an API) at the provider; or set `dangerous_accept_clients` to the token's `client_id`, which accepts what that client got for other servers too",
+        ),
+        AuthError::InvalidToken(TokenError::WrongAudience { actual, .. })
+            if actual.iter().any(|one| one == "account") =>
+        {
+            Some(
+                "add an Audience mapper with the URL of this server at Keycloak; or set `dangerous_accept_clients` to the token's `azp`, which accepts what that client got for other servers too",
+            )
+        }
+        _ => None,
     }
 }
 

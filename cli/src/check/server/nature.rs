@@ -187,9 +187,9 @@ impl Prober {
 /// Whether only the scheme, or a slash at the end, is another.
 fn is_the_same_place(target: &Target, next: &Url) -> bool {
     let same_host = next.host() == target.url.host();
-    let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    let (here, there) = (target.url.path(), next.path());
     let is_upgrade = next.scheme() == "https" || next.scheme() == target.url.scheme();
-    same_host && is_upgrade && path(next) == path(&target.url)
+    same_host && is_upgrade && here.trim_end_matches('/') == there.trim_end_matches('/')
 }
 
 fn unhealthy(url: &str, status: u16, answer: &Answer) -> String {

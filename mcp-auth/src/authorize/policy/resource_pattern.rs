@@ -145,7 +145,10 @@ impl ResourcePattern {
 
     /// With `{?any}`, which may stand for any parameters, beside those of its query.
     pub(super) fn with_any_query(&self) -> Self {
-        let mut query = self.query.clone().unwrap_or_default();
+        let mut query = match &self.query {
+            Some(query) => query.clone(),
+            None => Query::default(),
+        };
         query.optional.push("any".to_owned());
         Self { query: Some(query), ..self.clone() }
     }

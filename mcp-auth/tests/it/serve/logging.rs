@@ -208,3 +208,42 @@ async fn a_scope_that_a_handler_asks_for_is_refused_in_one_line() {
         assert_eq!(text.matches("code=\"insufficient_scope\"").count(), 1, "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_binds_no_audience_gets_the_better_way_the_setting_and_its_price() {
+    Log::start();
+    let server = Harness::start().await;
+    let rows = [
+        (server.mint().without("aud").sign(), "a resource (an API) at the provider"),
+        (server.mint().audience("account").sign(), "Audience mapper"),
+        (server.mint().audiences(["account", "realm-management"]).sign(), "Audience mapper"),
+    ];
+    for (token, better) in rows {
+        Log::take();
+        server.call(&token).await;
+        let text = Log::take();
+        for part in [better, "`dangerous_accept_clients`", "for other servers too"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+    Log::take();
+    server.call(&server.mint().audience("https://other.example").sign()).await;
+    assert!(!Log::take().contains("hint"), "a token for another server is no such case");
+}
+
+#[test]
+fn an_audience_that_a_whole_realm_has_warns() {
+    Log::start();
+    for of_server in [false, true] {
+        let mut config = Config::new(RESOURCE, "https://k.example/realms/r").unwrap();
+        let resource = &mut config.resources[0];
+        match of_server {
+            true => resource.authorization_servers[0].audiences = vec!["account".to_owned()],
+            false => resource.audiences = vec!["account".to_owned()],
+        }
+        Log::take();
+        McpAuth::new(config).unwrap();
+        let text = Log::take();
+        assert!(text.contains("WARN") && text.contains("\"account\""), "{text}");
+    }
+}
