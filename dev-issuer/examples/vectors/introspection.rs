@@ -116,8 +116,11 @@ fn with(name: &str, value: Value) -> Value {
     answer
 }
 
+fn token_type_urn(kind: &str) -> Value {
+    json!(format!("urn:ietf:params:oauth:token-type:{kind}"))
+}
+
 fn rows() -> Vec<Row> {
-    let urn = |kind: &str| json!(format!("urn:ietf:params:oauth:token-type:{kind}"));
     let mut rows = vec![
         row("active", with("active", json!(true)), 200, "ok"),
         row("not active", json!({ "active": false }), 401, "inactive"),
@@ -155,10 +158,10 @@ fn rows() -> Vec<Row> {
         ("Bearer", json!("Bearer"), "ok"),
         ("bearer with spaces", json!(" BEARER "), "ok"),
         ("access_token", json!("access_token"), "ok"),
-        ("the URN of an access token", urn("access_token"), "ok"),
-        ("the URN of a refresh token", urn("refresh_token"), "wrong_type"),
-        ("the URN of an ID token", urn("id_token"), "wrong_type"),
-        ("the URN of any JWT", urn("jwt"), "wrong_type"),
+        ("the URN of an access token", token_type_urn("access_token"), "ok"),
+        ("the URN of a refresh token", token_type_urn("refresh_token"), "wrong_type"),
+        ("the URN of an ID token", token_type_urn("id_token"), "wrong_type"),
+        ("the URN of any JWT", token_type_urn("jwt"), "wrong_type"),
         ("refresh_token", json!("refresh_token"), "wrong_type"),
         ("unknown", json!("something"), "wrong_type"),
         ("DPoP", json!("DPoP"), "sender_constrained"),

@@ -87,49 +87,92 @@ fn said(body: &str, revision: &str) -> String {
     message.to_string()
 }
 
+fn with_mode_header(value: &str) -> Value {
+    modern("tools/call", Some("edit"), json!({ "mcp-param-mode": value }))
+}
+
+fn without_mode_header() -> Value {
+    modern("tools/call", Some("edit"), json!({}))
+}
+
+fn header_mismatch() -> Value {
+    bad_request("header_mismatch")
+}
+
+fn about_task(method: &str) -> String {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "taskId": "1" } }).to_string()
+}
+
 impl Cases<'_> {
     fn of_headers(&self, read: &str) -> Vec<Value> {
-        let mode =
-            |value: &str| modern("tools/call", Some("edit"), json!({ "mcp-param-mode": value }));
-        let without = || modern("tools/call", Some("edit"), json!({}));
-        let mismatch = || bad_request("header_mismatch");
         let reading = edit(&json!({ "mode": "read" }));
-        let task = |method: &str| {
-            json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "taskId": "1" } })
-                .to_string()
-        };
         vec![
-            self.body("an argument in its header", mode("read"), &reading, ok()),
+            self.body("an argument in its header", with_mode_header("read"), &reading, ok()),
             self.body(
                 "an argument in its header in base64",
-                mode("=?base64?cmVhZA==?="),
+                with_mode_header("=?base64?cmVhZA==?="),
                 &reading,
                 ok(),
             ),
-            self.body("an argument that its header lacks", without(), &reading, mismatch()),
-            self.body("another argument in the header", mode("write"), &reading, mismatch()),
-            self.body("an argument in other letters", mode("Read"), &reading, mismatch()),
+            self.body(
+                "an argument that its header lacks",
+                without_mode_header(),
+                &reading,
+                header_mismatch(),
+            ),
+            self.body(
+                "another argument in the header",
+                with_mode_header("write"),
+                &reading,
+                header_mismatch(),
+            ),
+            self.body(
+                "an argument in other letters",
+                with_mode_header("Read"),
+                &reading,
+                header_mismatch(),
+            ),
             self.body(
                 "an argument in base64 that is none",
-                mode("=?base64?cmVhZA?="),
+                with_mode_header("=?base64?cmVhZA?="),
                 &reading,
-                mismatch(),
+                header_mismatch(),
             ),
-            self.body("a header without its argument", mode("read"), &edit(&json!({})), mismatch()),
-            self.body("neither header nor argument", without(), &edit(&json!({})), ok()),
-            self.body("an argument that is null", without(), &edit(&json!({ "mode": null })), ok()),
-            self.body("a number in its header", mode("4.0"), &edit(&json!({ "mode": 4 })), ok()),
+            self.body(
+                "a header without its argument",
+                with_mode_header("read"),
+                &edit(&json!({})),
+                header_mismatch(),
+            ),
+            self.body(
+                "neither header nor argument",
+                without_mode_header(),
+                &edit(&json!({})),
+                ok(),
+            ),
+            self.body(
+                "an argument that is null",
+                without_mode_header(),
+                &edit(&json!({ "mode": null })),
+                ok(),
+            ),
+            self.body(
+                "a number in its header",
+                with_mode_header("4.0"),
+                &edit(&json!({ "mode": 4 })),
+                ok(),
+            ),
             self.body(
                 "another number in the header",
-                mode("5"),
+                with_mode_header("5"),
                 &edit(&json!({ "mode": 4 })),
-                mismatch(),
+                header_mismatch(),
             ),
             self.body(
                 "a list that no header can say",
-                mode("read"),
+                with_mode_header("read"),
                 &edit(&json!({ "mode": ["read"] })),
-                mismatch(),
+                header_mismatch(),
             ),
             self.body(
                 "no header of an argument before 2026-07-28",
@@ -141,7 +184,7 @@ impl Cases<'_> {
                 "another argument before 2026-07-28",
                 json!({ "mcp-param-mode": "write" }),
                 &reading,
-                mismatch(),
+                header_mismatch(),
             ),
             self.body(
                 "a header that no tool asks for",
@@ -151,7 +194,7 @@ impl Cases<'_> {
             ),
             self.body(
                 "a missing scope before a wrong header",
-                mode("read"),
+                with_mode_header("read"),
                 &edit(&json!({ "mode": "write" })),
                 step_up("mcp notes:write"),
             ),
@@ -159,20 +202,25 @@ impl Cases<'_> {
                 "no Mcp-Method",
                 json!({ "mcp-protocol-version": "2026-07-28", "mcp-name": "read" }),
                 read,
-                mismatch(),
+                header_mismatch(),
             ),
-            self.body("no Mcp-Name", modern("tools/call", None, json!({})), read, mismatch()),
+            self.body(
+                "no Mcp-Name",
+                modern("tools/call", None, json!({})),
+                read,
+                header_mismatch(),
+            ),
             self.body(
                 "no Mcp-Name, in a later revision",
                 json!({ "mcp-protocol-version": "2027-01-01", "mcp-method": "tools/call" }),
                 read,
-                mismatch(),
+                header_mismatch(),
             ),
             self.body(
                 "no MCP-Protocol-Version where the body says one",
                 json!({ "mcp-method": "tools/call", "mcp-name": "read" }),
                 &said(read, "2026-07-28"),
-                mismatch(),
+                header_mismatch(),
             ),
             self.body(
                 "no headers where the body says an older revision",
@@ -183,20 +231,20 @@ impl Cases<'_> {
             self.body(
                 "a task in Mcp-Name",
                 modern("tasks/get", Some("1"), json!({})),
-                &task("tasks/get"),
+                &about_task("tasks/get"),
                 ok(),
             ),
             self.body(
                 "another task in Mcp-Name",
                 modern("tasks/get", Some("2"), json!({})),
-                &task("tasks/get"),
-                mismatch(),
+                &about_task("tasks/get"),
+                header_mismatch(),
             ),
             self.body(
                 "a task without Mcp-Name",
                 modern("tasks/get", None, json!({})),
-                &task("tasks/get"),
-                mismatch(),
+                &about_task("tasks/get"),
+                header_mismatch(),
             ),
             self.body(
                 "a list has no Mcp-Name",
