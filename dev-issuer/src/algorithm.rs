@@ -94,6 +94,6 @@ impl FromStr for Algorithm {
             .iter()
             .copied()
             .find(|algorithm| algorithm.as_str() == name)
-            .ok_or_else(|| UnknownName::new("alg", name))
+            .ok_or_else(|| UnknownName::new("alg", name, Self::ALL.iter().map(|one| one.as_str())))
     }
 }

@@ -37,6 +37,12 @@ impl FromStr for Mode {
             .and_then(|status| status.parse().ok())
             .filter(|status| (200..600).contains(status))
             .map(Self::Status)
-            .ok_or_else(|| UnknownName::new("mode", name))
+            .ok_or_else(|| {
+                UnknownName::new(
+                    "mode",
+                    name,
+                    ["online", "offline", "hang", "garbage", "status:NNN"],
+                )
+            })
     }
 }

@@ -7,17 +7,23 @@ use std::{error, fmt};
 pub struct UnknownName {
     parameter: &'static str,
     name: String,
+    known: Vec<&'static str>,
 }
 
 impl UnknownName {
-    pub(crate) fn new(parameter: &'static str, name: &str) -> Self {
-        Self { parameter, name: name.to_owned() }
+    pub(crate) fn new(
+        parameter: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        Self { parameter, name: name.to_owned(), known: known.into_iter().collect() }
     }
 }
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a known {}", self.name, self.parameter)
+        write!(f, "{:?} is not a known {}: ", self.name, self.parameter)?;
+        f.write_str(&self.known.join(", "))
     }
 }
 

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroize as _;
 
 use crate::claims::Claims;
 use crate::error::{InsufficientScope, TokenError};
-use crate::json::{JsonLimits, read_object};
+use crate::json::{CheckedObject, JsonLimits};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
@@ -23,24 +23,22 @@ pub struct AuthInfo(Arc<Inner>, Option<Arc<dyn StepUp>>);
 
 struct Inner {
     issuer: Arc<str>,
-    facts: Facts,
-    principal: Principal,
-    // Read once, when the token is verified: what could not be read was refused.
-    claims: Map<String, Value>,
+    scopes: Scopes,
+    expires_at: Option<u64>,
+    // Read to its end when the token was verified: what could not be read was refused.
+    payload: CheckedObject,
+    principal_rule: Arc<PrincipalRule>,
     token: Token,
-    // Written when somebody first asks: only SDKs do.
+    // Each is made when somebody first asks: most requests never do.
+    facts: OnceLock<Facts>,
+    claims: OnceLock<Map<String, Value>>,
     json: OnceLock<Box<str>>,
 }
 
 /// What a caller came with.
 pub(crate) enum Token {
     Jwt(KeptToken),
-    /// An opaque token.
-    Opaque {
-        token: KeptToken,
-        /// How long its issuer's answer was.
-        answer_bytes: usize,
-    },
+    Opaque(KeptToken),
     /// Nothing: the claims are of a verifier of the user's.
     None,
 }
@@ -61,13 +59,12 @@ impl Drop for KeptToken {
     }
 }
 
-/// What decisions and handlers ask for most.
+/// What handlers ask for most.
+#[derive(Default)]
 pub(crate) struct Facts {
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) audience: Vec<String>,
-    pub(crate) scopes: Scopes,
-    pub(crate) expires_at: Option<u64>,
 }
 
 impl AuthInfo {
@@ -94,33 +91,52 @@ impl AuthInfo {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
-        let facts = claims.facts();
-        let whole = read_object(payload).map_err(Claims::malformed)?;
-        Ok(Self::new(issuer, facts, whole, &PrincipalRule::default(), Token::None))
+        let payload = CheckedObject::new(payload.as_bytes());
+        let (scopes, principal_rule) = (claims.granted_scopes(), Arc::default());
+        Ok(Self::new(issuer, scopes, claims.exp, payload, principal_rule, Token::None))
     }
 
-    /// The caller behind a token that was verified.
+    /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts.
     pub(crate) fn new(
         issuer: Arc<str>,
-        facts: Facts,
-        claims: Map<String, Value>,
-        rule: &PrincipalRule,
+        scopes: Scopes,
+        expires_at: Option<u64>,
+        payload: CheckedObject,
+        principal_rule: Arc<PrincipalRule>,
         token: Token,
     ) -> Self {
-        let principal = rule.principal(&claims);
-        let json = OnceLock::new();
-        Self(Arc::new(Inner { issuer, facts, principal, claims, token, json }), None)
+        let (facts, claims, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let inner = Inner {
+            issuer,
+            scopes,
+            expires_at,
+            payload,
+            principal_rule,
+            token,
+            facts,
+            claims,
+            json,
+        };
+        Self(Arc::new(inner), None)
     }
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
-        &self.0.claims
+        self.0.claims.get_or_init(|| self.0.payload.members())
+    }
+
+    fn facts(&self) -> &Facts {
+        self.0.facts.get_or_init(|| {
+            let claims = Claims::read(self.0.payload.as_bytes(), JsonLimits::LARGEST);
+            // Claims were read of it before, or it would not be here.
+            claims.map(|read| read.facts()).unwrap_or_default()
+        })
     }
 
     /// All that it says, as a JSON object: for SDKs in other languages. The token is not in it.
     ///
     /// Its members are named as the methods here: `issuer`, `subject`, `client_id`, `scopes`, `audience`,
-    /// `expires_at`, `principal` and `claims`; what the token does not say is not there. Made once.
+    /// `expires_at`, `principal`, `key` and `claims`; what the token does not say is not there. Made once.
     pub fn json(&self) -> &str {
         self.0.json.get_or_init(|| self.describe().into())
     }
@@ -135,6 +151,7 @@ impl AuthInfo {
             ("audience", Some(self.audience().into())),
             ("expires_at", self.expires_at().map(Value::from)),
             ("principal", Some(self.principal().name().into())),
+            ("key", Some(json!(self.key()))),
             ("claims", Some(Value::Object(self.claims().clone()))),
         ];
         let said = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -155,35 +172,55 @@ impl AuthInfo {
     /// `sub`: the caller, unique within the issuer; machine clients may have none, or an empty one,
     /// which is none.
     pub fn subject(&self) -> Option<&str> {
-        self.0.facts.subject.as_deref()
+        self.facts().subject.as_deref()
     }
 
-    /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid`.
+    /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid` that is not empty.
     pub fn client_id(&self) -> Option<&str> {
-        self.0.facts.client_id.as_deref()
+        self.facts().client_id.as_deref()
     }
 
     /// `aud`: for whom the token was issued.
     pub fn audience(&self) -> &[String] {
-        &self.0.facts.audience
+        &self.facts().audience
     }
 
-    /// The granted scopes: the first of `scope`, `scp` and `scopes`.
+    /// The granted scopes: the first of `scope`, `scp` and `scopes` that has any.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.facts.scopes
+        &self.0.scopes
     }
 
     /// `exp`, in seconds since 1970; always there for a JWT, while issuers of opaque tokens need not
     /// say.
     pub fn expires_at(&self) -> Option<u64> {
-        self.0.facts.expires_at
+        self.0.expires_at
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).
     ///
-    /// A subject alone is not unique, and an e-mail address is not an identity.
-    pub fn key(&self) -> (&str, Option<&str>) {
-        (self.issuer(), self.subject())
+    /// A subject alone is not unique, and an e-mail address is not an identity. A machine whose token has no `sub` is
+    /// known by its client: `urn:mcp-auth:client:` and the client's identifier stand for the subject. No `sub` is ever
+    /// taken for that: one that begins with `urn:mcp-auth:` has `urn:mcp-auth:subject:` before it. `None` when the token
+    /// names neither, or says that a person is behind it without saying who: store nothing then, because all of
+    /// them would share it.
+    pub fn key(&self) -> (&str, Option<String>) {
+        (self.issuer(), self.name_in_key())
+    }
+
+    fn name_in_key(&self) -> Option<String> {
+        /// How the names begin that are made here.
+        const OURS: &str = "urn:mcp-auth:";
+        match (self.subject(), self.client_id()) {
+            (Some(subject), _) if subject.starts_with(OURS) => {
+                Some(format!("{OURS}subject:{subject}"))
+            }
+            (Some(subject), _) => Some(subject.to_owned()),
+            // Many persons share a client.
+            (None, Some(client)) if self.principal() != Principal::User => {
+                Some(format!("{OURS}client:{client}"))
+            }
+            (None, _) => None,
+        }
     }
 
     /// Whether a person or a machine is calling, or that the token does not tell.
@@ -191,7 +228,7 @@ impl AuthInfo {
     /// Told by [`principal_claim`](crate::AuthorizationServer::principal_claim), or else by the claims
     /// that providers document for it; docs/guide.md lists them.
     pub fn principal(&self) -> Principal {
-        self.0.principal
+        self.0.principal_rule.principal(self.claims())
     }
 
     /// Whether the token grants these scopes; scopes that include others count as the resource's
@@ -225,6 +262,14 @@ impl AuthInfo {
         }
     }
 
+    /// Withdraws what [`AuthInfo::require`] has asked for in this request: the handler found another way, and answers
+    /// itself.
+    pub fn withdraw_refusal(&self) {
+        if let Some(request) = &self.1 {
+            request.withdraw();
+        }
+    }
+
     /// The same caller, in a request that can still be answered with a challenge.
     pub(crate) fn with_step_up(mut self, request: Arc<dyn StepUp>) -> Self {
         self.1 = Some(request);
@@ -237,7 +282,7 @@ impl AuthInfo {
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
         match &self.0.token {
-            Token::Jwt(token) | Token::Opaque { token, .. } => &token.0,
+            Token::Jwt(token) | Token::Opaque(token) => &token.0,
             Token::None => "",
         }
     }
@@ -249,13 +294,9 @@ impl AuthInfo {
 
     /// About how much memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        // Claims take about three times the payload, which is at most three quarters of the token; the
-        // JSON for other languages is about as long as that.
-        let claims = match &self.0.token {
-            Token::Opaque { answer_bytes, .. } => answer_bytes * 5,
-            Token::Jwt(_) | Token::None => 0,
-        };
-        size_of::<Inner>() + self.token().len() * 4 + claims
+        // When they were asked for, claims take about three times the payload, and the JSON for other
+        // languages is about as long as it.
+        size_of::<Inner>() + self.token().len() + self.0.payload.as_bytes().len() * 5
     }
 }
 
@@ -264,6 +305,8 @@ pub(crate) trait StepUp: Send + Sync {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool;
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope>;
+
+    fn withdraw(&self);
 }
 
 /// Names the caller's issuer and scopes; claims and token stay out of logs.

@@ -15,6 +15,11 @@ pub(crate) fn value_at_path<'v>(object: &'v Map<String, Value>, path: &str) -> O
     object.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
 }
 
+/// Whether a path that begins with a slash is a JSON Pointer; every other text is a plain name.
+pub(crate) fn is_path(path: &str) -> bool {
+    !path.starts_with('/') || path.split('~').skip(1).all(|escaped| escaped.starts_with(['0', '1']))
+}
+
 /// The texts that a claim stands for: itself, the texts in its list, or the names of its members
 /// that are not `false` or `null`. A claim of any other type stands for none.
 pub(crate) fn texts_of_claim(claim: &Value) -> Vec<&str> {

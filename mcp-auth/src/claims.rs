@@ -36,7 +36,7 @@ pub(crate) struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    /// Reads a payload; every registered claim that is there must have its type.
+    /// Reads a payload; every registered claim that is there must have its type. One that is `null` is not there.
     pub(crate) fn read(payload: &'a [u8], limits: JsonLimits) -> Result<Self, TokenError> {
         read_as(payload, limits).map_err(Self::malformed)
     }
@@ -45,27 +45,50 @@ impl<'a> Claims<'a> {
         TokenError::Malformed { reason: format!("claims: {error}") }
     }
 
-    /// The OAuth client, by the first claim that names one.
-    pub(crate) fn client(&self) -> Option<&str> {
-        self.clients.iter().flatten().next().map(AsRef::as_ref)
+    /// Who it is about. An empty text names nobody: callers without a name must not be taken for each other.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref().filter(|subject| !subject.is_empty())
     }
 
-    /// What is asked for most, once the token is accepted.
-    pub(crate) fn facts(&self) -> Facts {
-        let scopes = match self.scopes.iter().flatten().next() {
+    /// The OAuth client, by the first claim that names one: an empty text names none.
+    pub(crate) fn client(&self) -> Option<&str> {
+        self.clients.iter().flatten().map(AsRef::as_ref).find(|client: &&str| !client.is_empty())
+    }
+
+    /// The first claim with scopes that has any: some providers write an empty one beside the one that they use.
+    fn granting_claim(&self) -> Option<&StringOrList<'a>> {
+        self.scopes.iter().flatten().find(|claim| claim.iter().any(has_scope))
+    }
+
+    /// Compares `exp`, `nbf` and `iat` with the time, where they are there; both in seconds.
+    pub(crate) fn check_time(&self, tolerance: u64, now: u64) -> Result<(), TokenError> {
+        if let Some(exp) = self.exp.filter(|exp| exp.saturating_add(tolerance) <= now) {
+            return Err(TokenError::Expired { exp, now });
+        }
+        match self.nbf.max(self.iat) {
+            Some(valid_from) if valid_from > now.saturating_add(tolerance) => {
+                Err(TokenError::NotYetValid { valid_from, now })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The scopes, by the first claim that has any.
+    pub(crate) fn granted_scopes(&self) -> Scopes {
+        match self.granting_claim() {
             Some(StringOrList::One(text)) => Scopes::granted(text),
             Some(StringOrList::Many(list)) => list.iter().collect(),
             None => Scopes::default(),
-        };
+        }
+    }
+
+    /// What handlers ask for most, once the token is accepted.
+    pub(crate) fn facts(&self) -> Facts {
         let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
-        // An empty text names nobody: callers without a name must not be taken for each other.
-        let subject = self.subject.as_deref().filter(|subject| !subject.is_empty());
         Facts {
             audience: audience.collect(),
-            subject: subject.map(str::to_owned),
+            subject: self.subject().map(str::to_owned),
             client_id: self.client().map(str::to_owned),
-            scopes,
-            expires_at: self.exp,
         }
     }
 }
@@ -73,37 +96,26 @@ impl<'a> Claims<'a> {
 impl<'t> Object<'t> for Claims<'t> {
     fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
         match name {
-            "iss" => self.issuer = Some(value.string()?),
+            "iss" => self.issuer = value.nullable(JsonReader::string)?,
             "sub" => self.subject = value.nullable(JsonReader::string)?,
-            "aud" => self.audience = Some(value.string_or_list()?),
-            "exp" => self.exp = Some(numeric_date(value)?),
-            "nbf" => self.nbf = Some(numeric_date(value)?),
-            "iat" => self.iat = Some(numeric_date(value)?),
+            "aud" => self.audience = value.nullable(JsonReader::string_or_list)?,
+            "exp" => self.exp = value.nullable(numeric_date)?,
+            "nbf" => self.nbf = value.nullable(numeric_date)?,
+            "iat" => self.iat = value.nullable(numeric_date)?,
             "azp" => self.clients[1] = value.nullable(JsonReader::string)?,
             "scopes" => self.scopes[2] = value.nullable(JsonReader::string_or_list)?,
             "typ" => self.typ = value.nullable(JsonReader::string)?,
             "token_use" => self.token_use = value.nullable(JsonReader::string)?,
             "token_type" => self.token_type = value.nullable(JsonReader::string)?,
-            "events" => {
-                self.has_events = true;
-                value.skip()?;
-            }
-            "cnf" => {
-                self.has_confirmation = true;
-                value.skip()?;
-            }
-            "nonce" => {
-                self.has_nonce = true;
-                value.skip()?;
-            }
-            "at_hash" | "c_hash" => {
-                self.has_token_hash = true;
-                value.skip()?;
-            }
+            "events" => self.has_events = value.written()?.is_some(),
+            "cnf" => self.has_confirmation = value.written()?.is_some(),
+            "nonce" => self.has_nonce = value.written()?.is_some(),
+            "at_hash" | "c_hash" => self.has_token_hash |= value.written()?.is_some(),
             "scope" | "scp" | "client_id" | "cid" | "appid" | "permissions" | "roles" => {
-                self.has_access_token_marker = true;
-                self.has_grant |= !matches!(name, "client_id" | "cid" | "appid");
-                self.marker(name, value)?;
+                if self.marker(name, value)? {
+                    self.has_access_token_marker = true;
+                    self.has_grant |= !matches!(name, "client_id" | "cid" | "appid");
+                }
             }
             _ => value.skip()?,
         }
@@ -112,8 +124,11 @@ impl<'t> Object<'t> for Claims<'t> {
 }
 
 impl<'t> Claims<'t> {
-    /// A claim that only access tokens have.
-    fn marker(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
+    /// A claim that only access tokens have; whether it is there. `null` is not, and an empty text is: no ID token
+    /// has that either.
+    fn marker(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<bool, JsonError> {
+        // Of all values, only `null` begins with this letter.
+        let is_there = value.next_byte() != Some(b'n');
         match name {
             "scope" => self.scopes[0] = value.nullable(JsonReader::string_or_list)?,
             "scp" => self.scopes[1] = value.nullable(JsonReader::string_or_list)?,
@@ -122,8 +137,15 @@ impl<'t> Claims<'t> {
             "appid" => self.clients[3] = value.nullable(JsonReader::string)?,
             _ => value.skip()?,
         }
-        Ok(())
+        Ok(is_there)
     }
+}
+
+/// Whether a text with spaces between scopes has a scope.
+fn has_scope(text: &str) -> bool {
+    let from_first_scope = text.trim_start_matches(' ');
+    crate::steps::take(text.len() - from_first_scope.len() + 1);
+    !from_first_scope.is_empty()
 }
 
 /// NumericDate (RFC 7519 §2): seconds since 1970, possibly with a fraction, which is cut off.
@@ -132,7 +154,7 @@ fn numeric_date(value: &mut JsonReader<'_>) -> Result<u64, JsonError> {
     const LIMIT: f64 = 253_402_300_800.0;
     let seconds = value.number()?;
     if !(0.0..LIMIT).contains(&seconds) {
-        return Err(JsonError::WrongNumber);
+        return Err(JsonError::wrong_type("a number out of range", "a time in seconds since 1970"));
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
     Ok(seconds as u64)
@@ -143,11 +165,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_prefer_the_registered_claims() {
+    fn the_registered_claims_are_preferred() {
         let payload = br#"{"iss":"i","azp":"a","client_id":"c","scp":["x"],"scope":"y z","exp":7}"#;
-        let facts = Claims::read(payload, JsonLimits::LARGEST).unwrap().facts();
-        assert_eq!(facts.scopes.to_string(), "y z");
-        assert_eq!(facts.client_id.as_deref(), Some("c"));
+        let claims = Claims::read(payload, JsonLimits::LARGEST).unwrap();
+        assert_eq!(claims.granted_scopes().to_string(), "y z");
+        assert_eq!(claims.facts().client_id.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn an_empty_claim_is_no_claim() {
+        let rows = [
+            (r#"{"scope":"","scp":["mcp"]}"#, "mcp"),
+            (r#"{"scope":[],"scp":"mcp a"}"#, "mcp a"),
+            (r#"{"scope":"  ","scp":[],"scopes":["mcp"]}"#, "mcp"),
+            (r#"{"scope":["",""],"scopes":"mcp"}"#, "mcp"),
+            (r#"{"scope":null,"scp":["mcp"]}"#, "mcp"),
+            (r#"{"scope":"a","scp":["mcp"]}"#, "a"),
+            (r#"{"scope":["","a"],"scp":["mcp"]}"#, "a"),
+            (r#"{"scope":"","scp":[],"scopes":null}"#, ""),
+        ];
+        for (payload, scopes) in rows {
+            let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap();
+            assert_eq!(claims.granted_scopes().to_string(), scopes, "{payload}");
+        }
+        let rows = [
+            (r#"{"client_id":"","azp":"a"}"#, Some("a")),
+            (r#"{"client_id":null,"azp":"","cid":"c"}"#, Some("c")),
+            (r#"{"client_id":"","appid":""}"#, None),
+        ];
+        for (payload, client) in rows {
+            let facts = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap().facts();
+            assert_eq!(facts.client_id.as_deref(), client, "{payload}");
+        }
+    }
+
+    #[test]
+    fn a_claim_of_a_wrong_type_is_named_with_what_it_is_and_must_be() {
+        let rows = [
+            (r#"{"sub":7}"#, "`sub` is a number, a string is needed"),
+            (r#"{"iss":["i"]}"#, "`iss` is an array, a string is needed"),
+            (r#"{"aud":true}"#, "`aud` is a boolean, a string or an array of strings is needed"),
+            (r#"{"aud":["a",7]}"#, "an item of `aud` is a number, a string is needed"),
+            (r#"{"scp":[null]}"#, "an item of `scp` is null, a string is needed"),
+            (r#"{"exp":"7"}"#, "`exp` is a string, a number is needed"),
+            (r#"{"nbf":{"a":[]}}"#, "`nbf` is an object, a number is needed"),
+            (
+                r#"{"iat":-1}"#,
+                "`iat` is a number out of range, a time in seconds since 1970 is needed",
+            ),
+            (r#"{"client_id":{}}"#, "`client_id` is an object, a string is needed"),
+            (r#"[]"#, "it is an array, an object is needed"),
+            (r#"{"sub":-}"#, "not JSON at byte 8"),
+            (r#"{"sub":seven}"#, "not JSON at byte 7"),
+            (r#"{7:"sub"}"#, "not JSON at byte 1"),
+        ];
+        for (payload, reason) in rows {
+            let error =
+                Claims::read(payload.as_bytes(), JsonLimits::LARGEST).map(|_| ()).unwrap_err();
+            assert_eq!(error, TokenError::Malformed { reason: format!("claims: {reason}") });
+        }
     }
 
     #[test]

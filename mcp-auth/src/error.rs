@@ -237,7 +237,8 @@ impl RequestFault {
 pub enum MessageFault {
     /// A batch, in a revision that has none (2025-06-18 and later).
     Batch,
-    /// `Mcp-Method`, `Mcp-Name` or `MCP-Protocol-Version` says something else than the body.
+    /// `Mcp-Method`, `Mcp-Name`, `MCP-Protocol-Version` or `Mcp-Param-*` says something else than the body, or is missing
+    /// in a revision that asks for it (2026-07-28 and later).
     HeaderMismatch,
     /// The body did not come within `body_timeout`.
     Timeout,
@@ -294,7 +295,7 @@ impl MessageFault {
         match self {
             Self::Batch => "batches exist in revision 2025-03-26 only",
             Self::HeaderMismatch => {
-                "Mcp-Method, Mcp-Name or MCP-Protocol-Version contradicts the body"
+                "an Mcp-* or MCP-Protocol-Version header contradicts the body, or is missing"
             }
             Self::Invalid => "not a JSON-RPC 2.0 message that is complete and has distinct members",
             Self::NotJson => "the body is not JSON",

@@ -21,7 +21,7 @@ use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Jws, TokenLimits, VerificationKey};
-use crate::json::{JsonLimits, read_object};
+use crate::json::{CheckedObject, JsonLimits};
 use crate::mcp_auth::McpAuth;
 use crate::serve::{Decision, Forward, Passage};
 
@@ -171,7 +171,7 @@ pub fn claims(bytes: &[u8]) {
     }
     let subject = whole.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty());
     assert_eq!(claims.facts().subject.as_deref(), subject);
-    assert_eq!(read_object(bytes).ok(), Some(whole), "read whole, it is the same");
+    assert_eq!(CheckedObject::new(bytes).members(), whole, "read whole, it is the same");
 }
 
 /// The body of a request, which a server behind reads with a reader of its own.

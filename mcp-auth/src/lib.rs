@@ -56,6 +56,7 @@ mod linear_cost;
 mod mcp_auth;
 mod metadata_document;
 mod mounts;
+mod number;
 mod principal;
 mod refusal;
 mod scope;

@@ -125,6 +125,11 @@ fn introspection_answers() {
 }
 
 #[test]
+fn schemas_of_tools() {
+    hold(&readers::SCHEMAS);
+}
+
+#[test]
 fn lists_of_servers() {
     hold(&readers::LISTS);
 }

@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
-use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument};
+use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
 use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::Quoted;
@@ -180,9 +180,10 @@ impl McpAuth {
     /// Answers a request for a metadata document; `None` when the path names none.
     ///
     /// RFC 9728 metadata is at the path-inserted URL of each resource, and at the root of an
-    /// origin that has exactly one. `/.well-known/oauth-authorization-server` is there only after
-    /// [`McpAuthBuilder::serve_authorization_server_metadata`], and that of the resources never after
-    /// [`McpAuthBuilder::hide_resource_metadata`].
+    /// origin that has exactly one, but not after [`McpAuthBuilder::hide_resource_metadata`].
+    /// `/.well-known/oauth-authorization-server`, also with the path of a resource behind it, is there only after
+    /// [`McpAuthBuilder::serve_authorization_server_metadata`]. A slash at the end makes no difference. The documents
+    /// are public: pages of every origin may read them.
     pub async fn metadata(&self, request: &Parts) -> Option<Reply> {
         self.metadata_at(request.uri.path(), request).await
     }
@@ -202,7 +203,7 @@ impl McpAuth {
                 if !self.0.serve_authorization_server_metadata {
                     return None;
                 }
-                Some(self.authorization_server_metadata(request).await)
+                Some(self.authorization_server_metadata(path, request).await)
             }
         }
     }
@@ -269,6 +270,21 @@ impl McpAuth {
         hosts
     }
 
+    /// Learns which arguments of these tools of the resource at this path clients repeat in headers: names, and the
+    /// `inputSchema` of each. Whether there is such a resource.
+    #[cfg(feature = "rmcp3")]
+    pub(crate) fn learn_tools<'t>(
+        &self,
+        path: &str,
+        tools: impl IntoIterator<Item = (&'t str, &'t serde_json::Map<String, serde_json::Value>)>,
+    ) -> bool {
+        let Some(resource) = self.resource_at(path) else { return false };
+        for (name, schema) in tools {
+            resource.mirrored_arguments.learn(name, schema);
+        }
+        true
+    }
+
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
         self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
@@ -287,29 +303,42 @@ impl McpAuth {
     /// 404 in JSON, and never the page of a single-page application.
     #[cfg(feature = "axum")]
     pub(crate) fn metadata_paths(&self) -> Vec<String> {
-        let mut paths = Vec::new();
+        let mut names = Vec::new();
         if !self.0.hide_resource_metadata {
-            paths.extend([WELL_KNOWN.to_owned(), format!("{WELL_KNOWN}/{{*resource}}")]);
+            names.push(WELL_KNOWN);
         }
         if self.0.serve_authorization_server_metadata {
-            paths.push(AUTHORIZATION_SERVER_PATH.to_owned());
+            names.push(AUTHORIZATION_SERVER_PATH);
+        }
+        let mut paths = Vec::new();
+        for name in names {
+            paths.extend([name.to_owned(), format!("{name}/"), format!("{name}/{{*rest}}")]);
         }
         paths
     }
 
-    /// For 2025-03-26 clients, which look for the provider's endpoints on our origin.
-    async fn authorization_server_metadata(&self, request: &Parts) -> Reply {
-        let (Some(resource), Some(issuer)) = (self.resources().first(), self.0.issuers.first())
-        else {
+    /// For 2025-03-26 clients, which look for the provider's endpoints on our origin: at its root, or with the path of a
+    /// resource behind.
+    async fn authorization_server_metadata(&self, path: &str, request: &Parts) -> Reply {
+        let Some((resource, issuer)) = self.authorization_server_at(path) else {
             return Reply::not_found();
         };
         let document = issuer.metadata().await.map(|metadata| metadata.document.clone());
         resource.public_document(request, document.map_err(AuthError::Unavailable))
     }
+
+    fn authorization_server_at(&self, path: &str) -> Option<(&Resource, &Arc<Issuer>)> {
+        let resource_path = resource_path_behind(AUTHORIZATION_SERVER_PATH, path)?;
+        if resource_path.trim_end_matches('/').is_empty() {
+            return Some((self.resources().first()?, self.0.issuers.first()?));
+        }
+        let resource = self.0.mounts.resource_with_path(resource_path)?;
+        Some((resource, &resource.authenticator.issuers.list.first()?.issuer))
+    }
 }
 
 /// The answer at a path that belongs to no resource.
 fn unknown_resource(path: &str) -> Decision {
-    tracing::info!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
+    tracing::warn!(target: "mcp_auth::decision", code = "unknown_resource", status = 404, path = %Quoted(path), "request refused");
     Decision::Reply(Reply::not_found())
 }

@@ -30,11 +30,10 @@ impl MetadataDocument {
     /// assert_eq!(MetadataDocument::at("/mcp"), None);
     /// ```
     pub fn at(path: &str) -> Option<Self> {
-        if path == AUTHORIZATION_SERVER_PATH {
-            return Some(Self::AuthorizationServer);
+        if resource_path_behind(WELL_KNOWN, path).is_some() {
+            return Some(Self::ProtectedResource);
         }
-        let rest = path.strip_prefix(WELL_KNOWN)?;
-        (rest.is_empty() || rest.starts_with('/')).then_some(Self::ProtectedResource)
+        resource_path_behind(AUTHORIZATION_SERVER_PATH, path).map(|_| Self::AuthorizationServer)
     }
 
     /// Its name in data: `protected_resource` or `authorization_server`.
@@ -44,6 +43,13 @@ impl MetadataDocument {
             Self::AuthorizationServer => "authorization_server",
         }
     }
+}
+
+/// What follows the well-known name in a path: that of a resource, `/` or nothing; `None` when the path is another.
+/// Clients look there with the resource's path and without, with a slash at the end and without.
+pub(crate) fn resource_path_behind<'p>(well_known: &str, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix(well_known)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
 #[cfg(test)]
@@ -58,7 +64,9 @@ mod tests {
             ("/.well-known/oauth-protected-resource/a/b", Some("protected_resource")),
             ("/.well-known/oauth-protected-resources", None),
             ("/.well-known/oauth-authorization-server", Some("authorization_server")),
-            ("/.well-known/oauth-authorization-server/mcp", None),
+            ("/.well-known/oauth-authorization-server/", Some("authorization_server")),
+            ("/.well-known/oauth-authorization-server/mcp", Some("authorization_server")),
+            ("/.well-known/oauth-authorization-servers", None),
             ("/.well-known/openid-configuration", None),
             ("/mcp/.well-known/oauth-protected-resource", None),
             ("/mcp", None),

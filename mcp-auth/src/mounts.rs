@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::identifier::{WELL_KNOWN, loosely};
+use crate::metadata_document::resource_path_behind;
 use crate::serve::Resource;
 
 /// The resources of a server by their paths.
@@ -21,7 +22,7 @@ impl Mounts {
         let mut by_path = HashMap::new();
         let mut by_loose_path = HashMap::new();
         for resource in &resources {
-            let path = resource.identifier.path().trim_end_matches('/');
+            let path = without_slashes_at_end(resource.identifier.path());
             by_path.insert(path.to_owned(), resource.clone());
             if let Some(loose_path) = loosely(path) {
                 by_loose_path.insert(loose_path, resource.clone());
@@ -54,17 +55,24 @@ impl Mounts {
     /// resource, at the root as well. Clients fall back to the root; with several resources it would be
     /// ambiguous.
     pub(crate) fn resource_described_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        let metadata_path = path.trim_end_matches('/');
-        for resource in &self.resources {
-            if resource.identifier.metadata_path().trim_end_matches('/') == metadata_path {
-                return Some(resource);
-            }
-        }
-        match self.resources() {
-            [only] if metadata_path == WELL_KNOWN => Some(only),
-            _ => None,
+        let resource_path = resource_path_behind(WELL_KNOWN, path)?;
+        match (self.resource_with_path(resource_path), self.resources()) {
+            (Some(resource), _) => Some(resource),
+            (None, [only]) if without_slashes_at_end(resource_path).is_empty() => Some(only),
+            (None, _) => None,
         }
     }
+
+    /// The resource with exactly this path, but for slashes at the end.
+    pub(crate) fn resource_with_path(&self, path: &str) -> Option<&Arc<Resource>> {
+        self.by_path.get(without_slashes_at_end(path))
+    }
+}
+
+fn without_slashes_at_end(path: &str) -> &str {
+    let trimmed = path.trim_end_matches('/');
+    crate::steps::take(path.len() - trimmed.len() + 1);
+    trimmed
 }
 
 /// The resource whose path is the longest of those that `path` starts with, segment by segment.

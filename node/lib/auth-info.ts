@@ -10,6 +10,7 @@ interface Facts {
   audience: string[];
   expires_at?: number;
   principal: 'user' | 'client' | 'unknown';
+  key: [issuer: string, subject: string | null];
   claims: Record<string, unknown>;
 }
 
@@ -88,9 +89,13 @@ export class AuthInfo {
     return this.#read().principal;
   }
 
-  /** The key under which to store what belongs to this caller; a subject alone is not unique. */
+  /**
+   * The key under which to store what belongs to this caller: `iss` and `sub`; a subject alone is not unique. A machine
+   * without `sub` is known by its client; `undefined` is nobody to store anything for.
+   */
   get key(): [issuer: string, subject: string | undefined] {
-    return [this.issuer, this.subject];
+    const [issuer, subject] = this.#read().key;
+    return [issuer, subject ?? undefined];
   }
 
   /** Empty: handlers do not see the token. See {@link dangerousRawToken}. */
@@ -137,6 +142,14 @@ export class AuthInfo {
     }
     const fields = { required: scopes, granted: this.scopes };
     throw new InsufficientScopeError('insufficient_scope', 403, `scopes [${scopes.join(' ')}] are required`, fields);
+  }
+
+  /**
+   * Takes back what {@link require} asked for in this request: the handler has caught its error and answers in another
+   * way. Inside of `requires`, that is done for whoever catches it.
+   */
+  withdrawRefusal(): void {
+    if (typeof this.#source !== 'string') this.#source.withdraw();
   }
 
   /**

@@ -1,5 +1,32 @@
 /** The configuration: the same fields as in Rust and Python, in camelCase. */
 
+/** What a token may be signed with. */
+export type Algorithm =
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'EdDSA'
+  | 'Ed25519'
+  | 'ML-DSA-44'
+  | 'ML-DSA-65'
+  | 'ML-DSA-87';
+
+/** Scopes that a call needs besides, depending on one argument: one of `equals`, `startsWith` and `unless` at most. */
+export interface ArgumentRule {
+  /** The name of an argument, or a JSON Pointer such as `/options/mode`. */
+  argument: string;
+  equals?: unknown;
+  startsWith?: string;
+  unless?: unknown;
+  scopes: string | string[];
+}
+
 /** A tool, prompt, resource or method: the scopes it needs, or more than that. */
 export type Requirement =
   | string
@@ -13,7 +40,7 @@ export type Requirement =
       permissions?: string[];
       caller?: 'user' | 'client';
       allowedClients?: string[];
-      when?: { argument: string; [rule: string]: unknown }[];
+      when?: ArgumentRule[];
     };
 
 /** Who may do what, as data. See docs/policies.md. */
@@ -35,11 +62,11 @@ export interface ScopePolicy {
 
 /** How opaque tokens are asked about (RFC 7662). Durations are in seconds. */
 export interface Introspection {
-  method?: string;
-  endpoint?: string;
+  method?: 'rfc7662' | 'google_tokeninfo' | 'github_check_token' | 'dangerous_userinfo';
+  endpoint?: string | URL;
   tokenPrefixes?: string[];
   clientId?: string;
-  authMethod?: string;
+  authMethod?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
   clientSecret?: string;
   clientSecretFile?: string;
   privateKeyFile?: string;
@@ -53,16 +80,18 @@ export interface Introspection {
 /** An authorization server whose tokens are accepted; a text is its issuer, with every default. */
 export type AuthorizationServer =
   | string
+  | URL
   | {
-      issuer: string;
+      issuer: string | URL;
       serverType?: 'any' | 'oidc' | 'oauth';
-      metadataUrl?: string;
+      metadataUrl?: string | URL;
       metadata?: Record<string, unknown>;
       jwks?: { keys: object[] };
       jwksFile?: string;
       allowedKeyHosts?: string[];
       tokenIssuers?: string[];
       audiences?: string[];
+      dangerousSharedAudiences?: string[];
       scopeClaims?: string[];
       scopePrefix?: string;
       requiredClaims?: Record<string, unknown[]>;
@@ -71,9 +100,10 @@ export type AuthorizationServer =
       /** What a caller is whose token does not tell; `unknown` if not set. */
       defaultPrincipal?: 'user' | 'client' | 'unknown';
       dangerousAcceptClients?: string[];
+      dangerousAcceptAnyIssuer?: boolean;
       introspection?: Introspection;
       tokenHeader?: string;
-      algorithms?: string[];
+      algorithms?: Algorithm[];
       requireAtJwt?: boolean;
       requireSubject?: boolean;
       dangerousAllowHttp?: boolean;
@@ -82,29 +112,36 @@ export type AuthorizationServer =
 /** One protected resource: an MCP endpoint. */
 export interface ProtectedResource {
   /** The URL that clients connect to. */
-  resource: string;
+  resource: string | URL;
   authorizationServers: AuthorizationServer[];
   audiences?: string[];
   requiredScopes?: string | string[];
   policy?: ScopePolicy;
+  /**
+   * Arguments that clients repeat in `Mcp-Param-*` headers: tool, name of the header without `Mcp-Param-`, and the
+   * argument, by its name or a JSON Pointer. What is not here is learnt from lists of tools.
+   */
+  mirroredArguments?: Record<string, Record<string, string>>;
+  /** Refuse requests about tasks of which this instance does not know who made them. */
+  knownTasksOnly?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];
   dangerousAcceptAnyAudience?: boolean;
   dangerousAdvertiseOfflineAccess?: boolean;
   resourceName?: string;
-  resourceDocumentation?: string;
-  resourcePolicyUri?: string;
-  resourceTosUri?: string;
+  resourceDocumentation?: string | URL;
+  resourcePolicyUri?: string | URL;
+  resourceTosUri?: string | URL;
   /** Members of the metadata for people in other languages: `{ 'resource_name#de': 'Notizen' }`. */
   localized?: Record<string, string>;
-  jwksUri?: string;
+  jwksUri?: string | URL;
   resourceSigningAlgValuesSupported?: string[];
   authorizationDetailsTypesSupported?: string[];
   tlsClientCertificateBoundAccessTokens?: boolean;
   dpopSigningAlgValuesSupported?: string[];
   dpopBoundAccessTokensRequired?: boolean;
   signedMetadata?: string;
-  allowedOrigins?: string[];
+  allowedOrigins?: (string | URL)[];
   allowedHosts?: string[];
 }
 
@@ -137,54 +174,4 @@ export interface ConfigData {
     [field: string]: unknown;
   }[];
   [field: string]: unknown;
-}
-
-/** Whose members are fields of ours, and are named anew; those of `*` may have any name. */
-type Shape = { [field: string]: Shape };
-
-const REQUIREMENTS: Shape = { '*': { when: {} } };
-const POLICY: Shape = {
-  tools: REQUIREMENTS,
-  prompts: REQUIREMENTS,
-  resources: REQUIREMENTS,
-  methods: REQUIREMENTS,
-};
-const RESOURCE: Shape = { authorizationServers: { introspection: {}, principalClaim: {} }, policy: POLICY };
-/** Of one resource, whose fields stand at the top, or of several. */
-const CONFIG: Shape = { ...RESOURCE, resources: RESOURCE };
-
-/** The configuration as the native half reads it. */
-export function toData(config: Config): object {
-  return rename(config, CONFIG) as object;
-}
-
-function rename(value: unknown, shape: Shape): unknown {
-  if (Array.isArray(value)) return value.map((item) => rename(item, shape));
-  if (typeof value !== 'object' || value === null) return value;
-  const any = shape['*'];
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(
-    entries.map(([name, member]) => {
-      if (any) return [name, rename(member, any)];
-      const inner = shape[name];
-      return [snakeCase(name), inner ? rename(member, inner) : member];
-    }),
-  );
-}
-
-/** `jwksUri` → `jwks_uri`. */
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** `jwks_uri` → `jwksUri`. */
-function camelCase(name: string): string {
-  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** The same for the names of an object's members. */
-export function camelCased<Value>(object: Record<string, Value>): Record<string, Value>;
-export function camelCased(object: object): Record<string, unknown>;
-export function camelCased(object: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [camelCase(name), value]));
 }

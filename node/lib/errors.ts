@@ -1,5 +1,5 @@
 /** Refusals, as classes: what was compared is in their fields, and `code` is the same in every language. */
-import { camelCased } from './config.js';
+import { camelCased } from './names.js';
 
 /** What every error of this package is. */
 export class McpAuthError extends Error {

@@ -1,6 +1,9 @@
 /** Authentication and authorization for MCP servers. See docs/node.md. */
 export { AuthInfo } from './auth-info.js';
+export { caller } from './caller.js';
 export type {
+  Algorithm,
+  ArgumentRule,
   AuthorizationServer,
   Config,
   ConfigData,
@@ -10,9 +13,18 @@ export type {
   Requirement,
   ScopePolicy,
 } from './config.js';
-export * from './errors.js';
+export {
+  ConfigError,
+  ForbiddenError,
+  InsufficientScopeError,
+  McpAuthError,
+  RequestError,
+  TokenError,
+  UnavailableError,
+} from './errors.js';
 export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js';
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
+export { requires } from './requires.js';
 export type { Allowed } from './web.js';
 
 // The original's surface; its `AuthInfo` has another name beside ours.

@@ -1,8 +1,10 @@
 import { AuthInfo, type Requested } from './auth-info.js';
-import { type Config, type ConfigData, toData } from './config.js';
-import { ConfigError, configErrorOf, McpAuthError, refusalOf } from './errors.js';
+import type { Config, ConfigData } from './config.js';
+import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
 import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
+import { inOurWords, read, whyUnknownOption } from './reading.js';
+import { explainFailure, watchRequests } from './outage.js';
 import { type Allowed, handle } from './web.js';
 
 /** What is code and not data. */
@@ -47,6 +49,8 @@ export class McpAuth {
   readonly native: NativeAuth;
   /** @internal In lower case: where tokens may be. */
   readonly tokenHeaders: readonly string[];
+  /** Settings that count where requests are decided, and not where tokens are verified. */
+  readonly #ofRequests: readonly string[];
 
   /**
    * Checks the configuration; does not touch the network.
@@ -55,7 +59,9 @@ export class McpAuth {
    */
   constructor(config: Config, options: Options = {}) {
     if (typeof config !== 'object' || config === null) throw new ConfigError('the configuration is no object');
-    this.native = construct(isData(config) ? config[DATA] : toData(config), options);
+    const { native, ofRequests } = isData(config) ? construct(config[DATA], options) : constructRead(config, options);
+    this.native = native;
+    this.#ofRequests = ofRequests;
     this.tokenHeaders = this.native.tokenHeaders();
   }
 
@@ -113,7 +119,8 @@ export class McpAuth {
   }
 
   /**
-   * A verifier for the official SDK, which answers 401 only to errors of its own class:
+   * A verifier for the official SDK, which answers 401 only to errors of its own class. When it cannot be told whether
+   * a token is good, its 500 becomes a 503 with `Retry-After`, on `node:http` and what is built on it:
    *
    * ```ts
    * auth.tokenVerifier((message) => new InvalidTokenError(message)); // 1.x
@@ -121,12 +128,21 @@ export class McpAuth {
    * ```
    */
   tokenVerifier(refused: (message: string, cause: McpAuthError) => Error): TokenVerifier {
+    if (this.#ofRequests.length > 0) {
+      const names = this.#ofRequests.map((name) => `\`${name}\``).join(', ');
+      throw new ConfigError(
+        `${names}: a verifier of tokens alone does not look at ${this.#ofRequests.length > 1 ? 'these' : 'this'}. ` +
+          'Use `protect(auth)`, which does; or leave it out here, and give scopes to `requireBearerAuth({ requiredScopes })`',
+      );
+    }
+    watchRequests();
     return {
       verifyAccessToken: async (token) => {
         try {
           return await this.verifyAccessToken(token);
         } catch (error) {
           // What cannot be told right now is no fault of the token.
+          if (error instanceof UnavailableError) explainFailure(error);
           const isRefusal = error instanceof McpAuthError && error.status === 401;
           throw isRefusal ? refused('the access token is not acceptable', error) : error;
         }
@@ -150,6 +166,11 @@ export class McpAuth {
     return this.native.allowedHosts();
   }
 
+  /** @internal The paths at which there is a document for clients, which needs no token. */
+  documentPaths(): string[] {
+    return this.native.documentPaths();
+  }
+
   /** @internal */
   callerOf(forward: string | Forward, request: Requested): AuthInfo | undefined {
     if (typeof forward !== 'string' && !forward.hasCaller) return undefined;
@@ -168,13 +189,54 @@ function isData(config: object): config is { [DATA]: ConfigData } {
   return DATA in config;
 }
 
-function construct(data: object, options: Options): NativeAuth {
+/** With the faults that only JavaScript can see, and those of the native half in our words. */
+function constructRead(config: object, options: Options): Constructed {
+  const { data, faults, leftOut } = read(config);
+  try {
+    const constructed = construct(data, options);
+    if (faults.length === 0) return constructed;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // Not of what was left out of the data.
+    const others = error.faults.filter((fault) => faults.length === 0 || isElsewhere(fault, leftOut));
+    faults.push(...inOurWords(others, config));
+  }
+  throw new ConfigError(['the configuration cannot be used:', ...faults].join('\n- '), faults);
+}
+
+function isElsewhere(fault: string, leftOut: string[]): boolean {
+  const [place = ''] = fault.split(': ', 1);
+  return !place.includes(' ') && !leftOut.some((name) => place.includes(name));
+}
+
+interface Constructed {
+  native: NativeAuth;
+  ofRequests: string[];
+}
+
+/** Settings that count where requests are decided alone, by their names in data. */
+const OF_REQUESTS = { policy: 'policy', required_scopes: 'requiredScopes', allowed_origins: 'allowedOrigins', challenge_style: 'challengeStyle' };
+
+function namesOfRequests(data: object, { authorize }: Options): string[] {
+  const { resources = [data] } = data as { resources?: object[] };
+  const isSet = (name: string) => resources.some((one) => isPresent((one as Record<string, unknown>)[name]));
+  const names = Object.entries(OF_REQUESTS).flatMap(([name, ours]) => (isSet(name) ? [ours] : []));
+  return authorize ? [...names, 'authorize'] : names;
+}
+
+/** An empty list is none. */
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
+}
+
+function construct(data: object, options: Options): Constructed {
   const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, testing, ...others } = options;
   const { serveAuthorizationServerMetadata, hideResourceMetadata, ...unknown } = others;
-  const faults = Object.keys(unknown).map((name) => `options.${name}: is not known`);
+  const faults = Object.keys(unknown).map((name) => `options.${name}: ${whyUnknownOption(name)}`);
   for (const [name, value] of Object.entries({ authorize, verifyToken })) {
     if (value !== undefined && typeof value !== 'function') faults.push(`options.${name}: is no function`);
   }
+  if (authorize?.constructor.name === 'AsyncFunction') faults.push('options.authorize: is async, and must not wait');
   if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
   // A timer of Node takes no more than some 24 days, and takes more for none at all.
   if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push('options.verifyTimeout: must be seconds, 3600 at most');
@@ -187,7 +249,7 @@ function construct(data: object, options: Options): NativeAuth {
       authorize && policyFunction(authorize),
       verifyToken && beginVerification(verifyToken, verifyTimeout, (number, answer) => auth.verified(number, answer)),
     );
-    return auth;
+    return { native: auth, ofRequests: namesOfRequests(data, options) };
   } catch (error) {
     throw configErrorOf(error);
   }

@@ -17,6 +17,7 @@ export interface Forward {
   token(): string;
   has(scopes: string[]): boolean;
   require(scopes: string[]): string | null;
+  withdraw(): void;
   respond(status: number, headers: string): string | Filter;
 }
 
@@ -66,6 +67,7 @@ export interface NativeAuth {
   /** In lower case. */
   tokenHeaders(): string[];
   allowedHosts(): string[];
+  documentPaths(): string[];
   verified(number: number, answer: string): void;
 }
 

@@ -1,5 +1,30 @@
 /** For tests: an authorization server on loopback, in this process, that makes any token. */
+import type { Algorithm } from './config.js';
 import { native, type NativeDevIssuer } from './native.js';
+
+/** In which way a token is wrong. */
+export type Broken = (typeof BROKEN)[number];
+
+/** Every way in which a token can be wrong. */
+export const BROKEN = [
+  'signature',
+  'payload',
+  'algorithm-none',
+  'unknown-key-id',
+  'foreign-key',
+  'embedded-key',
+  'hmac-with-public-key',
+  'critical-header',
+  'id-token',
+  'sender-constrained',
+  'duplicate-claim',
+  'padding',
+  'truncated',
+  'not-json',
+] as const;
+
+/** How the issuer answers: as it should, not at all, or with a status of 200 to 599. */
+export type Mode = 'online' | 'offline' | 'hang' | 'garbage' | `status:${number}`;
 
 /** How the issuer is; every default is a working one. */
 export interface DevIssuerOptions {
@@ -7,7 +32,7 @@ export interface DevIssuerOptions {
   path?: string;
   scopes?: string[];
   /** What tokens are signed with. Default `ES256`. */
-  algorithm?: string;
+  algorithm?: Algorithm;
   autoApprove?: boolean;
   defaultAudience?: string;
 }
@@ -26,9 +51,9 @@ export interface MintOptions {
   claims?: Record<string, unknown>;
   /** Claims to leave out. */
   without?: string[];
-  algorithm?: string;
+  algorithm?: Algorithm;
   /** Wrong in one way, such as `signature` or `unknown-key-id`. */
-  broken?: string;
+  broken?: Broken;
   opaque?: boolean;
 }
 
@@ -71,7 +96,7 @@ export class DevIssuer {
   }
 
   /** Answers in another way: `online`, `offline`, `hang`, `garbage` or `status:500`. */
-  setMode(mode: string): void {
+  setMode(mode: Mode): void {
     this.#native.setMode(mode);
   }
 

@@ -1,5 +1,6 @@
 /** Web-standard requests and responses. */
 import type { AuthInfo } from './auth-info.js';
+import { decidedBefore, remember } from './decided-before.js';
 import { lines, pairs } from './headers.js';
 import type { McpAuth } from './mcp-auth.js';
 import { inTime, LATE } from './in-time.js';
@@ -18,6 +19,9 @@ export interface Allowed {
 }
 
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
+  const before = decidedBefore(request, auth, request.method, request.url);
+  // What is around it looks at the response.
+  if (before) return { authInfo: before.authInfo, request, opened: () => undefined, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
   let settled = await settle(auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
@@ -39,9 +43,11 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   });
   let isRefused = false;
   if (authInfo) authInfo.onRefusal = () => (isRefused = true);
+  const goesOn = prepared(auth, forward, request, body);
+  remember(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
   return {
     authInfo,
-    request: prepared(auth, forward, request, body),
+    request: goesOn,
     opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
     respond: async (response) => {
       const isStream = response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream');

@@ -1,7 +1,7 @@
 //! The object that JavaScript's `McpAuth` holds.
 
 use http::request::Parts;
-use mcp_auth::decision::Decision;
+use mcp_auth::decision::{Decision, MetadataDocument};
 use mcp_auth::{AuthError, AuthInfo, Config, McpAuth};
 use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
 use napi_derive::napi;
@@ -14,6 +14,9 @@ use crate::outcome::{Answer, Answered, Outcome};
 use crate::response::Forward;
 use crate::testing::{Documents, FixedClock};
 use crate::{log, pending, request, runtime};
+
+/// Where clients look that do not take the path of the resource into account (RFC 9728 §3.1).
+const ROOT_DOCUMENT: &str = "/.well-known/oauth-protected-resource";
 
 /// What is not in the configuration.
 #[derive(Default, Deserialize)]
@@ -209,6 +212,21 @@ impl NativeAuth {
     #[napi]
     pub fn allowed_hosts(&self) -> Vec<String> {
         self.auth.allowed_hosts()
+    }
+
+    /// The paths of the metadata documents: those that challenges name, and the one at the root.
+    #[napi]
+    pub fn document_paths(&self) -> Vec<String> {
+        let mut paths = Vec::new();
+        for (document, path) in self.auth.metadata_routes() {
+            if document == MetadataDocument::ProtectedResource {
+                paths.push(ROOT_DOCUMENT.to_owned());
+            }
+            paths.push(path);
+        }
+        paths.sort();
+        paths.dedup();
+        paths
     }
 
     /// Takes what a verifier of the user's found out, in JSON.

@@ -75,6 +75,14 @@ impl Forward {
         Some(refused.json().to_string())
     }
 
+    /// Takes back what was asked for: the handler answers itself.
+    #[napi]
+    pub fn withdraw(&self) {
+        if let Some(caller) = &self.caller {
+            caller.withdraw_refusal();
+        }
+    }
+
     /// Looks at the start of the response: its headers as they are to be sent, or a filter that holds
     /// them until its body is there. Can be called once.
     #[napi]

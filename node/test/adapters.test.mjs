@@ -120,6 +120,13 @@ for (const [name, serverFor] of Object.entries(SERVERS)) {
     const document = await fetch(metadata);
     assert.equal(document.status, 200);
     assert.deepEqual((await document.json()).authorization_servers, [issuer.issuer]);
+    for (const form of [metadata, `${metadata}/`, metadata.replace(/\/mcp$/, ''), metadata.replace(/mcp$/, '')]) {
+      const foreign = { headers: { origin: 'https://stranger.example' } };
+      const answer = await fetch(form, foreign);
+      assert.deepEqual([answer.status, answer.headers.get('access-control-allow-origin')], [200, '*'], form);
+      const preflight = await fetch(form, { ...foreign, method: 'OPTIONS' });
+      assert.deepEqual([preflight.status, preflight.headers.get('access-control-allow-origin')], [204, '*'], form);
+    }
 
     const anonymous = await fetch(resource, { method: 'POST', body: 'x'.repeat(100_000) });
     assert.equal(anonymous.status, 401);

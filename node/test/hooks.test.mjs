@@ -45,7 +45,7 @@ const WAYS = {
 /** Hooks, and the status of each way in which they fail. */
 const HOOKS = {
   authorize: { status: 403, tokens: 'issuer.mint({ audience: resource, scope: "mcp" })', options: (/** @type {string} */ body) => `{ authorize() { ${body} } }` },
-  'authorize, async': { status: 403, tokens: 'issuer.mint({ audience: resource, scope: "mcp" })', options: (/** @type {string} */ body) => `{ async authorize() { ${body} } }` },
+  'authorize, async': { status: 403, tokens: 'issuer.mint({ audience: resource, scope: "mcp" })', options: (/** @type {string} */ body) => `{ authorize() { return (async () => { ${body} })(); } }` },
   verifyToken: { status: 503, tokens: '"key_1"', options: (/** @type {string} */ body) => `{ tokenPrefixes: ["key_"], verifyTimeout: 0.2, verifyToken() { ${body} } }` },
   'verifyToken, async': { status: 503, tokens: '"key_1"', options: (/** @type {string} */ body) => `{ tokenPrefixes: ["key_"], verifyTimeout: 0.2, async verifyToken() { ${body} } }` },
 };

@@ -308,7 +308,7 @@ test('every fault of the configuration is listed, and fields of other names are 
     (error) => error instanceof ConfigError && error.code === 'invalid_config' && error.faults.length === 3,
   );
   const misspelt = /** @type {any} */ ({ resource, authorizationServers: ['https://as.example.com'], requiredScope: ['a'] });
-  assert.throws(() => new McpAuth(misspelt), /required_scope/);
+  assert.throws(() => new McpAuth(misspelt), /requiredScope: is not known: did you mean `requiredScopes`/);
   const named = { 'notes.readAll': ['a'] };
   const auth = new McpAuth({ resource, authorizationServers: ['https://as.example.com'], policy: { tools: named, denyUndeclared: true } });
   assert.deepEqual(auth.allowedHosts, ['127.0.0.1', '::1', 'localhost', 'mcp.example.com']);

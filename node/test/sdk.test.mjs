@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { requireBearerAuth as requireBearerAuth2 } from '@modelcontextprotocol/express';
 import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
 import { requireBearerAuth as requireBearerAuth1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
-import { OAuthError, OAuthErrorCode } from '@modelcontextprotocol/server';
+import { getRequestListener } from '@hono/node-server';
+import { OAuthError, OAuthErrorCode, requireBearerAuth as gateOf } from '@modelcontextprotocol/server';
 import express from 'express';
 import { McpAuth } from '../dist/index.js';
 import { DevIssuer } from '../dist/testing.js';
@@ -48,9 +49,30 @@ for (const [generation, middleware] of Object.entries(GENERATIONS)) {
     assert.equal((await fetch(resource, post(mint({ scope: 'other' })))).status, 403);
     issuer.setMode('offline');
     const unknown = await fetch(resource, post(mint({ broken: 'unknown-key-id' })));
-    assert.equal(unknown.status, 500, 'it is not the fault of the token');
+    assert.equal(unknown.status, 503, 'it is not the fault of the token');
+    assert.match(unknown.headers.get('retry-after') ?? '', /^\d+$/);
+    assert.equal((await fetch(resource, post(mint()))).status, 200, 'the keys that are there are used');
   });
 }
+
+test('an issuer that is down is a 503 through the gate of 2.x for web-standard requests, and other failures stay a 500', async (context) => {
+  const { resource, mint, issuer } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+    const verifier = auth.tokenVerifier((message) => new OAuthError(OAuthErrorCode.InvalidToken, message));
+    const gate = gateOf({ verifier });
+    return getRequestListener(async (request) => {
+      const found = await gate(request);
+      if (found instanceof Response) return found;
+      return new Response(null, { status: request.headers.has('x-fail') ? 500 : 200 });
+    });
+  });
+  assert.equal((await fetch(resource, post(mint()))).status, 200);
+  issuer.setMode('offline');
+  assert.equal((await fetch(resource, post(mint({ broken: 'unknown-key-id' })))).status, 503);
+  const failing = post(mint());
+  failing.headers = { ...failing.headers, 'x-fail': '1' };
+  assert.equal((await fetch(resource, failing)).status, 500);
+});
 
 const CLIENTS = join(FOLDER, '../xtask/clients/typescript');
 const EXAMPLES = join(FOLDER, '../examples/node');

@@ -15,10 +15,17 @@ import {
   TokenError,
   validateServerConfig,
 } from '../dist/index.js';
-import { protect } from '../dist/adapters/node.js';
+import type { Request as ExpressRequest } from 'express';
+import { McpServer as Server1 } from '@modelcontextprotocol/sdk/server/mcp.js';
+// Importing this puts an `auth` of the official SDK into every request of Express.
+import type {} from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
+import { McpServer as Server2, type ServerContext } from '@modelcontextprotocol/server';
+import { type AuthenticatedRequest, caller as callerOf, protect } from '../dist/http.js';
+import { DevIssuer } from '../dist/testing.js';
 import { protect as fastifyProtect } from '../dist/adapters/fastify.js';
 import { type AuthEnv, protect as honoProtect } from '../dist/adapters/hono.js';
 import '../dist/sdk.mjs';
+import '../dist/sdk2.mjs';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Same<A, B>): void {}
@@ -51,7 +58,54 @@ const answer = await auth.handle(new Request('https://mcp.example.com/mcp'));
 if (!(answer instanceof Response)) same<(typeof answer)['authInfo'], AuthInfo | undefined>(true);
 
 express().use(protect(auth));
-await fastify().register(fastifyProtect, { auth });
+const app = express();
+app.post('/mcp', (request, response) => void response.json(callerOf(request).claims));
+app.post('/mcp', (request, response) => {
+  const { auth: who, body, path } = request as AuthenticatedRequest<ExpressRequest>;
+  same<typeof who, AuthInfo | undefined>(true);
+  response.json({ subject: who?.key, body, path });
+});
+
+const withFastify = fastify();
+await withFastify.register(fastifyProtect, { auth });
+withFastify.get('/', async (request) => {
+  same<(typeof request)['auth'], AuthInfo | undefined>(true);
+});
+
+// `require` in a tool of either SDK.
+new Server1({ name: 'a', version: '1' }).registerTool('delete', {}, async (extra) => {
+  callerOf(extra).require('notes:delete');
+  return { content: [{ type: 'text', text: String(extra.authInfo?.subject) }] };
+});
+new Server2({ name: 'a', version: '1' }).registerTool('delete', {}, async (ctx) => {
+  callerOf(ctx).require('notes:delete');
+  return { content: [{ type: 'text', text: String(ctx.http?.authInfo?.subject) }] };
+});
+declare const context2: ServerContext;
+same<NonNullable<NonNullable<typeof context2.http>['authInfo']>['claims'], Record<string, unknown> | undefined>(true);
+
+// Whoever misspells an option or a value is told by the compiler.
+const minimal = { resource: 'x', authorizationServers: ['y'] };
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: ['y'], requiredScope: 'a' });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: [{ issuer: 'y', algorithms: ['HS256'] }] });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: [{ issuer: 'y', introspection: { method: 'rfc7663' } }] });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: ['y'], policy: { tools: { a: { allOff: ['b'] } } } });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: ['y'], policy: { tools: { a: { when: [{ argument: 'b', scope: ['c'] }] } } } });
+// @ts-expect-error
+new McpAuth(minimal, { verifyTimout: 1 });
+declare const issuer: DevIssuer;
+// @ts-expect-error
+issuer.mint({ broken: 'signatur' });
+// @ts-expect-error
+issuer.setMode('down');
+issuer.setMode('status:503');
+// @ts-expect-error: what is inside stays there
+auth.native;
 new Hono<AuthEnv>().use(honoProtect(auth)).get('/', (context) => context.json(context.get('auth')?.claims ?? {}));
 
 const mcpAuth = new MCPAuth({ protectedResources: { metadata: { resource: 'x', authorizationServers: [{ issuer: 'y', type: 'oidc' }] } } });

@@ -6,10 +6,10 @@ import test from 'node:test';
 import { McpAuth } from '../dist/index.js';
 import { native, settle } from '../dist/native.js';
 
-for (const file of ['decisions', 'operations', 'rules']) {
+for (const file of ['decisions', 'introspection', 'operations', 'rules']) {
   const text = readFileSync(new URL(`../../vectors/${file}.json`, import.meta.url), 'utf8');
   const { now, config, documents, cases } = JSON.parse(text);
-  const auth = McpAuth.fromConfig(config, { testing: { now, documents } });
+  const auth = McpAuth.fromConfig(config, /** @type {any} */ ({ testing: { now, documents } }));
   test(`vectors/${file}.json`, async (context) => {
     assert.ok(cases.length > 40);
     for (const { name, request, expect } of cases) {
@@ -23,7 +23,7 @@ for (const file of ['decisions', 'operations', 'rules']) {
   });
 }
 
-/** @param {McpAuth} auth @param {any} request */
+/** @param {any} auth @param {any} request */
 async function decide(auth, { method, target, authorization, headers = {}, body = '' }) {
   const lines = [...authorization.map((/** @type {string} */ value) => ['authorization', value]), ...Object.entries(headers)];
   let settled = await settle(auth.native.decide(method, target, lines.flat().join('\n')));

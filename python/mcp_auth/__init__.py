@@ -5,7 +5,7 @@ Two strings protect an ASGI app::
     auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
     app = auth.protect(app)
 
-Inside, `auth_info()` is the caller. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
+Inside, `caller()` is who is calling; `auth_info()` where nobody may be. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
 """
 
 from ._compat import (
@@ -15,9 +15,11 @@ from ._compat import (
     MCPAuth,
     ResourceServerModeConfig,
 )
-from ._context import auth_info, require_scopes
+from ._context import auth_info, caller, require_scopes
 from ._core import Authorizer, McpAuth
 from ._native import AuthInfo, Operation, __version__
+from ._outage import UnavailableMiddleware
+from ._requires import declared, requires
 from .config import (
     AuthorizationServerMetadata,
     AuthServerConfig,
@@ -79,10 +81,14 @@ __all__ = [
     "ResourceServerModeConfig",
     "TokenError",
     "Unavailable",
+    "UnavailableMiddleware",
     "VerifyAccessTokenFunction",
     "__version__",
     "auth_info",
+    "caller",
+    "declared",
     "fetch_server_config",
     "fetch_server_config_by_well_known_url",
     "require_scopes",
+    "requires",
 ]

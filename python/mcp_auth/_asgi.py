@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
-from ._sdk import name_caller
+from ._sdk import forget_caller, name_caller
 from .errors import InsufficientScope
 
 T = TypeVar("T")
@@ -58,14 +58,16 @@ class Protected:
     async def _forward(self, forward: Forward, scope: Scope, receive: Receive, send: Send) -> None:
         token = current.set(forward.auth_info)
         leave = self._enter(scope, forward) if self._enter is not None else None
+        named = None
         try:
-            name_caller(forward.scope, forward.auth_info)
+            named = name_caller(forward.scope, forward.auth_info)
             await self.app(forward.scope, receive, send)
         except InsufficientScope as error:
             if scope["type"] != "http":
                 raise
             await _challenge(error, send)
         finally:
+            forget_caller(named)
             current.reset(token)
             if leave is not None:
                 leave()

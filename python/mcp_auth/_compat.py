@@ -12,12 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
+from ._apps import not_found
 from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
 from ._core import McpAuth, listed
 from ._pending import wait
 from ._model import Model
-from ._sdk import name_caller
+from ._sdk import forget_caller, name_caller
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
 from .errors import TokenError, Unavailable
@@ -131,7 +132,9 @@ class MCPAuth:
             raise _invalid("`resource_metadata_router` needs `protected_resources`.")
         endpoint = _Metadata(self._edge)
         paths = self._edge._native.metadata_routes("protected_resource")
-        return Router(routes=[Route(path, endpoint=endpoint) for path in paths])
+        with_slash = [f"{path.rstrip('/')}/" for path in paths]
+        forms = dict.fromkeys([*paths, *with_slash])
+        return Router(routes=[Route(path, endpoint=endpoint) for path in forms])
 
     def bearer_auth_middleware(
         self,
@@ -142,6 +145,7 @@ class MCPAuth:
         leeway: float = 60,
         resource: str | None = None,
         *,
+        dangerous_accept_any_audience: bool = False,
         dangerously_accept_any_audience: bool = False,
     ) -> type[BearerAuthMiddleware]:
         """A middleware class that lets only requests with a good token through.
@@ -154,9 +158,10 @@ class MCPAuth:
         :param show_error_details: puts compared values into responses; for development.
         :param leeway: how far clocks may be apart, in seconds, 300 at most.
         :param resource: the URL that clients connect to.
-        :param dangerously_accept_any_audience: accepts tokens that were issued for other services,
-            and warns.
+        :param dangerous_accept_any_audience: accepts tokens that were issued for other services,
+            and warns. With `dangerously_`, it is the same.
         """
+        accepts_any_audience = dangerous_accept_any_audience or dangerously_accept_any_audience
         if mode_or_verify != "jwt" and not callable(mode_or_verify):
             raise ValueError("mode_or_verify must be 'jwt' or a callable function that verifies tokens.")
         metadata = self._resource(resource, audience)
@@ -166,14 +171,14 @@ class MCPAuth:
         }
         if audience is not None and audience != metadata.resource:
             settings["audiences"] = [audience]
-        if dangerously_accept_any_audience:
+        if accepts_any_audience:
             settings["dangerous_accept_any_audience"] = True
         if show_error_details:
             _logger.warning("`show_error_details` is set: clients see what was compared")
         # Around a whole app, it answers for `metadata_route` too.
         hooks: dict[str, Any] = {"serve_authorization_server_metadata": self._server is not None}
         if callable(mode_or_verify):
-            expected = None if dangerously_accept_any_audience else audience or metadata.resource
+            expected = None if accepts_any_audience else audience or metadata.resource
             issuers = [server.issuer for server in metadata.servers]
             verify = _verifier(mode_or_verify, expected, issuers, is_named=audience is not None)
             hooks["starters"] = [("", starter(verify))]
@@ -271,10 +276,11 @@ class BearerAuthMiddleware:
         leave = self._enter(request.scope, decision)
         token = current.set(decision.auth_info)
         request.scope.update(decision.scope)
-        name_caller(request.scope, decision.auth_info)
+        named = name_caller(request.scope, decision.auth_info)
         try:
             response = await call_next(request)
         finally:
+            forget_caller(named)
             current.reset(token)
             leave()
 
@@ -294,15 +300,10 @@ class _Metadata:
     """Answers for metadata documents, and for nothing else."""
 
     def __init__(self, auth: McpAuth) -> None:
-        self._protected = auth.protect(_not_found)
+        self._protected = auth.protect(not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._protected(scope, receive, send)
-
-
-async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _caller(info: _native.AuthInfo, scope: Scope) -> AuthInfo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from ._native import AuthInfo
+from ._sdk import caller_in_context
 from .errors import MissingToken
 
 current: ContextVar[AuthInfo | None] = ContextVar("mcp_auth_auth_info", default=None)
@@ -12,7 +13,21 @@ current: ContextVar[AuthInfo | None] = ContextVar("mcp_auth_auth_info", default=
 
 def auth_info() -> AuthInfo | None:
     """The caller of the current request; `None` outside of one, and where a policy needs no token."""
-    return current.get()
+    found = current.get()
+    # Without `protect`, the SDK's own middleware has asked us, and tells nobody but its own context.
+    return caller_in_context() if found is None else found
+
+
+def caller() -> AuthInfo:
+    """The caller of the current request, where there must be one: behind `protect`, and no policy lets anybody in
+    without a token.
+
+    Raises `MissingToken` when nobody is there.
+    """
+    found = auth_info()
+    if found is None:
+        raise MissingToken("missing_token", 401, "no caller: is the app wrapped by `protect`?", {})
+    return found
 
 
 def require_scopes(*scopes: str) -> AuthInfo:
@@ -23,8 +38,6 @@ def require_scopes(*scopes: str) -> AuthInfo:
 
     Raises `InsufficientScope` when the token lacks one of them, `MissingToken` when nobody is there.
     """
-    caller = current.get()
-    if caller is None:
-        raise MissingToken("missing_token", 401, "no caller: is the app wrapped by `protect`?", {})
-    caller.require(*scopes)
-    return caller
+    found = caller()
+    found.require(*scopes)
+    return found

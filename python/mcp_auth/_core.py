@@ -7,22 +7,34 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import _native
+from ._apps import Mounted, Routed, fault_of, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
+from ._reading import Reading
+from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
-from .errors import ConfigError, TokenError
+from .errors import ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+    from typing_extensions import Unpack
+
+    from .settings import ConfigSettings, Seconds, ServerSettings, Settings, Table, Text, Url
     from mcp.server.auth.provider import AccessToken
 
 T = TypeVar("T")
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_logger = logging.getLogger("mcp_auth")
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
 
 Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
+
+_native.start_logging()
 
 # No thread of ours may be in Python meanwhile. `logging` was imported before, so that its locks are
 # taken after this has waited, and not before.
@@ -48,20 +60,20 @@ class McpAuth:
 
     def __init__(
         self,
-        resource: str,
-        authorization_servers: Iterable[str | Mapping[str, Any]],
+        resource: Text,
+        authorization_servers: Iterable[str | Url | ServerSettings],
         *,
         required_scopes: Iterable[str] = (),
         scopes_supported: Iterable[str] = (),
         audiences: Iterable[str] = (),
         allowed_origins: Iterable[str] = (),
-        policy: Mapping[str, Any] | None = None,
+        policy: Table | None = None,
         authorizer: Authorizer | None = None,
         token_verifiers: Mapping[str, VerifyFunction] | None = None,
-        verify_timeout: float = VERIFY_TIMEOUT,
+        verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
-        **settings: Any,
+        **settings: Unpack[Settings],
     ) -> None:
         """Protects one resource.
 
@@ -79,17 +91,18 @@ class McpAuth:
         """
         config: dict[str, Any] = {
             "resource": resource,
-            "authorization_servers": listed("authorization_servers", authorization_servers),
-            "required_scopes": listed("required_scopes", required_scopes),
-            "scopes_supported": listed("scopes_supported", scopes_supported),
-            "audiences": listed("audiences", audiences),
-            "allowed_origins": listed("allowed_origins", allowed_origins),
+            "authorization_servers": authorization_servers,
+            "required_scopes": required_scopes,
+            "scopes_supported": scopes_supported,
+            "audiences": audiences,
+            "allowed_origins": allowed_origins,
             **settings,
         }
         if policy is not None:
-            config["policy"] = dict(policy)
+            config["policy"] = policy
         self._build(
             config,
+            has_scopes_as_text=False,
             authorizer=authorizer,
             token_verifiers=token_verifiers,
             verify_timeout=verify_timeout,
@@ -100,11 +113,11 @@ class McpAuth:
     @classmethod
     def from_config(
         cls,
-        config: Mapping[str, Any],
+        config: ConfigSettings | Mapping[str, Any],
         *,
         authorizer: Authorizer | None = None,
         token_verifiers: Mapping[str, VerifyFunction] | None = None,
-        verify_timeout: float = VERIFY_TIMEOUT,
+        verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
         **hooks: Any,
@@ -134,39 +147,36 @@ class McpAuth:
         self,
         config: Mapping[str, Any],
         *,
+        has_scopes_as_text: bool = True,
         authorizer: Authorizer | None,
         token_verifiers: Mapping[str, VerifyFunction] | None,
-        verify_timeout: float = VERIFY_TIMEOUT,
+        verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
         **hooks: Any,
     ) -> None:
-        functions = {"authorizer": authorizer, "patch_metadata": patch_metadata, **(token_verifiers or {})}
-        for name, function in functions.items():
-            if function is not None and not callable(function):
-                raise _invalid(f"{name}: is no function")
-        if getattr(getattr(authorizer, "__code__", None), "co_flags", 0) & _COROUTINE:
-            raise _invalid("authorizer: is a coroutine function, but must not wait")
-        if not 0 < verify_timeout <= 3600:
-            raise _invalid("verify_timeout: must be seconds, above 0 and 3600 at most")
-        level = logging.getLogger("mcp_auth").getEffectiveLevel()
-        _native.set_level(min(max(level, 0), 255))
-        verifiers = [(prefix, starter(one, verify_timeout)) for prefix, one in (token_verifiers or {}).items()]
-        try:
-            text = json.dumps(config, default=list)
-        except TypeError as error:
-            raise _invalid(f"durations are in seconds, and everything must be data: {error}") from None
+        reading = Reading(has_scopes_as_text)
+        data = reading.config(config)
+        faults = reading.faults + _faults_of_code(authorizer, token_verifiers, patch_metadata)
+        seconds = verify_timeout.total_seconds() if isinstance(verify_timeout, timedelta) else verify_timeout
+        if not isinstance(cast("object", seconds), (int, float)) or not 0 < seconds <= 3600:
+            faults.append(f"verify_timeout: must be seconds, above 0 and 3600 at most, not {seconds!r}")
+        verifiers = [] if faults else [(prefix, starter(one, seconds)) for prefix, one in (token_verifiers or {}).items()]
         try:
             self._native = _native.McpAuth(
-                text,
+                json.dumps(data),
                 verifiers=[*verifiers, *hooks.pop("starters", [])],
-                authorizer=authorizer,
-                patch_metadata=patch_metadata,
+                authorizer=None if faults else authorizer,
+                patch_metadata=None if faults else patch_metadata,
                 **hooks,
             )
-        except ConfigError:
-            raise
+        except ConfigError as error:
+            faults += reading.others(error.fields["faults"])
         except ValueError as error:
-            raise _invalid(str(error)) from None
+            faults.append(str(error))
+        if faults:
+            raise _invalid(faults)
+        self._for_requests = _for_requests(data, authorizer)
+        self._paths = [path_of(one["resource"]) for one in data.get("resources") or [data]]
         self.resource: str = self._native.resource
         """The identifier of the first resource."""
         self.required_scopes: list[str] = self._native.required_scopes
@@ -175,42 +185,93 @@ class McpAuth:
     def protect(self, app: ASGIApp) -> ASGIApp:
         """The app behind this: metadata, CORS, challenges, policies; only allowed requests get through.
 
-        Inside, `auth_info()` is the caller, and the token is gone from the headers.
+        Inside, `caller()` is who is calling, and the token is gone from the headers.
+
+        Raises `ConfigError` when this is no app that could be protected.
         """
-        return Protected(app, self._native)
+        fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths)
+        if fault is not None:
+            raise _invalid(f"protect: {fault}")
+        return Protected(Routed(app, self._paths) if hasattr(app, "routes") else app, self._native)
+
+    def routes(self, app: ASGIApp) -> list[Route]:
+        """Routes of Starlette and FastAPI that protect this app at the path of the first resource, and its metadata::
+
+            inner = mcp.http_app(path="/")
+            app = FastAPI(lifespan=inner.lifespan, routes=auth.routes(inner))
+
+        The rest of the outer app needs no token. The inner one may have its route at the root or at the path itself.
+        """
+        from starlette.routing import Route
+
+        path = self._paths[0]
+        protected = self.protect(Mounted(app, path) if is_inner(app, self._paths) else app)
+        below = f"{path.rstrip('/')}/{{below:path}}"
+        paths = [path, below] if path != "/" else [below]
+        return [*self.metadata_routes(), *(Route(one, protected, include_in_schema=False) for one in paths)]
+
+    def metadata_routes(self) -> list[Route]:
+        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
+        from starlette.routing import Route
+
+        paths = self._native.metadata_routes("protected_resource")
+        if len(paths) == 1 and _WELL_KNOWN not in paths:
+            # A single resource is described at the root as well.
+            paths.append(_WELL_KNOWN)
+        paths += self._native.metadata_routes("authorization_server")
+        answer = Protected(not_found, self._native)
+        return [Route(path, answer, include_in_schema=False) for path in paths]
 
     async def authenticate(self, token: str, path: str | None = None) -> _native.AuthInfo:
         """The caller behind a token; scopes and policies are not looked at.
 
-        Raises `TokenError` (401) or `Unavailable` (503).
+        Raises `TokenError` (401), `InvalidRequest` (400) for what is no token at all, or `Unavailable` (503).
         """
         caller = self._native.verify(token, path)
         if type(caller) is _native.AuthInfo:
             return caller
         return await wait(caller)  # type: ignore[arg-type]
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """The same in the terms of the official SDK's `TokenVerifier`: `None` for a bad token.
+    def token_verifier(self) -> TokenVerifier:
+        """What the official SDK's own middleware may ask: `MCPServer(token_verifier=auth.token_verifier(), …)`.
 
-        Raises `Unavailable` when it cannot be told right now.
+        Raises `ConfigError` when something is configured that this middleware does not look at, such as a policy:
+        `protect` looks at everything.
         """
-        try:
-            caller = await self.authenticate(token)
-        except TokenError as error:
-            logging.getLogger("mcp_auth").info("token refused: %s", error.code)
+        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        return TokenVerifier(self)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """What `token_verifier` is asked: `None` for a bad token, and an `AccessToken` of the official SDK for a good
+        one. Its `token` is a text that stands for the caller, and not the token.
+
+        Raises `Unavailable` when it cannot be told right now, `ConfigError` where `token_verifier` would.
+        """
+        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        caller = await self._accepted(token)
+        if caller is None:
             return None
         from mcp.server.auth.provider import AccessToken
 
-        return AccessToken(
-            token=token,
-            client_id=caller.client_id or "",
-            scopes=caller.scopes,
-            expires_at=caller.expires_at,
-            # Its audience was checked against this resource.
-            resource=self.resource,
-            subject=caller.subject,
-            claims=caller.claims,
-        )
+        # Its audience was checked against this resource.
+        return access_token(AccessToken, caller, self.resource)
+
+    async def _accepted(self, token: str) -> _native.AuthInfo | None:
+        try:
+            return await self.authenticate(token)
+        except (InvalidRequest, MissingToken, TokenError) as error:
+            # What is no token at all is as bad as a bad one.
+            _logger.warning("token refused: %s", error.code, extra={"code": error.code})
+            return None
+
+    def _check_verifier(self, instead: str, *, honours_scopes: bool = False) -> None:
+        """Raises when something is configured that nobody looks at who asks about tokens alone."""
+        ignored = [name for name in self._for_requests if not (honours_scopes and name == "required_scopes")]
+        if not ignored:
+            return
+        where = f"a framework that asks about tokens alone does not look at it. Use `{instead}`"
+        scopes = ", or tell its own settings: `AuthSettings(required_scopes=[…])`"
+        raise _invalid([f"{name}: {where}{scopes if name == 'required_scopes' else ''}" for name in ignored])
 
     async def explain_token(self, token: str, path: str = "/") -> dict[str, Any] | None:
         """Why a token is accepted or refused, check by check."""
@@ -243,8 +304,55 @@ def listed(name: str, values: Iterable[T]) -> list[T]:
     return list(values)
 
 
-def _invalid(faults: str) -> ConfigError:
-    return ConfigError("invalid_configuration", 500, faults)
+def _faults_of_code(
+    authorizer: object, token_verifiers: Mapping[str, object] | None, patch_metadata: object
+) -> list[str]:
+    """What cannot work among the functions."""
+    if token_verifiers is not None and not isinstance(cast("object", token_verifiers), Mapping):
+        return ["token_verifiers: must be a dictionary of functions by prefix"]
+    verifiers = {f"token_verifiers[{prefix!r}]": one for prefix, one in (token_verifiers or {}).items()}
+    functions = {"authorizer": authorizer, "patch_metadata": patch_metadata, **verifiers}
+    faults = [f"{name}: is no function" for name, one in functions.items() if one is not None and not callable(one)]
+    for name in ("authorizer", "patch_metadata"):
+        if getattr(getattr(functions[name], "__code__", None), "co_flags", 0) & _COROUTINE:
+            faults.append(f"{name}: is a coroutine function, but must not wait")
+    return faults
 
 
-__all__ = ["Authorizer", "McpAuth", "listed"]
+#: What is looked at where requests are decided, and not where tokens are verified.
+_OF_REQUESTS = ("allowed_hosts", "allowed_origins", "challenge_style", "policy", "required_scopes")
+
+
+def _for_requests(config: Mapping[str, Any], authorizer: Authorizer | None) -> list[str]:
+    """The settings of this configuration that only `protect` looks at."""
+    resources: list[Mapping[str, Any]] = config.get("resources") or [config]
+    found = [name for name in _OF_REQUESTS if any(resource.get(name) for resource in resources)]
+    if authorizer is not None:
+        found.append("authorizer")
+    if len(resources) > 1:
+        found.append("resources")
+    return found
+
+
+class TokenVerifier:
+    """Made by `McpAuth.token_verifier`: what the official SDK's `TokenVerifier` is."""
+
+    def __init__(self, auth: McpAuth) -> None:
+        self._auth = auth
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The caller behind a good token, `None` for a bad one.
+
+        Raises `Unavailable` when it cannot be told right now: see `UnavailableMiddleware`.
+        """
+        return await self._auth.verify_token(token)
+
+
+def _invalid(faults: str | list[str]) -> ConfigError:
+    """With the faults as the native part has them."""
+    every = [faults] if isinstance(faults, str) else faults
+    lines = "".join(f"\n- {fault}" for fault in every)
+    return ConfigError("invalid_configuration", 500, f"the configuration cannot be used:{lines}", {"faults": every})
+
+
+__all__ = ["Authorizer", "McpAuth", "TokenVerifier", "listed"]

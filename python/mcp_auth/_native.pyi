@@ -22,7 +22,7 @@ __all__ = [
     "config_from_env",
     "is_url",
     "issuer_metadata_url",
-    "set_level",
+    "start_logging",
     "__version__",
 ]
 
@@ -82,7 +82,8 @@ class AuthInfo:
         """`user`, `client` for a machine on its own behalf, or `unknown` when the token does not tell."""
     @property
     def key(self) -> tuple[str, str | None]:
-        """(`iss`, `sub`): the key under which to store what belongs to this caller."""
+        """(`iss`, `sub`): the key under which to store what belongs to this caller. A machine without `sub` is known by its
+        client; `None` is nobody to store anything for."""
     @property
     def dangerous_raw_token(self) -> str:
         """The token itself, for exchanging it at its issuer. Never send it to another service."""
@@ -90,6 +91,8 @@ class AuthInfo:
         """Whether the token grants all of these scopes."""
     def require(self, *scopes: str) -> None:
         """Raises `InsufficientScope`, which becomes a challenge, unless the token grants all of these."""
+    def withdraw_refusal(self) -> None:
+        """Withdraws what `require` has asked for in this request: the handler answers itself."""
 
 @final
 class Operation:
@@ -213,4 +216,4 @@ def before_fork() -> None:
     """Waits until no thread of ours is in Python, and lets none in until the fork is over."""
 
 def after_fork() -> None: ...
-def set_level(level: int) -> None: ...
+def start_logging() -> None: ...

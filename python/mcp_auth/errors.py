@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 
 class AuthError(Exception):
@@ -83,7 +84,30 @@ def error_of(refusal: Mapping[str, Any]) -> AuthError:
     """The exception for a refusal of the native part."""
     code = refusal["code"]
     error = MissingToken if code == "missing_token" else _BY_KIND[refusal["kind"]]
+    if error is InsufficientScope:
+        error = _expected_by_sdks()
     return error(code, refusal["status"], refusal["message"], refusal["compared"])
+
+
+#: What the SDKs call an error of a tool that was meant to be: it is logged without a traceback.
+_TOOL_ERRORS = ("mcp.server.mcpserver.exceptions", "fastmcp.exceptions")
+_expected: dict[tuple[type, ...], type[InsufficientScope]] = {}
+
+
+def _expected_by_sdks() -> type[InsufficientScope]:
+    """`InsufficientScope`, as a `ToolError` of each SDK that is loaded."""
+    found = [getattr(sys.modules.get(name), "ToolError", None) for name in _TOOL_ERRORS]
+    bases = tuple(one for one in found if isinstance(one, type))
+    if not bases:
+        return InsufficientScope
+    if bases not in _expected:
+        namespace = {"__module__": __name__, "__doc__": InsufficientScope.__doc__, "__reduce__": _reduced}
+        _expected[bases] = cast("Any", type)("InsufficientScope", (InsufficientScope, *bases), namespace)
+    return _expected[bases]
+
+
+def _reduced(error: InsufficientScope) -> tuple[Any, ...]:
+    return InsufficientScope, (error.code, error.status, error.message, error.fields)
 
 
 def _scopes(value: Any) -> list[str]:

@@ -1,19 +1,31 @@
 """An authorization server for tests, in this process and on loopback.
 
-    from mcp_auth.testing import dev_issuer  # a pytest fixture
-
-    def test_whoami(dev_issuer):
+    def test_whoami(dev_issuer, mcp_client):  # fixtures of pytest, there without an import
         auth = McpAuth("http://localhost/mcp", [dev_issuer.issuer])
-        token = dev_issuer.mint("http://localhost/mcp", scope="mcp")
+        alice = mcp_client(auth.protect(app), subject="alice", scope="mcp")
+        assert alice.tools() == ["whoami"]
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from . import _native
+from ._test_client import Answer, Client, Refused
+
+Broken: TypeAlias = Literal[
+    "signature", "payload", "algorithm-none", "unknown-key-id", "foreign-key", "embedded-key", "hmac-with-public-key",
+    "critical-header", "id-token", "sender-constrained", "duplicate-claim", "padding", "truncated", "not-json",
+]  # fmt: skip
+"""The ways in which a minted token can be wrong."""
+
+Mode: TypeAlias = Literal[
+    "online", "offline", "hang", "garbage",
+    "status:404", "status:429", "status:500", "status:502", "status:503", "status:504",
+]  # fmt: skip
+"""How the issuer answers; any other status works too."""
 
 
 class DevIssuer:
@@ -66,13 +78,13 @@ class DevIssuer:
         without: Iterable[str] = (),
         header: Mapping[str, Any] | None = None,
         algorithm: str | None = None,
-        broken: str | None = None,
+        broken: Broken | None = None,
         opaque: bool = False,
     ) -> str:
         """A token of any content, without a request.
 
         :param without: claims that are left out.
-        :param broken: one way to be wrong, such as `signature`, `id-token` or `unknown-key-id`.
+        :param broken: one way to be wrong; another name raises `ValueError`, which lists them.
         :param opaque: no JWT, but one to be introspected.
         """
         return self._native.mint(
@@ -94,7 +106,7 @@ class DevIssuer:
         """Signs with a new key from now on."""
         self._native.rotate_keys(drop_old)
 
-    def set_mode(self, mode: str) -> None:
+    def set_mode(self, mode: Mode) -> None:
         """`online`, `offline`, `hang`, `garbage`, or `status:503`."""
         self._native.set_mode(mode)
 
@@ -131,4 +143,4 @@ else:
         return pytest.fixture(name="dev_issuer")(_dev_issuer)
 
 
-__all__ = ["DevIssuer", "dev_issuer"]
+__all__ = ["Answer", "Broken", "Client", "DevIssuer", "Mode", "Refused", "dev_issuer"]

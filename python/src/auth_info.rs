@@ -76,9 +76,10 @@ impl AuthInfo {
         self.inner.principal().name()
     }
 
-    /// (`iss`, `sub`): the key under which to store what belongs to this caller.
+    /// (`iss`, `sub`): the key under which to store what belongs to this caller. A machine without `sub` is known by
+    /// its client; `None` is nobody to store anything for.
     #[getter]
-    fn key(&self) -> (&str, Option<&str>) {
+    fn key(&self) -> (&str, Option<String>) {
         self.inner.key()
     }
 
@@ -100,6 +101,11 @@ impl AuthInfo {
     fn require(&self, py: Python<'_>, scopes: &Bound<'_, PyTuple>) -> PyResult<()> {
         let required = self.inner.require(scopes.extract::<Vec<String>>()?);
         required.map_err(|error| errors::insufficient_scope(py, &error))
+    }
+
+    /// Withdraws what `require` has asked for in this request: the handler answers itself.
+    fn withdraw_refusal(&self) {
+        self.inner.withdraw_refusal();
     }
 
     fn __repr__(&self) -> String {

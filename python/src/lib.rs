@@ -37,6 +37,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gate::before_end, module)?)?;
     module.add_function(wrap_pyfunction!(gate::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(runtime::after_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(logging::set_level, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::start_logging, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -1,64 +1,59 @@
 //! Events of the library as records of Python's `logging`, under `mcp_auth`.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::gate;
 
-/// The most detailed level that Python wants, as its place in [`LEVELS`].
-static LEVEL: AtomicUsize = AtomicUsize::new(1);
-
-/// With the number that Python has for it.
-const LEVELS: [(LevelFilter, u8); 4] = [
-    (LevelFilter::ERROR, 40),
-    (LevelFilter::WARN, 30),
-    (LevelFilter::INFO, 20),
-    (LevelFilter::DEBUG, 10),
-];
-
-/// Hands on what is at least as severe as this level of Python's.
+/// Hands on what Python's loggers want from now on.
 #[pyfunction]
-pub(crate) fn set_level(level: u8) {
-    // A level above all of ours: only errors are made, and Python drops them.
-    let place = LEVELS.iter().rposition(|(_, number)| *number >= level).unwrap_or_default();
-    LEVEL.store(place, Ordering::Relaxed);
+pub(crate) fn start_logging() {
     // Another extension module has its own copy of this crate, so nobody else set one here.
     let _ = tracing::subscriber::set_global_default(PythonLog);
-    tracing::callsite::rebuild_interest_cache();
 }
 
 struct PythonLog;
 
-impl PythonLog {
-    fn limit() -> LevelFilter {
-        LEVELS[LEVEL.load(Ordering::Relaxed).min(LEVELS.len() - 1)].0
-    }
-}
-
 impl Subscriber for PythonLog {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+    /// Asked for every event: loggers change their minds.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         let is_ours =
             ["mcp_auth", "dev_issuer"].iter().any(|ours| metadata.target().starts_with(ours));
-        is_ours && *metadata.level() <= Self::limit()
+        if is_ours && number_of(*metadata.level()).is_some() {
+            Interest::sometimes()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let Some(number) = number_of(*metadata.level()) else { return false };
+        // An interpreter that ends logs no more; neither does a logger that fails.
+        let wanted = gate::attach(|py| {
+            let logger = logger(py, metadata.target())?;
+            logger.call_method1("isEnabledFor", (number,))?.extract()
+        });
+        wanted.and_then(PyResult::ok) == Some(true)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(Self::limit())
+        Some(LevelFilter::DEBUG)
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = Text::default();
-        event.record(&mut text);
+        let mut said = Said::default();
+        event.record(&mut said);
         let (level, target) = (*event.metadata().level(), event.metadata().target());
-        // An interpreter that ends logs no more; neither does a handler that fails.
+        // As above, also when a handler fails.
         gate::attach(|py| {
-            let _ = hand_on(py, level, target, text);
+            let _ = hand_on(py, level, target, said);
         });
     }
 
@@ -75,31 +70,115 @@ impl Subscriber for PythonLog {
     fn exit(&self, _span: &Id) {}
 }
 
-fn hand_on(py: Python<'_>, level: Level, target: &str, text: Text) -> PyResult<()> {
-    let known = LEVELS.iter().find(|(filter, _)| *filter == LevelFilter::from_level(level));
+/// The number that Python has for the level; `None` for what is below all of Python's.
+fn number_of(level: Level) -> Option<u8> {
+    match level {
+        Level::ERROR => Some(40),
+        Level::WARN => Some(30),
+        Level::INFO => Some(20),
+        Level::DEBUG => Some(10),
+        _ => None,
+    }
+}
+
+fn logger<'py>(py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
     let name = match target.strip_prefix("dev_issuer") {
         Some(_) => "mcp_auth.testing".to_owned(),
         None => target.replace("::", "."),
     };
-    let logger = py.import("logging")?.call_method1("getLogger", (name,))?;
-    let line = text.message + &text.fields;
-    logger.call_method1("log", (known.map_or(10, |(_, number)| *number), "%s", line))?;
+    py.import("logging")?.call_method1("getLogger", (name,))
+}
+
+/// What every record has, so that a field cannot be called so.
+const TAKEN: [&str; 24] = [
+    "args",
+    "asctime",
+    "created",
+    "exc_info",
+    "exc_text",
+    "filename",
+    "funcName",
+    "levelname",
+    "levelno",
+    "lineno",
+    "message",
+    "module",
+    "msecs",
+    "msg",
+    "name",
+    "pathname",
+    "process",
+    "processName",
+    "relativeCreated",
+    "stack_info",
+    "stacklevel",
+    "taskName",
+    "thread",
+    "threadName",
+];
+
+fn hand_on(py: Python<'_>, level: Level, target: &str, said: Said) -> PyResult<()> {
+    let extra = PyDict::new(py);
+    for (name, value) in &said.fields {
+        let attribute = if TAKEN.contains(name) { format!("{name}_") } else { (*name).to_owned() };
+        match said.numbers.iter().find(|(numbered, _)| numbered == name) {
+            Some((_, number)) => extra.set_item(attribute, number)?,
+            None => extra.set_item(attribute, value)?,
+        }
+        if *name == "methods" {
+            extra.set_item("operation", value.trim_matches(['[', ']']))?;
+        }
+    }
+    let named = PyDict::new(py);
+    named.set_item("extra", extra)?;
+    let arguments = (number_of(level), "%s", said.line());
+    logger(py, target)?.call_method("log", arguments, Some(&named))?;
     Ok(())
 }
 
 /// The message, and the fields after it.
 #[derive(Default)]
-struct Text {
+struct Said {
     message: String,
-    fields: String,
+    fields: Vec<(&'static str, String)>,
+    /// Those of the fields that are numbers.
+    numbers: Vec<(&'static str, u64)>,
 }
 
-impl Visit for Text {
+impl Said {
+    /// All of it as one line. What has control characters is written out; nothing else is, since values
+    /// of strangers were already.
+    fn line(&self) -> String {
+        let mut line = self.message.clone();
+        for (name, value) in &self.fields {
+            // Writing to a string does not fail.
+            let _ = match value {
+                value if value.chars().any(char::is_control) => write!(line, " {name}={value:?}"),
+                value if value.contains(' ') && !value.starts_with(['[', '"']) => {
+                    write!(line, " {name}=\"{value}\"")
+                }
+                value => write!(line, " {name}={value}"),
+            };
+        }
+        line
+    }
+}
+
+impl Visit for Said {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.push((field.name(), value.to_owned()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.numbers.push((field.name(), value));
+        self.fields.push((field.name(), value.to_string()));
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Writing to a string does not fail.
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
-        };
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => self.message = text,
+            name => self.fields.push((name, text)),
+        }
     }
 }

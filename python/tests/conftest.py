@@ -1,3 +1,4 @@
 """Fixtures."""
 
-from mcp_auth.testing import dev_issuer as dev_issuer
+# Installed, it is there by itself.
+pytest_plugins = ["mcp_auth.pytest_plugin"]

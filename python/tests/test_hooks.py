@@ -184,7 +184,7 @@ async def test_a_verify_function_that_fails_is_answered(
         "function": lambda token: current(token), "coroutine": coroutine, "object": Object(),
         "awaitable": lambda token: coroutine(token),
     }  # fmt: skip
-    caplog.set_level(logging.INFO, "mcp_auth")
+    caplog.set_level(logging.WARNING, "mcp_auth")
     auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": forms[form]})
     app = auth.protect(echo)
     for number, (function, status) in enumerate(functions()):

@@ -61,7 +61,7 @@ def official_verifier(auth: McpAuth) -> Any:
         resource_server_url=auth.resource,  # type: ignore[arg-type]
         validate_token_resource=True,
     )
-    mcp = MCPServer("whoami", token_verifier=auth, auth=settings)
+    mcp = MCPServer("whoami", token_verifier=auth.token_verifier(), auth=settings)
 
     @mcp.tool()
     def whoami() -> dict[str, Any]:

@@ -34,6 +34,19 @@ def test_configuration(case: dict[str, Any]) -> None:
     assert faults(lambda: McpAuth.from_config(case["config"])) == case["faults"]
 
 
+@pytest.mark.parametrize("text", ["", "\n", " \t\r\n"])
+def test_a_secret_file_without_a_secret_is_a_fault(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    introspection = {"client_id": "us", "client_secret_file": str(file)}
+    server = {"issuer": "https://as.example.com", "introspection": introspection}
+    config = {"resources": [{"resource": "https://mcp.example.com/mcp", "authorization_servers": [server]}]}
+    file.write_text("secret\n")
+    assert faults(lambda: McpAuth.from_config(config)) == []
+    file.write_text(text)
+    [fault] = faults(lambda: McpAuth.from_config(config))
+    assert "introspection.client_secret_file: " in fault and fault.endswith("is empty")
+
+
 @cases("environments")
 def test_environment(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
@@ -67,3 +80,11 @@ async def test_refusal(case: dict[str, Any]) -> None:
         await AUTHS["decisions.json"].authenticate(token)
     error = refused.value
     assert (error.code, error.status, error.fields) == (case["code"], case["status"], case["compared"])
+
+
+@cases("callers")
+async def test_caller(case: dict[str, Any]) -> None:
+    found = next(one for one in FILES["decisions.json"]["cases"] if one["name"] == case["case"])
+    token = found["request"]["authorization"][0].removeprefix("Bearer ")
+    caller = await AUTHS["decisions.json"].authenticate(token)
+    assert list(caller.key) == case["key"]

@@ -12,7 +12,8 @@ from mcp_auth import McpAuth, _native
 from support import call, echo
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-FILES = {name: json.loads((VECTORS / name).read_text()) for name in ("decisions.json", "operations.json", "rules.json")}
+NAMES = ("decisions.json", "introspection.json", "operations.json", "rules.json")
+FILES = {name: json.loads((VECTORS / name).read_text()) for name in NAMES}
 CASES = [(file, case) for file, content in FILES.items() for case in content["cases"]]
 
 

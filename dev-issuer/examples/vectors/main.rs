@@ -1,4 +1,4 @@
-//! Writes `vectors/decisions.json`, `operations.json` and `rules.json`: requests, and what must be
+//! Writes `vectors/decisions.json`, `introspection.json`, `operations.json` and `rules.json`: requests, and what must be
 //! decided about them.
 //!
 //! `cargo run -p mcp-auth-dev-issuer --example vectors`, at the project's root
@@ -7,6 +7,7 @@
 
 mod decisions;
 mod expect;
+mod introspection;
 mod operations;
 mod rules;
 
@@ -22,6 +23,7 @@ async fn main() {
     let issuer = DevIssuer::start().await.expect("a loopback port");
     let files = [
         ("decisions", decisions::config(), decisions::cases(&issuer)),
+        ("introspection", introspection::config(), introspection::cases()),
         ("operations", operations::config(), operations::cases(&issuer)),
         ("rules", rules::config(), rules::cases(&issuer)),
     ];
@@ -30,15 +32,19 @@ async fn main() {
     let body = response.bytes().await.expect("the key set");
     let jwks: Value = serde_json::from_slice(&body).expect("JSON");
     for (name, config, cases) in files {
+        let mut documents = json!({
+            format!("{ISSUER}/.well-known/oauth-authorization-server"):
+                { "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") },
+            format!("{ISSUER}/jwks"): jwks,
+        });
+        if name == "introspection" {
+            documents = introspection::documents().into();
+        }
         let file = json!({
             "about": "requests, and what must be decided about them; see vectors/README.md",
             "now": NOW,
             "config": config,
-            "documents": {
-                format!("{ISSUER}/.well-known/oauth-authorization-server"):
-                    { "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") },
-                format!("{ISSUER}/jwks"): jwks,
-            },
+            "documents": documents,
             "cases": cases,
         });
         let text = serde_json::to_string_pretty(&file).expect("JSON") + "\n";

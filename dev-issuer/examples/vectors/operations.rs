@@ -13,6 +13,7 @@ pub(crate) fn config() -> Value {
             "resource": RESOURCE,
             "authorization_servers": [ISSUER],
             "required_scopes": ["mcp"],
+            "mirrored_arguments": { "edit": { "Mode": "mode" } },
             "policy": {
                 "implies": { "notes:write": ["notes:read"] },
                 "roles_claim": "/realm_access/roles",
@@ -53,11 +54,175 @@ enum Caller {
 }
 
 pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
-    use Caller::*;
     let cases = Cases { issuer };
     let read = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read"}}"#;
     let both = format!("[{read},{}]", read.replace("read", "write"));
-    vec![
+    let mut all = cases.of_operations(read, &both);
+    all.extend(cases.of_headers(read));
+    all
+}
+
+/// `tools/call` of a tool whose argument `mode` is repeated in a header.
+fn edit(arguments: &Value) -> String {
+    let params = json!({ "name": "edit", "arguments": arguments });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string()
+}
+
+/// The headers of a call of 2026-07-28, and more.
+fn modern(method: &str, name: Option<&str>, more: Value) -> Value {
+    let mut headers = json!({ "mcp-protocol-version": "2026-07-28", "mcp-method": method });
+    if let Some(name) = name {
+        headers["mcp-name"] = json!(name);
+    }
+    for (header, value) in more.as_object().into_iter().flatten() {
+        headers[header] = value.clone();
+    }
+    headers
+}
+
+/// The same body, which says that it is of this revision.
+fn said(body: &str, revision: &str) -> String {
+    let mut message: Value = serde_json::from_str(body).expect("a message");
+    message["params"]["_meta"] = json!({ "io.modelcontextprotocol/protocolVersion": revision });
+    message.to_string()
+}
+
+impl Cases<'_> {
+    fn of_headers(&self, read: &str) -> Vec<Value> {
+        let mode =
+            |value: &str| modern("tools/call", Some("edit"), json!({ "mcp-param-mode": value }));
+        let without = || modern("tools/call", Some("edit"), json!({}));
+        let mismatch = || bad_request("header_mismatch");
+        let reading = edit(&json!({ "mode": "read" }));
+        let task = |method: &str| {
+            json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "taskId": "1" } })
+                .to_string()
+        };
+        vec![
+            self.body("an argument in its header", mode("read"), &reading, ok()),
+            self.body(
+                "an argument in its header in base64",
+                mode("=?base64?cmVhZA==?="),
+                &reading,
+                ok(),
+            ),
+            self.body("an argument that its header lacks", without(), &reading, mismatch()),
+            self.body("another argument in the header", mode("write"), &reading, mismatch()),
+            self.body("an argument in other letters", mode("Read"), &reading, mismatch()),
+            self.body(
+                "an argument in base64 that is none",
+                mode("=?base64?cmVhZA?="),
+                &reading,
+                mismatch(),
+            ),
+            self.body("a header without its argument", mode("read"), &edit(&json!({})), mismatch()),
+            self.body("neither header nor argument", without(), &edit(&json!({})), ok()),
+            self.body("an argument that is null", without(), &edit(&json!({ "mode": null })), ok()),
+            self.body("a number in its header", mode("4.0"), &edit(&json!({ "mode": 4 })), ok()),
+            self.body(
+                "another number in the header",
+                mode("5"),
+                &edit(&json!({ "mode": 4 })),
+                mismatch(),
+            ),
+            self.body(
+                "a list that no header can say",
+                mode("read"),
+                &edit(&json!({ "mode": ["read"] })),
+                mismatch(),
+            ),
+            self.body(
+                "no header of an argument before 2026-07-28",
+                json!({ "mcp-protocol-version": "2025-11-25" }),
+                &reading,
+                ok(),
+            ),
+            self.body(
+                "another argument before 2026-07-28",
+                json!({ "mcp-param-mode": "write" }),
+                &reading,
+                mismatch(),
+            ),
+            self.body(
+                "a header that no tool asks for",
+                modern("tools/call", Some("read"), json!({ "mcp-param-other": "x" })),
+                read,
+                ok(),
+            ),
+            self.body(
+                "a missing scope before a wrong header",
+                mode("read"),
+                &edit(&json!({ "mode": "write" })),
+                step_up("mcp notes:write"),
+            ),
+            self.body(
+                "no Mcp-Method",
+                json!({ "mcp-protocol-version": "2026-07-28", "mcp-name": "read" }),
+                read,
+                mismatch(),
+            ),
+            self.body("no Mcp-Name", modern("tools/call", None, json!({})), read, mismatch()),
+            self.body(
+                "no Mcp-Name, in a later revision",
+                json!({ "mcp-protocol-version": "2027-01-01", "mcp-method": "tools/call" }),
+                read,
+                mismatch(),
+            ),
+            self.body(
+                "no MCP-Protocol-Version where the body says one",
+                json!({ "mcp-method": "tools/call", "mcp-name": "read" }),
+                &said(read, "2026-07-28"),
+                mismatch(),
+            ),
+            self.body(
+                "no headers where the body says an older revision",
+                json!({}),
+                &said(read, "2025-11-25"),
+                ok(),
+            ),
+            self.body(
+                "a task in Mcp-Name",
+                modern("tasks/get", Some("1"), json!({})),
+                &task("tasks/get"),
+                ok(),
+            ),
+            self.body(
+                "another task in Mcp-Name",
+                modern("tasks/get", Some("2"), json!({})),
+                &task("tasks/get"),
+                mismatch(),
+            ),
+            self.body(
+                "a task without Mcp-Name",
+                modern("tasks/get", None, json!({})),
+                &task("tasks/get"),
+                mismatch(),
+            ),
+            self.body(
+                "a list has no Mcp-Name",
+                modern("tools/list", None, json!({})),
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+                ok(),
+            ),
+            self.body(
+                "a notification needs no headers",
+                json!({ "mcp-protocol-version": "2026-07-28" }),
+                r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
+                ok(),
+            ),
+            self.body(
+                "a batch that says a revision without batches",
+                json!({}),
+                &format!("[{}]", said(read, "2026-07-28")),
+                bad_request("batch_not_allowed"),
+            ),
+        ]
+    }
+
+    fn of_operations(&self, read: &str, both: &str) -> Vec<Value> {
+        use Caller::*;
+        let cases = self;
+        vec![
         cases.tool("allowed", Reader, "read", ok()),
         cases.tool("allowed by a broader scope", Writer, "read", ok()),
         cases.tool("a scope is missing", Reader, "write", step_up("mcp notes:write")),
@@ -158,7 +323,7 @@ pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
         cases.body(
             "a batch of which one is refused",
             json!({ "mcp-protocol-version": "2025-03-26" }),
-            &both,
+            both,
             step_up("mcp notes:write"),
         ),
         cases.body(
@@ -248,6 +413,7 @@ pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
             json!({ "status": 413, "code": "body_too_large" }),
         ),
     ]
+    }
 }
 
 /// Makes cases, with tokens of this issuer.

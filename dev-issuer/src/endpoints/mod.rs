@@ -35,7 +35,7 @@ pub(crate) fn router(issuer: Arc<Issuer>) -> Router {
         .route(&format!("{base}/introspect"), post(introspect::introspect))
         .route(&format!("{base}/revoke"), post(revoke::revoke))
         .route(&format!("{base}/userinfo"), get(userinfo::userinfo).post(userinfo::userinfo))
-        .route(&format!("{base}/dev/mint"), post(control::mint))
+        .route(&format!("{base}/dev/mint"), get(control::describe_mint).post(control::mint))
         .route(&format!("{base}/dev/rotate"), post(control::rotate))
         .route(&format!("{base}/dev/mode"), post(control::mode))
         .route(&format!("{base}/dev/requests"), get(control::requests));

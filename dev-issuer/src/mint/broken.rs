@@ -116,10 +116,8 @@ impl FromStr for Broken {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Self, UnknownName> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|broken| broken.as_str() == name)
-            .ok_or_else(|| UnknownName::new("broken", name))
+        Self::ALL.iter().copied().find(|broken| broken.as_str() == name).ok_or_else(|| {
+            UnknownName::new("broken", name, Self::ALL.iter().map(|one| one.as_str()))
+        })
     }
 }

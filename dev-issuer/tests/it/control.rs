@@ -50,6 +50,43 @@ async fn any_token_can_be_minted() {
 }
 
 #[tokio::test]
+async fn what_no_control_takes_is_refused_with_the_names_that_it_takes() {
+    let agent = Agent::start().await;
+    let rows = [
+        ("/dev/mint", "scopes=mcp", "scopes is unknown"),
+        ("/dev/mint", "scope=mcp&Scope=mcp", "Scope is unknown"),
+        ("/dev/mint", "expires=", "expires is unknown"),
+        ("/dev/mint", "claim.=x", "claim. is unknown"),
+        ("/dev/mint", "header.=x", "header. is unknown"),
+        ("/dev/mint", r#"{"scope":"mcp"}"#, "is unknown"),
+        ("/dev/mint", "opaque=yes", "opaque cannot be yes"),
+        ("/dev/mint", "user=alice&user=admin", "user is given twice"),
+        ("/dev/mint?scope=mcp", "", "scope is unknown: the query takes nothing"),
+        ("/dev/rotate?drop_old=true", "", "drop_old is unknown"),
+        ("/dev/rotate?drop=yes", "", "drop cannot be yes"),
+        ("/dev/mode", "mode=online&modes=hang", "modes is unknown"),
+    ];
+    for (path, form, reason) in rows {
+        let response = agent.http.post(agent.url(path)).body(form).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{path} {form}");
+        let answer: Value = response.json().await.unwrap();
+        let description = answer["error_description"].as_str().unwrap();
+        assert!(description.contains(reason), "{path} {form}: {description}");
+    }
+    let described = agent.http.get(agent.url("/dev/mint")).send().await.unwrap();
+    let described = described.text().await.unwrap();
+    let unknown = agent.http.post(agent.url("/dev/mint")).body("z=1").send().await.unwrap();
+    let unknown = unknown.text().await.unwrap();
+    let page = include_str!("../../../docs/try.md");
+    for line in described.lines().skip(1) {
+        let name = line.split_whitespace().next().unwrap();
+        assert!(page.contains(&format!("`{name}`")), "docs/try.md does not know {name}");
+        assert!(unknown.contains(name), "{unknown}");
+    }
+    assert!(described.lines().count() > 10, "{described}");
+}
+
+#[tokio::test]
 async fn web_pages_are_refused() {
     let agent = Agent::start().await;
     for endpoint in ["/dev/mint", "/dev/rotate", "/dev/mode"] {

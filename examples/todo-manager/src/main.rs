@@ -127,7 +127,7 @@ struct Owner {
 impl Owner {
     fn of(auth: &AuthInfo) -> Self {
         let (issuer, subject) = auth.key();
-        Self { issuer: issuer.to_owned(), subject: subject.map(str::to_owned) }
+        Self { issuer: issuer.to_owned(), subject }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use rmcp::handler::server::common::{AsRequestContext, FromContextPart};
 use rmcp::handler::server::tool::IntoCallToolResult;
-use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, MetaObject};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, MetaObject, Tool};
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -38,6 +38,29 @@ impl McpAuth {
     ) -> StreamableHttpService<S, LocalSessionManager> {
         let sessions = Arc::new(LocalSessionManager::default());
         StreamableHttpService::new(move || Ok(server()), sessions, self.streamable_http_config())
+    }
+
+    /// Tells the tools of the resource at this path, such as those of a router (`list_all`), so that `Mcp-Param-*` headers
+    /// are compared with the arguments before anybody has asked for the list of tools (MCP 2026-07-28). It matters where
+    /// a policy has bodies read; rmcp itself compares in any case.
+    ///
+    /// Whether there is such a resource.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use mcp_auth::{Config, McpAuth, ScopePolicy};
+    /// # use rmcp::handler::server::router::tool::ToolRouter;
+    /// # struct Notes;
+    /// # let mut config = Config::new("https://mcp.example.com/mcp", "https://auth.example.com")?;
+    /// # config.resources[0].policy = Some(ScopePolicy::new());
+    /// # let router = ToolRouter::<Notes>::new();
+    /// let auth = McpAuth::new(config)?;
+    /// assert!(auth.know_tools("/mcp", &router.list_all()));
+    /// # Ok::<(), mcp_auth::ConfigError>(())
+    /// ```
+    pub fn know_tools(&self, path: &str, tools: &[Tool]) -> bool {
+        self.learn_tools(path, tools.iter().map(|tool| (&*tool.name, &*tool.input_schema)))
     }
 }
 

@@ -8,6 +8,7 @@ use super::builder::McpAuthBuilder;
 use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
+use crate::algorithm::Algorithm;
 use crate::authenticate::{
     Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
     TrustedIssuer,
@@ -16,17 +17,21 @@ use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{Config, IntrospectionMethod, ProtectedResource};
 use crate::inspection::principal_rule;
 use crate::issuer::{
-    FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, TrustAnchors, UrlRules,
+    FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, SignedAnswerRules, TrustAnchors,
+    UrlRules,
 };
 use crate::jose::TokenLimits;
 use crate::json::JsonLimits;
 use crate::serve::{BodyLimits, Resource};
 
-/// Puts resources together, one after the other, and holds what all of them share: the HTTP client, the cache of
+/// Puts resources together, one after the other, and holds what all of them share: the HTTP clients, the cache of
 /// tokens, and the issuers.
 pub(super) struct Assembler<'b> {
     builder: &'b McpAuthBuilder,
+    /// For metadata and keys.
     http: Arc<dyn HttpClient>,
+    /// For questions about tokens, where no certificate of ours is shown.
+    http_for_questions: Arc<dyn HttpClient>,
     trust_anchors: TrustAnchors,
     cache: Arc<TokenCache>,
     pub(super) issuers: Vec<Arc<Issuer>>,
@@ -35,12 +40,26 @@ pub(super) struct Assembler<'b> {
 impl<'b> Assembler<'b> {
     pub(super) fn new(builder: &'b McpAuthBuilder, trust_anchors: TrustAnchors) -> Self {
         let config = &builder.config;
-        let http: Arc<dyn HttpClient> = match &builder.http {
-            Some(given) => given.clone(),
-            None => Arc::new(ReqwestClient::new(config.fetch_timeout, trust_anchors.clone(), None)),
+        let (http, http_for_questions): (Arc<dyn HttpClient>, Arc<dyn HttpClient>) = match &builder
+            .http
+        {
+            Some(given) => (given.clone(), given.clone()),
+            None => {
+                let timeout = config.fetch_timeout;
+                let documents = ReqwestClient::for_documents(timeout, trust_anchors.clone());
+                let questions = ReqwestClient::for_questions(timeout, trust_anchors.clone(), None);
+                (Arc::new(documents), Arc::new(questions))
+            }
         };
         let cache = TokenCache::new(config.token_cache_bytes, config.token_cache_max_age);
-        Self { builder, http, trust_anchors, cache: Arc::new(cache), issuers: Vec::new() }
+        Self {
+            builder,
+            http,
+            http_for_questions,
+            trust_anchors,
+            cache: Arc::new(cache),
+            issuers: Vec::new(),
+        }
     }
 
     /// What answers the requests for one resource. `index` is its place in the configuration.
@@ -113,14 +132,15 @@ impl<'b> Assembler<'b> {
             require_subject: config.require_subject,
             token_issuers: config.token_issuers.clone(),
             accept_any_issuer: config.dangerous_accept_any_issuer,
-            audiences: config.audiences.clone(),
+            audiences: [&*config.audiences, &*config.dangerous_shared_audiences].concat(),
             accepted_clients: config.dangerous_accept_clients.clone(),
             scope_claims: config.scope_claims.clone(),
             scope_prefix: config.scope_prefix.clone(),
             required_claims: config.required_claims.clone(),
-            principal: principal_rule(config),
+            principal: Arc::new(principal_rule(config)),
         });
-        let opaque = introspection.map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer)));
+        let opaque = introspection
+            .map(|parsed| Arc::new(self.opaque_tokens(parsed, &issuer, &config.algorithms)));
         let mut trusted = Vec::new();
         for (index, name) in names.iter().enumerate() {
             trusted.push(TrustedIssuer {
@@ -136,17 +156,26 @@ impl<'b> Assembler<'b> {
         trusted
     }
 
-    fn opaque_tokens(&self, parsed: ParsedIntrospection<'_>, issuer: &Arc<Issuer>) -> OpaqueTokens {
+    fn opaque_tokens(
+        &self,
+        parsed: ParsedIntrospection<'_>,
+        issuer: &Arc<Issuer>,
+        algorithms: &[Algorithm],
+    ) -> OpaqueTokens {
         let ParsedIntrospection { config, client, identity } = parsed;
         let http = match identity {
             Some(identity) => {
                 let timeout = self.builder.config.fetch_timeout;
                 let anchors = self.trust_anchors.clone();
-                Arc::new(ReqwestClient::new(timeout, anchors, Some(identity)))
+                Arc::new(ReqwestClient::for_questions(timeout, anchors, Some(identity)))
             }
-            None => self.http.clone(),
+            None => self.http_for_questions.clone(),
         };
-        let introspector = Introspector::new(issuer.clone(), http, client, config);
+        let signed_answers = SignedAnswerRules {
+            algorithms: algorithms.to_vec(),
+            clock_tolerance: self.builder.config.clock_tolerance,
+        };
+        let introspector = Introspector::new(issuer.clone(), http, client, config, signed_answers);
         let binds_audience = config.method != IntrospectionMethod::DangerousUserinfo;
         OpaqueTokens::new(introspector, config, binds_audience)
     }

@@ -55,6 +55,10 @@ fn read_secret(config: &Introspection, faults: &mut Faults<'_>) -> Option<Secret
                 faults.add("client_secret_file", format!("{file:?} is not text"));
                 return None;
             };
+            if text.trim().is_empty() {
+                faults.add("client_secret_file", format!("{file:?} is empty"));
+                return None;
+            }
             Some(Secret::new(text.trim()))
         }
         _ => {

@@ -105,7 +105,7 @@ mod tests {
             (format!("{{ {resource}, \"resources\": [] }}"), "unknown field `resource`"),
             (format!("{{ {resource}, {resource} }}"), "duplicate member"),
             (format!("{{ {resource}, \"clock_tolerance\": -1 }}"), "negative"),
-            ("[]".to_owned(), "not JSON, or not of the right type"),
+            ("[]".to_owned(), "it is an array, an object is needed"),
         ];
         for (text, expected) in rows {
             assert!(fault(&text).contains(expected), "{text}: {}", fault(&text));

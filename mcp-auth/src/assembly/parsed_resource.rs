@@ -1,10 +1,18 @@
 //! One protected resource, checked.
 
+use std::collections::HashSet;
+
+use http::HeaderName;
+
 use super::metadata_members::check_metadata_members;
 use super::parsed_server::ParsedServer;
 use crate::authorize::Authorizer as _;
+use crate::claim_path::is_path;
 use crate::config::{AuthorizationServer, Faults, ProtectedResource};
 use crate::identifier::ResourceIdentifier;
+
+/// What a recipient can be expected to read (RFC 9110 §4.1), in bytes.
+const LONGEST_PATH: usize = 8000;
 
 /// A resource that was checked.
 pub(super) struct ParsedResource<'a> {
@@ -23,6 +31,7 @@ impl<'a> ParsedResource<'a> {
         check_any_issuer(config, faults);
         check_lists(config, faults);
         check_metadata_members(config, faults);
+        check_mirrored_arguments(config, faults);
         if let Some(policy) = &config.policy {
             faults.below("policy").add_all(policy.config_faults());
         }
@@ -37,6 +46,11 @@ fn parse_identifier(
 ) -> Option<ResourceIdentifier> {
     match ResourceIdentifier::parse(&*config.resource) {
         Ok(identifier) => {
+            if identifier.path().len() > LONGEST_PATH {
+                let reason =
+                    format!("a path of more than {LONGEST_PATH} bytes fits into no request");
+                faults.add("resource", reason);
+            }
             if identifier.path().starts_with("/.well-known/") {
                 faults.add("resource", "/.well-known/ is for metadata");
             }
@@ -145,6 +159,27 @@ fn check_lists(config: &ProtectedResource, faults: &mut Faults<'_>) {
     }
     for host in config.allowed_hosts.iter().filter(|host| !is_host(host)) {
         faults.add("allowed_hosts", format!("{host:?} is not a host name"));
+    }
+}
+
+/// What clients are asked for by `x-mcp-header` they can send: each header has a name that differs from the others', and
+/// an argument.
+fn check_mirrored_arguments(config: &ProtectedResource, faults: &mut Faults<'_>) {
+    let mut section_faults = faults.below("mirrored_arguments");
+    for (tool, headers) in &config.mirrored_arguments {
+        let mut tool_faults = section_faults.below(tool);
+        let mut names = HashSet::new();
+        for (name, argument) in headers {
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                tool_faults.add_here(format!("{name:?} is not the name of a header"));
+            }
+            if !names.insert(name.to_ascii_lowercase()) {
+                tool_faults.add_here(format!("{name:?} is there twice: case does not count"));
+            }
+            if argument.is_empty() || !is_path(argument) {
+                tool_faults.add(name, format!("{argument:?} is no argument and no JSON Pointer"));
+            }
+        }
     }
 }
 

@@ -44,7 +44,13 @@ fn parse_identifier(
 ) -> Option<IssuerIdentifier> {
     let plain_http = PlainHttp::configured(config.dangerous_allow_http);
     match IssuerIdentifier::parse_with(config.issuer.clone(), plain_http) {
-        Ok(identifier) => Some(identifier),
+        Ok(identifier) => {
+            if let Some(issuer) = issuer_of_metadata_url(&config.issuer) {
+                let text = &config.issuer;
+                faults.add("issuer", format!("{text:?} is the URL of metadata; the issuer is what `issuer` says there, such as {issuer:?}"));
+            }
+            Some(identifier)
+        }
         Err(error) => {
             faults.add("issuer", format!("{:?} {}", config.issuer, http_hint(error)));
             None
@@ -52,11 +58,20 @@ fn parse_identifier(
     }
 }
 
+/// The issuer whose metadata is at this URL, by the rule of the document's name; `None` for the URL of anything else.
+fn issuer_of_metadata_url(url: &str) -> Option<String> {
+    let (before, after) = url.split_once("/.well-known/")?;
+    // RFC 8414 §3.1 puts the path of the issuer behind the name of the document.
+    let path = after.find('/').map_or("", |slash| &after[slash..]);
+    Some(format!("{before}{path}"))
+}
+
 /// Adds a fault for each value that would match no token.
 fn check_values(config: &AuthorizationServer, faults: &mut Faults<'_>) {
     let lists = [
         &config.token_issuers,
         &config.audiences,
+        &config.dangerous_shared_audiences,
         &config.scope_claims,
         &config.dangerous_accept_clients,
     ];

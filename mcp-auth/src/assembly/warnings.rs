@@ -79,6 +79,13 @@ fn warn_of_servers(servers: &[AuthorizationServer]) {
                 "`dangerous_accept_clients` is set: tokens of this client for other servers are accepted"
             );
         }
+        for audience in &server.dangerous_shared_audiences {
+            tracing::warn!(
+                issuer = server.issuer,
+                audience,
+                "`dangerous_shared_audiences` is set: tokens for every other server with this audience are accepted, and those servers can use their callers' tokens here"
+            );
+        }
         if server.dangerous_accept_any_issuer {
             tracing::warn!(
                 issuer = server.issuer,

@@ -210,10 +210,52 @@ pub struct KeyHint {
 /// No other verifier is asked about a signed one. An encrypted one is opaque to whoever has no key:
 /// its issuer may be asked.
 fn parts_of_jwt(token: &str) -> Option<usize> {
-    // `{` with a quote or a space after it, or with the end of a line or a tab.
-    let begins_as_object = token.starts_with("ey") || token.starts_with("ew");
     let parts = token.split('.').count();
-    (begins_as_object && matches!(parts, 3 | 5)).then_some(parts)
+    let may_be_jwt = matches!(parts, 3 | 5) && begins_as_object(token);
+    may_be_jwt.then_some(parts)
+}
+
+/// Whether a token begins with what could be a JSON object in base64, with white space or a byte order mark before it
+/// or without.
+fn begins_as_object(token: &str) -> bool {
+    // `{` with a quote or a space after it, or with the end of a line or a tab.
+    if token.starts_with("ey") || token.starts_with("ew") {
+        return true;
+    }
+    crate::steps::take(token.len());
+    let (mut bits, mut bit_count) = (0_u32, 0);
+    let mut object_began = false;
+    for letter in token.bytes() {
+        let Some(value) = base64_value(letter) else { return false };
+        (bits, bit_count) = ((bits << 6) | value, bit_count + 6);
+        if bit_count < 8 {
+            continue;
+        }
+        bit_count -= 8;
+        let byte = (bits >> bit_count).to_le_bytes()[0];
+        match byte {
+            // NUL is half of a letter where a reader takes UTF-16 too, as Python's does.
+            b' ' | b'\t' | b'\r' | b'\n' | 0 => {}
+            0xef | 0xbb | 0xbf | 0xfe | 0xff if !object_began => {}
+            b'{' if !object_began => object_began = true,
+            b'"' | b'}' => return object_began,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// What a letter stands for in base64, in either alphabet.
+fn base64_value(letter: u8) -> Option<u32> {
+    let value = match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'-' | b'+' => 62,
+        b'_' | b'/' => 63,
+        _ => return None,
+    };
+    Some(value.into())
 }
 
 #[cfg(test)]
@@ -222,12 +264,43 @@ mod tests {
 
     #[test]
     fn jwts_are_told_by_their_form() {
-        let signed = ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "ewog.a.b", "ew0K.a.b"];
+        let signed = ["eyJhbGciOiJub25lIn0.e30.", "ey.a.b", "ewog.a.b", "ew0K.a.b", "e30.a.b"];
         for (jwt, parts) in signed.map(|jwt| (jwt, 3)).into_iter().chain([("eyJ.a.b.c.d", 5)]) {
             assert_eq!(parts_of_jwt(jwt), Some(parts), "{jwt}");
         }
         for opaque in ["", "ey", "gho_abc", "ya29.a0.b", "a.b.c", "eyJ.a", "eyJ.a.b.c", "EyJ.a.b"] {
             assert_eq!(parts_of_jwt(opaque), None, "{opaque}");
+        }
+    }
+
+    #[test]
+    fn what_a_reader_of_json_skips_before_an_object_hides_no_jwt() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let many_spaces = format!("{}{{\"alg\":\"none\"}}", " ".repeat(3000));
+        let headers = [
+            " {\"alg\":\"none\"}",
+            "\n{\"alg\":\"none\"}",
+            "\r\n\t {\r\n \"alg\":\"none\"}",
+            "\u{feff}{\"alg\":\"none\"}",
+            "\u{feff} {\"é?>~\":\"none\"}",
+            "  {}",
+            "{ \t\"alg\":\"none\"}",
+            &many_spaces,
+        ];
+        for header in headers {
+            for encoded in [URL_SAFE_NO_PAD.encode(header), STANDARD.encode(header)] {
+                assert_eq!(parts_of_jwt(&format!("{encoded}.e30.AA")), Some(3), "{header:?}");
+                assert_eq!(parts_of_jwt(&format!("{encoded}.a.b.c.d")), Some(5), "{header:?}");
+            }
+        }
+        for other in ["  [\"alg\"]", "   ", "  7", "{{\"", "a{\"", "{\u{feff}\"", " {a"] {
+            let encoded = URL_SAFE_NO_PAD.encode(other);
+            assert_eq!(parts_of_jwt(&format!("{encoded}.a.b")), None, "{other:?}");
+        }
+        for utf_16 in [&b"\xff\xfe{\0\"\0"[..], b"\xfe\xff\0{\0\"", b"\0 \0{\0\"", b"{\0\"\0"] {
+            let encoded = URL_SAFE_NO_PAD.encode(utf_16);
+            assert_eq!(parts_of_jwt(&format!("{encoded}.a.b")), Some(3), "{utf_16:?}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct BearerToken<'r> {
 
 impl<'r> BearerToken<'r> {
     /// The one bearer token of a request: in the first of these headers that is there, else in
-    /// `Authorization`.
+    /// `Authorization`. A header with nothing in it carries no token, and is no way to another one.
     pub(crate) fn from_request(
         request: &'r Parts,
         headers: &[HeaderName],
@@ -37,18 +37,29 @@ impl<'r> BearerToken<'r> {
         for (at, name) in headers.iter().enumerate() {
             if let Some(value) = only(request, name)? {
                 let bytes = value.as_bytes().trim_ascii();
-                return Ok(Self { bytes, source: TokenSource::Header(at) });
+                return match bytes.is_empty() {
+                    true => Err(AuthError::MissingToken),
+                    false => Ok(Self { bytes, source: TokenSource::Header(at) }),
+                };
             }
         }
         let value = only(request, &AUTHORIZATION)?.ok_or(AuthError::MissingToken)?;
-        let (scheme, token) = value.as_bytes().split_at(value.len().min("bearer".len()));
-        // Another scheme is no bearer token at all: the client is told which one to use.
-        if !scheme.eq_ignore_ascii_case(b"bearer")
-            || token.first().is_some_and(|byte| *byte != b' ')
-        {
+        let (scheme, rest) = value.as_bytes().split_at(value.len().min("bearer".len()));
+        // Another scheme is no bearer token at all: the client is told which one to use. A scheme alone is what some
+        // clients send that have no token yet.
+        let is_bearer = scheme.eq_ignore_ascii_case(b"bearer");
+        if !is_bearer || rest.trim_ascii().is_empty() {
             return Err(AuthError::MissingToken);
         }
-        Ok(Self { bytes: token.trim_ascii_start(), source: TokenSource::Authorization })
+        match rest[0] {
+            b' ' => {
+                let bytes = without_leading_spaces(rest);
+                Ok(Self { bytes, source: TokenSource::Authorization })
+            }
+            // RFC 6750 §2.1: `"Bearer" 1*SP b64token`. Some readers take a tab for a space.
+            b'\t' => Err(Self::malformed()),
+            _ => Err(AuthError::MissingToken),
+        }
     }
 
     /// A token that came another way than in a request.
@@ -79,6 +90,13 @@ impl<'r> BearerToken<'r> {
     fn malformed() -> AuthError {
         AuthError::InvalidRequest(RequestFault::MalformedAuthorization)
     }
+}
+
+/// What comes after the spaces; a tab is no space.
+fn without_leading_spaces(bytes: &[u8]) -> &[u8] {
+    let spaces = bytes.iter().take_while(|byte| **byte == b' ').count();
+    crate::steps::take(spaces);
+    &bytes[spaces..]
 }
 
 /// The value of a header that may be there once.
@@ -138,8 +156,16 @@ mod tests {
             ("/mcp", vec!["Basic dXNlcjpwYXNz"], AuthError::MissingToken),
             ("/mcp", vec!["Bearerly a"], AuthError::MissingToken),
             ("/mcp", vec![""], AuthError::MissingToken),
-            ("/mcp", vec!["Bearer"], AuthError::InvalidRequest(MalformedAuthorization)),
-            ("/mcp", vec!["Bearer "], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer"], AuthError::MissingToken),
+            ("/mcp", vec!["bearer "], AuthError::MissingToken),
+            ("/mcp", vec!["BEARER    "], AuthError::MissingToken),
+            ("/mcp", vec!["Bearer \t "], AuthError::MissingToken),
+            ("/mcp", vec!["Bearer\ta"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer \ta"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer\t a"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer a\tb"], AuthError::InvalidRequest(MalformedAuthorization)),
+            ("/mcp", vec!["Bearer:a"], AuthError::MissingToken),
+            ("/mcp", vec!["Bearer", "Bearer a"], AuthError::InvalidRequest(SeveralTokens)),
             ("/mcp", vec!["Bearer a b"], AuthError::InvalidRequest(MalformedAuthorization)),
             ("/mcp", vec!["Bearer a,b"], AuthError::InvalidRequest(MalformedAuthorization)),
             ("/mcp", vec!["Bearer a", "Bearer a"], AuthError::InvalidRequest(SeveralTokens)),

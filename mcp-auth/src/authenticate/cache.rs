@@ -201,25 +201,16 @@ fn pick(hash: u32, count: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
-    use crate::auth_info::{Facts, KeptToken, Token};
-    use crate::principal::PrincipalRule;
+    use crate::auth_info::{KeptToken, Token};
+    use crate::json::CheckedObject;
     use crate::scope::Scopes;
 
     const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: Some(1) };
 
     fn auth(token: &str) -> AuthInfo {
-        let facts = Facts {
-            subject: None,
-            client_id: None,
-            audience: Vec::new(),
-            scopes: Scopes::default(),
-            expires_at: Some(0),
-        };
-        let token = Token::Jwt(KeptToken::new(token));
-        AuthInfo::new("i".into(), facts, Map::new(), &PrincipalRule::default(), token)
+        let (payload, token) = (CheckedObject::new(b"{}"), Token::Jwt(KeptToken::new(token)));
+        AuthInfo::new("i".into(), Scopes::default(), Some(0), payload, Arc::default(), token)
     }
 
     fn found(cache: &TokenCache, resource: usize, token: &str, now: u64) -> bool {

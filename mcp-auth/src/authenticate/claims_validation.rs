@@ -45,6 +45,7 @@ impl Claims<'_> {
         now: u64,
     ) -> Result<(), TokenError> {
         self.check_kind()?;
+        self.check_token_type()?;
         self.check_time(rules.clock_tolerance.as_secs(), now)?;
         if binds_audience {
             self.check_recipient(rules, issuer)?;
@@ -87,10 +88,8 @@ impl Claims<'_> {
             return wrong_type("claim `token_use`");
         }
         // RFC 8693 §2.2.1: `N_A` is no access token.
-        if is_one_of(
-            self.token_type.as_deref(),
-            &["refresh", "refresh_token", "id", "id_token", "N_A"],
-        ) {
+        let others = ["refresh", "refresh_token", "id", "id_token", "N_A", "saml1", "saml2"];
+        if is_one_of(self.kind_by_token_type(), &others) {
             return wrong_type("claim `token_type`");
         }
         if self.has_events {
@@ -105,15 +104,24 @@ impl Claims<'_> {
         Ok(())
     }
 
-    fn check_time(&self, tolerance: u64, now: u64) -> Result<(), TokenError> {
-        if let Some(exp) = self.exp.filter(|exp| exp.saturating_add(tolerance) <= now) {
-            return Err(TokenError::Expired { exp, now });
+    /// What an issuer says of a token's type: there it is RFC 6749's, or one of RFC 8693's names, and nothing else is
+    /// an access token that its bearer may use.
+    fn check_token_type(&self) -> Result<(), TokenError> {
+        let kind = self.kind_by_token_type();
+        if kind.is_none() || is_one_of(kind, &["Bearer", "access_token"]) {
+            return Ok(());
         }
-        match self.nbf.max(self.iat) {
-            Some(valid_from) if valid_from > now.saturating_add(tolerance) => {
-                Err(TokenError::NotYetValid { valid_from, now })
-            }
-            _ => Ok(()),
+        self.check_confirmation()?;
+        wrong_type("`token_type` of the answer")
+    }
+
+    /// The claim `token_type`, without what RFC 8693 §3 puts before such names.
+    fn kind_by_token_type(&self) -> Option<&str> {
+        const BEFORE: &str = "urn:ietf:params:oauth:token-type:";
+        let name = self.token_type.as_deref()?.trim();
+        match name.split_at_checked(BEFORE.len()) {
+            Some((before, kind)) if before.eq_ignore_ascii_case(BEFORE) => Some(kind),
+            _ => Some(name),
         }
     }
 
@@ -128,7 +136,7 @@ impl Claims<'_> {
 
     fn check_confirmation(&self) -> Result<(), TokenError> {
         // RFC 9449 §6.2: introspection tells such a token by its `token_type` too.
-        let needs_proof = is_one_of(self.token_type.as_deref(), &["DPoP", "PoP", "MAC"]);
+        let needs_proof = is_one_of(self.kind_by_token_type(), &["DPoP", "PoP", "MAC"]);
         // RFC 7800 §3.1: a token with `cnf` is worth nothing without proof of the key.
         if self.has_confirmation || needs_proof {
             return Err(TokenError::SenderConstrained);
@@ -160,9 +168,9 @@ impl Claims<'_> {
     }
 }
 
-/// Whether a claim is there and says one of these, in whatever letters.
+/// Whether a claim is there and says one of these, in whatever letters and with whatever space around it.
 fn is_one_of(claim: Option<&str>, kinds: &[&str]) -> bool {
-    claim.is_some_and(|text| kinds.iter().any(|kind| text.eq_ignore_ascii_case(kind)))
+    claim.is_some_and(|text| kinds.iter().any(|kind| text.trim().eq_ignore_ascii_case(kind)))
 }
 
 fn wrong_type(reason: &str) -> Result<(), TokenError> {
@@ -218,6 +226,8 @@ mod tests {
             (json!({ "exp": NOW.to_string() }), "malformed"),
             (json!({ "exp": -1 }), "malformed"),
             (json!({ "exp": 1e300 }), "malformed"),
+            (json!({ "exp": null }), "missing_claim"),
+            (json!({ "nbf": null, "iat": null }), "ok"),
             (json!({ "nbf": NOW + 60, "iat": NOW + 60 }), "ok"),
             (json!({ "nbf": NOW + 61 }), "not_yet_valid"),
             (json!({ "iat": NOW + 61 }), "not_yet_valid"),
@@ -233,6 +243,8 @@ mod tests {
             (json!({ "aud": ["other", "https://h.example/mcp"] }), "ok"),
             (json!({ "aud": "api://default" }), "ok"),
             (json!({ "aud": "absent" }), "missing_claim"),
+            (json!({ "aud": null }), "missing_claim"),
+            (json!({ "aud": [null] }), "malformed"),
             (json!({ "aud": [] }), "wrong_audience"),
             (json!({ "aud": "https://h.example" }), "wrong_audience"),
             (json!({ "aud": 7 }), "malformed"),
@@ -256,7 +268,24 @@ mod tests {
             (json!({ "token_type": "refresh_token" }), "wrong_type"),
             (json!({ "token_type": "N_A" }), "wrong_type"),
             (json!({ "token_type": "DPoP" }), "sender_constrained"),
+            (json!({ "token_type": "DPoP " }), "sender_constrained"),
+            (json!({ "token_type": "urn:ietf:params:oauth:token-type:access_token" }), "ok"),
+            (json!({ "token_type": "urn:ietf:params:oauth:token-type:jwt" }), "ok"),
+            (json!({ "token_type": "urn:ietf:params:oauth:token-type:id_token" }), "wrong_type"),
+            (
+                json!({ "token_type": " URN:IETF:params:oauth:token-type:Refresh_Token" }),
+                "wrong_type",
+            ),
+            (json!({ "token_type": "id_token\t" }), "wrong_type"),
+            (json!({ "typ": "ID " }), "wrong_type"),
             (json!({ "events": {} }), "wrong_type"),
+            (json!({ "events": null, "cnf": null, "nonce": null, "at_hash": null }), "ok"),
+            (json!({ "at_hash": "n", "c_hash": null }), "wrong_type"),
+            (json!({ "nonce": "n", "scope": null, "client_id": null }), "wrong_type"),
+            (json!({ "at_hash": "n", "permissions": null, "roles": null }), "wrong_type"),
+            (json!({ "nonce": "n", "scope": "" }), "ok"),
+            (json!({ "cnf": {} }), "sender_constrained"),
+            (json!({ "cnf": "" }), "sender_constrained"),
             (json!({ "nonce": "n" }), "wrong_type"),
             (json!({ "nonce": "n", "scope": "a" }), "ok"),
             (json!({ "nonce": "n", "client_id": "c" }), "ok"),

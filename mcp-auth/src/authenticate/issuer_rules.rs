@@ -6,9 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
-use crate::auth_info::{AuthInfo, Facts, Token};
+use crate::auth_info::{AuthInfo, Token};
 use crate::claim_path::{texts_of_claim, value_at_path};
+use crate::claims::Claims;
 use crate::error::TokenError;
+use crate::json::CheckedObject;
 use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
 
@@ -32,7 +34,7 @@ pub(crate) struct IssuerRules {
     pub(crate) scope_prefix: Option<String>,
     pub(crate) required_claims: BTreeMap<String, Vec<Value>>,
     /// How its tokens tell people from machines.
-    pub(crate) principal: PrincipalRule,
+    pub(crate) principal: Arc<PrincipalRule>,
 }
 
 impl IssuerRules {
@@ -40,22 +42,31 @@ impl IssuerRules {
     pub(super) fn caller(
         &self,
         issuer: Arc<str>,
-        mut facts: Facts,
-        claims: Map<String, Value>,
+        claims: &Claims<'_>,
+        payload: CheckedObject,
         token: Token,
     ) -> Result<AuthInfo, TokenError> {
-        if self.require_subject && facts.subject.is_none() {
+        if self.require_subject && claims.subject().is_none() {
             return Err(TokenError::MissingClaim { claim: "sub" });
         }
-        for (path, accepted) in &self.required_claims {
-            if !value_at_path(&claims, path).is_some_and(|value| accepted.contains(value)) {
-                return Err(TokenError::ClaimNotAccepted { claim: path.clone() });
+        let mut scopes = claims.granted_scopes();
+        if self.asks_for_all_claims() {
+            let members = payload.members();
+            for (path, accepted) in &self.required_claims {
+                if !value_at_path(&members, path).is_some_and(|value| accepted.contains(value)) {
+                    return Err(TokenError::ClaimNotAccepted { claim: path.clone() });
+                }
             }
+            scopes = self.all_scopes(&scopes, &members);
         }
-        if !self.scope_claims.is_empty() || self.scope_prefix.is_some() {
-            facts.scopes = self.all_scopes(&facts.scopes, &claims);
-        }
-        Ok(AuthInfo::new(issuer, facts, claims, &self.principal, token))
+        let principal_rule = self.principal.clone();
+        Ok(AuthInfo::new(issuer, scopes, claims.exp, payload, principal_rule, token))
+    }
+
+    fn asks_for_all_claims(&self) -> bool {
+        !(self.required_claims.is_empty()
+            && self.scope_claims.is_empty()
+            && self.scope_prefix.is_none())
     }
 
     fn all_scopes(&self, granted: &Scopes, claims: &Map<String, Value>) -> Scopes {

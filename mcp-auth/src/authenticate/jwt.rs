@@ -9,6 +9,7 @@ use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
 use crate::jose::{Jws, JwsError, MediaType, NamesIssuer};
+use crate::text::Quoted;
 
 impl Authenticator {
     pub(super) async fn authenticate_jwt(
@@ -35,10 +36,9 @@ impl Authenticator {
         let verified = trusted.verify_signature(&jws, now).await?;
         let claims = verified.jws.claims();
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
-        let all_claims = verified.jws.all_claims().map_err(Claims::malformed)?;
         let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
         let issuer_name = trusted.name_of(claims);
-        let auth_info = trusted.rules.caller(issuer_name, claims.facts(), all_claims, kept)?;
+        let auth_info = trusted.rules.caller(issuer_name, claims, verified.jws.payload(), kept)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {
@@ -74,16 +74,19 @@ impl TrustedIssuer {
 
     pub(super) fn check_typ<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
         // RFC 8725 §3.11. Many providers send `JWT` or nothing where RFC 9068 asks for `at+jwt`.
-        let accepted = match jws.typ() {
+        let accepted = match jws.media_type() {
             MediaType::AccessToken => true,
             MediaType::Jwt => !self.rules.require_at_jwt,
             MediaType::TokenIntrospection | MediaType::Other => false,
         };
         if accepted {
-            Ok(())
-        } else {
-            Err(TokenError::WrongType { reason: "header `typ`".to_owned() })
+            return Ok(());
         }
+        let typ = match jws.typ() {
+            Some(written) => Quoted(written).to_string(),
+            None => "absent".to_owned(),
+        };
+        Err(TokenError::WrongType { reason: format!("header `typ` {typ}") })
     }
 
     pub(super) async fn verify_signature<'j, T>(

@@ -14,7 +14,7 @@ use crate::claims::Claims;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
-use crate::json::{JsonLimits, read_object};
+use crate::json::{CheckedObject, JsonError, JsonLimits, read_as};
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
@@ -94,8 +94,18 @@ impl OpaqueTokens {
     ) -> Result<Introspected, AuthError> {
         let digest = sha256(token.as_bytes());
         let claims = self.active(token, digest, &self.opaque, now).await?;
-        self.validate(claims, token, issuer, rules, now)
-            .map_err(|error| self.refuse(digest, error, now))
+        // The question may have taken long.
+        let answered_at = self.introspector.issuer.now();
+        let auth_info = self.validate(claims, token, issuer, rules, answered_at).map_err(
+            |error| match error {
+                AuthError::InvalidToken(reason) => self.refuse(digest, reason, answered_at),
+                other => other,
+            },
+        )?;
+        // RFC 7662 §2.2: `exp` is optional, and an answer is asked for again soon.
+        let expires_at = auth_info.expires_at().unwrap_or(u64::MAX);
+        let until = now.saturating_add(self.max_age.as_secs()).min(expires_at);
+        Ok(Introspected { auth_info, until })
     }
 
     /// Asks about a JWT that was verified. Only whether it is active counts.
@@ -123,7 +133,10 @@ impl OpaqueTokens {
         let answer = flight.await.ok_or_else(|| self.unavailable("the introspection broke off"))?;
         match answer.map_err(AuthError::Unavailable)? {
             Some(claims) => Ok(claims),
-            None => Err(self.refuse(digest, TokenError::Inactive, now)),
+            None => {
+                let answered_at = self.introspector.issuer.now();
+                Err(self.refuse(digest, TokenError::Inactive, answered_at))
+            }
         }
     }
 
@@ -132,6 +145,7 @@ impl OpaqueTokens {
         AuthError::Unavailable(Unavailable::new(issuer, reason, RETRY_AFTER))
     }
 
+    /// The caller that an active token stands for, as its issuer describes it.
     fn validate(
         &self,
         mut answer: Map<String, Value>,
@@ -139,28 +153,27 @@ impl OpaqueTokens {
         issuer: &TrustedIssuer,
         rules: &Rules,
         now: u64,
-    ) -> Result<Introspected, TokenError> {
+    ) -> Result<AuthInfo, AuthError> {
         // RFC 7662 §2.2: `iss` is optional. What is there must be right.
-        let named = answer.entry("iss").or_insert_with(|| Value::from(&*issuer.name));
-        if !named.as_str().is_some_and(|iss| issuer.is_named(iss)) {
-            let (actual, expected) = (named.to_string(), vec![issuer.name.to_string()]);
-            return Err(TokenError::UnknownIssuer { actual, expected });
-        }
-        let name = match named.as_str() {
-            Some(alias) if alias != &*issuer.name => Arc::from(alias),
-            _ => issuer.name.clone(),
-        };
+        answer.entry("iss").or_insert_with(|| Value::from(&*issuer.name));
         let payload = Value::Object(answer).to_string();
-        let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
+        // What cannot be read says nothing about the token: no client signs in again for it.
+        let claims = read_as::<Claims<'_>>(payload.as_bytes(), JsonLimits::LARGEST)
+            .map_err(|error| self.unreadable(&error))?;
+        let named = claims.issuer.as_deref().unwrap_or(&issuer.name);
+        if !issuer.is_named(named) {
+            let (actual, expected) = (named.to_owned(), vec![issuer.name.to_string()]);
+            return Err(TokenError::UnknownIssuer { actual, expected }.into());
+        }
+        let name = if named == &*issuer.name { issuer.name.clone() } else { Arc::from(named) };
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
-        let facts = claims.facts();
-        // RFC 7662 §2.2: `exp` is optional, and an answer is asked for again soon.
-        let expires_at = facts.expires_at.unwrap_or(u64::MAX);
-        let until = now.saturating_add(self.max_age.as_secs()).min(expires_at);
-        let whole = read_object(&payload).map_err(Claims::malformed)?;
-        let kept = Token::Opaque { token: KeptToken::new(token), answer_bytes: payload.len() };
-        let auth_info = issuer.rules.caller(name, facts, whole, kept)?;
-        Ok(Introspected { auth_info, until })
+        let whole = CheckedObject::new(payload.as_bytes());
+        let kept = Token::Opaque(KeptToken::new(token));
+        Ok(issuer.rules.caller(name, &claims, whole, kept)?)
+    }
+
+    fn unreadable(&self, error: &JsonError) -> AuthError {
+        AuthError::Unavailable(self.introspector.unreadable(error))
     }
 
     /// Remembers the refusal, unless it ends by itself.

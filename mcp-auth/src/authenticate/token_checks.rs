@@ -6,7 +6,7 @@ use super::{Authenticator, BearerToken, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::error::{AuthError, Compared, TokenError};
-use crate::jose::{Jws, MediaType};
+use crate::jose::Jws;
 
 /// One check of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,12 +122,11 @@ impl TrustedIssuer {
             some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
         checks.add("alg", self.check_algorithm(jws), &allowed, &algorithm);
-        let (accepted, typ) = match (self.rules.require_at_jwt, jws.typ()) {
-            (true, MediaType::AccessToken) => ("at+jwt", "at+jwt"),
-            (false, MediaType::AccessToken) => ("at+jwt, JWT or none", "at+jwt"),
-            (_, MediaType::Jwt) => ("at+jwt, JWT or none", "JWT or none"),
-            _ => ("at+jwt, JWT or none", "another"),
+        let accepted = match self.rules.require_at_jwt {
+            true => "at+jwt",
+            false => "at+jwt, JWT or none",
         };
+        let typ = jws.typ().unwrap_or("none");
         checks.add("typ", self.check_typ(jws), accepted, typ);
     }
 }

@@ -20,12 +20,17 @@ const MAX_TEMPLATE: usize = 8192;
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
-    /// Every operation in it. An answer to a request of the server is [`Operation::nothing`].
+    /// Every operation in it, and then what is judged besides. An answer to a request of the server is
+    /// [`Operation::nothing`].
     pub(crate) operations: Vec<Operation<'m>>,
+    /// How many operations are judged besides.
+    beside: usize,
+    /// Every task that it is about: `taskId` of `tasks/*`, and those that a subscription is for.
+    pub(crate) tasks: Vec<Cow<'m, str>>,
     pub(crate) is_batch: bool,
     /// The `id` of a single request, as it was written.
     pub(crate) id: Option<&'m str>,
-    /// The revision that a single message says it follows.
+    /// The revision that a single message says it follows; of a batch, the latest that one of its messages does.
     pub(crate) revision: Option<Cow<'m, str>>,
 }
 
@@ -39,8 +44,8 @@ impl<'m> Messages<'m> {
         let message = read_whole(body, JsonLimits::LARGEST, Message::read)?;
         message.check_id()?;
         let revision = message.params.revision.map(text_of).transpose()?;
-        let mut only = Self { operations: Vec::new(), is_batch: false, id: message.id, revision };
-        message.add_operations(&mut only.operations)?;
+        let mut only = Self { id: message.id, revision, ..Self::empty(false) };
+        message.add_to(&mut only)?;
         Ok(only)
     }
 
@@ -63,12 +68,31 @@ impl<'m> Messages<'m> {
         if count > MAX_BATCH {
             return Err(MessageFault::TooLarge);
         }
-        let mut all = Self { operations: Vec::new(), is_batch: true, id: None, revision: None };
+        let mut all = Self::empty(true);
         for message in messages {
             message.check_id()?;
-            message.add_operations(&mut all.operations)?;
+            let revision = message.params.revision.map(text_of).transpose()?;
+            all.revision = all.revision.max(revision);
+            message.add_to(&mut all)?;
         }
         Ok(all)
+    }
+
+    fn empty(is_batch: bool) -> Self {
+        let (operations, tasks) = (Vec::new(), Vec::new());
+        Self { operations, beside: 0, tasks, is_batch, id: None, revision: None }
+    }
+
+    /// Has these calls judged as well, which are not carried out: those that made the tasks.
+    pub(crate) fn judge_besides(&mut self, calls: impl Iterator<Item = Operation<'m>>) {
+        let sent = self.operations.len();
+        self.operations.extend(calls);
+        self.beside += self.operations.len() - sent;
+    }
+
+    /// The operations that are carried out.
+    pub(crate) fn sent(&self) -> &[Operation<'m>] {
+        &self.operations[..self.operations.len() - self.beside]
     }
 }
 
@@ -146,7 +170,7 @@ impl<'m> Message<'m> {
     }
 
     /// Adds what it asks for: one operation or more, for each of which the rules are asked.
-    fn add_operations(self, operations: &mut Vec<Operation<'m>>) -> Result<(), MessageFault> {
+    fn add_to(self, messages: &mut Messages<'m>) -> Result<(), MessageFault> {
         let method = self.method.map(text_of).transpose()?;
         let is_version_2 = match self.jsonrpc {
             Some(version) => text_of(version)? == "2.0",
@@ -162,11 +186,12 @@ impl<'m> Message<'m> {
             return Err(MessageFault::Invalid);
         }
         let Some(method) = method else {
-            operations.push(Operation::nothing());
+            messages.operations.push(Operation::nothing());
             return Ok(());
         };
         let operation = Operation::new(method).notifying(self.id.is_none());
-        self.params.add_operations(operation, operations)
+        self.params.add_tasks(&operation, &mut messages.tasks)?;
+        self.params.add_operations(operation, &mut messages.operations)
     }
 }
 
@@ -215,6 +240,21 @@ impl<'m> Params<'m> {
         Ok(())
     }
 
+    /// Adds the tasks that the message is about.
+    fn add_tasks(
+        &self,
+        operation: &Operation<'m>,
+        tasks: &mut Vec<Cow<'m, str>>,
+    ) -> Result<(), MessageFault> {
+        if operation.is_about_task() {
+            tasks.extend(self.task_id.map(text_of).transpose()?);
+        }
+        if operation.method() == "subscriptions/listen" {
+            tasks.extend(subscribed(self.notifications, "taskIds")?);
+        }
+        Ok(())
+    }
+
     fn add_operations(
         self,
         operation: Operation<'m>,
@@ -225,7 +265,7 @@ impl<'m> Params<'m> {
             "prompts/get" => operations.push(self.calling(Prompt, operation)?),
             "completion/complete" => self.add_completion(&operation, operations)?,
             "subscriptions/listen" => {
-                let uris = subscribed_uris(self.notifications)?;
+                let uris = subscribed(self.notifications, "resourceSubscriptions")?;
                 let mut resources = Vec::with_capacity(uris.len());
                 for uri in uris {
                     resources.push(operation.beside().naming(Resource, uri));
@@ -251,8 +291,7 @@ impl<'m> Params<'m> {
         if let Some(uri) = self.uri {
             operations.push(operation.beside().naming(Resource, text_of(uri)?));
         }
-        let is_task = operation.method().starts_with("tasks/");
-        operations.push(match self.task_id.filter(|_| is_task) {
+        operations.push(match self.task_id.filter(|_| operation.is_about_task()) {
             Some(task) => operation.naming(Other, text_of(task)?),
             None => operation,
         });
@@ -387,29 +426,29 @@ fn filled_in<'m>(
     Ok(Cow::Owned(filled))
 }
 
-/// The resources that `subscriptions/listen` is for (2026-07-28).
-fn subscribed_uris(notifications: Option<&str>) -> Result<Vec<Cow<'_, str>>, MessageFault> {
-    #[derive(Default)]
-    struct Notifications<'m> {
-        uris: Vec<Cow<'m, str>>,
-    }
-    impl<'m> Object<'m> for Notifications<'m> {
-        fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
-            if name != "resourceSubscriptions" {
+/// The resources or tasks that `subscriptions/listen` is for (2026-07-28), which this member of `notifications` lists.
+fn subscribed<'m>(
+    notifications: Option<&'m str>,
+    member: &str,
+) -> Result<Vec<Cow<'m, str>>, MessageFault> {
+    let Some(written) = notifications else { return Ok(Vec::new()) };
+    let mut listed = Vec::new();
+    let read = read_whole(written.as_bytes(), JsonLimits::LARGEST, |reader| {
+        reader.object(|name, value| {
+            if name != member {
                 return value.skip();
             }
-            value.nullable(|list| {
-                list.list(|item| {
-                    self.uris.push(item.string()?);
+            value.nullable(|items| {
+                items.list(|item| {
+                    listed.push(item.string()?);
                     Ok(())
                 })
             })?;
             Ok(())
-        }
-    }
-    let Some(notifications) = notifications else { return Ok(Vec::new()) };
-    let Notifications { uris } = object_of(notifications)?;
-    if uris.len() > MAX_BATCH { Err(MessageFault::TooLarge) } else { Ok(uris) }
+        })
+    });
+    read.map_err(|_| MessageFault::Invalid)?;
+    if listed.len() > MAX_BATCH { Err(MessageFault::TooLarge) } else { Ok(listed) }
 }
 
 /// Whether a JSON value that begins with this is a text or a number.

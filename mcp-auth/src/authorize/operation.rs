@@ -155,6 +155,16 @@ impl<'m> Operation<'m> {
         self.written.is_some() && matches!(self.arguments.get(), Some(None))
     }
 
+    /// The arguments as they were written, if they are those of a message.
+    pub(crate) fn written_arguments(&self) -> Option<&'m str> {
+        self.written
+    }
+
+    /// The tool that is called; `None` for anything but `tools/call`.
+    pub(crate) fn tool_name(&self) -> Option<&str> {
+        self.name().filter(|_| self.kind == OperationKind::Tool)
+    }
+
     pub(crate) fn is_template(&self) -> bool {
         self.is_template
     }
@@ -174,6 +184,11 @@ impl<'m> Operation<'m> {
                 // Of rmcp, beyond the specification: what is in a directory.
                 | "resources/directory/read"
         )
+    }
+
+    /// Whether the method does something with the task that `taskId` names.
+    pub(super) fn is_about_task(&self) -> bool {
+        self.method().starts_with("tasks/")
     }
 
     /// Whether an open rule for what is named opens this method: it calls, gets, reads, subscribes to

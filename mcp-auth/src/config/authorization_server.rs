@@ -46,6 +46,10 @@ pub struct AuthorizationServer {
     /// `aud` values of its tokens that are accepted besides the resource and its `audiences`, compared
     /// exactly. None is best.
     pub audiences: Vec<String>,
+    /// For providers whose tokens name a client or a project in `aud` and not this resource: such `aud` values, accepted
+    /// as those in `audiences` are. A token that was issued for another server with the same one is then accepted here
+    /// too, and that server can use its callers' tokens here.
+    pub dangerous_shared_audiences: Vec<String>,
     /// Claims whose values count as scopes beside `scope`, `scp` or `scopes`: names, or JSON Pointers
     /// (RFC 6901) such as `/realm_access/roles`. What a user may do is often more than what the client
     /// was granted: be sure.

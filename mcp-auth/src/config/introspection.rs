@@ -30,8 +30,8 @@ pub struct Introspection {
     /// The secret, for `client_secret_basic` and `client_secret_post`. It is read, and never written.
     #[serde(skip_serializing)]
     pub client_secret: Option<Secret>,
-    /// A file that holds the secret; white space around it is cut. Read once, when the configuration
-    /// is checked.
+    /// A file that holds the secret; white space around it is cut, and nothing else in it is a fault. Read once,
+    /// when the configuration is checked.
     pub client_secret_file: Option<PathBuf>,
     /// A PEM file with a private key in PKCS #8 (`BEGIN PRIVATE KEY`), for `private_key_jwt`: RSA
     /// (RS256), P-256 (ES256), P-384 (ES384) or Ed25519 (EdDSA).
@@ -40,7 +40,7 @@ pub struct Introspection {
     pub private_key_id: Option<String>,
     /// A PEM file with a certificate chain and its private key, for `tls_client_auth`.
     pub certificate_file: Option<PathBuf>,
-    /// Ask for a signed answer (RFC 9701) and accept no other.
+    /// Ask for a signed answer (RFC 9701) and accept no other. The `algorithms` of the server hold for it too.
     pub signed_response: bool,
     /// Ask about JWTs of this server too, after they were verified: a token that was revoked, or whose
     /// session ended, is then refused, at the price of a request for each token.

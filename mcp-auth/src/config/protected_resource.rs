@@ -29,6 +29,13 @@ pub struct ProtectedResource {
     pub required_scopes: Scopes,
     /// Who may call what, beyond the required scopes. None: a caller who has those may do everything.
     pub policy: Option<ScopePolicy>,
+    /// Arguments of tools that clients repeat in headers (`x-mcp-header`, MCP 2026-07-28): tool, name of the header
+    /// without `Mcp-Param-`, and the argument, by its name or a JSON Pointer. What is not here is learnt from the
+    /// lists that the server gives; a tool that is here keeps what is here, also nothing.
+    pub mirrored_arguments: BTreeMap<String, BTreeMap<String, String>>,
+    /// Refuse requests about tasks of which this instance does not know who made them: for servers with one instance,
+    /// or whose requests are routed by `Mcp-Name`.
+    pub known_tasks_only: bool,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,
     /// `scopes_supported` of the metadata. Empty: the required scopes.

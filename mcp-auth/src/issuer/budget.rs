@@ -5,7 +5,7 @@ const BURST: u64 = 4;
 /// Seconds until one more fetch is allowed.
 const REFILL_SECONDS: u64 = 15;
 /// Longest pause that an issuer may ask for, in seconds: an outage must end when it is over.
-const MAX_PAUSE: u64 = 300;
+pub(super) const MAX_PAUSE: u64 = 300;
 
 /// A budget of fetches instead of a fixed pause: a key rotation right after a fetch heals on the
 /// first request, and ten thousand random `kid`s still cause a handful of fetches.

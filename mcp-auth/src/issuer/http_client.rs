@@ -16,7 +16,10 @@ pub trait HttpClient: Send + Sync {
     ///
     /// An implementation should follow redirects within the same origin at most, should bound both
     /// time and size, and should connect only where the [`AllowedAddresses`](crate::http_client::AllowedAddresses)
-    /// in the request's extensions permit.
+    /// in the request's extensions permit. A `POST`, or a request with `Authorization`, is a question about a token:
+    /// no redirect but 307 and 308 repeats it, and the answer to another question must not be taken for its own. So
+    /// a connection that was used before is safe only if nothing is left on it to be read, and what was sent on one
+    /// that the server had closed must be sent again.
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, HttpError>>;
 }
 

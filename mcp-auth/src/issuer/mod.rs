@@ -10,7 +10,9 @@ mod http_client;
 mod http_date;
 mod introspection;
 mod key_set;
+mod known_metadata;
 mod metadata;
+mod pauses;
 mod refresh;
 mod reqwest_client;
 mod resolver;
@@ -26,7 +28,7 @@ pub(crate) use fetch::{DocumentKind, FetchFault, fetch_json};
 pub use http_client::{HttpClient, HttpError};
 #[cfg(test)]
 pub(crate) use introspection::read_answer;
-pub(crate) use introspection::{ClientCredentials, Introspector};
+pub(crate) use introspection::{ClientCredentials, Introspector, SignedAnswerRules};
 pub(crate) use key_set::KeySet;
 pub(crate) use metadata::{Metadata, MetadataPatch};
 pub(crate) use refresh::{Issuer, Verified, VerifyError};

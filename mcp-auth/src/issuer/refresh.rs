@@ -10,6 +10,8 @@ use futures_util::future::{BoxFuture, Shared};
 use super::budget::Budget;
 use super::fetch::FetchFault;
 use super::key_set::KeyMismatch;
+use super::known_metadata::KnownMetadata;
+use super::pauses::Pauses;
 use super::snapshot::Snapshot;
 use super::{Destination, FetchContext, KeySource, Metadata};
 use crate::error::Unavailable;
@@ -18,16 +20,20 @@ use crate::jose::{Jws, VerifiedJws};
 use crate::spawner::{Running, Spawner, background};
 use crate::text::inert;
 
-/// Seconds that a client is told to wait when a fetch just failed.
-const RETRY_AFTER: u64 = 5;
+/// Seconds that a client is told to wait when a request to the issuer just failed.
+pub(super) const RETRY_AFTER: u64 = 5;
 
 /// One authorization server: whose tokens are accepted, and with which keys.
 pub(crate) struct Issuer {
     identifier: IssuerIdentifier,
     source: KeySource,
     context: FetchContext,
+    /// It is fetched before the keys, and kept also when they cannot be had.
+    metadata: KnownMetadata,
     snapshot: ArcSwapOption<Snapshot>,
     control: Mutex<Control>,
+    /// Of the endpoints where it is asked about tokens.
+    pub(super) pauses: Pauses,
 }
 
 /// Why a signature cannot be verified.
@@ -90,7 +96,9 @@ impl Issuer {
     ) -> Self {
         let budget = Budget::new(context.clock.unix_seconds());
         let control = Mutex::new(Control { flight: None, failure: None, budget });
-        Self { identifier, source, context, snapshot: ArcSwapOption::empty(), control }
+        let (metadata, snapshot) = (KnownMetadata::new(), ArcSwapOption::empty());
+        let pauses = Pauses::default();
+        Self { identifier, source, context, metadata, snapshot, control, pauses }
     }
 
     pub(crate) fn identifier(&self) -> &IssuerIdentifier {
@@ -179,13 +187,70 @@ impl Issuer {
 
     /// Fetches metadata and keys if there are none yet.
     pub(crate) async fn ready(self: &Arc<Self>) -> Result<(), Unavailable> {
-        self.known().await.map(drop)
+        if self.current(self.now()).is_some() {
+            return Ok(());
+        }
+        if let Some(flight) = self.flight_to_wait_for(None)? {
+            flight.await?;
+        }
+        self.current(self.now()).map(drop).ok_or_else(|| self.unavailable("no keys yet"))
     }
 
-    /// The metadata document, fetched if there is none yet.
+    /// The metadata document, fetched if there is none yet. It needs no keys.
     pub(crate) async fn metadata(self: &Arc<Self>) -> Result<Arc<Metadata>, Unavailable> {
-        let by_hand = "its keys are given by hand and `metadata` is not";
-        self.known().await?.metadata.clone().ok_or_else(|| self.unavailable(by_hand))
+        match &self.source {
+            KeySource::Metadata(given) | KeySource::Keys(_, Some(given)) => {
+                return Ok(given.clone());
+            }
+            KeySource::Keys(_, None) => {
+                let reason = "its keys are given by hand and `metadata` is not";
+                return Err(self.unavailable(reason));
+            }
+            KeySource::Discover(_) | KeySource::MetadataUrl(_) => {}
+        }
+        let keys = self.snapshot.load_full();
+        if let Some(metadata) = self.last_metadata(keys.as_ref()) {
+            return Ok(metadata);
+        }
+        let news = self.metadata.news();
+        let Some(flight) = self.flight_to_wait_for(keys.as_ref())? else {
+            return self.last_metadata(None).ok_or_else(|| self.unavailable("no metadata yet"));
+        };
+        tokio::select! {
+            // The keys are asked for after it: they may take longer, or not come at all.
+            metadata = news.next() => Ok(metadata),
+            outcome = flight => match self.last_metadata(None) {
+                Some(metadata) => Ok(metadata),
+                None => Err(outcome.err().unwrap_or_else(|| self.unavailable("no metadata yet"))),
+            },
+        }
+    }
+
+    /// The last good metadata, unless it is too old to be believed. When it is no longer fresh, a refresh is started
+    /// that nobody waits for.
+    fn last_metadata(self: &Arc<Self>, keys: Option<&Arc<Snapshot>>) -> Option<Arc<Metadata>> {
+        let (known, now) = (self.metadata.last()?, self.now());
+        if known.age(now) > self.context.max_stale {
+            return None;
+        }
+        if known.age(now) > self.context.max_age {
+            drop(self.refresh(keys));
+        }
+        Some(known.metadata)
+    }
+
+    /// The refresh to wait for; `None` when one has just landed.
+    fn flight_to_wait_for(
+        self: &Arc<Self>,
+        seen: Option<&Arc<Snapshot>>,
+    ) -> Result<Option<Flight>, Unavailable> {
+        match self.refresh(seen) {
+            Refresh::Started(flight) | Refresh::Joined(flight) => Ok(Some(flight)),
+            Refresh::Landed => Ok(None),
+            Refresh::Spent { failure } => {
+                Err(self.asked_too_often(failure.as_deref().unwrap_or("it was well")))
+            }
+        }
     }
 
     /// The URL that a member of the metadata names; for clients that show a certificate, the one
@@ -194,9 +259,10 @@ impl Issuer {
         self: &Arc<Self>,
         member: &str,
         with_certificate: bool,
-    ) -> Result<Destination, String> {
-        let metadata = self.metadata().await.map_err(|unavailable| unavailable.reason)?;
-        metadata.endpoint(member, with_certificate, &self.context.url_rules)
+    ) -> Result<Destination, Unavailable> {
+        let metadata = self.metadata().await?;
+        let endpoint = metadata.endpoint(member, with_certificate, &self.context.url_rules);
+        endpoint.map_err(|reason| self.unavailable(&reason))
     }
 
     /// How long all that is asked for one decision may take.
@@ -210,22 +276,8 @@ impl Issuer {
         &self.context.spawner
     }
 
-    pub(super) fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.context.clock.unix_seconds()
-    }
-
-    async fn known(self: &Arc<Self>) -> Result<Arc<Snapshot>, Unavailable> {
-        if let Some(snapshot) = self.current(self.now()) {
-            return Ok(snapshot);
-        }
-        match self.refresh(None) {
-            Refresh::Started(flight) | Refresh::Joined(flight) => flight.await?,
-            Refresh::Landed => {}
-            Refresh::Spent { failure } => {
-                return Err(self.asked_too_often(failure.as_deref().unwrap_or("it was well")));
-            }
-        }
-        self.current(self.now()).ok_or_else(|| self.unavailable("no keys yet"))
     }
 
     /// The last good snapshot, unless it is too old to be believed.
@@ -270,13 +322,8 @@ impl Issuer {
     }
 
     async fn fetch(self: Arc<Self>) -> Outcome {
-        let before = self.snapshot.load_full();
-        let metadata = before.as_ref().and_then(|known| known.metadata.as_ref());
-        let found_before = metadata.and_then(|known| known.found_at.as_deref());
         // Each part of it has its own limit.
-        let fetched =
-            Snapshot::fetch(&self.identifier, &self.source, found_before, &self.context).await;
-        match fetched {
+        match self.fetch_in_order().await {
             Ok(snapshot) => {
                 self.publish(snapshot);
                 Ok(())
@@ -292,6 +339,18 @@ impl Issuer {
                 Err(unavailable)
             }
         }
+    }
+
+    /// The metadata, which is published at once, and then the keys that it names.
+    async fn fetch_in_order(&self) -> Result<Snapshot, FetchFault> {
+        let known = self.metadata.last();
+        let found_before = known.as_ref().and_then(|last| last.metadata.found_at.as_deref());
+        let fetching = self.source.metadata(&self.identifier, found_before, &self.context);
+        let metadata = fetching.await?;
+        if let Some(fetched) = &metadata {
+            self.metadata.publish(fetched.clone(), self.now());
+        }
+        Snapshot::fetch(metadata.as_deref(), &self.identifier, &self.source, &self.context).await
     }
 
     fn publish(&self, mut snapshot: Snapshot) {

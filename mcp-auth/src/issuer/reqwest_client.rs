@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Identity;
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -20,9 +20,12 @@ const MAX_DOCUMENT: usize = 1024 * 1024;
 /// Redirects that are followed for one document.
 const MAX_REDIRECTS: usize = 3;
 
-/// The default client: redirects within an origin, 1 MiB at most, bounded in time.
+/// The default client: redirects within an origin, 1 MiB at most, bounded in time, and a connection of its own for
+/// each request.
 pub(crate) struct ReqwestClient {
     timeout: Duration,
+    /// Which redirects are followed.
+    redirects: fn(Attempt<'_>) -> Action,
     trust_anchors: TrustAnchors,
     /// The certificate that is shown to servers that ask for one.
     identity: Option<Identity>,
@@ -39,14 +42,29 @@ pub(crate) struct ReqwestClient {
 type LazyClient = OnceLock<Result<reqwest::Client, HttpError>>;
 
 impl ReqwestClient {
-    pub(crate) fn new(
+    /// For metadata and keys.
+    pub(crate) fn for_documents(timeout: Duration, trust_anchors: TrustAnchors) -> Self {
+        Self::new(timeout, trust_anchors, within_the_origin, None)
+    }
+
+    /// For questions about tokens, which no redirect may turn into other questions.
+    pub(crate) fn for_questions(
         timeout: Duration,
         trust_anchors: TrustAnchors,
         identity: Option<Identity>,
     ) -> Self {
+        Self::new(timeout, trust_anchors, repeated_within_the_origin, identity)
+    }
+
+    fn new(
+        timeout: Duration,
+        trust_anchors: TrustAnchors,
+        redirects: fn(Attempt<'_>) -> Action,
+        identity: Option<Identity>,
+    ) -> Self {
         let proxies = Matcher::from_system();
         let [remote, loopback, public] = [const { OnceLock::new() }; 3];
-        Self { timeout, trust_anchors, identity, proxies, remote, loopback, public }
+        Self { timeout, redirects, trust_anchors, identity, proxies, remote, loopback, public }
     }
 
     fn client_for(
@@ -89,12 +107,18 @@ impl ReqwestClient {
 
     /// What all clients share.
     fn client_builder(&self) -> reqwest::ClientBuilder {
+        // RFC 9112 §9.6: the server need not keep the connection either.
+        let close = HeaderMap::from_iter([(header::CONNECTION, HeaderValue::from_static("close"))]);
         let builder = reqwest::Client::builder()
             .timeout(self.timeout)
+            // A connection that was used before may be closed by now, or hold an answer that nobody asked for: it
+            // would be taken for the answer to the next question.
+            .pool_max_idle_per_host(0)
+            .default_headers(close)
             // So that after an address that does not answer another one can be tried.
             .connect_timeout(self.timeout / 2)
             .tls_certs_merge(self.trust_anchors.certificates())
-            .redirect(Policy::custom(within_the_origin))
+            .redirect(Policy::custom(self.redirects))
             .user_agent(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
         match &self.identity {
             Some(identity) => builder.identity(identity.clone()),
@@ -136,6 +160,20 @@ fn refuse_private(host: &str) -> Result<(), HttpError> {
         return Err(HttpError::new(format!("{host} is not a public address; {HINT}")));
     }
     Ok(())
+}
+
+/// For questions. RFC 9110 §15.4: 301, 302 and 303 may turn a POST into a GET without its body, and what is answered
+/// then is not what was asked.
+fn repeated_within_the_origin(attempt: Attempt<'_>) -> Action {
+    match attempt.status() {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+            within_the_origin(attempt)
+        }
+        other => {
+            let status = other.as_u16();
+            attempt.error(format!("redirected with {status}, which does not repeat the question"))
+        }
+    }
 }
 
 fn within_the_origin(attempt: Attempt<'_>) -> Action {

@@ -1,4 +1,4 @@
-//! What is known of an issuer at one time: its metadata and its keys.
+//! The keys of an issuer at one time, and where they come from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,10 +51,8 @@ pub(crate) struct FetchContext {
     pub(crate) max_stale: Duration,
 }
 
-/// Metadata and keys that belong together.
+/// The keys of an issuer.
 pub(super) struct Snapshot {
-    /// Absent when the keys are given by hand and metadata is not.
-    pub(super) metadata: Option<Arc<Metadata>>,
     pub(super) keys: Arc<KeySet>,
     /// Counts the changes of the keys; known when it is published.
     pub(super) key_generation: u64,
@@ -64,38 +62,52 @@ pub(super) struct Snapshot {
     pub(super) fresh_for: Duration,
 }
 
-impl Snapshot {
-    /// Asks for metadata, first where it was `found_before`, and for the keys it names; keys given by hand need no
-    /// network.
-    pub(super) async fn fetch(
+impl KeySource {
+    /// Asks for the metadata, first where it was `found_before`, unless it is given by hand; `None` when keys are and
+    /// it is not.
+    pub(super) async fn metadata(
+        &self,
         issuer: &IssuerIdentifier,
-        source: &KeySource,
         found_before: Option<&str>,
         context: &FetchContext,
-    ) -> Result<Self, FetchFault> {
-        let metadata = match source {
-            KeySource::Discover(server_type) => {
-                Arc::new(discover(issuer, *server_type, found_before, context).await?)
+    ) -> Result<Option<Arc<Metadata>>, FetchFault> {
+        let fetched = match self {
+            Self::Discover(server_type) => {
+                discover(issuer, *server_type, found_before, context).await?
             }
-            KeySource::MetadataUrl(url) => {
+            Self::MetadataUrl(url) => {
                 let place = Destination::configured(url.clone());
-                let fetched = fetch_metadata(issuer, &place, context).await;
-                Arc::new(fetched.map_err(|fault| fault.at(url))?)
+                let metadata = fetch_metadata(issuer, &place, context).await;
+                metadata.map_err(|fault| fault.at(url))?
             }
-            KeySource::Metadata(metadata) => metadata.clone(),
-            KeySource::Keys(keys, metadata) => {
-                return Ok(Self::new(metadata.clone(), keys.clone(), None, context));
-            }
+            Self::Metadata(metadata) => return Ok(Some(metadata.clone())),
+            Self::Keys(_, metadata) => return Ok(metadata.clone()),
         };
+        Ok(Some(Arc::new(fetched)))
+    }
+}
+
+impl Snapshot {
+    /// Asks for the keys that the metadata names; keys given by hand need no network.
+    pub(super) async fn fetch(
+        metadata: Option<&Metadata>,
+        issuer: &IssuerIdentifier,
+        source: &KeySource,
+        context: &FetchContext,
+    ) -> Result<Self, FetchFault> {
+        if let KeySource::Keys(keys, _) = source {
+            return Ok(Self::new(keys.clone(), None, context));
+        }
+        let metadata = metadata.ok_or_else(|| "there is no metadata".to_owned())?;
         if !metadata.has_keys() && !context.needs_keys {
-            return Ok(Self::new(Some(metadata), Arc::new(KeySet::none()), None, context));
+            return Ok(Self::new(Arc::new(KeySet::none()), None, context));
         }
         let jwks_uri = metadata.jwks_uri()?;
         let jwks = fetch_json(DocumentKind::Keys, jwks_uri, context).await;
         let jwks = jwks.map_err(|fault| fault.at(&jwks_uri.url))?;
         let keys = KeySet::read(&jwks.document, issuer.as_str())
             .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;
-        Ok(Self::new(Some(metadata), Arc::new(keys), jwks.fresh_for, context))
+        Ok(Self::new(Arc::new(keys), jwks.fresh_for, context))
     }
 
     /// Whether no refresh is due.
@@ -118,14 +130,9 @@ impl Snapshot {
         Ok(Verified { jws, key_generation: self.key_generation, now })
     }
 
-    fn new(
-        metadata: Option<Arc<Metadata>>,
-        keys: Arc<KeySet>,
-        announced: Option<Duration>,
-        context: &FetchContext,
-    ) -> Self {
+    fn new(keys: Arc<KeySet>, announced: Option<Duration>, context: &FetchContext) -> Self {
         let fresh_for = announced.unwrap_or(context.max_age).max(MIN_FRESH).min(context.max_age);
         let fetched_at = context.clock.unix_seconds();
-        Self { metadata, keys, key_generation: 0, fetched_at, fresh_for }
+        Self { keys, key_generation: 0, fetched_at, fresh_for }
     }
 }

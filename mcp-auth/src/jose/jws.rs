@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use super::VerificationKey;
 use super::base64url::append_base64url;
 use crate::algorithm::Algorithm;
-use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within};
+use crate::json::{
+    CheckedObject, JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within,
+};
 
 /// How large a token may be; what is larger is refused unread.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +38,7 @@ pub(crate) struct Jws<'b, T = ()> {
     token: &'b str,
     algorithm: Algorithm,
     key_id: Option<Cow<'b, str>>,
-    typ: MediaType,
+    typ: Option<Cow<'b, str>>,
     /// How much of the token is signed: header and payload.
     signing_length: usize,
     payload: &'b [u8],
@@ -82,7 +84,7 @@ impl<'b> Jws<'b> {
             token,
             algorithm,
             key_id: header.key_id,
-            typ: MediaType::of(header.typ.as_deref()),
+            typ: header.typ,
             signing_length: signing_input.len(),
             payload: &decoded[payload_range],
             signature: &decoded[signature_range],
@@ -120,8 +122,13 @@ impl<T> Jws<'_, T> {
     }
 
     /// The media type that the header claims.
-    pub(crate) fn typ(&self) -> MediaType {
-        self.typ
+    pub(crate) fn media_type(&self) -> MediaType {
+        MediaType::of(self.typ())
+    }
+
+    /// The `typ` that the header claims, as it is written.
+    pub(crate) fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
     }
 
     /// This token as a verified one, if this key made its signature.
@@ -166,12 +173,19 @@ pub(crate) struct VerifiedJws<'j, T = ()> {
     jws: &'j Jws<'j, T>,
 }
 
-impl<'j, T> VerifiedJws<'j, T> {
+impl<'j, T: Object<'j>> VerifiedJws<'j, T> {
     /// The claims that were read with [`Jws::read_claims`].
     pub(crate) fn claims(&self) -> &'j T {
         &self.jws.claims
     }
 
+    /// The payload, of which the claims were read: so it can be read whole later.
+    pub(crate) fn payload(&self) -> CheckedObject {
+        CheckedObject::new(self.jws.payload)
+    }
+}
+
+impl<'j, T> VerifiedJws<'j, T> {
     /// Reads the whole payload.
     pub(crate) fn all_claims(&self) -> Result<Map<String, Value>, JsonError> {
         read_object_within(self.jws.payload, self.jws.limits.json)
@@ -221,22 +235,22 @@ pub(crate) enum MediaType {
 
 impl MediaType {
     fn of(typ: Option<&str>) -> Self {
-        if is_type(typ, "at+jwt") || is_type(typ, "application/at+jwt") {
+        let Some(written) = typ else { return Self::Jwt };
+        // RFC 7515 §4.1.9: `application/` may be left out, and media types have no case.
+        let name = match written.split_at_checked("application/".len()) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+            _ => written,
+        };
+        if name.eq_ignore_ascii_case("at+jwt") {
             Self::AccessToken
-        } else if typ.is_none() || is_type(typ, "JWT") {
+        } else if name.eq_ignore_ascii_case("JWT") {
             Self::Jwt
-        } else if is_type(typ, "token-introspection+jwt")
-            || is_type(typ, "application/token-introspection+jwt")
-        {
+        } else if name.eq_ignore_ascii_case("token-introspection+jwt") {
             Self::TokenIntrospection
         } else {
             Self::Other
         }
     }
-}
-
-fn is_type(typ: Option<&str>, name: &str) -> bool {
-    typ.is_some_and(|text| text.eq_ignore_ascii_case(name))
 }
 
 /// Decodes a part of a token to the end of the buffer, and says where it stands there.
@@ -299,9 +313,9 @@ struct Header<'t> {
 impl<'t> Object<'t> for Header<'t> {
     fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
         match name {
-            "alg" => self.algorithm = Some(value.string()?),
-            "kid" => self.key_id = Some(value.string()?),
-            "typ" => self.typ = Some(value.string()?),
+            "alg" => self.algorithm = value.nullable(JsonReader::string)?,
+            "kid" => self.key_id = value.nullable(JsonReader::string)?,
+            "typ" => self.typ = value.nullable(JsonReader::string)?,
             // RFC 7797 §7: `b64` has no place in a JWT, and without `crit` it would be a trap.
             "crit" | "b64" => {
                 self.critical = true;
@@ -381,6 +395,30 @@ mod tests {
     }
 
     #[test]
+    fn a_media_type_has_no_case_and_may_leave_out_its_first_half() {
+        use MediaType::{AccessToken, Jwt, Other, TokenIntrospection};
+        let rows = [
+            (None, Jwt),
+            (Some("JWT"), Jwt),
+            (Some("application/jwt"), Jwt),
+            (Some("APPLICATION/JWT"), Jwt),
+            (Some("Application/At+Jwt"), AccessToken),
+            (Some("application/token-introspection+jwt"), TokenIntrospection),
+            (Some(""), Other),
+            (Some("application/"), Other),
+            (Some("text/jwt"), Other),
+            (Some("/jwt"), Other),
+            (Some("application/application/jwt"), Other),
+            (Some("application/jwt; charset=utf-8"), Other),
+            (Some("application/jwt "), Other),
+            (Some("application\u{2044}jwt"), Other),
+        ];
+        for (typ, expected) in rows {
+            assert_eq!(MediaType::of(typ), expected, "{typ:?}");
+        }
+    }
+
+    #[test]
     fn dangerous_headers_are_refused() {
         use base64::Engine as _;
         let token = |header: &str| {
@@ -393,6 +431,12 @@ mod tests {
             parse_error(&token(r#"{"alg":"ES256","alg":"none"}"#)),
             JwsError::Header(JsonError::DuplicateMember)
         );
-        assert_eq!(parse_error(&token(r#"{"alg":7}"#)), JwsError::Header(JsonError::Syntax(7)));
+        assert_eq!(
+            parse_error(&token(r#"{"alg":7}"#)).to_string(),
+            "header: `alg` is a number, a string is needed"
+        );
+        assert_eq!(parse_error(&token(r#"{"alg":null}"#)), JwsError::NoAlgorithm);
+        assert_eq!(parse_error(&token(r#"{"alg":"ES256","crit":null}"#)), JwsError::Critical);
+        assert_eq!(parse_error(&token(r#"{"alg":"ES256","b64":null}"#)), JwsError::Critical);
     }
 }

@@ -57,6 +57,29 @@ pub(crate) fn read_object_within(
     reader::read_whole(json.as_ref(), limits, JsonReader::members)
 }
 
+/// The text of a JSON object that [`read_as`] has accepted, to be read whole when somebody asks for all of it.
+///
+/// Most callers' claims are never asked for, and reading them whole takes an allocation for each.
+pub(crate) struct CheckedObject(Box<[u8]>);
+
+impl CheckedObject {
+    /// Keeps a text that [`read_as`] has accepted; any other would seem to be an empty object.
+    pub(crate) fn new(accepted: &[u8]) -> Self {
+        Self(accepted.into())
+    }
+
+    /// The text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// All members.
+    pub(crate) fn members(&self) -> Map<String, Value> {
+        // What `read_as` accepts, this accepts: it is the same reader, and a fuzz target holds it to that.
+        read_object(&self.0).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -158,6 +181,9 @@ mod tests {
             assert!(matches!(read_value(text), Err(JsonError::Syntax(_))), "{text}");
         }
         for text in ["[]", "1", "null", r#""{}""#, "[{}]"] {
+            assert!(matches!(read_object(text), Err(JsonError::WrongType(_))), "{text}");
+        }
+        for text in ["[1", "-", "nul", r#""{}"#, "[{]}"] {
             assert!(matches!(read_object(text), Err(JsonError::Syntax(_))), "{text}");
         }
         for text in [r#"{"a":1,"a":1}"#, r#"[{"x":[{"a":1,"\u0061":2}]}]"#] {

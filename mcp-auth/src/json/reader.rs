@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
+use super::wrong_type::{WrongType, type_by_first_byte};
+
 /// How the names begin that serde_json gives a meaning when it makes a [`Value`].
 const RESERVED: &str = "$serde_json::private::";
 
@@ -61,17 +63,45 @@ pub(crate) fn read_whole<'t, T>(
 }
 
 /// Why a text could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JsonError {
     DuplicateMember,
     /// A member name that serde_json gives a meaning.
     ReservedName,
-    /// Not JSON, or not of the type that it must have, at this byte.
+    /// Not JSON at this byte.
     Syntax(usize),
     TooDeep,
     TooManyMembers,
-    /// A number that is not what it must be, or that readers read differently.
+    /// A number that readers read differently.
     WrongNumber,
+    /// A value that is JSON, and not of the type that it must have.
+    WrongType(Box<WrongType>),
+}
+
+impl JsonError {
+    /// A value that is this, and must be that.
+    #[cold]
+    pub(crate) fn wrong_type(found: &'static str, needed: &'static str) -> Self {
+        Self::WrongType(Box::new(WrongType::new(found, needed)))
+    }
+
+    /// The same in an item of a list.
+    #[cold]
+    fn in_list(self) -> Self {
+        match self {
+            Self::WrongType(wrong) => Self::WrongType(Box::new(wrong.in_list())),
+            other => other,
+        }
+    }
+
+    /// The same in the value of this member.
+    #[cold]
+    fn of_member(self, name: &str) -> Self {
+        match self {
+            Self::WrongType(wrong) => Self::WrongType(Box::new(wrong.of_member(name))),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for JsonError {
@@ -79,10 +109,11 @@ impl fmt::Display for JsonError {
         match self {
             Self::DuplicateMember => f.write_str("duplicate member"),
             Self::ReservedName => f.write_str("a member name that is reserved"),
-            Self::Syntax(at) => write!(f, "not JSON, or not of the right type, at byte {at}"),
+            Self::Syntax(at) => write!(f, "not JSON at byte {at}"),
             Self::TooDeep => f.write_str("nested too deeply"),
             Self::TooManyMembers => f.write_str("too many members"),
             Self::WrongNumber => f.write_str("a number is out of range"),
+            Self::WrongType(wrong) => wrong.fmt(f),
         }
     }
 }
@@ -101,6 +132,15 @@ impl<'t> JsonReader<'t> {
     /// A string, borrowed unless it holds escapes.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
+        if self.next_byte() != Some(b'"') {
+            return self.wrong_type("a string");
+        }
+        self.quoted()
+    }
+
+    /// What is between two quotation marks: a string, or the name of a member.
+    #[inline]
+    fn quoted(&mut self) -> Result<Cow<'t, str>, JsonError> {
         self.expect(b'"')?;
         let (text, start) = (self.text, self.position);
         let end = start + plain_length(&text.as_bytes()[start..]);
@@ -128,17 +168,24 @@ impl<'t> JsonReader<'t> {
 
     /// A string, or an array of strings.
     pub(crate) fn string_or_list(&mut self) -> Result<StringOrList<'t>, JsonError> {
-        if self.next_byte() != Some(b'[') {
-            return self.string().map(StringOrList::One);
+        match self.next_byte() {
+            Some(b'[') => {}
+            Some(b'"') => return self.quoted().map(StringOrList::One),
+            _ => return self.wrong_type("a string or an array of strings"),
         }
         let mut list = Vec::new();
-        self.items(b'[', b']', |item| item.string().map(|text| list.push(text)))?;
+        self.items(b'[', b']', |item| {
+            list.push(item.string().map_err(JsonError::in_list)?);
+            Ok(())
+        })?;
         Ok(StringOrList::Many(list))
     }
 
     /// A number, as precise as a double.
     pub(crate) fn number(&mut self) -> Result<f64, JsonError> {
-        self.skip_space();
+        if let Some(b'"' | b'[' | b'{' | b't' | b'f' | b'n') = self.next_byte() {
+            return self.wrong_type("a number");
+        }
         let start = self.position;
         let is_negative = self.take_if(|byte| byte == b'-');
         let whole = if self.take_if(|byte| byte == b'0') { 0 } else { self.digits()? };
@@ -259,12 +306,12 @@ impl<'t> JsonReader<'t> {
     ) -> Result<(), JsonError> {
         let mut names = MemberNames::new(self.limits.members);
         self.items(b'{', b'}', |reader| {
-            let name = reader.string()?;
+            let name = reader.quoted()?;
             reader.expect(b':')?;
             if name.starts_with(RESERVED) {
                 return Err(JsonError::ReservedName);
             }
-            member(&name, reader)?;
+            member(&name, reader).map_err(|error| error.of_member(&name))?;
             names.add(name)
         })
     }
@@ -276,7 +323,10 @@ impl<'t> JsonReader<'t> {
         close: u8,
         mut item: impl FnMut(&mut Self) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
-        self.expect(open)?;
+        if self.next_byte() != Some(open) {
+            return self.wrong_type(if open == b'{' { "an object" } else { "an array" });
+        }
+        self.position += 1;
         if self.depth == self.limits.depth {
             return Err(JsonError::TooDeep);
         }
@@ -341,6 +391,16 @@ impl<'t> JsonReader<'t> {
             crate::steps::take(1);
             self.position += 1;
         }
+    }
+
+    /// The value that begins here is none of the type that is needed; what is not JSON has no type.
+    #[cold]
+    fn wrong_type<T>(&mut self, needed: &'static str) -> Result<T, JsonError> {
+        let Some(found) = self.next_byte().and_then(type_by_first_byte) else {
+            return self.syntax_error();
+        };
+        self.skip()?;
+        Err(JsonError::wrong_type(found, needed))
     }
 
     fn syntax_error<T>(&self) -> Result<T, JsonError> {
@@ -449,6 +509,7 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::*;
+    use crate::json::{CheckedObject, read_object};
 
     #[derive(Debug, Default)]
     struct Whatever;
@@ -461,6 +522,15 @@ mod tests {
 
     fn read(bytes: &[u8], depth: usize, members: usize) -> Result<(), JsonError> {
         read_as::<Whatever>(bytes, JsonLimits { depth, members }).map(|_| ())
+    }
+
+    /// A text whose members were skipped is accepted exactly if all of it can be read, and then the whole of it is there.
+    fn prove_that_it_is_read_again(bytes: &[u8]) {
+        let whole = read_object(bytes);
+        assert_eq!(read(bytes, 127, usize::MAX), whole.clone().map(drop));
+        if let Ok(members) = whole {
+            assert_eq!(CheckedObject::new(bytes).members(), members);
+        }
     }
 
     fn read_whole(bytes: &[u8]) -> Option<Map<String, Value>> {
@@ -517,6 +587,7 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(bytes)
             );
+            prove_that_it_is_read_again(bytes);
         }
     }
 
@@ -568,6 +639,7 @@ mod tests {
                 Some(read_whole(object.as_bytes())?["a"].as_str().map(str::to_owned).unwrap_or_default())
             };
             for object in [format!("{{\"a\":\"{text}\"}}"), serde_json::json!({ "a": text }).to_string()] {
+                prove_that_it_is_read_again(object.as_bytes());
                 // With a quote inside it may be more than one member.
                 if reference(&object).is_none() || !text.contains('"') {
                     prop_assert_eq!(read(&object).map(|one| one.0), reference(&object));
@@ -588,6 +660,7 @@ mod tests {
                 }
             }
             let object = format!("{{\"a\":{text}}}");
+            prove_that_it_is_read_again(object.as_bytes());
             let one = read_as::<One>(object.as_bytes(), JsonLimits::LARGEST).unwrap();
             let reference = read_whole(object.as_bytes()).unwrap()["a"].as_f64().unwrap();
             prop_assert!((one.0 - reference).abs() <= reference.abs() * 1e-15, "{}", object);
@@ -598,6 +671,7 @@ mod tests {
             text in r#"[{}\[\],:"ab0-9.eE+ -]{0,24}|[-+]?[0-9]{0,3}[.]?[0-9]{0,3}([eE][-+]?[0-9]{1,3})?"#
         ) {
             let object = format!("{{\"a\":{text}}}");
+            prove_that_it_is_read_again(object.as_bytes());
             let (strict, whole) = (read(object.as_bytes(), 127, 256), read_whole(object.as_bytes()));
             match strict {
                 Ok(()) => prop_assert!(whole.is_some(), "{}", object),

@@ -22,7 +22,9 @@ use crate::issuer::{KeySet, Metadata, UrlRules, read_answer};
 use crate::jose::{Jws, TokenLimits};
 use crate::json::{JsonLimits, read_object, read_value};
 use crate::scope::Scopes;
-use crate::serve::{Decision, Passage, check_mcp_headers};
+use crate::serve::{
+    Decision, MirroredArguments, Passage, check_argument_headers, check_mcp_headers,
+};
 use crate::steps::Cost;
 use crate::{AuthError, AuthInfo, McpAuth, ScopePolicy};
 
@@ -38,7 +40,7 @@ pub(super) struct Reader {
     pub(super) read: fn(&str),
 }
 
-pub(super) const ALL: [&Reader; 14] = [
+pub(super) const ALL: [&Reader; 15] = [
     &MESSAGES,
     &CALLS,
     &DECISIONS,
@@ -52,6 +54,7 @@ pub(super) const ALL: [&Reader; 14] = [
     &KEY_SETS,
     &INTROSPECTION_ANSWERS,
     &LISTS,
+    &SCHEMAS,
     &STREAMS,
 ];
 
@@ -271,6 +274,30 @@ pub(super) const INTROSPECTION_ANSWERS: Reader = Reader {
     read: |text| read_answer(text.as_bytes()),
 };
 
+/// The `inputSchema` of a tool, in which arguments are named that headers repeat.
+pub(super) const SCHEMAS: Reader = Reader {
+    name: "schemas",
+    places: &[
+        Place::Json("a schema", str::to_owned),
+        Place::Json("properties", |value| format!(r#"{{"properties":{value}}}"#)),
+        Place::Json("a property", |value| format!(r#"{{"properties":{{"a":{value}}}}}"#)),
+        Place::Text("the name of a property", |text| {
+            let name = serde_json::to_string(text).expect("a text");
+            let schema = r#"{"type":"string","x-mcp-header":"A"}"#;
+            format!(r#"{{"properties":{{{name}:{{"properties":{{"b":{schema}}}}}}}}}"#)
+        }),
+        Place::Json("an annotation", |value| {
+            format!(r#"{{"properties":{{"a":{{"type":"string","x-mcp-header":{value}}}}}}}"#)
+        }),
+    ],
+    most: Cost { steps: 8, allocated: 256 },
+    read: |text| {
+        if let Ok(schema) = read_object(text) {
+            MirroredArguments::default().learn("tool", &schema);
+        }
+    },
+};
+
 /// A server's answer whose lists are filtered; each of the policy's rules for URIs is compared with each resource.
 pub(super) const LISTS: Reader = Reader {
     name: "lists",
@@ -435,6 +462,10 @@ fn read_calls(text: &str) {
     let headers = [(HeaderName::from_static("mcp-name"), called)];
     if let Some(parts) = request(Method::POST, "/mcp", &headers) {
         let _ = check_mcp_headers(&parts.headers, &messages);
+        let mirrored = MirroredArguments::default();
+        let schema = json!({ "properties": { "x": { "type": "string", "x-mcp-header": "X" } } });
+        mirrored.learn(called, schema.as_object().expect("an object"));
+        let _ = check_argument_headers(&parts.headers, &messages, &mirrored);
     }
     for operation in &messages.operations {
         let explanation = one_resource().explain("/mcp", Some(caller()), operation);

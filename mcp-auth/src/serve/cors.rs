@@ -60,6 +60,14 @@ fn as_browsers_send_it(origin: &str) -> String {
     lower.strip_suffix(port).map(str::to_owned).unwrap_or(lower)
 }
 
+/// CORS headers of what everybody may read, also where no page is asking: so the answer is the same for all.
+pub(super) fn cors_of_public_documents() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    headers
+}
+
 const EXPOSED: &str = "www-authenticate, mcp-session-id, mcp-protocol-version, retry-after";
 const ALLOWED: &str = "authorization, content-type, accept, last-event-id, mcp-protocol-version, \
                        mcp-session-id, mcp-method, mcp-name";

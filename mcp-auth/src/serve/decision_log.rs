@@ -15,7 +15,7 @@ impl Resource {
     }
 
     pub(super) fn log_allowed(&self, caller: Option<&AuthInfo>, operations: &[Operation<'_>]) {
-        tracing::debug!(
+        tracing::info!(
             target: "mcp_auth::decision",
             code = "allowed",
             resource = %self.identifier,
@@ -29,7 +29,7 @@ impl Resource {
         let Compared { expected, actual } = error.compared();
         let logged = first_few(operations);
         let rules = logged.iter().flat_map(|operation| self.authorizers.rules(operation));
-        tracing::info!(
+        tracing::warn!(
             target: "mcp_auth::decision",
             code = error.code(),
             status = error.status().as_u16(),

@@ -1,16 +1,17 @@
 //! The documents that need no token: our own (RFC 9728), and an issuer's that is served for older clients.
 //!
-//! They are asked for by pages of any kind, so origins are checked and CORS headers given as for requests.
+//! They say the same to everybody, so pages of every origin may read them: clients that run in a browser look here
+//! first. Which origins may call the resource itself is checked there.
 //!
 //! Tested in `issuer::discovery`, `serve::transition` and `serve::cors`.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, VARY};
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::cors::preflight;
+use super::cors::{cors_of_public_documents, preflight};
 use super::{Reply, Resource};
 use crate::config::ProtectedResource;
 use crate::error::AuthError;
@@ -21,22 +22,17 @@ impl Resource {
         self.public_document(request, Ok(self.metadata_document.clone()))
     }
 
-    /// A document that needs no token; origins are checked all the same.
+    /// A document that needs no token, whoever asks and from wherever.
     pub(crate) fn public_document(
         &self,
         request: &Parts,
         document: Result<Bytes, AuthError>,
     ) -> Reply {
-        let cors = match self.allowed_origins.admit(request) {
-            Ok(cors) => cors,
-            Err(forbidden) => return self.refuse(AuthError::Forbidden(forbidden)),
-        };
+        let cors = cors_of_public_documents();
         match (&request.method, document) {
             (&Method::OPTIONS, _) => preflight(request, cors, "GET, HEAD, OPTIONS"),
             (&Method::GET | &Method::HEAD, Ok(document)) => {
                 let mut reply = Reply::json(StatusCode::OK, document).with_headers(cors);
-                // A cache must not give a page the copy that was made for another caller.
-                reply.headers.insert(VARY, HeaderValue::from_static("origin"));
                 reply
                     .headers
                     .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));

@@ -4,12 +4,15 @@
 //! is a [`PendingDecision`]. [`challenge`] makes the answer to whoever is refused, and [`decision_log`] the line for the
 //! operator. [`response`] is the way back.
 
+mod annotations;
 mod challenge;
 mod cors;
 mod decision;
 mod decision_log;
+mod known_tasks;
 mod mcp_headers;
 mod metadata_document;
+mod mirrored_arguments;
 mod pending_decision;
 mod resource;
 mod response;
@@ -18,7 +21,11 @@ mod token_explanation;
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
 #[cfg(test)]
-pub(crate) use mcp_headers::check as check_mcp_headers;
+pub(crate) use mcp_headers::{
+    check as check_mcp_headers, check_arguments as check_argument_headers,
+};
+#[cfg(test)]
+pub(crate) use mirrored_arguments::MirroredArguments;
 pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};

@@ -100,7 +100,7 @@ impl PendingDecision {
     /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
     /// not public.
     pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
-        let messages = match Messages::parse(body) {
+        let mut messages = match Messages::parse(body) {
             Ok(messages) => messages,
             Err(fault) => return Decision::Reply(self.refuse(fault)),
         };
@@ -108,37 +108,51 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
+        // A request about a task needs what the call needed that made it.
+        let tasks = self.resource.known_tasks.named(&messages.tasks);
+        messages.judge_besides(tasks.calls());
         let Self { resource, caller: known, cors } = self;
         let authenticated = match known {
             Caller::Known(authenticated) => authenticated,
             Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
-                Access::Public => Err(AuthError::MissingToken),
+                Access::Public if !tasks.are_owned() => Err(AuthError::MissingToken),
                 _ => resource.authenticate(request).await,
             },
         };
-        let granted = authenticated.as_ref().map(AuthInfo::scopes).cloned().unwrap_or_default();
-        match resource.authorizers.admit(authenticated.as_ref(), &messages.operations) {
-            Ok(admitted) => {
-                let caller = admitted.cloned();
-                resource.log_allowed(caller.as_ref(), &messages.operations);
-                let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
-                let forward = Forward::new(&resource, caller, cors).with_lists(lists);
-                let needed = needed(&resource, &messages, &granted);
-                let may_wait = may_step_up(&messages);
-                Decision::Forward(forward.with_step_up(&resource, needed, may_wait))
-            }
+        let nothing = Scopes::default();
+        let granted = authenticated.as_ref().map_or(&nothing, AuthInfo::scopes);
+        let authorizers = &resource.authorizers;
+        let admitted =
+            authorizers.admit(authenticated.as_ref(), &messages.operations).and_then(|caller| {
+                tasks.check(authenticated.as_ref().ok(), resource.known_tasks_only)?;
+                Ok(caller.cloned())
+            });
+        let caller = match admitted {
+            Ok(caller) => caller,
             Err(error) => {
                 let needed = match &error {
                     AuthError::InvalidToken(_) | AuthError::MissingToken => {
-                        needed(&resource, &messages, &granted)
+                        needed(&resource, &messages, granted)
                     }
                     // It says itself what is missing, or asks for no scope.
                     _ => Scopes::default(),
                 };
                 let reply = refuse(&resource, error, &needed, &messages);
-                Decision::Reply(reply.with_headers(cors))
+                return Decision::Reply(reply.with_headers(cors));
             }
+        };
+        // After the rules: whoever may not call a tool learns nothing of its arguments.
+        let mirrored = &resource.mirrored_arguments;
+        if let Err(fault) = mcp_headers::check_arguments(&request.headers, &messages, mirrored) {
+            let reply = resource.refuse_message(fault, messages.id);
+            return Decision::Reply(reply.with_headers(cors));
         }
+        resource.log_allowed(caller.as_ref(), messages.sent());
+        let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
+        let forward = Forward::new(&resource, caller, cors).with_lists(lists);
+        let needed = needed(&resource, &messages, granted);
+        let may_wait = may_step_up(&messages);
+        Decision::Forward(forward.with_step_up(&resource, needed, may_wait))
     }
 }
 
@@ -178,7 +192,7 @@ fn allows_utf8(parameter: &str) -> bool {
 
 /// Whether a handler is called that may ask for more scopes.
 fn may_step_up(messages: &Messages<'_>) -> bool {
-    messages.operations.iter().any(|operation| operation.kind() != OperationKind::Other)
+    messages.sent().iter().any(|operation| operation.kind() != OperationKind::Other)
 }
 
 fn refuse(
@@ -187,7 +201,7 @@ fn refuse(
     needed: &Scopes,
     messages: &Messages<'_>,
 ) -> Reply {
-    resource.log_refused(&error, &messages.operations);
+    resource.log_refused(&error, messages.sent());
     as_tool_result(resource, &error, needed, messages)
         .unwrap_or_else(|| challenge::refuse(resource, error, needed))
 }
@@ -199,7 +213,7 @@ fn as_tool_result(
     needed: &Scopes,
     messages: &Messages<'_>,
 ) -> Option<Reply> {
-    let is_tool_call = messages.operations.iter().any(|one| one.kind() == OperationKind::Tool);
+    let is_tool_call = messages.sent().iter().any(|one| one.kind() == OperationKind::Tool);
     if resource.challenge_style != ChallengeStyle::ToolResult || !is_tool_call {
         return None;
     }

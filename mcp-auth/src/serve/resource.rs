@@ -16,6 +16,8 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::cors::preflight;
+use super::known_tasks::KnownTasks;
+use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
 use super::{
@@ -44,6 +46,11 @@ pub(crate) struct Resource {
     /// What the configured policy has rules for.
     named_operations: Vec<Operation<'static>>,
     advertise_offline_access: bool,
+    /// Which arguments of its tools clients repeat in headers.
+    pub(crate) mirrored_arguments: MirroredArguments,
+    /// Who made its tasks.
+    pub(super) known_tasks: KnownTasks,
+    pub(super) known_tasks_only: bool,
     pub(super) allowed_origins: AllowedOrigins,
     /// RFC 9728.
     pub(super) metadata_document: Bytes,
@@ -75,16 +82,20 @@ impl Resource {
         let mut resource = Self {
             metadata_url: Some(identifier.metadata_url()),
             required_scopes: config.required_scopes.clone(),
-            authorizers,
             challenge_style: config.challenge_style,
             bodies,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             named_operations: config.policy.as_ref().map(ScopePolicy::named).unwrap_or_default(),
             advertise_offline_access: config.dangerous_advertise_offline_access,
+            mirrored_arguments: MirroredArguments::new(&config.mirrored_arguments),
+            known_tasks: KnownTasks::default(),
+            // Without rules no answer is read, and every task is unknown.
+            known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
+            authorizers,
         };
         resource.metadata_document = metadata_document::describe(&resource, config);
         resource
@@ -255,12 +266,13 @@ impl Resource {
         token: &Result<BearerToken<'_>, AuthError>,
     ) -> bool {
         let Ok(token) = token else { return false };
+        // First what costs least: most resources have no calls that are open.
+        if !self.reads_body(request) || !self.authorizers.allows_anonymous() {
+            return false;
+        }
         let longest = self.bodies.max_anonymous_bytes.min(self.bodies.max_bytes);
         let is_short = announced_length(&request.headers).is_some_and(|length| length <= longest);
-        is_short
-            && self.authorizers.allows_anonymous()
-            && self.reads_body(request)
-            && self.authenticator.authenticated_before(*token).is_none()
+        is_short && self.authenticator.authenticated_before(*token).is_none()
     }
 
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {

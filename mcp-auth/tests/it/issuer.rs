@@ -1,5 +1,6 @@
 //! Whose keys: metadata and keys, when they are fetched, what happens when they cannot be.
 
+mod connections;
 mod discovery;
 mod document_requests;
 mod hanging_places;

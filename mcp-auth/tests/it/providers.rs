@@ -9,9 +9,10 @@ use axum::routing::post;
 use dev_issuer::{Algorithm, DevIssuer, Mint};
 use mcp_auth::clock::Clock;
 use mcp_auth::presets::Provider as Preset;
-use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
+use mcp_auth::{AuthInfo, AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Value, json};
 
+use crate::support::log::Log;
 use crate::support::scripted::{JSON, Scripted};
 use crate::support::{request, send};
 
@@ -446,4 +447,41 @@ async fn presets_accept_the_tokens_of_their_provider() {
             }
         }
     }
+}
+
+#[test]
+fn presets_that_cannot_name_this_server_in_aud_warn_when_a_server_is_made() {
+    let warned = [
+        (Preset::fusionauth("https://f.example", "https://f.example", "the-app"), "the-app"),
+        (Preset::stytch("x.customers.stytch.com", "project-live-1"), "project-live-1"),
+        (Preset::zitadel("x.zitadel.cloud", "123@notes"), "123@notes"),
+        (Preset::onelogin("x", "the-client"), "the-client"),
+    ];
+    for (server, name) in warned {
+        let log = log_of_server_with(server);
+        assert!(log.contains("WARN") && log.contains(name), "{name}: {log}");
+    }
+    let quiet = [
+        Preset::auth0("tenant.eu.auth0.com"),
+        Preset::keycloak("https://sso.example.com", "realm"),
+        // The application is this server itself.
+        Preset::entra(
+            "00000000-0000-0000-0000-000000000001",
+            "00000000-0000-0000-0000-000000000002",
+        ),
+    ];
+    for server in quiet {
+        let issuer = server.issuer.clone();
+        let log = log_of_server_with(server);
+        assert!(!log.contains("WARN"), "{issuer}: {log}");
+    }
+}
+
+/// What is logged while a server is made that trusts this one.
+fn log_of_server_with(server: AuthorizationServer) -> String {
+    Log::start();
+    Log::take();
+    let resource = ProtectedResource::new("https://mcp.example.com/mcp", [server]);
+    McpAuth::new(Config::default().protect_resource(resource)).unwrap();
+    Log::take()
 }

@@ -16,6 +16,7 @@ struct Settings {
     environments: Vec<Environment>,
     paths: Vec<Paths>,
     refusals: Vec<Refusal>,
+    callers: Vec<Caller>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +48,14 @@ struct Refusal {
     code: String,
     status: u16,
     compared: Value,
+}
+
+#[derive(Deserialize)]
+struct Caller {
+    /// The name of a case in `decisions.json`, whose token is accepted.
+    case: String,
+    /// The key of its caller.
+    key: (String, Option<String>),
 }
 
 fn settings() -> Settings {
@@ -98,6 +107,17 @@ fn each_path_belongs_to_the_expected_resource() {
             assert!(url.ends_with(&path), "{url}: {path}");
         }
         assert_eq!(routes.next(), None);
+    }
+}
+
+#[tokio::test]
+async fn callers_have_the_expected_keys() {
+    let decisions = Vectors::read(include_str!("../../../vectors/decisions.json"));
+    let auth = decisions.protect();
+    for expected in settings().callers {
+        let caller = auth.authenticate(decisions.token_of(&expected.case)).await.unwrap();
+        let (issuer, subject) = caller.key();
+        assert_eq!((issuer.to_owned(), subject), expected.key, "{}", expected.case);
     }
 }
 

@@ -1,6 +1,7 @@
 //! A protected resource, its issuer, and a clock that tests may turn.
 
 pub(crate) mod hostile;
+pub(crate) mod kept_connections;
 pub(crate) mod log;
 pub(crate) mod policy_server;
 pub(crate) mod scripted;

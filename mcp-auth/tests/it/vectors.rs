@@ -95,6 +95,7 @@ impl Vectors {
 async fn every_case_is_decided_as_expected() {
     for file in [
         include_str!("../../../vectors/decisions.json"),
+        include_str!("../../../vectors/introspection.json"),
         include_str!("../../../vectors/operations.json"),
         include_str!("../../../vectors/rules.json"),
     ] {

@@ -2,9 +2,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 
+// Only those who have Fastify import this.
+import type {} from 'fastify';
+
 import type { AuthInfo } from '../auth-info.js';
+import { McpAuthError } from '../errors.js';
 import type { McpAuth } from '../mcp-auth.js';
+import { requireAuth } from '../right-auth.js';
 import { type AuthenticatedRequest, decide } from './node.js';
+
+export { caller } from '../caller.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is calling, behind `protect`; absent only for operations that need no token by policy. */
+    auth?: AuthInfo;
+  }
+}
 
 interface FastifyRequestLike {
   raw: IncomingMessage;
@@ -18,9 +32,27 @@ interface FastifyReplyLike {
 
 type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) => Promise<Readable>;
 
-/** An instance of Fastify, whose own types need not be there. */
+/** What is used of an instance of Fastify. */
+interface Instance {
+  readonly prefix: string;
+  addHook(name: string, hook: Hook): unknown;
+  hasRoute(route: { method: string; url: string }): boolean;
+  route(route: { method: string[]; url: string; handler: () => unknown }): unknown;
+}
+
+/** An instance of Fastify, of whatever server and whatever types. */
 interface FastifyLike {
   addHook(...hook: never[]): unknown;
+}
+
+/** What the plugin is told. */
+export interface ProtectOptions {
+  auth: McpAuth;
+  /**
+   * Whether it has routes for the metadata. Set it to `false` under a `prefix`, and register {@link metadata} without
+   * one: metadata is at the root of the origin. Default: `true`.
+   */
+  metadata?: boolean;
 }
 
 /**
@@ -31,24 +63,57 @@ interface FastifyLike {
  * app.post('/mcp', async (request) => { request.auth … });
  * ```
  */
-export const protect = Object.assign(
-  async (instance: FastifyLike, { auth }: { auth: McpAuth }): Promise<void> => {
-    const hook: Hook = async (request, reply, payload) => {
-      const raw = request.raw as AuthenticatedRequest;
-      if (!(await decide(auth, raw, reply.raw))) {
-        reply.hijack();
-        return payload;
-      }
-      if (raw.auth) request.auth = raw.auth;
-      if (raw.body === undefined) return payload;
-      // The parser reads again what the policy has read.
-      const body = Buffer.from(JSON.stringify(raw.body));
-      // Fastify compares the two; a chunked body says nothing.
-      const length = Number(raw.headers['content-length'] ?? body.length);
-      return Object.assign(Readable.from([body]), { receivedEncodedLength: length });
-    };
-    (instance.addHook as (name: string, hook: Hook) => unknown).call(instance, 'preParsing', hook);
-  },
-  // As fastify-plugin has it: hooks reach the routes beside the plugin.
-  { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'mcp-auth-node' },
-);
+export const protect = reachingBeside(async (given: FastifyLike, { auth, metadata: hasMetadata = true }: ProtectOptions): Promise<void> => {
+  requireAuth(auth, '`await app.register(protect, { auth })`');
+  const instance = given as unknown as Instance;
+  if (hasMetadata && instance.prefix !== '') {
+    throw new McpAuthError(
+      'misplaced',
+      500,
+      `\`protect\` is registered under the prefix ${instance.prefix}, and metadata is at the root: register \`metadata\` of ` +
+        'mcp-auth-node/fastify with the same `auth` without a prefix, and here `protect` with `{ auth, metadata: false }`',
+    );
+  }
+  instance.addHook('preParsing', hookOf(auth));
+  if (hasMetadata) addRoutes(instance, auth);
+});
+
+/** Answers requests for metadata alone, for instances whose `protect` is under a prefix. */
+export const metadata = async (given: FastifyLike, { auth }: { auth: McpAuth }): Promise<void> => {
+  requireAuth(auth, '`await app.register(metadata, { auth })`');
+  const instance = given as unknown as Instance;
+  instance.addHook('preParsing', hookOf(auth));
+  addRoutes(instance, auth);
+};
+
+/** As fastify-plugin has it: hooks reach the routes beside the plugin. */
+function reachingBeside<Plugin extends object>(plugin: Plugin): Plugin {
+  return Object.assign(plugin, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'mcp-auth-node' });
+}
+
+function hookOf(auth: McpAuth): Hook {
+  return async (request, reply, payload) => {
+    const raw = request.raw as IncomingMessage & AuthenticatedRequest;
+    if (!(await decide(auth, raw, reply.raw))) {
+      reply.hijack();
+      return payload;
+    }
+    if (raw.auth) request.auth = raw.auth;
+    if (raw.body === undefined) return payload;
+    // The parser reads again what the policy has read.
+    const body = Buffer.from(JSON.stringify(raw.body));
+    // Fastify compares the two; a chunked body says nothing.
+    const length = Number(raw.headers['content-length'] ?? body.length);
+    return Object.assign(Readable.from([body]), { receivedEncodedLength: length });
+  };
+}
+
+/** A hook in a scope of its own sees only requests that have a route. The hook answers, so that no handler is called. */
+function addRoutes(instance: Instance, auth: McpAuth): void {
+  for (const path of auth.documentPaths()) {
+    // A colon would begin a parameter.
+    const url = path.replaceAll(':', '::');
+    const methods = ['GET', 'HEAD', 'OPTIONS'].filter((method) => !instance.hasRoute({ method, url }));
+    if (methods.length > 0) instance.route({ method: methods, url, handler: () => undefined });
+  }
+}

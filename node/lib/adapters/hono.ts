@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
 import type { McpAuth } from '../mcp-auth.js';
+import { requireAuth } from '../right-auth.js';
 import type { Allowed } from '../web.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { type Guard, guardResponse } from './node-response.js';
@@ -28,6 +29,7 @@ export interface AuthEnv {
  * ```
  */
 export function protect(auth: McpAuth) {
+  requireAuth(auth, '`app.use(protect(auth))`');
   return async (context: ContextLike, next: () => Promise<void>): Promise<Response | void> => {
     const answer = await auth.handle(context.req.raw);
     if (answer instanceof Response) return answer;

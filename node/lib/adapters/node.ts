@@ -4,21 +4,29 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { AuthInfo } from '../auth-info.js';
 import { detailsOf, InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
+import { decidedBefore, remember } from '../decided-before.js';
 import type { McpAuth } from '../mcp-auth.js';
+import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
 import { discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
 
-/** A request that went on. Handlers find their caller in `auth`, as with the official SDK. */
-export interface AuthenticatedRequest extends IncomingMessage {
+/**
+ * A request that went on. Handlers find their caller in `auth`, as with the official SDK. With the request of a framework,
+ * such as `AuthenticatedRequest<express.Request>`, it has the members of that, whatever `auth` is there.
+ */
+export type AuthenticatedRequest<Request extends IncomingMessage = IncomingMessage> = Omit<Request, 'auth'> & {
   /** Who is calling; absent only for operations that need no token by policy. */
   auth?: AuthInfo;
   /** The message, where a policy had to read it: the stream has been read then. */
   body?: unknown;
   originalUrl?: string;
-}
+};
+
+/** The same, as it is seen here: for the functions of Node. */
+type HandledRequest = IncomingMessage & AuthenticatedRequest;
 
 /** What Express and Connect call middleware. */
 export type Middleware = (
@@ -32,19 +40,25 @@ export type Middleware = (
  *
  * ```ts
  * app.use(protect(auth));
- * app.post('/mcp', (request, response) => { request.auth … });
+ * app.post('/mcp', (request, response) => { caller(request).claims … });
  * ```
  *
  * With a policy, put it around the MCP endpoint alone, because then every POST must be a message.
  */
 export function protect(auth: McpAuth): Middleware {
+  requireAuth(auth, '`app.use(protect(auth))`');
   return middleware(auth);
 }
 
 /** The same, with the differences of the original's. */
 export function middleware(auth: McpAuth, differences?: Differences): Middleware {
   return (request, response, next) => {
-    const goesOn = decide(auth, request, response, differences);
+    let goesOn: boolean | Promise<boolean>;
+    try {
+      goesOn = decide(auth, request, response, differences);
+    } catch (error) {
+      return next(error);
+    }
     // Nearly every request is decided at once.
     if (goesOn === true) return next();
     if (goesOn) goesOn.then((later) => later && next(), next);
@@ -57,8 +71,15 @@ export function middleware(auth: McpAuth, differences?: Differences): Middleware
  */
 export function protectListener(
   auth: McpAuth,
-  listener: (request: AuthenticatedRequest, response: ServerResponse) => unknown,
+  listener: (request: IncomingMessage & AuthenticatedRequest, response: ServerResponse) => unknown,
 ): RequestListener {
+  requireAuth(auth, '`createServer(protectListener(auth, listener))`');
+  if (typeof listener !== 'function') {
+    throw new TypeError(
+      `the listener must be a function that takes a request and a response, not ${nameOf(listener)}: of Hono, protect the app with ` +
+        '`app.use(protect(auth))` of mcp-auth-node/hono; of Fastify, with `app.register(protect, { auth })` of mcp-auth-node/fastify',
+    );
+  }
   const guard = protect(auth);
   return (request, response) => {
     const refuse = (error: unknown) => {
@@ -69,7 +90,7 @@ export function protectListener(
       response.end();
     };
     guard(request, response, (error) => {
-      if (error) return response.destroy(error as Error);
+      if (error) return fail(error, response);
       try {
         const running = listener(request, response);
         if (running instanceof Promise) running.catch(refuse);
@@ -78,6 +99,13 @@ export function protectListener(
       }
     });
   };
+}
+
+/** For what no listener answers. */
+function fail(error: unknown, response: ServerResponse): void {
+  console.error(error);
+  if (response.headersSent) return void response.destroy(error as Error);
+  response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":"server_error"}');
 }
 
 /** How the original's middleware differs. */
@@ -112,7 +140,7 @@ class Exchange {
 
   constructor(
     private readonly auth: McpAuth,
-    private readonly request: AuthenticatedRequest,
+    private readonly request: HandledRequest,
     private readonly response: ServerResponse,
     private readonly differences: Differences | undefined,
   ) {
@@ -124,6 +152,7 @@ class Exchange {
   }
 
   decide(): boolean | Promise<boolean> {
+    if (!this.differences && decidedBefore(this.request, this.auth, this.method, this.target)) return true;
     const outcome = this.auth.native.decide(this.method, this.target, this.headers);
     // Nearly every request is decided at once.
     if (typeof outcome === 'string') return this.admit(outcome);
@@ -155,6 +184,7 @@ class Exchange {
     const caller = auth.callerOf(forward, this);
     if (caller) request.auth = this.differences ? this.asDiffers(caller, this.differences) : caller;
     removeHeaders(request, auth.tokenHeaders);
+    if (!this.differences) remember(request, { auth, method: this.method, target: this.target, authInfo: caller });
     if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
     if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
     filterResponse(forward, request, response, caller);
@@ -208,7 +238,7 @@ async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<
   return settled instanceof native.ReadBody ? decideByBody(settled, request) : settled;
 }
 
-async function decideByBody(question: ReadBody, request: AuthenticatedRequest): Promise<Settled> {
+async function decideByBody(question: ReadBody, request: HandledRequest): Promise<Settled> {
   const body = await inTime(readBody(request, question.maxBytes), question.timeout);
   if (body === LATE) return question.timedOut();
   if (!body) return question.tooLarge();

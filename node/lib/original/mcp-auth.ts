@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { middleware, type Middleware } from '../adapters/node.js';
 import type { AuthorizationServer, ProtectedResource } from '../config.js';
-import { snakeCase } from '../config.js';
+import { snakeCase } from '../names.js';
 import { native } from '../native.js';
 import { type AuthInfo, originalAuthInfo } from './auth-info.js';
 import { answering, audiencesOf, type BearerAuthOptions, checkNames, construct, issuerAmong, showsDetails, TOKENS } from './bearer-auth.js';
@@ -71,8 +71,7 @@ export class MCPAuth {
   /** Serves the metadata of all protected resources (RFC 9728). */
   protectedResourceMetadataRouter(): Middleware {
     if ('server' in this.config) throw wrong('`protectedResourceMetadataRouter` is not available in `authorization server` mode.');
-    // Every page may read them.
-    const resources = this.#resources.map((resource) => ({ ...protectedResource(resource, {}), allowedOrigins: ['*'] }));
+    const resources = this.#resources.map((resource) => protectedResource(resource, {}));
     const serveMetadata = middleware(construct({ resources }));
     return (request, response, next) => {
       if (native.metadataDocumentAt(request.url ?? '') !== 'protected_resource') return next();
@@ -196,7 +195,7 @@ function snakeCased(metadata: ResolvedAuthServerConfig['metadata']): Record<stri
 }
 
 function issuerOf(server: AuthorizationServer): string {
-  return typeof server === 'string' ? server : server.issuer;
+  return String(typeof server === 'string' || server instanceof URL ? server : server.issuer);
 }
 
 /** Metadata that is here already must be what the specification asks for. */

@@ -1,5 +1,5 @@
 /** Metadata of authorization servers: fetched, and as configuration. */
-import { camelCased } from '../config.js';
+import { camelCased } from '../names.js';
 import { native } from '../native.js';
 import { MCPAuthAuthServerError, MCPAuthConfigError } from './errors.js';
 import {

@@ -3,7 +3,7 @@
  * a value, with the same results and the same words, and need no package.
  */
 
-import { camelCased } from '../config.js';
+import { camelCased } from '../names.js';
 
 /** Why a value is no metadata. */
 export interface MetadataIssue {

@@ -1,7 +1,7 @@
 /** Verification of JWTs with the options of the original, which are those of `jose`. */
 import { createPublicKey, KeyObject, randomUUID } from 'node:crypto';
 
-import type { AuthorizationServer, Limits } from '../config.js';
+import type { Algorithm, AuthorizationServer, Limits } from '../config.js';
 import { McpAuthError, refusalOf, TokenError } from '../errors.js';
 import { McpAuth } from '../mcp-auth.js';
 import type { Answered } from '../native.js';
@@ -58,7 +58,8 @@ export function settingsOf({ jwtVerify = {}, remoteJwkSet = {} }: VerifyJwtConfi
   if (unknown.length > 0) throw wrong(`${unknown.join(', ')} cannot be used here`);
   return {
     // The original has no caller without a name.
-    server: { algorithms, requireAtJwt, requireSubject: true },
+    // Names that there are not are a fault of the configuration.
+    server: { algorithms: algorithms as Algorithm[] | undefined, requireAtJwt, requireSubject: true },
     audiences: audience === undefined ? undefined : [audience].flat(),
     issuers: issuer === undefined ? undefined : [issuer].flat(),
     limits: {

@@ -79,7 +79,7 @@ static CREDENTIALS: Row = Row {
     fix: "Do not echo every Origin, and leave Access-Control-Allow-Credentials out: bearer tokens do not need it.",
 };
 
-const STRANGERS_ORIGIN: &str = "https://stranger.invalid";
+pub(super) const STRANGERS_ORIGIN: &str = "https://stranger.invalid";
 
 impl Prober {
     /// Requests as pages of other origins make them.
@@ -186,6 +186,6 @@ fn allows_headers(answer: &Answer) -> Outcome {
     }
 }
 
-fn lists(list: &str, name: &str) -> bool {
+pub(super) fn lists(list: &str, name: &str) -> bool {
     list.split(',').any(|one| one.trim().eq_ignore_ascii_case(name))
 }

@@ -26,6 +26,10 @@ impl Challenge {
         self.scheme.eq_ignore_ascii_case("bearer")
     }
 
+    pub(crate) fn has_parameters(&self) -> bool {
+        !self.parameters.is_empty()
+    }
+
     /// The value of a parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut all = self.parameters.iter();

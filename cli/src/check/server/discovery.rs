@@ -26,6 +26,17 @@ static CHALLENGE: Row = Row {
     fix: "Send `WWW-Authenticate: Bearer resource_metadata=\"…\"` with every 401 (RFC 6750 §3).",
 };
 
+static NOT_STRIPPED: Row = Row {
+    id: "R1.challenge-parameters",
+    requirement: "R1",
+    levels: Levels::always(Level::Should),
+    title: "The challenge arrives as it was sent, with its parameters",
+    expected: "parameters after `Bearer`, in a header of its own name",
+    fix: "If the server sends more than this, something between strips it: let the proxy or gateway hand on \
+          WWW-Authenticate of a 401 unchanged. Amazon API Gateway renames it: map `integration.response.header` back. \
+          Without its parameters clients do not find the metadata, or ask for no scopes.",
+};
+
 static NO_ERROR_CODE: Row = Row {
     id: "R1.no-error-code",
     requirement: "R1",
@@ -71,6 +82,7 @@ impl Prober {
     pub(super) fn probe_challenge(&mut self, answer: &Answer) -> (bool, Option<Challenge>) {
         self.record(&UNAUTHENTICATED, Outcome::when(answer.status() == 401, answer.words()));
         let challenge = self.read_challenge(answer);
+        self.record(&NOT_STRIPPED, judge_parameters(answer, challenge.as_ref()));
         self.judge_challenge(challenge.as_ref());
         (answer.is_success(), challenge)
     }
@@ -120,6 +132,21 @@ impl Prober {
         self.record(&NO_OFFLINE_ACCESS, Outcome::when(!asks, quoted(scopes)));
     }
 }
+
+/// Whether something between the server and us changed the challenge.
+fn judge_parameters(answer: &Answer, challenge: Option<&Challenge>) -> Outcome {
+    if let Some(name) = RENAMED.into_iter().find(|name| answer.header(name).is_some()) {
+        return Outcome::Broken(format!("the challenge is in {name}"));
+    }
+    match challenge {
+        None => Outcome::skipped("there is no challenge"),
+        Some(found) if found.has_parameters() => Outcome::Holds("it has parameters".to_owned()),
+        Some(_) => Outcome::Broken("`Bearer` alone".to_owned()),
+    }
+}
+
+/// Where gateways put the header that they do not hand on.
+const RENAMED: [&str; 2] = ["x-amzn-remapped-www-authenticate", "x-amz-remapped-www-authenticate"];
 
 /// Whether a challenge leads to the metadata.
 fn metadata_url(challenge: &Challenge) -> Outcome {

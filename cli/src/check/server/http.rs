@@ -1,5 +1,6 @@
 //! Requests as probes send them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -18,7 +19,7 @@ pub(super) struct Call {
     pub(super) name: &'static str,
     method: Method,
     url: String,
-    headers: Vec<(&'static str, String)>,
+    headers: Vec<(Cow<'static, str>, String)>,
     body: Option<String>,
     /// What no answer may contain.
     secret: Option<String>,
@@ -50,14 +51,18 @@ impl Call {
     }
 
     /// Adds a header; one that is there already is kept.
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub(super) fn header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Takes a header away.
     pub(super) fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|(known, _)| *known != name);
+        self.headers.retain(|(known, _)| known != name);
         self
     }
 
@@ -141,7 +146,7 @@ impl Http {
         let client = self.reach.client(&url, target);
         let mut request = client.request(call.method, url.clone());
         for (name, value) in call.headers {
-            request = request.header(name, value);
+            request = request.header(&*name, value);
         }
         if let Some(body) = call.body {
             request = request.body(body);

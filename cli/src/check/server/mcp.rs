@@ -53,14 +53,28 @@ pub(super) fn initialize(name: &'static str, target: &Target) -> Call {
 
 /// A request of 2026-07-28, which carries in itself what a session used to.
 pub(super) fn modern(name: &'static str, target: &Target, method: &'static str) -> Call {
-    let mut parameters = modern_parameters(MODERN);
     if method == "tools/call" {
-        parameters["name"] = json!(NO_SUCH_TOOL);
-        parameters["arguments"] = json!({});
+        return modern_tool(name, target, NO_SUCH_TOOL, json!({}));
     }
-    post(name, target, &message(method, parameters))
-        .header("mcp-protocol-version", MODERN)
-        .header("mcp-method", method)
+    with_modern_headers(post(name, target, &message(method, modern_parameters(MODERN))), method)
+}
+
+/// A call of a tool in 2026-07-28.
+pub(super) fn modern_tool(
+    name: &'static str,
+    target: &Target,
+    tool: &str,
+    arguments: Value,
+) -> Call {
+    let mut parameters = modern_parameters(MODERN);
+    parameters["name"] = json!(tool);
+    parameters["arguments"] = arguments;
+    let call = post(name, target, &message("tools/call", parameters));
+    with_modern_headers(call, "tools/call").header("mcp-name", tool)
+}
+
+fn with_modern_headers(call: Call, method: &'static str) -> Call {
+    call.header("mcp-protocol-version", MODERN).header("mcp-method", method)
 }
 
 /// `params` of a request of 2026-07-28 that claims a revision.

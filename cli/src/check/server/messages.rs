@@ -34,6 +34,43 @@ static VERSION_HEADER: Row = Row {
     fix: COMPARE,
 };
 
+static METHOD_MISSING: Row = Row {
+    id: "R19.method-missing",
+    requirement: "R19",
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
+    title: "A request without Mcp-Method is refused",
+    expected: MISMATCH,
+    fix: REQUIRE,
+};
+
+static NAME_MISSING: Row = Row {
+    id: "R19.name-missing",
+    requirement: "R19",
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
+    title: "A call of a tool without Mcp-Name is refused",
+    expected: MISMATCH,
+    fix: REQUIRE,
+};
+
+static VERSION_MISSING: Row = Row {
+    id: "R19.version-missing",
+    requirement: "R19",
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
+    title: "A request without MCP-Protocol-Version is refused where its body says 2026-07-28",
+    expected: MISMATCH,
+    fix: REQUIRE,
+};
+
+static ARGUMENT_HEADER: Row = Row {
+    id: "R19.argument-header",
+    requirement: "R19",
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Must),
+    title: "An Mcp-Param header that contradicts its argument is refused",
+    expected: MISMATCH,
+    fix: "Compare the arguments that `x-mcp-header` names with their headers before the call is carried out. \
+          With mcp-auth: any policy.",
+};
+
 static UNVERSIONED: Row = Row {
     id: "R19.without-version",
     requirement: "R19",
@@ -75,10 +112,23 @@ static CACHE_SCOPE: Row = Row {
 const MISMATCH: &str = "400 with JSON-RPC error -32020";
 const COMPARE: &str = "Compare Mcp-Method, Mcp-Name and MCP-Protocol-Version with the body before it is carried out: \
                        whoever routes or limits by the headers sees another call. With mcp-auth: any policy.";
+const REQUIRE: &str = "Refuse requests of 2026-07-28 without Mcp-Method, Mcp-Name or MCP-Protocol-Version: a proxy that routes or \
+                       limits by them has seen nothing. With mcp-auth: any policy.";
+const NO_MIRRORED_ARGUMENT: &str =
+    "no tool that is marked as reading only, and needs nothing else, has a text in `x-mcp-header`";
 const NEEDS_MODERN: &str = "the server does not speak 2026-07-28";
 
-static MODERN_ROWS: [&Row; 5] =
-    [&METHOD_HEADER, &NAME_HEADER, &VERSION_HEADER, &UNVERSIONED, &CACHE_SCOPE];
+static MODERN_ROWS: [&Row; 9] = [
+    &METHOD_HEADER,
+    &NAME_HEADER,
+    &VERSION_HEADER,
+    &METHOD_MISSING,
+    &NAME_MISSING,
+    &VERSION_MISSING,
+    &ARGUMENT_HEADER,
+    &UNVERSIONED,
+    &CACHE_SCOPE,
+];
 
 impl Prober {
     /// Sends messages of two minds, with the good token.
@@ -129,14 +179,23 @@ impl Prober {
             .without("mcp-method")
             .header("mcp-method", "ping");
         let wrong_name = mcp::modern("another Mcp-Name", &self.target, "tools/call")
+            .without("mcp-name")
             .header("mcp-name", "another-tool");
         let body = mcp::message("tools/list", mcp::modern_parameters(mcp::LEGACY));
         let wrong_version = mcp::modern("another MCP-Protocol-Version", &self.target, "tools/list")
             .body(body.to_string());
+        let no_method =
+            mcp::modern("no Mcp-Method", &self.target, "tools/list").without("mcp-method");
+        let no_name = mcp::modern("no Mcp-Name", &self.target, "tools/call").without("mcp-name");
+        let no_version = mcp::modern("no MCP-Protocol-Version", &self.target, "tools/list")
+            .without("mcp-protocol-version");
         let rows = [
             (&METHOD_HEADER, wrong_method.clone()),
             (&NAME_HEADER, wrong_name),
             (&VERSION_HEADER, wrong_version),
+            (&METHOD_MISSING, no_method),
+            (&NAME_MISSING, no_name),
+            (&VERSION_MISSING, no_version),
         ];
         for (row, call) in rows {
             let answer = self.send_signed(call).await;
@@ -153,7 +212,56 @@ impl Prober {
         let seen =
             if scope.is_null() { "no cacheScope".to_owned() } else { quoted(&scope.to_string()) };
         self.record(&CACHE_SCOPE, Outcome::when(scope == "private", seen));
+        self.probe_arguments(&listed).await;
     }
+
+    /// Calls a tool that only reads, with an argument that its header contradicts.
+    async fn probe_arguments(&mut self, listed: &Answer) {
+        let list = listed.json().unwrap_or_default();
+        let tools = list["result"]["tools"].as_array();
+        let Some(tool) = tools.and_then(|all| all.iter().find_map(MirroredArgument::of_tool))
+        else {
+            self.record(&ARGUMENT_HEADER, Outcome::skipped(NO_MIRRORED_ARGUMENT));
+            return;
+        };
+        let arguments = json!({ tool.argument: "mcp-auth-check" });
+        let call = mcp::modern_tool("another Mcp-Param", &self.target, tool.name, arguments)
+            .header(format!("mcp-param-{}", tool.header), "mcp-auth-check-other");
+        let answer = self.send_signed(call).await;
+        self.record(&ARGUMENT_HEADER, Outcome::when(is_mismatch(&answer), answer.words()));
+    }
+}
+
+/// An argument of a tool that clients repeat in a header.
+struct MirroredArgument<'l> {
+    name: &'l str,
+    argument: &'l str,
+    header: &'l str,
+}
+
+impl<'l> MirroredArgument<'l> {
+    /// The first text of a tool that says it only reads, and that can be called with nothing else.
+    fn of_tool(tool: &'l Value) -> Option<Self> {
+        let schema = &tool["inputSchema"];
+        let mut found =
+            schema["properties"].as_object()?.iter().filter_map(|(argument, property)| {
+                let header = property["x-mcp-header"].as_str().filter(|name| is_token(name))?;
+                (property["type"] == "string").then_some((argument.as_str(), header))
+            });
+        let (argument, header) = found.next()?;
+        let needs_more = schema["required"]
+            .as_array()
+            .is_some_and(|required| required.iter().any(|name| name != argument));
+        let only_reads = tool["annotations"]["readOnlyHint"] == true;
+        let name = tool["name"].as_str().filter(|_| only_reads && !needs_more)?;
+        Some(Self { name, argument, header })
+    }
+}
+
+/// Whether it can be a part of the name of a header.
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// A message with the member `method` twice. A reader that takes the first one sees `ping`, another one sees `tools/list`.

@@ -5,6 +5,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::challenge::Challenge;
+use super::public_metadata::is_readable_by;
 use super::target::{is_https_or_loopback, path_inserted};
 use super::{Call, Outcome, Prober, Row, Target};
 use crate::output::quoted;
@@ -151,6 +152,7 @@ pub(super) struct Documents {
 
 struct Document {
     place: &'static str,
+    url: String,
     json: Value,
     media_type: String,
     is_readable_by_pages: bool,
@@ -164,6 +166,11 @@ impl Documents {
 
     pub(super) fn scopes(&self) -> Vec<String> {
         self.strings_of_first("scopes_supported")
+    }
+
+    /// Where the copy is that was found first.
+    pub(super) fn url_of_first(&self) -> Option<&str> {
+        self.found.first().map(|document| document.url.as_str())
     }
 
     /// A list in the copy that was found first.
@@ -260,9 +267,10 @@ impl Prober {
             let by_page = self.send(call.header("origin", &*origin)).await;
             documents.found.push(Document {
                 place,
+                url,
                 json,
                 media_type: answer.header("content-type").unwrap_or_default().to_owned(),
-                is_readable_by_pages: by_page.header("access-control-allow-origin").is_some(),
+                is_readable_by_pages: is_readable_by(&by_page, &origin),
             });
         }
     }

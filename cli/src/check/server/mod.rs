@@ -16,6 +16,7 @@ mod messages;
 mod metadata;
 mod nature;
 mod patience;
+mod public_metadata;
 mod reach;
 mod routing;
 mod target;
@@ -191,6 +192,7 @@ impl Prober {
         }
         self.probe_origins(dialect.as_ref()).await;
         self.probe_cors().await;
+        self.probe_public_metadata(&documents).await;
         self.probe_routing(dialect.as_ref()).await;
         self.probe_scopes_and_genuine_tokens().await;
         self.probe_messages(dialect.as_ref()).await;

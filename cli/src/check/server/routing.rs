@@ -100,7 +100,7 @@ impl Prober {
         let mut complaints = Vec::new();
         for (place, mut call) in calls {
             for (header, value) in headers {
-                call = call.header(header, *value);
+                call = call.header(*header, *value);
             }
             let answer = self.send(call).await;
             let in_header = ["www-authenticate", "location"]

@@ -218,8 +218,11 @@ fn replace_in(headers: &mut HeaderMap, name: &str, from: &str, to: &str) {
     }
 }
 
-/// JSON, or the JSON in the only event of a stream, with other members.
+/// JSON, or the JSON in the only event of a stream, with other members; a preflight has none.
 fn merged(body: &[u8], members: &Map<String, Value>) -> Bytes {
+    if body.is_empty() {
+        return Bytes::new();
+    }
     let text = String::from_utf8_lossy(body);
     let (start, end) = (text.find('{').unwrap(), text.rfind('}').unwrap() + 1);
     let mut json: Value = serde_json::from_str(&text[start..end]).unwrap();

@@ -12,7 +12,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dev_issuer::DevIssuer;
 use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
-use rmcp::{ServerHandler, tool, tool_handler, tool_router};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -79,6 +81,17 @@ impl Notes {
     async fn whoami(&self, auth: AuthInfo) -> String {
         auth.subject().unwrap_or_default().to_owned()
     }
+
+    #[tool(description = "What is in a region?", annotations(read_only_hint = true))]
+    async fn look(&self, Parameters(place): Parameters<Place>) -> String {
+        place.region
+    }
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+struct Place {
+    #[schemars(extend("x-mcp-header" = "Region"))]
+    region: String,
 }
 
 #[tool_handler]

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::claim_path::value_at_path;
+use crate::claim_path::{is_path, value_at_path};
 use crate::config::{ArgumentRule, Faults};
+use crate::number::{integer_value, is_same_number};
 
 /// What is known of the arguments that a rule is about.
 #[derive(Clone, Copy)]
@@ -62,11 +63,6 @@ impl ArgumentRule {
     }
 }
 
-/// Whether a path that begins with a slash is a JSON Pointer; every other text is a plain name.
-pub(super) fn is_path(path: &str) -> bool {
-    !path.starts_with('/') || path.split('~').skip(1).all(|escaped| escaped.starts_with(['0', '1']))
-}
-
 /// Whether two values are the same: numbers by their value, however they are written, also inside
 /// lists and objects.
 fn is_same(one: &Value, other: &Value) -> bool {
@@ -120,29 +116,6 @@ fn is_rounded_by_double(number: &Number) -> bool {
     };
     // Beyond 128 bits a double is what was written.
     double as i128 != integer
-}
-
-/// Integers are compared as integers: a double cannot tell 9007199254740992 from 9007199254740993.
-fn is_same_number(one: &Number, other: &Number) -> bool {
-    match (integer_value(one), integer_value(other)) {
-        (Some(one), Some(other)) => one == other,
-        (None, None) => one.as_f64() == other.as_f64(),
-        _ => false,
-    }
-}
-
-/// The integer that a number is, if it is one: `1.0` and `-0` are.
-fn integer_value(number: &Number) -> Option<i128> {
-    /// Doubles below it convert exactly.
-    const LIMIT: f64 = 1e38;
-    if let Some(unsigned) = number.as_u64() {
-        return Some(unsigned.into());
-    }
-    if let Some(signed) = number.as_i64() {
-        return Some(signed.into());
-    }
-    let double = number.as_f64()?;
-    (double.fract() == 0.0 && double.abs() < LIMIT).then_some(double as i128)
 }
 
 /// Whether it holds an integer that became a double because nothing else holds it.

@@ -224,14 +224,19 @@ impl CompiledPolicy {
             && (operation.opens_connection() || operation.is_list());
         let lifts_baseline =
             !asks_by_name && (is_opened_by_name || is_opened_by_method || is_opened_for_all);
-        let all = named.rules.iter().copied().chain(method);
-        let (open_rules, asking): (Vec<_>, Vec<_>) = all.partition(|rule| rule.is_open());
+        let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
+        let mut asking_rules: Vec<_> = baseline.iter().collect();
+        let mut open_rules = Vec::new();
+        for rule in named.rules.iter().copied().chain(method) {
+            match rule.is_open() {
+                true => open_rules.push(rule),
+                false => asking_rules.push(rule),
+            }
+        }
         let access = match lifts_baseline && !asks_by_method {
             true => open_access(operation, &open_rules),
             false => Access::Required,
         };
-        let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
-        let asking_rules = baseline.iter().chain(asking).collect();
         Ok(Needs { access, asking_rules, open_rules, replaced_rules: named.replaced })
     }
 
@@ -430,9 +435,14 @@ impl Authorizer for CompiledPolicy {
             };
             // This allows nothing: in `authorize`, such a failure denies.
             let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
-            let rules: Vec<*const Rule> =
-                needs.asking_rules.iter().map(|rule| std::ptr::from_ref(*rule)).collect();
-            if looked_at.insert((rules, by_arguments.clone())) {
+            // A message that is no batch calls one thing.
+            let is_new = operations.len() == 1 || {
+                let asking_rules = needs.asking_rules.iter();
+                let rules: Vec<*const Rule> =
+                    asking_rules.map(|rule| std::ptr::from_ref(*rule)).collect();
+                looked_at.insert((rules, by_arguments.clone()))
+            };
+            if is_new {
                 each.push(self.scopes_to_ask_for(&needs, &by_arguments, granted, &mut comparisons));
             }
         }

@@ -1,7 +1,7 @@
 //! What is wrong with a policy. A rule that can never apply, or that matches less than it seems to, protects
 //! nothing, and nobody notices. So it is a fault, and a server with such a policy does not start.
 
-use super::argument_rule::is_path;
+use crate::claim_path::is_path;
 use crate::config::{Faults, Requirement, ScopePolicy};
 use crate::scope::Scopes;
 

@@ -49,8 +49,8 @@ impl ResourcePattern {
         }
         let (path, left_out) = self.path().split_at(end);
         let shortest = self.with_path(path.to_vec()).without_last_slash()?;
-        // In the place of `{+p}` there may be a query alone.
-        match left_out.iter().any(|piece| piece.class == Class::Any) && !self.has_query() {
+        // In the place of `{+p}` there may be more parameters alone.
+        match left_out.iter().any(|piece| piece.class == Class::Any) {
             true => Some(shortest.with_any_query()),
             false => Some(shortest),
         }

@@ -143,9 +143,10 @@ impl ResourcePattern {
         Self { query: Some(Query { required, optional }), ..self.clone() }
     }
 
-    /// As a template with `{?name}`, which may stand for any parameters.
+    /// With `{?any}`, which may stand for any parameters, beside those of its query.
     pub(super) fn with_any_query(&self) -> Self {
-        let query = Query { optional: vec!["any".to_owned()], ..Query::default() };
+        let mut query = self.query.clone().unwrap_or_default();
+        query.optional.push("any".to_owned());
         Self { query: Some(query), ..self.clone() }
     }
 

@@ -199,7 +199,9 @@ impl ResourceRules {
         let mut found = self.rules_about(&asked);
         let without_slash = asked.without_last_slash();
         let sometimes_without_slash = asked.without_slash_before_nothing();
-        let set_aside = match self.is_written_with_slash(&found) {
+        // `n://a/{+p}` may be `n://a/`, but what another rule replaces for all of the template does not count for that.
+        let may_end_with_slash = sometimes_without_slash.is_some();
+        let set_aside = match may_end_with_slash || self.is_written_with_slash(&found) {
             true => found.replaced.clone(),
             false => Vec::new(),
         };

@@ -1,15 +1,20 @@
 //! What the authorization server answered about a token.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::Introspector;
 use super::question::SIGNED;
+use crate::algorithm::Algorithm;
+use crate::claims::Claims;
 use crate::config::IntrospectionMethod;
+use crate::error::TokenError;
 use crate::issuer::VerifyError;
-use crate::jose::{Jws, MediaType, TokenLimits};
-use crate::json::{JsonError, JsonLimits, read_object_within};
+use crate::jose::{Jws, JwsError, MediaType, TokenLimits};
+use crate::json::{JsonError, JsonLimits, StringOrList, read_object_within};
 
 /// How large a signed answer may be, and what is in one.
 const LIMITS: TokenLimits = TokenLimits {
@@ -28,10 +33,10 @@ impl Introspector {
             return self.refused(response);
         }
         match self.method {
-            IntrospectionMethod::Rfc7662 if self.signed_response => {
-                active(self.verified(response).await?)
-            }
-            IntrospectionMethod::Rfc7662 => active(object(response.body())?),
+            IntrospectionMethod::Rfc7662 => match &self.signed_answers {
+                Some(rules) => active(self.verified(response, rules).await?),
+                None => active(object(response.body())?),
+            },
             IntrospectionMethod::GoogleTokeninfo => google(object(response.body())?).map(Some),
             IntrospectionMethod::GithubCheckToken => {
                 github(&object(response.body())?, &self.client_id).map(Some)
@@ -70,8 +75,12 @@ impl Introspector {
         Err(format!("status {}{hint}", status.as_u16()))
     }
 
-    /// RFC 9701 §5: what a signed answer says, after all of it was checked.
-    async fn verified(&self, response: &Response<Bytes>) -> Result<Map<String, Value>, String> {
+    /// RFC 9701 §5: what a signed answer says, after all of it was checked as that of any JWT is.
+    async fn verified(
+        &self,
+        response: &Response<Bytes>,
+        rules: &SignedAnswerRules,
+    ) -> Result<Map<String, Value>, String> {
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let media_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !media_type.split(';').next().is_some_and(|one| one.trim().eq_ignore_ascii_case(SIGNED))
@@ -80,11 +89,12 @@ impl Introspector {
         }
         let token = std::str::from_utf8(response.body()).map_err(|error| error.to_string())?;
         let mut buffer = Vec::new();
-        let jws =
-            Jws::parse(token.trim(), &LIMITS, &mut buffer).map_err(|error| error.to_string())?;
-        if jws.typ() != MediaType::TokenIntrospection {
+        let jws = Jws::parse(token.trim(), &LIMITS, &mut buffer).map_err(unreadable_signed)?;
+        if jws.media_type() != MediaType::TokenIntrospection {
             return Err("the signed answer's `typ` is not token-introspection+jwt".to_owned());
         }
+        rules.check_algorithm(jws.algorithm())?;
+        let jws = jws.read_claims::<Claims<'_>>().map_err(|error| unusable(&error))?;
         let verified =
             self.issuer.verify(&jws, self.issuer.now()).await.map_err(|error| match error {
                 VerifyError::BadSignature { .. } => {
@@ -93,35 +103,73 @@ impl Introspector {
                 VerifyError::UnknownKey => "the answer is signed with an unknown key".to_owned(),
                 VerifyError::Unavailable(reason) => reason.reason,
             })?;
-        let mut claims = verified.jws.all_claims().map_err(unusable)?;
-        if claims.get("iss").and_then(Value::as_str) != Some(self.issuer.identifier().as_str()) {
+        let claims = verified.jws.claims();
+        if claims.issuer.as_deref() != Some(self.issuer.identifier().as_str()) {
             return Err("the signed answer is of another issuer".to_owned());
         }
-        let audience = claims.get("aud");
-        let is_ours = audience.is_some_and(|aud| {
-            self.is_our_name(aud)
-                || aud.as_array().is_some_and(|all| all.iter().any(|one| self.is_our_name(one)))
-        });
-        if !is_ours {
+        if !claims.audience.iter().flat_map(StringOrList::iter).any(|one| one == self.client_id) {
             return Err("the signed answer is for another client".to_owned());
         }
-        match claims.remove("token_introspection") {
-            Some(Value::Object(answer)) => Ok(answer),
+        rules.check_time(claims, verified.now)?;
+        let mut members = verified.jws.all_claims().map_err(|error| unusable(&error))?;
+        match members.remove("token_introspection") {
+            Some(Value::Object(answer)) => Ok(without_nulls(answer)),
             _ => Err("the signed answer has no `token_introspection`".to_owned()),
         }
     }
+}
 
-    fn is_our_name(&self, audience: &Value) -> bool {
-        audience.as_str() == Some(&self.client_id)
+/// What a signed answer needs besides its signature, issuer and audience.
+pub(crate) struct SignedAnswerRules {
+    /// Accepted algorithms; empty for all supported ones.
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) clock_tolerance: Duration,
+}
+
+impl SignedAnswerRules {
+    fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), String> {
+        if self.algorithms.is_empty() || self.algorithms.contains(&algorithm) {
+            return Ok(());
+        }
+        Err(format!("the answer is signed with {algorithm}, which `algorithms` do not allow"))
+    }
+
+    fn check_time(&self, claims: &Claims<'_>, now: u64) -> Result<(), String> {
+        match claims.check_time(self.clock_tolerance.as_secs(), now) {
+            Ok(()) => Ok(()),
+            Err(TokenError::Expired { exp, .. }) => {
+                Err(format!("the signed answer expired at {exp}, and it is {now}"))
+            }
+            Err(_) => Err(format!("the signed answer is not valid yet; it is {now}")),
+        }
+    }
+}
+
+/// Why a text that should be a signed answer is none.
+fn unreadable_signed(error: JwsError) -> String {
+    match error {
+        JwsError::Encrypted => "the answer is encrypted (JWE), which is not supported".to_owned(),
+        JwsError::NotJws => "the answer is no signed JWT, though its media type says so".to_owned(),
+        JwsError::TooLarge(_) => "the signed answer is too large".to_owned(),
+        other => format!("the signed answer cannot be used: {other}"),
     }
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
-    read_object_within(body, LIMITS.json).map_err(unusable)
+    match read_object_within(body, LIMITS.json) {
+        Ok(answer) => Ok(without_nulls(answer)),
+        Err(error) => Err(unusable(&error)),
+    }
 }
 
-fn unusable(error: JsonError) -> String {
+pub(super) fn unusable(error: &JsonError) -> String {
     format!("the answer cannot be used: {error}")
+}
+
+/// What is `null` is not there: some servers write every member that they know, such as those of Spring.
+fn without_nulls(mut answer: Map<String, Value>) -> Map<String, Value> {
+    answer.retain(|_, value| !value.is_null());
+    answer
 }
 
 /// Reads an answer in every way that is known, for tests of what that costs.

@@ -11,12 +11,17 @@ use http::{Request, Response};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
+pub(crate) use self::answer::SignedAnswerRules;
 #[cfg(test)]
 pub(crate) use self::answer::read_answer;
+use self::answer::unusable;
 pub(crate) use self::client_credentials::ClientCredentials;
+use super::http_date::retry_after;
+use super::refresh::RETRY_AFTER;
 use super::{Destination, HttpClient, Issuer};
 use crate::config::IntrospectionMethod;
 use crate::error::Unavailable;
+use crate::json::JsonError;
 use crate::text::in_one_line;
 
 /// Whom to ask about the opaque tokens of one issuer, and as whom.
@@ -27,8 +32,28 @@ pub(crate) struct Introspector {
     endpoint: Option<String>,
     client_id: String,
     credentials: ClientCredentials,
-    signed_response: bool,
+    /// For signed answers; `None` where plain ones are asked for.
+    signed_answers: Option<SignedAnswerRules>,
     http: Arc<dyn HttpClient>,
+}
+
+/// Why a question has no answer.
+struct Fault {
+    reason: String,
+    /// Seconds after which it may have one.
+    retry_after: u64,
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Self {
+        Self { reason, retry_after: RETRY_AFTER }
+    }
+}
+
+impl From<Unavailable> for Fault {
+    fn from(fault: Unavailable) -> Self {
+        Self { reason: fault.reason, retry_after: fault.retry_after }
+    }
 }
 
 impl Introspector {
@@ -37,6 +62,7 @@ impl Introspector {
         http: Arc<dyn HttpClient>,
         credentials: ClientCredentials,
         config: &crate::config::Introspection,
+        signed_answers: SignedAnswerRules,
     ) -> Self {
         Self {
             issuer,
@@ -44,7 +70,7 @@ impl Introspector {
             endpoint: config.endpoint.clone(),
             client_id: config.client_id.clone(),
             credentials,
-            signed_response: config.signed_response,
+            signed_answers: config.signed_response.then_some(signed_answers),
             http,
         }
     }
@@ -58,30 +84,51 @@ impl Introspector {
         turns: &Semaphore,
     ) -> Result<Option<Map<String, Value>>, Unavailable> {
         let limit = self.issuer.patience();
-        let reason = match tokio::time::timeout(limit, self.ask_in_turn(token, turns)).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(fault)) => fault,
-            Err(_) => format!("introspection: no answer within {} s", limit.as_secs_f32()),
-        };
-        let unavailable = self.issuer.unavailable(&reason);
-        tracing::warn!(
-            issuer = unavailable.issuer,
-            reason = in_one_line(&reason),
-            "a token could not be introspected"
-        );
-        Err(unavailable)
+        match tokio::time::timeout(limit, self.ask_in_turn(token, turns)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(fault)) => Err(self.unavailable(fault)),
+            Err(_) => {
+                let reason = format!("introspection: no answer within {} s", limit.as_secs_f32());
+                Err(self.unavailable(reason.into()))
+            }
+        }
+    }
+
+    /// The refusal for an answer that came, and has a member that cannot be read.
+    pub(crate) fn unreadable(&self, error: &JsonError) -> Unavailable {
+        self.unavailable(format!("introspection: {}", unusable(error)).into())
+    }
+
+    /// Logs that nobody can tell what a token is.
+    fn unavailable(&self, fault: Fault) -> Unavailable {
+        let issuer = self.issuer.identifier();
+        let reason = in_one_line(&fault.reason);
+        tracing::warn!(%issuer, reason, "a token could not be introspected");
+        Unavailable::new(issuer, fault.reason, fault.retry_after)
     }
 
     async fn ask_in_turn(
         &self,
         token: &str,
         turns: &Semaphore,
-    ) -> Result<Option<Map<String, Value>>, String> {
+    ) -> Result<Option<Map<String, Value>>, Fault> {
         let _turn = turns.acquire().await.map_err(|error| error.to_string())?;
         let place = self.place_to_ask().await?;
+        let pause = self.issuer.pauses.left(&place.url, self.issuer.now());
+        if pause > 0 {
+            let reason = fault_at(&place, &format!("it asked to be left alone for {pause} s more"));
+            return Err(Fault { reason, retry_after: pause.max(RETRY_AFTER) });
+        }
         let request = self.question(&place, token)?;
         let response = self.send(request).await.map_err(|fault| fault_at(&place, &fault))?;
-        self.read(&response).await.map_err(|fault| fault_at(&place, &fault))
+        let now = self.issuer.now();
+        if let Some(seconds) = retry_after(response.status(), response.headers(), now) {
+            self.issuer.pauses.pause(&place.url, now, seconds);
+        }
+        self.read(&response).await.map_err(|reason| {
+            let seconds = self.issuer.pauses.left(&place.url, now);
+            Fault { reason: fault_at(&place, &reason), retry_after: seconds.max(RETRY_AFTER) }
+        })
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
@@ -89,7 +136,7 @@ impl Introspector {
     }
 
     /// Where to ask: the configured URL, that of Google or GitHub, or the one that the metadata names.
-    async fn place_to_ask(&self) -> Result<Destination, String> {
+    async fn place_to_ask(&self) -> Result<Destination, Unavailable> {
         if let Some(url) = &self.endpoint {
             return Ok(Destination::configured(url.clone()));
         }

@@ -21,7 +21,7 @@ impl Introspector {
         token: &str,
     ) -> Result<Request<Bytes>, String> {
         let mut headers = HeaderMap::new();
-        let accept = if self.signed_response { SIGNED } else { "application/json" };
+        let accept = if self.signed_answers.is_some() { SIGNED } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let (method, body) = match self.method {
             IntrospectionMethod::Rfc7662 => {

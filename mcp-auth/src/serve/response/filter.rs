@@ -73,6 +73,18 @@ enum State {
     Over,
 }
 
+/// Headers that are computed of the body as the service made it: of a filtered one they are not true, and they would
+/// tell callers who see less whether the rest has changed.
+const OF_THE_WHOLE_BODY: &[&str] = &[
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+    "last-modified",
+    "accept-ranges",
+];
+
 /// What to do with a piece of a response, or with its end.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -98,15 +110,22 @@ impl ResponseFilter {
     pub(super) fn new(mut forward: Forward, status: StatusCode, headers: &mut HeaderMap) -> Self {
         let is_stream = is_event_stream(headers);
         let may_wait = forward.may_wait && forward.step_up.is_some();
-        let state = match (forward.lists.take(), unreadable(status, headers)) {
-            (None, _) if is_stream && may_wait => State::waiting(None),
-            (None, _) => State::Transparent,
-            (Some(_), Some(reason)) => State::Unreadable(reason),
-            (Some(lists), None) => State::Start { start: BodyStart::default(), lists },
+        let state = match forward.lists.take() {
+            None if is_stream && may_wait => State::waiting(None),
+            None => State::Transparent,
+            Some(lists) => match unreadable(status, headers) {
+                Some(reason) => State::Unreadable(reason),
+                None => State::Start { start: BodyStart::default(), lists },
+            },
         };
         let is_empty = headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0");
         if !(matches!(state, State::Transparent) || is_empty || carries_nothing(status)) {
             headers.remove(CONTENT_LENGTH);
+        }
+        if matches!(state, State::Start { .. } | State::Unreadable(_)) {
+            for name in OF_THE_WHOLE_BODY {
+                headers.remove(*name);
+            }
         }
         let (step_up, response_headers) = (forward.step_up, forward.response_headers);
         Self { state, status, is_stream, may_wait, step_up, has_begun: false, response_headers }

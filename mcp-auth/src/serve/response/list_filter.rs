@@ -53,13 +53,24 @@ impl ListKind {
     }
 }
 
-/// Which lists get `"cacheScope": "private"`; any other value of it is replaced in every case.
+/// Which results get `"cacheScope": "private"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Privacy {
+    /// Those with lists.
+    pub(crate) lists: PrivateRule,
+    /// All others.
+    pub(crate) others: PrivateRule,
+}
+
+/// When a result gets it; any other value of it is replaced then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PrivateRule {
-    /// All of them.
+    /// In every case.
     Always,
-    /// Those that may be cached: beside `ttlMs`, clients take an absent `cacheScope` for public.
+    /// Where it may be cached: beside `ttlMs`, clients take an absent `cacheScope` for public.
     IfCacheable,
+    /// It may say what it likes.
+    Never,
 }
 
 /// Why an answer cannot be passed on; the texts hold nothing of it.
@@ -94,7 +105,8 @@ impl std::error::Error for Fault {}
 
 /// Rewrites one JSON document: a JSON-RPC message, or a batch of them (revision 2025-03-26).
 ///
-/// Lists of all kinds lose the items that are not kept, whatever was asked for, and get a `cacheScope`.
+/// Lists of all kinds lose the items that are not kept, whatever was asked for, and get a `cacheScope`; so do other results where
+/// the rule says so.
 /// They are looked for where a client takes them from, a `result`, and where one that is careless could: in an
 /// error and its `data`, in objects that are listed in their place; and without all of that, where a list was asked for (`is_asked`), since other
 /// documents have members of these names too. `None`: there is nothing to change.
@@ -105,9 +117,9 @@ pub(super) fn rewrite(
     document: &[u8],
     is_asked: bool,
     keep: &dyn Fn(ListKind, &str) -> bool,
-    private: PrivateRule,
+    privacy: Privacy,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let mut rewriting = Rewriting { document, is_asked, keep, private, edits: Vec::new() };
+    let mut rewriting = Rewriting { document, is_asked, keep, privacy, edits: Vec::new() };
     if document.trim_ascii_start().starts_with(b"[") {
         let batch: Vec<&RawValue> =
             serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?;
@@ -123,7 +135,7 @@ struct Rewriting<'d> {
     document: &'d [u8],
     is_asked: bool,
     keep: &'d dyn Fn(ListKind, &str) -> bool,
-    private: PrivateRule,
+    privacy: Privacy,
     /// What to put in place of which bytes; they do not overlap.
     edits: Vec<(Range<usize>, String)>,
 }
@@ -142,9 +154,11 @@ impl<'d> Rewriting<'d> {
         }
         for result in objects_of(members.one("result")?)? {
             let result_members = Members::of(result)?;
-            if self.lists(&result_members, false)? {
-                self.make_private(result, &result_members);
-            }
+            let rule = match self.lists(&result_members, false)? {
+                true => self.privacy.lists,
+                false => self.privacy.others,
+            };
+            self.make_private(result, &result_members, rule);
         }
         for error in objects_of(members.one("error")?)? {
             let error_members = Members::of(error)?;
@@ -191,13 +205,16 @@ impl<'d> Rewriting<'d> {
         Ok(())
     }
 
-    fn make_private(&mut self, result: &'d RawValue, members: &Members<'d>) {
+    fn make_private(&mut self, result: &'d RawValue, members: &Members<'d>, rule: PrivateRule) {
+        if rule == PrivateRule::Never {
+            return;
+        }
         let is_cacheable = members.all("ttlMs").next().is_some();
         let mut scopes = members.all("cacheScope").peekable();
-        if scopes.peek().is_none() && (is_cacheable || self.private == PrivateRule::Always) {
-            // The result has a list, so a member follows.
+        if scopes.peek().is_none() && (is_cacheable || rule == PrivateRule::Always) {
             let first = self.range(result).start + 1;
-            self.edits.push((first..first, r#""cacheScope":"private","#.to_owned()));
+            let comma = if members.0.is_empty() { "" } else { "," };
+            self.edits.push((first..first, format!(r#""cacheScope":"private"{comma}"#)));
         }
         for scope in scopes {
             if text(scope).is_none_or(|value| value.0 != "private") {
@@ -339,8 +356,59 @@ mod tests {
 
     fn rewritten_by(private: PrivateRule, document: &str) -> Result<Option<String>, Fault> {
         let keep = |_, name: &str| !name.starts_with("hidden");
-        let new = rewrite(document.as_bytes(), true, &keep, private)?;
+        let new = rewrite(document.as_bytes(), true, &keep, of_lists(private))?;
         Ok(new.map(|bytes| String::from_utf8(bytes).unwrap()))
+    }
+
+    fn of_lists(lists: PrivateRule) -> Privacy {
+        Privacy { lists, others: PrivateRule::Never }
+    }
+
+    #[test]
+    fn results_without_a_list_are_private_where_the_rule_says_so() {
+        let rows = [
+            (PrivateRule::Never, r#"{"result":{"ttlMs":5,"cacheScope":"public"}}"#, None),
+            (PrivateRule::IfCacheable, r#"{"result":{"contents":[]}}"#, None),
+            (
+                PrivateRule::IfCacheable,
+                r#"{"result":{"contents":[],"cacheScope" : "public"}}"#,
+                Some(r#"{"result":{"contents":[],"cacheScope" : "private"}}"#),
+            ),
+            (
+                PrivateRule::IfCacheable,
+                r#"{"result":{"contents":[],"CacheScope":"PUBLIC","ttlMs":1}}"#,
+                Some(r#"{"result":{"contents":[],"CacheScope":"private","ttlMs":1}}"#),
+            ),
+            (
+                PrivateRule::IfCacheable,
+                r#"{"result":{"ttlMs":5}}"#,
+                Some(r#"{"result":{"cacheScope":"private","ttlMs":5}}"#),
+            ),
+            (
+                PrivateRule::IfCacheable,
+                r#"{"result":{"cacheScope":"private","ca\u0063heScope":"public"}}"#,
+                Some(r#"{"result":{"cacheScope":"private","ca\u0063heScope":"private"}}"#),
+            ),
+            (
+                PrivateRule::Always,
+                r#"{"result":{}}"#,
+                Some(r#"{"result":{"cacheScope":"private"}}"#),
+            ),
+            (PrivateRule::Always, r#"{"result":{"cacheScope":"private"}}"#, None),
+            (PrivateRule::Always, r#"{"error":{"code":-1,"message":""}}"#, None),
+            // It is text, and no member of the result.
+            (
+                PrivateRule::IfCacheable,
+                r#"{"result":{"contents":[{"text":"{\"ttlMs\":1}"}]}}"#,
+                None,
+            ),
+        ];
+        for (others, document, expected) in rows {
+            let privacy = Privacy { lists: PrivateRule::IfCacheable, others };
+            let new = rewrite(document.as_bytes(), false, &|_, _| true, privacy).unwrap();
+            let text = new.map(|bytes| String::from_utf8(bytes).unwrap());
+            assert_eq!(text.as_deref(), expected, "{others:?} {document}");
+        }
     }
 
     #[test]
@@ -362,7 +430,7 @@ mod tests {
     fn the_kind_is_told() {
         let document = br#"{"result":{"tools":[{"name":"a"}],"prompts":[{"name":"a"}]}}"#;
         let keep = |kind, _: &str| kind == ListKind::Prompts;
-        let new = rewrite(document, true, &keep, PrivateRule::IfCacheable);
+        let new = rewrite(document, true, &keep, of_lists(PrivateRule::IfCacheable));
         let expected = br#"{"result":{"tools":[],"prompts":[{"name":"a"}]}}"#;
         assert_eq!(new, Ok(Some(expected.to_vec())));
     }
@@ -467,7 +535,7 @@ mod tests {
     fn where_no_list_was_asked_for_only_answers_have_lists() {
         let hide = |_, _: &str| false;
         let passes = |document: &str| {
-            rewrite(document.as_bytes(), false, &hide, PrivateRule::IfCacheable)
+            rewrite(document.as_bytes(), false, &hide, of_lists(PrivateRule::IfCacheable))
                 .map(|new| new.is_none())
         };
         for document in [
@@ -607,7 +675,7 @@ mod tests {
             assert_eq!(rewritten(document), Err(fault), "{document}");
         }
         assert_eq!(
-            rewrite(b"{\"a\":\"\xff\"}", true, &|_, _| true, PrivateRule::Always),
+            rewrite(b"{\"a\":\"\xff\"}", true, &|_, _| true, of_lists(PrivateRule::Always)),
             Err(Fault::NotAMessage)
         );
     }
@@ -693,7 +761,7 @@ mod tests {
             if is_batch {
                 document = spaced(&[document.clone(), r#"{"method":"x"}"#.to_owned(), document], &space);
             }
-            let new = rewrite(document.as_bytes(), true, &|_, _| true, PrivateRule::Always);
+            let new = rewrite(document.as_bytes(), true, &|_, _| true, of_lists(PrivateRule::Always));
             prop_assert_eq!(new, Ok(None));
         }
 
@@ -714,10 +782,10 @@ mod tests {
             expected["result"]["cacheScope"] = json!("private");
             expected["result"]["tools"] = kept(&items, &visible);
             let keep = |_, name: &str| visible.contains(name);
-            let new = rewrite(document.as_bytes(), true, &keep, PrivateRule::Always);
+            let new = rewrite(document.as_bytes(), true, &keep, of_lists(PrivateRule::Always));
             let new = new.unwrap().unwrap();
             prop_assert_eq!(serde_json::from_slice::<Value>(&new).unwrap(), expected);
-            let again = rewrite(&new, true, &keep, PrivateRule::Always);
+            let again = rewrite(&new, true, &keep, of_lists(PrivateRule::Always));
             prop_assert_eq!(again, Ok(None));
         }
 
@@ -734,7 +802,7 @@ mod tests {
                 document[position] = byte;
             }
             let keep = |_, name: &str| name.starts_with('a');
-            let again = |new: &[u8]| rewrite(new, true, &keep, PrivateRule::Always);
+            let again = |new: &[u8]| rewrite(new, true, &keep, of_lists(PrivateRule::Always));
             if let Ok(Some(new)) = again(&document) {
                 prop_assert_eq!(again(&new), Ok(None));
             }

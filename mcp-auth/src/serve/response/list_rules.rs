@@ -11,10 +11,12 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
-use super::list_filter::{Fault, ListKind, PrivateRule, rewrite};
-use super::list_trace::has_trace;
+use super::lesson::Lesson;
+use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, rewrite};
+use super::list_trace::{has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation};
+use crate::config::Access;
 use crate::serve::{Resource, mcp_headers};
 
 /// The policy of a resource, applied to the lists in a response.
@@ -26,8 +28,15 @@ pub(in crate::serve) struct ListRules {
     caller: Option<AuthInfo>,
     /// Whether the request asks for a list: then what is not understood is withheld as a whole.
     pub(super) is_asked: bool,
-    private: PrivateRule,
+    privacy: Privacy,
+    /// What the answer teaches.
+    lesson: Option<Lesson>,
 }
+
+/// Names of members for whose sake an answer is read, in small letters: lists, how long a result may be kept and by whom,
+/// tasks, and what serde takes for JSON within a string.
+const READ_FOR: [&str; 7] =
+    ["tools", "prompts", "resource", "cachescope", "ttlms", "taskid", "$serde_json::private"];
 
 impl ListRules {
     /// For the answer to these messages; `None` without a policy.
@@ -37,9 +46,20 @@ impl ListRules {
         messages: &Messages<'_>,
         caller: Option<&AuthInfo>,
     ) -> Option<Self> {
-        let mut methods = messages.operations.iter().map(Operation::method);
+        let sent = messages.sent();
+        let others = match sent {
+            // Who may read it is decided by nobody, and what is read depends on no caller.
+            _ if resource.authorizers.access(sent) == Access::Public => PrivateRule::Never,
+            [one] if is_cacheable(one) && mcp_headers::has_cache_scope(&request.headers) => {
+                PrivateRule::Always
+            }
+            _ => PrivateRule::IfCacheable,
+        };
+        let mut methods = sent.iter().map(Operation::method);
         let is_asked = methods.any(|method| ListKind::from_method(method).is_some());
-        Self::new(resource, request, is_asked, caller)
+        let rules = Self::new(resource, request, others, caller)?;
+        let lesson = Lesson::of_answer(resource, messages, caller);
+        Some(Self { is_asked, lesson, ..rules })
     }
 
     /// For a stream that may repeat answers given elsewhere.
@@ -52,23 +72,29 @@ impl ListRules {
         if request.method == Method::HEAD {
             return None;
         }
-        Self::new(resource, request, false, Some(caller))
+        Self::new(resource, request, PrivateRule::IfCacheable, Some(caller))
     }
 
     fn new(
         resource: &Arc<Resource>,
         request: &Parts,
-        is_asked: bool,
+        others: PrivateRule,
         caller: Option<&AuthInfo>,
     ) -> Option<Self> {
         if resource.authorizers.is_empty() {
             return None;
         }
-        let private = match mcp_headers::has_cache_scope(&request.headers) {
+        let lists = match mcp_headers::has_cache_scope(&request.headers) {
             true => PrivateRule::Always,
             false => PrivateRule::IfCacheable,
         };
-        Some(Self { resource: resource.clone(), caller: caller.cloned(), is_asked, private })
+        Some(Self {
+            resource: resource.clone(),
+            caller: caller.cloned(),
+            is_asked: false,
+            privacy: Privacy { lists, others },
+            lesson: None,
+        })
     }
 
     /// The same for the data of an event, which need not be a message: some are only a sign of life.
@@ -85,10 +111,21 @@ impl ListRules {
 
     /// The document with what the caller may see; `None` when nothing needs to change.
     pub(super) fn apply(&self, document: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        if !self.is_asked && !has_trace(document) {
+        let is_read = self.is_asked || self.privacy.others == PrivateRule::Always;
+        if !is_read && !may_have_member(document, &READ_FOR) {
             return Ok(None);
         }
-        rewrite(document, self.is_asked, &|kind, name| self.may_see(kind, name), self.private)
+        let rewritten =
+            rewrite(document, self.is_asked, &|kind, name| self.may_see(kind, name), self.privacy);
+        let changed = match rewritten {
+            // What is no message is no result that a client keeps.
+            Err(Fault::NotAMessage) if !self.is_asked && !has_trace(document) => None,
+            other => other?,
+        };
+        if let Some(lesson) = &self.lesson {
+            lesson.learn(document);
+        }
+        Ok(changed)
     }
 
     /// Whether a list shows the item of this name.
@@ -101,6 +138,11 @@ impl ListRules {
         };
         self.resource.authorizers.lists(self.caller.as_ref(), &operation)
     }
+}
+
+/// Whether the results of this method say how long they may be kept; those of lists do too (MCP 2026-07-28, "Caching").
+fn is_cacheable(operation: &Operation<'_>) -> bool {
+    matches!(operation.method(), "resources/read" | "server/discover")
 }
 
 impl fmt::Debug for ListRules {

@@ -39,8 +39,13 @@ impl ListTrace {
 /// That is the name of its member; an escape in which a character of a name can hide (ASCII, or the letter `ſ`); or a NUL, as
 /// encodings other than UTF-8 have.
 pub(super) fn has_trace(bytes: &[u8]) -> bool {
+    may_have_member(bytes, &NAMES)
+}
+
+/// Whether these bytes could hold a member whose name begins with one of these, which are in small letters.
+pub(super) fn may_have_member(bytes: &[u8], names: &[&str]) -> bool {
     bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'"' => NAMES.iter().any(|name| begins_with(&bytes[at + 1..], name.as_bytes())),
+        b'"' => names.iter().any(|name| begins_with(&bytes[at + 1..], name.as_bytes())),
         b'\\' => matches!(
             bytes[at + 1..],
             [b'u', b'0', b'0', b'2'..=b'7', ..] | [b'u', b'0', b'1', b'7', b'f' | b'F', ..]

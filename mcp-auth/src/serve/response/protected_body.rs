@@ -39,7 +39,8 @@ pin_project! {
     {
         Own { #[pin] body: Full<Bytes> },
         Passed { #[pin] body: B },
-        Filtered { body: Filtered<B> },
+        // In a box, or every body would be as large when it is moved: most are passed on.
+        Filtered { body: Box<Filtered<B>> },
     }
 }
 
@@ -76,7 +77,7 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
         if !filtered.filter.begin_at_once() {
             poll_fn(|context| filtered.poll_beginning(context)).await?;
         }
-        Ok(Self { kind: Kind::Filtered { body: filtered } })
+        Ok(Self { kind: Kind::Filtered { body: Box::new(filtered) } })
     }
 }
 

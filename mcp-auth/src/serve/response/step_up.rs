@@ -2,12 +2,12 @@
 //!
 //! A handler asks with [`AuthInfo::require`](crate::AuthInfo::require), which fails. The refusal is left in a slot that the
 //! way back looks into: as long as nothing was sent, the client gets the 403 with the challenge, and whatever the handler made
-//! of its error is dropped. Once something was sent, the error of the handler is all that the client sees.
+//! of its error is dropped; unless it withdraws the refusal. Once something was sent, the error of the handler is all that the client sees.
 //!
 //! Tested in `adapters::rmcp::step_up`.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth_info::StepUp;
 use crate::error::{AuthError, InsufficientScope};
@@ -21,23 +21,27 @@ pub(in crate::serve) struct StepUpSlot {
     resource: Arc<Resource>,
     /// What was asked for before the handler was called.
     needed: Scopes,
-    refused: OnceLock<InsufficientScope>,
+    refused: Mutex<Option<InsufficientScope>>,
 }
 
 impl StepUpSlot {
     pub(in crate::serve) fn new(resource: Arc<Resource>, needed: Scopes) -> Arc<Self> {
-        Arc::new(Self { resource, needed, refused: OnceLock::new() })
+        Arc::new(Self { resource, needed, refused: Mutex::new(None) })
     }
 
     /// Whether the handler has asked for more.
     pub(super) fn is_refused(&self) -> bool {
-        self.refused.get().is_some()
+        self.refused().is_some()
     }
 
     /// The 403 that the handler asked for, if it did.
     pub(super) fn refusal(&self) -> Option<Reply> {
-        let refused = self.refused.get()?.clone();
+        let refused = self.refused().clone()?;
         Some(self.resource.refuse(AuthError::from(refused)))
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<InsufficientScope>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,7 +52,11 @@ impl StepUp for StepUpSlot {
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
         require(&self.resource, &self.needed, granted, required)
-            .map_err(|error| self.refused.get_or_init(|| error).clone())
+            .map_err(|error| self.refused().get_or_insert(error).clone())
+    }
+
+    fn withdraw(&self) {
+        *self.refused() = None;
     }
 }
 
@@ -61,6 +69,8 @@ impl StepUp for Resource {
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
         require(self, &self.required_scopes, granted, required)
     }
+
+    fn withdraw(&self) {}
 }
 
 /// Nothing, or what to ask for: `needed` by the request and `required` by its handler.
@@ -86,6 +96,6 @@ fn require(
 
 impl fmt::Debug for StepUpSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepUpSlot").field("refused", &self.refused).finish_non_exhaustive()
+        f.debug_struct("StepUpSlot").field("refused", &*self.refused()).finish_non_exhaustive()
     }
 }

@@ -408,11 +408,35 @@ fn a_caller_is_described_in_json() {
         describe(claims.clone()),
         json!({ "issuer": "https://issuer.example", "subject": "a \"b\"\n", "client_id": "app",
             "scopes": ["one", "two"], "audience": ["x"], "expires_at": 7, "principal": "unknown",
-            "claims": claims })
+            "key": ["https://issuer.example", "a \"b\"\n"], "claims": claims })
     );
     let few = json!({ "iss": "i" });
     assert_eq!(
         describe(few.clone()),
-        json!({ "issuer": "i", "scopes": [], "audience": [], "principal": "unknown", "claims": few })
+        json!({ "issuer": "i", "scopes": [], "audience": [], "principal": "unknown",
+            "key": ["i", null], "claims": few })
     );
+}
+
+#[tokio::test]
+async fn what_was_computed_of_a_list_before_it_is_filtered_does_not_stay() {
+    let (issuer, auth) = server(Some(policy())).await;
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    let call = message("tools/call", json!({ "name": "open", "arguments": {} }));
+    for asked in [message("tools/list", json!({})), call] {
+        let forward = decide(&auth, &token, &asked).await.unwrap();
+        let mut headers = HeaderMap::new();
+        for name in ["etag", "content-md5", "digest", "repr-digest", "last-modified", "x-other"] {
+            headers.insert(name, "of-the-whole".parse().unwrap());
+        }
+        let _ = forward.respond(StatusCode::OK, &mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-other"]);
+    }
+    let (issuer, auth) = server(None).await;
+    let token = issuer.mint().audience(RESOURCE).scope("notes:read").sign();
+    let forward = decide(&auth, &token, &message("tools/list", json!({}))).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("etag", "of-the-whole".parse().unwrap());
+    let _ = forward.respond(StatusCode::OK, &mut headers);
+    assert!(headers.contains_key("etag"), "nothing is filtered without a policy");
 }

@@ -5,6 +5,7 @@ use axum::routing::get;
 use dev_issuer::DevIssuer;
 use mcp_auth::decision::Decision;
 use mcp_auth::{AuthInfo, Config, McpAuth, ProtectedResource};
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -170,5 +171,123 @@ async fn a_refusal_leaves_the_connection_open_for_the_next_request() {
         }
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
         assert!(!answer.contains("connection: close"), "{answer}");
+    }
+}
+
+/// Characters of paths, and what routers or readers of patterns give a meaning.
+const PIECES: [&str; 26] = [
+    "/",
+    "//",
+    ":",
+    ":id",
+    "*",
+    "*rest",
+    "**",
+    "{",
+    "}",
+    "{id}",
+    "{*rest}",
+    "{{",
+    "%7B",
+    "%7d",
+    "%2F",
+    "%25",
+    "%",
+    ".",
+    "..",
+    ";v=1",
+    "(a|b)",
+    "+",
+    "$",
+    "~",
+    "mcp",
+    ".well-known",
+];
+
+/// Makes the router of these resources; none when the configuration is refused.
+fn router_for(paths: &[String]) -> Option<Router> {
+    let resources = paths.iter().map(|path| {
+        ProtectedResource::new(format!("https://h.example{path}"), ["https://as.example"])
+    });
+    let config = resources.fold(Config::default(), Config::protect_resource);
+    let auth = McpAuth::new(config).ok()?;
+    Some(auth.protect(echo()))
+}
+
+/// The status of a request without a token.
+async fn status_at(app: &Router, path: &str) -> Option<u16> {
+    let uri = axum::http::Uri::try_from(path).ok()?;
+    let mut unsent = request("POST", "/", &[]);
+    *unsent.uri_mut() = uri;
+    Some(send(app.clone(), unsent).await.status.as_u16())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_path_is_protected_or_is_a_fault(
+        paths in prop::collection::vec(prop::collection::vec(prop::sample::select(&PIECES[..]), 0..6), 1..4),
+    ) {
+        let paths: Vec<_> = paths.iter().map(|pieces| format!("/{}", pieces.concat())).collect();
+        let Some(app) = router_for(&paths) else { return Ok(()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for path in &paths {
+            let status = runtime.block_on(status_at(&app, path));
+            prop_assert!(status.is_none_or(|status| status == 401), "{path}: {status:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn paths_that_a_router_could_read_as_a_pattern_are_taken_as_they_are() {
+    let plain = [
+        "/",
+        "/:id",
+        "/a:b",
+        "/*",
+        "/*rest",
+        "/a/*/b",
+        "/%7Bid%7D",
+        "/%7B*rest%7D",
+        "/(a)",
+        "/a;b=c",
+        "/~$&'!,+@=",
+    ];
+    for path in plain {
+        let app = router_for(&[path.to_owned()]).unwrap();
+        assert_eq!(status_at(&app, path).await, Some(401), "{path}");
+        if path != "/" {
+            assert_eq!(status_at(&app, "/elsewhere").await, Some(404), "{path}");
+        }
+    }
+    for path in
+        ["/{id}", "/{*rest}", "/a{", "/a}b", "/a b", "/a%", "/%zz", "/..", "/a/./b", "/a?b", "/a#b"]
+    {
+        assert!(router_for(&[path.to_owned()]).is_none(), "{path}");
+    }
+    for path in ["/.well-known/", "/.well-known/oauth-protected-resource", "/.well-known/mcp"] {
+        assert!(router_for(&[path.to_owned()]).is_none(), "{path}");
+    }
+    for pair in [["/a", "/a/"], ["/a", "/a//"], ["/", "//"], ["/a", "/A"], ["/%61", "/a"]] {
+        assert!(router_for(&pair.map(str::to_owned)).is_none(), "{pair:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_a_request_is_a_fault() {
+    for (length, is_accepted) in [(1_000, true), (8_000, true), (8_001, false), (100_000, false)] {
+        for filler in ["a", "a/", ":", "%7B"] {
+            let mut path = format!("/{}", filler.repeat(length))[..length].to_owned();
+            // Not in the middle of an escape.
+            path.truncate(path.len() - path.len() % filler.len());
+            let path = format!("/{}", &path[1..].trim_end_matches(['%', '7']));
+            let path = format!("{path}{}", "b".repeat(length - path.len()));
+            let app = router_for(std::slice::from_ref(&path));
+            assert_eq!(app.is_some(), is_accepted, "{length} of {filler}");
+            if let Some(app) = app {
+                assert_eq!(status_at(&app, &path).await, Some(401), "{length} of {filler}");
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ mod flow;
 mod handlers;
 mod hosts;
 mod step_up;
+mod tools;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -63,7 +63,10 @@ fn rows(server: &Harness) -> Vec<Row> {
     vec![
         Row::missing("no token", &[]),
         Row::missing("wrong scheme", &["Basic YWxpY2U6c2VjcmV0"]),
-        Row::request("no token after the scheme", &["Bearer"], malformed),
+        Row::missing("no token after the scheme", &["Bearer"]),
+        Row::missing("spaces after the scheme", &["bearer   "]),
+        Row::missing("an empty header", &[""]),
+        Row::request("a tab after the scheme", &["Bearer\ta.b.c"], malformed),
         Row::request("two words after the scheme", &["Bearer a b"], malformed),
         Row::request("two Authorization headers", &[&twice, &twice], several),
         in_query,
@@ -262,7 +265,16 @@ async fn a_missing_scope_is_a_403_that_names_all_of_them() {
 #[tokio::test]
 async fn header_types_that_providers_send_are_accepted() {
     let server = Harness::start().await;
-    for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"] {
+    for typ in [
+        "at+jwt",
+        "application/at+jwt",
+        "AT+JWT",
+        "JWT",
+        "jwt",
+        "application/jwt",
+        "application/JWT",
+        "Application/Jwt",
+    ] {
         assert_eq!(
             server.call(&server.mint().header("typ", typ).sign()).await.code(),
             "ok",
@@ -270,7 +282,18 @@ async fn header_types_that_providers_send_are_accepted() {
         );
     }
     assert_eq!(server.call(&server.mint().without_header("typ").sign()).await.code(), "ok");
-    for typ in ["JOSE", "dpop+jwt", "secevent+jwt", ""] {
+    assert_eq!(server.call(&server.mint().header("typ", json!(null)).sign()).await.code(), "ok");
+    for typ in [
+        "JOSE",
+        "dpop+jwt",
+        "application/dpop+jwt",
+        "secevent+jwt",
+        "text/jwt",
+        "application/application/jwt",
+        "application/jwt; charset=utf-8",
+        "application/",
+        "",
+    ] {
         assert_eq!(
             server.call(&server.mint().header("typ", typ).sign()).await.code(),
             "wrong_type",
@@ -288,6 +311,8 @@ async fn rfc_9068_can_be_required() {
     .await;
     assert_eq!(server.call(&server.mint().sign()).await.code(), "ok");
     assert_eq!(server.call(&server.mint().header("typ", "JWT").sign()).await.code(), "wrong_type");
+    let with_prefix = server.mint().header("typ", "application/jwt").sign();
+    assert_eq!(server.call(&with_prefix).await.code(), "wrong_type");
     assert_eq!(server.call(&server.mint().without_header("typ").sign()).await.code(), "wrong_type");
 }
 

@@ -3,6 +3,8 @@
 mod answers;
 mod chain;
 mod clients;
+mod connections;
+mod patience;
 mod places;
 mod vendors;
 
@@ -157,7 +159,7 @@ async fn an_outage_is_a_503_and_whoever_was_here_goes_on() {
 async fn an_issuer_that_hangs_is_given_up() {
     let issuer = DevIssuer::start().await.unwrap();
     let server = Harness::around(issuer, |mut config| {
-        config.fetch_timeout = std::time::Duration::from_millis(100);
+        config.fetch_timeout = std::time::Duration::from_millis(500);
         with(config, Introspection::new("dev", "dev"))
     });
     assert_eq!(server.call(&server.mint().opaque()).await.code(), "ok");
@@ -180,8 +182,8 @@ async fn what_the_issuer_says_is_checked_like_a_token() {
         (|mint| mint.claim("typ", "Refresh"), "wrong_type"),
         (|mint| mint.claim("token_use", "refresh_token"), "wrong_type"),
         (|mint| mint.claim("token_use", "access_token"), "ok"),
-        (|mint| mint.claim("aud", 7), "malformed"),
-        (|mint| mint.claim("scope", json!({})), "malformed"),
+        (|mint| mint.claim("aud", 7), "unavailable"),
+        (|mint| mint.claim("scope", json!({})), "unavailable"),
     ];
     for (change, expected) in rows {
         let token = change(server.mint()).opaque();
@@ -235,6 +237,31 @@ fn faults(introspection: Value) -> Vec<String> {
     let resource = json!({ "resource": RESOURCE, "authorization_servers": [server] });
     let config: Config = serde_json::from_value(json!({ "resources": [resource] })).unwrap();
     config.check().err().map(|error| error.faults).unwrap_or_default()
+}
+
+#[test]
+fn a_secret_file_without_a_secret_is_a_fault_now_and_when_it_changes() {
+    let file = std::env::temp_dir().join(format!("mcp-auth-secret-{}", std::process::id()));
+    let with_file = json!({ "client_id": "a", "client_secret_file": file });
+    let rows = [
+        ("secret", true),
+        ("", false),
+        (" secret\n", true),
+        ("\n", false),
+        (" \r\n\t ", false),
+        ("\u{2003}", false),
+    ];
+    for (text, is_secret) in rows {
+        std::fs::write(&file, text).unwrap();
+        let found = faults(with_file.clone());
+        assert_eq!(found.is_empty(), is_secret, "{text:?}: {found:?}");
+        if !is_secret {
+            let expected = "introspection.client_secret_file: ";
+            assert!(found[0].contains(expected) && found[0].ends_with("is empty"), "{found:?}");
+        }
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(!faults(with_file).is_empty());
 }
 
 #[test]

@@ -150,6 +150,41 @@ fn an_empty_subject_is_nobody() {
     assert_eq!(caller.claims()["sub"], "", "what the token says is shown");
 }
 
+#[test]
+fn a_machine_without_a_subject_has_a_key_that_is_no_subjects() {
+    let rows = [
+        (r#"{"sub":"alice","client_id":"c"}"#, Some("alice")),
+        (r#"{"client_id":"alice"}"#, Some("urn:mcp-auth:client:alice")),
+        (r#"{"sub":"","azp":"alice"}"#, Some("urn:mcp-auth:client:alice")),
+        (r#"{"sub":null,"client_id":"","cid":"alice"}"#, Some("urn:mcp-auth:client:alice")),
+        (r#"{"client_id":"c","gty":"client_credentials"}"#, Some("urn:mcp-auth:client:c")),
+        (r#"{"client_id":"alice/x:y"}"#, Some("urn:mcp-auth:client:alice/x:y")),
+        // A subject that looks like one is another one.
+        (
+            r#"{"sub":"urn:mcp-auth:client:alice"}"#,
+            Some("urn:mcp-auth:subject:urn:mcp-auth:client:alice"),
+        ),
+        (
+            r#"{"sub":"urn:mcp-auth:subject:alice"}"#,
+            Some("urn:mcp-auth:subject:urn:mcp-auth:subject:alice"),
+        ),
+        (r#"{"sub":"urn:other:client:alice"}"#, Some("urn:other:client:alice")),
+        // Persons who share a client do not share a key.
+        (r#"{"client_id":"c","idtyp":"user"}"#, None),
+        (r#"{"client_id":"c","gty":["authorization_code"]}"#, None),
+        (r#"{"client_id":""}"#, None),
+        (r#"{"scope":"a"}"#, None),
+    ];
+    for (claims, expected) in rows {
+        let mut with_issuer: serde_json::Map<_, _> = serde_json::from_str(claims).unwrap();
+        with_issuer.insert("iss".to_owned(), "i".into());
+        let caller = AuthInfo::from_verified_claims(with_issuer).unwrap();
+        assert_eq!(caller.key(), ("i", expected.map(str::to_owned)), "{claims}");
+        let described: Value = serde_json::from_str(caller.json()).unwrap();
+        assert_eq!(described["key"], json!(["i", expected]), "{claims}");
+    }
+}
+
 #[tokio::test]
 async fn metadata_and_keys_with_two_meanings_are_not_used() {
     let hostile = Hostile::start().await;

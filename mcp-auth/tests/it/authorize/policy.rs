@@ -10,11 +10,13 @@ mod edges;
 mod lenient;
 mod lists;
 mod matrix;
+mod mirrored;
 mod model;
 mod own_rules;
 mod property;
 mod reference;
 mod rules;
 mod styles;
+mod tasks;
 
 use crate::support::policy_server::{PolicyServer, REVISIONS, message, tool_call};

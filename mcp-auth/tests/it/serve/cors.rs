@@ -22,7 +22,7 @@ async fn preflights_are_answered_before_authentication() {
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", asked),
     ];
-    for path in ["/mcp", "/mcp/", "/.well-known/oauth-protected-resource/mcp"] {
+    for path in ["/mcp", "/mcp/"] {
         let answer = server.send(request("OPTIONS", path, &headers)).await;
         assert_eq!(answer.status, 204, "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE.1), "{path}");
@@ -89,9 +89,6 @@ async fn other_origins_get_a_403_whatever_their_token() {
                 answer.json()["error_description"].as_str().unwrap().contains("allowed_origins")
             );
         }
-        let path = "/.well-known/oauth-protected-resource/mcp";
-        let metadata = server.send(request("GET", path, &[("origin", origin)])).await;
-        assert_eq!(metadata.status, 403, "{origin}");
     }
     let two = [PAGE, ("origin", "https://evil.example")];
     assert_eq!(server.send(request("POST", "/mcp", &two)).await.status, 403);
@@ -117,10 +114,42 @@ async fn default_ports_are_left_out_as_browsers_do() {
 }
 
 #[tokio::test]
-async fn a_cached_document_is_not_given_to_another_caller() {
-    let answer =
-        server().await.send(request("GET", "/.well-known/oauth-protected-resource/mcp", &[])).await;
-    assert_eq!(answer.header("vary"), Some("origin"), "also when no page is asking");
+async fn pages_of_every_origin_may_read_the_metadata_wherever_clients_look_for_it() {
+    let server = server().await;
+    let origins = [
+        &[][..],
+        &[PAGE],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "")],
+        &[PAGE, ("origin", "https://evil.example")],
+    ];
+    for suffix in ["", "/", "/mcp", "/mcp/", "//"] {
+        let path = format!("/.well-known/oauth-protected-resource{suffix}");
+        for origin in origins {
+            let answer = server.send(request("GET", &path, origin)).await;
+            assert_eq!(answer.status, 200, "{path} {origin:?}");
+            assert_eq!(answer.json()["resource"], RESOURCE, "{path} {origin:?}");
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None, "{path}");
+            assert_eq!(answer.header("vary"), None, "the answer is the same for all");
+            let headers = [origin, &[("access-control-request-headers", "mcp-protocol-version")]];
+            let preflight = server.send(request("OPTIONS", &path, &headers.concat())).await;
+            assert_eq!(preflight.status, 204, "{path} {origin:?}");
+            assert_eq!(preflight.header("access-control-allow-origin"), Some("*"), "{path}");
+            let asks_for_more = server.send(request("POST", &path, origin)).await;
+            assert_eq!(asks_for_more.status, 405, "{path} {origin:?}");
+        }
+    }
+    for suffix in ["/other", "/mcp/other", "/mc", "/MCP", "/mcp%2F"] {
+        let path = format!("/.well-known/oauth-protected-resource{suffix}");
+        assert_eq!(server.send(request("GET", &path, &[PAGE])).await.status, 404, "{path}");
+    }
+    let foreign = [("origin", "https://evil.example")];
+    for path in ["/mcp", "/mcp/"] {
+        let answer = server.send(request("POST", path, &foreign)).await;
+        assert_eq!(answer.code(), "origin_not_allowed", "the resource is not public: {path}");
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,36 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
             vec![r#"x\\n"#],
         ),
         ("not.a.token".to_owned(), "code=\"malformed\"", vec![]),
+        (
+            mint().header("typ", "logout+jwt").sign(),
+            "code=\"wrong_type\"",
+            vec![r#"header `typ` \"logout+jwt\""#],
+        ),
+        (
+            mint().header("typ", "x\ninjected=\"line\"").sign(),
+            "code=\"wrong_type\"",
+            vec![r#"header `typ` \"x\\n"#],
+        ),
+        (
+            mint().claim("sub", 7).sign(),
+            "code=\"malformed\"",
+            vec!["claims: `sub` is a number, a string is needed"],
+        ),
+        (
+            mint().claim("aud", serde_json::json!([RESOURCE, null])).sign(),
+            "code=\"malformed\"",
+            vec!["claims: an item of `aud` is null, a string is needed"],
+        ),
+        (
+            mint().header("kid", 7).sign(),
+            "code=\"malformed\"",
+            vec!["header: `kid` is a number, a string is needed"],
+        ),
+        (
+            mint().claim("exp", serde_json::json!(null)).sign(),
+            "code=\"missing_claim\"",
+            vec!["exp"],
+        ),
     ];
     for (token, code, values) in rows {
         Log::take();

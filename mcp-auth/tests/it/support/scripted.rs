@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -31,7 +31,7 @@ impl Asked {
     }
 }
 
-type Answer = Arc<Mutex<(StatusCode, &'static str, String)>>;
+type Answer = Arc<Mutex<(StatusCode, HeaderMap, String)>>;
 
 /// A server on loopback.
 pub(crate) struct Scripted {
@@ -44,14 +44,15 @@ pub(crate) struct Scripted {
 impl Scripted {
     /// Answers every request with this JSON.
     pub(crate) async fn start(json: impl ToString) -> Self {
-        let answer: Answer = Arc::new(Mutex::new((StatusCode::OK, JSON, json.to_string())));
+        let answer: Answer =
+            Arc::new(Mutex::new((StatusCode::OK, of_type(JSON), json.to_string())));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (says, seen) = (answer.clone(), asked.clone());
         let app = Router::new().fallback(async move |parts: Parts, body: Bytes| -> Response {
             let body = String::from_utf8(body.to_vec()).unwrap();
             seen.lock().unwrap().push(Asked { parts, body });
-            let (status, media_type, body) = says.lock().unwrap().clone();
-            (status, [(header::CONTENT_TYPE, media_type)], body).into_response()
+            let (status, headers, body) = says.lock().unwrap().clone();
+            (status, headers, body).into_response()
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/ask", listener.local_addr().unwrap());
@@ -62,7 +63,14 @@ impl Scripted {
     /// Answers this from now on.
     pub(crate) fn says(&self, status: u16, media_type: &'static str, body: impl ToString) {
         let status = StatusCode::from_u16(status).unwrap();
-        *self.answer.lock().unwrap() = (status, media_type, body.to_string());
+        *self.answer.lock().unwrap() = (status, of_type(media_type), body.to_string());
+    }
+
+    /// Answers this status with this header from now on.
+    pub(crate) fn says_with(&self, status: u16, name: HeaderName, value: &'static str) {
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        *self.answer.lock().unwrap() =
+            (StatusCode::from_u16(status).unwrap(), headers, String::new());
     }
 
     /// How often it was asked.
@@ -80,6 +88,10 @@ impl Drop for Scripted {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn of_type(media_type: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))])
 }
 
 pub(crate) const JSON: &str = "application/json";

@@ -102,7 +102,11 @@ async fn a_token_has_three_parts() {
             "malformed",
         ),
         ("no signature", format!("{head}.{payload}."), "bad_signature"),
-        ("nothing", String::new(), "invalid_request"),
+        ("nothing", String::new(), "missing_token"),
+        ("spaces alone", "   ".to_owned(), "missing_token"),
+        ("a tab in front", format!("\t{good}"), "invalid_request"),
+        ("a tab after a space", format!(" \t{good}"), "invalid_request"),
+        ("a tab at the end", format!("{good}\t"), "invalid_request"),
     ];
     check(&world, rows).await;
     let answer = world.call("eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.a.b.c.d").await;

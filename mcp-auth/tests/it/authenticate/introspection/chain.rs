@@ -70,6 +70,18 @@ async fn opaque_tokens_go_where_their_prefix_says() {
     assert!(encrypted.error.unwrap().to_string().contains("encrypted (JWE)"));
     assert_eq!(asked(), (1, 2));
 
+    // Nor is one with white space, a byte order mark or NUL before its header's object.
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let any_prefix = McpAuth::new(trusting([server(&two, &[])])).unwrap().protect(echo());
+    for before in [" ", "\n", "\r\n\t  ", "\u{feff}", "\0"] {
+        let header = URL_SAFE_NO_PAD.encode(format!("{before}{{\"alg\":\"RS256\"}}"));
+        let payload = URL_SAFE_NO_PAD.encode(r#"{"iss":"https://elsewhere.example"}"#);
+        let code = call_with(&any_prefix, &format!("{header}.{payload}.AAAA")).await.code();
+        assert!(["unknown_issuer", "malformed"].contains(&code), "{before:?}: {code}");
+    }
+    assert_eq!(asked(), (1, 2));
+
     let fault = McpAuth::new(trusting([server(&one, &[]), server(&two, &["a"])])).unwrap_err();
     assert!(fault.to_string().contains("token_prefixes: must not be empty"), "{fault}");
     assert!(McpAuth::new(both(&[])).is_ok());
@@ -100,7 +112,10 @@ async fn tokens_in_a_header_of_their_own_are_accepted_there_alone() {
         (vec![in_header(&bearer)], "unknown_issuer"),
         // No way around a bad one.
         (vec![in_header("garbage"), as_bearer(&bearer)], "malformed"),
-        (vec![in_header(""), as_bearer(&bearer)], "invalid_request"),
+        (vec![in_header(""), as_bearer(&bearer)], "missing_token"),
+        (vec![in_header("  "), as_bearer(&bearer)], "missing_token"),
+        (vec![in_header("")], "missing_token"),
+        (vec![as_bearer("")], "missing_token"),
         (vec![in_header(&assertion), in_header(&assertion)], "invalid_request"),
         (vec![], "missing_token"),
     ];

@@ -1,11 +1,17 @@
 //! Where a token and our secrets are sent, and where not.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::Router;
-use axum::http::header;
+use axum::http::{StatusCode, header};
+use axum::routing::any;
 use dev_issuer::DevIssuer;
+use mcp_auth::settings::{ClientAuthMethod, IntrospectionMethod};
 use mcp_auth::{AuthorizationServer, Config, Introspection, McpAuth, ProtectedResource};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 use super::with;
 use crate::support::scripted::Scripted;
@@ -52,4 +58,60 @@ async fn a_redirect_to_another_origin_gets_neither_token_nor_secret() {
     assert_eq!(server.call("opaque").await.code(), "unavailable");
     assert_eq!(other.count(), 0);
     task.abort();
+}
+
+/// Redirects `/` with this status to `/moved`, where everything is active.
+async fn moved(status: u16) -> (String, Arc<AtomicUsize>, AbortHandle) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let answer = async move |body: String| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let asked_for = body.contains("token=opaque") && body.contains("client_id=us");
+        let sub = if asked_for { "asked for" } else { "of no token" };
+        json!({ "active": true, "client_id": "c", "sub": sub, "aud": RESOURCE }).to_string()
+    };
+    let redirect = async move || {
+        (StatusCode::from_u16(status).unwrap(), [(header::LOCATION, "/moved")], "{\"active\":true}")
+    };
+    let app = Router::new().route("/moved", any(answer)).fallback(redirect);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (url, asked, task.abort_handle())
+}
+
+#[tokio::test]
+async fn only_a_redirect_that_repeats_the_question_is_followed() {
+    let rows = [
+        (301, "unavailable"),
+        (302, "unavailable"),
+        (303, "unavailable"),
+        (300, "unavailable"),
+        (304, "unavailable"),
+        (307, "ok"),
+        (308, "ok"),
+    ];
+    for (status, expected) in rows {
+        let (url, asked, task) = moved(status).await;
+        let mut introspection = Introspection::new("us", "secret");
+        introspection.auth_method = ClientAuthMethod::ClientSecretPost;
+        introspection.endpoint = Some(url.clone());
+        let issuer = DevIssuer::start().await.unwrap();
+        let server = Harness::around(issuer.clone(), |config| with(config, introspection));
+        let answer = server.call("opaque").await;
+        assert_eq!(answer.code(), expected, "{status}");
+        assert_eq!(asked.load(Ordering::Relaxed), usize::from(expected == "ok"), "{status}");
+        if expected == "ok" {
+            assert_eq!(answer.json()["subject"], "asked for");
+        } else {
+            assert!(answer.error.unwrap().to_string().contains(&status.to_string()));
+        }
+        // UserInfo is asked with a GET that has the token in its head.
+        let mut userinfo = Introspection::default();
+        userinfo.method = IntrospectionMethod::DangerousUserinfo;
+        userinfo.endpoint = Some(url);
+        let server = Harness::around(issuer, |config| with(config, userinfo));
+        assert_eq!(server.call("opaque").await.code(), expected, "{status}");
+        task.abort();
+    }
 }

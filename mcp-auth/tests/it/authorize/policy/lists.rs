@@ -122,7 +122,11 @@ async fn lists_that_a_policy_governs_are_private() {
         (vec![], "tools/list", Some("private")),
         (vec![], "prompts/list", None),
         (vec![("mcp-protocol-version", "2025-11-25")], "prompts/list", None),
-        (vec![("mcp-protocol-version", "2026-07-28")], "prompts/list", Some("private")),
+        (
+            vec![("mcp-protocol-version", "2026-07-28"), ("mcp-method", "prompts/list")],
+            "prompts/list",
+            Some("private"),
+        ),
     ] {
         let (answer, _) =
             server.post(Some(&token), &headers, message(method, json!({})).to_string()).await;
@@ -131,6 +135,54 @@ async fn lists_that_a_policy_governs_are_private() {
             expected,
             "{headers:?} {method}"
         );
+    }
+}
+
+/// Whatever says how long it may be kept is its caller's, unless anybody may have it.
+#[tokio::test]
+async fn results_that_a_policy_governs_are_private() {
+    let open = || policy().require_for_resource("notes://free", Requirement::public());
+    let answer = |message: &Value| message["params"]["says"].clone();
+    let server = PolicyServer::answering(open(), |config| config, |builder| builder, answer).await;
+    let token = server.mint("notes:read").sign();
+    let public = json!({ "contents": [], "ttlMs": 5, "cacheScope": "public" });
+    let kept = json!({ "contents": [{ "text": "x" }], "ttlMs": 5 });
+    let plain = json!({ "contents": [] });
+    let read = "resources/read";
+    let rows = [
+        (read, "notes://open/1", &public, Some("private"), Some("private")),
+        (read, "notes://open/1", &kept, Some("private"), Some("private")),
+        (read, "notes://open/1", &plain, None, Some("private")),
+        (read, "notes://free", &public, Some("public"), Some("public")),
+        (read, "notes://free", &plain, None, None),
+        ("server/discover", "", &public, Some("private"), Some("private")),
+        ("server/discover", "", &plain, None, Some("private")),
+        ("vendor/x", "", &public, Some("private"), Some("private")),
+        ("vendor/x", "", &plain, None, None),
+    ];
+    for (method, uri, says, before, since) in rows {
+        for (revision, expected) in [("2025-11-25", before), ("2026-07-28", since)] {
+            for accept in ["application/json", "text/event-stream"] {
+                let mut headers = vec![
+                    ("accept", accept),
+                    ("mcp-protocol-version", revision),
+                    ("mcp-method", method),
+                ];
+                let mut params = json!({ "says": says });
+                if method == read {
+                    params["uri"] = json!(uri);
+                    headers.push(("mcp-name", uri));
+                }
+                let body = message(method, params).to_string();
+                let (answer, _) = server.post(Some(&token), &headers, body).await;
+                let text = std::str::from_utf8(&answer.body).unwrap();
+                let document = &text[text.find('{').unwrap()..];
+                let document: Value = serde_json::from_str(document).unwrap();
+                let scope = document["result"]["cacheScope"].as_str();
+                assert_eq!(scope, expected, "{method} {uri} {says} in {revision}, {accept}");
+                assert_eq!(document["result"]["contents"], says["contents"]);
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use mcp_auth::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use self::added::{add, additions, decorated, decorations, respelled, texts, with_text};
+use self::added::{add, additions, decorated, decorations, repeated, respelled, texts, with_text};
 use self::generated::{SECTIONS, TEMPLATES, URIS, callers, everybody, messages, policies, rule};
 use super::message;
 use super::reference::{Caller, Reference};
@@ -63,6 +63,8 @@ fn protect(policy: &Value) -> Option<McpAuth> {
     let mut config = Config::new(RESOURCE, "https://auth.example.com").unwrap();
     config.resources[0].policy =
         Some(serde_json::from_value::<ScopePolicy>(policy.clone()).unwrap());
+    let mirrored = [("t".to_owned(), [("X".to_owned(), "x".to_owned())].into())];
+    config.resources[0].mirrored_arguments = mirrored.into();
     // A policy with a fault, such as two rules for one URI, means nothing.
     McpAuth::builder(config).token_verifier(Claims).build().ok()
 }
@@ -317,6 +319,28 @@ proptest! {
             for head in [&together, &decorated(&head, one)] {
                 let code = decide(&auth, head, &message.to_string());
                 prop_assert!(code != "ok", "{policy}\n{caller:?}\n{message}\n{head:?}");
+            }
+        }
+    }
+
+    /// Headers that repeat a message change nothing; others can have it refused, and nothing else.
+    #[test]
+    fn headers_decide_nothing_but_that_they_are_wrong(
+        policy in policies(), caller in callers(), message in messages(),
+        more in prop::collection::vec(decorations(), 6),
+    ) {
+        let Some(auth) = protect(&policy) else { return Ok(()) };
+        let head = head(caller.as_ref());
+        let body = message.to_string();
+        let plain = decide(&auth, &head, &body);
+        let mut repeating = repeated(&head, &message);
+        prop_assert_eq!(decide(&auth, &repeating, &body), plain, "{}\n{:?}\n{}", policy, caller, message);
+        for one in more {
+            repeating = decorated(&repeating, one);
+            for head in [&repeating, &decorated(&head, one)] {
+                let code = decide(&auth, head, &body);
+                let is_refused = matches!(code, "unreadable" | "unsupported_media_type");
+                prop_assert!(code == plain || is_refused, "{policy}\n{caller:?}\n{message}\n{head:?}");
             }
         }
     }

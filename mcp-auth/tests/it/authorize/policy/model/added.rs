@@ -153,6 +153,7 @@ pub(super) fn decorations() -> impl Strategy<Value = (&'static str, &'static str
         "mcp-name",
         "mcp-protocol-version",
         "mcp-session-id",
+        "mcp-param-x",
         "x-http-method-override",
         "x-original-url",
         "x-forwarded-for",
@@ -171,6 +172,11 @@ pub(super) fn decorations() -> impl Strategy<Value = (&'static str, &'static str
         "n://b",
         "2025-03-26",
         "2026-07-28",
+        "tools/call",
+        "tasks/get",
+        "w",
+        "true",
+        "=?base64?dw==?=",
         "GET",
         "/public",
         "application/json;charset=utf-8",
@@ -179,6 +185,35 @@ pub(super) fn decorations() -> impl Strategy<Value = (&'static str, &'static str
         "uri=n://b&name=t&public=true",
     ]);
     (names, values, any::<bool>())
+}
+
+/// The head of a request of 2026-07-28 with every header that repeats this message, as it should be. The tool `t` has
+/// its argument `x` repeated.
+pub(super) fn repeated(head: &Parts, message: &Value) -> Parts {
+    let mut head = head.clone();
+    let params = &message["params"];
+    let method = message["method"].as_str().unwrap();
+    let name = match method {
+        "tools/call" | "prompts/get" => params["name"].as_str(),
+        "resources/read" => params["uri"].as_str(),
+        _ => params["taskId"].as_str().filter(|_| method.starts_with("tasks/")),
+    };
+    let argument = &params["arguments"]["x"];
+    let is_mirrored = method == "tools/call" && params["name"] == "t" && !argument.is_null();
+    let argument = argument.as_str().map_or(argument.to_string(), str::to_owned);
+    let headers = [
+        ("mcp-protocol-version", Some("2026-07-28")),
+        ("mcp-method", Some(method)),
+        ("mcp-name", name),
+        ("mcp-param-x", is_mirrored.then_some(&*argument)),
+    ];
+    for (header, value) in headers {
+        let Some(value) = value else { continue };
+        let in_base64 = format!("=?base64?{}?=", base64_simd::STANDARD.encode_to_string(value));
+        head.headers
+            .insert(header, if value.is_ascii() { value } else { &in_base64 }.parse().unwrap());
+    }
+    head
 }
 
 pub(super) fn decorated(head: &Parts, (name, value, is_instead): (&str, &str, bool)) -> Parts {

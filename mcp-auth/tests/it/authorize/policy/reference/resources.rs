@@ -87,17 +87,23 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
     let uris: Vec<_> = uris.iter().map(|uri| Uri::read(uri)).collect();
     let named_uris = stands_for(text, is_template, Parameters::Named).unwrap();
     let named_uris: Vec<_> = named_uris.iter().map(|uri| Uri::read(uri)).collect();
+    let ends_with_slash = |uri: &&Uri| uri.path.ends_with('/');
+    let decisive_uris: Vec<_> = match named_uris.iter().all(|uri| ends_with_slash(&uri)) {
+        true => named_uris.iter().collect(),
+        false => named_uris.iter().filter(|uri| !ends_with_slash(uri)).collect(),
+    };
     let uris_for = |one: &ResourceRule<'_>| if one.pattern.is_open { &named_uris } else { &uris };
     let is_about_all = |one: &ResourceRule<'_>| uris_for(one).iter().all(|uri| one.is_about(uri));
     let counts = |one: &&ResourceRule<'_>| match &*uris {
         [uri] => one.counts(uri, &all),
         uris => {
-            // Another one counts in its place for all of them. Here parameters are those that are named.
+            // Another one counts in its place for all of them. Here parameters are those that are named, and what ends
+            // with a slash because a variable stands for nothing is not looked at.
             let is_replaced = all.iter().any(|other| {
-                let counts = |uri| one.counts(uri, std::slice::from_ref(other));
+                let counts = |uri: &&Uri| one.counts(uri, std::slice::from_ref(other));
                 named_uris.iter().all(|uri| other.is_about(uri))
-                    && named_uris.iter().any(|uri| one.could_be_about(uri))
-                    && !named_uris.iter().any(counts)
+                    && decisive_uris.iter().any(|uri| one.could_be_about(uri))
+                    && !decisive_uris.iter().any(counts)
             });
             !is_replaced && uris.iter().any(|uri| one.could_be_about(uri))
         }

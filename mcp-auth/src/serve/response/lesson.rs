@@ -1,0 +1,199 @@
+//! What the answer to a request teaches about later requests.
+//!
+//! A client must not choose what is learnt. So only the answer to the one request is read that asks for it: that with its
+//! identifier, in the response to its POST. What other methods answer may hold what a client has sent.
+//!
+//! Tested in `authorize::policy::mirrored` and `authorize::policy::tasks`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::auth_info::AuthInfo;
+use crate::authorize::Messages;
+use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value};
+use crate::serve::Resource;
+use crate::serve::known_tasks::KnownTask;
+
+use super::list_trace::may_have_member;
+
+/// What to learn from the answer to one request.
+pub(super) struct Lesson {
+    resource: Arc<Resource>,
+    /// The `id` of the request, as it was written.
+    id: Box<str>,
+    subject: Subject,
+}
+
+enum Subject {
+    /// `tools/list`: which arguments of tools are repeated in headers.
+    Tools,
+    /// `tools/call`: which task it makes.
+    Task(KnownTask),
+}
+
+impl Lesson {
+    /// What the answer to these messages teaches, if anything.
+    pub(super) fn of_answer(
+        resource: &Arc<Resource>,
+        messages: &Messages<'_>,
+        caller: Option<&AuthInfo>,
+    ) -> Option<Self> {
+        let [call] = messages.sent() else { return None };
+        let id = messages.id.filter(|_| !messages.is_batch)?.into();
+        let subject = match call.method() {
+            "tools/list" => Subject::Tools,
+            "tools/call" => Subject::Task(KnownTask::of_call(caller, call)?),
+            _ => return None,
+        };
+        Some(Self { resource: resource.clone(), id, subject })
+    }
+
+    /// Learns from a message that goes to the client.
+    pub(super) fn learn(&self, document: &[u8]) {
+        let learnt = match &self.subject {
+            Subject::Tools => self.learn_tools(document),
+            Subject::Task(task) => self.learn_task(document, task),
+        };
+        if let Err(error) = learnt {
+            tracing::warn!(%error, "nothing is learnt from an answer that readers could read differently");
+        }
+    }
+
+    fn learn_tools(&self, document: &[u8]) -> Result<(), JsonError> {
+        let known = &self.resource.mirrored_arguments;
+        if !may_have_member(document, &["x-mcp-header"]) && known.has_learnt_nothing() {
+            return Ok(());
+        }
+        let Some(result) = self.result(document)? else { return Ok(()) };
+        let list: ToolList<'_> = read_as(result.as_bytes(), JsonLimits::LARGEST)?;
+        for (name, schema) in list.tools {
+            known.learn(&name, &read_object(schema)?);
+        }
+        Ok(())
+    }
+
+    fn learn_task(&self, document: &[u8], made: &KnownTask) -> Result<(), JsonError> {
+        if !may_have_member(document, &["taskid"]) {
+            return Ok(());
+        }
+        let Some(result) = self.result(document)? else { return Ok(()) };
+        let result: CallResult<'_> = read_as(result.as_bytes(), JsonLimits::LARGEST)?;
+        if let Some(task) = result.task() {
+            self.resource.known_tasks.learn(task, made);
+        }
+        Ok(())
+    }
+
+    /// The `result` of the answer, if this is the answer.
+    fn result<'d>(&self, document: &'d [u8]) -> Result<Option<&'d str>, JsonError> {
+        if !document.trim_ascii_start().starts_with(b"{") {
+            return Ok(None);
+        }
+        let answer: Answer<'d> = read_as(document, JsonLimits::LARGEST)?;
+        let Some(id) = answer.id else { return Ok(None) };
+        let is_answer = read_value(id)? == read_value(&*self.id)?;
+        Ok(answer.result.filter(|result| is_answer && result.starts_with('{')))
+    }
+}
+
+#[derive(Default)]
+struct Answer<'d> {
+    id: Option<&'d str>,
+    result: Option<&'d str>,
+}
+
+impl<'d> Object<'d> for Answer<'d> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'d>) -> Result<(), JsonError> {
+        match name {
+            "id" => self.id = value.written()?,
+            "result" => self.result = value.written()?,
+            _ => value.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// The result of `tools/list`: names, and the `inputSchema` of each as it was written.
+#[derive(Default)]
+struct ToolList<'d> {
+    tools: Vec<(Cow<'d, str>, &'d str)>,
+}
+
+impl<'d> Object<'d> for ToolList<'d> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'d>) -> Result<(), JsonError> {
+        if name != "tools" {
+            return value.skip();
+        }
+        value.nullable(|list| {
+            list.list(|item| {
+                let mut tool = Tool::default();
+                item.object(|member, inner| tool.member(member, inner))?;
+                if let (Some(tool_name), Some(schema)) = (tool.name, tool.schema) {
+                    self.tools.push((tool_name, schema));
+                }
+                Ok(())
+            })
+        })?;
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Tool<'d> {
+    name: Option<Cow<'d, str>>,
+    schema: Option<&'d str>,
+}
+
+impl<'d> Object<'d> for Tool<'d> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'d>) -> Result<(), JsonError> {
+        match name {
+            "name" => self.name = Some(value.string()?),
+            "inputSchema" => self.schema = value.written()?,
+            _ => value.skip()?,
+        }
+        Ok(())
+    }
+}
+
+/// The result of `tools/call`, as far as it makes a task: `resultType` and `taskId` in revision 2026-07-28, `task` in
+/// 2025-11-25.
+#[derive(Default)]
+struct CallResult<'d> {
+    is_task: bool,
+    own: TaskId<'d>,
+    older: TaskId<'d>,
+}
+
+impl CallResult<'_> {
+    fn task(&self) -> Option<&str> {
+        let own = self.own.0.as_deref().filter(|_| self.is_task);
+        own.or(self.older.0.as_deref())
+    }
+}
+
+impl<'d> Object<'d> for CallResult<'d> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'d>) -> Result<(), JsonError> {
+        match name {
+            "resultType" => self.is_task = value.written()?.is_some_and(|kind| kind == r#""task""#),
+            "task" if value.next_byte() == Some(b'{') => {
+                value.object(|member, inner| self.older.member(member, inner))?;
+            }
+            _ => self.own.member(name, value)?,
+        }
+        Ok(())
+    }
+}
+
+/// The identifier of a task.
+#[derive(Default)]
+struct TaskId<'d>(Option<Cow<'d, str>>);
+
+impl<'d> Object<'d> for TaskId<'d> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'d>) -> Result<(), JsonError> {
+        match name {
+            "taskId" if value.next_byte() == Some(b'"') => self.0 = Some(value.string()?),
+            _ => value.skip()?,
+        }
+        Ok(())
+    }
+}

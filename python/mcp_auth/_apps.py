@@ -1,0 +1,167 @@
+"""What is given to `protect`: whether it can work, and where its routes are.
+
+Nothing of a framework is imported: apps of Starlette's kind have `routes`, and others are taken as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from ._asgi import Receive, Scope, Send
+
+_BEARER = "mcp.server.auth.middleware.bearer_auth"
+
+
+def fault_of(app: Any, paths: list[str]) -> str | None:
+    """Why this cannot be protected for resources at these paths, with what would do; `None` when it can."""
+    name = type(app).__name__
+    if app is None:
+        return "it is None: give the ASGI app, as `auth.protect(app)`"
+    if hasattr(app, "http_app"):
+        return f"it is the server ({name}) and not its app: `auth.protect(mcp.http_app())`"
+    if hasattr(app, "streamable_http_app"):
+        return f"it is the server ({name}) and not its app: `auth.protect(mcp.streamable_http_app())`"
+    if hasattr(app, "wsgi_app"):
+        return f"it is a WSGI app ({name}), which needs an adapter such as `a2wsgi.WSGIMiddleware`"
+    if isinstance(app, type):
+        return f"it is the class `{cast('type[Any]', app).__name__}` and not an app of it"
+    if hasattr(app, "send") and hasattr(app, "throw"):
+        return f"it is a {name}, which has to be awaited"
+    if not callable(app):
+        return f"it is no ASGI app: {name}"
+    if _asks_for_tokens(app):
+        return (
+            "it asks for tokens itself, and would find none: leave out `auth=` and `token_verifier=` where it is made,"
+            " or do without `protect`"
+        )
+    if is_inner(app, paths):
+        return (
+            f"it has no route at {paths[0]}, only at /, as what is mounted has. Leave out `path=\"/\"` where it is made;"
+            " or, in another app: `routes=auth.routes(inner)`, `app.router.routes.extend(auth.routes(inner))`"
+        )
+    return None
+
+
+def _asks_for_tokens(app: Any) -> bool:
+    """Whether the official SDK's own middleware is in it."""
+    backend = getattr(sys.modules.get(_BEARER), "BearerAuthBackend", None)
+    if backend is None:
+        return False
+    middleware = cast("Iterable[Any]", getattr(app, "user_middleware", ()))
+    return any(isinstance(getattr(one, "kwargs", {}).get("backend"), backend) for one in middleware)
+
+
+def is_inner(app: Any, paths: list[str]) -> bool:
+    """Whether it is made to be mounted at the path of the one resource: it has its route at the root, and none there."""
+    routes = _routes(app)
+    if routes is None or len(paths) != 1 or paths[0] == "/":
+        return False
+    return not (_is_there(routes, paths[0]) or _is_there(routes, f"{paths[0]}/")) and _is_there(routes, "/")
+
+
+def is_elsewhere(app: Any, paths: list[str]) -> bool:
+    """Whether it has no route at any of these paths or below them."""
+    routes = _routes(app)
+    if routes is None:
+        return False
+    return not any(_is_there(routes, one) or _is_below(routes, path) for path in paths for one in (path, f"{path}/"))
+
+
+def _routes(app: Any) -> list[Any] | None:
+    """The routes of an app of Starlette's kind; `None` when nothing can be said of them."""
+    routes: Any = getattr(app, "routes", None)
+    if not isinstance(routes, (list, tuple)):
+        return None
+    listed = list(cast("Iterable[Any]", routes))
+    return listed if all(hasattr(one, "matches") for one in listed) else None
+
+
+def _is_there(routes: list[Any], path: str) -> bool:
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "root_path": "", "headers": []}
+    # `Match.NONE` is 0, and what matches but for its method is there as well.
+    return any(one.matches(dict(scope))[0].value for one in routes)
+
+
+def _is_below(routes: list[Any], path: str) -> bool:
+    start = path.rstrip("/") + "/"
+    return any(str(getattr(one, "path", start)).startswith(start) for one in routes)
+
+
+def path_of(resource: str) -> str:
+    """The path of the resource, as ASGI has it."""
+    from urllib.parse import unquote
+
+    _, _, rest = resource.partition("://")
+    return unquote(rest[rest.find("/") :]) if "/" in rest else "/"
+
+
+class Routed:
+    """An app of Starlette's kind as it is called behind `protect`: without redirects between a path with and without
+    the slash at its end, and with a word at start when nothing is where clients connect to.
+    """
+
+    def __init__(self, app: Any, paths: list[str]) -> None:
+        self._app = app
+        self._paths = paths
+        self._other: dict[str, str] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if self._other is None:
+                # Now, because routes may be added until the first request comes.
+                self._other = self._other_paths()
+            other = self._other.get(scope["path"])
+            if other is not None:
+                scope = with_path(scope, other)
+        elif scope["type"] == "lifespan" and is_elsewhere(self._app, self._paths):
+            return await _fail_to_start(f"no route of the app is at {' or '.join(self._paths)}", receive, send)
+        await self._app(scope, receive, send)
+
+    def _other_paths(self) -> dict[str, str]:
+        """The path that has a route, for the one that differs by a slash and has none."""
+        other: dict[str, str] = {}
+        routes = _routes(self._app)
+        for path in self._paths:
+            if routes is None or path.endswith("/"):
+                continue
+            is_plain, is_slashed = _is_there(routes, path), _is_there(routes, f"{path}/")
+            if is_slashed and not is_plain:
+                other[path] = f"{path}/"
+            elif is_plain and not is_slashed:
+                other[f"{path}/"] = path
+        return other
+
+
+class Mounted:
+    """An app that has its route at the root, at this path of another app, without a redirect to it."""
+
+    def __init__(self, app: Any, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == self._path:
+            scope = with_path(scope, f"{self._path}/")
+        await self._app({**scope, "root_path": self._path}, receive, send)
+
+
+def with_path(scope: Scope, path: str) -> Scope:
+    """The scope with this path, which differs by the slash at its end alone."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw is not None:
+        raw = raw + b"/" if path.endswith("/") else raw.removesuffix(b"/")
+    return {**scope, "path": path, "raw_path": raw}
+
+
+async def _fail_to_start(reason: str, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": f"mcp_auth: {reason}"})
+
+
+async def not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers where only metadata is served."""
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

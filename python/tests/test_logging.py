@@ -1,0 +1,99 @@
+"""What is logged, at which level, with which fields."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from mcp_auth import McpAuth
+from mcp_auth.testing import DevIssuer
+from support import RESOURCE, call, echo
+
+
+def message(tool: str) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}}).encode()
+
+
+def decisions(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    found = [record for record in caplog.records if record.name == "mcp_auth.decision"]
+    caplog.clear()
+    return found
+
+
+async def test_levels_and_fields(dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy={"tools": {"wipe": ["adm"]}}).protect(echo)
+    caplog.set_level(logging.DEBUG, "mcp_auth")
+    good = dev_issuer.mint(RESOURCE, scope="mcp")
+    json_headers = {"content-type": "application/json"}
+
+    await call(app, body=message("read"), token=good, headers=json_headers)
+    [allowed] = decisions(caplog)
+    assert (allowed.levelno, allowed.code, allowed.issuer) == (logging.INFO, "allowed", dev_issuer.issuer)
+    assert allowed.resource == RESOURCE and "read" in allowed.operation
+
+    await call(app, body=message("wipe"), token=good, headers=json_headers)
+    [refused] = decisions(caplog)
+    assert (refused.levelno, refused.code, refused.status) == (logging.WARNING, "insufficient_scope", 403)
+    assert (refused.expected, refused.actual) == ("adm", "mcp") and "wipe" in refused.operation
+
+    await call(app, body=b"{}", token=dev_issuer.mint("http://other/mcp"))
+    [refused] = decisions(caplog)
+    assert (refused.levelno, refused.code, refused.status) == (logging.WARNING, "wrong_audience", 401)
+    assert json.loads(refused.expected) == [RESOURCE] and json.loads(refused.actual) == ["http://other/mcp"]
+    # Once, and not as a text within a text.
+    assert f'expected=["{RESOURCE}"]' in refused.getMessage() and "\\" not in refused.getMessage()
+
+    headers = {"origin": "http://localhost", "access-control-request-method": "POST"}
+    await call(app, "OPTIONS", headers=headers)
+    [preflight] = decisions(caplog)
+    assert (preflight.levelno, preflight.code) == (logging.DEBUG, "preflight")
+
+
+async def test_what_a_stranger_writes_stays_in_its_line(dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture) -> None:
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(echo)
+    for kid in ('x\ninjected="line"', "x\r\ny", 'a" code="allowed', "\u2028z"):
+        await call(app, token=dev_issuer.mint(RESOURCE, header={"kid": kid}))
+    found = decisions(caplog)
+    assert [record.code for record in found] == ["unknown_key"] * 4
+    for record in found:
+        text = record.getMessage()
+        assert not any(character in text for character in "\n\r\u2028") and " code=unknown_key " in text
+
+
+async def test_the_level_is_asked_when_something_is_logged(dev_issuer: DevIssuer) -> None:
+    seen: list[tuple[str, int]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append((record.name, record.levelno))
+
+    ours, below, handler = logging.getLogger("mcp_auth"), logging.getLogger("mcp_auth.decision"), Handler()
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer])
+    await auth.ready()
+    app, token = auth.protect(echo), dev_issuer.mint(RESOURCE)
+    ours.addHandler(handler)
+    try:
+        steps = ((ours, logging.ERROR, 0), (ours, logging.INFO, 1), (below, logging.WARNING, 0), (below, logging.DEBUG, 1))
+        for logger, level, count in steps:
+            logger.setLevel(level)
+            seen.clear()
+            assert (await call(app, token=token)).status == 200
+            assert seen == [("mcp_auth.decision", logging.INFO)] * count, (logger, level)
+        logging.disable(logging.CRITICAL)
+        seen.clear()
+        assert (await call(app)).status == 401
+        assert seen == []
+    finally:
+        logging.disable(logging.NOTSET)
+        ours.removeHandler(handler)
+        ours.setLevel(logging.NOTSET)
+        below.setLevel(logging.NOTSET)
+
+
+def test_weak_settings_are_warned_of_whenever_logging_was_set_up(caplog: pytest.LogCaptureFixture) -> None:
+    McpAuth(RESOURCE, ["https://auth.example.com"], allowed_origins=["*"])
+    [warning] = [record for record in caplog.records if "every web page may call" in record.getMessage()]
+    assert warning.levelno == logging.WARNING and warning.resource == RESOURCE  # type: ignore[attr-defined]
