@@ -9,9 +9,8 @@ pub(super) fn for_refusal(code: &str, shown: &Shown) -> Vec<String> {
     if !matches!(code, "missing_claim" | "wrong_audience") {
         return Vec::new();
     }
-    let text = |name: &str| shown.claims.get(name).and_then(Value::as_str);
-    let issuer = text("iss").unwrap_or_default();
-    let client = ["client_id", "azp", "cid", "appid"].into_iter().find_map(text);
+    let issuer = shown.issuer().unwrap_or_default();
+    let client = ["client_id", "azp", "cid", "appid"].into_iter().find_map(|name| shown.text(name));
     let has_audience = shown.claims.contains_key("aud");
     let is_cognito = issuer.contains("cognito-idp.");
     let is_keycloak = issuer.contains("/realms/");

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 use mcp_auth::clock::{Clock, SystemClock};
-use mcp_auth::explanation::{CheckOutcome, TokenCheck, TokenExplanation};
+use mcp_auth::explanation::{CheckOutcome, TokenExplanation};
 use mcp_auth::{Config, McpAuth};
 use serde::Serialize;
 use serde_json::json;
@@ -215,8 +215,7 @@ fn go_on_behind_slash(explanation: &mut TokenExplanation, behind: TokenExplanati
             check.actual += ", which differs by the slash at its end";
         }
     }
-    let is_reached = |one: &TokenCheck| one.outcome != CheckOutcome::NotReached;
-    explanation.checks.retain(is_reached);
+    explanation.checks.retain(|one| one.outcome != CheckOutcome::NotReached);
     let names: Vec<_> = explanation.checks.iter().map(|one| one.name).collect();
     let rest = behind.checks.into_iter().filter(|one| !names.contains(&one.name));
     explanation.checks.extend(rest);

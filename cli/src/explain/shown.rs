@@ -61,7 +61,12 @@ impl Shown {
 
     /// The issuer that it names.
     pub(super) fn issuer(&self) -> Option<&str> {
-        self.claims.get("iss")?.as_str()
+        self.text("iss")
+    }
+
+    /// A claim that is a text, and shown.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.claims.get(name)?.as_str()
     }
 }
 

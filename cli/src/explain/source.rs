@@ -42,6 +42,13 @@ pub(super) struct Rules {
     pub(super) has_rules: bool,
 }
 
+impl Rules {
+    /// Those that the operator wrote.
+    fn of_operator(config: Config) -> Self {
+        Self { config, server: None, has_rules: true }
+    }
+}
+
 /// A server that was asked about the token.
 pub(super) struct AskedServer {
     pub(super) answer: Answer,
@@ -57,16 +64,15 @@ pub(super) async fn read_rules(
     progress: &Progress,
 ) -> Result<Rules, String> {
     let source = &options.source;
-    let rules = |config| Rules { config, server: None, has_rules: true };
     if let Some(file) = &source.config {
-        return from_file(file).map(rules);
+        return from_file(file).map(Rules::of_operator);
     }
     if let Some(url) = &source.resource {
         let issuers = source.issuers.iter().map(|text| understand::issuer(text));
         let resource = ProtectedResource::new(understand::server(url), issuers);
         let mut config = Config::default().protect_resource(resource);
         config.ca_files.clone_from(&options.ca_files);
-        return Ok(rules(config));
+        return Ok(Rules::of_operator(config));
     }
     let Some(given) = source.server.as_deref() else {
         let config = alone::config_for(shown);
@@ -77,13 +83,13 @@ pub(super) async fn read_rules(
     let target = Target::parse(&server)?;
     let authorities = authorities::read(&options.ca_files)?;
     let limit = Duration::from_secs(options.timeout);
-    let builder = || {
+    let reach = Reach::new(&target, || {
         Client::builder()
             .timeout(limit)
             .redirect(Policy::none())
             .tls_certs_merge(authorities.clone())
-    };
-    let reach = Reach::new(&target, builder).map_err(|error| error.to_string())?;
+    });
+    let reach = reach.map_err(|error| error.to_string())?;
     let config = from_server(&reach, &target).await?;
     let response = send_ping(&reach, &target, Some(token)).await?;
     let challenges: Vec<String> =
