@@ -53,6 +53,46 @@ class Refused(AssertionError):
         self.answer = answer
 
 
+async def exchange(app: ASGIApp, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Answer:
+    """One request to an ASGI app, and all of its answer."""
+    path, _, query = target.partition("?")
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": query.encode(),
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+    incoming = [{"type": "http.request", "body": body, "more_body": False}]
+    start: dict[str, Any] = {}
+    chunks: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        if incoming:
+            return incoming.pop()
+        # Whoever asks whether the client has gone: it never has.
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+        else:
+            chunks.append(bytes(message.get("body", b"")))
+
+    await app(scope, receive, send)
+    sent = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
+    return Answer(start["status"], sent, b"".join(chunks))
+
+
 class Host:
     """Runs an app, with its lifespan, on an event loop of its own."""
 
@@ -119,43 +159,9 @@ class Host:
         await asyncio.gather(*left, return_exceptions=True)
 
     async def _send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        path, _, query = target.partition("?")
         pairs = {"content-length": str(len(body)), **headers} if body else headers
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-            "state": {},
-        }
-        incoming = [{"type": "http.request", "body": body, "more_body": False}]
-        start: dict[str, Any] = {}
-        chunks: list[bytes] = []
-
-        async def receive() -> dict[str, Any]:
-            if incoming:
-                return incoming.pop()
-            # Whoever asks whether the client has gone: it never has.
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-            else:
-                chunks.append(bytes(message.get("body", b"")))
-
-        await self._app(scope, receive, send)
-        sent = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], sent, b"".join(chunks))
+        encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs.items()]
+        return await exchange(self._app, method, target, encoded, body)
 
 
 class Client:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import uvicorn
+from mcp_auth import _test_client
+from mcp_auth._test_client import exchange
 
 RESOURCE = "http://localhost/mcp"
 
 
-@dataclass
-class Answer:
+class Answer(_test_client.Answer):
     """What an app answered."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
     @property
     def json(self) -> Any:
@@ -42,40 +36,9 @@ async def call(
     pairs = list(headers.items()) if isinstance(headers, dict) else list(headers or [])
     if token is not None:
         pairs.append(("authorization", f"Bearer {token}"))
-    path, _, query = target.partition("?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in pairs],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
-    incoming = [{"type": "http.request", "body": body, "more_body": False}]
-    start: dict[str, Any] = {}
-    chunks: list[bytes] = []
-
-    async def receive() -> dict[str, Any]:
-        if incoming:
-            return incoming.pop()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            start.update(message)
-        else:
-            chunks.append(message.get("body", b""))
-
-    await app(scope, receive, send)
-    answered = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Answer(start["status"], answered, b"".join(chunks))
+    encoded = [(name.lower().encode(), value.encode()) for name, value in pairs]
+    answer = await exchange(app, method, target, encoded, body)
+    return Answer(answer.status, answer.headers, answer.body)
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
