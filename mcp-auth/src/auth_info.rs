@@ -122,7 +122,8 @@ impl AuthInfo {
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
-        self.0.claims.get_or_init(|| self.0.payload.members())
+        // They were read before. Without claims a caller has no role, is no known client and no person.
+        self.0.claims.get_or_init(|| self.0.payload.members().unwrap_or_default())
     }
 
     fn facts(&self) -> &Facts {
@@ -316,5 +317,22 @@ impl fmt::Debug for AuthInfo {
             .field("issuer", &self.issuer())
             .field("scopes", &self.scopes().to_string())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_that_could_not_be_read_again_make_nobody_a_person() {
+        for (payload, principal) in [(r#"{"sub":"a"}"#, Principal::User), ("{", Principal::Unknown)]
+        {
+            let rule = PrincipalRule { default: Principal::User, ..PrincipalRule::default() };
+            let payload = CheckedObject::new(payload.as_bytes());
+            let (issuer, scopes) = ("https://as.example".into(), Scopes::default());
+            let caller = AuthInfo::new(issuer, scopes, None, payload, rule.into(), Token::None);
+            assert_eq!(caller.principal(), principal);
+        }
     }
 }

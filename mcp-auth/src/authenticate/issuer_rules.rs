@@ -51,7 +51,7 @@ impl IssuerRules {
         }
         let mut scopes = claims.granted_scopes();
         if self.asks_for_all_claims() {
-            let members = payload.members();
+            let members = payload.members().map_err(Claims::malformed)?;
             for (path, accepted) in &self.required_claims {
                 if !value_at_path(&members, path).is_some_and(|value| accepted.contains(value)) {
                     return Err(TokenError::ClaimNotAccepted { claim: path.clone() });

@@ -63,7 +63,7 @@ pub(crate) fn read_object_within(
 pub(crate) struct CheckedObject(Box<[u8]>);
 
 impl CheckedObject {
-    /// Keeps a text that [`read_as`] has accepted; any other would seem to be an empty object.
+    /// Keeps a text that [`read_as`] has accepted.
     pub(crate) fn new(accepted: &[u8]) -> Self {
         Self(accepted.into())
     }
@@ -73,10 +73,12 @@ impl CheckedObject {
         &self.0
     }
 
-    /// All members.
-    pub(crate) fn members(&self) -> Map<String, Value> {
-        // What `read_as` accepts, this accepts: it is the same reader, and a fuzz target holds it to that.
-        read_object(&self.0).unwrap_or_default()
+    /// All members. What `read_as` accepts, this accepts: it is the same reader, and a fuzz target holds it to that.
+    ///
+    /// # Errors
+    /// The text is none that [`read_as`] accepts.
+    pub(crate) fn members(&self) -> Result<Map<String, Value>, JsonError> {
+        read_object(&self.0)
     }
 }
 
