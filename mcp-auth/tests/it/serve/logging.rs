@@ -84,12 +84,15 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
         (
             mint().audience("https://other.example/mcp").sign(),
             "code=\"wrong_audience\"",
-            vec!["https://mcp.example.com/mcp", "https://other.example/mcp"],
+            vec![
+                r#"expected=["https://mcp.example.com/mcp"]"#,
+                r#"actual=["https://other.example/mcp"]"#,
+            ],
         ),
         (
             mint().issuer("https://evil.example").sign(),
             "code=\"unknown_issuer\"",
-            vec!["https://evil.example"],
+            vec![r#"actual="https://evil.example""#],
         ),
         (
             mint().issuer(format!("{}/", server.issuer.issuer())).sign(),
@@ -106,18 +109,18 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
         (
             mint().header("kid", "x\ninjected=\"line\"").sign(),
             "code=\"unknown_key\"",
-            vec![r#"x\\n"#],
+            vec![r#"actual="x\ninjected=\"line\"""#],
         ),
         ("not.a.token".to_owned(), "code=\"malformed\"", vec![]),
         (
             mint().header("typ", "logout+jwt").sign(),
             "code=\"wrong_type\"",
-            vec![r#"header `typ` \"logout+jwt\""#],
+            vec![r#"actual=header `typ` "logout+jwt""#],
         ),
         (
             mint().header("typ", "x\ninjected=\"line\"").sign(),
             "code=\"wrong_type\"",
-            vec![r#"header `typ` \"x\\n"#],
+            vec![r#"header `typ` "x\ninjected=\"line\"""#],
         ),
         (
             mint().claim("sub", 7).sign(),
