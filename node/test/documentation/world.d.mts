@@ -12,6 +12,7 @@ declare global {
   const InvalidTokenError: typeof import('@modelcontextprotocol/sdk/server/auth/errors.js').InvalidTokenError;
   const keys: { find(token: string): Promise<{ id: string } | undefined> };
   const McpAuth: typeof import('mcp-auth-node').McpAuth;
+  function makeServer(): import('@modelcontextprotocol/sdk/server/mcp.js').McpServer;
   const mcpAuth: import('mcp-auth-node/original').MCPAuth;
   const OAuthError: typeof import('@modelcontextprotocol/server').OAuthError;
   const OAuthErrorCode: typeof import('@modelcontextprotocol/server').OAuthErrorCode;
