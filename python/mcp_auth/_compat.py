@@ -335,7 +335,7 @@ def _verifier(
                 caller = await call(verify, token)
         except MCPAuthBearerAuthException as error:
             if error.code == BearerAuthExceptionCode.MISSING_REQUIRED_SCOPES:
-                fields = {"required": getattr(error.cause, "missing_scopes", None) or []}
+                fields: dict[str, Any] = {"required": getattr(error.cause, "missing_scopes", None) or []}
                 raise InsufficientScope("insufficient_scope", 403, "the verify function misses scopes", fields) from error
             raise TokenError("inactive", 401, "the verify function refuses it") from error
         except MCPAuthTokenVerificationException as error:
@@ -350,8 +350,8 @@ def _verifier(
         audience = [] if caller.audience is None else caller.audience
         named = [audience] if isinstance(audience, str) else list(audience)
         if expected is not None and expected not in named and (named or is_named or knows_keys_alone):
-            fields = {"actual": named, "expected": [expected]}
-            raise TokenError("wrong_audience", 401, "it is for another resource", fields)
+            compared = {"actual": named, "expected": [expected]}
+            raise TokenError("wrong_audience", 401, "it is for another resource", compared)
         if caller.expires_at is not None and caller.expires_at <= time.time():
             raise TokenError("inactive", 401, "it has expired")
         said = {
