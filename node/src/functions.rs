@@ -103,9 +103,18 @@ enum Found {
     Claims(Box<RawValue>),
     Refused(String),
     /// The token is good, and lacks these scopes.
-    MissingScopes { required: Scopes, granted: Scopes },
-    UnknownIssuer { actual: String, expected: Vec<String> },
-    WrongAudience { actual: Vec<String>, expected: Vec<String> },
+    MissingScopes {
+        required: Scopes,
+        granted: Scopes,
+    },
+    UnknownIssuer {
+        actual: String,
+        expected: Vec<String>,
+    },
+    WrongAudience {
+        actual: Vec<String>,
+        expected: Vec<String>,
+    },
     Unavailable(String),
 }
 

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
+use napi::Status;
 use napi::bindgen_prelude::{Env, FnArgs, Function, FunctionRef, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::Status;
 use napi_derive::napi;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
@@ -119,7 +119,8 @@ impl Subscriber for NodeLog {
         if !has_logger() {
             return standard_error().enabled(metadata);
         }
-        let least = if metadata.target().starts_with("mcp_auth") { Level::DEBUG } else { Level::ERROR };
+        let least =
+            if metadata.target().starts_with("mcp_auth") { Level::DEBUG } else { Level::ERROR };
         *metadata.level() <= least && is_wanted(metadata)
     }
 

@@ -1,12 +1,14 @@
 //! One structured event per decision, with what was compared, and never a token.
 
+use std::error::Error;
 use std::fmt::Write as _;
 
 use axum::Router;
 use axum::routing::post;
 use dev_issuer::{Broken, DevIssuer};
-use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
-use serde_json::json;
+use mcp_auth::policy::{AccessRequest, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, Config, McpAuth, ScopePolicy};
+use serde_json::{Value, json};
 
 use crate::support::log::Log;
 use crate::support::policy_server::{PolicyServer, message};
@@ -190,6 +192,45 @@ async fn with_a_policy_the_log_says_what_was_called_and_which_rule_refused_it() 
         assert_eq!(decisions.len(), 1, "{text}");
         assert!(fields.iter().all(|field| decisions[0].contains(field)), "{text}");
         assert!(!text.contains(secret), "{text}");
+    }
+}
+
+/// Forbids every tool, and quotes what it was called with.
+struct Quoting;
+
+impl Authorizer for Quoting {
+    fn authorize(
+        &self,
+        request: &AccessRequest<'_>,
+    ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { operation, .. } = *request;
+        let arguments = operation.arguments().ok_or("no arguments")?;
+        let note = arguments.get("note").and_then(Value::as_str).ok_or("no note")?;
+        Ok(Verdict::forbidden(note.to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn what_a_rule_says_is_escaped_once_and_stays_in_its_field() {
+    Log::start();
+    let policy = ScopePolicy::new();
+    let server =
+        PolicyServer::with(policy, |config| config, |builder| builder.authorizer(Quoting)).await;
+    let token = server.mint("mcp").sign();
+    let rows = [
+        ("plain words", r#"actual="plain words""#),
+        ("says \"no\"", r#"actual="says \"no\"""#),
+        ("x\" code=\"allowed", r#"actual="x\" code=\"allowed""#),
+        ("a\nline", r#"actual="a\nline""#),
+        ("b\\c\u{202e}", r#"actual="b\\c\u{202e}""#),
+    ];
+    for (note, field) in rows {
+        let params = json!({ "name": "read", "arguments": { "note": note } });
+        Log::take();
+        server.post(Some(&token), &[], message("tools/call", params).to_string()).await;
+        let text = Log::take();
+        assert!(text.contains(field), "{field} in {text}");
+        assert_eq!(text.matches(" code=\"policy_denied\"").count(), 1, "{text}");
     }
 }
 
