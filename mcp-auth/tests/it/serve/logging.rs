@@ -291,3 +291,32 @@ fn an_audience_that_a_whole_realm_has_warns() {
         assert!(text.contains("WARN") && text.contains("\"account\""), "{text}");
     }
 }
+
+#[test]
+fn rules_that_were_added_in_code_warn_as_configured_ones_do() {
+    Log::start();
+    let config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let narrower = json!({ "resources": { "n://*": ["s"], "n://a/*": ["t"] } });
+    let policy: ScopePolicy = serde_json::from_value(narrower).unwrap();
+    Log::take();
+    McpAuth::builder(config.clone()).authorizer(policy.clone()).build().unwrap();
+    let text = Log::take();
+    let warning = &policy.warnings()[0];
+    assert!(text.contains("WARN") && text.contains(&format!("authorizer: {warning}")), "{text}");
+
+    let silent: ScopePolicy = serde_json::from_value(json!({ "tools": { "t": ["s"] } })).unwrap();
+    McpAuth::builder(config).authorizer(OwnRules).authorizer(silent).build().unwrap();
+    assert_eq!(Log::take(), "", "rules of one's own warn of nothing unless they say so");
+}
+
+/// Rules with everything as it is by default.
+struct OwnRules;
+
+impl Authorizer for OwnRules {
+    fn authorize(
+        &self,
+        _: &AccessRequest<'_>,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Verdict::Allow)
+    }
+}
