@@ -95,16 +95,15 @@ pub fn jwk_set(bytes: &[u8]) {
     for jwk in keys.into_iter().flatten().take(256) {
         let Ok(key) = VerificationKey::from_jwk(jwk) else { continue };
         any = true;
-        let text_of = |name: &str| jwk[name].as_str().filter(|text| !text.is_empty());
-        assert!(text_of("use").is_none_or(|purpose| purpose == "sig"), "{jwk}");
-        assert_eq!(key.key_id(), text_of("kid"));
+        assert!(text_of(jwk, "use").is_none_or(|purpose| purpose == "sig"), "{jwk}");
+        assert_eq!(key.key_id(), text_of(jwk, "kid"));
         let supported = Algorithm::ALL.iter().filter(|algorithm| key.supports(**algorithm));
         assert!(supported.clone().count() > 0, "a key without an algorithm is of no use");
         for algorithm in supported {
             let (kty, crv) = key_type(*algorithm);
             assert_eq!(jwk["kty"], kty, "{jwk} supports {algorithm}");
             assert!(crv.is_none_or(|crv| jwk["crv"] == crv), "{jwk} supports {algorithm}");
-            let is_declared = text_of("alg").is_none_or(|name| name == algorithm.name());
+            let is_declared = text_of(jwk, "alg").is_none_or(|name| name == algorithm.name());
             assert!(is_declared || kty == "OKP", "{jwk} supports {algorithm}");
         }
         if jwk["kty"] == "RSA" {
@@ -115,6 +114,11 @@ pub fn jwk_set(bytes: &[u8]) {
         }
     }
     assert_eq!(set.is_ok(), any, "one odd key never spoils the others");
+}
+
+/// A member of a key that is set.
+fn text_of<'k>(jwk: &'k Value, member: &str) -> Option<&'k str> {
+    jwk[member].as_str().filter(|text| !text.is_empty())
 }
 
 /// An authorization server's metadata document.
