@@ -173,15 +173,21 @@ impl<'m> Message<'m> {
         if value.next_byte() != Some(b'{') {
             return value.skip();
         }
-        value.object(|name, inner| match (name, inner.next_byte()) {
-            ("_meta", Some(b'{')) => inner.object(|meta_name, meta| {
-                match meta_name == RELATED_TASK {
-                    true => self.task_of_result = meta.written()?,
-                    false => meta.skip()?,
+        value.object(|name, inner| {
+            if name != "_meta" {
+                return inner.skip();
+            }
+            if inner.next_byte() != Some(b'{') {
+                self.has_wrong_type |= inner.written()?.is_some();
+                return Ok(());
+            }
+            inner.object(|meta_name, meta| {
+                if meta_name != RELATED_TASK {
+                    return meta.skip();
                 }
+                self.task_of_result = meta.written()?;
                 Ok(())
-            }),
-            _ => inner.skip(),
+            })
         })
     }
 

@@ -154,10 +154,11 @@ async fn a_task_that_nobody_is_known_to_have_made_needs_the_baseline_or_is_refus
 /// Messages that say that they belong to a task (MCP 2025-11-25, "Related Task Metadata").
 fn related(task: &Value) -> Vec<Value> {
     let meta = json!({ "io.modelcontextprotocol/related-task": task });
-    let mut all: Vec<Value> = ["ping", "tools/list", "tasks/list", "prompts/list", "logging/setLevel"]
-        .iter()
-        .map(|method| message(method, json!({ "_meta": meta })))
-        .collect();
+    let mut all: Vec<Value> =
+        ["ping", "tools/list", "tasks/list", "prompts/list", "logging/setLevel"]
+            .iter()
+            .map(|method| message(method, json!({ "_meta": meta })))
+            .collect();
     all.push(message("tools/call", json!({ "name": "edit", "_meta": meta })));
     all.push(message("tools/call", json!({ "name": "about", "_meta": meta })));
     all.push(json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "_meta": meta } }));
@@ -195,5 +196,11 @@ async fn a_message_that_belongs_to_a_task_needs_to_be_its_makers() {
             let answer = server.post(Some(&alice), &[], sent.to_string()).await.0;
             assert_eq!(answer.code(), expected, "{sent}");
         }
+    }
+    for (meta, expected) in
+        [(json!(null), "ok"), (json!("t"), "invalid_message"), (json!([]), "invalid_message")]
+    {
+        let sent = json!({ "jsonrpc": "2.0", "id": 7, "result": { "_meta": meta } }).to_string();
+        assert_eq!(server.post(Some(&alice), &[], sent).await.0.code(), expected, "{meta}");
     }
 }
