@@ -526,3 +526,19 @@ fn text_of(written: &str) -> Result<Cow<'_, str>, MessageFault> {
 fn object_of<'m, T: Object<'m>>(written: &'m str) -> Result<T, MessageFault> {
     read_as(written.as_bytes(), JsonLimits::LARGEST).map_err(|_| MessageFault::Invalid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_judged_besides_is_not_one_of_those_that_were_sent() {
+        let written = br#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"t"}}"#;
+        let mut messages = Messages::parse(written).unwrap();
+        messages.judge_besides([Operation::tool("one")].into_iter());
+        messages.judge_besides([Operation::tool("two"), Operation::tool("three")].into_iter());
+        assert_eq!(messages.operations.len(), 4);
+        let sent: Vec<&str> = messages.sent().iter().map(Operation::method).collect();
+        assert_eq!(sent, ["tasks/get"]);
+    }
+}

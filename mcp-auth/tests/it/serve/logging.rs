@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use axum::Router;
 use axum::routing::post;
 use dev_issuer::{Broken, DevIssuer};
-use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
+use mcp_auth::policy::{AccessRequest, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, Config, McpAuth, ScopePolicy};
 use serde_json::json;
 
 use crate::support::log::Log;
@@ -245,5 +246,34 @@ fn an_audience_that_a_whole_realm_has_warns() {
         McpAuth::new(config).unwrap();
         let text = Log::take();
         assert!(text.contains("WARN") && text.contains("\"account\""), "{text}");
+    }
+}
+
+#[test]
+fn rules_that_were_added_in_code_warn_as_configured_ones_do() {
+    Log::start();
+    let config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let narrower = json!({ "resources": { "n://*": ["s"], "n://a/*": ["t"] } });
+    let policy: ScopePolicy = serde_json::from_value(narrower).unwrap();
+    Log::take();
+    McpAuth::builder(config.clone()).authorizer(policy.clone()).build().unwrap();
+    let text = Log::take();
+    let warning = &policy.warnings()[0];
+    assert!(text.contains("WARN") && text.contains(&format!("authorizer: {warning}")), "{text}");
+
+    let silent: ScopePolicy = serde_json::from_value(json!({ "tools": { "t": ["s"] } })).unwrap();
+    McpAuth::builder(config).authorizer(OwnRules).authorizer(silent).build().unwrap();
+    assert_eq!(Log::take(), "", "rules of one's own warn of nothing unless they say so");
+}
+
+/// Rules with everything as it is by default.
+struct OwnRules;
+
+impl Authorizer for OwnRules {
+    fn authorize(
+        &self,
+        _: &AccessRequest<'_>,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Verdict::Allow)
     }
 }
