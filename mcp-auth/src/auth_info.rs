@@ -70,8 +70,8 @@ pub(crate) struct Facts {
 impl AuthInfo {
     /// For verifiers of your own: wraps claims that **you have verified**.
     ///
-    /// Nothing is checked here. `iss` and `exp` should be present; scopes come from `scope`, `scp`
-    /// or `scopes`, the client from `client_id`, `azp`, `cid` or `appid`. Say with `idtyp`, `user` or
+    /// Nothing is checked here. `iss` and `exp` should be present; scopes come from the first of `scope`, `scp`
+    /// and `scopes` that is not empty (so leave out all three where nothing is granted), the client from `client_id`, `azp`, `cid` or `appid`. Say with `idtyp`, `user` or
     /// `app`, whether a person or a machine is calling, if your policies ask for that.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 // The original's surface: its names, its codes, and what is different on purpose.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import test from 'node:test';
 import express from 'express';
 import { createRemoteJWKSet } from 'jose';
@@ -51,6 +53,24 @@ test('metadata is fetched by type or by URL, and changed before it is read', asy
     assert.equal(error.code, 'fetch_server_config_error');
     return true;
   });
+});
+
+test('metadata without an end is given up', async (context) => {
+  const server = createServer((_request, response) => {
+    const more = () => {
+      while (response.write(' '.repeat(64 * 1024)));
+    };
+    response.on('drain', more);
+    more();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.closeAllConnections());
+  const origin = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`;
+  for (const type of /** @type {const} */ (['oauth', 'oidc'])) {
+    await assert.rejects(fetchServerConfig(origin, { type }), { code: 'fetch_server_config_error', message: /longer than 1048576 bytes/ });
+  }
+  // Nobody reads on.
+  await new Promise((resolve) => server.close(resolve));
 });
 
 test('metadata is validated with codes', () => {

@@ -358,12 +358,16 @@ def _verifier(
             "iss": caller.issuer,
             "sub": caller.subject,
             "client_id": caller.client_id,
-            "scope": " ".join(caller.scopes),
+            # A text with a space in it is no scope, and not two of them.
+            "scope": " ".join(scope for scope in caller.scopes if " " not in scope),
             "aud": caller.audience,
             "exp": caller.expires_at,
         }
-        # What the function says of the caller comes before what is in the claims.
-        return {**caller.claims, **{name: one for name, one in said.items() if one is not None}}
+        # What the function says of the caller comes before what is in the claims. Where it says that nothing is granted,
+        # no other claim grants anything.
+        others = () if said["scope"] else ("scp", "scopes")
+        claims = {name: one for name, one in caller.claims.items() if name not in others}
+        return {**claims, **{name: one for name, one in said.items() if one is not None}}
 
     return claims_of
 

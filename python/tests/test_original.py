@@ -286,6 +286,23 @@ async def test_a_function_says_which_scopes_are_missing(
     assert asked in answer.headers["www-authenticate"], answer.headers
 
 
+@pytest.mark.parametrize("claims", [{"scp": ["admin"]}, {"scopes": "admin"}, {"scp": "admin", "scope": "admin"}, {}])
+@pytest.mark.parametrize("scopes", [[], ["read admin"], ["read"], [" admin"]])
+async def test_the_scopes_are_those_that_the_function_says(
+    dev_issuer: DevIssuer, claims: dict[str, Any], scopes: list[str]
+) -> None:
+    def verify(token: str) -> AuthInfo:
+        granted = ["admin"] if token == "admin" else scopes
+        return AuthInfo(token=token, issuer="mine", subject="bob", claims=claims, scopes=granted, audience=RESOURCE)
+
+    auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
+    bearer = auth.bearer_auth_middleware(verify, resource=RESOURCE, required_scopes=["admin"])
+    app = Starlette(routes=[Route("/mcp", whoami(auth), methods=["POST"])], middleware=[Middleware(bearer)])
+    assert (await call(app, token="bob")).status == 403
+    answer = await call(app, token="admin")
+    assert (answer.status, answer.json["scopes"]) == (200, ["admin"])
+
+
 async def test_pages_read_metadata_and_call_where_that_is_allowed(dev_issuer: DevIssuer) -> None:
     page = "https://app.example.com"
     server = fetch_server_config(dev_issuer.issuer)

@@ -81,10 +81,7 @@ impl<'a> Inert<'a> {
         let text = secrets::without_secrets(self.0);
         // In a table a bar ends the cell even within code.
         let code: String = visible(&text).replace('|', "\\u{7c}");
-        let mut fence = String::from("`");
-        while code.contains(&fence) {
-            fence.push('`');
-        }
+        let fence = fence_around(&code);
         let touches = code.starts_with('`') || code.ends_with('`') || code.is_empty();
         let space = if touches { " " } else { "" };
         format!("{fence}{space}{code}{space}{fence}")
@@ -101,6 +98,16 @@ impl<'a> Inert<'a> {
         }
         text
     }
+}
+
+/// Backticks that are nowhere in the code.
+fn fence_around(code: &str) -> String {
+    let (mut longest, mut in_a_row) = (0, 0);
+    for character in code.chars() {
+        in_a_row = if character == '`' { in_a_row + 1 } else { 0 };
+        longest = longest.max(in_a_row);
+    }
+    "`".repeat(longest + 1)
 }
 
 fn one_line(text: &str) -> String {
@@ -232,6 +239,10 @@ mod tests {
             assert_eq!(Inert::of(text).markdown(), expected, "{text}");
         }
         assert_eq!(Inert::of("`").markdown_code(), "`` ` ``");
+        // As long as it likes: each character is looked at once.
+        let backticks = "`".repeat(300_000);
+        let code = Inert::of(&backticks).markdown_code();
+        assert_eq!(code, format!("{backticks}` {backticks} {backticks}`"));
         assert_eq!(Inert::of("a[b](c)\\").sarif(), "a\\[b\\](c)\\\\");
     }
 }

@@ -61,8 +61,14 @@ impl Secret {
             }
         }
         for needle in &self.encoded {
+            let mut done = 0;
             for (at, found) in layer.text.match_indices(needle.as_str()) {
-                places.push(layer.original(whole_run(&layer.text, at..at + found.len())));
+                // Another one in the same run, which would be gone through once more for each.
+                if at >= done {
+                    let run = whole_run(&layer.text, at..at + found.len());
+                    done = run.end;
+                    places.push(layer.original(run));
+                }
             }
         }
         for run in &reading.base64 {
@@ -245,6 +251,17 @@ mod tests {
             assert_eq!(replace_secrets(&text, [&secret].into_iter()), "a, [token], b", "{text}");
         }
         assert!(!secret.is_in("genuine-token/of+some~body="));
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_costs_no_more_than_its_text() {
+        // Each of them is part of one text of base64, which would be gone through for each.
+        let hexadecimal: String = "genuine-token".bytes().map(|one| format!("{one:02x}")).collect();
+        let text = hexadecimal.repeat(40_000);
+        let secret = Secret::of("genuine-token", "[token]");
+        for run in [text.clone(), STANDARD.encode("genuine-token").repeat(40_000)] {
+            assert_eq!(replace_secrets(&run, [&secret].into_iter()), "[token]");
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ const MAX_BATCH: usize = 100;
 /// Bytes of a template with its variables filled in; no rule is about a URI that is longer.
 const MAX_TEMPLATE: usize = 8192;
 
+/// The member of `_meta` that says to which task a message belongs (MCP 2025-11-25, "Related Task Metadata").
+const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
     /// Every operation in it, and then what is judged besides. An answer to a request of the server is
@@ -25,7 +28,8 @@ pub(crate) struct Messages<'m> {
     pub(crate) operations: Vec<Operation<'m>>,
     /// How many operations are judged besides.
     beside: usize,
-    /// Every task that it is about: `taskId` of `tasks/*`, and those that a subscription is for.
+    /// Every task that it is about: `taskId` of `tasks/*`, those that a subscription is for, and those to which messages
+    /// say that they belong.
     pub(crate) tasks: Vec<Cow<'m, str>>,
     pub(crate) is_batch: bool,
     /// The `id` of a single request, as it was written.
@@ -117,6 +121,8 @@ struct Message<'m> {
     has_wrong_type: bool,
     /// Whether it has a `result` or an `error`, as an answer has.
     has_answer: bool,
+    /// The task to which its `result` says that it belongs.
+    task_of_result: Option<&'m str>,
 }
 
 impl<'m> Object<'m> for Message<'m> {
@@ -134,7 +140,11 @@ impl<'m> Object<'m> for Message<'m> {
                 }
                 _ => self.has_wrong_type |= value.written()?.is_some(),
             },
-            "result" | "error" => {
+            "result" => {
+                self.has_answer = true;
+                self.read_result(value)?;
+            }
+            "error" => {
                 self.has_answer = true;
                 value.skip()?;
             }
@@ -156,6 +166,29 @@ impl<'m> Message<'m> {
         }
         reader.object(|name, value| message.member(name, value))?;
         Ok(message)
+    }
+
+    /// Of an answer, only the task counts that it belongs to.
+    fn read_result(&mut self, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        if value.next_byte() != Some(b'{') {
+            return value.skip();
+        }
+        value.object(|name, inner| {
+            if name != "_meta" {
+                return inner.skip();
+            }
+            if inner.next_byte() != Some(b'{') {
+                self.has_wrong_type |= inner.written()?.is_some();
+                return Ok(());
+            }
+            inner.object(|meta_name, meta| {
+                if meta_name != RELATED_TASK {
+                    return meta.skip();
+                }
+                self.task_of_result = meta.written()?;
+                Ok(())
+            })
+        })
     }
 
     /// JSON-RPC 2.0 §4, as MCP narrows it: a text or a number.
@@ -185,6 +218,10 @@ impl<'m> Message<'m> {
         {
             return Err(MessageFault::Invalid);
         }
+        for related in [self.params.related_task, self.task_of_result].into_iter().flatten() {
+            let task: RelatedTask<'m> = object_of(related)?;
+            messages.tasks.push(required_text(task.id)?);
+        }
         let Some(method) = method else {
             messages.operations.push(Operation::nothing());
             return Ok(());
@@ -201,6 +238,7 @@ struct Params<'m> {
     name: Option<&'m str>,
     uri: Option<&'m str>,
     task_id: Option<&'m str>,
+    related_task: Option<&'m str>,
     reference: Option<&'m str>,
     context: Option<&'m str>,
     notifications: Option<&'m str>,
@@ -235,6 +273,7 @@ impl<'m> Params<'m> {
     fn meta_member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
         match name {
             "io.modelcontextprotocol/protocolVersion" => self.revision = value.written()?,
+            RELATED_TASK => self.related_task = value.written()?,
             _ => value.skip()?,
         }
         Ok(())
@@ -343,6 +382,22 @@ impl<'m> Params<'m> {
             }
             _ => Err(MessageFault::Invalid),
         }
+    }
+}
+
+/// The task to which a message says that it belongs. Servers hand such a message to the task, whoever made it.
+#[derive(Default)]
+struct RelatedTask<'m> {
+    id: Option<&'m str>,
+}
+
+impl<'m> Object<'m> for RelatedTask<'m> {
+    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
+        match name {
+            "taskId" => self.id = value.written()?,
+            _ => value.skip()?,
+        }
+        Ok(())
     }
 }
 

@@ -81,6 +81,11 @@ impl KnownTask {
         }
     }
 
+    /// The same with arguments that nobody can read, so that whatever looks at them refuses.
+    fn without_arguments(&self) -> Self {
+        Self { arguments: Some(String::new()), ..self.clone() }
+    }
+
     /// Whether it belongs to this caller, or to nobody.
     fn may_be_of(&self, caller: &Owner) -> bool {
         self.owner.as_ref().is_none_or(|maker| maker == caller)
@@ -96,11 +101,6 @@ impl KnownTasks {
     /// Learns that this call made this task. Who made a task first has made it: an answer that names somebody else's
     /// task gives it to nobody.
     pub(super) fn learn(&self, task: &str, made: &KnownTask) {
-        let size = made.size(task);
-        if size > MAX_BYTES {
-            tracing::warn!("the call that made a task is too long to be kept");
-            return;
-        }
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = inner.tasks.get(task) {
             if known.owner != made.owner {
@@ -110,13 +110,13 @@ impl KnownTasks {
             }
             return;
         }
-        while inner.bytes + size > MAX_BYTES && inner.forget_one() {}
-        let name: Arc<str> = task.into();
-        inner.tasks.insert(name.clone(), Arc::new(made.clone()));
-        inner.bytes += size;
-        let of_owner = inner.by_owner.entry(made.owner.clone()).or_default();
-        of_owner.bytes += size;
-        of_owner.tasks.push_back(name);
+        if inner.make_room(&made.owner, made.size(task)) {
+            return inner.keep(task, made.clone());
+        }
+        tracing::warn!("the call that made a task is too long to be kept: its arguments are not");
+        let without_arguments = made.without_arguments();
+        while inner.bytes + without_arguments.size(task) > MAX_BYTES && inner.forget_one() {}
+        inner.keep(task, without_arguments);
     }
 
     /// What is known of the tasks that a message names.
@@ -132,12 +132,41 @@ impl KnownTasks {
 }
 
 impl Inner {
-    /// Forgets the oldest task of whoever takes the most room, so that nobody can make others' tasks unknown. Whether
-    /// there was one.
+    /// Makes room for another task of this owner, by forgetting the oldest of whoever takes the most room then. So nobody
+    /// can make others' tasks unknown, neither by many calls nor by long ones. Whether there is room; if not, nothing is
+    /// forgotten.
+    fn make_room(&mut self, owner: &Option<Owner>, size: usize) -> bool {
+        let needed = (self.bytes + size).saturating_sub(MAX_BYTES);
+        if needed == 0 {
+            return true;
+        }
+        crate::steps::take(self.by_owner.len());
+        let of_maker = self.by_owner.get(owner).map_or(0, |own| own.bytes);
+        let others = self.by_owner.iter().filter(|(other, _)| *other != owner);
+        let largest = others.max_by_key(|(_, of_owner)| of_owner.bytes);
+        let (from, most) = match largest {
+            Some((other, of_other)) if of_other.bytes > of_maker + size => {
+                (other.clone(), of_other.bytes)
+            }
+            _ => (owner.clone(), of_maker),
+        };
+        if most < needed {
+            return false;
+        }
+        while self.bytes + size > MAX_BYTES && self.forget_oldest_of(&from) {}
+        true
+    }
+
+    /// Forgets the oldest task of whoever takes the most room. Whether there was one.
     fn forget_one(&mut self) -> bool {
         let largest = self.by_owner.iter().max_by_key(|(_, of_owner)| of_owner.bytes);
         let Some(owner) = largest.map(|(owner, _)| owner.clone()) else { return false };
-        let Some(of_owner) = self.by_owner.get_mut(&owner) else { return false };
+        self.forget_oldest_of(&owner)
+    }
+
+    /// Forgets one task. Whether there was one.
+    fn forget_oldest_of(&mut self, owner: &Option<Owner>) -> bool {
+        let Some(of_owner) = self.by_owner.get_mut(owner) else { return false };
         if let Some(task) = of_owner.tasks.pop_front()
             && let Some(known) = self.tasks.remove(&task)
         {
@@ -146,9 +175,18 @@ impl Inner {
             self.bytes -= size;
         }
         if of_owner.tasks.is_empty() {
-            self.by_owner.remove(&owner);
+            self.by_owner.remove(owner);
         }
         true
+    }
+
+    fn keep(&mut self, task: &str, made: KnownTask) {
+        let (name, size): (Arc<str>, usize) = (task.into(), made.size(task));
+        let of_owner = self.by_owner.entry(made.owner.clone()).or_default();
+        of_owner.bytes += size;
+        of_owner.tasks.push_back(name.clone());
+        self.bytes += size;
+        self.tasks.insert(name, Arc::new(made));
     }
 }
 
@@ -220,12 +258,32 @@ mod tests {
         assert!(is_known(&tasks, "alice") && is_known(&tasks, "mallory-99"));
         assert!(!is_known(&tasks, "mallory-0"));
         tasks.learn("huge", &made("mallory", MAX_BYTES));
-        assert!(!is_known(&tasks, "huge") && is_known(&tasks, "mallory-99"));
+        assert!(is_known(&tasks, "huge") && is_known(&tasks, "mallory-99"));
         let inner = tasks.0.lock().unwrap();
         let held: usize = inner.tasks.iter().map(|(name, task)| task.size(name)).sum();
         let of_owners: usize = inner.by_owner.values().map(|one| one.bytes).sum();
         assert_eq!((inner.bytes, of_owners), (held, held));
         assert!(held <= MAX_BYTES);
+    }
+
+    #[test]
+    fn a_long_call_takes_its_room_from_whoever_makes_it() {
+        let tasks = KnownTasks::default();
+        let all: Vec<_> = (0..2_000).map(|number| format!("user-{number}")).collect();
+        for user in &all {
+            tasks.learn(user, &made(user, 6_000));
+        }
+        for number in 0..20 {
+            tasks.learn(&format!("mallory-{number}"), &made("mallory", 8 * 1024 * 1024));
+            tasks.learn(&format!("huge-{number}"), &made("mallory", 2 * MAX_BYTES));
+        }
+        assert!(all.iter().all(|user| is_known(&tasks, user)));
+        // What there was no room for is still Mallory's, and nobody can read its arguments.
+        let named = tasks.named(&["mallory-19".into()]);
+        assert!(named.are_owned());
+        for call in named.calls() {
+            assert!(call.arguments().is_none() && call.has_unreadable_arguments());
+        }
     }
 
     #[test]

@@ -71,14 +71,48 @@ async function fetchDocument(url: string | URL): Promise<object> {
     const error = new MCPAuthConfigError('fetch_server_config_error', `Failed to fetch server config from ${url}: ${reason}`);
     return cause === undefined ? error : Object.assign(error, { cause });
   };
-  const response = await fetch(url, { headers: { accept: 'application/json' } }).catch((cause: Error) => {
+  // For all of it: who waits for metadata must not wait for ever.
+  const signal = AbortSignal.timeout(MOST_SECONDS * 1000);
+  const response = await fetch(url, { headers: { accept: 'application/json' }, signal }).catch((cause: Error) => {
     throw failed(cause.message, cause);
   });
-  if (!response.ok) throw failed(response.statusText);
-  const metadata: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) {
+    void response.body?.cancel();
+    throw failed(response.statusText);
+  }
+  const text = await readText(response).catch((cause: Error) => {
+    throw failed(cause.message, cause);
+  });
+  const metadata = jsonOf(text);
   if (typeof metadata !== 'object' || metadata === null) {
     const message = 'The server metadata is not a valid object or is null.';
     throw new MCPAuthAuthServerError('invalid_server_metadata', { metadata, message });
   }
   return metadata;
+}
+
+/** How long a document may take, and how long it may be. */
+const MOST_SECONDS = 10;
+const MOST_BYTES = 1024 * 1024;
+
+/** The body, as far as it is no longer than a document may be. */
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    // Leaving the loop ends the connection.
+    if (length > MOST_BYTES) throw new Error(`longer than ${MOST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
+}
+
+/** What is no JSON is no metadata either. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

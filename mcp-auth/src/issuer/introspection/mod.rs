@@ -7,7 +7,7 @@ mod question;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
@@ -122,13 +122,21 @@ impl Introspector {
         let request = self.question(&place, token)?;
         let response = self.send(request).await.map_err(|fault| fault_at(&place, &fault))?;
         let now = self.issuer.now();
-        if let Some(seconds) = retry_after(response.status(), response.headers(), now) {
+        let asked_pause = retry_after(response.status(), response.headers(), now);
+        if let Some(seconds) = asked_pause.filter(|_| self.is_of_endpoint(response.status())) {
             self.issuer.pauses.pause(&place.url, now, seconds);
         }
         self.read(&response).await.map_err(|reason| {
             let seconds = self.issuer.pauses.left(&place.url, now);
             Fault { reason: fault_at(&place, &reason), retry_after: seconds.max(RETRY_AFTER) }
         })
+    }
+
+    /// Whether what this answer asks for holds for all tokens. At the UserInfo endpoint it is the token that signs in, so
+    /// that its own user, who asked too often, is what a 429 is about.
+    fn is_of_endpoint(&self, status: StatusCode) -> bool {
+        self.method != IntrospectionMethod::DangerousUserinfo
+            || status != StatusCode::TOO_MANY_REQUESTS
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::http::header::RETRY_AFTER;
 use dev_issuer::DevIssuer;
 use mcp_auth::clock::Clock as _;
+use mcp_auth::settings::IntrospectionMethod;
 use mcp_auth::{Config, Introspection};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -75,6 +76,25 @@ async fn an_endpoint_that_names_no_time_is_asked_again_at_once() {
         assert_eq!(told(&answer), (503, Some("5")), "{status} {retry_after}");
         endpoint.says(200, JSON, good());
         assert_eq!(server.call("second").await.code(), "ok", "{status} {retry_after}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_asks_userinfo_too_often_holds_up_nobody_else() {
+    // A 503 is the endpoint's own, and a 429 that of the token that signed in there.
+    for (status, expected) in [(429, "ok"), (503, "unavailable")] {
+        let endpoint = Scripted::start("").await;
+        let issuer = DevIssuer::start().await.unwrap();
+        let server = Harness::around(issuer, |config| {
+            let mut introspection = Introspection::new("dev", "dev");
+            introspection.method = IntrospectionMethod::DangerousUserinfo;
+            introspection.endpoint = Some(endpoint.url.clone());
+            with(config, introspection)
+        });
+        endpoint.says_with(status, RETRY_AFTER, "120");
+        assert_eq!(server.call("mallory").await.status.as_u16(), 503, "{status}");
+        endpoint.says(200, JSON, json!({ "sub": "alice", "client_id": "c" }));
+        assert_eq!(server.call("alice").await.code(), expected, "{status}");
     }
 }
 

@@ -150,3 +150,57 @@ async fn a_task_that_nobody_is_known_to_have_made_needs_the_baseline_or_is_refus
         assert_eq!(server.post(Some(&token), &[], none).await.0.code(), "ok");
     }
 }
+
+/// Messages that say that they belong to a task (MCP 2025-11-25, "Related Task Metadata").
+fn related(task: &Value) -> Vec<Value> {
+    let meta = json!({ "io.modelcontextprotocol/related-task": task });
+    let mut all: Vec<Value> =
+        ["ping", "tools/list", "tasks/list", "prompts/list", "logging/setLevel"]
+            .iter()
+            .map(|method| message(method, json!({ "_meta": meta })))
+            .collect();
+    all.push(message("tools/call", json!({ "name": "edit", "_meta": meta })));
+    all.push(message("tools/call", json!({ "name": "about", "_meta": meta })));
+    all.push(json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "_meta": meta } }));
+    all.push(json!({ "jsonrpc": "2.0", "id": 7, "result": { "action": "accept", "_meta": meta } }));
+    all
+}
+
+#[tokio::test]
+async fn a_message_that_belongs_to_a_task_needs_to_be_its_makers() {
+    let server = server(false, None).await;
+    let mint = |subject: &str| server.mint("mcp edit edit:all").subject(subject).sign();
+    let (alice, bob) = (mint("alice"), mint("bob"));
+    make(&server, Some(&alice), "edit", json!({ "form": "2025-11-25", "task": "t" })).await;
+    for sent in related(&json!({ "taskId": "t" })) {
+        let ours = server.post(Some(&alice), &[], sent.to_string()).await.0;
+        assert_eq!(ours.code(), "ok", "{sent}");
+        let (theirs, ran) = server.post(Some(&bob), &[], sent.to_string()).await;
+        assert_eq!((theirs.code(), ran.is_empty()), ("policy_denied", true), "{sent}");
+        let (nobodys, ran) = server.post(None, &[], sent.to_string()).await;
+        assert_eq!((nobodys.code(), ran.is_empty()), ("missing_token", true), "{sent}");
+        let batch = Value::Array(vec![message("ping", json!({})), sent]).to_string();
+        let (in_batch, ran) = server.post(Some(&bob), &[], batch).await;
+        assert_eq!((in_batch.code(), ran.is_empty()), ("policy_denied", true));
+    }
+    // Nothing is related to `null`; what cannot be read is not.
+    for (task, expected) in [
+        (json!(null), "ok"),
+        (json!({ "taskId": "unknown" }), "ok"),
+        (json!({}), "invalid_message"),
+        (json!("t"), "invalid_message"),
+        (json!([{ "taskId": "t" }]), "invalid_message"),
+        (json!({ "taskId": ["t"] }), "invalid_message"),
+    ] {
+        for sent in related(&task) {
+            let answer = server.post(Some(&alice), &[], sent.to_string()).await.0;
+            assert_eq!(answer.code(), expected, "{sent}");
+        }
+    }
+    for (meta, expected) in
+        [(json!(null), "ok"), (json!("t"), "invalid_message"), (json!([]), "invalid_message")]
+    {
+        let sent = json!({ "jsonrpc": "2.0", "id": 7, "result": { "_meta": meta } }).to_string();
+        assert_eq!(server.post(Some(&alice), &[], sent).await.0.code(), expected, "{meta}");
+    }
+}
