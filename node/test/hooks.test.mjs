@@ -156,3 +156,20 @@ test('what verifyToken throws leaves nothing of the token in the log, and what a
   }
   assert.ok(!denied.stderr.includes('\nforged'), denied.stderr);
 });
+
+test('what a hook returned that says nothing is named in the log', async () => {
+  const env = { ...process.env, MCP_AUTH_LOG: 'mcp_auth=info' };
+  const run = async (/** @type {string} */ code) =>
+    promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', code], { cwd: FOLDER, env, timeout: 60_000 });
+  /** @type {[returned: string, named: string][]} */
+  const values = [['"alice"', 'a value of type string'], ['1', 'a value of type number'], ['["alice"]', 'a list']];
+  const verify = values.map(([returned]) => `{ tokenPrefixes: ["key_"], verifyToken: () => (${returned}) }`);
+  const verified = await run(program(verify, '"key_1"'));
+  assert.deepEqual(JSON.parse(verified.stdout), values.map(() => 503));
+  for (const [, named] of values) assert.ok(verified.stderr.includes(`it returned ${named}`), verified.stderr);
+
+  const denied = await run(program(['{ authorize: () => 1 }', '{ authorize: () => null }'], 'issuer.mint({ audience: resource, scope: "mcp" })'));
+  assert.deepEqual(JSON.parse(denied.stdout), [403, 403]);
+  assert.ok(denied.stderr.includes('`authorize` returned a value of type number'), denied.stderr);
+  assert.ok(denied.stderr.includes('`authorize` returned null'), denied.stderr);
+});

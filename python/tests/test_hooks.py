@@ -100,6 +100,28 @@ async def test_an_authorizer_that_fails_denies(
     assert all(len(record.getMessage()) < 600 and "\n" not in record.getMessage() for record in caplog.records)
 
 
+async def test_what_a_hook_returned_that_says_nothing_is_named(
+    dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows: list[tuple[str, Any, str]] = [
+        ("verify", "alice", "it returned str"), ("verify", ["alice"], "it returned list"), ("verify", 1, "it returned int"),
+        ("authorize", 1, "it returned int"), ("authorize", "allow", "it returned str"),
+        ("authorize", None, "it returned None"), ("authorize", {}, "it returned dict"),
+    ]  # fmt: skip
+    for hook, returned, named in rows:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "mcp_auth"):
+            if hook == "verify":
+                auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": returning(returned)})
+                answer = await call(auth.protect(echo), token="k_1")
+            else:
+                auth = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=returning(returned))
+                token = dev_issuer.mint(RESOURCE)
+                answer = await call(auth.protect(echo), headers=JSON, body=message("x"), token=token)
+        assert answer.status == (503 if hook == "verify" else 403)
+        assert any(named in record.getMessage() for record in caplog.records), (hook, returned, caplog.messages)
+
+
 async def test_whoever_has_no_token_sees_what_the_policy_opens_and_nothing_that_code_decides(
     dev_issuer: DevIssuer,
 ) -> None:

@@ -152,9 +152,21 @@ mod tests {
 
     #[test]
     fn every_must_of_an_issuer_has_its_sentence() {
-        let musts = ["issuer", "keys", "metadata", "endpoints", "https", "pkce_s256", "resource_indicators"];
+        let musts = [
+            "issuer",
+            "keys",
+            "metadata",
+            "endpoints",
+            "https",
+            "pkce_s256",
+            "resource_indicators",
+        ];
         for id in musts {
-            assert!(quote_of(id).is_some_and(|quote| quote.contains("MUST") || quote.contains("REQUIRED")), "{id}");
+            assert!(
+                quote_of(id)
+                    .is_some_and(|quote| quote.contains("MUST") || quote.contains("REQUIRED")),
+                "{id}"
+            );
         }
         for id in ["authorization_code", "public_clients", "unknown"] {
             assert_eq!(quote_of(id), None, "{id}");

@@ -46,7 +46,11 @@ mod tests {
             (true, None, Some(5), LEAST),
         ];
         for (is_terminal, named, told, expected) in rows {
-            assert_eq!(columns(is_terminal, named, told), expected, "{is_terminal} {named:?} {told:?}");
+            assert_eq!(
+                columns(is_terminal, named, told),
+                expected,
+                "{is_terminal} {named:?} {told:?}"
+            );
         }
     }
 }

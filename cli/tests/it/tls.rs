@@ -75,7 +75,10 @@ impl Drop for Tls {
 }
 
 /// Metadata of an issuer, and no token is good enough for anything else.
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, origin: &str) -> std::io::Result<()> {
+async fn answer(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    origin: &str,
+) -> std::io::Result<()> {
     let mut bytes = [0; 8192];
     let length = stream.read(&mut bytes).await?;
     let request = String::from_utf8_lossy(&bytes[..length]).into_owned();
@@ -90,9 +93,14 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, origin: &str) -
     send(&mut stream, "200 OK\r\ncontent-type: application/json", &document.to_string()).await
 }
 
-async fn send(stream: &mut (impl AsyncWrite + Unpin), head: &str, body: &str) -> std::io::Result<()> {
+async fn send(
+    stream: &mut (impl AsyncWrite + Unpin),
+    head: &str,
+    body: &str,
+) -> std::io::Result<()> {
     let length = body.len();
-    let text = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    let text =
+        format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
     stream.write_all(text.as_bytes()).await?;
     stream.shutdown().await
 }
@@ -170,7 +178,9 @@ async fn issuers_are_reached_through_the_named_authority_alone() {
         let arguments = [&["check", "issuer", &issuer, "--json"][..], authorities].concat();
         arguments.into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    for (arguments, expected) in [(places(&[]), "fail"), (places(&["--ca-file", authority]), "pass")] {
+    for (arguments, expected) in
+        [(places(&[]), "fail"), (places(&["--ca-file", authority]), "pass")]
+    {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let (_, text, _) = run(&words).await;
         let report: Value = serde_json::from_str(&text).unwrap();

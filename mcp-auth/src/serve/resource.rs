@@ -219,7 +219,12 @@ impl Resource {
         let filtered = Forward::new(self, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
-            return filtered.with_step_up(self, self.required_scopes.clone(), Box::default(), may_wait);
+            return filtered.with_step_up(
+                self,
+                self.required_scopes.clone(),
+                Box::default(),
+                may_wait,
+            );
         }
         let forward = filtered.with_step_up_by_error(self);
         if has_rules { forward.without_body() } else { forward }

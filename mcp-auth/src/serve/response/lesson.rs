@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use crate::auth_info::AuthInfo;
 use crate::authorize::Messages;
-use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value, read_whole};
+use crate::json::{
+    JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value, read_whole,
+};
 use crate::serve::Resource;
 use crate::serve::known_tasks::KnownTask;
 use crate::serve::unlisted_rules::Shown;

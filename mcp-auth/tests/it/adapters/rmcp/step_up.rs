@@ -207,7 +207,8 @@ async fn the_event_of_a_refusal_names_the_tool_whoever_refuses() {
             Log::take();
             refused(use_tool(&client, tool).await);
             let log = Log::take();
-            let event = log.lines().find(|line| line.contains("request refused")).expect("an event");
+            let event =
+                log.lines().find(|line| line.contains("request refused")).expect("an event");
             assert!(event.contains(&format!("tools/call {tool}\"")), "{event}");
             assert!(event.contains("insufficient_scope"), "{event}");
         }

@@ -118,8 +118,7 @@ async fn only_a_redirect_that_repeats_the_question_is_followed() {
 
 #[tokio::test]
 async fn whoever_is_asked_about_tokens_is_ready_without_keys() {
-    let with_endpoint =
-        json!({ "issuer": "https://as.example", "introspection_endpoint": "https://as.example/ask" });
+    let with_endpoint = json!({ "issuer": "https://as.example", "introspection_endpoint": "https://as.example/ask" });
     let unusable = json!({ "issuer": "https://other.example" });
     // What the metadata says, whether the endpoint is configured, whether another resource needs keys.
     let rows = [

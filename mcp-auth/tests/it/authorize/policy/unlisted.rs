@@ -43,7 +43,8 @@ fn named(member: &str, names: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn a_rule_for_a_tool_or_a_prompt_that_no_list_shows_is_warned_of_once_with_the_nearest_name() {
+async fn a_rule_for_a_tool_or_a_prompt_that_no_list_shows_is_warned_of_once_with_the_nearest_name()
+{
     for (kind, list) in [("tools", "tools/list"), ("prompts", "prompts/list")] {
         let policy: ScopePolicy = serde_json::from_value(
             json!({ kind: { "add_note": "w", "deleteNote": "w", "unlike": "w" } }),
