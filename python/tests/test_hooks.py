@@ -143,6 +143,27 @@ async def test_whoever_has_no_token_sees_what_the_policy_opens_and_nothing_that_
         assert [tool["name"] for tool in answer.json["result"]["tools"]] == expected
 
 
+async def test_a_rule_that_no_list_shows_is_warned_of_once(
+    dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        result = {"tools": [{"name": "add_note"}, {"name": "list_notes"}]}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
+        await send({"type": "http.response.body", "body": body})
+
+    policy = {"tools": {"add_notes": ["notes"], "list_notes": ["notes"]}}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    with caplog.at_level(logging.WARNING, "mcp_auth"):
+        for _ in range(2):
+            await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))
+    warnings = [record for record in caplog.records if "no list has shown" in record.getMessage()]
+    assert len(warnings) == 1 and warnings[0].levelno == logging.WARNING
+    fields = vars(warnings[0])
+    assert (fields["rule"], fields["did_you_mean"]) == ("tools.add_notes", "add_note")
+
+
 @pytest.mark.parametrize("scopes", [["x" * 5000], [f"s{number}" for number in range(100)]])
 async def test_scopes_that_fit_into_no_header_deny(dev_issuer: DevIssuer, scopes: list[str]) -> None:
     app = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=lambda *_: scopes).protect(echo)

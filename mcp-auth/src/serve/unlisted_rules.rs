@@ -17,7 +17,9 @@ use crate::identifier::ResourceIdentifier;
 use crate::nearest::nearest;
 
 /// Names of a list that are compared with one that is not in it.
-const MOST_COMPARED: usize = 1000;
+const MOST_COMPARED: usize = 256;
+/// Warnings of one list that name the nearest; comparing costs more than all the rest.
+const MOST_WITH_NEAREST: usize = 16;
 
 /// The names that wait to be shown by a list.
 pub(super) struct UnlistedRules {
@@ -132,9 +134,9 @@ impl Waiting {
         let left = std::mem::take(&mut *names);
         self.is_over.store(true, Ordering::Relaxed);
         drop(names);
-        for name in left {
-            let compared = shown.iter().take(MOST_COMPARED).map(|one| &**one);
-            let did_you_mean = nearest(&name, compared);
+        for (index, name) in left.iter().enumerate() {
+            let most = if index < MOST_WITH_NEAREST { MOST_COMPARED } else { 0 };
+            let did_you_mean = nearest(name, shown.iter().take(most).map(|one| &**one));
             tracing::warn!(
                 %resource,
                 rule = format!("{}.{name}", self.section),

@@ -64,6 +64,22 @@ async fn a_rule_for_a_tool_or_a_prompt_that_no_list_shows_is_warned_of_once_with
 }
 
 #[tokio::test]
+async fn many_rules_and_a_long_list_are_compared_only_in_part() {
+    let mut policy = ScopePolicy::new();
+    for number in 0..1000 {
+        policy = policy.require_for_tool(format!("tool_{number:04}x"), ["w"]);
+    }
+    let lists = Lists::start(policy).await;
+    let names: Vec<_> = (0..5000).map(|number| format!("tool_{number:04}")).collect();
+    let shown: Vec<_> = names.iter().map(String::as_str).collect();
+    let warnings =
+        lists.ask("tools/list", json!({}), json!({ "tools": named("name", &shown) })).await;
+    assert_eq!(warnings.len(), 1000);
+    let with_nearest = warnings.iter().filter(|one| one.contains("did_you_mean")).count();
+    assert_eq!(with_nearest, 16);
+}
+
+#[tokio::test]
 async fn a_list_that_is_not_whole_says_nothing_of_what_it_does_not_show() {
     let policy = ScopePolicy::new().require_for_tool("b", ["w"]).require_for_tool("c", ["w"]);
     let lists = Lists::start(policy).await;
