@@ -120,28 +120,26 @@ async fn only_a_redirect_that_repeats_the_question_is_followed() {
 async fn whoever_is_asked_about_tokens_is_ready_without_keys() {
     let with_endpoint = json!({ "issuer": "https://as.example", "introspection_endpoint": "https://as.example/ask" });
     let unusable = json!({ "issuer": "https://other.example" });
-    // What the metadata says, whether the endpoint is configured, whether another resource needs keys.
+    // What the metadata says, whether the endpoint is configured, whether tokens are introspected.
     let rows = [
-        (&with_endpoint, false, false, true),
-        (&unusable, true, false, true),
+        (&with_endpoint, false, true, true),
+        (&unusable, true, true, true),
+        (&unusable, false, true, false),
         (&unusable, false, false, false),
-        (&unusable, true, true, false),
+        (&with_endpoint, false, false, false),
     ];
-    for (document, is_configured, is_shared, expected) in rows {
+    for (document, is_configured, is_introspected, expected) in rows {
         let metadata = Scripted::start(document.clone()).await;
         let mut server = AuthorizationServer::new("https://as.example");
         server.metadata_url = Some(metadata.url.clone());
-        let plain = server.clone();
-        let mut introspection = Introspection::new("us", "secret");
-        introspection.endpoint = is_configured.then(|| "https://as.example/ask".to_owned());
-        server.introspection = Some(introspection);
-        let resource = ProtectedResource::new(RESOURCE, [server]);
-        let mut config = Config::default().protect_resource(resource);
-        if is_shared {
-            let other = ProtectedResource::new("https://other.example/mcp", [plain]);
-            config = config.protect_resource(other);
+        if is_introspected {
+            let mut introspection = Introspection::new("us", "secret");
+            introspection.endpoint = is_configured.then(|| "https://as.example/ask".to_owned());
+            server.introspection = Some(introspection);
         }
-        let auth = McpAuth::new(config).unwrap();
-        assert_eq!(auth.ready().await.is_ok(), expected, "{document} {is_configured} {is_shared}");
+        let resource = ProtectedResource::new(RESOURCE, [server]);
+        let auth = McpAuth::new(Config::default().protect_resource(resource)).unwrap();
+        let is_ready = auth.ready().await.is_ok();
+        assert_eq!(is_ready, expected, "{document} {is_configured} {is_introspected}");
     }
 }
