@@ -23,25 +23,25 @@ pub(crate) fn nearest<'n>(
 
 /// How many letters must be put in, left out, replaced, or swapped with the next one, to make the one of the other.
 pub(crate) fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().take(LONGEST + 1).collect();
-    let one: Vec<char> = one.chars().take(LONGEST + 1).collect();
-    if one.len() > LONGEST || other.len() > LONGEST {
+    let rows: Vec<char> = one.chars().take(LONGEST + 1).collect();
+    let columns: Vec<char> = other.chars().take(LONGEST + 1).collect();
+    if rows.len() > LONGEST || columns.len() > LONGEST {
         return usize::MAX;
     }
     // Row by row: how far the first letters of the one are from the first letters of the other.
-    let mut before_last = vec![0; other.len() + 1];
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (row, letter) in one.iter().enumerate() {
-        crate::steps::take(other.len());
+    let mut before_last = vec![0; columns.len() + 1];
+    let mut last: Vec<usize> = (0..=columns.len()).collect();
+    for (row, letter) in rows.iter().enumerate() {
+        crate::steps::take(columns.len());
         let mut current = vec![row + 1];
-        for (column, other_letter) in other.iter().enumerate() {
+        for (column, other_letter) in columns.iter().enumerate() {
             let replaced = last[column] + usize::from(letter != other_letter);
             let shorter = (last[column + 1] + 1).min(current[column] + 1);
             let mut fewest = replaced.min(shorter);
             let is_swap = row > 0
                 && column > 0
-                && *letter == other[column - 1]
-                && one[row - 1] == *other_letter;
+                && *letter == columns[column - 1]
+                && rows[row - 1] == *other_letter;
             if is_swap {
                 fewest = fewest.min(before_last[column - 1] + 1);
             }
@@ -49,7 +49,7 @@ pub(crate) fn distance(one: &str, other: &str) -> usize {
         }
         before_last = std::mem::replace(&mut last, current);
     }
-    last[other.len()]
+    last[columns.len()]
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rmcp::model::{MetaObject, Tool};
 use serde_json::{Value, json};
 
-use crate::config::{Requirement, ScopePolicy};
+use crate::config::ScopePolicy;
 use crate::scope::Scopes;
 
 /// The member of a tool's `_meta` in which its scopes are.
@@ -37,9 +37,9 @@ const REQUIRES: &str = "mcp-auth/requires";
 /// # Ok::<(), mcp_auth::ConfigError>(())
 /// ```
 pub fn requires<S: AsRef<str>>(scopes: impl IntoIterator<Item = S>) -> MetaObject {
-    let scopes: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
+    let declared: Vec<_> = scopes.into_iter().map(|scope| scope.as_ref().to_owned()).collect();
     let mut meta = MetaObject::default();
-    meta.0.insert(REQUIRES.to_owned(), json!(scopes));
+    meta.0.insert(REQUIRES.to_owned(), json!(declared));
     meta
 }
 
@@ -49,9 +49,9 @@ impl ScopePolicy {
     #[must_use]
     pub fn require_for_declared(mut self, tools: &[Tool]) -> Self {
         for tool in tools {
-            let meta = tool.meta.as_ref();
-            let Some(declared) = meta.and_then(|meta| meta.0.get(REQUIRES)) else { continue };
-            let rule = self.tools.entry(tool.name.to_string()).or_insert_with(Requirement::default);
+            let Some(meta) = &tool.meta else { continue };
+            let Some(declared) = meta.0.get(REQUIRES) else { continue };
+            let rule = self.tools.entry(tool.name.to_string()).or_default();
             rule.all_of = Scopes::union(&[rule.all_of.clone(), scopes_of(declared)]);
         }
         self
@@ -74,6 +74,7 @@ fn scopes_of(declared: &Value) -> Scopes {
 mod tests {
     use super::*;
     use crate::authorize::Authorizer;
+    use crate::config::Requirement;
 
     fn declaring(name: &'static str, meta: Option<MetaObject>) -> Tool {
         let mut tool = Tool::new(name, "", serde_json::Map::new());

@@ -61,8 +61,8 @@ impl Lesson {
         let [call] = messages.sent() else { return None };
         let id = messages.id.filter(|_| !messages.is_batch)?.into();
         let list = ListKind::ALL.into_iter().find(|kind| kind.method() == call.method());
-        let is_waited_for = |kind: &ListKind| resource.unlisted_rules.wait_for(*kind);
-        let first_page = list.filter(is_waited_for).filter(|_| !messages.has_cursor);
+        let first_page =
+            list.filter(|kind| resource.unlisted_rules.wait_for(*kind) && !messages.has_cursor);
         let subject = match call.method() {
             "tools/list" => Subject::Tools,
             "tools/call" => Subject::Task(KnownTask::of_call(caller, call)?),
@@ -79,8 +79,7 @@ impl Lesson {
             Subject::Tools => self.learn_tools(document),
             Subject::Task(task) => self.learn_task(document, task),
         };
-        let learnt = learnt.and_then(|()| self.learn_names(document));
-        if let Err(error) = learnt {
+        if let Err(error) = learnt.and_then(|()| self.learn_names(document)) {
             tracing::warn!(%error, "nothing is learnt from an answer that readers could read differently");
         }
     }
