@@ -6,7 +6,7 @@
 mod auth;
 pub mod config;
 mod functions;
-mod log;
+pub mod log;
 mod outcome;
 mod pending;
 mod request;
