@@ -80,8 +80,8 @@ impl Authorizer for ScopePolicy {
 
     fn named(&self) -> Vec<Operation<'static>> {
         let by_arguments = self.by_arguments.keys().filter(|tool| !self.tools.contains_key(*tool));
-        let tools = self.tools.keys().chain(by_arguments);
-        let tools = tools.map(|name| Operation::tool(name.clone()));
+        let names = self.tools.keys().chain(by_arguments);
+        let tools = names.map(|name| Operation::tool(name.clone()));
         let prompts = self.prompts.keys().map(|name| Operation::prompt(name.clone()));
         let resources = self.resources.keys().map(|uri| Operation::resource(uri.clone()));
         let methods = self.methods.keys().map(|method| Operation::new(method.clone()));
