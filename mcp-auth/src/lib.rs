@@ -56,6 +56,7 @@ mod linear_cost;
 mod mcp_auth;
 mod metadata_document;
 mod mounts;
+mod nearest;
 mod number;
 mod principal;
 mod refusal;
@@ -67,7 +68,7 @@ mod text;
 
 pub use adapters::AuthLayer;
 #[cfg(feature = "rmcp3")]
-pub use adapters::OptionalAuthInfo;
+pub use adapters::{OptionalAuthInfo, requires};
 pub use assembly::McpAuthBuilder;
 pub use auth_info::AuthInfo;
 pub use authenticate::TokenVerifier;

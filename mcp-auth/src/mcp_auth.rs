@@ -70,13 +70,35 @@ impl McpAuth {
     ///
     /// Calling it is optional: keys are fetched when the first token of an issuer arrives.
     ///
+    /// An issuer that is asked about tokens (introspection) by every resource that trusts it needs no keys: it is
+    /// ready as soon as it is known where to ask.
+    ///
     /// # Errors
     /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had.
     pub async fn ready(&self) -> Result<(), Unavailable> {
         for issuer in &self.0.issuers {
-            issuer.ready().await?;
+            let Err(fault) = issuer.ready().await else { continue };
+            if !self.can_introspect(issuer).await {
+                return Err(fault);
+            }
+            let name = issuer.identifier();
+            tracing::warn!(issuer = %name, reason = fault.reason, "no keys: tokens of this issuer are introspected, and signed ones refused");
         }
         Ok(())
+    }
+
+    /// Whether every resource that trusts the issuer can ask it about tokens.
+    async fn can_introspect(&self, issuer: &Arc<Issuer>) -> bool {
+        for resource in self.0.mounts.resources() {
+            let trusted = resource.authenticator.issuers.list.iter();
+            for one in trusted.filter(|one| Arc::ptr_eq(&one.issuer, issuer)) {
+                let Some(opaque) = &one.opaque else { return false };
+                if !opaque.can_ask().await {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Decides what to do with a request to the server; an adapter then does it.

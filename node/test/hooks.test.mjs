@@ -160,6 +160,57 @@ test('what verifyToken throws leaves nothing of the token in the log, and what a
   assert.ok(!denied.stderr.includes('\nforged'), denied.stderr);
 });
 
+test('what a hook returned that says nothing is named in the log', async () => {
+  const env = { ...process.env, MCP_AUTH_LOG: 'mcp_auth=info' };
+  const run = async (/** @type {string} */ code) =>
+    promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', code], { cwd: FOLDER, env, timeout: 60_000 });
+  /** @type {[returned: string, named: string][]} */
+  const values = [['"alice"', 'a value of type string'], ['1', 'a value of type number'], ['["alice"]', 'a list']];
+  const verify = values.map(([returned]) => `{ tokenPrefixes: ["key_"], verifyToken: () => (${returned}) }`);
+  const verified = await run(program(verify, '"key_1"'));
+  assert.deepEqual(JSON.parse(verified.stdout), values.map(() => 503));
+  for (const [, named] of values) assert.ok(verified.stderr.includes(`it returned ${named}`), verified.stderr);
+
+  const denied = await run(program(['{ authorize: () => 1 }', '{ authorize: () => null }'], 'issuer.mint({ audience: resource, scope: "mcp" })'));
+  assert.deepEqual(JSON.parse(denied.stdout), [403, 403]);
+  assert.ok(denied.stderr.includes('`authorize` returned a value of type number'), denied.stderr);
+  assert.ok(denied.stderr.includes('`authorize` returned null'), denied.stderr);
+});
+
+test('a rule that no list shows is warned of once, with the nearest name', async () => {
+  const code = `
+    const { createServer } = require('node:http');
+    const { once } = require('node:events');
+    const { McpAuth } = require('./dist/index.js');
+    const { protectListener } = require('./dist/adapters/node.js');
+    const { DevIssuer } = require('./dist/testing.js');
+    (async () => {
+      const issuer = new DevIssuer();
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const resource = 'http://127.0.0.1:' + server.address().port + '/mcp';
+      const policy = { tools: { add_notes: ['notes'], list_notes: ['notes'] } };
+      const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], policy });
+      const tools = [{ name: 'add_note' }, { name: 'list_notes' }];
+      const answer = JSON.stringify({ jsonrpc: '2.0', id: 1, result: { tools } });
+      server.on('request', protectListener(auth, (request, response) => response.setHeader('content-type', 'application/json').end(answer)));
+      const headers = { authorization: 'Bearer ' + issuer.mint({ audience: resource, scope: 'mcp' }), 'content-type': 'application/json' };
+      for (const _ of [1, 2]) {
+        const response = await fetch(resource, { method: 'POST', headers, body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' });
+        await response.arrayBuffer();
+      }
+      server.closeAllConnections();
+      server.close();
+      issuer.stop();
+    })();
+  `;
+  const env = { ...process.env, MCP_AUTH_LOG: 'mcp_auth=warn' };
+  const { stderr } = await promisify(execFile)(process.execPath, ['--input-type=commonjs', '--eval', code], { cwd: FOLDER, env, timeout: 60_000 });
+  const warnings = stderr.split('\n').filter((line) => line.includes('no list has shown'));
+  assert.equal(warnings.length, 1, stderr);
+  assert.match(warnings[0] ?? '', /tools\.add_notes.*did_you_mean="?add_note"?/);
+});
+
 test('a verify function that misses scopes is a 403 which asks for them', async (context) => {
   /** @type {[required: any, challenge: RegExp][]} */
   const rows = [

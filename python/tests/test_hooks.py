@@ -100,6 +100,28 @@ async def test_an_authorizer_that_fails_denies(
     assert all(len(record.getMessage()) < 600 and "\n" not in record.getMessage() for record in caplog.records)
 
 
+async def test_what_a_hook_returned_that_says_nothing_is_named(
+    dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows: list[tuple[str, Any, str]] = [
+        ("verify", "alice", "it returned str"), ("verify", ["alice"], "it returned list"), ("verify", 1, "it returned int"),
+        ("authorize", 1, "it returned int"), ("authorize", "allow", "it returned str"),
+        ("authorize", None, "it returned None"), ("authorize", {}, "it returned dict"),
+    ]  # fmt: skip
+    for hook, returned, named in rows:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "mcp_auth"):
+            if hook == "verify":
+                auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": returning(returned)})
+                answer = await call(auth.protect(echo), token="k_1")
+            else:
+                auth = McpAuth(RESOURCE, [dev_issuer.issuer], authorizer=returning(returned))
+                token = dev_issuer.mint(RESOURCE)
+                answer = await call(auth.protect(echo), headers=JSON, body=message("x"), token=token)
+        assert answer.status == (503 if hook == "verify" else 403)
+        assert any(named in record.getMessage() for record in caplog.records), (hook, returned, caplog.messages)
+
+
 async def test_whoever_has_no_token_sees_what_the_policy_opens_and_nothing_that_code_decides(
     dev_issuer: DevIssuer,
 ) -> None:
@@ -119,6 +141,27 @@ async def test_whoever_has_no_token_sees_what_the_policy_opens_and_nothing_that_
     for token, expected in ((None, ["open"]), (dev_issuer.mint(RESOURCE), ["open", "scoped", "other"])):
         answer = await call(app, headers=JSON, body=asked, token=token)
         assert [tool["name"] for tool in answer.json["result"]["tools"]] == expected
+
+
+async def test_a_rule_that_no_list_shows_is_warned_of_once(
+    dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        result = {"tools": [{"name": "add_note"}, {"name": "list_notes"}]}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode()
+        await send({"type": "http.response.body", "body": body})
+
+    policy = {"tools": {"add_notes": ["notes"], "list_notes": ["notes"]}}
+    app = McpAuth(RESOURCE, [dev_issuer.issuer], policy=policy).protect(server)
+    asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
+    with caplog.at_level(logging.WARNING, "mcp_auth"):
+        for _ in range(2):
+            await call(app, headers=JSON, body=asked, token=dev_issuer.mint(RESOURCE))
+    warnings = [record for record in caplog.records if "no list has shown" in record.getMessage()]
+    assert len(warnings) == 1 and warnings[0].levelno == logging.WARNING
+    fields = vars(warnings[0])
+    assert (fields["rule"], fields["did_you_mean"]) == ("tools.add_notes", "add_note")
 
 
 @pytest.mark.parametrize("scopes", [["x" * 5000], [f"s{number}" for number in range(100)]])

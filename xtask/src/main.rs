@@ -21,6 +21,7 @@ mod peers;
 mod plain_code;
 mod providers;
 mod python;
+mod real_servers;
 mod rust_source;
 mod silent_defaults;
 mod source_checks;

@@ -180,12 +180,14 @@ fn from_json<T: for<'a> Deserialize<'a>>(json: &str) -> Result<T, Failure> {
     serde_json::from_str(json).map_err(|e| Failure::new(format!("{e}: {json}")))
 }
 
-fn script_of(interpreter: &Path, folder: &str, script: &str) -> Command {
+/// What runs a script of `xtask/peers/`.
+pub(crate) fn script_of(interpreter: &Path, folder: &str, script: &str) -> Command {
     let mut command = Command::new(interpreter);
     command.arg(directory(folder).join(script));
     command
 }
 
-fn directory(name: &str) -> PathBuf {
+/// A folder of `xtask/peers/`.
+pub(crate) fn directory(name: &str) -> PathBuf {
     root().join("xtask/peers").join(name)
 }

@@ -10,6 +10,7 @@ use crate::lint::cargo_in_examples;
 use crate::node;
 use crate::providers;
 use crate::python;
+use crate::real_servers;
 use crate::step::{Outcome, Step, missing_tool};
 
 /// The steps of `cargo xtask test`.
@@ -24,6 +25,7 @@ pub(crate) fn steps() -> Vec<Step> {
     ];
     steps.extend(clients::steps());
     steps.extend(providers::steps());
+    steps.push(real_servers::step());
     steps.push(node::step());
     steps.extend(python::steps());
     steps

@@ -4,7 +4,8 @@
 pub(super) fn quote_of(id: &str) -> Option<&'static str> {
     let sentence = match id {
         "R1.accepts-token" => {
-            "OAuth 2.1 §5.2: \"the resource server MUST validate the access token\""
+            "OAuth 2.1 §5.2: \"the resource server MUST check that the access token is not yet expired, is authorized to \
+             access the requested resource, was issued with the appropriate scope, and meets other policy requirements\""
         }
         "R1.unauthenticated" | "R7.missing-scope" | "R7.malformed-header" | "R7.basic-scheme" => {
             STATUS
@@ -71,7 +72,45 @@ pub(super) fn quote_of(id: &str) -> Option<&'static str> {
         "R13.session" => {
             "MCP, security: \"MCP servers MUST NOT treat possession of a state handle as authentication.\""
         }
-        _ => return quote_of_group(id),
+        _ => return quote_of_group(id).or_else(|| quote_of_issuer(id)),
+    };
+    Some(sentence)
+}
+
+/// The rules of `check issuer`.
+fn quote_of_issuer(id: &str) -> Option<&'static str> {
+    let sentence = match id {
+        "issuer" => {
+            "RFC 8414 §3.3: \"The 'issuer' value returned MUST be identical to the authorization server's issuer \
+             identifier value into which the well-known URI string was inserted to create the URL used to retrieve the \
+             metadata.\""
+        }
+        "keys" => {
+            "MCP, token handling: \"MCP servers, acting in their role as an OAuth 2.1 resource server, MUST validate access \
+             tokens as described in OAuth 2.1 Section 5.2.\", which they cannot do without keys"
+        }
+        "metadata" => {
+            "MCP, authorization: \"MCP authorization servers MUST provide at least one of the following discovery \
+             mechanisms\"; in 2025-06-18: \"Authorization servers MUST provide OAuth 2.0 Authorization Server Metadata \
+             (RFC8414).\""
+        }
+        "endpoints" => {
+            "RFC 8414 §2, `token_endpoint`: \"This is REQUIRED unless only the implicit grant type is supported.\"; \
+             `authorization_endpoint`: \"This is REQUIRED unless no grant types are supported that use the authorization \
+             endpoint.\""
+        }
+        "https" => {
+            "MCP, communication security: \"All authorization server endpoints MUST be served over HTTPS.\""
+        }
+        "pkce_s256" => {
+            "MCP, authorization code protection: \"If code_challenge_methods_supported is absent, the authorization server \
+             does not support PKCE and MCP clients MUST refuse to proceed.\""
+        }
+        "resource_indicators" => {
+            "MCP, token handling: \"MCP servers MUST validate that access tokens were issued specifically for them as the \
+             intended audience, according to RFC 8707 Section 2.\""
+        }
+        _ => return None,
     };
     Some(sentence)
 }
@@ -105,4 +144,32 @@ fn quote_of_group(id: &str) -> Option<&'static str> {
 
 const STATUS: &str = "MCP, errors: \"Servers MUST return appropriate HTTP status codes for authorization errors\": 401 where \
                       authorization is required or a token invalid, 403 for insufficient permissions";
-const CHALLENGE: &str = "RFC 6750 §3: \"the resource server MUST include the HTTP WWW-Authenticate response header field\"";
+const CHALLENGE: &str = "RFC 6750 §3: \"the resource server MUST include the HTTP 'WWW-Authenticate' response header field\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_must_of_an_issuer_has_its_sentence() {
+        let musts = [
+            "issuer",
+            "keys",
+            "metadata",
+            "endpoints",
+            "https",
+            "pkce_s256",
+            "resource_indicators",
+        ];
+        for id in musts {
+            assert!(
+                quote_of(id)
+                    .is_some_and(|quote| quote.contains("MUST") || quote.contains("REQUIRED")),
+                "{id}"
+            );
+        }
+        for id in ["authorization_code", "public_clients", "unknown"] {
+            assert_eq!(quote_of(id), None, "{id}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! What to do about a token that is refused, where the token shows it.
 
+use mcp_auth::presets::KnownProvider;
 use serde_json::Value;
 
 use super::shown::Shown;
@@ -36,13 +37,33 @@ pub(super) fn for_refusal(code: &str, shown: &Shown) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if let Some(client) = client.filter(|_| is_cognito || is_keycloak || !has_audience) {
+    let known = KnownProvider::recognise(issuer, "");
+    let has_own_preset = known.as_ref().is_some_and(KnownProvider::accepts_clients);
+    let binds_none = is_cognito || is_keycloak || !has_audience || has_own_preset;
+    if let Some(client) = client.filter(|_| binds_none) {
+        let setting = setting_for(known.as_ref(), client);
         advice.push(format!(
-            "Where that cannot be had: `dangerous_accept_clients = [{client:?}]` accepts the tokens of this client whatever \
-             their audience. It gives up that a token which the client got for another server is refused here."
+            "Where that cannot be had: {setting} accepts the tokens of this client whatever their audience. It gives up \
+             that a token which the client got for another server is refused here."
         ));
     }
     advice
+}
+
+/// The setting that accepts this client, or the preset that has it.
+fn setting_for(known: Option<&KnownProvider>, client: &str) -> String {
+    let setting = format!("`dangerous_accept_clients = [{client:?}]`");
+    let Some(provider) = known else { return setting };
+    let mut arguments = Vec::new();
+    for argument in &provider.arguments {
+        let shown = if argument == "<client>" { client } else { argument };
+        arguments.push(format!("{shown:?}"));
+    }
+    let preset = format!("`Provider::{}({})`", provider.preset, arguments.join(", "));
+    match provider.accepts_clients() {
+        true => format!("the preset {preset}, which sets {setting},"),
+        false => format!("{setting} beside what the preset {preset} sets"),
+    }
 }
 
 fn names_account(shown: &Shown) -> bool {
@@ -90,6 +111,30 @@ mod tests {
                 assert!(text.contains(part), "{part} in {text}");
             }
         }
+    }
+
+    #[test]
+    fn the_preset_of_the_provider_is_named_where_there_is_one() {
+        let rows = [
+            (
+                json!({ "iss": "https://p1.supabase.co/auth/v1", "aud": "authenticated", "client_id": "c1" }),
+                "the preset `Provider::supabase(\"p1\", \"c1\")`, which sets `dangerous_accept_clients = [\"c1\"]`,",
+            ),
+            (
+                json!({ "iss": "https://n.onelogin.com/oidc/2", "aud": "c2", "azp": "c2" }),
+                "the preset `Provider::onelogin(\"n\", \"c2\")`",
+            ),
+            (
+                json!({ "iss": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x", "client_id": "c3" }),
+                "beside what the preset `Provider::cognito(\"eu-west-1\", \"eu-west-1_x\")` sets",
+            ),
+        ];
+        for (claims, expected) in rows {
+            let text = advice("wrong_audience", &claims);
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        let unknown = json!({ "iss": "https://as.example", "client_id": "c" });
+        assert!(!advice("missing_claim", &unknown).contains("preset"));
     }
 
     #[test]

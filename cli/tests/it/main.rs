@@ -8,6 +8,7 @@ mod hostile;
 mod inert;
 mod issuer;
 mod secrets;
+mod tls;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

@@ -172,5 +172,10 @@ fn rows() -> Vec<Row> {
         let name = format!("token_type: {kind}");
         rows.push(row(&name, with("token_type", token_type), status, code));
     }
+    rows.extend([
+        row("sub is null", with("sub", json!(null)), 200, "ok"),
+        row("client_id is null", with("client_id", json!(null)), 200, "ok"),
+        row("scope is null", with("scope", json!(null)), 403, "insufficient_scope"),
+    ]);
     rows
 }

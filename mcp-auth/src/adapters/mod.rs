@@ -7,5 +7,5 @@ mod rmcp;
 mod tower;
 
 #[cfg(feature = "rmcp3")]
-pub use rmcp::OptionalAuthInfo;
+pub use rmcp::{OptionalAuthInfo, requires};
 pub use tower::{AuthFuture, AuthLayer, AuthService};

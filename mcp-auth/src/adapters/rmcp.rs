@@ -3,6 +3,8 @@
 //! rmcp puts the head of the HTTP request into the context of every call, and with it the caller that the layer has
 //! found. So handlers see who sends *this* request, also within a session that somebody else began.
 
+mod requires;
+
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -16,6 +18,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 
 use serde_json::json;
 
+pub use self::requires::requires;
 use crate::auth_info::AuthInfo;
 use crate::error::InsufficientScope;
 use crate::mcp_auth::McpAuth;

@@ -79,6 +79,11 @@ impl OpaqueTokens {
         }
     }
 
+    /// Whether it is known where to ask; metadata is fetched if it has to say.
+    pub(crate) async fn can_ask(&self) -> bool {
+        self.introspector.place_to_ask().await.is_ok()
+    }
+
     /// Whether a token that is no JWT is for this issuer.
     pub(super) fn is_for(&self, token: &str) -> bool {
         self.prefixes.is_empty() || self.prefixes.iter().any(|one| token.starts_with(&**one))

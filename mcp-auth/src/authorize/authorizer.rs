@@ -94,6 +94,12 @@ pub trait Authorizer: Send + Sync {
         }
     }
 
+    /// Every operation that has a rule of its own; patterns of URIs as they are written. One that no list of the
+    /// server shows is warned of. It is asked once, when the server is built. Default: none are named.
+    fn named(&self) -> Vec<Operation<'static>> {
+        Vec::new()
+    }
+
     /// Which rules apply to the operation, for people. Default: none are named.
     fn rules(&self, _operation: &Operation<'_>) -> Vec<String> {
         Vec::new()

@@ -16,6 +16,8 @@ pub(crate) struct Authorizers {
     /// Every one, and among them one at least that asks for the scopes of the resource.
     all: Vec<Guarded>,
     has_rules: bool,
+    /// What they have rules for.
+    named: Arc<[Operation<'static>]>,
 }
 
 impl fmt::Debug for Authorizers {
@@ -31,8 +33,10 @@ impl Authorizers {
         required_scopes: &Scopes,
     ) -> Self {
         let mut all = Vec::new();
+        let mut named = Vec::new();
         let mut asks_for_required = false;
         for authorizer in given {
+            named.extend(authorizer.named());
             match authorizer.compiled(required_scopes) {
                 Some(compiled) => {
                     asks_for_required = true;
@@ -45,12 +49,17 @@ impl Authorizers {
         if !asks_for_required {
             all.extend(ScopePolicy::new().compiled(required_scopes).map(Guarded::policy));
         }
-        Self { all, has_rules }
+        Self { all, has_rules, named: named.into() }
     }
 
     /// Whether nothing depends on what is called.
     pub(crate) fn is_empty(&self) -> bool {
         !self.has_rules
+    }
+
+    /// Every operation that one of them has a rule for.
+    pub(crate) fn named(&self) -> &[Operation<'static>] {
+        &self.named
     }
 
     pub(crate) fn allows_anonymous(&self) -> bool {
@@ -150,6 +159,11 @@ impl Authorizers {
     /// The names of the rules that apply to the operation.
     pub(crate) fn rules(&self, operation: &Operation<'_>) -> impl Iterator<Item = String> {
         self.all.iter().flat_map(|authorizer| authorizer.rules(operation))
+    }
+
+    /// The names of the rules that are about the operation, also of those in whose place another one counts.
+    pub(crate) fn rules_about(&self, operation: &Operation<'_>) -> impl Iterator<Item = String> {
+        self.all.iter().flat_map(|authorizer| authorizer.asked(None, operation)).map(|one| one.rule)
     }
 
     /// Every reason for allowing or refusing it, as data.

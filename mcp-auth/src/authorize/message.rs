@@ -34,6 +34,8 @@ pub(crate) struct Messages<'m> {
     pub(crate) is_batch: bool,
     /// The `id` of a single request, as it was written.
     pub(crate) id: Option<&'m str>,
+    /// Whether one of them asks for a page of a list that is not its first.
+    pub(crate) has_cursor: bool,
     /// The revision that a single message says it follows; of a batch, the latest that one of its messages does.
     pub(crate) revision: Option<Cow<'m, str>>,
 }
@@ -84,7 +86,8 @@ impl<'m> Messages<'m> {
 
     fn empty(is_batch: bool) -> Self {
         let (operations, tasks) = (Vec::new(), Vec::new());
-        Self { operations, beside: 0, tasks, is_batch, id: None, revision: None }
+        let (id, revision) = (None, None);
+        Self { operations, beside: 0, tasks, is_batch, id, has_cursor: false, revision }
     }
 
     /// Has these calls judged as well, which are not carried out: those that made the tasks.
@@ -227,6 +230,7 @@ impl<'m> Message<'m> {
             return Ok(());
         };
         let operation = Operation::new(method).notifying(self.id.is_none());
+        messages.has_cursor |= self.params.cursor.is_some();
         self.params.add_tasks(&operation, &mut messages.tasks)?;
         self.params.add_operations(operation, &mut messages.operations)
     }
@@ -244,6 +248,7 @@ struct Params<'m> {
     notifications: Option<&'m str>,
     arguments: Option<&'m str>,
     revision: Option<&'m str>,
+    cursor: Option<&'m str>,
     /// Whether `_meta` is there, and neither an object nor `null`.
     has_wrong_type: bool,
 }
@@ -258,6 +263,7 @@ impl<'m> Params<'m> {
             "context" => self.context = value.written()?,
             "notifications" => self.notifications = value.written()?,
             "arguments" => self.arguments = value.written()?,
+            "cursor" => self.cursor = value.written()?,
             "_meta" => match value.next_byte() {
                 Some(b'{') => {
                     value.object(|meta_name, inner| self.meta_member(meta_name, inner))?;

@@ -119,6 +119,13 @@ impl<'m> Operation<'m> {
         self
     }
 
+    /// A copy that outlives the message, for the log.
+    pub(crate) fn without_arguments(&self) -> Operation<'static> {
+        let name = self.name.as_deref().map(|name| Cow::Owned(name.to_owned()));
+        let (kind, is_template) = (self.kind, self.is_template);
+        Operation { kind, name, is_template, ..Operation::new(self.method().to_owned()) }
+    }
+
     pub(crate) fn notifying(mut self, is_notification: bool) -> Self {
         self.is_notification = is_notification;
         self

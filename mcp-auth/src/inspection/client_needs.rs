@@ -43,7 +43,8 @@ impl Observation {
 pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
     ClientNeed {
         code: "metadata",
-        levels: Levels::always(Level::Must),
+        // In 2025-03-26 a server without it had default endpoints.
+        levels: Levels::always(Level::Should).since(Revision::V2025_06_18, Level::Must),
         requirement: "metadata where clients look for it",
         reference: "MCP, authorization server metadata discovery; RFC 8414 §3",
         fix: "Turn the provider's metadata on, or correct its issuer; if it cannot be changed, give clients of this revision another way in.",
@@ -70,7 +71,7 @@ pub(super) const CLIENT_NEEDS: &[ClientNeed] = &[
     },
     ClientNeed {
         code: "authorization_code",
-        levels: Levels::always(Level::Must),
+        levels: Levels::always(Level::Should),
         requirement: "the authorization code flow",
         reference: "OAuth 2.1 §4.1",
         fix: "Turn on the authorization code flow at the provider.",

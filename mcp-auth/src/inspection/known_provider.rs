@@ -29,13 +29,20 @@ pub struct KnownProvider {
 }
 
 impl KnownProvider {
-    /// The first provider that has a pattern which this issuer matches. Its advice names `resource`.
-    pub(crate) fn recognise(issuer: &str, resource: &str) -> Option<Self> {
+    /// The provider that the form of an issuer shows, if it is one of those that have a preset. Its advice names
+    /// `resource`.
+    pub fn recognise(issuer: &str, resource: &str) -> Option<Self> {
         PRESETS.iter().find_map(|(preset, data)| {
             let data: Preset = serde_json::from_str(data).ok()?;
             let named = data.recognise.iter().find_map(|pattern| named_parts(pattern, issuer))?;
             Some(Self::new(preset, data, &named, resource))
         })
+    }
+
+    /// Whether the preset sets `dangerous_accept_clients`, to the argument that is `<client>` in `arguments`.
+    pub fn accepts_clients(&self) -> bool {
+        self.server.get("dangerous_accept_clients").is_some()
+            && self.arguments.iter().any(|one| one == "<client>")
     }
 
     fn new(preset: &'static str, data: Preset, named: &[NamedPart], resource: &str) -> Self {

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::response::{ListRules, StepUpSlot};
 use super::{PendingDecision, Resource};
 use crate::auth_info::AuthInfo;
+use crate::authorize::Operation;
 use crate::error::AuthError;
 use crate::scope::Scopes;
 
@@ -174,10 +175,11 @@ impl Forward {
         mut self,
         resource: &Arc<Resource>,
         needed: Scopes,
+        called: Box<[Operation<'static>]>,
         may_wait: bool,
     ) -> Self {
         self.may_wait = may_wait;
-        let step_up = StepUpSlot::new(resource.clone(), needed);
+        let step_up = StepUpSlot::new(resource.clone(), needed, called);
         self.auth_info = self.auth_info.map(|caller| caller.with_step_up(step_up.clone()));
         self.step_up = Some(step_up);
         self

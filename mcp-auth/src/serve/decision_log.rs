@@ -74,7 +74,7 @@ fn once_escaped<'a>(error: &AuthError, text: &'a str) -> Box<dyn Value + 'a> {
 fn audience_hint(error: &AuthError) -> Option<&'static str> {
     match error {
         AuthError::InvalidToken(TokenError::MissingClaim { claim: "aud" }) => Some(
-            "make this server a resource (an API) at the provider; or set `dangerous_accept_clients` to the token's `client_id`, which accepts what that client got for other servers too",
+            "make this server a resource (an API) at the provider; or set `dangerous_accept_clients` to the token's `client_id`, as the presets of such providers do, which accepts what that client got for other servers too",
         ),
         AuthError::InvalidToken(TokenError::WrongAudience { actual, .. })
             if actual.iter().any(|one| one == "account") =>
@@ -88,7 +88,7 @@ fn audience_hint(error: &AuthError) -> Option<&'static str> {
 }
 
 /// As many operations as are logged of a batch.
-fn first_few<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
+pub(super) fn first_few<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
     const MOST: usize = 8;
     &operations[..operations.len().min(MOST)]
 }

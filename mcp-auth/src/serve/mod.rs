@@ -17,6 +17,7 @@ mod pending_decision;
 mod resource;
 mod response;
 mod token_explanation;
+mod unlisted_rules;
 
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};

@@ -21,10 +21,11 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
+use super::decision_log::first_few;
 use super::response::{ListRules, is_encoded};
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Messages, OperationKind};
+use crate::authorize::{Messages, Operation, OperationKind};
 use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
 use crate::scope::Scopes;
@@ -161,7 +162,8 @@ impl PendingDecision {
         let forward = Forward::new(&resource, caller, cors).with_lists(lists);
         let needed = needed(&resource, &messages, granted);
         let may_wait = may_step_up(&messages);
-        Decision::Forward(forward.with_step_up(&resource, needed, may_wait))
+        let called = first_few(messages.sent()).iter().map(Operation::without_arguments).collect();
+        Decision::Forward(forward.with_step_up(&resource, needed, called, may_wait))
     }
 }
 

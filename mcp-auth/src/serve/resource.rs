@@ -28,6 +28,7 @@ use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
+use super::unlisted_rules::UnlistedRules;
 use super::{
     AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
     metadata_document,
@@ -35,7 +36,7 @@ use super::{
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{Authenticator, BearerToken, TokenSource};
 use crate::authorize::{Authorizers, Explanation, Operation};
-use crate::config::{ChallengeStyle, ProtectedResource, ScopePolicy};
+use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, Forbidden, MessageFault};
 use crate::identifier::ResourceIdentifier;
 use crate::scope::Scopes;
@@ -51,14 +52,14 @@ pub(crate) struct Resource {
     pub(crate) bodies: BodyLimits,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) authenticator: Authenticator,
-    /// What the configured policy has rules for.
-    named_operations: Vec<Operation<'static>>,
     advertise_offline_access: bool,
     /// Which arguments of its tools clients repeat in headers.
     pub(crate) mirrored_arguments: MirroredArguments,
     /// Who made its tasks.
     pub(super) known_tasks: KnownTasks,
     pub(super) known_tasks_only: bool,
+    /// Rules for what no list has shown so far.
+    pub(super) unlisted_rules: UnlistedRules,
     pub(super) allowed_origins: AllowedOrigins,
     /// RFC 9728.
     pub(super) metadata_document: Bytes,
@@ -95,10 +96,10 @@ impl Resource {
             bodies,
             allowed_hosts: allowed_hosts(&identifier, &config.allowed_hosts),
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
-            named_operations: config.policy.as_ref().map(ScopePolicy::named).unwrap_or_default(),
             advertise_offline_access: config.dangerous_advertise_offline_access,
             mirrored_arguments: MirroredArguments::new(&config.mirrored_arguments),
             known_tasks: KnownTasks::default(),
+            unlisted_rules: UnlistedRules::new(authorizers.named()),
             // Without rules no answer is read, and every task is unknown.
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             metadata_document: Bytes::new(),
@@ -228,7 +229,12 @@ impl Resource {
         let filtered = Forward::new(self, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
-            return filtered.with_step_up(self, self.required_scopes.clone(), may_wait);
+            return filtered.with_step_up(
+                self,
+                self.required_scopes.clone(),
+                Box::default(),
+                may_wait,
+            );
         }
         let forward = filtered.with_step_up_by_error(self);
         if has_rules { forward.without_body() } else { forward }
@@ -247,7 +253,7 @@ impl Resource {
     pub(crate) async fn explain_token(&self, token: &str) -> TokenExplanation {
         let (checks, outcome) = self.authenticator.explain(token).await;
         let caller = outcome.as_ref();
-        let operations = self.named_operations.iter();
+        let operations = self.authorizers.named().iter();
         TokenExplanation {
             resource: self.identifier.to_string(),
             accepted: caller.is_ok(),

@@ -1,38 +1,10 @@
 //! What is wrong with a policy. A rule that can never apply, or that matches less than it seems to, protects
 //! nothing, and nobody notices. So it is a fault, and a server with such a policy does not start.
 
+use super::methods::fault_of_method;
 use crate::claim_path::is_path;
 use crate::config::{Faults, Requirement, ScopePolicy};
 use crate::scope::Scopes;
-
-/// Methods that clients send. A rule for a method that only looks like one of these is a fault.
-const METHODS: [&str; 25] = [
-    "completion/complete",
-    "initialize",
-    "logging/setLevel",
-    "notifications/cancelled",
-    "notifications/initialized",
-    "notifications/progress",
-    "notifications/roots/list_changed",
-    "notifications/tasks/status",
-    "ping",
-    "prompts/get",
-    "prompts/list",
-    "resources/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/templates/list",
-    "resources/unsubscribe",
-    "server/discover",
-    "subscriptions/listen",
-    "tasks/cancel",
-    "tasks/get",
-    "tasks/list",
-    "tasks/result",
-    "tasks/update",
-    "tools/call",
-    "tools/list",
-];
 
 /// Checks the fields of a policy that are not rules: `implies`, the paths of claims, the tools of functions.
 pub(super) fn check_whole(policy: &ScopePolicy, faults: &mut Faults<'_>) {
@@ -85,17 +57,10 @@ pub(super) fn check_rule(
     }
     check_name(section, name, faults);
     if section == "methods"
-        && let Some(method) = METHODS.iter().find(|method| is_misspelled(name, method))
+        && let Some(fault) = fault_of_method(name)
     {
-        faults.add(name, format!("methods are compared exactly; write {method:?}"));
+        faults.add(name, fault);
     }
-}
-
-/// Whether the name is this method but for capitals, or for white space and slashes around it.
-fn is_misspelled(name: &str, method: &str) -> bool {
-    let trimmed =
-        name.trim_matches(|character: char| character.is_whitespace() || character == '/');
-    trimmed.eq_ignore_ascii_case(method) && name != method
 }
 
 /// Checks whether a client could send this name at all: names are compared exactly.

@@ -4,6 +4,7 @@ mod argument_rule;
 mod compiled;
 mod faults;
 mod hierarchy;
+mod methods;
 mod pieces;
 mod readings;
 mod requirement;
@@ -24,15 +25,6 @@ use crate::config::{Access, ConfigFault, Faults, ScopePolicy};
 use crate::scope::Scopes;
 
 impl ScopePolicy {
-    /// Every operation that has a rule of its own; patterns of URIs as they are written.
-    pub(crate) fn named(&self) -> Vec<Operation<'static>> {
-        let tools = self.tools.keys().map(|name| Operation::tool(name.clone()));
-        let prompts = self.prompts.keys().map(|name| Operation::prompt(name.clone()));
-        let resources = self.resources.keys().map(|uri| Operation::resource(uri.clone()));
-        let methods = self.methods.keys().map(|method| Operation::new(method.clone()));
-        tools.chain(prompts).chain(resources).chain(methods).collect()
-    }
-
     /// The policy in the form that decides. Faults are left out: [`Authorizer::faults`] lists them.
     fn compile(&self) -> CompiledPolicy {
         self.compile_for(&Scopes::default(), &mut Vec::new())
@@ -84,6 +76,16 @@ impl Authorizer for ScopePolicy {
 
     fn lists(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> bool {
         self.compile().lists(caller, operation)
+    }
+
+    fn named(&self) -> Vec<Operation<'static>> {
+        let by_arguments = self.by_arguments.keys().filter(|tool| !self.tools.contains_key(*tool));
+        let names = self.tools.keys().chain(by_arguments);
+        let tools = names.map(|name| Operation::tool(name.clone()));
+        let prompts = self.prompts.keys().map(|name| Operation::prompt(name.clone()));
+        let resources = self.resources.keys().map(|uri| Operation::resource(uri.clone()));
+        let methods = self.methods.keys().map(|method| Operation::new(method.clone()));
+        tools.chain(prompts).chain(resources).chain(methods).collect()
     }
 
     fn rules(&self, operation: &Operation<'_>) -> Vec<String> {

@@ -144,7 +144,7 @@ impl Introspector {
     }
 
     /// Where to ask: the configured URL, that of Google or GitHub, or the one that the metadata names.
-    async fn place_to_ask(&self) -> Result<Destination, Unavailable> {
+    pub(crate) async fn place_to_ask(&self) -> Result<Destination, Unavailable> {
         if let Some(url) = &self.endpoint {
             return Ok(Destination::configured(url.clone()));
         }

@@ -20,10 +20,14 @@ use std::sync::Arc;
 
 use crate::auth_info::AuthInfo;
 use crate::authorize::Messages;
-use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value};
+use crate::json::{
+    JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value, read_whole,
+};
 use crate::serve::Resource;
 use crate::serve::known_tasks::KnownTask;
+use crate::serve::unlisted_rules::Shown;
 
+use super::list_filter::ListKind;
 use super::list_trace::may_have_member;
 
 /// What to learn from the answer to one request.
@@ -32,12 +36,16 @@ pub(super) struct Lesson {
     /// The `id` of the request, as it was written.
     id: Box<str>,
     subject: Subject,
+    /// The list whose first page is asked for, if there are rules for what no list of the kind has shown so far.
+    first_page: Option<ListKind>,
 }
 
 /// What a request asks for from whose answer something is learnt.
 enum Subject {
     /// `tools/list`: which arguments of tools are repeated in headers.
     Tools,
+    /// Another list: nothing but what it shows.
+    OtherList,
     /// `tools/call`: which task it makes, and what a request about that task will need.
     Task(KnownTask),
 }
@@ -52,21 +60,26 @@ impl Lesson {
     ) -> Option<Self> {
         let [call] = messages.sent() else { return None };
         let id = messages.id.filter(|_| !messages.is_batch)?.into();
+        let list = ListKind::ALL.into_iter().find(|kind| kind.method() == call.method());
+        let first_page =
+            list.filter(|kind| resource.unlisted_rules.wait_for(*kind) && !messages.has_cursor);
         let subject = match call.method() {
             "tools/list" => Subject::Tools,
             "tools/call" => Subject::Task(KnownTask::of_call(caller, call)?),
+            _ if first_page.is_some() => Subject::OtherList,
             _ => return None,
         };
-        Some(Self { resource: resource.clone(), id, subject })
+        Some(Self { resource: resource.clone(), id, subject, first_page })
     }
 
     /// Learns from a message that goes to the client.
     pub(super) fn learn(&self, document: &[u8]) {
         let learnt = match &self.subject {
+            Subject::OtherList => Ok(()),
             Subject::Tools => self.learn_tools(document),
             Subject::Task(task) => self.learn_task(document, task),
         };
-        if let Err(error) = learnt {
+        if let Err(error) = learnt.and_then(|()| self.learn_names(document)) {
             tracing::warn!(%error, "nothing is learnt from an answer that readers could read differently");
         }
     }
@@ -82,6 +95,22 @@ impl Lesson {
         let list: ToolList<'_> = read_as(result.as_bytes(), JsonLimits::LARGEST)?;
         for (name, schema) in list.tools {
             known.learn(&name, &read_object(schema)?);
+        }
+        Ok(())
+    }
+
+    /// Learns which of the names that the policy has rules for are there.
+    fn learn_names(&self, document: &[u8]) -> Result<(), JsonError> {
+        let Some(kind) = self.first_page else { return Ok(()) };
+        let Some(result) = self.result(document)? else { return Ok(()) };
+        let mut list = ShownList::new(kind);
+        read_whole(result.as_bytes(), JsonLimits::LARGEST, |reader| {
+            reader.object(|name, value| list.member(name, value))
+        })?;
+        if list.is_there {
+            let authorizers = &self.resource.authorizers;
+            let shown = Shown { kind, names: &list.names, is_complete: !list.has_next_page };
+            self.resource.unlisted_rules.learn(shown, authorizers, &self.resource.identifier);
         }
         Ok(())
     }
@@ -151,6 +180,44 @@ impl<'d> Object<'d> for ToolList<'d> {
                 Ok(())
             })
         })?;
+        Ok(())
+    }
+}
+
+/// The result of a list of any kind: what its items are called, and whether there are more.
+struct ShownList<'d> {
+    kind: ListKind,
+    names: Vec<Cow<'d, str>>,
+    is_there: bool,
+    has_next_page: bool,
+}
+
+impl<'d> ShownList<'d> {
+    fn new(kind: ListKind) -> Self {
+        Self { kind, names: Vec::new(), is_there: false, has_next_page: false }
+    }
+
+    fn member(&mut self, name: &str, value: &mut JsonReader<'d>) -> Result<(), JsonError> {
+        if name == "nextCursor" {
+            self.has_next_page = value.written()?.is_some();
+            return Ok(());
+        }
+        if name != self.kind.member() {
+            return value.skip();
+        }
+        let identifier = self.kind.identifier();
+        let list = value.nullable(|list| {
+            list.list(|item| {
+                item.object(|member, inner| match member == identifier {
+                    true => {
+                        self.names.push(inner.string()?);
+                        Ok(())
+                    }
+                    false => inner.skip(),
+                })
+            })
+        })?;
+        self.is_there = list.is_some();
         Ok(())
     }
 }

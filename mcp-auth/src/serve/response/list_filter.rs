@@ -38,8 +38,13 @@ impl ListKind {
         match method {
             // Of rmcp, beyond the specification: what is in a directory.
             "resources/directory/read" => Some(Self::Resources),
-            _ => Self::ALL.into_iter().find(|kind| kind.row().0 == method),
+            _ => Self::ALL.into_iter().find(|kind| kind.method() == method),
         }
+    }
+
+    /// The method that asks for the list.
+    pub(crate) fn method(self) -> &'static str {
+        self.row().0
     }
 
     /// The member of a result that holds the list.
@@ -48,7 +53,7 @@ impl ListKind {
     }
 
     /// The member of an item that says which one it is.
-    fn identifier(self) -> &'static str {
+    pub(crate) fn identifier(self) -> &'static str {
         self.row().2
     }
 

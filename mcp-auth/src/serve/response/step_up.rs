@@ -10,9 +10,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth_info::StepUp;
+use crate::authorize::Operation;
 use crate::error::{AuthError, InsufficientScope};
 use crate::scope::Scopes;
-use crate::serve::challenge::challenge;
+use crate::serve::challenge::{challenge, refuse};
 use crate::serve::{Reply, Resource};
 
 /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the
@@ -21,12 +22,18 @@ pub(in crate::serve) struct StepUpSlot {
     resource: Arc<Resource>,
     /// What was asked for before the handler was called.
     needed: Scopes,
+    /// What is called, for the log; empty where nobody has read the body.
+    called: Box<[Operation<'static>]>,
     refused: Mutex<Option<InsufficientScope>>,
 }
 
 impl StepUpSlot {
-    pub(in crate::serve) fn new(resource: Arc<Resource>, needed: Scopes) -> Arc<Self> {
-        Arc::new(Self { resource, needed, refused: Mutex::new(None) })
+    pub(in crate::serve) fn new(
+        resource: Arc<Resource>,
+        needed: Scopes,
+        called: Box<[Operation<'static>]>,
+    ) -> Arc<Self> {
+        Arc::new(Self { resource, needed, called, refused: Mutex::new(None) })
     }
 
     /// Whether the handler has asked for more.
@@ -37,7 +44,9 @@ impl StepUpSlot {
     /// The 403 that the handler asked for, if it did.
     pub(super) fn refusal(&self) -> Option<Reply> {
         let refused = self.refused().clone()?;
-        Some(self.resource.refuse(AuthError::from(refused)))
+        let error = AuthError::from(refused);
+        self.resource.log_refused(&error, &self.called);
+        Some(refuse(&self.resource, error, &self.resource.required_scopes))
     }
 
     fn refused(&self) -> MutexGuard<'_, Option<InsufficientScope>> {

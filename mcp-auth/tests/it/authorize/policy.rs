@@ -18,5 +18,6 @@ mod reference;
 mod rules;
 mod styles;
 mod tasks;
+mod unlisted;
 
 use crate::support::policy_server::{PolicyServer, REVISIONS, message, tool_call};

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mcp_auth::ScopePolicy;
 use mcp_auth::errors::InsufficientScope;
+use mcp_auth::{ScopePolicy, requires};
 use rmcp::model::{CallToolResult, ContentBlock, ProgressNotificationParam};
 use rmcp::{ServiceError, tool, tool_handler, tool_router};
+
+use crate::support::log::Log;
 
 use super::flow::{approve, challenge, param, registration, sign_in};
 use super::*;
@@ -19,7 +21,7 @@ struct Notes {
 
 #[tool_router]
 impl Notes {
-    #[tool(description = "Needs notes:write, says the policy")]
+    #[tool(description = "Needs notes:write, as declared here", meta = requires(["notes:write"]))]
     async fn write(&self) -> String {
         self.written.fetch_add(1, Ordering::Relaxed);
         "written".to_owned()
@@ -61,14 +63,18 @@ impl ServerHandler for Notes {
 }
 
 async fn start(notes: &Notes) -> Server {
+    start_with(notes, |policy| policy).await
+}
+
+async fn start_with(notes: &Notes, change: impl FnOnce(ScopePolicy) -> ScopePolicy) -> Server {
     let issuer = DevIssuer::start().await.unwrap();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let resource = format!("http://{}/mcp", listener.local_addr().unwrap());
     let mut config = Config::new(&resource, issuer.issuer()).unwrap().with_required_scopes(["mcp"]);
     let policy = ScopePolicy::new()
-        .require_for_tool("write", ["notes:write"])
+        .require_for_declared(&Notes::tool_router().list_all())
         .implies("notes:admin", ["notes:write", "notes:purge"]);
-    config.resources[0].policy = Some(policy);
+    config.resources[0].policy = Some(change(policy));
     let auth = McpAuth::new(config).unwrap();
     let notes = notes.clone();
     serve(listener, auth.protect(auth.streamable_http_service(move || notes.clone())));
@@ -168,5 +174,43 @@ async fn after_the_response_has_begun_the_tool_error_carries_the_challenge() {
         let challenge = meta["mcp/www_authenticate"][0].as_str().unwrap();
         assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");
         assert!(challenge.contains(r#"scope="mcp notes:purge""#), "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_tool_declares_decides_about_the_list_the_call_and_the_challenge() {
+    for lifecycle in lifecycles() {
+        for (is_strict, is_shown) in [(false, true), (true, false)] {
+            let notes = Notes::default();
+            let server = start_with(&notes, |policy| match is_strict {
+                true => policy.strict_lists(),
+                false => policy,
+            });
+            let server = server.await;
+            let client = server.connect_as("alice", lifecycle.clone()).await;
+            let tools = client.list_all_tools().await.unwrap();
+            assert_eq!(tools.iter().any(|tool| tool.name == "write"), is_shown, "{tools:?}");
+            let challenge = refused(use_tool(&client, "write").await);
+            assert!(challenge.contains(r#"scope="mcp notes:write""#), "{challenge}");
+            assert_eq!(notes.written.load(Ordering::Relaxed), 0, "it has not run");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_event_of_a_refusal_names_the_tool_whoever_refuses() {
+    Log::start();
+    let server = start(&Notes::default()).await;
+    for lifecycle in lifecycles() {
+        let client = server.connect_as("alice", lifecycle).await;
+        for tool in ["write", "purge", "purge_or_rmcp_error"] {
+            Log::take();
+            refused(use_tool(&client, tool).await);
+            let log = Log::take();
+            let event =
+                log.lines().find(|line| line.contains("request refused")).expect("an event");
+            assert!(event.contains(&format!("tools/call {tool}\"")), "{event}");
+            assert!(event.contains("insufficient_scope"), "{event}");
+        }
     }
 }

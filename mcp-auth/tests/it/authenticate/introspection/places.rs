@@ -115,3 +115,31 @@ async fn only_a_redirect_that_repeats_the_question_is_followed() {
         task.abort();
     }
 }
+
+#[tokio::test]
+async fn whoever_is_asked_about_tokens_is_ready_without_keys() {
+    let with_endpoint = json!({ "issuer": "https://as.example", "introspection_endpoint": "https://as.example/ask" });
+    let unusable = json!({ "issuer": "https://other.example" });
+    // What the metadata says, whether the endpoint is configured, whether tokens are introspected.
+    let rows = [
+        (&with_endpoint, false, true, true),
+        (&unusable, true, true, true),
+        (&unusable, false, true, false),
+        (&unusable, false, false, false),
+        (&with_endpoint, false, false, false),
+    ];
+    for (document, is_configured, is_introspected, expected) in rows {
+        let metadata = Scripted::start(document.clone()).await;
+        let mut server = AuthorizationServer::new("https://as.example");
+        server.metadata_url = Some(metadata.url.clone());
+        if is_introspected {
+            let mut introspection = Introspection::new("us", "secret");
+            introspection.endpoint = is_configured.then(|| "https://as.example/ask".to_owned());
+            server.introspection = Some(introspection);
+        }
+        let resource = ProtectedResource::new(RESOURCE, [server]);
+        let auth = McpAuth::new(Config::default().protect_resource(resource)).unwrap();
+        let is_ready = auth.ready().await.is_ok();
+        assert_eq!(is_ready, expected, "{document} {is_configured} {is_introspected}");
+    }
+}

@@ -95,7 +95,7 @@ fn every_fault_of_a_policy_is_listed_beside_those_of_the_configuration() {
         "implies": { "a": "b", "b": "c", "c": "a" },
         "tools": { "": "x", "t": { "any_of": [""], "roles": [""] }, "p": { "access": "public", "all_of": "x" } },
         "resources": { "notes://{": "x", "NOTES://a": "x", "notes://a": "y" },
-        "methods": { "m": { "when": [{ "scopes": "x" }, { "argument": "a" }, { "argument": "a", "scopes": "x", "unless": 1, "equals": 2 }] } },
+        "methods": { "vendor/m": { "when": [{ "scopes": "x" }, { "argument": "a" }, { "argument": "a", "scopes": "x", "unless": 1, "equals": 2 }] } },
         "roles_claim": "",
     }))
     .unwrap();
@@ -114,10 +114,10 @@ fn every_fault_of_a_policy_is_listed_beside_those_of_the_configuration() {
         "resources[0].policy.tools.p: who needs no token needs nothing else",
         "resources[0].policy.resources.notes://{: `{` without `}`",
         "resources.NOTES://a is for the same URI",
-        "resources[0].policy.methods.m.when: `argument` must be set",
-        "resources[0].policy.methods.m.when: `scopes` must be set",
-        "resources[0].policy.methods.m.when: `equals`, `starts_with` and `unless` stand alone",
-        "resources[0].policy.methods.m.when: there are no arguments",
+        "resources[0].policy.methods.vendor/m.when: `argument` must be set",
+        "resources[0].policy.methods.vendor/m.when: `scopes` must be set",
+        "resources[0].policy.methods.vendor/m.when: `equals`, `starts_with` and `unless` stand alone",
+        "resources[0].policy.methods.vendor/m.when: there are no arguments",
         "resources[0].policy.roles_claim",
     ];
     for start in starts {

@@ -54,6 +54,10 @@ fn a_rule_that_can_never_apply_is_a_fault_that_says_what_to_write() {
         (json!({ "methods": { "tasks/*": "s" } }), "methods.tasks/*"),
         (json!({ "methods": { "Tools/Call": "s" } }), "methods.Tools/Call"),
         (json!({ "methods": { "/tools/call": "s" } }), "methods./tools/call"),
+        (json!({ "methods": { "tool/call": "s" } }), "methods.tool/call"),
+        (json!({ "methods": { "resource/read": "s" } }), "methods.resource/read"),
+        (json!({ "methods": { "tools/explode": "s" } }), "methods.tools/explode"),
+        (json!({ "methods": { "delete_note": "s" } }), "methods.delete_note"),
         (
             json!({ "methods": { "ping": { "when": [{ "argument": "a", "scopes": "s" }] } } }),
             "methods.ping.when",
@@ -89,9 +93,9 @@ fn a_rule_that_can_never_apply_is_a_fault_that_says_what_to_write() {
 fn an_empty_list_is_a_fault_wherever_it_would_ask_for_nothing() {
     for field in ["any_of", "roles", "groups", "permissions", "allowed_clients"] {
         for section in ["tools", "prompts", "resources", "methods"] {
-            let found = faults(json!({ section: { "x": { field: [] } } }));
+            let found = faults(json!({ section: { "x/x": { field: [] } } }));
             assert_eq!(found.len(), 1, "{section} {field}: {found:?}");
-            assert!(found[0].starts_with(&format!("{section}.x.{field}: ")), "{found:?}");
+            assert!(found[0].starts_with(&format!("{section}.x/x.{field}: ")), "{found:?}");
         }
     }
     assert!(faults(json!({ "allowed_clients": [] }))[0].starts_with("require.allowed_clients"));
