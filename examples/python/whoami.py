@@ -35,7 +35,8 @@ def main() -> None:
     auth = McpAuth.from_env()
     print("protecting", auth.resource, flush=True)
     host, _, port = os.environ.get("MCP_AUTH_BIND", "127.0.0.1:3000").rpartition(":")
-    uvicorn.run(auth.protect(mcp.streamable_http_app(transport_security=ANY_HOST)), host=host, port=int(port))
+    app = auth.protect(mcp.streamable_http_app(transport_security=ANY_HOST))
+    uvicorn.run(app, host=host, port=int(port), reset_contextvars=True)
 
 
 if __name__ == "__main__":
