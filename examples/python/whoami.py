@@ -1,6 +1,6 @@
 """A protected MCP server with one tool, for any identity provider.
 
-    pip install mcp-auth mcp uvicorn  # mcp-auth from a clone: the wheel of `cargo xtask wheel`
+    pip install mcp-auth mcp uvicorn  # mcp-auth from a clone: `pip install ./python`
     MCP_AUTH_RESOURCE=http://127.0.0.1:3000/mcp MCP_AUTH_ISSUER=https://tenant.eu.auth0.com/ python whoami.py
 
 `MCP_AUTH_SCOPES`: required scopes, space-separated. `MCP_AUTH_BIND`: where to listen, 127.0.0.1:3000

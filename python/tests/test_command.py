@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import signal
 import socket
@@ -29,6 +30,13 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*MODULE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def test_both_licences_are_installed_as_they_are_in_the_repository() -> None:
+    files = importlib.metadata.files("mcp-auth") or []
+    for name in ["LICENSE-APACHE", "LICENSE-MIT"]:
+        [installed] = [file for file in files if file.name == name]
+        assert installed.read_text() == (Path(__file__).parents[2] / name).read_text()
 
 
 @WAYS
