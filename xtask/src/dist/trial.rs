@@ -1,11 +1,12 @@
 //! The installed command, tried: it says its version, serves, and checks what it serves with a token.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::command::{Failure, Run};
+use crate::command::{Failure, Run, root};
 use crate::dev_server::{self, Ready};
 
 /// Tries a program and its first arguments, such as `python -m mcp_auth`.
@@ -16,7 +17,7 @@ use crate::dev_server::{self, Ready};
 pub(crate) fn of_command(command: &[OsString]) -> Result<(), Failure> {
     let (program, first) = command.split_first().ok_or_else(|| Failure::new("no command"))?;
     let said = Run::new(program).args(first).args(["--version"]).output()?;
-    let expected = concat!("mcp-auth ", env!("CARGO_PKG_VERSION"));
+    let expected = format!("mcp-auth {}", stated_version()?);
     if said.trim() != expected {
         return Err(Failure::new(format!("it says {said:?} and not {expected:?}")));
     }
@@ -30,6 +31,14 @@ pub(crate) fn of_command(command: &[OsString]) -> Result<(), Failure> {
             .env("MCP_AUTH_TOKEN", &token)
             .run()
     })
+}
+
+/// The version in the manifest of the workspace.
+fn stated_version() -> Result<String, Failure> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let mut lines = manifest.lines();
+    let version = lines.find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    Ok(version.ok_or_else(|| Failure::new("the workspace has no version"))?.to_owned())
 }
 
 /// A token for the server, from its issuer.
