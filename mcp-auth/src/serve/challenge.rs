@@ -1,6 +1,15 @@
 //! Refusals as answers, and the `WWW-Authenticate` challenge in them (RFC 6750 §3, RFC 9728 §5.1): built in
 //! this one place.
 //!
+//! | refused because of | status | challenge |
+//! |---|---|---|
+//! | no token | 401 | without `error` (RFC 6750 §3.1), with `scope` and `resource_metadata` |
+//! | a token that is not good | 401 | `error="invalid_token"`, and the same |
+//! | too few scopes | 403 | `error="insufficient_scope"`, with the scopes that would do |
+//! | a request in which credentials are given wrongly | 400 | `error="invalid_request"` |
+//! | a rule that no scope satisfies, an origin, a body | 403, 4xx | none: signing in again would not help |
+//! | an issuer that cannot be asked | 503 | none, but `Retry-After`: a sign-in loop would hide the outage |
+//!
 //! Tested in `serve::challenge` and `authenticate::bearer`.
 
 use std::fmt::Write as _;
@@ -19,6 +28,7 @@ use crate::scope::Scopes;
 const MAX_SCOPE: usize = 8 * 1024;
 
 impl Resource {
+    /// A refusal that depends on no message, and its event.
     pub(super) fn refuse(&self, error: AuthError) -> Reply {
         self.log_refused(&error, &[]);
         refuse(self, error, &self.required_scopes)

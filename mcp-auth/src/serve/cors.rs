@@ -4,6 +4,12 @@
 //! has taken over by DNS rebinding: MCP asks servers to check `Origin` for that. And a page that may call must see the
 //! headers that sign-in is made of, or its client cannot tell why it was refused.
 //!
+//! 1. A request without `Origin` comes from no page, and is not judged here.
+//! 2. The resource's own origin may call, and those that were configured. Any other is 403 before a token is looked at, and
+//!    so are two `Origin` headers, and `null`, unless it was configured.
+//! 3. A page that may call gets its own origin back, never `*`, and no credentials are allowed: the token is in a header.
+//! 4. A preflight is answered without a token, because browsers send none with it.
+//!
 //! Tested in `serve::cors`.
 
 use http::header::{

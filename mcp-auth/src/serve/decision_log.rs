@@ -1,6 +1,15 @@
 //! One event for each decision, for the operator: the client gets fixed text.
 //!
-//! Target `mcp_auth::decision`. What a stranger chose is cut, and the token is in none of them.
+//! All have the target `mcp_auth::decision` and the field `code`, so that an operator can filter and count by them:
+//!
+//! | what happened | level | fields beside `code` and `resource` |
+//! |---|---|---|
+//! | a request was refused | WARN | `status`, `methods`, `rules`, `expected`, `actual`, `hint` |
+//! | a request was allowed | INFO | `issuer`, `methods` |
+//! | a preflight was answered | DEBUG | |
+//!
+//! What a stranger chose is cut and made inert by the types that format it, so that nobody can fill a disk or write a
+//! line that looks like ours. The token is in none of them. Of a batch, the first few messages are named.
 //!
 //! Tested in `serve::logging`.
 
@@ -14,6 +23,8 @@ impl Resource {
         tracing::debug!(target: "mcp_auth::decision", code = "preflight", resource = %self.identifier, "preflight answered");
     }
 
+    /// A request goes on. Its caller is named by the issuer alone: a subject is personal data, which a log should hold only
+    /// where the operator writes it there.
     pub(super) fn log_allowed(&self, caller: Option<&AuthInfo>, operations: &[Operation<'_>]) {
         tracing::info!(
             target: "mcp_auth::decision",
@@ -25,6 +36,8 @@ impl Resource {
         );
     }
 
+    /// A request does not go on. What was compared is here and not in the answer: it tells an operator what to mend, and
+    /// would tell an attacker what to try next.
     pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
         let Compared { expected, actual } = error.compared();
         let logged = first_few(operations);

@@ -1,5 +1,14 @@
 //! The documents that need no token: our own (RFC 9728), and an issuer's that is served for older clients.
 //!
+//! A client that was refused follows the URL in the challenge to the first of them, learns which issuers are trusted here,
+//! and signs in at one. So what stands in it decides where users enter their passwords:
+//!
+//! 1. Everything comes from the configuration, and nothing from the request: not its `Host`, not its path.
+//! 2. `resource` is the identifier that was configured, with its scheme and host in small letters. A client must refuse
+//!    any other (RFC 9728 §3.3).
+//! 3. `authorization_servers` names the issuers that were to be advertised, in their own spelling.
+//! 4. It is made once, at start; a request costs a copy of a reference.
+//!
 //! They say the same to everybody, so pages of every origin may read them: clients that run in a browser look here
 //! first. Which origins may call the resource itself is checked there.
 //!
@@ -22,7 +31,9 @@ impl Resource {
         self.public_document(request, Ok(self.metadata_document.clone()))
     }
 
-    /// A document that needs no token, whoever asks and from wherever.
+    /// A document that needs no token, whoever asks and from wherever. Clients keep it for five minutes, so that a
+    /// change of the configuration reaches them soon. What cannot be had from an issuer is refused as an outage, with
+    /// the headers that let a page read why.
     pub(crate) fn public_document(
         &self,
         request: &Parts,
@@ -44,7 +55,10 @@ impl Resource {
     }
 }
 
-/// RFC 9728 §2.
+/// The document, in the members of RFC 9728 §2.
+///
+/// Scopes that were not listed are those that every request needs: clients ask their user for what they find here, and a
+/// list that is not there makes some of them ask for everything. Members without a value are left out.
 pub(super) fn describe(resource: &Resource, config: &ProtectedResource) -> Bytes {
     let advertised =
         resource.authenticator.issuers.list.iter().filter(|trusted| trusted.is_advertised);

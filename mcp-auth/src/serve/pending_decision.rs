@@ -1,5 +1,14 @@
 //! A decision that depends on the body of the request.
 //!
+//! What is judged, in this order, and the first refusal is the answer:
+//!
+//! 1. The label: the service behind must be able to read the body only as it is read here (JSON, UTF-8, not compressed).
+//! 2. The form: a message, or a batch where the revision has them, that all readers understand in the same way.
+//! 3. The `Mcp-*` headers, which must say what the body says: a proxy may have decided by them.
+//! 4. The caller and the rules, for every message of the body. One that may not go on refuses the whole body.
+//! 5. Tasks: whoever asks about one must be the one who made it.
+//! 6. The `Mcp-Param-*` headers. After the rules, so that a refused caller learns nothing of a tool's arguments.
+//!
 //! Tested in `authorize::policy` and `serve::request_bodies`.
 
 use std::fmt;
@@ -195,6 +204,7 @@ fn may_step_up(messages: &Messages<'_>) -> bool {
     messages.sent().iter().any(|operation| operation.kind() != OperationKind::Other)
 }
 
+/// The answer to a caller who may not do what the body asks for, and its event.
 fn refuse(
     resource: &Resource,
     error: AuthError,

@@ -4,6 +4,14 @@
 //! 2. The caller: the token is authenticated, or was accepted before.
 //! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`].
 //!
+//! Two requests take a shorter way, with the first and the last of these steps in common:
+//!
+//! - One whose token was accepted before, where no rule wants to see the body: [`Resource::decide_seen`] needs no future.
+//! - One that may need no token, because some calls are open: its token is looked at when it is known what is called.
+//!
+//! A refusal that the head decides goes out at once. A stranger's body is read only where something is open to strangers,
+//! and then up to a smaller bound.
+//!
 //! Tested in `serve::seen_tokens`, `serve::limits` and `adapters::mounting`.
 
 use std::fmt;
@@ -72,6 +80,7 @@ impl fmt::Debug for Resource {
 }
 
 impl Resource {
+    /// What was configured for one resource, with the running parts that it needs.
     pub(crate) fn new(
         config: &ProtectedResource,
         identifier: ResourceIdentifier,
@@ -146,6 +155,7 @@ impl Resource {
         Ok(Begun { cors, token })
     }
 
+    /// The answer to a request that goes no further than its head.
     fn reply_at_once(&self, end: End, request: &Parts) -> Reply {
         match end {
             End::Forbidden(forbidden) => self.refuse(AuthError::Forbidden(forbidden)),
@@ -254,6 +264,7 @@ impl Resource {
         self.authenticator.authenticate(BearerToken::new(token, TokenSource::Authorization)).await
     }
 
+    /// The same at once, for a token that was accepted before.
     pub(crate) fn authenticate_seen(&self, token: &str) -> Option<AuthInfo> {
         self.authenticator.authenticated_before(BearerToken::new(token, TokenSource::Authorization))
     }
@@ -275,6 +286,7 @@ impl Resource {
         is_short && self.authenticator.authenticated_before(*token).is_none()
     }
 
+    /// The caller behind a request, or why there is none.
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.authenticator.token_headers)?;
         self.authenticator.authenticate(token).await

@@ -1,4 +1,12 @@
 //! Rewrites the data of server-sent events as they come by (WHATWG HTML §9.2).
+//!
+//! 1. A stream may be cut anywhere, also within a line end of two bytes. What is not complete is held back.
+//! 2. An event is judged as a whole: its `data` lines make one text, and what takes its place stands where they stood.
+//!    Its other lines, and every event that needs no change, stay byte for byte.
+//! 3. JSON in a line that is no data, and that a careless client could take for some, ends the stream.
+//! 4. An event that is too long to be held ends the stream where a list was asked for. Elsewhere it goes on, until the
+//!    trace of a list shows in it.
+//! 5. What has no blank line behind it at the end is no event, and is dropped if it has data.
 
 use std::iter;
 use std::mem;
@@ -241,6 +249,7 @@ impl Beginning {
     }
 }
 
+/// Appends one event, its data rewritten where that is needed.
 fn pass(event: &[u8], out: &mut Vec<u8>, rewrite: &mut Rewrite<'_>) -> Result<(), Fault> {
     if has_stray_json(event) {
         return Err(Fault::StrayLine);

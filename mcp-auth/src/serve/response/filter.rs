@@ -1,5 +1,25 @@
 //! What is done with a service's response, piece by piece: one machine without IO, for every adapter.
 //!
+//! Its states, in the order in which a body takes it through them:
+//!
+//! ```text
+//! Start ──────── first bytes tell the kind ──┬─ JSON ───────── Document   held whole, then filtered
+//!                                            ├─ events ─┬───── Waiting    until the first event, if a handler may
+//!                                            │          │                 still ask for more scopes
+//!                                            │          └───── Events     filtered event by event
+//!                                            └─ neither ┬───── Passing    goes on, while no list shows in it
+//!                                                       └───── Words      an error's text, where a list was asked for
+//! Transparent    there are no lists to filter               Unreadable    encoded, or in another charset: withheld
+//! ```
+//!
+//! Whatever state it is in:
+//!
+//! 1. While nothing was sent, the whole response may be replaced: by the challenge of a handler that asks for more scopes,
+//!    or by an error where lists cannot be filtered.
+//! 2. After that it is too late for the first, and the second cuts the response off, without the piece that was wrong.
+//! 3. Memory is bounded: a document is held up to [`MAX_DOCUMENT_BYTES`], text up to [`MAX_WORDS`].
+//! 4. The label of a body is not believed. A list that is labelled as plain text is a list.
+//!
 //! Tested in `authorize::policy::any_answer` and `authorize::policy::lists`.
 
 use std::fmt;
@@ -231,6 +251,7 @@ impl ResponseFilter {
         }
     }
 
+    /// What is left of a stream of events at its end.
     fn finish(&mut self, events: FilteredEvents) -> Passage {
         match events.finish() {
             Ok(rest) => self.send(rest),
@@ -287,6 +308,7 @@ impl ResponseFilter {
         }
     }
 
+    /// The next piece of a stream of events, as far as it has whole ones.
     fn filter(&mut self, mut events: FilteredEvents, chunk: &[u8]) -> Passage {
         match events.push(chunk) {
             Ok(data) => {
@@ -298,6 +320,8 @@ impl ResponseFilter {
         }
     }
 
+    /// The next piece of a document. One that is too long to be held goes on where no list was asked for, and as long as
+    /// none shows in it.
     fn hold(&mut self, mut held: BytesMut, lists: Box<ListRules>, chunk: &[u8]) -> Passage {
         held.extend_from_slice(chunk);
         if held.len() <= MAX_DOCUMENT_BYTES {
@@ -310,6 +334,7 @@ impl ResponseFilter {
         }
     }
 
+    /// The next piece of what is not held; the trace of a list ends it.
     fn pass_on(&mut self, mut trace: ListTrace, chunk: &[u8]) -> Passage {
         if trace.is_in(chunk) {
             return self.withhold("it could hold a list, and is too long or no message");
@@ -338,6 +363,8 @@ impl ResponseFilter {
         Some(self.replace(refusal))
     }
 
+    /// Sends nothing more of a body whose lists cannot be filtered. The client is told no reason: it could be made of what
+    /// the list holds.
     fn withhold(&mut self, reason: &str) -> Passage {
         if self.has_begun {
             tracing::error!(reason, "a response is cut off: its lists cannot be filtered");

@@ -1,7 +1,17 @@
 //! What the answer to a request teaches about later requests.
 //!
+//! Two things can only be known from what a server has answered:
+//!
+//! 1. Which arguments of a tool a client must repeat in `Mcp-Param-*` headers: the tool's `inputSchema` says it, and a
+//!    server that reads the body has to compare the two (MCP 2026-07-28).
+//! 2. Which call made a task: later requests about the task need what the call needed.
+//!
 //! A client must not choose what is learnt. So only the answer to the one request is read that asks for it: that with its
-//! identifier, in the response to its POST. What other methods answer may hold what a client has sent.
+//! identifier, in the response to its POST. What other methods answer may hold what a client has sent, and so may a batch,
+//! of which nothing is learnt.
+//!
+//! An answer from which nothing can be learnt goes on as it is. The operator is told where readers could understand it
+//! differently; what was learnt before stays.
 //!
 //! Tested in `authorize::policy::mirrored` and `authorize::policy::tasks`.
 
@@ -24,15 +34,17 @@ pub(super) struct Lesson {
     subject: Subject,
 }
 
+/// What a request asks for from whose answer something is learnt.
 enum Subject {
     /// `tools/list`: which arguments of tools are repeated in headers.
     Tools,
-    /// `tools/call`: which task it makes.
+    /// `tools/call`: which task it makes, and what a request about that task will need.
     Task(KnownTask),
 }
 
 impl Lesson {
-    /// What the answer to these messages teaches, if anything.
+    /// What the answer to these messages teaches, if anything: one request alone, of a method that has a subject, with
+    /// an identifier by which its answer is known.
     pub(super) fn of_answer(
         resource: &Arc<Resource>,
         messages: &Messages<'_>,
@@ -59,6 +71,8 @@ impl Lesson {
         }
     }
 
+    /// Learns the annotated arguments of each tool. An answer without annotations is read as well, once there are some:
+    /// the newest list counts, also where it has lost one.
     fn learn_tools(&self, document: &[u8]) -> Result<(), JsonError> {
         let known = &self.resource.mirrored_arguments;
         if !may_have_member(document, &["x-mcp-header"]) && known.has_learnt_nothing() {
@@ -72,6 +86,7 @@ impl Lesson {
         Ok(())
     }
 
+    /// Learns who made the task, if the call made one.
     fn learn_task(&self, document: &[u8], made: &KnownTask) -> Result<(), JsonError> {
         if !may_have_member(document, &["taskid"]) {
             return Ok(());
@@ -84,7 +99,8 @@ impl Lesson {
         Ok(())
     }
 
-    /// The `result` of the answer, if this is the answer.
+    /// The `result` of the answer, if this is the answer: its `id` is compared as a JSON value, because a server may write
+    /// `1` as `1.0`, and a text with other escapes.
     fn result<'d>(&self, document: &'d [u8]) -> Result<Option<&'d str>, JsonError> {
         if !document.trim_ascii_start().starts_with(b"{") {
             return Ok(None);
@@ -96,6 +112,7 @@ impl Lesson {
     }
 }
 
+/// A JSON-RPC answer, its members as they were written.
 #[derive(Default)]
 struct Answer<'d> {
     id: Option<&'d str>,
@@ -138,6 +155,7 @@ impl<'d> Object<'d> for ToolList<'d> {
     }
 }
 
+/// One tool of the list; one without a name or a schema has no annotations.
 #[derive(Default)]
 struct Tool<'d> {
     name: Option<Cow<'d, str>>,

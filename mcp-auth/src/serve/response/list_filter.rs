@@ -1,4 +1,15 @@
 //! Takes out of an answer's lists what the caller may not see; every other byte stays as it is.
+//!
+//! 1. Where lists are looked for is where some client could take one from, and not only where the specification puts
+//!    one. [`rewrite`] names the places.
+//! 2. An item stays by its name alone (a tool's and a prompt's `name`, a resource's `uri`, a template's `uriTemplate`). An
+//!    item without a name, or with two, is taken out: readers could disagree which one it is.
+//! 3. What readers could understand differently is a [`Fault`], and nothing of the answer goes on: a member that is there
+//!    twice, a name in other letters, a name in which some readers find members that nobody wrote.
+//! 4. What stays is copied byte by byte. No number is rounded and no escape written anew, so that a signature over an item
+//!    holds, and a client sees what its server wrote.
+//!
+//! The time is linear in the document: each level is read once for its members, and none is read again for its values.
 
 use std::fmt;
 use std::ops::Range;
@@ -188,6 +199,7 @@ impl<'d> Rewriting<'d> {
         Ok(has_list)
     }
 
+    /// Notes the change that one list needs, if it loses an item.
     fn list(&mut self, kind: ListKind, list: &'d RawValue) -> Result<(), Fault> {
         crate::steps::take(list.get().len());
         let items: Vec<&RawValue> =
@@ -205,6 +217,8 @@ impl<'d> Rewriting<'d> {
         Ok(())
     }
 
+    /// Notes the change that lets no shared cache keep this result for other callers. Two members of that name both become
+    /// private, whichever a client reads.
     fn make_private(&mut self, result: &'d RawValue, members: &Members<'d>, rule: PrivateRule) {
         if rule == PrivateRule::Never {
             return;
@@ -229,6 +243,7 @@ impl<'d> Rewriting<'d> {
         start..start + part.get().len()
     }
 
+    /// The document with all changes made; `None` if there are none.
     fn rewritten(mut self) -> Option<Vec<u8>> {
         if self.edits.is_empty() {
             return None;

@@ -3,6 +3,13 @@
 //! An item stays if the caller could call it, or needs only more scopes for it (not with `strict_lists`). The same rules
 //! decide about calls: a list that showed less or more than what can be called would be a lie.
 //!
+//! Three more things are done while an answer is read:
+//!
+//! - A result that depends on the caller becomes `"cacheScope": "private"`, or a cache in between would show one caller's
+//!   list to the next.
+//! - What the answer teaches about later requests is learnt ([`Lesson`]).
+//! - An answer in which nothing of this can be is not read any further: names of members are looked for in its bytes first.
+//!
 //! Tested in `authorize::policy::lists` and `authorize::policy::matrix`.
 
 use std::fmt;
@@ -75,6 +82,7 @@ impl ListRules {
         Self::new(resource, request, PrivateRule::IfCacheable, Some(caller))
     }
 
+    /// For a response of this resource; `None` without a policy.
     fn new(
         resource: &Arc<Resource>,
         request: &Parts,

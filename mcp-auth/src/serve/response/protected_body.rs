@@ -1,7 +1,17 @@
 //! The body of a response: our own, the service's, or the service's with changes.
 //!
-//! It drives a [`ResponseFilter`] with the frames of the service's body. A body that needs no change is passed on as it
-//! is, frame by frame and without a copy, so that a server without rules streams as it would alone.
+//! It drives a [`ResponseFilter`] with the frames of the service's body, and decides nothing itself. A body that needs no
+//! change is passed on as it is, frame by frame and without a copy, so that a server without rules streams as it would
+//! alone.
+//!
+//! Where a filter is at work:
+//!
+//! 1. Status and headers wait until the filter has something to send, because until then it may put another response in
+//!    place of this one. An event stream that nobody can ask for more scopes in begins at once.
+//! 2. From then on nothing can be replaced. What must not go on breaks the body off, as a lost connection would, so that
+//!    no client takes the part that it has for the whole.
+//! 3. An error of the service's body reaches the server as it is.
+//! 4. Frames are asked for one at a time, and none before it is needed.
 //!
 //! Tested in `authorize::policy::any_answer`.
 
@@ -92,6 +102,7 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
         Poll::Ready(Ok(()))
     }
 
+    /// The next frame to send; `None` at the end.
     fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
@@ -143,6 +154,7 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
         self.body.is_none() && self.ready.iter().all(Result::is_ok)
     }
 
+    /// Does what the filter says; what is to be sent in place of all, if anything.
     fn take(&mut self, passage: Passage) -> Option<Reply> {
         match passage {
             Passage::Hold => None,
