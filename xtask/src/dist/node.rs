@@ -89,7 +89,8 @@ fn install_packages(tarballs: &[PathBuf], libc: Libc) -> Result<PathBuf, Failure
         tarballs.iter().filter(|path| !path.to_string_lossy().contains(&format!("-{other}-")));
     Run::new("npm")
         .args(["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
-        .args([if libc == Libc::Musl { "--libc=musl" } else { "--libc=glibc" }])
+        // npm goes by the C library that `ldd` is of, which is glibc here.
+        .args((libc == Libc::Musl).then_some("--force"))
         .args(fitting)
         .dir(&project)
         .run()?;
