@@ -59,7 +59,7 @@ impl AuthError {
                 Compared::new("an origin in `allowed_origins`", Quoted(origin).to_string())
             }
             Self::Forbidden(Forbidden::Policy(reason)) => {
-                Compared::new("what the policy allows", reason.as_str())
+                Compared::new("what the policy allows", format!("{reason:?}"))
             }
             Self::InsufficientScope { required, granted } => {
                 Compared::new(first_scopes(required), first_scopes(granted))

@@ -1,6 +1,6 @@
 /** Functions of the user's, in the form that the native half calls. */
 import { AuthInfo } from './auth-info.js';
-import { TokenError } from './errors.js';
+import { InsufficientScopeError, TokenError } from './errors.js';
 
 /** One call of an MCP method. */
 export interface Operation {
@@ -19,8 +19,8 @@ export type Authorize = (caller: AuthInfo, operation: Operation) => Verdict;
 
 /**
  * The claims behind a token, which you have verified: `iss`, `sub`, `exp`, `scope`, … or `null` when it is
- * not acceptable. An error is a refusal when its `status` is 401, and otherwise "cannot tell right now". The log
- * names its class alone: its text may hold the token.
+ * not acceptable. An error is a refusal when its `status` is 401 or it is an {@link InsufficientScopeError}, and otherwise
+ * "cannot tell right now". The log names its class alone: its text may hold the token.
  */
 export type VerifyToken = (token: string) => Claims | null | undefined | Promise<Claims | null | undefined>;
 
@@ -117,11 +117,20 @@ function failed(error: unknown): string {
       const texts = [actual ?? [], expected ?? []].flat();
       if (texts.every((text) => typeof text === 'string')) return JSON.stringify({ [COMPARED[error.code] as string]: { actual, expected } });
     }
+    if (error instanceof InsufficientScopeError) {
+      const { required, granted } = error;
+      return JSON.stringify({ missingScopes: { required: scopesOf(required), granted: scopesOf(granted) } });
+    }
     if ((error as { status?: unknown } | null)?.status === 401) return JSON.stringify({ refused: `it threw ${classOf(error)}` });
   } catch {
     // Whether it refuses cannot be told, so that it cannot be told whether the token is good.
   }
   return JSON.stringify({ unavailable: `it threw ${classOf(error)}` });
+}
+
+/** What is no scope is not asked for. */
+function scopesOf(given: unknown): string[] {
+  return Array.isArray(given) ? given.filter((scope) => typeof scope === 'string') : [];
 }
 
 /** The class of what was thrown, if it has one with a plain name. */

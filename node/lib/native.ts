@@ -104,6 +104,8 @@ interface Native {
   issuerMetadataUrl(issuer: string, serverType: 'oauth' | 'oidc'): string;
   /** Runs the `mcp-auth` command in place of the process, and returns its exit code. */
   runCommand(args: string[]): number;
+  /** Without functions, events go to standard error. Neither function throws. */
+  setLogger(wants?: (level: string, target: string) => boolean, tell?: (record: string) => void): void;
   NativeDevIssuer: { start(options: string): NativeDevIssuer };
   Pending: Class<Pending>;
   Forward: Class<Forward>;

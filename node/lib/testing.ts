@@ -1,6 +1,11 @@
 /** For tests: an authorization server on loopback, in this process, that makes any token. */
 import type { Algorithm } from './config.js';
 import { native, type NativeDevIssuer } from './native.js';
+import { Client } from './test-client.js';
+import { type App, type Host, startHost } from './test-host.js';
+
+export { type Client, Refused } from './test-client.js';
+export type { Answer, App } from './test-host.js';
 
 /** In which way a token is wrong. */
 export type Broken = (typeof BROKEN)[number];
@@ -57,9 +62,17 @@ export interface MintOptions {
   opaque?: boolean;
 }
 
+/** Who a client is, and where it looks for the server. */
+export interface ClientOptions extends MintOptions {
+  /** The path of the MCP endpoint. Default: `/mcp`. */
+  path?: string;
+}
+
 /** An authorization server for tests. */
 export class DevIssuer {
   readonly #native: NativeDevIssuer;
+  /** The apps that clients were made of. */
+  readonly #hosts = new Map<App, Promise<Host>>();
 
   /** Starts on a free port of loopback. */
   constructor(options: DevIssuerOptions = {}) {
@@ -86,6 +99,24 @@ export class DevIssuer {
     return this.#native.mint(JSON.stringify({ ...options, audience: audiences }));
   }
 
+  /**
+   * An MCP client of a protected app, in this process, that has a token and has done the handshake:
+   *
+   * ```ts
+   * const alice = await issuer.client(app, { subject: 'alice', scope: 'notes:read' });
+   * await alice.callTool('whoami');
+   * ```
+   *
+   * The app runs until {@link stop}, once for all of its clients. It finds its audience in the metadata of the app.
+   *
+   * @throws {Refused} when the token is not let in
+   */
+  async client(app: App, { path = '/mcp', ...options }: ClientOptions = {}): Promise<Client> {
+    const host = this.#hosts.get(app) ?? startHost(app);
+    this.#hosts.set(app, host);
+    return Client.connect(await host, path, (audience) => this.mint({ audience, ...options }));
+  }
+
   /** Signs with a new key from now on. */
   rotateKeys({ dropOld = false } = {}): void {
     this.#native.rotateKeys(dropOld);
@@ -100,7 +131,13 @@ export class DevIssuer {
     this.#native.setMode(mode);
   }
 
+  /** Ends it, and the apps that clients were made of. */
   stop(): void {
+    for (const host of this.#hosts.values()) {
+      // One that did not start, has told whoever asked for it.
+      host.then(({ close }) => close(), () => {});
+    }
+    this.#hosts.clear();
     this.#native.stop();
   }
 }

@@ -102,8 +102,19 @@ enum Found {
     // As it stands: serde_json gives some member names a meaning when it makes a value.
     Claims(Box<RawValue>),
     Refused(String),
-    UnknownIssuer { actual: String, expected: Vec<String> },
-    WrongAudience { actual: Vec<String>, expected: Vec<String> },
+    /// The token is good, and lacks these scopes.
+    MissingScopes {
+        required: Scopes,
+        granted: Scopes,
+    },
+    UnknownIssuer {
+        actual: String,
+        expected: Vec<String>,
+    },
+    WrongAudience {
+        actual: Vec<String>,
+        expected: Vec<String>,
+    },
     Unavailable(String),
 }
 
@@ -133,6 +144,9 @@ impl Verifier {
             Ok(Found::Refused(reason)) => {
                 tracing::debug!(reason, "the verify function refuses a token");
                 Err(TokenError::Inactive.into())
+            }
+            Ok(Found::MissingScopes { required, granted }) => {
+                Err(AuthError::InsufficientScope { required, granted })
             }
             Ok(Found::UnknownIssuer { actual, expected }) => {
                 Err(TokenError::UnknownIssuer { actual, expected }.into())

@@ -7,7 +7,7 @@ mod auth;
 pub mod command;
 pub mod config;
 mod functions;
-mod log;
+pub mod log;
 mod outcome;
 mod pending;
 mod request;

@@ -74,7 +74,7 @@ impl Answered {
 
     /// The answer to what is no request by RFC 9112. The library has not seen it, so that it is logged here.
     pub(crate) fn malformed() -> Self {
-        tracing::info!(
+        tracing::warn!(
             target: "mcp_auth::decision",
             code = "invalid_request",
             status = 400,

@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import test from 'node:test';
 import { promisify } from 'node:util';
+import { InsufficientScopeError, McpAuth } from '../dist/index.js';
+import { protectListener } from '../dist/http.js';
 import { FOLDER } from './support/program.mjs';
+import { post, start } from './support/server.mjs';
 
 // Each is a program of its own, because what is shown is that it does not end.
 const WAYS = {
@@ -155,4 +158,26 @@ test('what verifyToken throws leaves nothing of the token in the log, and what a
     assert.ok(!/[\u001b\u202e]/.test(line), line);
   }
   assert.ok(!denied.stderr.includes('\nforged'), denied.stderr);
+});
+
+test('a verify function that misses scopes is a 403 which asks for them', async (context) => {
+  /** @type {[required: any, challenge: RegExp][]} */
+  const rows = [
+    [['notes:write'], /error="insufficient_scope".* scope="notes:write"/],
+    [['a', 'b'], / scope="a b"/],
+    [[], /^(?!.* scope=)/],
+    ['notes:write', /^(?!.* scope=)/],
+    [[7, 'a"b'], /^(?!.* scope=)/],
+  ];
+  for (const [required, challenge] of rows) {
+    const verifyToken = () => {
+      throw new InsufficientScopeError('insufficient_scope', 403, 'more is needed', { required, granted: ['mcp'] });
+    };
+    const { resource } = await start(context, (resource, issuer) =>
+      protectListener(new McpAuth({ resource, authorizationServers: [issuer.issuer] }, { tokenPrefixes: ['key_'], verifyToken }), (_, response) => void response.end('ran')),
+    );
+    const answer = await fetch(resource, post('key_1'));
+    assert.equal(answer.status, 403);
+    assert.match(answer.headers.get('www-authenticate') ?? '', challenge);
+  }
 });

@@ -163,6 +163,8 @@ async function serving(context, make) {
   };
 }
 
+const SHORT = ['short', 'short-of-nothing', 'short-of-what-is-no-list'];
+
 /** Answers of a verify function, by token. @param {Package} one @returns {(token: string) => unknown} */
 function answers(one) {
   const good = { issuer: ISSUER, clientId: 'app', subject: 'alice', scopes: ['a', 'b'], audience: AUDIENCE, expiresAt: now + 3600, claims: { plan: 'pro', iss: 'x', sub: 'mallory' } };
@@ -184,6 +186,12 @@ function answers(one) {
         throw new one.MCPAuthTokenVerificationError('invalid_token');
       case 'failed':
         return Promise.reject(new one.MCPAuthTokenVerificationError('token_verification_failed', { status: 401 }));
+      case 'short':
+        throw new one.MCPAuthBearerAuthError('missing_required_scopes', { missingScopes: ['c'] });
+      case 'short-of-nothing':
+        return Promise.reject(new one.MCPAuthBearerAuthError('missing_required_scopes'));
+      case 'short-of-what-is-no-list':
+        throw new one.MCPAuthBearerAuthError('missing_required_scopes', /** @type {any} */ ({ missingScopes: 'c' }));
       default:
         throw new one.MCPAuthBearerAuthError('invalid_token');
     }
@@ -205,7 +213,7 @@ test('handleBearerAuth: the same answers let the same callers in, with the same 
             one.handleBearerAuth({ verifyAccessToken: answers(one), issuer: issuerOf(one), audience: AUDIENCE, requiredScopes: ['a'], resource }),
           );
           const seen = [];
-          for (const token of [undefined, 'good', 'whole', 'least', 'issuer', 'audience', 'scope', 'refused', 'failed', 'unknown']) {
+          for (const token of [undefined, 'good', 'whole', 'least', 'issuer', 'audience', 'scope', 'refused', 'failed', 'unknown', ...SHORT]) {
             const { status, body, challenge } = await ask(token);
             // RFC 6750 has other error codes, and a 403 of ours says where the metadata is.
             seen.push([token, status, body, challenge.startsWith('Bearer'), status === 401 && /resource_metadata="[^"]*"/.exec(challenge)?.[0]]);
@@ -214,7 +222,7 @@ test('handleBearerAuth: the same answers let the same callers in, with the same 
         }),
       );
       assert.deepEqual(mine, theirs);
-      assert.deepEqual(mine?.map(([, status]) => status), [401, 200, 200, 200, 401, 401, 403, 401, 401, 401]);
+      assert.deepEqual(mine?.map(([, status]) => status), [401, 200, 200, 200, 401, 401, 403, 401, 401, 401, 403, 403, 403]);
     }
   }
 });
@@ -239,6 +247,12 @@ test('a second middleware behind the first one asks about the same token', async
   );
   assert.deepEqual(mine, theirs);
   assert.deepEqual(mine?.map(([status]) => status), [200, 200, 401, 403, 403, 401]);
+});
+
+test('what a verify function says is missing, is what clients are asked to get', async (context) => {
+  const ask = await serving(context, () => ours.handleBearerAuth({ verifyAccessToken: /** @type {any} */ (answers(ours)), issuer: ISSUER, audience: AUDIENCE }));
+  assert.match((await ask('short')).challenge, /error="insufficient_scope", .*scope="c"/);
+  for (const token of SHORT.slice(1)) assert.doesNotMatch((await ask(token)).challenge, / scope=/);
 });
 
 test('handleBearerAuth: what is stricter here', async (context) => {

@@ -8,10 +8,17 @@ import { Hono } from 'hono';
 import {
   AuthInfo,
   type Authorize,
+  caller as mainCaller,
   type Config,
   createVerifyJwt,
+  fetchServerConfig,
+  fetchServerConfigByWellKnownUrl,
+  handleBearerAuth,
   MCPAuth,
   McpAuth,
+  type OriginalAuthInfo,
+  type RequestWithAuth,
+  setLogger,
   TokenError,
   validateServerConfig,
 } from '../dist/index.js';
@@ -84,7 +91,18 @@ new Server2({ name: 'a', version: '1' }).registerTool('delete', {}, async (ctx) 
 declare const context2: ServerContext;
 same<NonNullable<NonNullable<typeof context2.http>['authInfo']>['claims'], Record<string, unknown> | undefined>(true);
 
-// Whoever misspells an option or a value is told by the compiler.
+// Inside a protected handler there is always a caller.
+express().use((request) => same<ReturnType<typeof callerOf>, AuthInfo>(true) ?? callerOf(request).require('a'));
+same<ReturnType<typeof mainCaller>, AuthInfo>(true);
+// Behind the original's middleware it is a plain object.
+express().use((request) => {
+  const { auth: who, path } = request as RequestWithAuth<ExpressRequest>;
+  same<typeof who, OriginalAuthInfo | undefined>(true);
+  // @ts-expect-error: which has no methods
+  who?.require(path);
+});
+
+// Whoever misspells an option or a value is told by the compiler, in every object that is given.
 const minimal = { resource: 'x', authorizationServers: ['y'] };
 // @ts-expect-error
 new McpAuth({ resource: 'x', authorizationServers: ['y'], requiredScope: 'a' });
@@ -98,7 +116,47 @@ new McpAuth({ resource: 'x', authorizationServers: ['y'], policy: { tools: { a: 
 new McpAuth({ resource: 'x', authorizationServers: ['y'], policy: { tools: { a: { when: [{ argument: 'b', scope: ['c'] }] } } } });
 // @ts-expect-error
 new McpAuth(minimal, { verifyTimout: 1 });
+// @ts-expect-error
+new McpAuth({ ...minimal, clockTolerence: 1 });
+// @ts-expect-error
+new McpAuth({ resources: [{ resource: 'x', authorizationServers: ['y'], resourcName: 'a' }] });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: [{ issuer: 'y', requireAtJWT: true }] });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: [{ issuer: 'y', introspection: { clientID: 'c' } }] });
+// @ts-expect-error
+new McpAuth({ resource: 'x', authorizationServers: [{ issuer: 'y', principalClaim: { claim: 'idtyp', users: ['user'] } }] });
+// @ts-expect-error
+new McpAuth({ ...minimal, policy: { tool: { a: 'b' } } });
+// @ts-expect-error
+McpAuth.fromEnv({ authorise: () => true });
+// @ts-expect-error
+McpAuth.fromConfig({ resources: [] }, { tokenPrefix: ['a'] });
+// @ts-expect-error
+({ missingScope: ['a'] }) satisfies ReturnType<Authorize>;
+// @ts-expect-error
+await withFastify.register(fastifyProtect, { auth, metadat: false });
+// @ts-expect-error
+new DevIssuer({ scope: ['a'] });
+// @ts-expect-error
+new DevIssuer({ algorithm: 'HS256' });
+// @ts-expect-error
+setLogger({ warn() {}, info() {}, error() {} });
 declare const issuer: DevIssuer;
+// @ts-expect-error
+issuer.mint({ scopes: 'a' });
+// @ts-expect-error
+await issuer.client(app, { scopes: 'a' });
+// @ts-expect-error
+await issuer.client(app, { broken: 'signatur' });
+// @ts-expect-error
+await issuer.client(auth);
+await issuer.client(app, { path: '/notes', subject: 'alice' });
+await issuer.client(withFastify);
+await issuer.client(new Hono());
+await issuer.client({ fetch: auth.protect(() => new Response()) });
+// @ts-expect-error
+issuer.rotateKeys({ dropold: true });
 // @ts-expect-error
 issuer.mint({ broken: 'signatur' });
 // @ts-expect-error
@@ -115,6 +173,28 @@ express().use(mcpAuth.bearerAuth(async (token) => ({ token, issuer: 'y', clientI
 // @ts-expect-error: the only mode is jwt
 mcpAuth.bearerAuth('opaque');
 createVerifyJwt(async () => ({ kty: 'RSA' }), { issuer: 'y', audience: 'x' });
+// @ts-expect-error
+createVerifyJwt(async () => ({ kty: 'RSA' }), { issuer: 'y', audiences: 'x' });
+// @ts-expect-error
+mcpAuth.bearerAuth('jwt', { resource: 'x', requiredScope: ['a'] });
+// @ts-expect-error
+mcpAuth.bearerAuth('jwt', { resource: 'x', jwtVerify: { clockTolerence: 5 } });
+// @ts-expect-error
+mcpAuth.bearerAuth('jwt', { resource: 'x', remoteJwkSet: { timeout: 5 } });
+// @ts-expect-error
+handleBearerAuth({ verifyAccessToken: async (token) => ({ token, issuer: 'y', clientId: '', scopes: [] }), issuer: 'y', audiences: 'x' });
+// @ts-expect-error
+new MCPAuth({ protectedResource: { metadata: { resource: 'x' } } });
+// @ts-expect-error
+new MCPAuth({ protectedResources: { metadata: { resource: 'x', scopeSupported: ['a'] } } });
+// @ts-expect-error
+new MCPAuth({ protectedResources: { metadata: { resource: 'x' }, allowedOrigin: [] } });
+// @ts-expect-error
+new MCPAuth({ server: { issuer: 'y', type: 'oidcc' } });
+// @ts-expect-error
+fetchServerConfig('https://y.example', { type: 'oidc', transpile: (data) => data });
+// @ts-expect-error
+fetchServerConfigByWellKnownUrl('https://y.example', { typ: 'oidc' });
 
 declare const config: Parameters<typeof validateServerConfig>[0];
 validateServerConfig(config, true).successes satisfies { code: string }[];

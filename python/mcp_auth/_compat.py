@@ -21,9 +21,10 @@ from ._model import Model
 from ._sdk import forget_caller, name_caller
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
-from .errors import TokenError, Unavailable
+from .errors import InsufficientScope, TokenError, Unavailable
 from .exceptions import (
     AuthServerExceptionCode,
+    BearerAuthExceptionCode,
     MCPAuthAuthServerException,
     MCPAuthBearerAuthException,
     MCPAuthConfigException,
@@ -333,6 +334,9 @@ def _verifier(
             else:
                 caller = await call(verify, token)
         except MCPAuthBearerAuthException as error:
+            if error.code == BearerAuthExceptionCode.MISSING_REQUIRED_SCOPES:
+                fields: dict[str, Any] = {"required": getattr(error.cause, "missing_scopes", None) or []}
+                raise InsufficientScope("insufficient_scope", 403, "the verify function misses scopes", fields) from error
             raise TokenError("inactive", 401, "the verify function refuses it") from error
         except MCPAuthTokenVerificationException as error:
             if error.code is MCPAuthTokenVerificationExceptionCode.INVALID_TOKEN:
@@ -346,8 +350,8 @@ def _verifier(
         audience = [] if caller.audience is None else caller.audience
         named = [audience] if isinstance(audience, str) else list(audience)
         if expected is not None and expected not in named and (named or is_named or knows_keys_alone):
-            fields = {"actual": named, "expected": [expected]}
-            raise TokenError("wrong_audience", 401, "it is for another resource", fields)
+            compared = {"actual": named, "expected": [expected]}
+            raise TokenError("wrong_audience", 401, "it is for another resource", compared)
         if caller.expires_at is not None and caller.expires_at <= time.time():
             raise TokenError("inactive", 401, "it has expired")
         said = {

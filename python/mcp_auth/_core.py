@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from . import _native
 from ._apps import Mounted, Routed, fault_of, is_inner, not_found, path_of
@@ -25,6 +25,32 @@ if TYPE_CHECKING:
 
     from .settings import ConfigSettings, Seconds, ServerSettings, Settings, Table, Text, Url
     from mcp.server.auth.provider import AccessToken
+
+    class _Code(TypedDict, total=False):
+        """What is code and not data."""
+
+        authorizer: Authorizer | None
+        token_verifiers: Mapping[str, VerifyFunction] | None
+        verify_timeout: Seconds
+        patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None
+        serve_authorization_server_metadata: bool
+
+    class _Options(Settings, _Code, total=False):
+        """The keywords of `McpAuth` besides the two that the environment has."""
+
+        required_scopes: Iterable[str]
+        scopes_supported: Iterable[str]
+        audiences: Iterable[str]
+        allowed_origins: Iterable[str]
+        policy: Table | None
+
+    class _Testing(TypedDict, total=False):
+        """For tests of this package."""
+
+        clock: Callable[[], int] | None
+        documents: Callable[[str], str | None] | None
+        starters: list[tuple[str, Callable[[str, _native.Answer], None]]]
+
 
 T = TypeVar("T")
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -118,7 +144,7 @@ class McpAuth:
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
-        **hooks: Any,
+        **hooks: Unpack[_Testing],
     ) -> McpAuth:
         """From the fields of `Config` as data, such as a TOML file; several resources are possible."""
         auth = cls.__new__(cls)
@@ -134,8 +160,11 @@ class McpAuth:
         return auth
 
     @classmethod
-    def from_env(cls, **options: Any) -> McpAuth:
-        """From `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` (several: comma-separated), `MCP_AUTH_SCOPES`."""
+    def from_env(cls, **options: Unpack[_Options]) -> McpAuth:
+        """From `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` (several: comma-separated), `MCP_AUTH_SCOPES`.
+
+        :param options: every keyword of `McpAuth` besides.
+        """
         config = json.loads(_native.config_from_env(os.environ.get))
         [resource] = config["resources"]
         options.setdefault("required_scopes", resource["required_scopes"])

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ._native import Answer
-from .errors import TokenError, Unavailable
+from .errors import InsufficientScope, TokenError, Unavailable
 
 if TYPE_CHECKING:
     import asyncio
@@ -87,6 +87,8 @@ def _fail(error: BaseException, answer: Answer) -> None:
             if error.code == "wrong_audience" and "actual" in error.fields and "expected" in error.fields:
                 return answer.refuse_audience(error.fields["actual"], error.fields["expected"])
             return answer.refuse()
+        if isinstance(error, InsufficientScope):
+            return answer.refuse_scopes(error.required, error.granted)
         if isinstance(error, Unavailable):
             return answer.fail(error.message)
         # Nothing of its text: it may hold the token.

@@ -98,6 +98,13 @@ impl Answer {
         self.send(Err(TokenError::WrongAudience { actual, expected }.into()));
     }
 
+    /// The token is good, and lacks these scopes.
+    fn refuse_scopes(&self, required: Vec<String>, granted: Vec<String>) {
+        let required = required.into_iter().collect();
+        let granted = granted.into_iter().collect();
+        self.send(Err(AuthError::InsufficientScope { required, granted }));
+    }
+
     /// Nobody can tell right now.
     fn fail(&self, reason: &str) {
         self.send(Err(unavailable(reason)));

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mcp_auth import ConfigError, MCPAuth, McpAuth, TokenError, Unavailable, fetch_server_config
+from mcp_auth import ConfigError, InsufficientScope, MCPAuth, McpAuth, TokenError, Unavailable, fetch_server_config
 from mcp_auth.testing import DevIssuer
 from mcp_auth.types import AuthInfo
 from support import RESOURCE, call, echo
@@ -227,6 +227,18 @@ async def test_a_verify_function_that_never_answers_is_a_503(dev_issuer: DevIssu
             assert answer.status == 503 and "retry-after" in answer.headers, hook
     finally:
         release.set()
+
+
+@pytest.mark.parametrize("required", [["notes:write"], "a b", [], None])
+async def test_a_function_that_misses_scopes_is_a_403_which_asks_for_them(dev_issuer: DevIssuer, required: Any) -> None:
+    def verify(_: str) -> None:
+        raise InsufficientScope("insufficient_scope", 403, "more is needed", {"required": required, "granted": ["mcp"]})
+
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer], token_verifiers={"k_": verify})
+    answer = await call(auth.protect(echo), token="k_1")
+    assert answer.status == 403
+    listed = " ".join(required) if isinstance(required, list) else required
+    assert (f'scope="{listed}"' in answer.headers["www-authenticate"]) is bool(required)
 
 
 def test_the_time_for_verify_functions_is_checked() -> None:

@@ -34,6 +34,7 @@ from mcp_auth.exceptions import (
     AuthServerExceptionCode,
     BearerAuthExceptionCode,
     MCPAuthBearerAuthException,
+    MCPAuthBearerAuthExceptionDetails,
 )
 from mcp_auth.testing import DevIssuer
 from mcp_auth.types import AuthInfo, ResourceServerConfig, ResourceServerMetadata
@@ -262,6 +263,27 @@ async def test_a_function_answers_for_audience_and_expiry(dev_issuer: DevIssuer)
     app = Starlette(routes=[route], middleware=[Middleware(bearer)])
     statuses = [(await call(app, token=token)).status for token in [*stated, "refused"]]
     assert statuses == [200, 200, 401, 401, 401]
+
+
+@pytest.mark.parametrize("missing", [["c"], ["c", "d"], [], None])
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_function_says_which_scopes_are_missing(
+    dev_issuer: DevIssuer, missing: list[str] | None, is_async: bool
+) -> None:
+    def verify(_: str) -> AuthInfo:
+        details = MCPAuthBearerAuthExceptionDetails(missing_scopes=missing) if missing is not None else None
+        raise MCPAuthBearerAuthException(BearerAuthExceptionCode.MISSING_REQUIRED_SCOPES, cause=details)
+
+    async def verify_later(token: str) -> AuthInfo:
+        return verify(token)
+
+    auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer))
+    bearer = auth.bearer_auth_middleware(verify_later if is_async else verify, resource=RESOURCE)
+    route = Route("/mcp", whoami(auth), methods=["POST"])
+    answer = await call(Starlette(routes=[route], middleware=[Middleware(bearer)]), token="t")
+    assert answer.status == 403
+    asked = f'scope="{" ".join(missing)}"' if missing else "insufficient_scope"
+    assert asked in answer.headers["www-authenticate"], answer.headers
 
 
 async def test_pages_read_metadata_and_call_where_that_is_allowed(dev_issuer: DevIssuer) -> None:

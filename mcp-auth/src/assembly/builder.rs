@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::assembler::Assembler;
 use super::parsed_config::ParsedConfig;
 use super::parsed_resource::ParsedResource;
-use super::warnings::warn_of_weak_settings;
+use super::warnings::{warn_of_rules, warn_of_weak_settings};
 use crate::authenticate::TokenVerifier;
 use crate::authorize::Authorizer;
 use crate::clock::{Clock, SystemClock};
@@ -139,6 +139,7 @@ impl McpAuthBuilder {
             resources.push(assembler.protect(index, parsed_resource));
         }
         warn_of_weak_settings(&self.config);
+        warn_of_rules(&self.authorizers);
         Ok(McpAuth::from_parts(
             resources,
             assembler.issuers,

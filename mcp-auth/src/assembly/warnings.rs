@@ -1,5 +1,7 @@
 //! Warns of every setting that weakens a check.
 
+use std::sync::Arc;
+
 use crate::authorize::Authorizer;
 use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
 
@@ -41,6 +43,13 @@ pub(super) fn warn_of_weak_settings(config: &Config) {
             );
         }
         warn_of_servers(&resource.authorization_servers);
+    }
+}
+
+/// Logs what the code that was added to the builder allows although it may not be meant.
+pub(super) fn warn_of_rules(authorizers: &[Arc<dyn Authorizer>]) {
+    for warning in authorizers.iter().flat_map(|authorizer| authorizer.warnings()) {
+        tracing::warn!("authorizer: {warning}");
     }
 }
 

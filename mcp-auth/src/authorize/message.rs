@@ -471,3 +471,48 @@ fn text_of(written: &str) -> Result<Cow<'_, str>, MessageFault> {
 fn object_of<'m, T: Object<'m>>(written: &'m str) -> Result<T, MessageFault> {
     read_as(written.as_bytes(), JsonLimits::LARGEST).map_err(|_| MessageFault::Invalid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_judged_besides_is_not_one_of_those_that_were_sent() {
+        let written = br#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"t"}}"#;
+        let mut messages = Messages::parse(written).unwrap();
+        messages.judge_besides([Operation::tool("one")].into_iter());
+        messages.judge_besides([Operation::tool("two"), Operation::tool("three")].into_iter());
+        assert_eq!(messages.operations.len(), 4);
+        let sent: Vec<&str> = messages.sent().iter().map(Operation::method).collect();
+        assert_eq!(sent, ["tasks/get"]);
+    }
+
+    #[test]
+    fn the_longest_subscription_is_read_and_one_more_is_too_large() {
+        for (count, fault) in [(100, None), (101, Some(MessageFault::TooLarge))] {
+            let uris = vec![r#""n://a""#; count].join(",");
+            let written = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
+            );
+            assert_eq!(Messages::parse(written.as_bytes()).err(), fault, "{count}");
+        }
+    }
+
+    #[test]
+    fn the_longest_template_is_completed_and_one_more_byte_is_too_large() {
+        let completing = |uri: &str, value: &str| {
+            let written = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{{"ref":{{"type":"ref/resource","uri":"{uri}"}},"argument":{{"name":"w","value":""}},"context":{{"arguments":{{"v":"{value}"}}}}}}}}"#
+            );
+            Messages::parse(written.as_bytes()).err()
+        };
+        let start = "n://{v}/";
+        let longest = format!("{start}{}", "a".repeat(MAX_TEMPLATE - start.len()));
+        assert_eq!(completing(&longest, "one"), None);
+        assert_eq!(completing(&format!("{longest}a"), ""), Some(MessageFault::TooLarge));
+        // What is put in counts as well.
+        let value = "b".repeat(MAX_TEMPLATE - "n://".len());
+        assert_eq!(completing("n://{v}", &value), None);
+        assert_eq!(completing("n://{v}", &format!("{value}b")), Some(MessageFault::TooLarge));
+    }
+}

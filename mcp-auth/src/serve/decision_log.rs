@@ -13,6 +13,9 @@
 //!
 //! Tested in `serve::logging`.
 
+use tracing::Value;
+use tracing::field::display;
+
 use super::Resource;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Operation;
@@ -49,12 +52,22 @@ impl Resource {
             resource = %self.identifier,
             methods = ?logged,
             rules = ?rules.collect::<Vec<_>>(),
-            expected,
-            actual,
+            expected = once_escaped(error, &expected),
+            actual = once_escaped(error, &actual),
             hint = audience_hint(error),
             "request refused"
         );
     }
+}
+
+/// A compared text in which the values of strangers stand in quotes, with escapes of their own: a formatter that writes texts
+/// in quotes would escape these again. In scopes nothing is in quotes.
+fn once_escaped<'a>(error: &AuthError, text: &'a str) -> Box<dyn Value + 'a> {
+    let is_escaped = !matches!(error, AuthError::InsufficientScope { .. });
+    if is_escaped && text.contains(['"', '\\']) {
+        return Box::new(display(text));
+    }
+    Box::new(text)
 }
 
 /// What to do where the provider binds its tokens to no resource.

@@ -3,9 +3,10 @@ import type { IncomingMessage } from 'node:http';
 
 import { middleware, type Middleware } from '../adapters/node.js';
 import type { Config, ProtectedResource } from '../config.js';
-import { ConfigError, TokenError } from '../errors.js';
+import { ConfigError, InsufficientScopeError, TokenError } from '../errors.js';
 import { McpAuth, type Options } from '../mcp-auth.js';
 import { type AuthInfo, answeredAuthInfo, claimsOf } from './auth-info.js';
+import { MCPAuthBearerAuthError } from './errors.js';
 import { nobody, type VerifyAccessTokenFunction, wrong } from './verify-jwt.js';
 
 /** Throws `MCPAuthBearerAuthError('invalid_issuer')` when tokens of this issuer are not accepted. */
@@ -103,7 +104,7 @@ export function issuerAmong(issuers: string[]): ValidateIssuerFunction {
 function checked(verify: VerifyAccessTokenFunction, { validateIssuer, audiences, acceptsAnyAudience }: AnswerRules) {
   return async (token: string): Promise<Record<string, unknown>> => {
     // As plain data: what is checked is what is handed on.
-    const claims = claimsOf((await verify(token)) as AuthInfo, token);
+    const claims = claimsOf(await asked(verify, token), token);
     const { iss, aud } = claims as { iss: string; aud?: string | string[] };
     // A function that should be synchronous and is not refuses by a rejection.
     await validateIssuer(iss);
@@ -114,6 +115,17 @@ function checked(verify: VerifyAccessTokenFunction, { validateIssuer, audiences,
     }
     return claims;
   };
+}
+
+/** @throws {InsufficientScopeError} when the function says that scopes are missing, which is no fault of the token */
+async function asked(verify: VerifyAccessTokenFunction, token: string): Promise<AuthInfo> {
+  try {
+    return await verify(token);
+  } catch (error) {
+    const isScope = error instanceof MCPAuthBearerAuthError && error.code === 'missing_required_scopes';
+    if (!isScope) throw error;
+    throw new InsufficientScopeError('insufficient_scope', 403, error.message, { required: error.cause?.missingScopes ?? [], granted: [] });
+  }
 }
 
 /** @throws {MCPAuthAuthServerError} for what a `ConfigError` says */

@@ -33,8 +33,11 @@ export type AuthServerModeConfig = {
 
 export type MCPAuthConfig = ResourceServerModeConfig | AuthServerModeConfig;
 
-/** A request that went on. */
-export type RequestWithAuth = IncomingMessage & { auth?: AuthInfo };
+/**
+ * A request that went on, whose caller is a plain object, with the token in it. With the request of a framework, such as
+ * `RequestWithAuth<express.Request>`, it has the members of that, whatever `auth` is there.
+ */
+export type RequestWithAuth<Request extends IncomingMessage = IncomingMessage> = Omit<Request, 'auth'> & { auth?: AuthInfo };
 
 /** The original's class, on the same core as `McpAuth`. */
 export class MCPAuth {

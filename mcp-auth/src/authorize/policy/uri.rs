@@ -256,12 +256,15 @@ fn push_relative(text: &mut String, path: &str) -> Result<(), &'static str> {
 /// scheme or host, or a path.
 fn push_open(text: &mut String, hierarchy: &str) -> Result<(), &'static str> {
     let (head, tail) = hierarchy.split_at(hierarchy.find('/').unwrap_or(hierarchy.len()));
+    if head.to_ascii_lowercase().contains("%3a") {
+        return Err("an escape that hides the end of a scheme");
+    }
     if let (Some(scheme), true) = (head.strip_suffix(':'), tail.starts_with("//")) {
         let authority_end = tail[2..].find('/').map_or(tail.len(), |at| at + 2);
         let unsure = if head.contains(REST) { &tail[..authority_end] } else { "" };
-        check_lower_case(scheme)?;
+        check_open_scheme(scheme)?;
         check_lower_case(unsure)?;
-        text.push_str(&folded(scheme, Place::Path)?);
+        text.push_str(scheme);
         return push_hierarchy(text, "", tail);
     }
     check_lower_case(if head.contains(REST) { hierarchy } else { head })?;
@@ -271,6 +274,20 @@ fn push_open(text: &mut String, hierarchy: &str) -> Result<(), &'static str> {
     }
     text.push_str(&path);
     Ok(())
+}
+
+/// Refuses what is no scheme (RFC 3986 §3.1), whatever its variables stand for: the rule could match nothing.
+fn check_open_scheme(scheme: &str) -> Result<(), &'static str> {
+    let begins_wrong = scheme.starts_with(|first: char| "0123456789+-.".contains(first));
+    let is_whole = scheme.chars().all(|character| {
+        character.is_ascii_alphanumeric() || ['+', '-', '.', SEGMENT, REST].contains(&character)
+    });
+    if begins_wrong || !is_whole {
+        return Err(
+            "what comes before `://` is no scheme: write letters, digits, `+`, `-` and `.`",
+        );
+    }
+    check_lower_case(scheme)
 }
 
 /// What comes after the scheme, which the text already has.

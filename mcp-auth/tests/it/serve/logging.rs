@@ -1,12 +1,14 @@
 //! One structured event per decision, with what was compared, and never a token.
 
+use std::error::Error;
 use std::fmt::Write as _;
 
 use axum::Router;
 use axum::routing::post;
 use dev_issuer::{Broken, DevIssuer};
-use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
-use serde_json::json;
+use mcp_auth::policy::{AccessRequest, Verdict};
+use mcp_auth::{AuthInfo, Authorizer, Config, McpAuth, ScopePolicy};
+use serde_json::{Value, json};
 
 use crate::support::log::Log;
 use crate::support::policy_server::{PolicyServer, message};
@@ -84,12 +86,15 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
         (
             mint().audience("https://other.example/mcp").sign(),
             "code=\"wrong_audience\"",
-            vec!["https://mcp.example.com/mcp", "https://other.example/mcp"],
+            vec![
+                r#"expected=["https://mcp.example.com/mcp"]"#,
+                r#"actual=["https://other.example/mcp"]"#,
+            ],
         ),
         (
             mint().issuer("https://evil.example").sign(),
             "code=\"unknown_issuer\"",
-            vec!["https://evil.example"],
+            vec![r#"actual="https://evil.example""#],
         ),
         (
             mint().issuer(format!("{}/", server.issuer.issuer())).sign(),
@@ -106,18 +111,18 @@ async fn every_decision_is_one_event_with_expected_and_actual() {
         (
             mint().header("kid", "x\ninjected=\"line\"").sign(),
             "code=\"unknown_key\"",
-            vec![r#"x\\n"#],
+            vec![r#"actual="x\ninjected=\"line\"""#],
         ),
         ("not.a.token".to_owned(), "code=\"malformed\"", vec![]),
         (
             mint().header("typ", "logout+jwt").sign(),
             "code=\"wrong_type\"",
-            vec![r#"header `typ` \"logout+jwt\""#],
+            vec![r#"actual=header `typ` "logout+jwt""#],
         ),
         (
             mint().header("typ", "x\ninjected=\"line\"").sign(),
             "code=\"wrong_type\"",
-            vec![r#"header `typ` \"x\\n"#],
+            vec![r#"header `typ` "x\ninjected=\"line\"""#],
         ),
         (
             mint().claim("sub", 7).sign(),
@@ -190,6 +195,45 @@ async fn with_a_policy_the_log_says_what_was_called_and_which_rule_refused_it() 
     }
 }
 
+/// Forbids every tool, and quotes what it was called with.
+struct Quoting;
+
+impl Authorizer for Quoting {
+    fn authorize(
+        &self,
+        request: &AccessRequest<'_>,
+    ) -> Result<Verdict, Box<dyn Error + Send + Sync>> {
+        let AccessRequest { operation, .. } = *request;
+        let arguments = operation.arguments().ok_or("no arguments")?;
+        let note = arguments.get("note").and_then(Value::as_str).ok_or("no note")?;
+        Ok(Verdict::forbidden(note.to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn what_a_rule_says_is_escaped_once_and_stays_in_its_field() {
+    Log::start();
+    let policy = ScopePolicy::new();
+    let server =
+        PolicyServer::with(policy, |config| config, |builder| builder.authorizer(Quoting)).await;
+    let token = server.mint("mcp").sign();
+    let rows = [
+        ("plain words", r#"actual="plain words""#),
+        ("says \"no\"", r#"actual="says \"no\"""#),
+        ("x\" code=\"allowed", r#"actual="x\" code=\"allowed""#),
+        ("a\nline", r#"actual="a\nline""#),
+        ("b\\c\u{202e}", r#"actual="b\\c\u{202e}""#),
+    ];
+    for (note, field) in rows {
+        let params = json!({ "name": "read", "arguments": { "note": note } });
+        Log::take();
+        server.post(Some(&token), &[], message("tools/call", params).to_string()).await;
+        let text = Log::take();
+        assert!(text.contains(field), "{field} in {text}");
+        assert_eq!(text.matches(" code=\"policy_denied\"").count(), 1, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_scope_that_a_handler_asks_for_is_refused_in_one_line() {
     Log::start();
@@ -245,5 +289,34 @@ fn an_audience_that_a_whole_realm_has_warns() {
         McpAuth::new(config).unwrap();
         let text = Log::take();
         assert!(text.contains("WARN") && text.contains("\"account\""), "{text}");
+    }
+}
+
+#[test]
+fn rules_that_were_added_in_code_warn_as_configured_ones_do() {
+    Log::start();
+    let config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let narrower = json!({ "resources": { "n://*": ["s"], "n://a/*": ["t"] } });
+    let policy: ScopePolicy = serde_json::from_value(narrower).unwrap();
+    Log::take();
+    McpAuth::builder(config.clone()).authorizer(policy.clone()).build().unwrap();
+    let text = Log::take();
+    let warning = &policy.warnings()[0];
+    assert!(text.contains("WARN") && text.contains(&format!("authorizer: {warning}")), "{text}");
+
+    let silent: ScopePolicy = serde_json::from_value(json!({ "tools": { "t": ["s"] } })).unwrap();
+    McpAuth::builder(config).authorizer(OwnRules).authorizer(silent).build().unwrap();
+    assert_eq!(Log::take(), "", "rules of one's own warn of nothing unless they say so");
+}
+
+/// Rules with everything as it is by default.
+struct OwnRules;
+
+impl Authorizer for OwnRules {
+    fn authorize(
+        &self,
+        _: &AccessRequest<'_>,
+    ) -> Result<Verdict, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Verdict::Allow)
     }
 }

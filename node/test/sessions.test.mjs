@@ -1,0 +1,129 @@
+// @ts-check
+// Whose a session is: the SDKs bind it to nobody, so that the documentation says how to.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
+import { McpServer as Server1 } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { McpServer as Server2 } from '@modelcontextprotocol/server';
+import express from 'express';
+import { caller, McpAuth } from '../dist/index.js';
+import { protect } from '../dist/http.js';
+import { blocks, compile, makeFolder } from './support/documentation.mjs';
+import { start } from './support/server.mjs';
+
+/** Who is calling, as we and as the SDK say it. @param {any} extra */
+const whoami = (extra) => ({
+  content: [{ type: /** @type {const} */ ('text'), text: JSON.stringify([caller(extra).subject, (extra.authInfo ?? extra.http.authInfo).extra.subject]) }],
+});
+
+const IMPORT_1 = "import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';";
+/** @type {Record<string, { makeServer: () => any, Transport: any, imported: string }>} */
+const GENERATIONS = {
+  '1.x': {
+    makeServer: () => withTool(new Server1({ name: 'sessions', version: '1' })),
+    Transport: StreamableHTTPServerTransport,
+    imported: IMPORT_1,
+  },
+  '2.x': {
+    makeServer: () => withTool(new Server2({ name: 'sessions', version: '1' })),
+    Transport: NodeStreamableHTTPServerTransport,
+    imported: "import { NodeStreamableHTTPServerTransport as StreamableHTTPServerTransport } from '@modelcontextprotocol/node';",
+  },
+};
+
+/** @param {any} server */
+function withTool(server) {
+  server.registerTool('whoami', {}, whoami);
+  return server;
+}
+
+const CALL = { jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name: 'whoami', arguments: {} } };
+const INITIALIZE = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+};
+
+/** @param {string} resource @param {string} token @param {string} method @param {object} [message] @param {string} [session] */
+async function send(resource, token, method, message, session) {
+  /** @type {Record<string, string>} */
+  const headers = { authorization: `Bearer ${token}`, accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
+  if (session) headers['mcp-session-id'] = session;
+  const ended = new AbortController();
+  const answer = await fetch(resource, { method, headers, body: message && JSON.stringify(message), signal: ended.signal });
+  // A stream that was opened goes on for ever: its status says enough.
+  const text = method === 'GET' ? '' : await answer.text();
+  ended.abort();
+  return { status: answer.status, text, session: answer.headers.get('mcp-session-id') ?? undefined };
+}
+
+for (const [generation, { makeServer, Transport, imported }] of Object.entries(GENERATIONS)) {
+  test(`${generation} binds a session to nobody: in one that somebody else opened, the caller is who calls`, async (context) => {
+    /** @type {Map<string, any>} */
+    const transports = new Map();
+    const { resource, mint } = await start(context, (resource, issuer) => {
+      const app = express().use(protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+      return app.all('/mcp', async (request, response) => {
+        const known = transports.get(request.get('mcp-session-id') ?? '');
+        if (known) return known.handleRequest(request, response);
+        const transport = new Transport({ sessionIdGenerator: randomUUID, onsessioninitialized: (/** @type {string} */ id) => transports.set(id, transport) });
+        await makeServer().connect(transport);
+        await transport.handleRequest(request, response);
+      });
+    });
+    const { session } = await send(resource, mint({ subject: 'alice' }), 'POST', INITIALIZE);
+    assert.ok(session);
+    for (const subject of ['alice', 'bob', 'alice']) {
+      const { status, text } = await send(resource, mint({ subject }), 'POST', CALL, session);
+      assert.equal(status, 200);
+      assert.ok(text.includes(JSON.stringify(JSON.stringify([subject, subject])).slice(1, -1)), text);
+    }
+    assert.equal((await send(resource, mint({ subject: 'bob' }), 'GET', undefined, session)).status, 200);
+    assert.equal((await send(resource, mint({ subject: 'bob' }), 'DELETE', undefined, session)).status, 200);
+  });
+
+  test(`nobody uses the session of somebody else of ${generation}, with the code of the documentation`, async (context) => {
+    const [code = ''] = blocks('docs/node.md').filter((block) => block.includes('mcp-session-id'));
+    const lines = code.replace(IMPORT_1, imported).split('\n');
+    const isImport = (/** @type {string} */ line) => line.startsWith('import ');
+    const inside = lines.filter((line) => !isImport(line)).join('\n');
+    const imports = [...lines.filter(isImport), "import type { Express } from 'express';", "import { caller } from 'mcp-auth-node';"].join('\n');
+    const folder = makeFolder(context);
+    writeFileSync(join(folder, 'route.mts'), `${imports}\nexport function route(app: Express, makeServer: () => any) {\n${inside}}\n`);
+    await compile(folder);
+    const { route } = await import(pathToFileURL(join(folder, 'out/route.mjs')).href);
+    const { resource, mint } = await start(context, (resource, issuer) => {
+      const app = express().use(protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+      route(app, makeServer);
+      return app;
+    });
+
+    const alice = mint({ subject: 'alice', clientId: 'app' });
+    const { session } = await send(resource, alice, 'POST', INITIALIZE);
+    const others = {
+      bob: mint({ subject: 'bob', clientId: 'app' }),
+      'alice in another client': mint({ subject: 'alice', clientId: 'other' }),
+      'a machine': mint({ clientId: 'app', without: ['sub'] }),
+      nobody: mint({ without: ['sub', 'client_id'] }),
+    };
+    for (const [name, token] of Object.entries(others)) {
+      for (const [method, message] of /** @type {const} */ ([['GET', undefined], ['POST', CALL], ['DELETE', undefined]])) {
+        assert.equal((await send(resource, token, method, message, session)).status, 404, `${name}: ${method}`);
+      }
+    }
+    // Another token of hers, as after a refresh.
+    const again = mint({ subject: 'alice', clientId: 'app', scope: 'more', claims: { jti: '2' } });
+    for (const same of [alice, again]) {
+      assert.equal((await send(resource, same, 'POST', CALL, session)).status, 200);
+      assert.equal((await send(resource, same, 'GET', undefined, session)).status, 200);
+    }
+    assert.equal((await send(resource, again, 'DELETE', undefined, session)).status, 200);
+    assert.equal((await send(resource, alice, 'POST', CALL, session)).status, 404);
+  });
+}
