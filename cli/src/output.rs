@@ -11,7 +11,8 @@ mod width;
 
 use std::env;
 use std::io::{self, IsTerminal as _};
-use std::process::ExitCode;
+
+use crate::ending::Ending;
 
 pub(crate) use human::Paint;
 pub(crate) use inert::Inert;
@@ -20,9 +21,9 @@ pub(crate) use report::{Finding, Format, Report, RevisionVerdict, Verdict};
 pub(crate) use sink::{Log, complain, show, show_json};
 
 /// The exit code of a check that could not be made, after saying why.
-pub(crate) fn could_not_check(reason: impl std::fmt::Display) -> ExitCode {
+pub(crate) fn could_not_check(reason: impl std::fmt::Display) -> Ending {
     complain(reason);
-    ExitCode::from(2)
+    Ending::NotJudged
 }
 
 /// Text that a stranger chose, as one harmless line; see [`Inert`].

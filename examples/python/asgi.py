@@ -1,6 +1,6 @@
 """Any ASGI app: no framework, no MCP SDK. Variables as in whoami.py.
 
-    uvicorn asgi:app --port 3000
+    uvicorn asgi:app --port 3000 --reset-contextvars
 """
 
 import json

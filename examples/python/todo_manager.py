@@ -55,4 +55,4 @@ def delete_todo(number: int) -> str:
 if __name__ == "__main__":
     app = McpAuth.from_env(policy=POLICY).protect(mcp.streamable_http_app(transport_security=ANY_HOST))
     host, _, port = os.environ.get("MCP_AUTH_BIND", "127.0.0.1:3000").rpartition(":")
-    uvicorn.run(app, host=host, port=int(port))
+    uvicorn.run(app, host=host, port=int(port), reset_contextvars=True)

@@ -1,6 +1,6 @@
 """A protected MCP server with one tool, for any identity provider.
 
-    pip install mcp-auth mcp uvicorn  # mcp-auth from a clone: the wheel of `cargo xtask wheel`
+    pip install mcp-auth mcp uvicorn  # mcp-auth from a clone: `pip install ./python`
     MCP_AUTH_RESOURCE=http://127.0.0.1:3000/mcp MCP_AUTH_ISSUER=https://tenant.eu.auth0.com/ python whoami.py
 
 `MCP_AUTH_SCOPES`: required scopes, space-separated. `MCP_AUTH_BIND`: where to listen, 127.0.0.1:3000
@@ -35,7 +35,8 @@ def main() -> None:
     auth = McpAuth.from_env()
     print("protecting", auth.resource, flush=True)
     host, _, port = os.environ.get("MCP_AUTH_BIND", "127.0.0.1:3000").rpartition(":")
-    uvicorn.run(auth.protect(mcp.streamable_http_app(transport_security=ANY_HOST)), host=host, port=int(port))
+    app = auth.protect(mcp.streamable_http_app(transport_security=ANY_HOST))
+    uvicorn.run(app, host=host, port=int(port), reset_contextvars=True)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,8 @@ interface Native {
   /** What a request for this path or URL is for. */
   metadataDocumentAt(target: string): 'protected_resource' | 'authorization_server' | null;
   issuerMetadataUrl(issuer: string, serverType: 'oauth' | 'oidc'): string;
+  /** Runs the `mcp-auth` command in place of the process, and returns its exit code. */
+  runCommand(args: string[]): number;
   /** Without functions, events go to standard error. Neither function throws. */
   setLogger(wants?: (level: string, target: string) => boolean, tell?: (record: string) => void): void;
   NativeDevIssuer: { start(options: string): NativeDevIssuer };

@@ -1,5 +1,6 @@
 // @ts-check
-// Builds the native half and puts it beside package.json, where lib/native.ts looks first.
+// Builds the native half and puts it beside package.json, where lib/native.ts looks first, and the licences, which npm
+// takes from nowhere else.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
 import { platform } from './platform.mjs';
@@ -25,4 +26,5 @@ const target = new URL(`mcp-auth-node.${platform()}.node`, folder);
 // A process that has the old file open keeps it.
 copyFileSync(built, new URL(`${target}.new`));
 renameSync(new URL(`${target}.new`), target);
+for (const licence of ['LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(new URL(`../${licence}`, folder), new URL(licence, folder));
 console.log(`built ${target.pathname}`);

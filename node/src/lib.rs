@@ -4,6 +4,7 @@
 //! server has to be asked first, it gets a `Pending` and asks again.
 
 mod auth;
+pub mod command;
 pub mod config;
 mod functions;
 pub mod log;

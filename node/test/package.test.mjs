@@ -35,6 +35,15 @@ const MODULES = {
     ${SMOKE}`,
 };
 
+const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+const ALWAYS = ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json'];
+
+/** What would be in the tarball of a package. @param {string} folder @returns {string[]} */
+function packed(folder) {
+  const said = execFileSync(NPM, ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder, encoding: 'utf8' });
+  return JSON.parse(said)[0].files.map((/** @type {{ path: string }} */ { path }) => path);
+}
+
 test('what is published for each platform has its binary, a README and both licences', (context) => {
   const build = mkdtempSync(join(tmpdir(), 'mcp-auth-node-build-'));
   context.after(() => rmSync(build, { recursive: true }));
@@ -42,27 +51,35 @@ test('what is published for each platform has its binary, a README and both lice
   execFileSync(process.execPath, [script, FOLDER, join(build, 'packages')], { stdio: 'ignore' });
   const names = readdirSync(join(build, 'packages'));
   assert.equal(names.length, 2, 'one for this platform, and the main one');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   for (const name of names) {
-    const packed = execFileSync(npm, ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: join(build, 'packages', name), encoding: 'utf8' });
-    const files = JSON.parse(packed)[0].files.map((/** @type {{ path: string }} */ { path }) => path);
-    for (const file of ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']) assert.ok(files.includes(file), `${name}: ${files}`);
-    assert.ok(files.some((/** @type {string} */ file) => (name === 'mcp-auth-node' ? file === 'dist/index.js' : file.endsWith('.node'))), name);
+    const files = packed(join(build, 'packages', name));
+    for (const file of ALWAYS) assert.ok(files.includes(file), `${name}: ${files}`);
+    assert.ok(files.some((file) => (name === 'mcp-auth-node' ? file === 'dist/index.js' : file.endsWith('.node'))), name);
   }
+});
+
+test('what `npm pack` makes in a clone has its binary, a README, the command and both licences', () => {
+  const files = packed(FOLDER);
+  for (const file of [...ALWAYS, 'dist/index.js', 'dist/command.js']) assert.ok(files.includes(file), file);
+  assert.equal(files.filter((file) => file.endsWith('.node')).length, 1);
 });
 
 test('the tarball installs and works, as ESM and CJS; without a binary it says so', (context) => {
   const project = mkdtempSync(join(tmpdir(), 'mcp-auth-node-'));
   context.after(() => rmSync(project, { recursive: true }));
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   // What `npm pack` builds first is here already: these are its tests.
-  execFileSync(npm, ['pack', '--ignore-scripts', '--pack-destination', project], { cwd: FOLDER, stdio: 'ignore' });
+  execFileSync(NPM, ['pack', '--ignore-scripts', '--pack-destination', project], { cwd: FOLDER, stdio: 'ignore' });
   const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) ?? '';
   writeFileSync(join(project, 'package.json'), '{ "private": true }');
-  execFileSync(npm, ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${tarball}`], { cwd: project, stdio: 'ignore' });
+  execFileSync(NPM, ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${tarball}`], { cwd: project, stdio: 'ignore' });
 
   /** @param {string} file */
   const run = (file) => execFileSync(process.execPath, [file], { cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const name of ['mcp-auth', 'mcp-auth-node']) {
+    const script = join(project, 'node_modules/.bin', process.platform === 'win32' ? `${name}.cmd` : name);
+    const said = execFileSync(script, ['--version'], { encoding: 'utf8', shell: process.platform === 'win32' });
+    assert.match(said, /^mcp-auth [0-9.]+\n$/);
+  }
   for (const [file, code] of Object.entries(MODULES)) {
     writeFileSync(join(project, file), code);
     assert.equal(run(file).trim(), 'alice function function', file);

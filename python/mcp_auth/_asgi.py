@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias, TypeVar
 
@@ -21,6 +22,7 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Decision: TypeAlias = Forward | ReadBody | Reply | Pending
 Enter: TypeAlias = Callable[[Scope, Forward], Callable[[], None]]
 
+_logger = logging.getLogger("mcp_auth")
 #: A longer body of a refused request is not worth reading: the connection is closed instead.
 _DISCARDED_BYTES = 256 * 1024
 
@@ -39,9 +41,12 @@ class Protected:
         self._decide = auth.decide
         self._enter = enter
         self._shows_details = shows_details
+        self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if current.get() is not None:
+                self._warn_of_context(scope)
             decision = self._decide(scope)
             # Nearly every request is decided at once.
             if type(decision) is Forward and decision.takes_body:
@@ -54,6 +59,19 @@ class Protected:
             await self.app(scope, receive, send)
         else:
             raise ValueError(f"mcp_auth cannot protect a connection of type {scope['type']!r}")
+
+    def _warn_of_context(self, scope: Scope) -> None:
+        """Says once that a request begins where another one's caller is. What is mounted inside of `protect` has that
+        caller in its scope too, and is the same request.
+        """
+        if self._has_warned or "mcp_auth" in scope:
+            return
+        self._has_warned = True
+        _logger.warning(
+            "a request began in the context of another one, as those do that are pipelined on one connection: where "
+            "nothing is protected, auth_info() may be the caller of the request before. Start uvicorn with "
+            "reset_contextvars=True (--reset-contextvars)"
+        )
 
     async def _forward(self, forward: Forward, scope: Scope, receive: Receive, send: Send) -> None:
         token = current.set(forward.auth_info)

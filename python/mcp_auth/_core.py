@@ -60,8 +60,6 @@ _COROUTINE = 0x80
 
 Authorizer = Callable[[_native.AuthInfo, _native.Operation], "bool | list[str]"]
 
-_native.start_logging()
-
 # No thread of ours may be in Python meanwhile. `logging` was imported before, so that its locks are
 # taken after this has waited, and not before.
 atexit.register(_native.before_end)

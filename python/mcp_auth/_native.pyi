@@ -22,7 +22,7 @@ __all__ = [
     "config_from_env",
     "is_url",
     "issuer_metadata_url",
-    "start_logging",
+    "run_command",
     "__version__",
 ]
 
@@ -217,4 +217,5 @@ def before_fork() -> None:
     """Waits until no thread of ours is in Python, and lets none in until the fork is over."""
 
 def after_fork() -> None: ...
-def start_logging() -> None: ...
+def run_command(arguments: list[str]) -> int:
+    """Runs the `mcp-auth` command in place of the process, and returns its exit code."""

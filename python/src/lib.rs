@@ -3,6 +3,7 @@
 //! One request is one call of `McpAuth.decide`; `mcp_auth/_asgi.py` carries out what it says.
 
 mod auth_info;
+mod command;
 mod decision;
 mod errors;
 mod gate;
@@ -37,6 +38,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gate::before_end, module)?)?;
     module.add_function(wrap_pyfunction!(gate::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(runtime::after_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(logging::start_logging, module)?)?;
+    module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -12,9 +12,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::gate;
 
-/// Hands on what Python's loggers want from now on.
-#[pyfunction]
-pub(crate) fn start_logging() {
+/// Hands on what Python's loggers want from now on. Not where the command runs, which has a log of its own.
+pub(crate) fn start() {
     // Another extension module has its own copy of this crate, so nobody else set one here.
     let _ = tracing::subscriber::set_global_default(PythonLog);
 }

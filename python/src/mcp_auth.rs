@@ -16,7 +16,7 @@ use crate::decision::{self, Forward, Reply};
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
 use crate::runtime::{LazyRuntime, generation};
-use crate::{errors, json, request};
+use crate::{errors, json, logging, request};
 
 /// Protects an MCP server as an OAuth 2.1 resource server.
 #[pyclass(frozen)]
@@ -63,6 +63,7 @@ impl McpAuth {
         documents: Option<Py<PyAny>>,
         serve_authorization_server_metadata: bool,
     ) -> PyResult<Self> {
+        logging::start();
         let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
         let recipe = Recipe {
             config,

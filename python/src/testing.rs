@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 
+use crate::logging;
 use crate::runtime::LazyRuntime;
 
 /// An authorization server on loopback, which lets anyone be anyone. It stops when it is closed or
@@ -26,6 +27,7 @@ impl DevIssuer {
         algorithm: Option<&str>,
         auto_approve: bool,
     ) -> PyResult<Self> {
+        logging::start();
         let mut builder = dev_issuer::DevIssuer::builder().auto_approve(auto_approve);
         if let Some(scopes) = scopes {
             builder = builder.scopes(scopes);

@@ -65,7 +65,7 @@ def listening() -> Generator[tuple[socket.socket, str]]:
 
 
 @contextmanager
-def served(app: Any, listener: socket.socket) -> Generator[None]:
+def served(app: Any, listener: socket.socket, **options: Any) -> Generator[None]:
     """The app behind uvicorn, in a thread, for as long as it is needed."""
     started = threading.Event()
 
@@ -74,7 +74,7 @@ def served(app: Any, listener: socket.socket) -> Generator[None]:
             await super().startup(sockets)
             started.set()
 
-    server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    server = Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1, **options))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     assert started.wait(30), "uvicorn does not start"

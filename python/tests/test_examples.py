@@ -56,7 +56,7 @@ def test_whoami(dev_issuer: DevIssuer) -> None:
 
 
 def test_asgi(dev_issuer: DevIssuer) -> None:
-    with running(["-m", "uvicorn", "asgi:app", "--port", "PORT"], dev_issuer.issuer) as resource:
+    with running(["-m", "uvicorn", "asgi:app", "--port", "PORT", "--reset-contextvars"], dev_issuer.issuer) as resource:
         assert httpx2.get(resource, trust_env=False).status_code == 401
         headers = {"authorization": f"Bearer {dev_issuer.mint(resource)}"}
         assert httpx2.get(resource, headers=headers, trust_env=False).json() == {"hello": "alice"}

@@ -47,13 +47,16 @@ class Wire:
         self._socket.sendall(data)
 
     def answer(self) -> tuple[int, dict[str, str]]:
+        status, headers, _ = self.whole_answer()
+        return status, headers
+
+    def whole_answer(self) -> tuple[int, dict[str, str], bytes]:
         status = int(self._file.readline().split()[1])
         headers: dict[str, str] = {}
         while (line := self._file.readline().strip()):
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
-        self._file.read(int(headers.get("content-length", "0")))
-        return status, headers
+        return status, headers, self._file.read(int(headers.get("content-length", "0")))
 
     def is_closed(self) -> bool:
         return self._file.read(1) == b""

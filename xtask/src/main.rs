@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask lint`, `test`, `docs`, `book`, `bench`,
-//! `bench-python`, `fuzz`, `mutants`, `peers`, `wheel`.
+//! `bench-python`, `dist`, `fuzz`, `mutants`, `peers`, `wheel`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
@@ -10,6 +10,7 @@ mod child;
 mod clients;
 mod command;
 mod dev_server;
+mod dist;
 mod fuzz;
 mod install;
 mod lint;
@@ -116,8 +117,11 @@ enum Task {
         #[arg(long)]
         only: Vec<String>,
     },
-    /// The wheel of the Python SDK, as it ships, in target/wheels.
+    /// The wheel of the Python SDK for this machine, in target/wheels.
     Wheel,
+    /// What a release holds for this architecture, in target/dist, each installed and tried: wheels, npm packages, the
+    /// command. On Linux; takes half an hour.
+    Dist(Selection),
 }
 
 #[derive(Args)]
@@ -169,6 +173,7 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             println!("{}", python::wheel()?.display());
             Ok(ExitCode::SUCCESS)
         }
+        Task::Dist(selection) => run_steps(dist::steps(), &selection),
         Task::Peers { only } => peers::run(&only).map(|()| ExitCode::SUCCESS),
         Task::Mutants { folder, shard, rest } => {
             mutants::run(folder.as_deref(), shard.as_deref(), &rest).map(|()| ExitCode::SUCCESS)

@@ -11,11 +11,11 @@ mod quotes;
 mod row;
 mod server;
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mcp_auth::inspection::Revision;
+
+use crate::ending::Ending;
 
 pub(crate) use self::server::{Challenge, Reach, Target};
 
@@ -31,7 +31,7 @@ pub(crate) enum Check {
 }
 
 /// 0: every MUST holds. 1: one does not. 2: it could not be checked.
-pub(crate) async fn run(check: Check) -> ExitCode {
+pub(crate) async fn run(check: Check) -> Ending {
     match check {
         Check::Issuer(options) => issuer::run(options).await,
         Check::Server(options) => server::run(options).await,

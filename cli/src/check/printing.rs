@@ -1,11 +1,11 @@
 //! How findings are printed, and which of them count: the same options for every check.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 
 use super::known::Known;
+use crate::ending::Ending;
 use crate::output::{Format, Report, complain};
 use crate::secrets;
 
@@ -52,12 +52,12 @@ impl Printing {
         command: &'static str,
         subject: &str,
         why: &str,
-    ) -> ExitCode {
+    ) -> Ending {
         let shown = secrets::showable_argument(subject).to_owned();
         match self.format() {
             Format::Human | Format::Markdown => {
                 complain(why);
-                ExitCode::from(2)
+                Ending::NotJudged
             }
             format => Report::unjudged(command, shown, why.to_owned()).print(format, false),
         }

@@ -12,7 +12,6 @@ mod strangers;
 
 use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -25,6 +24,7 @@ use serde_json::json;
 use self::alone::Nobody;
 use self::shown::Shown;
 use self::source::{Answer, AskedServer, Rules};
+use crate::ending::Ending;
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
 use crate::understand;
@@ -102,7 +102,7 @@ struct Report {
 }
 
 /// Explains, prints, and says how the process should end.
-pub(crate) async fn run(options: Options) -> ExitCode {
+pub(crate) async fn run(options: Options) -> Ending {
     let progress = Progress::new();
     let limit = Duration::from_secs(options.timeout) * WAITS;
     let explained = match tokio::time::timeout(limit, explain(&options, &progress)).await {
@@ -124,10 +124,10 @@ pub(crate) async fn run(options: Options) -> ExitCode {
         false => show(&human::render(&report)),
     }
     match report.explanation.code {
-        "ok" if !report.missing.is_empty() => ExitCode::FAILURE,
-        "ok" => ExitCode::SUCCESS,
-        "unavailable" => ExitCode::from(2),
-        _ => ExitCode::FAILURE,
+        "ok" if !report.missing.is_empty() => Ending::Failure,
+        "ok" => Ending::Success,
+        "unavailable" => Ending::NotJudged,
+        _ => Ending::Failure,
     }
 }
 

@@ -1,12 +1,11 @@
 //! What a check found out, and how the process ends for it.
 
-use std::process::ExitCode;
-
 use clap::ValueEnum;
 use mcp_auth::inspection::Level;
 use serde::Serialize;
 
 use super::{human, markdown, sarif, show, show_json, wants_colour, width};
+use crate::ending::Ending;
 
 /// Everything a check found out.
 #[derive(Serialize)]
@@ -135,7 +134,7 @@ impl Report {
     /// Prints it, and says how the process should end; see [`exit_code`](Self::exit_code).
     ///
     /// `verbose`: people also read what holds, each on its own line, and what nobody outside can see.
-    pub(crate) fn print(&self, format: Format, verbose: bool) -> ExitCode {
+    pub(crate) fn print(&self, format: Format, verbose: bool) -> Ending {
         match format {
             Format::Human => {
                 show(&human::render(self, verbose, wants_colour(), width::of_stdout()));
@@ -148,13 +147,13 @@ impl Report {
     }
 
     /// 1 when a MUST does not hold, 2 when it could not be judged to the end, else 0.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> Ending {
         let has_failed =
             self.findings.iter().any(|one| one.verdict == Verdict::Fail && !one.ignored);
         match (has_failed || self.checked && !self.conforms, self.checked) {
-            (true, _) => ExitCode::FAILURE,
-            (false, true) => ExitCode::SUCCESS,
-            (false, false) => ExitCode::from(2),
+            (true, _) => Ending::Failure,
+            (false, true) => Ending::Success,
+            (false, false) => Ending::NotJudged,
         }
     }
 

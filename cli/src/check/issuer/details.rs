@@ -1,12 +1,11 @@
 //! What was found, place by place and key by key, and what to paste.
 
-use std::process::ExitCode;
-
 use mcp_auth::inspection::{IssuerMetadata, IssuerReport, KeyReport, MetadataPlace};
 use mcp_auth::presets::KnownProvider;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::ending::Ending;
 use crate::output::{Format, Inert, Report, quoted, show, show_json};
 
 /// A report as data, with everything behind it.
@@ -18,7 +17,7 @@ struct WithDetails<'a> {
 }
 
 /// Prints the report with its details, and says how the process should end.
-pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> ExitCode {
+pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> Ending {
     if format == Format::Json {
         let mut json = serde_json::to_value(WithDetails { report, issuer }).unwrap_or_default();
         bound(&mut json);

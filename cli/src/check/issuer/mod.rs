@@ -6,7 +6,6 @@ mod details;
 mod rows;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -17,6 +16,7 @@ use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
 use super::printing::Printing;
 use super::{NEWEST, revision_parser};
+use crate::ending::Ending;
 use crate::output::{Inert, Progress, Report};
 use crate::secrets;
 use crate::understand;
@@ -74,7 +74,7 @@ const EXIT_CODES: &str = "Exit codes: 0 when tokens can be verified and every MU
 const WAITS: u32 = 4;
 
 /// Checks, prints, and says how the process should end.
-pub(crate) async fn run(mut options: Options) -> ExitCode {
+pub(crate) async fn run(mut options: Options) -> Ending {
     let given = std::mem::take(&mut options.url);
     options.url = understand::issuer(&given);
     let texts = [Some(&options.url), options.resource.as_ref(), options.metadata_url.as_ref()];

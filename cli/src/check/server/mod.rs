@@ -24,7 +24,6 @@ mod unseen;
 
 use std::io;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -45,6 +44,7 @@ use super::outcome::Outcome;
 use super::printing::{Printing, complain_of_names};
 use super::row::Row;
 use super::{NEWEST, revision_parser};
+use crate::ending::Ending;
 use crate::output::{Progress, Report};
 use crate::secrets;
 use crate::understand;
@@ -92,7 +92,7 @@ const EXIT_CODES: &str = "Exit codes: 0 when every MUST holds that could be chec
                           nothing could be judged, or not all in time, or an option cannot be used.";
 
 /// Checks, prints, and says how the process should end.
-pub(crate) async fn run(options: Options) -> ExitCode {
+pub(crate) async fn run(options: Options) -> Ending {
     let (printing, verbose) = (options.printing.clone(), options.verbose);
     let subject = options.url.clone();
     let prober = match Prober::new(options) {
