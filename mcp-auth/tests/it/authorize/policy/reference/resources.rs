@@ -51,6 +51,18 @@ impl<'p> ResourceRule<'p> {
         self.is_about(uri) || !self.pattern.is_open && uri.careless_readings().iter().any(is_about)
     }
 
+    /// Whether it is about this URI of a template; or about another reading of it, where none of the others takes its
+    /// place.
+    fn could_count(&self, uri: &Uri, others: &[Self]) -> bool {
+        let counts = |reading: &Uri| {
+            let is_replaced = others.iter().any(|other| other.takes_the_place_of(self, reading));
+            self.pattern.is_about(reading) && !is_replaced
+        };
+        self.pattern.is_about(uri)
+            || uri.without_slash().is_some_and(|shorter| counts(&shorter))
+            || !self.pattern.is_open && uri.careless_readings().iter().any(counts)
+    }
+
     /// Whether it is about this URI, and none of the others takes its place.
     fn counts(&self, uri: &Uri, others: &[Self]) -> bool {
         let is_replaced =
@@ -105,7 +117,7 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
                     && decisive_uris.iter().any(|uri| one.could_be_about(uri))
                     && !decisive_uris.iter().any(counts)
             });
-            !is_replaced && uris.iter().any(|uri| one.could_be_about(uri))
+            !is_replaced && uris.iter().any(|uri| one.could_count(uri, &all))
         }
     };
     let rules: Vec<_> = all.iter().filter(counts).collect();
