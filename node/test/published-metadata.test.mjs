@@ -40,6 +40,7 @@ const document = (issuer) => ({
 
 test('metadata is fetched from the same places, and read alike', async (context) => {
   /** @type {(string | undefined)[]} */ let asked = [];
+  let issuerPath = '';
   const origin = await listening(context, (request, response) => {
     asked.push(request.url);
     const [, kind = ''] = /^\/(\w+)/.exec(request.url ?? '') ?? [];
@@ -47,13 +48,20 @@ test('metadata is fetched from the same places, and read alike', async (context)
     const bodies = /** @type {Record<string, unknown>} */ ({ null: null, text: 'text', list: [], number: 7, partial: { issuer: origin } });
     if (kind === 'missing') response.statusCode = 404;
     if (kind === 'broken') response.statusCode = 500;
-    response.end(JSON.stringify(kind in bodies ? bodies[kind] : document(origin)));
+    response.end(JSON.stringify(kind in bodies ? bodies[kind] : document(`${origin}${issuerPath}`)));
   });
   /** @type {[name: string, fetch: (one: Package) => Promise<unknown>][]} */
   const rows = [
     ...['', '/', '/tenant', '/tenant/', '/a/b'].flatMap((path) =>
       ['oidc', 'oauth'].map(
-        (type) => /** @type {[string, (one: Package) => Promise<unknown>]} */ ([`${type} ${path}`, (one) => one.fetchServerConfig(`${origin}${path}`, { type })]),
+        (type) =>
+          /** @type {[string, (one: Package) => Promise<unknown>]} */ ([
+            `${type} ${path}`,
+            (one) => {
+              issuerPath = path;
+              return one.fetchServerConfig(`${origin}${path}`, { type });
+            },
+          ]),
       ),
     ),
     ...['good', 'missing', 'broken', 'null', 'text', 'list', 'number', 'partial'].flatMap((kind) =>
@@ -79,6 +87,12 @@ test('metadata is fetched from the same places, and read alike', async (context)
       }
     }
     assert.deepEqual(seen[1], seen[0], name);
+  }
+  // RFC 8414 §3.3, which theirs does not heed.
+  for (const [served, requested] of [['/', ''], ['', '/'], ['/tenant', '/other'], ['/Tenant', '/tenant']]) {
+    issuerPath = served;
+    await published.fetchServerConfig(`${origin}${requested}`, { type: 'oidc' });
+    await assert.rejects(ours.fetchServerConfig(`${origin}${requested}`, { type: 'oidc' }), { name: 'MCPAuthAuthServerError', code: 'invalid_server_metadata' });
   }
   // What the documentation of both says, and theirs does not do.
   await assert.rejects(ours.fetchServerConfigByWellKnownUrl('http://127.0.0.1:9/', { type: 'oidc' }), { name: 'MCPAuthConfigError', code: 'fetch_server_config_error' });

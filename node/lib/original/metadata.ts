@@ -48,10 +48,17 @@ export type ServerMetadataConfig = {
  * Fetches the metadata of an authorization server from the well-known URL of its type.
  *
  * @throws {MCPAuthConfigError} when it cannot be fetched
- * @throws {MCPAuthAuthServerError} when it is malformed
+ * @throws {MCPAuthAuthServerError} when it is malformed, or says that it is another issuer's and `transpileData` is not there
  */
 export async function fetchServerConfig(issuer: string, config: ServerMetadataConfig): Promise<ResolvedAuthServerConfig> {
-  return fetchServerConfigByWellKnownUrl(native.issuerMetadataUrl(issuer, config.type), config);
+  const server = await fetchServerConfigByWellKnownUrl(native.issuerMetadataUrl(issuer, config.type), config);
+  const { metadata } = server;
+  // RFC 8414 §3.3: a document about another issuer must not be used.
+  if (metadata.issuer !== issuer && config.transpileData === undefined) {
+    const message = `The metadata of ${issuer} says that it is of ${metadata.issuer}: write that, or use fetchServerConfigByWellKnownUrl.`;
+    throw new MCPAuthAuthServerError('invalid_server_metadata', { metadata, message });
+  }
+  return server;
 }
 
 /** The same from a URL of your own. */
