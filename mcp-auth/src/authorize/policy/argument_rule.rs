@@ -186,6 +186,32 @@ mod tests {
     }
 
     #[test]
+    fn what_javascript_rounds_counts_within_lists_and_objects_too() {
+        let (rounded, written) = (9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64);
+        let nested = |number: u64| json!({ "a": [{ "b": number }], "c": true });
+        assert!(may_be_read_as(&nested(rounded), &nested(written)));
+        assert!(!may_be_read_as(&nested(written), &nested(rounded)));
+        assert!(!may_be_read_as(&nested(rounded), &json!({ "a": [{ "b": rounded }], "c": false })));
+    }
+
+    #[test]
+    fn an_integer_that_nothing_holds_is_a_fault_wherever_it_is() {
+        let inexact = ["18446744073709551616", "-18446744073709551616", "1e30"];
+        let exact =
+            ["18446744073709551615", "-9223372036854775808", "0.5", "1.0", "1e10", "\"1e30\""];
+        let rows =
+            inexact.map(|text| (text, true)).into_iter().chain(exact.map(|text| (text, false)));
+        for (text, expected) in rows {
+            for written in
+                [text.to_owned(), format!("[1, {text}]"), format!(r#"{{"a": [{text}]}}"#)]
+            {
+                let value: Value = serde_json::from_str(&written).unwrap();
+                assert_eq!(has_inexact_number(&value), expected, "{written}");
+            }
+        }
+    }
+
+    #[test]
     fn a_chosen_argument_asks_for_scopes_and_frees_from_none() {
         let arguments = json!({ "mode": "write", "dry_run": true });
         let arguments = arguments.as_object().unwrap();

@@ -470,6 +470,9 @@ fn a_narrower_rule_that_asks_for_less_is_warned_of_and_explained() {
         json!({ "n://x/*": ["s"], "{+p}/public/notes": { "access": "public" } }),
         json!({ "n://*": { "any_of": [["s"]] }, "n://a": ["t"] }),
         json!({ "n://a": ["admin"], "n://a?v={x}": ["s"] }),
+        json!({ "n://*": { "permissions": ["p", "q"] }, "n://a/*": { "permissions": ["p"] } }),
+        json!({ "n://*": { "caller": "user" }, "n://a/*": { "caller": "client" } }),
+        json!({ "n://*": { "caller": "user" }, "n://a/*": ["s"] }),
     ];
     for resources in warned {
         let warnings = policy(json!({ "resources": resources })).warnings();
@@ -481,6 +484,9 @@ fn a_narrower_rule_that_asks_for_less_is_warned_of_and_explained() {
         json!({ "n://*": ["s"], "m://a/*": ["t"] }),
         json!({ "n://*": { "any_of": [["s"], ["t"]] }, "n://a/*": ["t"] }),
         json!({ "n://*": { "access": "public" }, "n://a/*": ["t"] }),
+        json!({ "n://*": { "permissions": ["p"] }, "n://a/*": { "permissions": ["q", "p"] } }),
+        json!({ "n://*": { "caller": "user" }, "n://a/*": { "caller": "user", "all_of": ["s"] } }),
+        json!({ "n://*": ["s"], "n://a/*": { "caller": "user", "all_of": ["s"] } }),
     ];
     for resources in meant {
         let warnings = policy(json!({ "resources": resources })).warnings();
@@ -576,5 +582,28 @@ async fn a_rule_of_ones_own_that_panics_denies_and_nothing_else_happens() {
         let body = message("tools/call", json!({ "name": name, "arguments": {} })).to_string();
         let (answer, ran) = server.post(Some(&token), &[], body).await;
         assert_eq!((answer.status.as_u16(), ran.len()), (status, usize::from(status == 200)));
+    }
+}
+
+#[tokio::test]
+async fn a_notification_needs_a_rule_too_unless_every_client_sends_it() {
+    let rules = json!({ "tools": { "t": [] }, "deny_undeclared": true });
+    let server = PolicyServer::start(policy(rules)).await;
+    let token = server.mint("mcp").sign();
+    let rows = [
+        ("notifications/cancelled", false, 200),
+        ("notifications/progress", false, 200),
+        ("vendor/wipe", false, 403),
+        ("notifications/vendor/wipe", false, 403),
+        ("tasks/cancel", false, 403),
+        ("notifications/cancelled", true, 403),
+    ];
+    for (method, has_id, status) in rows {
+        let mut body = json!({ "jsonrpc": "2.0", "method": method });
+        if has_id {
+            body["id"] = json!(1);
+        }
+        let (answer, _) = server.post(Some(&token), &[], body.to_string()).await;
+        assert_eq!(answer.status.as_u16(), status, "{body}");
     }
 }
