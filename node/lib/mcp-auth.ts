@@ -3,7 +3,7 @@ import type { Config, ConfigData } from './config.js';
 import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
 import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
-import { inOurWords, read, whyUnknownOption } from './reading.js';
+import { faultsOfOptions, inOurWords, read } from './reading.js';
 import { explainFailure, watchRequests } from './outage.js';
 import { type Allowed, handle } from './web.js';
 
@@ -230,16 +230,14 @@ function isPresent(value: unknown): boolean {
 }
 
 function construct(data: object, options: Options): Constructed {
-  const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, testing, ...others } = options;
-  const { serveAuthorizationServerMetadata, hideResourceMetadata, ...unknown } = others;
-  const faults = Object.keys(unknown).map((name) => `options.${name}: ${whyUnknownOption(name)}`);
-  for (const [name, value] of Object.entries({ authorize, verifyToken })) {
-    if (value !== undefined && typeof value !== 'function') faults.push(`options.${name}: is no function`);
-  }
+  const faults = faultsOfOptions(options);
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
+  const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, testing } = options;
+  const { serveAuthorizationServerMetadata, hideResourceMetadata } = options;
   if (authorize?.constructor.name === 'AsyncFunction') faults.push('options.authorize: is async, and must not wait');
   if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
   // A timer of Node takes no more than some 24 days, and takes more for none at all.
-  if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push('options.verifyTimeout: must be seconds, 3600 at most');
+  if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push(`options.verifyTimeout: must be above 0 and 3600 seconds at most, not ${verifyTimeout}`);
   if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
   const extras = { serveAuthorizationServerMetadata, hideResourceMetadata, tokenPrefixes, ...testing };
   try {

@@ -1,9 +1,10 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
 import type { AuthorizationServer, Introspection, Limits, ProtectedResource, ScopePolicy } from './config.js';
+import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
-/** What a setting can be; a list is of the texts that it can be. */
-type Kind = 'text' | 'url' | 'texts' | 'seconds' | 'number' | 'flag' | 'object' | 'any' | readonly string[] | Members | Entries | List;
+/** What a setting can be; a list is of the texts that it can be. Scopes may be one text, other texts are in a list. */
+type Kind = 'text' | 'url' | 'texts' | 'scopes' | 'seconds' | 'number' | 'flag' | 'function' | 'object' | 'any' | readonly string[] | Members | Entries | List;
 /** An object with these members. */
 type Members = { readonly members: Fields };
 /** An object whose members have any name: texts, or objects with these members. */
@@ -12,11 +13,11 @@ type Entries = { readonly entries: Fields };
 type List = { readonly each: Fields; readonly text?: string };
 type Fields = { readonly [name: string]: Kind };
 
-const ARGUMENT_RULE: Fields = { argument: 'text', equals: 'any', startsWith: 'text', unless: 'any', scopes: 'texts' };
+const ARGUMENT_RULE: Fields = { argument: 'text', equals: 'any', startsWith: 'text', unless: 'any', scopes: 'scopes' };
 const CALLER = ['user', 'client'] as const;
 const REQUIREMENT: Fields = {
   access: ['public', 'optional', 'required'],
-  allOf: 'texts',
+  allOf: 'scopes',
   anyOf: 'any',
   roles: 'texts',
   groups: 'texts',
@@ -26,7 +27,7 @@ const REQUIREMENT: Fields = {
   when: { each: ARGUMENT_RULE },
 };
 const POLICY = {
-  require: 'texts',
+  require: 'scopes',
   tools: { entries: REQUIREMENT },
   prompts: { entries: REQUIREMENT },
   resources: { entries: REQUIREMENT },
@@ -84,12 +85,12 @@ const RESOURCE = {
   resource: 'url',
   authorizationServers: { each: SERVER, text: 'issuer' },
   audiences: 'texts',
-  requiredScopes: 'texts',
+  requiredScopes: 'scopes',
   policy: { members: POLICY },
   mirroredArguments: 'object',
   knownTasksOnly: 'flag',
   challengeStyle: ['http', 'tool_result'],
-  scopesSupported: 'texts',
+  scopesSupported: 'scopes',
   dangerousAcceptAnyAudience: 'flag',
   dangerousAdvertiseOfflineAccess: 'flag',
   resourceName: 'text',
@@ -123,22 +124,22 @@ const LIMITS = {
   tokenCacheBytes: 'number',
   tokenCacheMaxAge: 'seconds',
 } satisfies Record<keyof Limits, Kind>;
-/** Settings that are code, in the second argument. */
-const OPTIONS = [
-  'authorize',
-  'verifyToken',
-  'verifyTimeout',
-  'tokenPrefixes',
-  'serveAuthorizationServerMetadata',
-  'hideResourceMetadata',
-];
+/** Of the second argument: what is code, and what belongs to it. */
+const OPTIONS = {
+  authorize: 'function',
+  verifyToken: 'function',
+  verifyTimeout: 'seconds',
+  tokenPrefixes: 'texts',
+  serveAuthorizationServerMetadata: 'flag',
+  hideResourceMetadata: 'flag',
+} satisfies Record<keyof Omit<Options, 'testing'>, Kind>;
 
 /** Where a setting belongs that stands elsewhere. */
 const PLACES: [names: readonly string[], where: string][] = [
   [Object.keys(SERVER), 'to an authorization server: `authorizationServers: [{ issuer: …, NAME: … }]`'],
   [Object.keys(RESOURCE), 'to the resource, beside `authorizationServers`'],
   [Object.keys(LIMITS), 'to the configuration, beside the resources'],
-  [OPTIONS, 'to the second argument: `new McpAuth(config, { NAME: … })`'],
+  [Object.keys(OPTIONS), 'to the second argument: `new McpAuth(config, { NAME: … })`'],
   [Object.keys(INTROSPECTION), 'to `introspection` of an authorization server'],
   [Object.keys(POLICY), 'to the policy: `policy: { NAME: … }`'],
   [Object.keys(REQUIREMENT), 'to what a tool, prompt, resource or method needs: `policy: { tools: { x: { NAME: … } } }`'],
@@ -169,42 +170,93 @@ export function inOurWords(faults: string[], config: object): string[] {
   });
 }
 
+/** What is wrong with the second argument. */
+export function faultsOfOptions(options: object): string[] {
+  if (typeof options !== 'object' || options === null) return [`options: must be an object, not ${shown(options)}`];
+  const reading = new Reading();
+  reading.members('options.', options, { ...OPTIONS, testing: 'any' }, whyUnknownOption);
+  return reading.faults;
+}
+
 /** What a name is that nobody knows, among those that are known there. */
-export function whyUnknown(name: string, known: readonly string[], places: typeof PLACES = PLACES): string {
+function whyUnknown(name: string, known: readonly string[]): string {
   const ours = camelCase(name);
   if (ours !== name && known.includes(ours)) return `is \`${ours}\` here; \`McpAuth.fromConfig\` takes the names of files`;
-  const place = places.find(([names]) => names.includes(name));
-  if (place) return `belongs ${place[1].replaceAll('NAME', name)}`;
-  const meant = nearest(name, known) ?? nearest(name, places.flatMap(([names]) => names));
-  return meant ? `is not known: did you mean \`${meant}\`?` : `is not known: there are ${known.map((one) => `\`${one}\``).join(', ')}`;
+  const spelt = ours.replace(/^dangerously/, 'dangerous');
+  const place = placeOf(spelt);
+  if (spelt === name && place) return `belongs ${place}`;
+  const meant = known.includes(spelt) || place ? spelt : (nearest(spelt, known) ?? nearest(spelt, PLACES.flatMap(([names]) => names)));
+  if (meant === undefined) return `is not known: there are ${known.map((one) => `\`${one}\``).join(', ')}`;
+  const where = known.includes(meant) ? undefined : placeOf(meant);
+  return `is not known: did you mean \`${meant}\`?${where ? ` It belongs ${where}` : ''}`;
+}
+
+/** Where a setting of this name belongs, with an example. */
+function placeOf(name: string): string | undefined {
+  const place = PLACES.find(([names]) => names.includes(name));
+  // An issuer is what the example has already.
+  return place?.[1].replaceAll('NAME', name).replace('issuer: …, issuer: …', 'issuer: …');
 }
 
 /** What an option of the second argument is that nobody knows. */
-export function whyUnknownOption(name: string): string {
-  const config = PLACES.filter(([names]) => names !== OPTIONS);
-  const isOfConfig = config.some(([names]) => names.includes(name));
-  return isOfConfig ? `belongs to the first argument, the configuration: \`new McpAuth({ …, ${name}: … })\`` : whyUnknown(name, OPTIONS, []);
+function whyUnknownOption(name: string, known: readonly string[]): string {
+  const isAtTop = Object.hasOwn(RESOURCE, name) || Object.hasOwn(LIMITS, name);
+  return isAtTop ? `belongs to the first argument, the configuration: \`new McpAuth({ …, ${name}: … })\`` : whyUnknown(name, known.filter((one) => one !== 'testing'));
 }
 
 /** What a setting cannot be; the text says what it must be. */
-class Wrong extends Error {}
+class Wrong extends Error {
+  /** What is wrong with its items or members, each with its place below the setting; empty where it is the whole. */
+  readonly below: [place: string, reason: string][];
+
+  constructor(reason: string, below: [place: string, reason: string][] = []) {
+    super(reason);
+    this.below = below;
+  }
+
+  /** With each place, the first of which is empty. */
+  all(): [place: string, reason: string][] {
+    return this.below.length > 0 ? this.below : [['', this.message]];
+  }
+}
+
+/** Reads each of these, and collects what is wrong with them. */
+function readEach<Item>(items: [place: string, given: unknown][], readOne: (given: unknown, place: string) => Item): Item[] {
+  const wrong: [place: string, reason: string][] = [];
+  const data: Item[] = [];
+  for (const [place, given] of items) {
+    try {
+      data.push(readOne(given, place));
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error;
+      wrong.push(...error.all().map(([inner, reason]): [string, string] => [place + inner, reason]));
+    }
+  }
+  if (wrong.length > 0) throw new Wrong('', wrong);
+  return data;
+}
+
+/** The items of a list with their places; those that are not there, too. */
+function itemsOf(list: unknown[]): [place: string, given: unknown][] {
+  return Array.from(list, (one, at) => [`[${at}]`, one]);
+}
 
 class Reading {
   readonly faults: string[] = [];
   /** Names of settings that are not in the data, because they are wrong. */
   readonly leftOut: string[] = [];
 
-  members(where: string, given: unknown, fields: Fields): object {
+  members(where: string, given: unknown, fields: Fields, why: typeof whyUnknown = whyUnknown): object {
     const data: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(given as object)) {
       if (value === undefined) continue;
       try {
         const kind = Object.hasOwn(fields, name) ? fields[name] : undefined;
-        if (!kind) throw new Wrong(whyUnknown(name, Object.keys(fields)));
+        if (!kind) throw new Wrong(why(name, Object.keys(fields)));
         data[snakeCase(name)] = this.value(`${where}${name}`, kind, value);
       } catch (error) {
         if (!(error instanceof Wrong)) throw error;
-        this.faults.push(`${where}${name}: ${error.message}`);
+        this.faults.push(...error.all().map(([place, reason]) => `${where}${name}${place}: ${reason}`));
         this.leftOut.push(snakeCase(name));
       }
     }
@@ -216,11 +268,13 @@ class Reading {
     if (isTexts(kind)) return oneOf(kind, value);
     if ('members' in kind) return this.members(`${where}.`, objectOf(value), kind.members);
     if ('entries' in kind) {
-      const entries = Object.entries(objectOf(value)).filter(([, one]) => one !== undefined);
-      return Object.fromEntries(entries.map(([name, one]) => [name, this.requirement(`${where}.${name}`, one, kind.entries)]));
+      // One that is `undefined` would be a rule that nobody heeds.
+      const entries = Object.entries(objectOf(value));
+      const needed = readEach(entries.map(([name, one]) => [`.${name}`, one]), (one, place) => this.requirement(where + place, one, kind.entries));
+      return Object.fromEntries(entries.map(([name], at) => [name, needed[at]]));
     }
     if (!Array.isArray(value)) throw new Wrong(`must be a list, not ${shown(value)}`);
-    return value.map((one, at) => this.item(`${where}[${at}]`, one, kind));
+    return readEach(itemsOf(value), (one, place) => this.item(where + place, one, kind));
   }
 
   private item(where: string, one: unknown, { each, text }: List): unknown {
@@ -231,7 +285,9 @@ class Reading {
   }
 
   private requirement(where: string, one: unknown, fields: Fields): unknown {
-    return typeof one === 'string' || Array.isArray(one) ? simple('texts', one) : this.members(`${where}.`, objectOf(one), fields);
+    if (typeof one === 'string' || Array.isArray(one)) return simple('scopes', one);
+    if (typeof one !== 'object' || one === null) throw new Wrong(`must be scopes, or an object such as { allOf: ['notes:write'] }, not ${shown(one)}`);
+    return this.members(`${where}.`, objectOf(one), fields);
   }
 }
 
@@ -246,12 +302,10 @@ function simple(kind: Kind & string, value: unknown): unknown {
       return value;
     case 'url':
       return urlOf(value);
-    case 'texts': {
-      if (typeof value === 'string') return value;
-      const isList = Array.isArray(value) && value.every((one) => typeof one === 'string' || one instanceof URL);
-      if (!isList) throw new Wrong(`must be texts in a list, not ${shown(value)}`);
-      return value.map((one: string | URL) => (typeof one === 'string' ? one : originOrUrl(one)));
-    }
+    case 'scopes':
+      return typeof value === 'string' ? value : textsOf(value);
+    case 'texts':
+      return textsOf(value);
     case 'seconds':
       if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) throw new Wrong(`must be a number of seconds, not ${shown(value)}`);
       return value;
@@ -260,6 +314,9 @@ function simple(kind: Kind & string, value: unknown): unknown {
       return value;
     case 'flag':
       if (typeof value !== 'boolean') throw new Wrong(`must be true or false, not ${shown(value)}`);
+      return value;
+    case 'function':
+      if (typeof value !== 'function') throw new Wrong('is no function');
       return value;
     case 'object':
       return objectOf(value);
@@ -272,6 +329,16 @@ function oneOf(texts: readonly string[], value: unknown): string {
   if (typeof value === 'string' && texts.includes(value)) return value;
   const meant = typeof value === 'string' ? nearest(value, texts) : undefined;
   throw new Wrong(`must be one of ${texts.map((one) => `\`${one}\``).join(', ')}, not ${shown(value)}${meant ? `: did you mean \`${meant}\`?` : ''}`);
+}
+
+function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') throw new Wrong(`must be a list, as [${shown(value)}], not a text`);
+  if (!Array.isArray(value)) throw new Wrong(`must be texts in a list, not ${shown(value)}`);
+  return readEach(itemsOf(value), (one) => {
+    if (typeof one === 'string') return one;
+    if (one instanceof URL) return originOrUrl(one);
+    throw new Wrong(`must be a text, not ${shown(one)}`);
+  });
 }
 
 function objectOf(value: unknown): object {
@@ -297,7 +364,7 @@ function originOrUrl(url: URL): string {
 /** A value, for a message. Secrets are never looked at here. */
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value)) return 'a list';
   if (value instanceof Promise) return 'a promise: `await` it';
   return `a value of type ${typeof value}`;

@@ -40,6 +40,31 @@ const FAULTS = {
   ],
   'misspelt in a policy': [{ policy: { tools: { delete_note: { allOff: ['a'] } } } }, 'policy.tools.delete_note.allOff: is not known: did you mean `allOf`?'],
   'a policy beside its policy': [{ denyUndeclared: true }, 'denyUndeclared: belongs to the policy: `policy: { denyUndeclared: … }`'],
+  'one text for a list': [{ audiences: 'account' }, 'audiences: must be a list, as ["account"], not a text'],
+  'one origin for a list': [{ allowedOrigins: 'https://app.example' }, 'allowedOrigins: must be a list, as ["https://app.example"], not a text'],
+  'one algorithm for a list': [
+    { authorizationServers: [{ issuer: 'https://as.example.com', algorithms: 'ES256' }] },
+    'authorizationServers[0].algorithms: must be a list, as ["ES256"], not a text',
+  ],
+  'one client for a list': [
+    { authorizationServers: [{ issuer: 'https://as.example.com', dangerousAcceptClients: 'x' }] },
+    'authorizationServers[0].dangerousAcceptClients: must be a list, as ["x"], not a text',
+  ],
+  'a number in a list of texts': [{ audiences: ['a', 5] }, 'audiences[1]: must be a text, not 5'],
+  'no server': [{ authorizationServers: [undefined] }, 'authorizationServers[0]: must be an object, not undefined'],
+  'no second server': [{ authorizationServers: ['https://as.example.com', null] }, 'authorizationServers[1]: must be an object, not null'],
+  'a tool that needs null': [{ policy: { tools: { a: null } } }, "policy.tools.a: must be scopes, or an object such as { allOf: ['notes:write'] }, not null"],
+  'a prompt that needs undefined': [{ policy: { prompts: { b: undefined } } }, "policy.prompts.b: must be scopes, or an object such as { allOf: ['notes:write'] }, not undefined"],
+  'a scope that is a number': [{ policy: { methods: { 'tools/list': ['a', 7] } } }, 'policy.methods.tools/list[1]: must be a text, not 7'],
+  'misspelt and misplaced': [
+    { dangerouslyAcceptClients: ['a'] },
+    'dangerouslyAcceptClients: is not known: did you mean `dangerousAcceptClients`? It belongs to an authorization server: `authorizationServers: [{ issuer: …, dangerousAcceptClients: … }]`',
+  ],
+  'misspelt by a letter and misplaced': [
+    { algorithm: ['ES256'] },
+    'algorithm: is not known: did you mean `algorithms`? It belongs to an authorization server: `authorizationServers: [{ issuer: …, algorithms: … }]`',
+  ],
+  'an issuer beside the servers': [{ issuer: 'https://as.example.com' }, 'issuer: belongs to an authorization server: `authorizationServers: [{ issuer: … }]`'],
   'http, told by the native half': [{ authorizationServers: ['http://as.example.com'] }, 'authorizationServers[0].issuer: "http://as.example.com" must use https; http is for loopback hosts only (or set `dangerousAllowHttp`)'],
   'the URL object of an origin': [
     { authorizationServers: [new URL('https://as.example.com')] },
@@ -72,6 +97,27 @@ test('options of the second argument say where they belong', () => {
   assert.deepEqual(faults(GOOD, { authorize: async () => true }), ['options.authorize: is async, and must not wait']);
   assert.deepEqual(faults(GOOD, { verifyToken: 'x' }), ['options.verifyToken: is no function']);
 });
+
+/** Values that an option cannot have, though JavaScript would compare them. @type {[options: any, fault: string][]} */
+const OPTIONS = [
+  [{ verifyTimeout: '10' }, 'options.verifyTimeout: must be a number of seconds, not "10"'],
+  [{ verifyTimeout: true }, 'options.verifyTimeout: must be a number of seconds, not true'],
+  [{ verifyTimeout: [1] }, 'options.verifyTimeout: must be a number of seconds, not a list'],
+  [{ verifyTimeout: 0 }, 'options.verifyTimeout: must be above 0 and 3600 seconds at most, not 0'],
+  [{ verifyTimeout: 3601 }, 'options.verifyTimeout: must be above 0 and 3600 seconds at most, not 3601'],
+  [{ tokenPrefixes: 'key_', verifyToken() {} }, 'options.tokenPrefixes: must be a list, as ["key_"], not a text'],
+  [{ tokenPrefixes: ['key_', 1], verifyToken() {} }, 'options.tokenPrefixes[1]: must be a text, not 1'],
+  [{ hideResourceMetadata: 'false' }, 'options.hideResourceMetadata: must be true or false, not "false"'],
+  [{ serveAuthorizationServerMetadata: 1 }, 'options.serveAuthorizationServerMetadata: must be true or false, not 1'],
+  [null, 'options: must be an object, not null'],
+  [() => true, 'options: must be an object, not a value of type function'],
+  [{ dangerouslyAcceptClients: ['a'] }, 'options.dangerouslyAcceptClients: is not known: did you mean `dangerousAcceptClients`? It belongs to an authorization server: `authorizationServers: [{ issuer: …, dangerousAcceptClients: … }]`'],
+  [{ algorithms: ['ES256'] }, 'options.algorithms: belongs to an authorization server: `authorizationServers: [{ issuer: …, algorithms: … }]`'],
+];
+
+for (const [options, fault] of OPTIONS) {
+  test(`an option: ${fault}`, () => assert.deepEqual(faults(GOOD, options), [fault]));
+}
 
 test('URL objects are accepted wherever a URL is', () => {
   const auth = new McpAuth({

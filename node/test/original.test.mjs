@@ -277,3 +277,12 @@ test('JWTs need keys, a function needs none', () => {
   const auth = new MCPAuth({ server: { metadata, type: 'oidc' } });
   assert.throws(() => auth.bearerAuth('jwt', { audience: 'https://a.example' }), { code: 'missing_jwks_uri' });
 });
+
+test('a duration that is no number is refused, as another option that nobody heeds', () => {
+  const config = { protectedResources: { metadata: { resource: 'https://mcp.example.com/mcp', authorizationServers: [{ issuer: 'https://as.example.com', type: 'oidc' }] } } };
+  const wrong = [{ remoteJwkSet: { timeoutDuration: '1000' } }, { remoteJwkSet: { cacheMaxAge: true } }, { jwtVerify: { clockTolerance: [5] } }];
+  for (const options of wrong) {
+    const make = () => new MCPAuth(/** @type {any} */ (config)).bearerAuth('jwt', /** @type {any} */ ({ resource: 'https://mcp.example.com/mcp', ...options }));
+    assert.throws(make, (error) => /that is no number cannot be used here/.test(JSON.stringify(error)));
+  }
+});

@@ -185,8 +185,13 @@ class McpAuth:
         data = reading.config(config)
         faults = reading.faults + _faults_of_code(authorizer, token_verifiers, patch_metadata)
         seconds = verify_timeout.total_seconds() if isinstance(verify_timeout, timedelta) else verify_timeout
-        if not isinstance(cast("object", seconds), (int, float)) or not 0 < seconds <= 3600:
+        is_number = isinstance(cast("object", seconds), (int, float)) and not isinstance(cast("object", seconds), bool)
+        if not is_number or not 0 < seconds <= 3600:
             faults.append(f"verify_timeout: must be seconds, above 0 and 3600 at most, not {seconds!r}")
+        serves = hooks.get("serve_authorization_server_metadata", False)
+        if not isinstance(serves, bool):
+            faults.append(f"serve_authorization_server_metadata: must be True or False, not {serves!r}")
+            del hooks["serve_authorization_server_metadata"]
         verifiers = [] if faults else [(prefix, starter(one, seconds)) for prefix, one in (token_verifiers or {}).items()]
         try:
             self._native = _native.McpAuth(
@@ -338,8 +343,10 @@ def _faults_of_code(
     if token_verifiers is not None and not isinstance(cast("object", token_verifiers), Mapping):
         return ["token_verifiers: must be a dictionary of functions by prefix"]
     verifiers = {f"token_verifiers[{prefix!r}]": one for prefix, one in (token_verifiers or {}).items()}
+    prefixes = cast("Iterable[object]", token_verifiers or ())
+    wrong = [f"token_verifiers: a prefix must be a text, not {one!r}" for one in prefixes if not isinstance(one, str)]
     functions = {"authorizer": authorizer, "patch_metadata": patch_metadata, **verifiers}
-    faults = [f"{name}: is no function" for name, one in functions.items() if one is not None and not callable(one)]
+    faults = wrong + [f"{name}: is no function" for name, one in functions.items() if one is not None and not callable(one)]
     for name in ("authorizer", "patch_metadata"):
         if getattr(getattr(functions[name], "__code__", None), "co_flags", 0) & _COROUTINE:
             faults.append(f"{name}: is a coroutine function, but must not wait")

@@ -48,6 +48,11 @@ _PLACES: list[tuple[Iterable[str], str]] = [
 class _Wrong(Exception):
     """A value that a setting cannot have; its text says what it must be."""
 
+    def __init__(self, reason: str, place: str = "") -> None:
+        """:param place: which of its items it is, as `[1]`; empty for the whole."""
+        super().__init__(reason)
+        self.place = place
+
 
 class Reading:
     """Reads settings, and collects every fault."""
@@ -88,7 +93,7 @@ class Reading:
                 elif fields[name] in (Texts, str | Texts):
                     raise _Wrong("must be a list, not None")
             except _Wrong as wrong:
-                self.faults.append(f"{where}{name}: {wrong}")
+                self.faults.append(f"{where}{name}{wrong.place}: {wrong}")
                 self.left_out.append(str(name))
         return data
 
@@ -96,8 +101,8 @@ class Reading:
         if kind is IntrospectionSettings:
             return self._members(f"{where}.", _table(value), INTROSPECTION)
         if kind == CONFIG["resources"]:
-            resources = enumerate(_listed(value))
-            return [self._members(f"{where}[{number}].", _table(one), RESOURCE) for number, one in resources]
+            resources = enumerate(_each(value, _table))
+            return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]
         if kind == RESOURCE["authorization_servers"]:
             return [self._server(f"{where}[{number}]", one) for number, one in enumerate(_listed(value))]
         if where.endswith("client_secret") and not isinstance(value, str):
@@ -136,7 +141,8 @@ def _why_unknown(name: str, fields: Fields) -> str:
         return f"is called `{short}` here"
     for known, place in _PLACES:
         if short in known:
-            return f"belongs {place.format(short)}"
+            # An issuer is what the example has already.
+            return f"belongs {place.format(short)}".replace('"issuer": …, "issuer": …', '"issuer": …')
     import difflib  # It is slow to import, and needed for faults alone.
 
     everywhere = {one for known, _ in _PLACES for one in known}
@@ -182,6 +188,17 @@ def _listed(value: Any) -> list[Any]:
     if is_one or not isinstance(value, Iterable):
         raise _Wrong(f"must be a list, not {_shown(cast('object', value))}")
     return list(cast("Iterable[Any]", value))
+
+
+def _each(value: Any, read_one: Callable[[Any], Any]) -> list[Any]:
+    """Every item, read; what is wrong with one says which it is."""
+    data: list[Any] = []
+    for number, one in enumerate(_listed(value)):
+        try:
+            data.append(read_one(one))
+        except _Wrong as wrong:
+            raise _Wrong(str(wrong), f"[{number}]{wrong.place}") from None
+    return data
 
 
 def _seconds(value: Any) -> float:
@@ -246,10 +263,10 @@ def _data(value: Any) -> Any:
 _READ: dict[Any, Callable[[Any], Any]] = {
     Text: _text,
     str: _text,
-    Texts: lambda value: [_text(one) for one in _listed(value)],
-    str | Texts: lambda value: [_text(one) for one in _listed(value)],
+    Texts: lambda value: _each(value, _text),
+    str | Texts: lambda value: _each(value, _text),
     File: _file,
-    Files: lambda value: [_file(one) for one in _listed(value)],
+    Files: lambda value: _each(value, _file),
     Seconds: _seconds,
     int: _count,
     bool: _flag,

@@ -35,7 +35,13 @@ VALUES: list[tuple[str, Any, str]] = [
     ("body_timeout", -1, "must be seconds, 0 or more, not -1"),
     ("max_body_bytes", 1.5, "must be a whole number, 0 or more, not 1.5"),
     ("ca_files", "ca.pem", "must be a list, as ['ca.pem']"),
-    ("ca_files", [3], "must be a path, not 3"),
+    ("verify_timeout", "10", "must be seconds, above 0 and 3600 at most, not '10'"),
+    ("verify_timeout", True, "must be seconds, above 0 and 3600 at most, not True"),
+    ("verify_timeout", [1], "must be seconds, above 0 and 3600 at most, not [1]"),
+    ("serve_authorization_server_metadata", "no", "must be True or False, not 'no'"),
+    ("serve_authorization_server_metadata", None, "must be True or False, not None"),
+    ("token_verifiers", {1: dict}, "a prefix must be a text, not 1"),
+    ("allowed_origins", "https://app.example", "must be a list, as ['https://app.example']"),
     ("audiences", "api://x", "must be a list, as ['api://x']"),
     ("required_scopes", "a b", "must be a list, as ['a b']"),
     ("scopes_supported", None, "must be a list, not None"),
@@ -53,7 +59,19 @@ def test_a_value_that_cannot_be(name: str, value: Any, expected: str) -> None:
     assert faults(**{name: value}) == [f"{name}: {expected}"]
 
 
+def test_an_item_that_cannot_be_is_named() -> None:
+    assert faults(ca_files=[3]) == ["ca_files[0]: must be a path, not 3"]
+    assert faults(audiences=["a", 5]) == ["audiences[1]: must be a text, not 5"]
+    assert faults({"issuer": ISSUER, "algorithms": ["ES256", None]}) == [
+        "authorization_servers[0].algorithms[1]: must be a text, not None"
+    ]
+    assert faults(ISSUER, None) == [
+        "authorization_servers[1]: must be an issuer, or a dictionary of its settings, not NoneType"
+    ]
+
+
 NAMES: list[tuple[str, str]] = [
+    ("issuer", 'belongs to an authorization server: `authorization_servers=[{"issuer": …}]`'),
     ("required_scope", "is no setting; did you mean `required_scopes`?"),
     ("allowedOrigins", "is no setting; did you mean `allowed_origins`?"),
     ("fetch_timout", "is no setting; did you mean `fetch_timeout`?"),

@@ -52,7 +52,9 @@ export function settingsOf({ jwtVerify = {}, remoteJwkSet = {} }: VerifyJwtConfi
   const { cacheMaxAge, timeoutDuration, cooldownDuration: _, ...remoteOthers } = remoteJwkSet;
   // `jose` has options whose name is a symbol.
   const unknown = [...Reflect.ownKeys(others), ...Reflect.ownKeys(remoteOthers)].map((name) => `\`${String(name)}\``);
-  if (typeof clockTolerance === 'string') unknown.push('a text as `clockTolerance`');
+  for (const [name, value] of Object.entries({ clockTolerance, cacheMaxAge, timeoutDuration })) {
+    if (value !== undefined && typeof value !== 'number') unknown.push(`\`${name}\` that is no number`);
+  }
   const requireAtJwt = typ === undefined ? undefined : ['at+jwt', 'application/at+jwt'].includes(typ.toLowerCase());
   if (requireAtJwt === false) unknown.push('a `typ` besides `at+jwt`');
   if (unknown.length > 0) throw wrong(`${unknown.join(', ')} cannot be used here`);
