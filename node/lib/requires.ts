@@ -27,10 +27,11 @@ interface Refused {
  * Lists show it all the same, as with `tools` of a policy: what a new token could unlock is listed. Where the policy has
  * `strictLists`, `denyUndeclared` or `implies`, name it there.
  */
-export function requires<Given extends unknown[], Result>(
+export function requires<Handler extends (...given: never[]) => unknown>(
   scopes: string | readonly string[],
-  handler: (...given: Given) => Result | Promise<Result>,
-): (...given: Given) => Promise<Result> {
+  handler: Handler,
+): ((...given: Parameters<Handler>) => Promise<Awaited<ReturnType<Handler>>>) & Handler;
+export function requires(scopes: string | readonly string[], handler: (...given: unknown[]) => unknown): (...given: unknown[]) => Promise<unknown> {
   const needed = [scopes].flat();
   const isWrong = needed.some((scope) => typeof scope !== 'string' || scope === '' || /\s/.test(scope));
   if (isWrong || typeof handler !== 'function') {
@@ -46,7 +47,7 @@ export function requires<Given extends unknown[], Result>(
       return result;
     } catch (error) {
       if (!(error instanceof InsufficientScopeError) || error.challenge === undefined) throw error;
-      return refused(error, error.challenge) as Result;
+      return refused(error, error.challenge);
     }
   };
 }

@@ -11,8 +11,12 @@ import { InvalidTokenError } from '@modelcontextprotocol/sdk/server/auth/errors.
 import { requireBearerAuth as requireBearerAuth1 } from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js';
 import { getRequestListener } from '@hono/node-server';
 import { OAuthError, OAuthErrorCode, requireBearerAuth as gateOf } from '@modelcontextprotocol/server';
+import { McpServer as McpServer1 } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
+import { Hono } from 'hono';
 import express from 'express';
-import { McpAuth } from '../dist/index.js';
+import { caller, McpAuth, requires } from '../dist/index.js';
+import { protect as protectHono } from '../dist/adapters/hono.js';
 import { DevIssuer } from '../dist/testing.js';
 import { FOLDER, freePort, start as startProgram } from './support/program.mjs';
 import { post, start } from './support/server.mjs';
@@ -118,3 +122,26 @@ async function startExample(context, file, issuer) {
   await startProgram(context, [file], env, /^listening on/);
   return resource;
 }
+
+test('a tool whose web-standard transport was handed no caller refuses, and says what to hand over', async (context) => {
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  const app = new Hono();
+  app.use(protectHono(new McpAuth({ resource: 'http://localhost/mcp', authorizationServers: [issuer.issuer] })));
+  app.all('/mcp', async ({ req }) => {
+    const server = new McpServer1({ name: 'notes', version: '1.0.0' });
+    server.registerTool('whoami', {}, (extra) => ({ content: [{ type: 'text', text: String(caller(extra).subject) }] }));
+    server.registerTool('wipe', {}, requires('mcp', () => ({ content: [{ type: 'text', text: 'wiped' }] })));
+    const transport = new WebStandardStreamableHTTPServerTransport();
+    await server.connect(transport);
+    return transport.handleRequest(req.raw);
+  });
+  const client = await issuer.client(app, { scope: 'mcp' });
+  for (const tool of ['whoami', 'wipe']) {
+    const { isError, content } = await client.callTool(tool);
+    assert.equal(isError, true);
+    assert.match(content[0].text, /handleRequest\(context\.req\.raw, \{ authInfo: context\.get\('auth'\) \}\)/);
+  }
+  assert.throws(() => caller({ mcpReq: {} }), /Hand them to a web-standard transport/);
+  assert.throws(() => caller({ headers: {} }), /`protect\(auth\)` must come before this handler/);
+});

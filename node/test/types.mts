@@ -2,9 +2,12 @@
 import type { OAuthTokenVerifier as Verifier1 } from '@modelcontextprotocol/sdk/server/auth/provider.js';
 import type { AuthInfo as AuthInfo1 } from '@modelcontextprotocol/sdk/server/auth/types.js';
 import type { AuthInfo as AuthInfo2, OAuthTokenVerifier as Verifier2 } from '@modelcontextprotocol/server';
+import { McpServer as McpServer1 } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { McpServer as McpServer2 } from '@modelcontextprotocol/server';
 import express from 'express';
 import { fastify } from 'fastify';
 import { Hono } from 'hono';
+import { z } from 'zod';
 import {
   AuthInfo,
   type Authorize,
@@ -18,6 +21,7 @@ import {
   McpAuth,
   type OriginalAuthInfo,
   type RequestWithAuth,
+  requires,
   setLogger,
   TokenError,
   validateServerConfig,
@@ -207,3 +211,19 @@ same<typeof error.code, string>(true);
 // The official SDK 1.x, extended by mcp-auth-node/sdk.
 declare const authInfo: AuthInfo1;
 same<(typeof authInfo)['claims'], Record<string, unknown> | undefined>(true);
+
+// `requires` knows what the SDK hands over, of tools with and without arguments.
+const sdkServer = new McpServer1({ name: 'a', version: '1' });
+sdkServer.registerTool('a', {}, requires('a', (extra) => ({ content: [{ type: 'text', text: String(mainCaller(extra).subject) }] })));
+sdkServer.registerTool('a2', {}, requires('a', async (extra) => ({ content: [{ type: 'text', text: String(mainCaller(extra).subject) }] })));
+sdkServer.registerTool('b', {}, requires('a', () => ({ content: [{ type: 'text', text: 'x' }] })));
+sdkServer.registerTool('c', { inputSchema: { id: z.string() } }, requires('a', ({ id }, extra) => ({ content: [{ type: 'text', text: id.toUpperCase() + mainCaller(extra).subject }] })));
+sdkServer.registerTool('c2', { inputSchema: { id: z.string() } }, requires('a', ({ id }) => ({ content: [{ type: 'text', text: id.toUpperCase() }] })));
+sdkServer.registerPrompt('p', {}, requires('a', (extra) => ({ messages: [{ role: 'user', content: { type: 'text', text: mainCaller(extra).clientId } }] })));
+sdkServer.registerResource('r', 'x://y', {}, requires('a', (uri, extra) => ({ contents: [{ uri: uri.href, text: mainCaller(extra).clientId }] })));
+const later: Promise<number> = requires('a', (given: string) => given.length)('x');
+const sdkServer2 = new McpServer2({ name: 'a', version: '1' });
+sdkServer2.registerTool('a', {}, requires('a', (ctx) => ({ content: [{ type: 'text', text: String(mainCaller(ctx).subject) }] })));
+sdkServer2.registerTool('c', { inputSchema: z.object({ id: z.string() }) }, requires('a', async ({ id }, ctx) => ({ content: [{ type: 'text', text: id.toUpperCase() + mainCaller(ctx).subject }] })));
+// @ts-expect-error A result that is none.
+sdkServer.registerTool('d', {}, requires('a', () => 5));
