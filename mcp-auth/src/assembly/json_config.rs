@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::unreadable_config::find_unreadable;
 use crate::config::{Config, ConfigError, ConfigFault};
 use crate::json;
 use crate::text::without_byte_order_mark;
@@ -31,11 +32,16 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError`] with the first fault, when the text is not such an object.
+    /// [`ConfigError`] when the text is not such an object; it lists every value that cannot be read.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
         let members = json::read_object(without_byte_order_mark(text.as_bytes()))
             .map_err(unreadable_config)?;
-        Self::deserialize(Value::Object(with_resources_listed(members))).map_err(unreadable_config)
+        let members = with_resources_listed(members);
+        let faults = find_unreadable(&members);
+        if !faults.is_empty() {
+            return Err(ConfigError::new(faults));
+        }
+        Self::deserialize(Value::Object(members)).map_err(unreadable_config)
     }
 }
 
@@ -95,6 +101,51 @@ mod tests {
     }
 
     #[test]
+    fn every_value_that_cannot_be_read_is_named_with_its_place() {
+        let text = json!({
+            "clock_tolerance": "60",
+            "fetch_timeout": -1,
+            "max_body_bytes": 1.5,
+            "resource": "https://h.example/mcp",
+            "audiences": "account",
+            "allowed_origins": ["https://app.example", 5],
+            "authorization_servers": [null, {
+                "issuer": "https://as.example",
+                "algorithms": ["ES256", "HS256"],
+                "introspection": { "client_secret": ["hush"], "mehtod": { "a": 1 } },
+            }],
+            "policy": {
+                "tools": { "a": null, "b": { "roles": "x" }, "c": ["ok"] },
+                "implies": { "a": 7 },
+                "deny_undeclared": "yes",
+            },
+        })
+        .to_string();
+        let error = Config::from_json(&text).unwrap_err();
+        let expected = [
+            "clock_tolerance: must be a number of seconds, not \"60\"",
+            "fetch_timeout: must be a number of seconds, 0 or more",
+            "max_body_bytes: must be a whole number, 0 or more, not 1.5",
+            "resources[0].audiences: must be a list, not \"account\"",
+            "resources[0].allowed_origins[1]: must be a text, not 5",
+            "resources[0].authorization_servers[0]: must be an issuer, or a table with `issuer`, not null",
+            "resources[0].authorization_servers[1].introspection.client_secret: must be a text, not a list",
+            "resources[0].policy.tools.a: must be scopes, or a table such as { all_of = [\"notes:write\"] }, not null",
+            "resources[0].policy.tools.b.roles: must be a list, not \"x\"",
+            "resources[0].policy.implies.a: must be scopes: a string with spaces between, or a list of strings, not 7",
+            "resources[0].policy.deny_undeclared: must be true or false, not \"yes\"",
+        ];
+        for fault in expected {
+            assert!(error.faults.iter().any(|found| found == fault), "{fault}\n{error}");
+        }
+        let others: Vec<_> = error.faults.iter().filter(|one| !expected.contains(&one.as_str())).collect();
+        assert_eq!(others.len(), 2, "{others:?}");
+        assert!(others.iter().any(|one| one.contains("introspection.mehtod: unknown field `mehtod`")));
+        assert!(others.iter().any(|one| one.contains("algorithms[1]: ") && one.contains("HS256")));
+        assert!(!error.to_string().contains("hush"));
+    }
+
+    #[test]
     fn what_is_no_field_is_a_fault_wherever_it_stands() {
         let resource = r#""resource": "https://h.example/mcp""#;
         let rows = [
@@ -104,7 +155,7 @@ mod tests {
             ),
             (format!("{{ {resource}, \"resources\": [] }}"), "unknown field `resource`"),
             (format!("{{ {resource}, {resource} }}"), "duplicate member"),
-            (format!("{{ {resource}, \"clock_tolerance\": -1 }}"), "negative"),
+            (format!("{{ {resource}, \"clock_tolerance\": -1 }}"), "0 or more"),
             ("[]".to_owned(), "it is an array, an object is needed"),
         ];
         for (text, expected) in rows {

@@ -5,6 +5,7 @@
 //!    configuration each: what is wrong is listed, and what is right is parsed into what running code needs.
 //!    `key_source`, `credentials` and `trust_anchors` read keys, secrets and certificates for them; `metadata_members`
 //!    checks what a resource says of itself.
+//!    `json_config` reads a configuration that is written as JSON, and `unreadable_config` says where it cannot be read.
 //! 2. `builder` is what a user fills in beside the configuration: code, such as a clock or an HTTP client.
 //! 3. `assembler` puts the parts together that answer requests; it cannot fail. `warnings` names every setting that
 //!    weakens a check.
@@ -23,6 +24,7 @@ mod parsed_introspection;
 mod parsed_resource;
 mod parsed_server;
 mod trust_anchors;
+mod unreadable_config;
 mod warnings;
 
 pub use builder::McpAuthBuilder;

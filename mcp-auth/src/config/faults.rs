@@ -29,6 +29,16 @@ impl<'f> Faults<'f> {
         self.below(&format!("{list}[{index}]"))
     }
 
+    /// A collector for one item of the part, which is a list.
+    pub(crate) fn at_item(&mut self, index: usize) -> Faults<'_> {
+        Faults { path: format!("{}[{index}]", self.path), found: self.found }
+    }
+
+    /// Where the part is; empty for the whole configuration.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Adds a fault of this field.
     pub(crate) fn add(&mut self, field: &str, reason: impl Into<String>) {
         self.found.push(ConfigFault::new(joined_path(&self.path, field), reason));

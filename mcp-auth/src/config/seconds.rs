@@ -11,5 +11,6 @@ pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Resul
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
-    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(de::Error::custom)
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?)
+        .map_err(|_| de::Error::custom("must be a number of seconds, 0 or more"))
 }

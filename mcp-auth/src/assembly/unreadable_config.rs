@@ -1,0 +1,86 @@
+//! Why a configuration that is written as data cannot be read: where each fault is, and what was expected there.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::config::{Config, ConfigFault, Faults};
+
+/// The longest text of a configuration that a fault shows, in characters.
+const LONGEST_SHOWN_TEXT: usize = 60;
+
+/// Every value that cannot be read, with its path and what was expected there. Empty when all can be.
+pub(super) fn find_unreadable(config: &Map<String, Value>) -> Vec<ConfigFault> {
+    let mut found = Vec::new();
+    locate(&Value::Object(config.clone()), &read_config, &mut Faults::of_all(&mut found));
+    found
+}
+
+fn read_config(config: Value) -> Result<(), String> {
+    Config::deserialize(config).map(drop).map_err(|error| error.to_string())
+}
+
+/// Adds what is wrong with this value, or with what is in it. `read` reads a configuration that has nothing but a
+/// value in the place of this one: every field may be left out, so that no other one can be at fault.
+fn locate(value: &Value, read: &dyn Fn(Value) -> Result<(), String>, faults: &mut Faults<'_>) {
+    let Err(reason) = read(value.clone()) else { return };
+    let found_before = faults.count();
+    match value {
+        // Where an empty one cannot be read either, it is not about what is in it.
+        Value::Array(items) if read(json!([])).is_ok() => {
+            for (index, item) in items.iter().enumerate() {
+                let read_item = |one: Value| read(json!([one]));
+                locate(item, &read_item, &mut faults.at_item(index));
+            }
+        }
+        Value::Object(members) if read(json!({})).is_ok() => {
+            for (name, member) in members {
+                let read_member = |one: Value| read(json!({ name.as_str(): one }));
+                locate(member, &read_member, &mut faults.below(name));
+            }
+        }
+        _ => {}
+    }
+    if faults.count() == found_before {
+        let is_secret = faults.path().ends_with("client_secret");
+        faults.add_here(in_words(&reason, value, is_secret));
+    }
+}
+
+/// The reason in words that do not take Rust for granted.
+fn in_words(reason: &str, value: &Value, is_secret: bool) -> String {
+    let expected = ["invalid type: ", "invalid value: "]
+        .iter()
+        .find_map(|start| reason.strip_prefix(start))
+        // What was found may have the same words in it, as a text of the user's.
+        .and_then(|found_and_expected| found_and_expected.rsplit_once(", expected "));
+    let Some((_, expected)) = expected else { return reason.to_owned() };
+    let expected = match expected {
+        "a sequence" => "a list",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "f64" => "a number of seconds",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "a map" => "an object",
+        structure if structure.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("must be {expected}, not {}", shown(value, is_secret))
+}
+
+/// The value, as much of it as helps.
+fn shown(value: &Value, is_secret: bool) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null => "null".to_owned(),
+        Value::String(_) if is_secret => "a text".to_owned(),
+        _ if is_secret => "a number or a truth value".to_owned(),
+        Value::String(text) if text.chars().count() > LONGEST_SHOWN_TEXT => {
+            let beginning: String = text.chars().take(LONGEST_SHOWN_TEXT).collect();
+            format!("{beginning:?}…")
+        }
+        // As JSON it could hold what moves the text around on a screen.
+        Value::String(text) => format!("{text:?}"),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
