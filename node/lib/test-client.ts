@@ -85,7 +85,10 @@ export class Client {
     const answer = await this.send({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
     if (answer.status !== 200) throw new Refused(answer);
     const { result, error } = answer.message;
-    if (!result) throw new Error(`initialize: ${JSON.stringify(error)}`);
+    if (error) throw new Error(`initialize: ${JSON.stringify(error)}`);
+    if (typeof result !== 'object' || result === null) {
+      throw new Error(`initialize: the app answered 200 with neither a result nor an error: ${answer.body.toString().slice(0, 200)}. Is an MCP server behind it?`);
+    }
     const session = answer.headers['mcp-session-id'];
     const agreed = { 'mcp-protocol-version': result.protocolVersion, ...(session && { 'mcp-session-id': session }) };
     this.#headers = { ...this.#headers, ...agreed };

@@ -128,6 +128,7 @@ export class DevIssuer {
 
   /** Answers in another way: `online`, `offline`, `hang`, `garbage` or `status:500`. */
   setMode(mode: Mode): void {
+    if (typeof mode !== 'string') throw new TypeError(`the mode is a text: online, offline, hang, garbage or status:NNN, not ${String(mode)}`);
     this.#native.setMode(mode);
   }
 

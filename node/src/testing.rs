@@ -12,6 +12,7 @@ use napi::Error;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::runtime;
@@ -62,7 +63,7 @@ impl NativeDevIssuer {
     /// Starts on a free port of loopback.
     #[napi(factory)]
     pub fn start(options: String) -> Result<Self> {
-        let options: IssuerOptions = serde_json::from_str(&options)?;
+        let options: IssuerOptions = read(&options)?;
         let mut builder = DevIssuer::builder().auto_approve(options.auto_approve);
         if let Some(path) = options.path {
             builder = builder.path(path);
@@ -95,7 +96,7 @@ impl NativeDevIssuer {
     /// Makes a token; the options are JSON.
     #[napi]
     pub fn mint(&self, options: String) -> Result<String> {
-        let options: MintOptions = serde_json::from_str(&options)?;
+        let options: MintOptions = read(&options)?;
         let is_opaque = options.opaque;
         let mint = options.apply(self.0.mint())?;
         Ok(if is_opaque { mint.opaque() } else { mint.sign() })
@@ -197,6 +198,11 @@ impl MintOptions {
         }
         Ok(mint)
     }
+}
+
+/// In two steps, so that a fault does not say where it is in a text that nobody has seen.
+fn read<T: DeserializeOwned>(options: &str) -> Result<T> {
+    Ok(T::deserialize(serde_json::from_str::<Value>(options)?)?)
 }
 
 fn wrong(error: impl ToString) -> Error {

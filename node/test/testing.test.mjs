@@ -103,6 +103,7 @@ test('every mode is known, and another one is told which there are', (context) =
   const issuer = new DevIssuer();
   context.after(() => issuer.stop());
   for (const mode of /** @type {const} */ (['offline', 'hang', 'garbage', 'status:503', 'online'])) issuer.setMode(mode);
+  assert.throws(() => issuer.setMode(/** @type {any} */ (500)), /online, offline, hang, garbage or status:NNN, not 500/);
   for (const wrong of ['down', 'status:', 'status:99', '']) {
     assert.throws(() => issuer.setMode(/** @type {any} */ (wrong)), /known mode: online, offline, hang, garbage, status:NNN/, wrong);
   }
@@ -111,6 +112,20 @@ test('every mode is known, and another one is told which there are', (context) =
 test('an option of a token that does not exist is told with those that do', (context) => {
   const issuer = new DevIssuer();
   context.after(() => issuer.stop());
-  assert.throws(() => issuer.mint(/** @type {any} */ ({ scopes: 'mcp' })), /unknown field `scopes`, expected one of .*`scope`/);
+  assert.throws(() => issuer.mint(/** @type {any} */ ({ scopes: 'mcp' })), /^Error: unknown field `scopes`, expected one of .*`scope`(?!.* at line)/);
   assert.throws(() => new DevIssuer(/** @type {any} */ ({ scope: ['mcp'] })), /unknown field `scope`, expected one of .*`scopes`/);
+});
+
+test('an app that is no MCP server is told so, with what it answered', async (context) => {
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  const auth = new McpAuth({ resource: 'http://localhost/mcp', authorizationServers: [issuer.issuer] });
+  for (const body of ['{}', '{"jsonrpc":"2.0","id":0,"result":null}', '{"ok":true}']) {
+    const app = { fetch: auth.protect(() => new Response(body, { headers: { 'content-type': 'application/json' } })) };
+    await assert.rejects(issuer.client(app), (error) => {
+      assert.match(String(error), /initialize: the app answered 200 with neither a result nor an error/);
+      assert.ok(String(error).includes(body), String(error));
+      return true;
+    });
+  }
 });

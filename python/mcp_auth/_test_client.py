@@ -202,6 +202,11 @@ class Client:
         answer = self.send({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
         if answer.status != 200:
             raise Refused(answer)
+        if "error" in answer.message:
+            raise RuntimeError(f"initialize: {answer.message['error']}")
+        if "result" not in answer.message:
+            text = f"the app answered 200 with neither a result nor an error: {answer.message!r:.200}"
+            raise RuntimeError(f"initialize: {text}. Is an MCP server behind it?")
         self._headers["mcp-protocol-version"] = answer.message["result"]["protocolVersion"]
         session = answer.headers.get("mcp-session-id")
         if session is not None:

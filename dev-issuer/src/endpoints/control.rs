@@ -17,6 +17,7 @@ use crate::mint::Mint;
 use crate::mode::Mode;
 use crate::oauth_error::OAuthError;
 use crate::params::Params;
+use crate::unknown_name::UnknownName;
 
 /// The fields that `/dev/mint` takes, and what each sets. `docs/try.md` says the same.
 const MINT_FIELDS: [(&str, &str); 15] = [
@@ -75,7 +76,7 @@ pub(super) async fn mint(
             "expires_in" => token.expires_in(parsed(name, value)?),
             "not_before_in" => token.not_before_in(parsed(name, value)?),
             "issued_at" => token.issued_at(parsed(name, value)?),
-            "alg" => token.algorithm(parsed(name, value)?),
+            "alg" => token.algorithm(named(value)?),
             "typ" => token.header("typ", value),
             "without" => token.without(value),
             "without_header" => token.without_header(value),
@@ -83,7 +84,7 @@ pub(super) async fn mint(
                 is_opaque = parsed(name, value)?;
                 token
             }
-            "broken" => token.broken(parsed(name, value)?),
+            "broken" => token.broken(named(value)?),
             _ => match name.split_once('.') {
                 Some(("claim", claim)) => token.claim(claim, json_or_string(value)),
                 Some(("header", header)) => token.header(header, json_or_string(value)),
@@ -136,7 +137,7 @@ pub(super) async fn mode(
 ) -> Result<StatusCode, OAuthError> {
     refuse_unknown(&body, "the form", &["mode"])?;
     let form = Params::parse(&body);
-    issuer.set_mode(parsed::<Mode>("mode", form.required("mode")?)?);
+    issuer.set_mode(named::<Mode>(form.required("mode")?)?);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -152,6 +153,11 @@ pub(super) async fn requests(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
         "introspect": requests.introspect,
         "revoke": requests.revoke,
     }))
+}
+
+/// One of a few; the fault lists them.
+fn named<T: FromStr<Err = UnknownName>>(name: &str) -> Result<T, OAuthError> {
+    name.parse().map_err(|unknown: UnknownName| OAuthError::invalid_request(unknown.to_string()))
 }
 
 fn parsed<T: FromStr>(name: &str, value: &str) -> Result<T, OAuthError> {
