@@ -46,20 +46,21 @@ export function policyFunction(authorize: Authorize): (caller: string, operation
 function said(verdict: unknown): string {
   if (verdict === true) return '"allow"';
   if (verdict === false) return JSON.stringify({ forbidden: 'refused by `authorize`' });
-  if (typeof verdict !== 'object' || verdict === null) throw new TypeError(`\`authorize\` returned ${nameOf(verdict)}${MEANINGFUL}`);
+  if (typeof verdict !== 'object' || verdict === null) throw new TypeError(MEANINGFUL + (verdict === null ? 'null' : typeof verdict));
   const { then, missingScopes, forbidden } = verdict as Record<string, unknown>;
   if (typeof then === 'function') {
     // Nobody waits for it, and a rejection that nobody takes ends the process.
     Promise.resolve(verdict).catch(() => undefined);
-    throw new TypeError(`\`authorize\` returned a promise, and must not wait${MEANINGFUL}`);
+    throw new TypeError(`${MEANINGFUL}a promise`);
   }
   if (typeof forbidden === 'string') return JSON.stringify({ forbidden });
   const areScopes = Array.isArray(missingScopes) && missingScopes.length > 0 && missingScopes.every((scope) => typeof scope === 'string');
   if (forbidden === undefined && areScopes) return JSON.stringify({ missingScopes });
-  throw new TypeError(`\`authorize\` returned an object of another form${MEANINGFUL}`);
+  throw new TypeError(`${MEANINGFUL}${Array.isArray(verdict) ? 'a list' : '{ … }'}`);
 }
 
-const MEANINGFUL = ': true, false, { missingScopes } and { forbidden } say something';
+/** With what was returned behind it, no longer than the log shows of a reason. */
+const MEANINGFUL = 'needs true, false, {missingScopes} or {forbidden}, not ';
 
 /** @internal */
 export function beginVerification(

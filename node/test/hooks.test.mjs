@@ -171,10 +171,13 @@ test('what a hook returned that says nothing is named in the log', async () => {
   assert.deepEqual(JSON.parse(verified.stdout), values.map(() => 503));
   for (const [, named] of values) assert.ok(verified.stderr.includes(`it returned ${named}`), verified.stderr);
 
-  const denied = await run(program(['{ authorize: () => 1 }', '{ authorize: () => null }'], 'issuer.mint({ audience: resource, scope: "mcp" })'));
-  assert.deepEqual(JSON.parse(denied.stdout), [403, 403]);
-  assert.ok(denied.stderr.includes('`authorize` returned a value of type number'), denied.stderr);
-  assert.ok(denied.stderr.includes('`authorize` returned null'), denied.stderr);
+  /** @type {[returned: string, named: string][]} */
+  const verdicts = [['1', 'number'], ['null', 'null'], ['undefined', 'undefined'], ['() => true', 'function'], ['[]', 'a list'], ['Promise.resolve(true)', 'a promise'], ['{ allow: true }', '{ … }']];
+  const authorize = verdicts.map(([returned]) => `{ authorize: () => (${returned}) }`);
+  const denied = await run(program(authorize, 'issuer.mint({ audience: resource, scope: "mcp" })'));
+  assert.deepEqual(JSON.parse(denied.stdout), verdicts.map(() => 403));
+  // Whole, though the log cuts reasons.
+  for (const [, named] of verdicts) assert.ok(denied.stderr.includes(`"needs true, false, {missingScopes} or {forbidden}, not ${named}" `), denied.stderr);
 });
 
 test('a rule that no list shows is warned of once, with the nearest name', async () => {

@@ -184,7 +184,7 @@ fn what_it_returned(said: &Bound<'_, PyAny>) -> String {
         // code of its own, which has no say here.
         let _ = said.call_method0("close");
     }
-    format!("it returned {kind}: True, False or a list of scopes say something")
+    format!("needs True, False or a list of scopes, not {kind}")
 }
 
 /// How much of an exception's text is logged, in characters: strangers have a part in it.

@@ -105,8 +105,8 @@ async def test_what_a_hook_returned_that_says_nothing_is_named(
 ) -> None:
     rows: list[tuple[str, Any, str]] = [
         ("verify", "alice", "it returned str"), ("verify", ["alice"], "it returned list"), ("verify", 1, "it returned int"),
-        ("authorize", 1, "it returned int"), ("authorize", "allow", "it returned str"),
-        ("authorize", None, "it returned None"), ("authorize", {}, "it returned dict"),
+        ("authorize", 1, "needs True, False or a list of scopes, not int"), ("authorize", "allow", "needs True, False or a list of scopes, not str"),
+        ("authorize", None, "needs True, False or a list of scopes, not NoneType"), ("authorize", {}, "needs True, False or a list of scopes, not dict"),
     ]  # fmt: skip
     for hook, returned, named in rows:
         caplog.clear()
