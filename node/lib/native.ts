@@ -37,6 +37,8 @@ export interface ReadBody {
   readonly timeout: number;
   decide(body: Uint8Array): Outcome;
   tooLarge(): Answered;
+  /** The answer where somebody has read the body before. */
+  alreadyRead(): Answered;
   timedOut(): Answered;
 }
 

@@ -27,8 +27,12 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
     const question = settled as ReadBody;
-    const read = await inTime(readBody(request, question.maxBytes), question.timeout);
-    if (read === LATE) {
+    // One that is locked could not be read, and one that was used is at its end.
+    const isRead = request.bodyUsed || request.body?.locked === true;
+    const read = isRead ? undefined : await inTime(readBody(request, question.maxBytes), question.timeout);
+    if (isRead) {
+      settled = question.alreadyRead();
+    } else if (read === LATE) {
       settled = question.timedOut();
     } else {
       body = read;

@@ -149,6 +149,12 @@ impl ReadBody {
         Ok(self.take()?.0.timed_out().into())
     }
 
+    /// The answer where somebody has read the body before.
+    #[napi]
+    pub fn already_read(&mut self) -> Result<Answered> {
+        Ok(self.take()?.0.already_read().into())
+    }
+
     fn take(&mut self) -> Result<(PendingDecision, Parts)> {
         self.pending.take().ok_or_else(|| Error::from_reason("this was decided before"))
     }

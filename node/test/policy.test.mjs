@@ -1,9 +1,10 @@
 // @ts-check
 // Rules and verifiers that are functions, and what the caller knows.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { ServerResponse } from 'node:http';
 import test from 'node:test';
-import { ConfigError, InsufficientScopeError, McpAuth, TokenError } from '../dist/index.js';
+import { ConfigError, InsufficientScopeError, McpAuth, setLogger, TokenError } from '../dist/index.js';
 import express from 'express';
 import Fastify from 'fastify';
 import { protect as protectFastify } from '../dist/adapters/fastify.js';
@@ -312,4 +313,48 @@ test('every fault of the configuration is listed, and fields of other names are 
   const named = { 'notes.readAll': ['a'] };
   const auth = new McpAuth({ resource, authorizationServers: ['https://as.example.com'], policy: { tools: named, denyUndeclared: true } });
   assert.deepEqual(auth.allowedHosts, ['127.0.0.1', '::1', 'localhost', 'mcp.example.com']);
+});
+
+test('a body that somebody has read before and left nowhere is refused, and the log says so', async (context) => {
+  /** @type {string[]} */
+  const said = [];
+  const note = (/** @type {object} */ _, /** @type {string} */ message) => void said.push(message);
+  setLogger({ error: note, warn: note, info: note, debug: note });
+  context.after(() => setLogger(undefined));
+  /** @type {Record<string, (request: any) => Promise<unknown>>} */
+  const readers = {
+    whole: async (request) => {
+      for await (const _ of request);
+    },
+    beginning: async (request) => {
+      await once(request, 'readable');
+      request.read(1);
+    },
+  };
+  for (const [name, read] of Object.entries(readers)) {
+    const { resource, mint } = await start(context, (resource, issuer) => {
+      const guard = protect(new McpAuth({ resource, authorizationServers: [issuer.issuer], policy: { tools: { wipe: 'adm' } } }));
+      return (request, response) => void read(request).then(() => guard(request, response, () => response.end('{}')));
+    });
+    said.length = 0;
+    assert.equal((await fetch(resource, post(mint(), call('read')))).status, 400, name);
+    assert.ok(said.some((line) => line.includes('something before mcp-auth has read the body')), `${name}: ${said}`);
+  }
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  const auth = new McpAuth({ resource: 'http://localhost/mcp', authorizationServers: [issuer.issuer], policy: { tools: { wipe: 'adm' } } });
+  const token = issuer.mint({ audience: 'http://localhost/mcp', scope: 'mcp' });
+  const used = new Request('http://localhost/mcp', post(token, call('read')));
+  await used.text();
+  const locked = new Request('http://localhost/mcp', post(token, call('read')));
+  locked.body?.getReader();
+  for (const request of [used, locked]) {
+    said.length = 0;
+    const answer = await auth.handle(request);
+    assert.ok(answer instanceof Response && answer.status === 400);
+    assert.ok(said.some((line) => line.includes('something before mcp-auth has read the body')), String(said));
+  }
+  said.length = 0;
+  const broken = await auth.handle(new Request('http://localhost/mcp', { ...post(token), body: 'no JSON' }));
+  assert.ok(broken instanceof Response && broken.status === 400 && !said.some((line) => line.includes('before mcp-auth')), 'a body of a client that is no JSON');
 });

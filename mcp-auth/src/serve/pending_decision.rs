@@ -101,6 +101,16 @@ impl PendingDecision {
         reply
     }
 
+    /// The answer where something in the application has read the body before, so that nobody can look at it. To the client
+    /// it is a body that is no JSON; the log says what to mend.
+    pub fn already_read(self) -> Reply {
+        tracing::warn!(
+            resource = %self.resource.identifier,
+            "something before mcp-auth has read the body of a request: let mcp-auth come before it, or let it leave what it read where handlers find it"
+        );
+        self.refuse(MessageFault::NotJson)
+    }
+
     fn refuse(self, fault: MessageFault) -> Reply {
         self.resource.refuse_message(fault, None).with_headers(self.cors)
     }

@@ -7,11 +7,15 @@ const MAX_DISCARDED = 256 * 1024;
 /** Milliseconds after which it loses it as well. */
 const DISCARD_TIMEOUT = 30_000;
 
+/** Somebody has read the body, or a part of it, and left nothing of it. */
+export const ALREADY_READ = Symbol('already read');
+
 /** The whole body; `undefined` when it is longer. What a parser has read is written again. */
-export async function readBody(request: IncomingMessage & { body?: unknown }, maxBytes: number): Promise<Buffer | undefined> {
+export async function readBody(request: IncomingMessage & { body?: unknown }, maxBytes: number): Promise<Buffer | typeof ALREADY_READ | undefined> {
   const isParsed = request.readableEnded || request.body !== undefined;
   // Of a body that somebody has begun to read, the rest says nothing.
-  if (!isParsed && request.readableDidRead) return UNREADABLE;
+  if (!isParsed && request.readableDidRead) return ALREADY_READ;
+  if (request.readableEnded && request.body === undefined && hasBody(request)) return ALREADY_READ;
   const body = isParsed ? written(request.body) : await collect(request, maxBytes);
   return body && body.length <= maxBytes ? body : undefined;
 }

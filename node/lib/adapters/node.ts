@@ -9,7 +9,7 @@ import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
-import { discard, hasBody, readBody } from './node-body.js';
+import { ALREADY_READ, discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { filterResponse } from './node-response.js';
 
@@ -241,6 +241,7 @@ async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<
 async function decideByBody(question: ReadBody, request: HandledRequest): Promise<Settled> {
   const body = await inTime(readBody(request, question.maxBytes), question.timeout);
   if (body === LATE) return question.timedOut();
+  if (body === ALREADY_READ) return question.alreadyRead();
   if (!body) return question.tooLarge();
   const settled = await settle(question.decide(body));
   // What was decided about is what the service sees.
