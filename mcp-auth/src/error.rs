@@ -552,7 +552,11 @@ impl Unavailable {
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "issuer {} is unavailable: {}", self.issuer, self.reason)
+        // A verify function stands in place of an issuer, by its name.
+        match self.issuer.contains("://") {
+            true => write!(f, "issuer {} is unavailable: {}", self.issuer, self.reason),
+            false => write!(f, "{} could not tell: {}", self.issuer, self.reason),
+        }
     }
 }
 

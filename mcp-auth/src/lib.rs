@@ -217,7 +217,9 @@ pub mod explanation {
 pub mod decision {
     pub use crate::authenticate::KeyHint;
     pub use crate::metadata_document::MetadataDocument;
-    pub use crate::serve::{Decision, Forward, Passage, PendingDecision, Reply, ResponseFilter};
+    pub use crate::serve::{
+        Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter,
+    };
 }
 
 /// The types behind an [`AuthLayer`], for those who must name them.

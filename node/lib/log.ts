@@ -19,9 +19,13 @@ export interface LogFields {
   code?: string;
   status?: number;
   resource?: string;
+  /** What was called under a policy. */
   operation?: string;
-  expected?: string;
-  actual?: string;
+  methods?: string[];
+  rules?: string[];
+  /** One value, or several. */
+  expected?: string | string[];
+  actual?: string | string[];
   [field: string]: unknown;
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
+use mcp_auth::decision::LogValue;
 use napi::Status;
 use napi::bindgen_prelude::{Env, FnArgs, Function, FunctionRef, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -237,12 +238,19 @@ impl Visit for Said {
         let text = format!("{value:?}");
         match field.name() {
             "message" => self.message = text,
-            "methods" => {
-                let operation = text.trim_matches(['[', ']']).to_owned();
-                self.fields.insert("operation".to_owned(), operation.into());
-                self.fields.insert("methods".to_owned(), text.into());
+            name => {
+                let value = match LogValue::of_field(name, &text) {
+                    LogValue::List(values) => {
+                        if name == "methods" {
+                            self.fields.insert("operation".to_owned(), values.join(", ").into());
+                        }
+                        values.into()
+                    }
+                    LogValue::Text(value) => Value::from(value),
+                    _ => text.into(),
+                };
+                self.fields.insert(name.to_owned(), value);
             }
-            name => drop(self.fields.insert(name.to_owned(), text.into())),
         }
     }
 }

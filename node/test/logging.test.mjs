@@ -39,19 +39,25 @@ test('refusals warn, allowed calls inform, preflights are for debugging; each wi
   await fetch(resource, post(mint(), call('read')));
   const [allowed, ...others] = take();
   assert.deepEqual([allowed.level, allowed.code, allowed.resource, allowed.issuer, allowed.msg], [30, 'allowed', resource, issuer.issuer, 'request allowed']);
-  assert.match(allowed.operation, /tools\/call read/);
+  assert.deepEqual([allowed.operation, allowed.methods], ['tools/call read', ['tools/call read']]);
   assert.equal(others.length, 0);
 
   await fetch(resource, post(mint(), call('wipe')));
   const [short] = take();
   assert.deepEqual([short.level, short.code, short.status, short.expected, short.actual], [40, 'insufficient_scope', 403, 'adm', 'mcp']);
-  assert.match(short.operation, /tools\/call wipe/);
+  assert.deepEqual([short.operation, short.methods, short.rules], ['tools/call wipe', ['tools/call wipe'], ['tools.wipe']]);
 
   await fetch(resource, post(mint({ audience: 'http://other/mcp' })));
   const [foreign] = take();
   assert.deepEqual([foreign.level, foreign.code, foreign.status], [40, 'wrong_audience', 401]);
-  // Once, and not as a text within a text.
-  assert.deepEqual([JSON.parse(foreign.expected), JSON.parse(foreign.actual)], [[resource], ['http://other/mcp']]);
+  // Values, and not texts within texts.
+  assert.deepEqual([foreign.expected, foreign.actual, foreign.methods], [[resource], ['http://other/mcp'], []]);
+
+  await fetch(resource, post(mint({ issuer: 'http://evil' })));
+  assert.equal(take()[0].actual, 'http://evil');
+
+  await fetch(resource, post(mint({ audience: `${resource}/` })));
+  assert.match(take()[0].hint, /differs only by a slash at the end/);
 
   await fetch(resource, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' } });
   const [preflight] = take();
@@ -99,7 +105,8 @@ test('what a stranger writes stays in its field', async (context) => {
     await fetch(resource, post(mint({ audience })));
     const [record, ...others] = take();
     assert.deepEqual([record.code, others.length], ['wrong_audience', 0]);
-    assert.doesNotMatch(record.actual, /[\n\u202e\u2028]/);
+    assert.equal(record.actual.length, 1, 'it is one value');
+    assert.doesNotMatch(record.actual[0], /[\n\u202e\u2028]/);
   }
 });
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Write as _};
 
+use mcp_auth::decision::LogValue;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
@@ -122,10 +123,16 @@ fn hand_on(py: Python<'_>, level: Level, target: &str, said: Said) -> PyResult<(
         let attribute = if TAKEN.contains(name) { format!("{name}_") } else { (*name).to_owned() };
         match said.numbers.iter().find(|(numbered, _)| numbered == name) {
             Some((_, number)) => extra.set_item(attribute, number)?,
-            None => extra.set_item(attribute, value)?,
-        }
-        if *name == "methods" {
-            extra.set_item("operation", value.trim_matches(['[', ']']))?;
+            None => match LogValue::of_field(name, value) {
+                LogValue::List(values) => {
+                    if *name == "methods" {
+                        extra.set_item("operation", values.join(", "))?;
+                    }
+                    extra.set_item(attribute, values)?;
+                }
+                LogValue::Text(text) => extra.set_item(attribute, text)?,
+                _ => extra.set_item(attribute, value)?,
+            },
         }
     }
     let named = PyDict::new(py);

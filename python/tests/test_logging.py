@@ -32,17 +32,18 @@ async def test_levels_and_fields(dev_issuer: DevIssuer, caplog: pytest.LogCaptur
     await call(app, body=message("read"), token=good, headers=json_headers)
     [allowed] = decisions(caplog)
     assert (allowed.levelno, allowed.code, allowed.issuer) == (logging.INFO, "allowed", dev_issuer.issuer)
-    assert allowed.resource == RESOURCE and "read" in allowed.operation
+    assert allowed.resource == RESOURCE and allowed.operation == "tools/call read"
 
     await call(app, body=message("wipe"), token=good, headers=json_headers)
     [refused] = decisions(caplog)
     assert (refused.levelno, refused.code, refused.status) == (logging.WARNING, "insufficient_scope", 403)
-    assert (refused.expected, refused.actual) == ("adm", "mcp") and "wipe" in refused.operation
+    assert (refused.expected, refused.actual) == ("adm", "mcp") and refused.operation == "tools/call wipe"
+    assert (refused.methods, refused.rules) == (["tools/call wipe"], ["tools.wipe"])
 
     await call(app, body=b"{}", token=dev_issuer.mint("http://other/mcp"))
     [refused] = decisions(caplog)
     assert (refused.levelno, refused.code, refused.status) == (logging.WARNING, "wrong_audience", 401)
-    assert json.loads(refused.expected) == [RESOURCE] and json.loads(refused.actual) == ["http://other/mcp"]
+    assert (refused.expected, refused.actual) == ([RESOURCE], ["http://other/mcp"])
     # Once, and not as a text within a text.
     assert f'expected=["{RESOURCE}"]' in refused.getMessage() and "\\" not in refused.getMessage()
 

@@ -70,21 +70,34 @@ fn once_escaped<'a>(error: &AuthError, text: &'a str) -> Box<dyn Value + 'a> {
     Box::new(text)
 }
 
-/// What to do where the provider binds its tokens to no resource.
+/// What to do where the provider binds its tokens to no resource, or spells it in another way.
 fn audience_hint(error: &AuthError) -> Option<&'static str> {
     match error {
         AuthError::InvalidToken(TokenError::MissingClaim { claim: "aud" }) => Some(
-            "make this server a resource (an API) at the provider; or set `dangerous_accept_clients` to the token's `client_id`, as the presets of such providers do, which accepts what that client got for other servers too",
+            "make this server a resource (an API) at the provider; or set `dangerous_accept_clients` (in Node `dangerousAcceptClients`) of its entry in the authorization servers to the token's `client_id`, as the presets of such providers do, which accepts what that client got for other servers too",
         ),
         AuthError::InvalidToken(TokenError::WrongAudience { actual, .. })
             if actual.iter().any(|one| one == "account") =>
         {
             Some(
-                "add an Audience mapper with the URL of this server at Keycloak; or set `dangerous_accept_clients` to the token's `azp`, which accepts what that client got for other servers too",
+                "add an Audience mapper with the URL of this server at Keycloak; or set `dangerous_accept_clients` (in Node `dangerousAcceptClients`) of its entry in the authorization servers to the token's `azp`, which accepts what that client got for other servers too",
+            )
+        }
+        AuthError::InvalidToken(TokenError::WrongAudience { actual, expected })
+            if actual.iter().any(|one| is_like_one_of(one, expected)) =>
+        {
+            Some(
+                "the audience differs only by a slash at the end: let the provider issue tokens for the resource to the letter, or name its spelling in `audiences` of the resource",
             )
         }
         _ => None,
     }
+}
+
+/// Whether they are one but for slashes at the end.
+fn is_like_one_of(audience: &str, expected: &[String]) -> bool {
+    let without_slash = audience.trim_end_matches('/');
+    expected.iter().any(|one| one.trim_end_matches('/') == without_slash)
 }
 
 /// As many operations as are logged of a batch.

@@ -10,6 +10,7 @@ mod cors;
 mod decision;
 mod decision_log;
 mod known_tasks;
+mod log_value;
 mod mcp_headers;
 mod metadata_document;
 mod mirrored_arguments;
@@ -21,6 +22,7 @@ mod unlisted_rules;
 
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
+pub use log_value::LogValue;
 #[cfg(test)]
 pub(crate) use mcp_headers::{
     check as check_mcp_headers, check_arguments as check_argument_headers,

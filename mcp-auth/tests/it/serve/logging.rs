@@ -266,9 +266,15 @@ async fn a_provider_that_binds_no_audience_gets_the_better_way_the_setting_and_i
         Log::take();
         server.call(&token).await;
         let text = Log::take();
-        for part in [better, "`dangerous_accept_clients`", "for other servers too"] {
+        for part in [better, "`dangerous_accept_clients`", "`dangerousAcceptClients`", "for other servers too"] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+    for audience in [format!("{RESOURCE}/"), format!("{RESOURCE}//")] {
+        Log::take();
+        server.call(&server.mint().audiences([audience.as_str(), "other"]).sign()).await;
+        let text = Log::take();
+        assert!(text.contains("differs only by a slash") && text.contains("`audiences`"), "{text}");
     }
     Log::take();
     server.call(&server.mint().audience("https://other.example").sign()).await;
