@@ -153,7 +153,24 @@ for (const [name, serverFor] of Object.entries(TWICE)) {
       const make = () => new McpAuth({ resource, authorizationServers: [issuer.issuer] });
       return serverFor(make(), make());
     });
-    assert.equal((await fetch(resource, post(mint()))).status, 500);
+    const answer = await fetch(resource, post(mint()));
+    assert.equal(answer.status, 500);
+    assert.doesNotMatch(await answer.text(), /node_modules|\bat .*:\d+|decided-before/);
+  });
+}
+
+for (const policy of [undefined, POLICY]) {
+  test(`express without a handler of errors sends no stack${policy ? ', under a policy' : ''}, and the operator is told`, async (context) => {
+    const { mock } = context.mock.method(console, 'error', () => undefined);
+    const { resource, mint } = await start(context, (resource, issuer) => {
+      const app = express();
+      for (const _ of ['first', 'second']) app.use(node.protect(new McpAuth({ resource, authorizationServers: [issuer.issuer], policy })));
+      app.post('/mcp', (_, response) => void response.json({}));
+      return app;
+    });
+    const answer = await fetch(resource, post(mint(), call('open')));
+    assert.deepEqual([answer.status, await answer.text()], [500, '{"error":"server_error"}']);
+    assert.match(String(mock.calls[0]?.arguments[0]), /make one with both in `resources`/);
   });
 }
 

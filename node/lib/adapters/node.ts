@@ -57,11 +57,12 @@ export function middleware(auth: McpAuth, differences?: Differences): Middleware
     try {
       goesOn = decide(auth, request, response, differences);
     } catch (error) {
-      return next(error);
+      return fail(error, response);
     }
     // Nearly every request is decided at once.
     if (goesOn === true) return next();
-    if (goesOn) goesOn.then((later) => later && next(), next);
+    // What the handler behind it throws is not ours.
+    if (goesOn) goesOn.then((later) => later && next(), (error) => fail(error, response));
   };
 }
 
@@ -89,8 +90,7 @@ export function protectListener(
       if (!response.headersSent) response.writeHead(403, error.challenge ? { 'www-authenticate': error.challenge } : {});
       response.end();
     };
-    guard(request, response, (error) => {
-      if (error) return fail(error, response);
+    guard(request, response, () => {
       try {
         const running = listener(request, response);
         if (running instanceof Promise) running.catch(refuse);
@@ -101,7 +101,7 @@ export function protectListener(
   };
 }
 
-/** For what no listener answers. */
+/** A mistake in how things are put together. Not by way of the framework: that of Express sends its stack to the client. */
 function fail(error: unknown, response: ServerResponse): void {
   console.error(error);
   if (response.headersSent) return void response.destroy(error as Error);
