@@ -66,16 +66,20 @@ fn explain_usage(mut error: clap::Error) -> u8 {
 }
 
 fn run_in_runtime(command: Command) -> Ending {
-    start_log();
+    start_log(&command);
     match Runtime::new() {
         Ok(runtime) => runtime.block_on(run_command(command)),
         Err(error) => could_not_check(format!("no threads could be started: {error}")),
     }
 }
 
-fn start_log() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,mcp_auth=info"));
+fn start_log(command: &Command) {
+    let usual = match command {
+        // What is judged without a server has none whose settings or issuer could be warned of.
+        Command::Explain(options) if options.asks_nobody() => "off",
+        _ => "warn,mcp_auth=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let with_colours = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(with_colours);
     // Whoever was first keeps the log.

@@ -38,7 +38,7 @@ pub(crate) fn token(text: &str) -> String {
 
 /// With `https://` in front of a bare host, or `http://` where that is this machine. What may be a token stays as it is: it must not
 /// be looked up as a name.
-fn with_scheme(text: &str) -> String {
+pub(crate) fn with_scheme(text: &str) -> String {
     let trimmed = text.trim();
     let authority = trimmed.split(['/', '?', '#']).next().unwrap_or_default();
     if trimmed.contains("://") || !is_plain_authority(authority) {

@@ -102,12 +102,15 @@ struct Report {
 }
 
 /// Explains, prints, and says how the process should end.
-pub(crate) async fn run(options: Options) -> Ending {
+pub(crate) async fn run(mut options: Options) -> Ending {
     let progress = Progress::new();
     let limit = Duration::from_secs(options.timeout) * WAITS;
-    let explained = match tokio::time::timeout(limit, explain(&options, &progress)).await {
-        Ok(explained) => explained,
-        Err(_) => Err(format!("there is no answer in {} s (--timeout)", limit.as_secs())),
+    let explained = match options.understand() {
+        Err(reason) => Err(reason),
+        Ok(()) => match tokio::time::timeout(limit, explain(&options, &progress)).await {
+            Ok(explained) => explained,
+            Err(_) => Err(format!("there is no answer in {} s (--timeout)", limit.as_secs())),
+        },
     };
     drop(progress);
     let report = match explained {
@@ -132,7 +135,6 @@ pub(crate) async fn run(options: Options) -> Ending {
 }
 
 async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
-    options.suspect();
     let token = read_token(&options.token)?;
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
@@ -222,13 +224,34 @@ fn go_on_behind_slash(explanation: &mut TokenExplanation, behind: TokenExplanati
 }
 
 impl Options {
-    /// Hides arguments that are neither a URL nor a path: they may be a token in the wrong place.
-    fn suspect(&self) {
+    /// Whether the token is judged alone, so that nobody is asked.
+    pub(crate) fn asks_nobody(&self) -> bool {
         let source = &self.source;
-        let texts = source.server.iter().chain(&source.resource).chain(&source.issuers);
-        texts.for_each(|text| secrets::suspect(text));
+        source.server.is_none() && source.config.is_none() && source.resource.is_none()
+    }
+
+    /// Takes what people paste for what they mean, and hides what is neither a URL nor a path: it may be a token in
+    /// the wrong place.
+    ///
+    /// # Errors
+    /// A sentence for the user, where a URL has credentials in it.
+    fn understand(&mut self) -> Result<(), String> {
+        let source = &mut self.source;
         let files = source.config.iter().chain(&self.jwks).chain(&self.ca_files);
         files.for_each(|file| secrets::suspect(&file.to_string_lossy()));
+        if let Some(server) = &mut source.server {
+            secrets::refuse_credentials("--server", server)?;
+            *server = understand::server(server);
+        }
+        if let Some(resource) = &mut source.resource {
+            secrets::refuse_credentials("--resource", resource)?;
+            *resource = understand::server(resource);
+        }
+        for issuer in &mut source.issuers {
+            secrets::refuse_credentials("--issuer", issuer)?;
+            *issuer = understand::issuer(issuer);
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,6 @@ use crate::check::{Challenge, Reach, Target, authorities};
 use crate::network_fault::NetworkFault;
 use crate::output::{Progress, quoted};
 use crate::secrets;
-use crate::understand;
 
 /// A longer document is not read, in bytes.
 const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -68,19 +67,17 @@ pub(super) async fn read_rules(
         return from_file(file).map(Rules::of_operator);
     }
     if let Some(url) = &source.resource {
-        let issuers = source.issuers.iter().map(|text| understand::issuer(text));
-        let resource = ProtectedResource::new(understand::server(url), issuers);
+        let resource = ProtectedResource::new(&**url, &source.issuers);
         let mut config = Config::default().protect_resource(resource);
         config.ca_files.clone_from(&options.ca_files);
         return Ok(Rules::of_operator(config));
     }
-    let Some(given) = source.server.as_deref() else {
+    let Some(server) = source.server.as_deref() else {
         let config = alone::config_for(shown);
         return Ok(Rules { config, server: None, has_rules: false });
     };
-    let server = understand::server(given);
     progress.step(&format!("asking {server}"));
-    let target = Target::parse(&server)?;
+    let target = Target::parse(server)?;
     let authorities = authorities::read(&options.ca_files)?;
     let limit = Duration::from_secs(options.timeout);
     let reach = Reach::new(&target, || {

@@ -7,6 +7,7 @@ mod explain;
 mod hostile;
 mod inert;
 mod issuer;
+mod pasted;
 mod secrets;
 mod tls;
 

@@ -75,11 +75,10 @@ const WAITS: u32 = 4;
 
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(mut options: Options) -> Ending {
-    let given = std::mem::take(&mut options.url);
-    options.url = understand::issuer(&given);
-    let texts = [Some(&options.url), options.resource.as_ref(), options.metadata_url.as_ref()];
-    texts.into_iter().flatten().for_each(|text| secrets::suspect(text));
-    options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
+    let given = options.url.clone();
+    if let Err(reason) = options.understand() {
+        return options.printing.could_not_check(COMMAND, &options.url, &reason);
+    }
     let progress = Progress::new();
     progress.step(&format!("asking {}", options.url));
     let limit = Duration::from_secs(options.timeout) * WAITS;
@@ -136,6 +135,25 @@ fn slash_twin_in(issuer: &IssuerReport) -> Option<String> {
 }
 
 impl Options {
+    /// Takes what people paste for what they mean, and keeps what may be a token out of what is printed.
+    ///
+    /// # Errors
+    /// A sentence for the user, where a URL has credentials in it.
+    fn understand(&mut self) -> Result<(), String> {
+        self.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
+        secrets::refuse_credentials("the issuer", &self.url)?;
+        self.url = understand::issuer(&self.url);
+        if let Some(resource) = &mut self.resource {
+            secrets::refuse_credentials("--resource", resource)?;
+            *resource = understand::server(resource);
+        }
+        if let Some(url) = &mut self.metadata_url {
+            secrets::refuse_credentials("--metadata-url", url)?;
+            *url = understand::with_scheme(url);
+        }
+        Ok(())
+    }
+
     fn config(&self) -> Config {
         let mut server = AuthorizationServer::new(&*self.url);
         server.metadata_url.clone_from(&self.metadata_url);

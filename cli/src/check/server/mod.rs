@@ -94,7 +94,7 @@ const EXIT_CODES: &str = "Exit codes: 0 when every MUST holds that could be chec
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> Ending {
     let (printing, verbose) = (options.printing.clone(), options.verbose);
-    let subject = options.url.clone();
+    let subject = understand::server(&options.url);
     let prober = match Prober::new(options) {
         Ok(prober) => prober,
         Err(reason) => return printing.could_not_check(COMMAND, &subject, &reason),
@@ -121,8 +121,8 @@ struct Prober {
 
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
+        secrets::refuse_credentials("the URL", &options.url)?;
         let url = understand::server(&options.url);
-        secrets::suspect(&url);
         options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
         if let Some(origin) = &options.origin {
             secrets::suspect(origin);
