@@ -121,9 +121,13 @@ mod tests {
         for argument in ["https://h.example/mcp", "ftp://x", "/no/such", "./a", "mcp-auth.toml"] {
             assert!(is_url_or_path(argument), "{argument}");
         }
-        for argument in
-            ["opaque-secret-token", "eyJh.eyJp.c2ln", "/9j4AAQSkZJRgABAQAAAQABAAD+2wBD", "a b", "https://h.example/?token=t"]
-        {
+        for argument in [
+            "opaque-secret-token",
+            "eyJh.eyJp.c2ln",
+            "/9j4AAQSkZJRgABAQAAAQABAAD+2wBD",
+            "a b",
+            "https://h.example/?token=t",
+        ] {
             assert!(!is_url_or_path(argument), "{argument}");
         }
     }

@@ -191,6 +191,26 @@ async fn issuers_are_reached_through_the_named_authority_alone() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_is_not_reached_is_told_with_the_other_scheme_or_the_option() {
+    let rows = [
+        (ToPlain::Alert, "http", "answers: try that"),
+        (ToPlain::Answer, "https", "answers: try that"),
+        (ToPlain::Alert, "https", "--ca-file"),
+    ];
+    for (to_plain, scheme, expected) in rows {
+        let server = Tls::start(to_plain).await;
+        let issuer = format!("{scheme}://{}", server.address);
+        let (code, text, _) = run(&["check", "issuer", &issuer]).await;
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with(&format!("{issuer} cannot be reached: ")), "{first}");
+        assert!(first.contains(expected) && code == Some(2), "{code:?} {first}");
+        let other = if scheme == "http" { "https" } else { "http" };
+        let names_other = first.contains(&format!("{other}://{}", server.address));
+        assert_eq!(names_other, expected != "--ca-file", "{first}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_without_an_authority_is_named() {
     let folder = std::env::temp_dir();
     let file = folder.join(format!("mcp-auth-{}-no-authority.pem", std::process::id()));

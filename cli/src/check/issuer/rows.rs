@@ -113,6 +113,13 @@ fn advice_for(kind: Option<FaultKind>, is_about_keys: bool) -> &'static str {
             "Let a GET without credentials through: the server, or a firewall or proxy before it, refuses the \
              request. Nothing is known about the document."
         }
+        Some(FaultKind::ServerTrouble) => {
+            "Wait and ask again: the server is in trouble, or asked too often. Nothing is known about the document."
+        }
+        Some(FaultKind::Redirected) => {
+            "Name the place where the document is now: redirects to another origin are not followed, as who answers \
+             there need not be the issuer."
+        }
         Some(FaultKind::Unreachable) if is_about_keys => {
             "Make the place of the keys answer, or correct `jwks_uri` in the metadata."
         }
