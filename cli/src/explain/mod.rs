@@ -22,12 +22,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::alone::Nobody;
-use self::shown::Shown;
 use self::source::{Answer, AskedServer, Rules};
 use crate::ending::Ending;
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
 use crate::understand;
+
+pub(crate) use self::dates::date;
+pub(crate) use self::shown::Shown;
 
 /// Shows every check of a token in its order, with expected and actual, and what its scopes unlock.
 /// Never prints the signature; claims that say who somebody is only with `--show-claims`. Without

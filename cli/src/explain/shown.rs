@@ -28,17 +28,17 @@ const OPEN: [&str; 17] = [
 
 /// A token as people may see it.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     /// `JWT`, `JWE`, or `opaque`.
-    pub(super) form: &'static str,
+    pub(crate) form: &'static str,
     /// The header of a JWT.
-    pub(super) header: Map<String, Value>,
+    pub(crate) header: Map<String, Value>,
     /// The claims of a JWT; a hidden value is replaced by its type.
-    pub(super) claims: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
 }
 
 impl Shown {
-    pub(super) fn of(token: &str, with_all_claims: bool) -> Self {
+    pub(crate) fn of(token: &str, with_all_claims: bool) -> Self {
         let parts: Vec<_> = token.split('.').collect();
         let (header, payload) = match parts.as_slice() {
             [first, second, _] => (json_object(first), json_object(second)),
@@ -60,12 +60,12 @@ impl Shown {
     }
 
     /// The issuer that it names.
-    pub(super) fn issuer(&self) -> Option<&str> {
+    pub(crate) fn issuer(&self) -> Option<&str> {
         self.text("iss")
     }
 
     /// A claim that is a text, and shown.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 }

@@ -15,6 +15,7 @@ use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
 use mcp_auth::settings::ServerType;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
+use super::names::OF_ISSUER;
 use super::printing::Printing;
 use super::{NEWEST, revision_parser};
 use crate::ending::Ending;
@@ -102,7 +103,7 @@ pub(crate) async fn run(mut options: Options) -> Ending {
 /// # Errors
 /// Why nothing can be said.
 async fn check(options: &Options, given: &str) -> Result<(Report, IssuerReport), String> {
-    let known = options.printing.known()?;
+    let known = options.printing.known(&OF_ISSUER)?;
     let issuer = inspect(options).await?;
     if let Some(why) = reached::why_not_judged(&issuer) {
         let other = if why.may_be_the_scheme { other_scheme(options).await } else { None };

@@ -9,7 +9,6 @@ use super::{COMMAND, Options};
 use crate::check::findings::Findings;
 use crate::check::known::Known;
 use crate::check::outcome::Outcome;
-use crate::check::printing::complain_of_names;
 use crate::check::row::Row;
 use crate::output::{Report, quoted};
 
@@ -46,7 +45,6 @@ pub(super) fn report(
         Some(_) => String::new(),
         None => format!("; the advice takes {} as the MCP server: see --resource", issuer.resource),
     };
-    complain_of_names(&findings.unknown_names());
     let can_verify = match issuer.can_verify() {
         true => "its tokens can be verified",
         false => "its tokens cannot be verified",

@@ -15,6 +15,7 @@ mod mcp;
 mod messages;
 mod metadata;
 mod nature;
+mod own_token;
 mod patience;
 mod public_metadata;
 mod reach;
@@ -40,8 +41,9 @@ pub(crate) use self::reach::Reach;
 pub(crate) use self::target::Target;
 use super::authorities;
 use super::findings::Findings;
+use super::names::OF_SERVER;
 use super::outcome::Outcome;
-use super::printing::{Printing, complain_of_names};
+use super::printing::Printing;
 use super::row::Row;
 use super::{NEWEST, revision_parser};
 use crate::ending::Ending;
@@ -89,7 +91,7 @@ pub(crate) struct Options {
 const COMMAND: &str = "check server";
 
 const EXIT_CODES: &str = "Exit codes: 0 when every MUST holds that could be checked, 1 when one does not, 2 when \
-                          nothing could be judged, or not all in time, or an option cannot be used.";
+                          nothing could be judged, or not all in time, or the token or an option cannot be used.";
 
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> Ending {
@@ -112,6 +114,8 @@ struct Prober {
     token: Option<String>,
     weak_token: Option<String>,
     refused_token: Option<String>,
+    /// Why the token that should be accepted cannot be, as it shows itself.
+    token_fault: Option<String>,
     findings: Findings,
     patience: Patience,
     /// Redirects that lead where no token should go.
@@ -164,7 +168,8 @@ impl Prober {
             token,
             weak_token,
             refused_token,
-            findings: Findings::new(options.revision, options.printing.known()?),
+            token_fault: None,
+            findings: Findings::new(options.revision, options.printing.known(&OF_SERVER)?),
             patience: Patience::new(options.timeout, options.deadline),
             strays: Vec::new(),
             progress: Progress::new(),
@@ -184,7 +189,7 @@ impl Prober {
         let (is_open, challenge) = self.probe_challenge(&first);
         let documents = self.probe_metadata(challenge.as_ref()).await;
         self.probe_issuers(&documents).await;
-        let dialect = self.probe_token().await;
+        let dialect = self.probe_token(&documents).await;
         if !is_open {
             self.probe_forged_tokens(&documents, challenge.as_ref()).await;
             self.probe_token_places(dialect.as_ref()).await;
@@ -252,19 +257,19 @@ impl Prober {
     }
 
     fn report(self, verdict: String) -> Report {
-        complain_of_names(&self.findings.unknown_names());
         let with_token = if self.token.is_some() { "with a token" } else { "without a token" };
         let is_over = self.patience.is_over();
-        let note = match &is_over {
-            None => with_token.to_owned(),
-            Some(fault) => format!("{with_token}, not to the end: {}", fault.words),
+        let note = match (&is_over, &self.token_fault) {
+            (Some(fault), _) => format!("{with_token}, not to the end: {}", fault.words),
+            (None, Some(fault)) => format!("not to the end: {fault}"),
+            (None, None) => with_token.to_owned(),
         };
         Report {
             command: COMMAND,
             subject: self.target.text.clone(),
             verdict,
             note,
-            checked: is_over.is_none(),
+            checked: is_over.is_none() && self.token_fault.is_none(),
             conforms: self.findings.conform(),
             findings: self.findings.list(),
             revisions: self.findings.revisions(),
