@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 use self::ending::Ending;
-use self::output::{Log, complain, could_not_check};
+use self::output::{Log, complain, could_not_check, is_incomplete, note_written};
 
 /// Authentication and authorization for MCP servers.
 #[derive(Parser)]
@@ -51,8 +51,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => explain_usage(error),
     };
     // Where Rust is not the main program, nobody else does.
-    let _ = io::stdout().flush();
-    code
+    note_written(io::stdout().flush());
+    if is_incomplete() { Ending::NotJudged.code() } else { code }
 }
 
 /// Prints the help or the version that was asked for, or what is wrong with the arguments.
@@ -60,8 +60,10 @@ fn explain_usage(mut error: clap::Error) -> u8 {
     if error.use_stderr() {
         error = arguments::without_values(error, &mut Arguments::command());
     }
-    // Nobody may be listening, which is no reason to fail in another way.
-    let _ = error.print();
+    let printed = error.print();
+    if !error.use_stderr() {
+        note_written(printed);
+    }
     u8::try_from(error.exit_code()).unwrap_or(Ending::NotJudged.code())
 }
 
