@@ -33,9 +33,13 @@ impl NetworkFault {
         Self { kind, words: words.into() }
     }
 
-    /// Nothing came in so many seconds.
-    pub(crate) fn late(seconds: u64) -> Self {
-        Self::new(NetworkFaultKind::Late, format!("nothing for {seconds} s"))
+    /// No answer came in so many seconds, or none to its end.
+    pub(crate) fn late(seconds: u64, has_begun: bool) -> Self {
+        let words = match has_begun {
+            true => format!("it began an answer and did not end it within {seconds} s"),
+            false => format!("no answer within {seconds} s"),
+        };
+        Self::new(NetworkFaultKind::Late, words)
     }
 
     pub(crate) fn of(error: &reqwest::Error) -> Self {

@@ -22,6 +22,13 @@ pub(crate) fn is_metadata_url(text: &str) -> bool {
     described_by(&with_scheme(text)).is_some()
 }
 
+/// The URL of metadata at the root, when an argument is one: the path of the server that it describes is in it alone.
+pub(crate) fn metadata_of_root(text: &str) -> Option<String> {
+    let url = with_scheme(text);
+    let path = Url::parse(&url).ok()?.path().to_owned();
+    (path == format!("{WELL_KNOWN}oauth-protected-resource")).then_some(url)
+}
+
 /// A token without what people copy along: the name of the header, the scheme, quotes, a word of `curl`.
 pub(crate) fn token(text: &str) -> String {
     let mut rest = text.trim();

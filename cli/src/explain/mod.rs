@@ -75,6 +75,9 @@ struct Source {
     /// the token
     #[arg(long, value_name = "URL", conflicts_with_all = ["config", "resource", "issuers"])]
     server: Option<String>,
+    /// Whether the URL of metadata at the root was given for it.
+    #[arg(skip)]
+    server_is_metadata_of_root: bool,
     /// A configuration of mcp-auth, in TOML or JSON
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resource", "issuers"])]
     config: Option<PathBuf>,
@@ -243,6 +246,7 @@ impl Options {
         files.for_each(|file| secrets::suspect(&file.to_string_lossy()));
         if let Some(server) = &mut source.server {
             secrets::refuse_credentials("--server", server)?;
+            source.server_is_metadata_of_root = understand::metadata_of_root(server).is_some();
             *server = understand::server(server);
         }
         if let Some(resource) = &mut source.resource {

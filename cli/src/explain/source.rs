@@ -88,6 +88,14 @@ pub(super) async fn read_rules(
     });
     let reach = reach.map_err(|error| error.to_string())?;
     let config = from_server(&reach, &target).await?;
+    let target = match config.resources.first() {
+        // The path of the server is in the metadata of the root alone.
+        Some(described) if source.server_is_metadata_of_root => {
+            let meant = Target::parse(&described.resource)?;
+            if meant.url.origin() == target.url.origin() { meant } else { target }
+        }
+        _ => target,
+    };
     let response = send_ping(&reach, &target, Some(token)).await?;
     let challenges: Vec<String> =
         challenge_values(&response).map(secrets::without_secrets).collect();

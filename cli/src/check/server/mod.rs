@@ -108,6 +108,8 @@ pub(crate) async fn run(options: Options) -> Ending {
 struct Prober {
     http: Http,
     target: Target,
+    /// The URL of metadata at the root that was given in place of the server, whose path it does not tell.
+    pasted_metadata: Option<String>,
     /// The web origin that should be let in, and whether the user named it.
     origin: String,
     origin_is_given: bool,
@@ -164,6 +166,7 @@ impl Prober {
             http,
             origin_is_given: options.origin.is_some(),
             origin: options.origin.unwrap_or_else(|| target.origin()),
+            pasted_metadata: understand::metadata_of_root(&options.url),
             target,
             token,
             weak_token,
@@ -178,6 +181,7 @@ impl Prober {
 
     /// Every probe, from what a client meets first on.
     async fn probe(mut self) -> Report {
+        self.follow_pasted_metadata().await;
         let first = self.ask_first().await;
         let verdict = match self.tell_nature(&first).await {
             Nature::Judged(verdict) => verdict,

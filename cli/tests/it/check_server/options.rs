@@ -48,6 +48,26 @@ async fn a_token_that_no_server_may_accept_is_no_fault_of_this_one() {
 }
 
 #[tokio::test]
+async fn the_url_of_metadata_at_the_root_stands_for_the_server_that_it_describes() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    let origin = server.resource.strip_suffix("/mcp").unwrap();
+    let root = format!("{origin}/.well-known/oauth-protected-resource");
+    for pasted in [&*root, root.strip_prefix("http://").unwrap(), &format!("{root}/mcp")] {
+        let output = command(&[pasted, "--json"]).output().await.unwrap();
+        let report = report(&output);
+        assert_eq!(report["subject"], server.resource, "{pasted}");
+        assert_eq!(output.status.code(), Some(0), "{report}");
+        let asked = ["explain", &server.good_token, "--server", pasted, "--json"];
+        let (code, text, error) = run(&asked).await;
+        let explained: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(code, Some(0), "{error}");
+        assert_eq!(explained["resource"], server.resource, "{pasted}");
+        assert_ne!(explained["server"]["status"], 404, "{pasted}: {explained}");
+    }
+}
+
+#[tokio::test]
 async fn a_finding_that_there_is_not_cannot_be_ignored_and_the_one_that_was_meant_is_named() {
     let url = "http://127.0.0.1:9/mcp";
     let rows: [(&[&str], &str); 5] = [
