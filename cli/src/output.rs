@@ -55,6 +55,7 @@ mod tests {
             expected: "401",
             actual: actual.to_owned(),
             fix,
+            must_of: Vec::new(),
             quote: None,
             follows_from: None,
             ignored: false,

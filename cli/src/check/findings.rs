@@ -39,6 +39,10 @@ impl Findings {
         Self { judge, known, seen: Vec::new() }
     }
 
+    pub(crate) fn judge(&self) -> Revision {
+        self.judge
+    }
+
     /// What clients of every revision see.
     pub(crate) fn record(&mut self, row: &Row, outcome: Outcome) {
         self.seen.push(Seen { row: *row, by: SeenBy::All, outcome });
@@ -109,6 +113,17 @@ impl Seen {
         matches!(self.outcome, Outcome::Broken(_)) && self.row.levels.of(revision) == Some(level)
     }
 
+    /// The revisions of which it is a MUST.
+    fn must_of(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for revision in Revision::ALL {
+            if self.row.levels.of(revision) == Some(Level::Must) {
+                names.push(revision.name());
+            }
+        }
+        names
+    }
+
     fn finding(&self, judge: Revision) -> Finding {
         let level = self.row.levels.of(judge).unwrap_or(Level::May);
         let (verdict, actual, fix) = match &self.outcome {
@@ -126,6 +141,7 @@ impl Seen {
             expected: self.row.expected,
             actual: bounded(actual),
             fix,
+            must_of: if level == Level::Must { Vec::new() } else { self.must_of() },
             quote: quote_of(self.row.id).filter(|_| level == Level::Must),
             follows_from: None,
             ignored: false,
@@ -190,6 +206,8 @@ mod tests {
             findings.record(&OLD, Outcome::Broken(String::new()));
             assert_eq!(findings.list()[0].verdict, verdict, "{}", judge.name());
             assert_eq!(findings.conform(), conforms, "{}", judge.name());
+            let must_of: &[_] = if conforms { &["2025-06-18"] } else { &[] };
+            assert_eq!(findings.list()[0].must_of, must_of, "{}", judge.name());
             let expected = [Verdict::Pass, Verdict::Fail, Verdict::Warn, Verdict::Pass];
             assert_eq!(verdicts(&findings), expected);
         }

@@ -1,7 +1,7 @@
 //! The names of all findings, by which people say what they know of.
 
 /// What `check server` may find.
-pub(super) static OF_SERVER: [&str; 85] = [
+pub(super) static OF_SERVER: [&str; 86] = [
     "R1.accepts-token",
     "R1.challenge",
     "R1.challenge-parameters",
@@ -67,6 +67,7 @@ pub(super) static OF_SERVER: [&str; 85] = [
     "R19.argument-header",
     "R19.duplicate-members",
     "R19.method-header",
+    "R19.mismatch-code",
     "R19.method-missing",
     "R19.name-header",
     "R19.name-missing",

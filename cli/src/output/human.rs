@@ -119,7 +119,7 @@ impl Page<'_> {
     }
 
     fn finding_details(&self, finding: &Finding) -> String {
-        let level = finding.level.name();
+        let level = finding.level_words();
         if let Some(cause) = finding.follows_from {
             let padded = self.paint.dim(&format!("{:<10}", "actual"));
             let text = format!("{} (most likely from {cause})", finding.actual);

@@ -263,10 +263,11 @@ impl Prober {
     fn report(self, verdict: String) -> Report {
         let with_token = if self.token.is_some() { "with a token" } else { "without a token" };
         let is_over = self.patience.is_over();
+        let judge = format!("judged by MCP {}", self.findings.judge().name());
         let note = match (&is_over, &self.token_fault) {
-            (Some(fault), _) => format!("{with_token}, not to the end: {}", fault.words),
-            (None, Some(fault)) => format!("not to the end: {fault}"),
-            (None, None) => with_token.to_owned(),
+            (Some(fault), _) => format!("{with_token}, {judge}, not to the end: {}", fault.words),
+            (None, Some(fault)) => format!("{judge}, not to the end: {fault}"),
+            (None, None) => format!("{with_token}, {judge}"),
         };
         Report {
             command: COMMAND,
