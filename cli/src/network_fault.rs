@@ -52,6 +52,9 @@ impl NetworkFault {
             NetworkFaultKind::Refused => "the connection was refused: nothing listens there",
             NetworkFaultKind::UnknownName => "the name of the host is not known",
             NetworkFaultKind::NotTls => "what came is not TLS",
+            NetworkFaultKind::NotTrusted if innermost.contains(CA_AS_SERVER) => {
+                return Self::new(kind, format!("its certificate is not trusted: {CA_ADVICE}"));
+            }
             NetworkFaultKind::NotTrusted => {
                 return Self::new(kind, format!("its certificate is not trusted: {innermost}"));
             }
@@ -61,6 +64,12 @@ impl NetworkFault {
         Self::new(kind, words)
     }
 }
+
+/// How the TLS library calls the certificate of an authority that a server shows as its own.
+pub(crate) const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
+/// What to do about that.
+pub(crate) const CA_ADVICE: &str = "it is that of an authority (CA:TRUE), and a server needs one of its own with CA:FALSE, \
+                                    which the authority has signed (CaUsedAsEndEntity)";
 
 fn kind_of(error: &reqwest::Error, innermost: &str) -> NetworkFaultKind {
     let io_kind = io_kind_of(error);

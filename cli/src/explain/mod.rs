@@ -39,7 +39,7 @@ pub(crate) use self::shown::Shown;
 pub(crate) struct Options {
     /// The token, or - to read it from standard input, which keeps it out of the process list
     #[arg(value_name = "TOKEN", env = "MCP_AUTH_TOKEN", hide_env_values = true)]
-    token: String,
+    token: Option<String>,
     #[command(flatten)]
     source: Source,
     /// A file with the issuer's keys (a JWK Set): nothing is fetched from the issuer then
@@ -64,6 +64,9 @@ pub(crate) struct Options {
 
 const EXIT_CODES: &str = "Exit codes: 0 when the token is accepted, 1 when it is refused, or lacks a scope that every \
                           call needs, 2 when that could not be told, or an option cannot be used.";
+
+const NO_TOKEN: &str =
+    "no token was given: `-` reads it from standard input, and MCP_AUTH_TOKEN may hold it";
 
 /// Timeouts that all of it may take.
 const WAITS: u32 = 4;
@@ -140,7 +143,10 @@ pub(crate) async fn run(mut options: Options) -> Ending {
 }
 
 async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
-    let token = read_token(&options.token)?;
+    let token = match options.token.as_deref() {
+        None | Some("") => return Err(NO_TOKEN.to_owned()),
+        Some(argument) => read_token(argument)?,
+    };
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
@@ -184,8 +190,13 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
             explanation.code = "unavailable";
         } else if explanation.code == "unavailable" {
             explanation.code = "invalid_token";
+            let mut checks = explanation.checks.iter();
+            if checks.any(|one| one.outcome == CheckOutcome::Failed && one.name == "aud") {
+                explanation.code = "missing_claim";
+            }
         }
     }
+    shown.correct_form(&token, &mut explanation.checks);
     let required = explanation.required.iter().filter(|_| explanation.accepted);
     let missing = required.filter(|scope| !explanation.granted.contains(scope));
     Ok(Report {
@@ -217,11 +228,6 @@ fn with_slash_of(config: &Config, issuer: Option<&str>) -> Option<Config> {
 
 /// Shows the checks behind an issuer that differs by a slash. The decision stays: the token is refused.
 fn go_on_behind_slash(explanation: &mut TokenExplanation, behind: TokenExplanation) {
-    for check in &mut explanation.checks {
-        if check.name == "iss" && check.outcome == CheckOutcome::Failed {
-            check.actual += ", which differs by the slash at its end";
-        }
-    }
     explanation.checks.retain(|one| one.outcome != CheckOutcome::NotReached);
     let names: Vec<_> = explanation.checks.iter().map(|one| one.name).collect();
     let rest = behind.checks.into_iter().filter(|one| !names.contains(&one.name));

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mcp_auth::explanation::{CheckOutcome, TokenCheck};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -57,6 +58,19 @@ impl Shown {
             }
         }
         Self { form, header: header.unwrap_or_default(), claims }
+    }
+
+    /// Says of a text that begins like a JWT, and is not one, that it is cut: it is no opaque token.
+    pub(super) fn correct_form(&self, token: &str, checks: &mut [TokenCheck]) {
+        let is_cut = self.form == "opaque" && token.starts_with("eyJ");
+        for check in checks.iter_mut().filter(|check| check.name == "form") {
+            if is_cut && check.outcome == CheckOutcome::Failed {
+                let parts = token.split('.').count();
+                check.actual = format!(
+                    "it begins like a JWT and cannot be read as one ({parts} of 3 parts): was it copied to its end?"
+                );
+            }
+        }
     }
 
     /// The issuer that it names.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_auth::{Config, ProtectedResource, ResourceIdentifier, Scopes};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde::Serialize;
@@ -165,7 +165,25 @@ async fn from_server(reach: &Reach, target: &Target) -> Result<Config, String> {
             Err(fault) => faults.push(format!("\n  {}: {fault}", quoted(&place))),
         }
     }
-    Err(format!("{url} has no protected resource metadata (RFC 9728):{}", faults.concat()))
+    let why = what_answers(&refused);
+    Err(format!("{url} {why}has no protected resource metadata (RFC 9728):{}", faults.concat()))
+}
+
+/// What answers at the URL when that is no MCP server, or none that can answer now; else nothing.
+fn what_answers(answer: &Response) -> String {
+    let status = answer.status().as_u16();
+    let text_of = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_page = text_of(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
+    match (status, text_of(LOCATION)) {
+        (429 | 500..=599, _) => format!("is not healthy (it answers {status}), and "),
+        (300..=399, Some(place)) => format!("redirects ({status}) to {}, and ", quoted(place)),
+        (403, _) if is_page => {
+            "is behind a firewall or proxy (403 with an HTML page), and ".to_owned()
+        }
+        _ if is_page => format!("is a web page ({status}), and "),
+        (404 | 410, _) => format!("is not there ({status}), and "),
+        _ => String::new(),
+    }
 }
 
 /// A stranger's document must not send this machine to its own network.

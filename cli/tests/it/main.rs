@@ -4,6 +4,7 @@
 
 mod check_server;
 mod explain;
+mod explain_words;
 mod hostile;
 mod inert;
 mod issuer;

@@ -2,6 +2,7 @@
 
 use mcp_auth::inspection::{FaultKind, IssuerReport};
 
+use crate::network_fault::CA_AS_SERVER;
 use crate::output::quoted;
 
 /// Why nothing can be said of an issuer, in a sentence that begins with it.
@@ -52,6 +53,10 @@ pub(super) fn why_not_judged(issuer: &IssuerReport) -> Option<NotJudged> {
 }
 
 fn hint_for(reason: &str) -> &'static str {
+    if reason.contains(CA_AS_SERVER) {
+        return " Its certificate is that of an authority (CA:TRUE), and a server needs one of its own with CA:FALSE, which \
+                the authority has signed.";
+    }
     if is_about_certificate(reason) {
         return " Servers refuse it too; for an authority of your own there is --ca-file.";
     }

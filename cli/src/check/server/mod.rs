@@ -57,7 +57,8 @@ use crate::understand;
 pub(crate) struct Options {
     /// The URL that clients connect to, such as https://mcp.example.com/mcp
     url: String,
-    /// A token that the server accepts, so that more can be checked; `-` reads it from standard input
+    /// A token that the server accepts, so that more can be checked; `-` reads it from standard input, as for the
+    /// other two: a line for each
     #[arg(long, env = "MCP_AUTH_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// A genuine token that lacks a scope which `tools/list` needs
@@ -139,13 +140,9 @@ impl Prober {
                 "--origin: an origin is such as https://app.example.com, without a path".to_owned()
             );
         }
-        let token = match options.token.as_deref() {
-            Some("-") => Some(read_line()?),
-            _ => options.token,
-        };
-        let token = token.as_deref().map(understand::token);
-        let weak_token = options.weak_token.as_deref().map(understand::token);
-        let refused_token = options.refused_token.as_deref().map(understand::token);
+        let token = given_token("--token", options.token)?;
+        let weak_token = given_token("--weak-token", options.weak_token)?;
+        let refused_token = given_token("--refused-token", options.refused_token)?;
         let given = [
             ("--token", &token),
             ("--weak-token", &weak_token),
@@ -288,8 +285,15 @@ fn is_origin(text: &str) -> bool {
     is_sendable(text) && !host.is_empty() && !host.contains(['/', '?', '#', '@'])
 }
 
-fn read_line() -> Result<String, String> {
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).map_err(|error| format!("--token -: {error}"))?;
-    Ok(line.trim().to_owned())
+/// A token as it was given, or the next line of standard input for `-`. A variable of the environment that is empty is
+/// as good as none.
+fn given_token(option: &str, given: Option<String>) -> Result<Option<String>, String> {
+    let Some(mut text) = given.filter(|text| !text.is_empty()) else { return Ok(None) };
+    if text == "-" {
+        text.clear();
+        let read = io::stdin().read_line(&mut text);
+        read.map_err(|error| format!("{option} -: {error}"))?;
+    }
+    let token = understand::token(&text);
+    if token.is_empty() { Err(format!("{option}: the token is empty")) } else { Ok(Some(token)) }
 }

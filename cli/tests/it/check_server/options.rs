@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use dev_issuer::DevIssuer;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::fault::Fault;
@@ -45,6 +47,42 @@ async fn a_token_that_no_server_may_accept_is_no_fault_of_this_one() {
         assert_eq!(report["checked"], json!(is_judged));
         assert_eq!(report["note"].as_str().unwrap().contains(expected), !is_judged, "{report}");
     }
+}
+
+#[tokio::test]
+async fn every_token_can_come_from_standard_input_a_line_for_each() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    let options = ["--token", "-", "--weak-token", "-", "--refused-token", "-", "--json"];
+    let mut asked = command(&[&server.resource]);
+    asked.args(options).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = asked.spawn().unwrap();
+    let tokens = [&server.good_token, &server.weak_token, &server.foreign_token];
+    let lines = tokens.map(|token| format!("Bearer {token}\n")).concat();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).await.unwrap();
+    let report = report(&child.wait_with_output().await.unwrap());
+    for id in ["R1.accepts-token", "R7.missing-scope", "R5.refused-token"] {
+        let findings = report["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|one| one["id"] == id).unwrap();
+        assert_eq!(finding["verdict"], "pass", "{finding}");
+    }
+    let output = command(&[&server.resource, "--weak-token", "-"]).output().await.unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("--weak-token: the token is empty"), "{error}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn an_empty_variable_is_as_good_as_none() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let server = Server::start(&issuer, Fault::none()).await;
+    let mut asked = command(&[&server.resource, "--json"]);
+    for name in ["MCP_AUTH_TOKEN", "MCP_AUTH_WEAK_TOKEN", "MCP_AUTH_REFUSED_TOKEN"] {
+        asked.env(name, "");
+    }
+    let output = asked.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(report(&output)["note"].as_str().unwrap().starts_with("without a token"));
 }
 
 #[tokio::test]
