@@ -460,6 +460,13 @@ fn the_challenge_asks_for_as_little_as_is_enough() {
         let said = auth.explain("/mcp", Some(&caller(scope)), &Operation::tool("t")).unwrap();
         assert_eq!(said.required.to_string(), expected, "{rule}");
     }
+    // Of two rules, where the first set of each is not the best of both.
+    let auth = protected_by(policy(json!({
+        "methods": { "tools/call": { "any_of": [["s1"], ["s2"]] } },
+        "tools": { "t": { "any_of": [["s1", "s3"], ["s2"]] } },
+    })));
+    let said = auth.explain("/mcp", Some(&caller("")), &Operation::tool("t")).unwrap();
+    assert_eq!(said.required.to_string(), "s2");
 }
 
 #[test]
