@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 use self::ending::Ending;
-use self::output::{Log, complain, could_not_check};
+use self::output::{Log, complain, could_not_check, is_incomplete, note_written};
 
 /// Authentication and authorization for MCP servers.
 #[derive(Parser)]
@@ -51,8 +51,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => explain_usage(error),
     };
     // Where Rust is not the main program, nobody else does.
-    let _ = io::stdout().flush();
-    code
+    note_written(io::stdout().flush());
+    if is_incomplete() { Ending::NotJudged.code() } else { code }
 }
 
 /// Prints the help or the version that was asked for, or what is wrong with the arguments.
@@ -60,22 +60,28 @@ fn explain_usage(mut error: clap::Error) -> u8 {
     if error.use_stderr() {
         error = arguments::without_values(error, &mut Arguments::command());
     }
-    // Nobody may be listening, which is no reason to fail in another way.
-    let _ = error.print();
+    let printed = error.print();
+    if !error.use_stderr() {
+        note_written(printed);
+    }
     u8::try_from(error.exit_code()).unwrap_or(Ending::NotJudged.code())
 }
 
 fn run_in_runtime(command: Command) -> Ending {
-    start_log();
+    start_log(&command);
     match Runtime::new() {
         Ok(runtime) => runtime.block_on(run_command(command)),
         Err(error) => could_not_check(format!("no threads could be started: {error}")),
     }
 }
 
-fn start_log() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,mcp_auth=info"));
+fn start_log(command: &Command) {
+    let usual = match command {
+        // What is judged without a server has none whose settings or issuer could be warned of.
+        Command::Explain(options) if options.asks_nobody() => "off",
+        _ => "warn,mcp_auth=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let with_colours = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(with_colours);
     // Whoever was first keeps the log.

@@ -33,9 +33,13 @@ impl NetworkFault {
         Self { kind, words: words.into() }
     }
 
-    /// Nothing came in so many seconds.
-    pub(crate) fn late(seconds: u64) -> Self {
-        Self::new(NetworkFaultKind::Late, format!("nothing for {seconds} s"))
+    /// No answer came in so many seconds, or none to its end.
+    pub(crate) fn late(seconds: u64, has_begun: bool) -> Self {
+        let words = match has_begun {
+            true => format!("it began an answer and did not end it within {seconds} s"),
+            false => format!("no answer within {seconds} s"),
+        };
+        Self::new(NetworkFaultKind::Late, words)
     }
 
     pub(crate) fn of(error: &reqwest::Error) -> Self {
@@ -48,6 +52,9 @@ impl NetworkFault {
             NetworkFaultKind::Refused => "the connection was refused: nothing listens there",
             NetworkFaultKind::UnknownName => "the name of the host is not known",
             NetworkFaultKind::NotTls => "what came is not TLS",
+            NetworkFaultKind::NotTrusted if innermost.contains(CA_AS_SERVER) => {
+                return Self::new(kind, format!("its certificate is not trusted: {CA_ADVICE}"));
+            }
             NetworkFaultKind::NotTrusted => {
                 return Self::new(kind, format!("its certificate is not trusted: {innermost}"));
             }
@@ -57,6 +64,12 @@ impl NetworkFault {
         Self::new(kind, words)
     }
 }
+
+/// How the TLS library calls the certificate of an authority that a server shows as its own.
+pub(crate) const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
+/// What to do about that.
+pub(crate) const CA_ADVICE: &str = "it is that of an authority (CA:TRUE), and a server needs one of its own with CA:FALSE, \
+                                    which the authority has signed (CaUsedAsEndEntity)";
 
 fn kind_of(error: &reqwest::Error, innermost: &str) -> NetworkFaultKind {
     let io_kind = io_kind_of(error);

@@ -18,7 +18,7 @@ pub(crate) use human::Paint;
 pub(crate) use inert::Inert;
 pub(crate) use progress::Progress;
 pub(crate) use report::{Finding, Format, Report, RevisionVerdict, Verdict};
-pub(crate) use sink::{Log, complain, show, show_json};
+pub(crate) use sink::{Log, complain, is_incomplete, note_written, show, show_json};
 
 /// The exit code of a check that could not be made, after saying why.
 pub(crate) fn could_not_check(reason: impl std::fmt::Display) -> Ending {
@@ -55,6 +55,7 @@ mod tests {
             expected: "401",
             actual: actual.to_owned(),
             fix,
+            must_of: Vec::new(),
             quote: None,
             follows_from: None,
             ignored: false,

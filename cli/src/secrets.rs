@@ -1,5 +1,6 @@
 //! Secrets that were given to the command, found again however they are written.
 
+mod in_url;
 mod needle;
 mod written;
 
@@ -9,6 +10,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 pub(crate) use needle::Secret;
 use serde_json::Value;
+
+use crate::understand;
 
 /// Everything that must not be printed. The command is one process for one task: what is printed
 /// anywhere is held against this.
@@ -49,11 +52,29 @@ pub(crate) fn remember_those_in(configuration: &Value) {
 /// Keeps an argument out of what is printed, unless it is what was asked for there: a URL, or a path. It
 /// may be a token that somebody gave in the wrong place.
 pub(crate) fn suspect(argument: &str) {
+    in_url::credentials_in(argument).iter().for_each(|secret| remember(secret));
     if !is_url_or_path(argument) {
         add_secret(Secret::of(argument, ARGUMENT));
         // However short: errors have it in quotes.
         add_secret(Secret::exactly(&format!("{argument:?}"), ARGUMENT));
     }
+}
+
+/// Keeps a URL out of what is printed, as [`suspect`] does with a host without its scheme taken for one, and
+/// refuses one that has credentials in it.
+///
+/// # Errors
+/// A sentence for the user, which begins with `name` and has no part of the URL.
+pub(crate) fn refuse_credentials(name: &str, text: &str) -> Result<(), String> {
+    let url = understand::with_scheme(text);
+    suspect(&url);
+    if in_url::credentials_in(&url).is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{name} must have no user, password or token in it: URLs are logged and printed. If it was in use, it is to be \
+         revoked."
+    ))
 }
 
 /// An argument as an error may show it.
@@ -84,7 +105,8 @@ fn is_url_or_path(argument: &str) -> bool {
     let has_short_parts =
         argument.split('/').all(|part| part.len() <= 32 && !part.contains(['+', '=']));
     let is_path = argument.starts_with(['/', '.', '~']) && has_short_parts;
-    argument.contains("://")
+    let is_url = argument.contains("://") && in_url::credentials_in(argument).is_empty();
+    is_url
         || is_path
         || ENDINGS.iter().any(|ending| argument.ends_with(ending))
         || Path::new(argument).exists()
@@ -99,9 +121,13 @@ mod tests {
         for argument in ["https://h.example/mcp", "ftp://x", "/no/such", "./a", "mcp-auth.toml"] {
             assert!(is_url_or_path(argument), "{argument}");
         }
-        for argument in
-            ["opaque-secret-token", "eyJh.eyJp.c2ln", "/9j4AAQSkZJRgABAQAAAQABAAD+2wBD", "a b"]
-        {
+        for argument in [
+            "opaque-secret-token",
+            "eyJh.eyJp.c2ln",
+            "/9j4AAQSkZJRgABAQAAAQABAAD+2wBD",
+            "a b",
+            "https://h.example/?token=t",
+        ] {
             assert!(!is_url_or_path(argument), "{argument}");
         }
     }

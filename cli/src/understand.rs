@@ -22,6 +22,13 @@ pub(crate) fn is_metadata_url(text: &str) -> bool {
     described_by(&with_scheme(text)).is_some()
 }
 
+/// The URL of metadata at the root, when an argument is one: the path of the server that it describes is in it alone.
+pub(crate) fn metadata_of_root(text: &str) -> Option<String> {
+    let url = with_scheme(text);
+    let path = Url::parse(&url).ok()?.path().to_owned();
+    (path == format!("{WELL_KNOWN}oauth-protected-resource")).then_some(url)
+}
+
 /// A token without what people copy along: the name of the header, the scheme, quotes, a word of `curl`.
 pub(crate) fn token(text: &str) -> String {
     let mut rest = text.trim();
@@ -38,7 +45,7 @@ pub(crate) fn token(text: &str) -> String {
 
 /// With `https://` in front of a bare host, or `http://` where that is this machine. What may be a token stays as it is: it must not
 /// be looked up as a name.
-fn with_scheme(text: &str) -> String {
+pub(crate) fn with_scheme(text: &str) -> String {
     let trimmed = text.trim();
     let authority = trimmed.split(['/', '?', '#']).next().unwrap_or_default();
     if trimmed.contains("://") || !is_plain_authority(authority) {

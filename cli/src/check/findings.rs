@@ -39,6 +39,10 @@ impl Findings {
         Self { judge, known, seen: Vec::new() }
     }
 
+    pub(crate) fn judge(&self) -> Revision {
+        self.judge
+    }
+
     /// What clients of every revision see.
     pub(crate) fn record(&mut self, row: &Row, outcome: Outcome) {
         self.seen.push(Seen { row: *row, by: SeenBy::All, outcome });
@@ -65,15 +69,6 @@ impl Findings {
             finding.ignored = self.known.is_known(finding.id);
         }
         findings
-    }
-
-    /// Which of the names that the user wants to be ignored no finding has.
-    pub(crate) fn unknown_names(&self) -> Vec<usize> {
-        let mut ids = Vec::new();
-        for seen in &self.seen {
-            ids.push(seen.row.id);
-        }
-        self.known.places_beside(|name| ids.iter().any(|id| id.eq_ignore_ascii_case(name)))
     }
 
     fn is_ignored(&self, seen: &Seen) -> bool {
@@ -118,6 +113,17 @@ impl Seen {
         matches!(self.outcome, Outcome::Broken(_)) && self.row.levels.of(revision) == Some(level)
     }
 
+    /// The revisions of which it is a MUST.
+    fn must_of(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for revision in Revision::ALL {
+            if self.row.levels.of(revision) == Some(Level::Must) {
+                names.push(revision.name());
+            }
+        }
+        names
+    }
+
     fn finding(&self, judge: Revision) -> Finding {
         let level = self.row.levels.of(judge).unwrap_or(Level::May);
         let (verdict, actual, fix) = match &self.outcome {
@@ -135,6 +141,7 @@ impl Seen {
             expected: self.row.expected,
             actual: bounded(actual),
             fix,
+            must_of: if level == Level::Must { Vec::new() } else { self.must_of() },
             quote: quote_of(self.row.id).filter(|_| level == Level::Must),
             follows_from: None,
             ignored: false,
@@ -179,7 +186,7 @@ mod tests {
     const NEEDED: Row = Row { id: "needed", levels: Levels::always(Level::Must), ..OLD };
 
     fn new(judge: Revision) -> Findings {
-        Findings::new(judge, Known::of(&[]))
+        Findings::new(judge, Known::default())
     }
 
     fn verdicts(findings: &Findings) -> Vec<Verdict> {
@@ -199,6 +206,8 @@ mod tests {
             findings.record(&OLD, Outcome::Broken(String::new()));
             assert_eq!(findings.list()[0].verdict, verdict, "{}", judge.name());
             assert_eq!(findings.conform(), conforms, "{}", judge.name());
+            let must_of: &[_] = if conforms { &["2025-06-18"] } else { &[] };
+            assert_eq!(findings.list()[0].must_of, must_of, "{}", judge.name());
             let expected = [Verdict::Pass, Verdict::Fail, Verdict::Warn, Verdict::Pass];
             assert_eq!(verdicts(&findings), expected);
         }
@@ -236,12 +245,11 @@ mod tests {
     #[test]
     fn what_the_user_knows_of_is_shown_and_counts_for_nothing() {
         for name in ["needed", "NEEDED"] {
-            let known = Known::of(&[name.to_owned(), "nonesuch".to_owned()]);
+            let known = Known::of(&[name.to_owned()], &["needed"]).unwrap();
             let mut findings = Findings::new(Revision::V2026_07_28, known);
             findings.record(&NEEDED, Outcome::Broken(String::new()));
             assert!(findings.conform() && findings.list()[0].ignored, "{name}");
             assert_eq!(verdicts(&findings), [Verdict::Pass; 4]);
-            assert_eq!(findings.unknown_names(), [2]);
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::names::{is_like_a_name, meant_by};
 use crate::output::quoted;
 use crate::secrets;
 
@@ -18,9 +19,23 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// `names`: of findings, in any case of letters.
-    pub(crate) fn of(names: &[String]) -> Self {
-        Self { named: names.to_vec(), earlier: Vec::new() }
+    /// `named`: findings that the user knows of, in any case of letters. `all`: those that there are.
+    ///
+    /// # Errors
+    /// A sentence for the user, when a name is of none of them. It shows the name only where that cannot be a token in
+    /// the wrong place.
+    pub(crate) fn of(named: &[String], all: &[&str]) -> Result<Self, String> {
+        for (index, name) in named.iter().enumerate() {
+            if all.iter().any(|one| one.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let shown = if is_like_a_name(name) { format!(" ({name})") } else { String::new() };
+            let (place, meant) = (index + 1, meant_by(name, all));
+            return Err(format!(
+                "--ignore, number {place}{shown}: no finding of this check has that name: {meant}"
+            ));
+        }
+        Ok(Self { named: named.to_vec(), earlier: Vec::new() })
     }
 
     /// With what does not hold in a report that `--json` printed.
@@ -49,17 +64,5 @@ impl Known {
     pub(crate) fn is_known(&self, id: &str) -> bool {
         let mut all = self.named.iter().chain(&self.earlier);
         all.any(|name| name.eq_ignore_ascii_case(id))
-    }
-
-    /// Which of the names that the user has given, counted from 1, are not there. A name is not shown: it may be
-    /// a token in the wrong place.
-    pub(super) fn places_beside(&self, is_there: impl Fn(&str) -> bool) -> Vec<usize> {
-        let mut places = Vec::new();
-        for (index, name) in self.named.iter().enumerate() {
-            if !is_there(name) {
-                places.push(index + 1);
-            }
-        }
-        places
     }
 }

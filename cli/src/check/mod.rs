@@ -5,6 +5,7 @@ mod causes;
 mod findings;
 mod issuer;
 mod known;
+mod names;
 mod outcome;
 mod printing;
 mod quotes;

@@ -30,12 +30,12 @@ impl Printing {
         if self.json { Format::Json } else { self.format }
     }
 
-    /// What the user knows of.
+    /// What the user knows of. `names`: of all findings that the check may have.
     ///
     /// # Errors
-    /// A sentence for the user, when the baseline cannot be read.
-    pub(super) fn known(&self) -> Result<Known, String> {
-        let known = Known::of(&self.ignored);
+    /// A sentence for the user, when a finding is named that there is not, or the baseline cannot be read.
+    pub(super) fn known(&self, names: &[&str]) -> Result<Known, String> {
+        let known = Known::of(&self.ignored, names)?;
         match &self.baseline {
             None => Ok(known),
             Some(file) => {
@@ -61,12 +61,5 @@ impl Printing {
             }
             format => Report::unjudged(command, shown, why.to_owned()).print(format, false),
         }
-    }
-}
-
-/// Says which names given to `--ignore` are of no finding.
-pub(super) fn complain_of_names(places: &[usize]) {
-    for place in places {
-        complain(format!("--ignore, number {place}: no finding of this check has that name"));
     }
 }

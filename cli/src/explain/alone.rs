@@ -44,7 +44,17 @@ pub(super) fn config_for(shown: &Shown) -> Config {
 
 /// Says of the checks that need rules what the token has, and that nothing was compared.
 pub(super) fn leave_open(checks: &mut [TokenCheck], shown: &Shown) {
+    if shown.form != "JWT" {
+        return;
+    }
     for check in checks.iter_mut().filter(|check| NEED_RULES.contains(&check.name)) {
+        if check.name == "aud" && !shown.claims.contains_key("aud") {
+            check.outcome = CheckOutcome::Failed;
+            "an audience: a token without one is refused by default"
+                .clone_into(&mut check.expected);
+            "there is none".clone_into(&mut check.actual);
+            continue;
+        }
         check.outcome = CheckOutcome::NotReached;
         check.actual = match shown.claims.get(check.name) {
             Some(Value::String(text)) => format!("{text}, as found"),

@@ -25,7 +25,7 @@ pub(super) fn with_dates(text: &str) -> String {
 }
 
 /// In UTC, such as `2026-11-28 02:46:05 UTC`.
-pub(super) fn date(seconds: u64) -> String {
+pub(crate) fn date(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (mut year, mut day) = (1970, days);
     while day >= days_in_year(year) {

@@ -26,7 +26,7 @@ fn verdict(report: &Report, paint: &Paint) -> String {
         "unavailable" => {
             paint.verdict(Verdict::Warn, "Whether it is good cannot be told now (503).")
         }
-        "malformed_request" | "several_tokens" => paint.verdict(
+        "invalid_request" => paint.verdict(
             Verdict::Fail,
             &format!("The token is refused: {} (400, error=\"invalid_request\").", explanation.code),
         ),
@@ -45,12 +45,11 @@ fn whole(text: &str) -> String {
 pub(super) fn render(report: &Report) -> String {
     let paint = Paint::for_stdout();
     let explanation = &report.explanation;
-    let mut text =
-        format!("mcp-auth explain, at {}\n\n", paint.bold(&whole(&explanation.resource)));
-    if !report.has_rules {
-        "mcp-auth explain, of the token alone\n\n".clone_into(&mut text);
-    }
-    let _ = writeln!(text, "{}\n", verdict(report, &paint));
+    let subject = match report.has_rules {
+        true => format!("mcp-auth explain, at {}", whole(&explanation.resource)),
+        false => "mcp-auth explain, of the token alone".to_owned(),
+    };
+    let mut text = format!("{}\n{}\n\n", verdict(report, &paint), paint.dim(&subject));
     explanation.checks.iter().for_each(|check| text.push_str(&check_line(check, &paint)));
     for sentence in &report.advice {
         let _ = write!(text, "\n{}\n", whole(sentence));

@@ -22,12 +22,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use self::alone::Nobody;
-use self::shown::Shown;
 use self::source::{Answer, AskedServer, Rules};
 use crate::ending::Ending;
 use crate::output::{Progress, could_not_check, show, show_json};
 use crate::secrets;
 use crate::understand;
+
+pub(crate) use self::dates::date;
+pub(crate) use self::shown::Shown;
 
 /// Shows every check of a token in its order, with expected and actual, and what its scopes unlock.
 /// Never prints the signature; claims that say who somebody is only with `--show-claims`. Without
@@ -37,7 +39,7 @@ use crate::understand;
 pub(crate) struct Options {
     /// The token, or - to read it from standard input, which keeps it out of the process list
     #[arg(value_name = "TOKEN", env = "MCP_AUTH_TOKEN", hide_env_values = true)]
-    token: String,
+    token: Option<String>,
     #[command(flatten)]
     source: Source,
     /// A file with the issuer's keys (a JWK Set): nothing is fetched from the issuer then
@@ -63,6 +65,9 @@ pub(crate) struct Options {
 const EXIT_CODES: &str = "Exit codes: 0 when the token is accepted, 1 when it is refused, or lacks a scope that every \
                           call needs, 2 when that could not be told, or an option cannot be used.";
 
+const NO_TOKEN: &str =
+    "no token was given: `-` reads it from standard input, and MCP_AUTH_TOKEN may hold it";
+
 /// Timeouts that all of it may take.
 const WAITS: u32 = 4;
 
@@ -73,6 +78,9 @@ struct Source {
     /// the token
     #[arg(long, value_name = "URL", conflicts_with_all = ["config", "resource", "issuers"])]
     server: Option<String>,
+    /// Whether the URL of metadata at the root was given for it.
+    #[arg(skip)]
+    server_is_metadata_of_root: bool,
     /// A configuration of mcp-auth, in TOML or JSON
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resource", "issuers"])]
     config: Option<PathBuf>,
@@ -102,12 +110,15 @@ struct Report {
 }
 
 /// Explains, prints, and says how the process should end.
-pub(crate) async fn run(options: Options) -> Ending {
+pub(crate) async fn run(mut options: Options) -> Ending {
     let progress = Progress::new();
     let limit = Duration::from_secs(options.timeout) * WAITS;
-    let explained = match tokio::time::timeout(limit, explain(&options, &progress)).await {
-        Ok(explained) => explained,
-        Err(_) => Err(format!("there is no answer in {} s (--timeout)", limit.as_secs())),
+    let explained = match options.understand() {
+        Err(reason) => Err(reason),
+        Ok(()) => match tokio::time::timeout(limit, explain(&options, &progress)).await {
+            Ok(explained) => explained,
+            Err(_) => Err(format!("there is no answer in {} s (--timeout)", limit.as_secs())),
+        },
     };
     drop(progress);
     let report = match explained {
@@ -132,8 +143,10 @@ pub(crate) async fn run(options: Options) -> Ending {
 }
 
 async fn explain(options: &Options, progress: &Progress) -> Result<Report, String> {
-    options.suspect();
-    let token = read_token(&options.token)?;
+    let token = match options.token.as_deref() {
+        None | Some("") => return Err(NO_TOKEN.to_owned()),
+        Some(argument) => read_token(argument)?,
+    };
     secrets::remember(&token);
     let shown = Shown::of(&token, options.show_claims);
     progress.step("reading the configuration");
@@ -177,8 +190,13 @@ async fn explain(options: &Options, progress: &Progress) -> Result<Report, Strin
             explanation.code = "unavailable";
         } else if explanation.code == "unavailable" {
             explanation.code = "invalid_token";
+            let mut checks = explanation.checks.iter();
+            if checks.any(|one| one.outcome == CheckOutcome::Failed && one.name == "aud") {
+                explanation.code = "missing_claim";
+            }
         }
     }
+    shown.correct_form(&token, &mut explanation.checks);
     let required = explanation.required.iter().filter(|_| explanation.accepted);
     let missing = required.filter(|scope| !explanation.granted.contains(scope));
     Ok(Report {
@@ -210,11 +228,6 @@ fn with_slash_of(config: &Config, issuer: Option<&str>) -> Option<Config> {
 
 /// Shows the checks behind an issuer that differs by a slash. The decision stays: the token is refused.
 fn go_on_behind_slash(explanation: &mut TokenExplanation, behind: TokenExplanation) {
-    for check in &mut explanation.checks {
-        if check.name == "iss" && check.outcome == CheckOutcome::Failed {
-            check.actual += ", which differs by the slash at its end";
-        }
-    }
     explanation.checks.retain(|one| one.outcome != CheckOutcome::NotReached);
     let names: Vec<_> = explanation.checks.iter().map(|one| one.name).collect();
     let rest = behind.checks.into_iter().filter(|one| !names.contains(&one.name));
@@ -222,13 +235,35 @@ fn go_on_behind_slash(explanation: &mut TokenExplanation, behind: TokenExplanati
 }
 
 impl Options {
-    /// Hides arguments that are neither a URL nor a path: they may be a token in the wrong place.
-    fn suspect(&self) {
+    /// Whether the token is judged alone, so that nobody is asked.
+    pub(crate) fn asks_nobody(&self) -> bool {
         let source = &self.source;
-        let texts = source.server.iter().chain(&source.resource).chain(&source.issuers);
-        texts.for_each(|text| secrets::suspect(text));
+        source.server.is_none() && source.config.is_none() && source.resource.is_none()
+    }
+
+    /// Takes what people paste for what they mean, and hides what is neither a URL nor a path: it may be a token in
+    /// the wrong place.
+    ///
+    /// # Errors
+    /// A sentence for the user, where a URL has credentials in it.
+    fn understand(&mut self) -> Result<(), String> {
+        let source = &mut self.source;
         let files = source.config.iter().chain(&self.jwks).chain(&self.ca_files);
         files.for_each(|file| secrets::suspect(&file.to_string_lossy()));
+        if let Some(server) = &mut source.server {
+            secrets::refuse_credentials("--server", server)?;
+            source.server_is_metadata_of_root = understand::metadata_of_root(server).is_some();
+            *server = understand::server(server);
+        }
+        if let Some(resource) = &mut source.resource {
+            secrets::refuse_credentials("--resource", resource)?;
+            *resource = understand::server(resource);
+        }
+        for issuer in &mut source.issuers {
+            secrets::refuse_credentials("--issuer", issuer)?;
+            *issuer = understand::issuer(issuer);
+        }
+        Ok(())
     }
 }
 

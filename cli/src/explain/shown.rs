@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mcp_auth::explanation::{CheckOutcome, TokenCheck};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -28,17 +29,17 @@ const OPEN: [&str; 17] = [
 
 /// A token as people may see it.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(crate) struct Shown {
     /// `JWT`, `JWE`, or `opaque`.
-    pub(super) form: &'static str,
+    pub(crate) form: &'static str,
     /// The header of a JWT.
-    pub(super) header: Map<String, Value>,
+    pub(crate) header: Map<String, Value>,
     /// The claims of a JWT; a hidden value is replaced by its type.
-    pub(super) claims: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
 }
 
 impl Shown {
-    pub(super) fn of(token: &str, with_all_claims: bool) -> Self {
+    pub(crate) fn of(token: &str, with_all_claims: bool) -> Self {
         let parts: Vec<_> = token.split('.').collect();
         let (header, payload) = match parts.as_slice() {
             [first, second, _] => (json_object(first), json_object(second)),
@@ -59,13 +60,26 @@ impl Shown {
         Self { form, header: header.unwrap_or_default(), claims }
     }
 
+    /// Says of a text that begins like a JWT, and is not one, that it is cut: it is no opaque token.
+    pub(super) fn correct_form(&self, token: &str, checks: &mut [TokenCheck]) {
+        let is_cut = self.form == "opaque" && token.starts_with("eyJ");
+        for check in checks.iter_mut().filter(|check| check.name == "form") {
+            if is_cut && check.outcome == CheckOutcome::Failed {
+                let parts = token.split('.').count();
+                check.actual = format!(
+                    "it begins like a JWT and cannot be read as one ({parts} of 3 parts): was it copied to its end?"
+                );
+            }
+        }
+    }
+
     /// The issuer that it names.
-    pub(super) fn issuer(&self) -> Option<&str> {
+    pub(crate) fn issuer(&self) -> Option<&str> {
         self.text("iss")
     }
 
     /// A claim that is a text, and shown.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 }

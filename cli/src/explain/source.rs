@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mcp_auth::{Config, ProtectedResource, ResourceIdentifier, Scopes};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde::Serialize;
@@ -18,7 +18,6 @@ use crate::check::{Challenge, Reach, Target, authorities};
 use crate::network_fault::NetworkFault;
 use crate::output::{Progress, quoted};
 use crate::secrets;
-use crate::understand;
 
 /// A longer document is not read, in bytes.
 const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -68,19 +67,17 @@ pub(super) async fn read_rules(
         return from_file(file).map(Rules::of_operator);
     }
     if let Some(url) = &source.resource {
-        let issuers = source.issuers.iter().map(|text| understand::issuer(text));
-        let resource = ProtectedResource::new(understand::server(url), issuers);
+        let resource = ProtectedResource::new(&**url, &source.issuers);
         let mut config = Config::default().protect_resource(resource);
         config.ca_files.clone_from(&options.ca_files);
         return Ok(Rules::of_operator(config));
     }
-    let Some(given) = source.server.as_deref() else {
+    let Some(server) = source.server.as_deref() else {
         let config = alone::config_for(shown);
         return Ok(Rules { config, server: None, has_rules: false });
     };
-    let server = understand::server(given);
     progress.step(&format!("asking {server}"));
-    let target = Target::parse(&server)?;
+    let target = Target::parse(server)?;
     let authorities = authorities::read(&options.ca_files)?;
     let limit = Duration::from_secs(options.timeout);
     let reach = Reach::new(&target, || {
@@ -91,6 +88,14 @@ pub(super) async fn read_rules(
     });
     let reach = reach.map_err(|error| error.to_string())?;
     let config = from_server(&reach, &target).await?;
+    let target = match config.resources.first() {
+        // The path of the server is in the metadata of the root alone.
+        Some(described) if source.server_is_metadata_of_root => {
+            let meant = Target::parse(&described.resource)?;
+            if meant.url.origin() == target.url.origin() { meant } else { target }
+        }
+        _ => target,
+    };
     let response = send_ping(&reach, &target, Some(token)).await?;
     let challenges: Vec<String> =
         challenge_values(&response).map(secrets::without_secrets).collect();
@@ -160,7 +165,25 @@ async fn from_server(reach: &Reach, target: &Target) -> Result<Config, String> {
             Err(fault) => faults.push(format!("\n  {}: {fault}", quoted(&place))),
         }
     }
-    Err(format!("{url} has no protected resource metadata (RFC 9728):{}", faults.concat()))
+    let why = what_answers(&refused);
+    Err(format!("{url} {why}has no protected resource metadata (RFC 9728):{}", faults.concat()))
+}
+
+/// What answers at the URL when that is no MCP server, or none that can answer now; else nothing.
+fn what_answers(answer: &Response) -> String {
+    let status = answer.status().as_u16();
+    let text_of = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_page = text_of(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
+    match (status, text_of(LOCATION)) {
+        (429 | 500..=599, _) => format!("is not healthy (it answers {status}), and "),
+        (300..=399, Some(place)) => format!("redirects ({status}) to {}, and ", quoted(place)),
+        (403, _) if is_page => {
+            "is behind a firewall or proxy (403 with an HTML page), and ".to_owned()
+        }
+        _ if is_page => format!("is a web page ({status}), and "),
+        (404 | 410, _) => format!("is not there ({status}), and "),
+        _ => String::new(),
+    }
 }
 
 /// A stranger's document must not send this machine to its own network.

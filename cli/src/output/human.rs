@@ -119,7 +119,7 @@ impl Page<'_> {
     }
 
     fn finding_details(&self, finding: &Finding) -> String {
-        let level = finding.level.name();
+        let level = finding.level_words();
         if let Some(cause) = finding.follows_from {
             let padded = self.paint.dim(&format!("{:<10}", "actual"));
             let text = format!("{} (most likely from {cause})", finding.actual);
@@ -151,10 +151,15 @@ impl Page<'_> {
     }
 }
 
-/// The text with line breaks between words; further lines are indented.
-fn wrap_words(text: &str, indent: usize, width: usize) -> String {
+/// The text with line breaks between words, when it begins at this column. Further lines are indented as far, or but a
+/// little where too few words would fit into what is left of a narrow terminal.
+fn wrap_words(text: &str, begins_at: usize, width: usize) -> String {
+    const LEAST_ROOM: usize = 30;
+    const LITTLE: usize = 4;
+    let is_narrow = width.saturating_sub(begins_at) < LEAST_ROOM;
+    let indent = if is_narrow { begins_at.min(LITTLE) } else { begins_at };
+    let mut column = begins_at;
     let mut lines = String::new();
-    let mut column = indent;
     for (index, word) in text.split(' ').enumerate() {
         let length = word.chars().count() + 1;
         if index > 0 && column + length > width {
@@ -266,5 +271,16 @@ To mend
         let text = wrap_words(&"word ".repeat(40), 16, 60);
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with(&" ".repeat(16))), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_several_words_in_a_line() {
+        for (begins_at, width) in [(16, 40), (33, 40), (60, 80), (2, 40)] {
+            let text = wrap_words(&"word ".repeat(40), begins_at, width);
+            let lines: Vec<_> = text.lines().skip(1).collect();
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{text}");
+            let full = &lines[..lines.len() - 1];
+            assert!(full.iter().all(|line| line.matches("word").count() > 4), "{width}: {text}");
+        }
     }
 }

@@ -30,7 +30,7 @@ fn revision(names: &str, verdict: &RevisionVerdict) -> String {
 }
 
 fn section(finding: &Finding) -> String {
-    let (verdict, level) = (finding.verdict.name(), finding.level.name());
+    let (verdict, level) = (finding.verdict.name(), finding.level_words());
     let mut text = format!(
         "\n## {verdict}: {} (`{}`)\n\n- expected ({level}): {}\n- actual: {}\n",
         own(finding.title),

@@ -41,6 +41,9 @@ pub(crate) struct Finding {
     pub(crate) actual: String,
     /// What to do about it. Empty when nothing has to be done.
     pub(crate) fix: &'static str,
+    /// The revisions of which it is a MUST while it is none of the judging one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) must_of: Vec<&'static str>,
     /// The sentence of a specification that makes it a MUST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) quote: Option<&'static str>,
@@ -110,6 +113,14 @@ impl Verdict {
 }
 
 impl Finding {
+    /// Its level, and where it is a higher one.
+    pub(super) fn level_words(&self) -> String {
+        match self.must_of.as_slice() {
+            [] => self.level.name().to_owned(),
+            revisions => format!("{}; a MUST of {}", self.level.name(), revisions.join(", ")),
+        }
+    }
+
     /// Whether it does not hold, however much that matters.
     pub(crate) fn is_broken(&self) -> bool {
         matches!(self.verdict, Verdict::Info | Verdict::Warn | Verdict::Fail)

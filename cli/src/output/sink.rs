@@ -5,6 +5,7 @@
 //! elsewhere.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -27,9 +28,29 @@ pub(crate) fn complain(reason: impl std::fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// A reader that has seen enough, such as `head`, is no error.
 fn print(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end());
+    let mut output = io::stdout().lock();
+    let written = writeln!(output, "{}", text.trim_end()).and_then(|()| output.flush());
+    note_written(written);
+}
+
+/// Whether something could not be written to standard output, so that its reader has no whole report.
+static IS_INCOMPLETE: AtomicBool = AtomicBool::new(false);
+
+/// Notes what became of a write to standard output, and says on standard error why it failed. A reader that has seen
+/// enough, such as `head`, is no error.
+pub(crate) fn note_written(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && !IS_INCOMPLETE.swap(true, Ordering::Relaxed)
+    {
+        complain(format!("standard output: {error}"));
+    }
+}
+
+/// Whether something could not be written to standard output.
+pub(crate) fn is_incomplete() -> bool {
+    IS_INCOMPLETE.load(Ordering::Relaxed)
 }
 
 /// Standard error as the log gets it: what issuers and servers say is in there too.

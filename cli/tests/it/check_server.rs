@@ -2,6 +2,7 @@
 
 mod fault;
 mod non_servers;
+mod options;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};

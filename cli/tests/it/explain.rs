@@ -207,7 +207,7 @@ async fn a_slash_of_the_issuer_is_one_fault_and_the_other_checks_go_on() {
     assert_eq!(code(&output), 1, "it is refused all the same: {output:?}");
     for part in [
         "refused: unknown_issuer (401, error=\"invalid_token\")",
-        "by the slash",
+        "by a slash",
         "pass  signature",
         "pass  aud",
     ] {
@@ -271,6 +271,38 @@ async fn a_reader_that_has_seen_enough_is_no_error() {
     drop(child.stdout.take());
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await;
     assert_eq!(output.unwrap().status.code(), Some(1));
+}
+
+/// A disk that is full, as Linux has one to try.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_cannot_be_written_is_an_error_in_every_command() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let keys = reqwest::get(issuer.jwks_uri()).await.unwrap().text().await.unwrap();
+    let keys = file("explain-full-jwks.json", &keys);
+    let token = mint(&issuer).sign();
+    let explained = ["explain", &token, "--resource", RESOURCE, "--issuer", issuer.issuer()];
+    let offline = [&explained[..], &["--jwks", keys.to_str().unwrap()]].concat();
+    let rows: [&[&str]; 6] = [
+        &offline,
+        &[&offline[..], &["--json"]].concat(),
+        &["check", "issuer", issuer.issuer()],
+        &["check", "issuer", issuer.issuer(), "--format", "sarif"],
+        &["--version"],
+        &["check", "server", "--help"],
+    ];
+    for arguments in rows {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
+        command.args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        command.stdout(full).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await;
+        let output = ended.unwrap();
+        let error = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), 2, "{arguments:?}: {error}");
+        assert!(error.contains("standard output: No space left"), "{arguments:?}: {error}");
+    }
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ async fn a_body_that_never_ends_is_not_waited_for() {
     let (url, serving) = raw("HTTP/1.1 401 No\r\ncontent-length: 9\r\n\r\n{", false).await;
     let output = run(&["check", "server", &url, "--timeout", "1"]).await;
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("nothing for 1 s"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("did not end it within 1 s"));
     serving.abort();
 }
 

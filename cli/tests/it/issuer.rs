@@ -92,8 +92,9 @@ async fn an_issuer_whose_places_hang_is_told_with_each_of_them_and_what_to_say()
     issuer.set_mode(Mode::Hang);
     let output = check(&[issuer.issuer(), "--timeout", "1"]).await;
     assert_eq!(code(&output), 2);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(told.matches("no answer within 0.8 s").count(), 4, "{told}");
+    let told = text(&output);
+    let listed = told.split_once("Metadata\n").unwrap().1;
+    assert_eq!(listed.matches("no answer within 0.8 s").count(), 4, "{told}");
     assert!(told.contains("--metadata-url") && told.contains("--type"), "{told}");
 }
 
@@ -222,11 +223,10 @@ async fn issuer_that_answers(answer: axum::http::Response<axum::body::Bytes>) ->
 async fn an_issuer_that_answers_with_something_else_is_a_finding_and_not_unreachable() {
     let answer = axum::http::Response::builder;
     let long = axum::body::Bytes::from(vec![b' '; 1024 * 1024 + 1]);
-    let elsewhere = answer().status(302).header("location", "https://elsewhere.invalid/");
     let rows = [
-        (elsewhere.body(axum::body::Bytes::new()), "redirected to another origin"),
         (answer().body(long), "larger than 1048576 bytes"),
-        (answer().status(500).body(axum::body::Bytes::new()), "status 500"),
+        (answer().body("<html>Sign in</html>".into()), "not JSON, but an HTML page"),
+        (answer().status(404).body(axum::body::Bytes::new()), "status 404"),
     ];
     for (answer, expected) in rows {
         let output = check(&[&issuer_that_answers(answer.unwrap()).await]).await;
@@ -235,9 +235,65 @@ async fn an_issuer_that_answers_with_something_else_is_a_finding_and_not_unreach
     }
     let output = check(&["http://127.0.0.1:1"]).await;
     assert_eq!(code(&output), 2, "{output:?}");
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = text(&output);
     assert!(said.contains("no connection: Connection refused"), "{said}");
     assert!(!said.contains("error sending request"), "{said}");
+}
+
+#[tokio::test]
+async fn an_outage_a_firewall_and_a_redirect_are_named_and_no_fault_of_the_issuer() {
+    let answer = axum::http::Response::builder;
+    let page = || axum::body::Bytes::from("<html><title>Attention Required!</title></html>");
+    let empty = axum::body::Bytes::new;
+    let elsewhere =
+        |status| answer().status(status).header("location", "https://elsewhere.invalid/");
+    let rows = [
+        (
+            answer().status(503).body(empty()),
+            "is not healthy: its metadata is answered with status 503",
+        ),
+        (
+            answer().status(500).body(page()),
+            "is not healthy: its metadata is answered with status 500",
+        ),
+        (answer().status(429).body(empty()), "status 429: it is asked too often"),
+        (answer().status(403).body(page()), "cannot be asked: a firewall, proxy"),
+        (answer().status(401).body(empty()), "cannot be asked: a firewall, proxy"),
+        (
+            elsewhere(302).body(empty()),
+            "has moved, or its metadata is elsewhere: redirected to another origin",
+        ),
+        (
+            elsewhere(308).body(empty()),
+            "has moved, or its metadata is elsewhere: redirected to another origin",
+        ),
+    ];
+    for (answer, expected) in rows {
+        let url = issuer_that_answers(answer.unwrap()).await;
+        let output = check(&[&url]).await;
+        let first = text(&output).lines().next().unwrap().to_owned();
+        assert_eq!(code(&output), 2, "{output:?}");
+        assert!(first.starts_with(&url) && first.contains(expected), "{first}");
+        assert!(!text(&output).contains("not fit"), "{output:?}");
+        let programs = check(&[&url, "--json"]).await;
+        let report = json_of(&programs);
+        assert_eq!((code(&programs), &report["checked"]), (2, &json!(false)));
+        assert_eq!(report["verdict"], first);
+        assert_ne!(report["issuer"]["places"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_is_in_trouble_beside_places_without_a_document_leaves_it_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new()
+        .route("/.well-known/openid-configuration", get(async || StatusCode::BAD_GATEWAY))
+        .fallback(async || StatusCode::NOT_FOUND);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let output = check(&[&url]).await;
+    assert_eq!(code(&output), 2, "{output:?}");
+    assert!(text(&output).contains("is not healthy"), "{output:?}");
 }
 
 #[tokio::test]
@@ -272,11 +328,12 @@ async fn keys_that_are_garbage_fail() {
 async fn an_issuer_that_cannot_be_asked_is_not_judged() {
     let issuer = DevIssuer::start().await.unwrap();
     issuer.set_mode(Mode::Offline);
-    let rows = [
-        (issuer.issuer(), "cannot be reached"),
-        ("ftp://as.example", "must be an absolute URL"),
-        ("http://as.example", "--allow-http"),
-    ];
+    let output = check(&[issuer.issuer()]).await;
+    assert_eq!(code(&output), 2, "{output:?}");
+    let first = text(&output).lines().next().unwrap().to_owned();
+    assert!(first.starts_with(&format!("{} cannot be reached: ", issuer.issuer())), "{first}");
+    let rows =
+        [("ftp://as.example", "must be an absolute URL"), ("http://as.example", "--allow-http")];
     for (url, part) in rows {
         let output = check(&[url]).await;
         let error = String::from_utf8(output.stderr.clone()).unwrap();

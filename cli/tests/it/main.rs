@@ -4,9 +4,11 @@
 
 mod check_server;
 mod explain;
+mod explain_words;
 mod hostile;
 mod inert;
 mod issuer;
+mod pasted;
 mod secrets;
 mod tls;
 

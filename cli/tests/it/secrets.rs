@@ -165,7 +165,12 @@ async fn the_secret_of_a_configuration_is_in_no_output() {
 
 #[tokio::test]
 async fn mistakes_are_still_explained() {
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 10] = [
+        (&["check", "server", "http://x/", "--formt", "json"], "'--formt'"),
+        (&["check", "server", "http://x/", "--sarif"], "'--sarif': did you mean '--format sarif'"),
+        (&["check", "issuer", "http://x/", "--markdown"], "did you mean '--format markdown'"),
+        (&["check", "issuer", "http://x/", "--timeout", "0"], "0 is not in 1..=600"),
+        (&["check", "server", "http://x/", "--deadline", "9999"], "9999 is not in 1..=6000"),
         (&["chekc"], "a similar subcommand exists: 'check'"),
         (&["check", "server", "http://x/", "--formt", "json"], "'--format'"),
         (&["check", "server", "http://x/", "--format", "yaml"], "[possible values: human"),

@@ -125,6 +125,49 @@ fn certificates() -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), pem)
 }
 
+/// An authority that shows its own certificate for loopback, and the file with it.
+async fn authority_as_server() -> (String, PathBuf) {
+    let mut names = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    names.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = names.self_signed(&key).unwrap();
+    let private = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("https://{}", listener.local_addr().unwrap());
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("authority-as-server.pem");
+    std::fs::write(&file, certificate.pem()).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    (origin, file)
+}
+
+#[tokio::test]
+async fn an_authority_that_is_used_as_a_server_is_told_as_such() {
+    let (origin, file) = authority_as_server().await;
+    let (url, authority) = (format!("{origin}/mcp"), file.to_str().unwrap());
+    let rows: [&[&str]; 3] = [
+        &["check", "server", &url],
+        &["check", "issuer", &origin],
+        &["explain", "opaque", "--server", &url],
+    ];
+    for arguments in rows {
+        let (code, text, error) = run(&[arguments, &["--ca-file", authority]].concat()).await;
+        let said = format!("{text}{error}");
+        assert!(said.contains("needs one of its own with CA:FALSE"), "{arguments:?}: {said}");
+        assert_eq!(code, Some(2), "{said}");
+    }
+}
+
 /// The exit code, standard output and standard error of the command.
 async fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-auth"));
@@ -187,6 +230,26 @@ async fn issuers_are_reached_through_the_named_authority_alone() {
         let metadata = findings.iter().find(|one| one["id"] == "metadata");
         assert_eq!(metadata.is_some_and(|one| one["verdict"] == "pass"), is_reached, "{text}");
         assert_eq!(text.contains("certificate"), !is_reached, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_reached_is_told_with_the_other_scheme_or_the_option() {
+    let rows = [
+        (ToPlain::Alert, "http", "answers: try that"),
+        (ToPlain::Answer, "https", "answers: try that"),
+        (ToPlain::Alert, "https", "--ca-file"),
+    ];
+    for (to_plain, scheme, expected) in rows {
+        let server = Tls::start(to_plain).await;
+        let issuer = format!("{scheme}://{}", server.address);
+        let (code, text, _) = run(&["check", "issuer", &issuer]).await;
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with(&format!("{issuer} cannot be reached: ")), "{first}");
+        assert!(first.contains(expected) && code == Some(2), "{code:?} {first}");
+        let other = if scheme == "http" { "https" } else { "http" };
+        let names_other = first.contains(&format!("{other}://{}", server.address));
+        assert_eq!(names_other, expected != "--ca-file", "{first}");
     }
 }
 

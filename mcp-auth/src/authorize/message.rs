@@ -549,6 +549,19 @@ mod tests {
     }
 
     #[test]
+    fn only_methods_about_tasks_name_one() {
+        let rows = [("tasks/get", Some("t")), ("vendor/get", None), ("tools/call", Some("one"))];
+        for (method, name) in rows {
+            let written = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"taskId":"t","name":"one"}}}}"#
+            );
+            let messages = Messages::parse(written.as_bytes()).unwrap();
+            assert_eq!(messages.sent()[0].name(), name, "{method}");
+            assert_eq!(messages.tasks.is_empty(), method != "tasks/get", "{method}");
+        }
+    }
+
+    #[test]
     fn the_longest_subscription_is_read_and_one_more_is_too_large() {
         for (count, fault) in [(100, None), (101, Some(MessageFault::TooLarge))] {
             let uris = vec![r#""n://a""#; count].join(",");

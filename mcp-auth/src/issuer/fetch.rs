@@ -24,16 +24,19 @@ pub(crate) struct Fetched {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// There is no document: the server answered with a status other than 200, with too much, or with a redirect
-    /// elsewhere.
+    /// There is no document: the server answered with a status such as 404, or with too much.
     NoDocument,
     /// What it answered with is not JSON.
     NotJson,
     /// The document belongs to another issuer.
     OtherIssuer,
+    /// The server redirects elsewhere, where it is not followed: nothing is known about the document.
+    Redirected,
     /// The server, or a firewall or proxy before it, refuses the request (a status such as 401, 403, 406 or 415):
     /// nothing is known about the document.
     RequestRefused,
+    /// The server answers, and is in trouble or asked too often (429, 5xx): nothing is known about the document.
+    ServerTrouble,
     /// There was no answer, or one that is too slow.
     #[default]
     Unreachable,
@@ -149,12 +152,10 @@ async fn fetch_without_limit(
 
 /// The fault of a request that failed.
 fn fault_of(error: HttpError) -> FetchFault {
-    let kind = match error.has_answer() {
-        true => FaultKind::NoDocument,
-        false => FaultKind::Unreachable,
-    };
-    FetchFault::new(kind, error.to_string())
+    FetchFault::new(error.kind(), error.to_string())
 }
+
+const FROM_BETWEEN: &str = "; an HTML page came with it, as of a firewall or proxy in between";
 
 /// The fault of an answer that is no document.
 fn status_fault(response: &Response<Bytes>) -> FetchFault {
@@ -162,6 +163,18 @@ fn status_fault(response: &Response<Bytes>) -> FetchFault {
     let mut reason = format!("status {}", status.as_u16());
     // What is not there is one thing; that we may not have it, or not in this way, is another.
     let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            reason += ": it is asked too often";
+        }
+        if is_html(response) {
+            reason += FROM_BETWEEN;
+        }
+        return FetchFault::new(FaultKind::ServerTrouble, reason);
+    }
+    if status.is_redirection() {
+        return FetchFault::new(FaultKind::Redirected, reason);
+    }
     if is_absent || !status.is_client_error() {
         return FetchFault::new(FaultKind::NoDocument, reason);
     }
@@ -171,11 +184,10 @@ fn status_fault(response: &Response<Bytes>) -> FetchFault {
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ": it wants a body of some media type with a GET",
         StatusCode::UNAUTHORIZED => ": it asks us to sign in",
-        StatusCode::TOO_MANY_REQUESTS => ": it is asked too often",
         _ => ": it refuses the request, and says nothing about the document",
     };
     if is_html(response) {
-        reason += "; an HTML page came with it, as of a firewall or proxy in between";
+        reason += FROM_BETWEEN;
     }
     FetchFault::new(FaultKind::RequestRefused, reason)
 }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
+use super::FaultKind;
+
 /// Sends HTTP requests to authorization servers.
 ///
 /// The default uses `reqwest` with rustls; give your own through
@@ -27,22 +29,22 @@ pub trait HttpClient: Send + Sync {
 #[derive(Clone, Debug)]
 pub struct HttpError {
     text: String,
-    has_answer: bool,
+    kind: FaultKind,
 }
 
 impl HttpError {
     /// An error with this text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), has_answer: false }
+        Self { text: text.into(), kind: FaultKind::Unreachable }
     }
 
     /// There was an answer, which is of no use: it is too large, or leads elsewhere.
-    pub(super) fn of_answer(text: impl Into<String>) -> Self {
-        Self { text: text.into(), has_answer: true }
+    pub(super) fn of_answer(kind: FaultKind, text: impl Into<String>) -> Self {
+        Self { text: text.into(), kind }
     }
 
-    pub(super) fn has_answer(&self) -> bool {
-        self.has_answer
+    pub(super) fn kind(&self) -> FaultKind {
+        self.kind
     }
 }
 

@@ -12,7 +12,7 @@ use reqwest::Identity;
 use reqwest::redirect::{Action, Attempt, Policy};
 
 use super::resolver::{HINT, PublicResolver, SystemResolver};
-use super::{AllowedAddresses, HttpClient, HttpError, TrustAnchors};
+use super::{AllowedAddresses, FaultKind, HttpClient, HttpError, TrustAnchors};
 use crate::identifier::is_loopback;
 
 /// Largest document that is read, in bytes.
@@ -135,7 +135,8 @@ impl ReqwestClient {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(http_error_of)? {
             if body.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(HttpError::of_answer(format!("larger than {MAX_DOCUMENT} bytes")));
+                let reason = format!("larger than {MAX_DOCUMENT} bytes");
+                return Err(HttpError::of_answer(FaultKind::NoDocument, reason));
             }
             body.extend_from_slice(&chunk);
         }
@@ -195,7 +196,7 @@ fn http_error_of(error: reqwest::Error) -> HttpError {
     }
     let cause = innermost.to_string();
     if error.is_redirect() {
-        return HttpError::of_answer(cause);
+        return HttpError::of_answer(FaultKind::Redirected, cause);
     }
     if error.is_connect() {
         return HttpError::new(format!("no connection: {cause}"));

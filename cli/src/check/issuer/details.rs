@@ -25,7 +25,7 @@ pub(super) fn print(report: &Report, issuer: &IssuerReport, format: Format) -> E
         return report.exit_code();
     }
     let ending = report.print(format, true);
-    let text = render(issuer);
+    let text = render(issuer, report.checked);
     match format {
         Format::Human => show(&format!("\n{}", text.trim_end())),
         Format::Markdown => {
@@ -62,9 +62,13 @@ fn bound(value: &mut Value) {
     }
 }
 
-fn render(issuer: &IssuerReport) -> String {
+/// `is_judged`: whether any document has come, so that there is more to tell than where it was looked for.
+fn render(issuer: &IssuerReport, is_judged: bool) -> String {
     let mut text = String::from("Metadata\n");
     text.extend(issuer.places.iter().map(place_line));
+    if !is_judged {
+        return text;
+    }
     text.extend(issuer.metadata.iter().map(advertised_section));
     text += &keys_section(issuer);
     text.extend(issuer.provider.iter().map(provider_section));

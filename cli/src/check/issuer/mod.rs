@@ -3,6 +3,7 @@
 //! The library asks and judges, with the code that verifies tokens; here is only what to print.
 
 mod details;
+mod reached;
 mod rows;
 
 use std::path::PathBuf;
@@ -14,10 +15,11 @@ use mcp_auth::inspection::{FaultKind, IssuerReport, Revision};
 use mcp_auth::settings::ServerType;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 
+use super::names::OF_ISSUER;
 use super::printing::Printing;
 use super::{NEWEST, revision_parser};
 use crate::ending::Ending;
-use crate::output::{Inert, Progress, Report};
+use crate::output::{Progress, Report, quoted};
 use crate::secrets;
 use crate::understand;
 
@@ -67,25 +69,29 @@ enum Documents {
 
 const COMMAND: &str = "check issuer";
 
-const EXIT_CODES: &str = "Exit codes: 0 when tokens can be verified and every MUST holds, 1 when not, 2 when the issuer \
-                          could not be asked, or an option cannot be used.";
+const EXIT_CODES: &str = "Exit codes: 0 when tokens can be verified and every MUST holds, 1 when not, 2 when nothing \
+                          could be judged (an outage, a firewall, a redirect, no answer), or an option cannot be used.";
 
 /// Timeouts that the whole check may take.
 const WAITS: u32 = 4;
 
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(mut options: Options) -> Ending {
-    let given = std::mem::take(&mut options.url);
-    options.url = understand::issuer(&given);
-    let texts = [Some(&options.url), options.resource.as_ref(), options.metadata_url.as_ref()];
-    texts.into_iter().flatten().for_each(|text| secrets::suspect(text));
-    options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
+    let given = options.url.clone();
+    if let Err(reason) = options.understand() {
+        return options.printing.could_not_check(COMMAND, &options.url, &reason);
+    }
     let progress = Progress::new();
     progress.step(&format!("asking {}", options.url));
     let limit = Duration::from_secs(options.timeout) * WAITS;
     let checked = match tokio::time::timeout(limit, check(&options, &given)).await {
         Ok(checked) => checked,
-        Err(_) => Err(format!("{} does not answer in {} s", options.url, limit.as_secs())),
+        Err(_) => {
+            drop(progress);
+            let why = format!("{} does not answer in {} s.", quoted(&options.url), limit.as_secs());
+            let report = Report::unjudged(COMMAND, options.url.clone(), why);
+            return report.print(options.printing.format(), false);
+        }
     };
     drop(progress);
     match checked {
@@ -97,10 +103,16 @@ pub(crate) async fn run(mut options: Options) -> Ending {
 /// # Errors
 /// Why nothing can be said.
 async fn check(options: &Options, given: &str) -> Result<(Report, IssuerReport), String> {
-    let known = options.printing.known()?;
+    let known = options.printing.known(&OF_ISSUER)?;
     let issuer = inspect(options).await?;
-    if let Some(reason) = unreachable(&issuer) {
-        return Err(reason);
+    if let Some(why) = reached::why_not_judged(&issuer) {
+        let other = if why.may_be_the_scheme { other_scheme(options).await } else { None };
+        let hint = match other {
+            Some(url) => format!(" But {} answers: try that.", quoted(&url)),
+            None => why.hint.to_owned(),
+        };
+        let verdict = format!("{}{hint}", why.verdict);
+        return Ok((Report::unjudged(COMMAND, issuer.issuer.clone(), verdict), issuer));
     }
     let Some(twin) = slash_twin_in(&issuer) else {
         return Ok((rows::report(&issuer, options, known, None), issuer));
@@ -117,6 +129,23 @@ async fn inspect(options: &Options) -> Result<IssuerReport, String> {
     let inspected = McpAuth::builder(options.config()).inspect_issuers().await;
     let reports = inspected.map_err(|error| by_option(error.faults()))?;
     reports.into_iter().next().ok_or_else(|| "no issuer was asked".to_owned())
+}
+
+/// The issuer with the other scheme, when something answers there that may be it.
+async fn other_scheme(options: &Options) -> Option<String> {
+    let (scheme, rest) = options.url.split_once("://")?;
+    let other = if scheme.eq_ignore_ascii_case("http") { "https" } else { "http" };
+    let mut meant = options.clone();
+    meant.url = format!("{other}://{rest}");
+    meant.allow_http = true;
+    let found = inspect(&meant).await.ok()?;
+    let is_there = found.places.iter().any(|place| match &place.fault {
+        None => true,
+        Some(fault) => {
+            fault.kind != FaultKind::Unreachable || reached::is_about_certificate(&fault.reason)
+        }
+    });
+    is_there.then_some(meant.url)
 }
 
 /// What the metadata calls the issuer, when that differs by the slash at its end alone and there is no other metadata.
@@ -136,6 +165,25 @@ fn slash_twin_in(issuer: &IssuerReport) -> Option<String> {
 }
 
 impl Options {
+    /// Takes what people paste for what they mean, and keeps what may be a token out of what is printed.
+    ///
+    /// # Errors
+    /// A sentence for the user, where a URL has credentials in it.
+    fn understand(&mut self) -> Result<(), String> {
+        self.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
+        secrets::refuse_credentials("the issuer", &self.url)?;
+        self.url = understand::issuer(&self.url);
+        if let Some(resource) = &mut self.resource {
+            secrets::refuse_credentials("--resource", resource)?;
+            *resource = understand::server(resource);
+        }
+        if let Some(url) = &mut self.metadata_url {
+            secrets::refuse_credentials("--metadata-url", url)?;
+            *url = understand::with_scheme(url);
+        }
+        Ok(())
+    }
+
     fn config(&self) -> Config {
         let mut server = AuthorizationServer::new(&*self.url);
         server.metadata_url.clone_from(&self.metadata_url);
@@ -165,27 +213,6 @@ fn by_option(faults: &[ConfigFault]) -> String {
         lines.push(if is_item { reason } else { format!("{field}: {reason}") });
     }
     lines.join("; ")
-}
-
-/// Why nothing can be said: no place has answered.
-fn unreachable(issuer: &IssuerReport) -> Option<String> {
-    let faults = issuer.places.iter().map(|place| Some((place, place.fault.as_ref()?)));
-    let faults: Vec<_> = faults.collect::<Option<_>>()?;
-    let all = faults.iter().all(|(_, fault)| fault.kind == FaultKind::Unreachable);
-    let lines = faults.iter().map(|(place, fault)| {
-        format!(
-            "\n  {}: {}",
-            Inert::of(&place.url).whole_line(),
-            Inert::of(&fault.reason).whole_line()
-        )
-    });
-    all.then(|| {
-        format!(
-            "{} cannot be reached{}\n  If its metadata is elsewhere, --metadata-url says where, and --type asks at fewer places.",
-            issuer.issuer,
-            lines.collect::<String>()
-        )
-    })
 }
 
 #[cfg(test)]

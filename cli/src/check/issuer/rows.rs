@@ -9,7 +9,6 @@ use super::{COMMAND, Options};
 use crate::check::findings::Findings;
 use crate::check::known::Known;
 use crate::check::outcome::Outcome;
-use crate::check::printing::complain_of_names;
 use crate::check::row::Row;
 use crate::output::{Report, quoted};
 
@@ -46,7 +45,6 @@ pub(super) fn report(
         Some(_) => String::new(),
         None => format!("; the advice takes {} as the MCP server: see --resource", issuer.resource),
     };
-    complain_of_names(&findings.unknown_names());
     let can_verify = match issuer.can_verify() {
         true => "its tokens can be verified",
         false => "its tokens cannot be verified",
@@ -112,6 +110,13 @@ fn advice_for(kind: Option<FaultKind>, is_about_keys: bool) -> &'static str {
         Some(FaultKind::RequestRefused) => {
             "Let a GET without credentials through: the server, or a firewall or proxy before it, refuses the \
              request. Nothing is known about the document."
+        }
+        Some(FaultKind::ServerTrouble) => {
+            "Wait and ask again: the server is in trouble, or asked too often. Nothing is known about the document."
+        }
+        Some(FaultKind::Redirected) => {
+            "Name the place where the document is now: redirects to another origin are not followed, as who answers \
+             there need not be the issuer."
         }
         Some(FaultKind::Unreachable) if is_about_keys => {
             "Make the place of the keys answer, or correct `jwks_uri` in the metadata."

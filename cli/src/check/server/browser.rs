@@ -157,7 +157,11 @@ impl Prober {
         let refused = self.send(call).await;
         let exposed = refused.header("access-control-expose-headers").unwrap_or_default();
         let outcome = match refused.header("access-control-allow-origin") {
-            _ if refused.status() != 401 => Outcome::skipped("there is no 401"),
+            _ if refused.status() == 403 => Outcome::skipped(NO_CORS),
+            _ if refused.status() != 401 => Outcome::skipped(format!(
+                "a page is answered with {}, not with 401",
+                refused.words()
+            )),
             None if is_allowed => {
                 Outcome::Broken("the 401 has no Access-Control-Allow-Origin".to_owned())
             }

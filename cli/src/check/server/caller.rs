@@ -1,9 +1,10 @@
 //! What happens to a good token: it is accepted, in its one place, and the wrong ones are not.
 
+use mcp_auth::clock::{Clock as _, SystemClock};
 use mcp_auth::inspection::{Level, Levels, Revision};
 use reqwest::Method;
 
-use super::{Answer, Call, Dialect, Outcome, Prober, Row, Target, mcp};
+use super::{Answer, Call, Dialect, Documents, Outcome, Prober, Row, Target, mcp, own_token};
 use crate::output::quoted;
 
 static ACCEPTED: Row = Row {
@@ -82,11 +83,11 @@ static SEVERAL: Row = Row {
 
 impl Prober {
     /// How the server is talked to, if a token was given and is accepted.
-    pub(super) async fn probe_token(&mut self) -> Option<Dialect> {
-        if self.token.is_none() {
+    pub(super) async fn probe_token(&mut self, documents: &Documents) -> Option<Dialect> {
+        let Some(token) = self.token.clone() else {
             self.record(&ACCEPTED, Outcome::skipped(NEEDS_TOKEN));
             return None;
-        }
+        };
         let modern = Dialect::Modern;
         let modern_call = modern.list_tools("a request with the token", &self.target);
         let answer = self.send_signed(modern_call).await;
@@ -98,6 +99,14 @@ impl Prober {
         let initialized = self.send_signed(initialize).await;
         if let Some(scope) = lacking_scope(&answer).or_else(|| lacking_scope(&initialized)) {
             self.record(&ACCEPTED, Outcome::skipped(scope));
+            return None;
+        }
+        let is_refused = matches!(initialized.status(), 400 | 401 | 403);
+        let resources = documents.resources_beside(&self.target.text);
+        let now = SystemClock::default().unix_seconds();
+        if is_refused && let Some(fault) = own_token::fault_of(&token, &resources, now) {
+            self.record(&ACCEPTED, Outcome::skipped(&*fault));
+            self.token_fault = Some(fault);
             return None;
         }
         if !has_result(&initialized) {

@@ -1,6 +1,7 @@
 //! Requests as probes send them.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -126,15 +127,21 @@ impl Http {
     pub(super) async fn send(&mut self, call: Call, target: &Target) -> Answer {
         let name = call.name;
         let secret = call.secret.as_ref().map(|text| Secret::of(text, "[token]"));
-        let answer = match tokio::time::timeout(self.timeout, self.exchange(call, target)).await {
+        let has_begun = AtomicBool::new(false);
+        let exchange = self.exchange(call, target, &has_begun);
+        let answer = match tokio::time::timeout(self.timeout, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Answer::from_failure(NetworkFault::late(self.timeout.as_secs())),
+            Err(_) => {
+                let has_head = has_begun.load(Ordering::Relaxed);
+                Answer::from_failure(NetworkFault::late(self.timeout.as_secs(), has_head))
+            }
         };
         self.watch(name, secret.as_ref(), &answer);
         answer.without(secret.as_ref())
     }
 
-    async fn exchange(&self, call: Call, target: &Target) -> Answer {
+    /// `has_begun` is set as soon as the head of an answer is there.
+    async fn exchange(&self, call: Call, target: &Target, has_begun: &AtomicBool) -> Answer {
         let url = match Url::parse(&call.url) {
             Ok(url) => url,
             Err(error) => {
@@ -153,6 +160,7 @@ impl Http {
         }
         match request.send().await {
             Ok(response) => {
+                has_begun.store(true, Ordering::Relaxed);
                 self.reach.note(&url, target, &response);
                 Answer::read(response, is_get).await
             }

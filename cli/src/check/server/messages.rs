@@ -71,6 +71,15 @@ static ARGUMENT_HEADER: Row = Row {
           With mcp-auth: any policy.",
 };
 
+static MISMATCH_CODE: Row = Row {
+    id: "R19.mismatch-code",
+    requirement: "R19",
+    levels: Levels::NONE.since(Revision::V2026_07_28, Level::Should),
+    title: "A refusal of such headers says what it is",
+    expected: "400 with JSON-RPC error -32020",
+    fix: "Answer 400 with JSON-RPC error -32020, so that the client sees that its headers are at fault. With mcp-auth: any policy.",
+};
+
 static UNVERSIONED: Row = Row {
     id: "R19.without-version",
     requirement: "R19",
@@ -109,7 +118,7 @@ static CACHE_SCOPE: Row = Row {
     fix: "Set cacheScope to private, unless every caller gets the same list (then it is no fault). With mcp-auth: any policy.",
 };
 
-const MISMATCH: &str = "400 with JSON-RPC error -32020";
+const MISMATCH: &str = "a refusal, with a status from 400 to 499";
 const COMPARE: &str = "Compare Mcp-Method, Mcp-Name and MCP-Protocol-Version with the body before it is carried out: \
                        whoever routes or limits by the headers sees another call. With mcp-auth: any policy.";
 const REQUIRE: &str = "Refuse requests of 2026-07-28 without Mcp-Method, Mcp-Name or MCP-Protocol-Version: a proxy that routes or \
@@ -118,7 +127,7 @@ const NO_MIRRORED_ARGUMENT: &str =
     "no tool that is marked as reading only, and needs nothing else, has a text in `x-mcp-header`";
 const NEEDS_MODERN: &str = "the server does not speak 2026-07-28";
 
-static MODERN_ROWS: [&Row; 9] = [
+static MODERN_ROWS: [&Row; 10] = [
     &METHOD_HEADER,
     &NAME_HEADER,
     &VERSION_HEADER,
@@ -126,6 +135,7 @@ static MODERN_ROWS: [&Row; 9] = [
     &NAME_MISSING,
     &VERSION_MISSING,
     &ARGUMENT_HEADER,
+    &MISMATCH_CODE,
     &UNVERSIONED,
     &CACHE_SCOPE,
 ];
@@ -197,10 +207,23 @@ impl Prober {
             (&NAME_MISSING, no_name),
             (&VERSION_MISSING, no_version),
         ];
+        let (mut refused, mut wrong_codes) = (0, Vec::new());
         for (row, call) in rows {
+            let name = call.name;
             let answer = self.send_signed(call).await;
-            self.record(row, Outcome::when(is_mismatch(&answer), answer.words()));
+            if is_refused(&answer) {
+                refused += 1;
+            }
+            if is_refused(&answer) && !is_mismatch(&answer) {
+                wrong_codes.push(format!("{name}: {}", answer.words()));
+            }
+            self.record(row, Outcome::when(is_refused(&answer), answer.words()));
         }
+        let code = match refused {
+            0 => Outcome::skipped("the server refuses none of them"),
+            _ => Outcome::unless(wrong_codes, "400 with JSON-RPC error -32020"),
+        };
+        self.findings.record(&MISMATCH_CODE, code);
         let unversioned =
             wrong_method.without("mcp-protocol-version").named("Mcp-Method without a version");
         let answer = self.send_signed(unversioned).await;
@@ -228,7 +251,7 @@ impl Prober {
         let call = mcp::modern_tool("another Mcp-Param", &self.target, tool.name, arguments)
             .header(format!("mcp-param-{}", tool.header), "mcp-auth-check-other");
         let answer = self.send_signed(call).await;
-        self.record(&ARGUMENT_HEADER, Outcome::when(is_mismatch(&answer), answer.words()));
+        self.record(&ARGUMENT_HEADER, Outcome::when(is_refused(&answer), answer.words()));
     }
 }
 
@@ -273,6 +296,11 @@ fn with_two_methods(dialect: &Dialect) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list","params":{parameters}}}"#
     )
+}
+
+/// Whether the message is refused, and not the token: how is not said where the specification says MUST.
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer.status(), 400..=499) && !matches!(answer.status(), 401 | 403 | 429)
 }
 
 fn is_mismatch(answer: &Answer) -> bool {

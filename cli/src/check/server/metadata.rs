@@ -168,6 +168,15 @@ impl Documents {
         self.strings_of_first("scopes_supported")
     }
 
+    /// What the server may be called: as it was asked, and as its metadata has it.
+    pub(super) fn resources_beside(&self, asked: &str) -> Vec<String> {
+        let mut resources = vec![asked.to_owned()];
+        for document in &self.found {
+            resources.extend(document.json["resource"].as_str().map(str::to_owned));
+        }
+        resources
+    }
+
     /// Where the copy is that was found first.
     pub(super) fn url_of_first(&self) -> Option<&str> {
         self.found.first().map(|document| document.url.as_str())

@@ -15,6 +15,7 @@ mod mcp;
 mod messages;
 mod metadata;
 mod nature;
+mod own_token;
 mod patience;
 mod public_metadata;
 mod reach;
@@ -40,8 +41,9 @@ pub(crate) use self::reach::Reach;
 pub(crate) use self::target::Target;
 use super::authorities;
 use super::findings::Findings;
+use super::names::OF_SERVER;
 use super::outcome::Outcome;
-use super::printing::{Printing, complain_of_names};
+use super::printing::Printing;
 use super::row::Row;
 use super::{NEWEST, revision_parser};
 use crate::ending::Ending;
@@ -55,7 +57,8 @@ use crate::understand;
 pub(crate) struct Options {
     /// The URL that clients connect to, such as https://mcp.example.com/mcp
     url: String,
-    /// A token that the server accepts, so that more can be checked; `-` reads it from standard input
+    /// A token that the server accepts, so that more can be checked; `-` reads it from standard input, as for the
+    /// other two: a line for each
     #[arg(long, env = "MCP_AUTH_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// A genuine token that lacks a scope which `tools/list` needs
@@ -89,12 +92,12 @@ pub(crate) struct Options {
 const COMMAND: &str = "check server";
 
 const EXIT_CODES: &str = "Exit codes: 0 when every MUST holds that could be checked, 1 when one does not, 2 when \
-                          nothing could be judged, or not all in time, or an option cannot be used.";
+                          nothing could be judged, or not all in time, or the token or an option cannot be used.";
 
 /// Checks, prints, and says how the process should end.
 pub(crate) async fn run(options: Options) -> Ending {
     let (printing, verbose) = (options.printing.clone(), options.verbose);
-    let subject = options.url.clone();
+    let subject = understand::server(&options.url);
     let prober = match Prober::new(options) {
         Ok(prober) => prober,
         Err(reason) => return printing.could_not_check(COMMAND, &subject, &reason),
@@ -106,12 +109,16 @@ pub(crate) async fn run(options: Options) -> Ending {
 struct Prober {
     http: Http,
     target: Target,
+    /// The URL of metadata at the root that was given in place of the server, whose path it does not tell.
+    pasted_metadata: Option<String>,
     /// The web origin that should be let in, and whether the user named it.
     origin: String,
     origin_is_given: bool,
     token: Option<String>,
     weak_token: Option<String>,
     refused_token: Option<String>,
+    /// Why the token that should be accepted cannot be, as it shows itself.
+    token_fault: Option<String>,
     findings: Findings,
     patience: Patience,
     /// Redirects that lead where no token should go.
@@ -121,8 +128,8 @@ struct Prober {
 
 impl Prober {
     fn new(options: Options) -> Result<Self, String> {
+        secrets::refuse_credentials("the URL", &options.url)?;
         let url = understand::server(&options.url);
-        secrets::suspect(&url);
         options.ca_files.iter().for_each(|file| secrets::suspect(&file.to_string_lossy()));
         if let Some(origin) = &options.origin {
             secrets::suspect(origin);
@@ -133,13 +140,9 @@ impl Prober {
                 "--origin: an origin is such as https://app.example.com, without a path".to_owned()
             );
         }
-        let token = match options.token.as_deref() {
-            Some("-") => Some(read_line()?),
-            _ => options.token,
-        };
-        let token = token.as_deref().map(understand::token);
-        let weak_token = options.weak_token.as_deref().map(understand::token);
-        let refused_token = options.refused_token.as_deref().map(understand::token);
+        let token = given_token("--token", options.token)?;
+        let weak_token = given_token("--weak-token", options.weak_token)?;
+        let refused_token = given_token("--refused-token", options.refused_token)?;
         let given = [
             ("--token", &token),
             ("--weak-token", &weak_token),
@@ -160,11 +163,13 @@ impl Prober {
             http,
             origin_is_given: options.origin.is_some(),
             origin: options.origin.unwrap_or_else(|| target.origin()),
+            pasted_metadata: understand::metadata_of_root(&options.url),
             target,
             token,
             weak_token,
             refused_token,
-            findings: Findings::new(options.revision, options.printing.known()?),
+            token_fault: None,
+            findings: Findings::new(options.revision, options.printing.known(&OF_SERVER)?),
             patience: Patience::new(options.timeout, options.deadline),
             strays: Vec::new(),
             progress: Progress::new(),
@@ -173,6 +178,7 @@ impl Prober {
 
     /// Every probe, from what a client meets first on.
     async fn probe(mut self) -> Report {
+        self.follow_pasted_metadata().await;
         let first = self.ask_first().await;
         let verdict = match self.tell_nature(&first).await {
             Nature::Judged(verdict) => verdict,
@@ -184,7 +190,7 @@ impl Prober {
         let (is_open, challenge) = self.probe_challenge(&first);
         let documents = self.probe_metadata(challenge.as_ref()).await;
         self.probe_issuers(&documents).await;
-        let dialect = self.probe_token().await;
+        let dialect = self.probe_token(&documents).await;
         if !is_open {
             self.probe_forged_tokens(&documents, challenge.as_ref()).await;
             self.probe_token_places(dialect.as_ref()).await;
@@ -252,19 +258,20 @@ impl Prober {
     }
 
     fn report(self, verdict: String) -> Report {
-        complain_of_names(&self.findings.unknown_names());
         let with_token = if self.token.is_some() { "with a token" } else { "without a token" };
         let is_over = self.patience.is_over();
-        let note = match &is_over {
-            None => with_token.to_owned(),
-            Some(fault) => format!("{with_token}, not to the end: {}", fault.words),
+        let judge = format!("judged by MCP {}", self.findings.judge().name());
+        let note = match (&is_over, &self.token_fault) {
+            (Some(fault), _) => format!("{with_token}, {judge}, not to the end: {}", fault.words),
+            (None, Some(fault)) => format!("{judge}, not to the end: {fault}"),
+            (None, None) => format!("{with_token}, {judge}"),
         };
         Report {
             command: COMMAND,
             subject: self.target.text.clone(),
             verdict,
             note,
-            checked: is_over.is_none(),
+            checked: is_over.is_none() && self.token_fault.is_none(),
             conforms: self.findings.conform(),
             findings: self.findings.list(),
             revisions: self.findings.revisions(),
@@ -278,8 +285,15 @@ fn is_origin(text: &str) -> bool {
     is_sendable(text) && !host.is_empty() && !host.contains(['/', '?', '#', '@'])
 }
 
-fn read_line() -> Result<String, String> {
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).map_err(|error| format!("--token -: {error}"))?;
-    Ok(line.trim().to_owned())
+/// A token as it was given, or the next line of standard input for `-`. A variable of the environment that is empty is
+/// as good as none.
+fn given_token(option: &str, given: Option<String>) -> Result<Option<String>, String> {
+    let Some(mut text) = given.filter(|text| !text.is_empty()) else { return Ok(None) };
+    if text == "-" {
+        text.clear();
+        let read = io::stdin().read_line(&mut text);
+        read.map_err(|error| format!("{option} -: {error}"))?;
+    }
+    let token = understand::token(&text);
+    if token.is_empty() { Err(format!("{option}: the token is empty")) } else { Ok(Some(token)) }
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use super::target::path_inserted;
+use super::target::{is_loopback, path_inserted};
 use super::{Answer, Call, Prober, Target, mcp};
 use crate::network_fault::{NetworkFault, NetworkFaultKind};
 use crate::output::quoted;
@@ -23,6 +23,12 @@ impl Prober {
         if let Some(fault) = first.failure() {
             return Nature::Unjudged(self.why_no_answer(&url, fault).await);
         }
+        if self.leads_to_itself(first) {
+            return Nature::Unjudged(format!(
+                "{url} redirects to itself ({}): nobody gets further. A proxy before it may take https for http.",
+                first.status()
+            ));
+        }
         if let Some(now) = self.moved_to(first) {
             let (status, shown) = (first.status(), quoted(&now));
             return Nature::Unjudged(format!(
@@ -32,10 +38,15 @@ impl Prober {
         }
         let words = first.words();
         let json = first.json().unwrap_or_default();
-        let speaks_rpc = ["result", "error"].iter().any(|name| json.get(name).is_some());
+        let speaks_rpc = is_rpc(&json);
         match first.status() {
-            401 => Nature::Judged(format!("{url} is protected: without a token it answers 401.")),
-            status @ (429 | 500..=599) => Nature::Unjudged(unhealthy(&url, status, first)),
+            401 => match self.protected_elsewhere(first).await {
+                Some(resource) => Nature::Unjudged(is_elsewhere(&url, &resource)),
+                None => {
+                    Nature::Judged(format!("{url} is protected: without a token it answers 401."))
+                }
+            },
+            status @ (429 | 500 | 502..=599) => Nature::Unjudged(unhealthy(&url, status, first)),
             403 if first.is_page() => Nature::Unjudged(format!(
                 "{url} is behind a firewall or proxy that refuses the request: 403 with an HTML page. Let this \
                  machine through, or check from where clients are."
@@ -102,6 +113,15 @@ impl Prober {
         is_there.then(|| quoted(&other))
     }
 
+    /// Whether a redirect leads to where it comes from.
+    fn leads_to_itself(&self, first: &Answer) -> bool {
+        let next = first.location().and_then(|text| self.target.url.join(text).ok());
+        next.is_some_and(|mut url| {
+            url.set_fragment(None);
+            url == self.target.url
+        })
+    }
+
     /// Where the server is now, as its redirect says: not where it sends people to sign in.
     fn moved_to(&self, first: &Answer) -> Option<String> {
         let next = self.target.url.join(first.location()?).ok()?;
@@ -120,10 +140,7 @@ impl Prober {
             return format!("{url} wants TLS: {other} answers. Try that.");
         }
         if let Some(resource) = self.resource_elsewhere().await {
-            return format!(
-                "{url} is not the MCP server: the metadata there names {}. Check that URL.",
-                quoted(&resource)
-            );
+            return is_elsewhere(url, &resource);
         }
         if self.is_event_stream().await {
             return format!(
@@ -134,8 +151,8 @@ impl Prober {
         let words = first.words();
         match first.status() {
             404 | 410 => format!("{url} is not there: {words}. Is the path right, such as /mcp?"),
-            405 => format!(
-                "{url} is no MCP server: it takes no POST (405). Is the path right, such as /mcp?"
+            status @ (405 | 501) => format!(
+                "{url} is no MCP server: it takes no POST ({status}). Is the path right, such as /mcp?"
             ),
             _ if first.is_page() => format!(
                 "{url} is no MCP server but a web page ({words}). Is the path right, such as /mcp?"
@@ -155,19 +172,59 @@ impl Prober {
         let mut places = vec![path_inserted(&self.target.url, suffix), root];
         places.dedup();
         for place in places {
-            let call = Call::get("a request for metadata that names the server", place)
-                .header("accept", "application/json");
-            let answer = self.look_up(call).await;
-            let json = answer.json().filter(|_| answer.status() == 200).unwrap_or_default();
-            let named = json["resource"].as_str().and_then(|text| Url::parse(text).ok());
+            let named = self.resource_named_at(&place).await;
             let elsewhere = named.filter(|one| {
-                one.origin() == self.target.url.origin() && one.path() != self.target.url.path()
+                is_same_origin(one, &self.target.url) && one.path() != self.target.url.path()
             });
-            if let (Some(_), Value::String(text)) = (elsewhere, &json["resource"]) {
-                return Some(text.clone());
+            if let Some(url) = elsewhere {
+                return Some(url.into());
             }
         }
         None
+    }
+
+    /// The resource that the metadata of a protected URL names, when that is another path of the origin, and not one
+    /// above it, where a server answers as well. One that differs by a slash is a fault of the metadata.
+    async fn protected_elsewhere(&mut self, first: &Answer) -> Option<String> {
+        let challenge = first.challenge().ok();
+        let named_place = challenge.as_ref().and_then(|one| one.parameter("resource_metadata"));
+        let place = match named_place.and_then(|text| Url::parse(text).ok()) {
+            Some(url) if is_same_origin(&url, &self.target.url) => url.to_string(),
+            Some(_) => return None,
+            None => path_inserted(&self.target.url, "oauth-protected-resource"),
+        };
+        let named = self.resource_named_at(&place).await?;
+        let (here, there) = (self.target.url.path(), named.path().trim_end_matches('/'));
+        let is_here_or_above = here.trim_end_matches('/') == there
+            || here.strip_prefix(there).is_some_and(|rest| rest.starts_with('/'));
+        if !is_same_origin(&named, &self.target.url) || is_here_or_above {
+            return None;
+        }
+        let call =
+            mcp::initialize("a request to the resource that the metadata names", &self.target);
+        let answer = self.look_up(call.to(named.as_str())).await;
+        let is_server = answer.status() == 401 || answer.json().is_some_and(|json| is_rpc(&json));
+        is_server.then(|| named.into())
+    }
+
+    /// The `resource` of the metadata at a place.
+    async fn resource_named_at(&mut self, place: &str) -> Option<Url> {
+        let call = Call::get("a request for metadata that names the server", place)
+            .header("accept", "application/json");
+        let answer = self.look_up(call).await;
+        let json = answer.json().filter(|_| answer.status() == 200)?;
+        Url::parse(json["resource"].as_str()?).ok()
+    }
+
+    /// Goes on with the server that the metadata of the root describes, when its URL was pasted for that of the server.
+    pub(super) async fn follow_pasted_metadata(&mut self) {
+        let Some(place) = self.pasted_metadata.take() else { return };
+        let named = self.resource_named_at(&place).await;
+        if let Some(url) = named.filter(|one| one.origin() == self.target.url.origin())
+            && let Ok(target) = Target::parse(url.as_str())
+        {
+            self.target = target;
+        }
     }
 
     async fn is_event_stream(&mut self) -> bool {
@@ -182,6 +239,23 @@ impl Prober {
     pub(super) async fn ask_first(&mut self) -> Answer {
         self.send(mcp::initialize("a request without a token", &self.target)).await
     }
+}
+
+fn is_elsewhere(url: &str, resource: &str) -> String {
+    let shown = quoted(resource);
+    format!("{url} is not the MCP server: the metadata there names {shown}. Check that URL.")
+}
+
+fn is_rpc(json: &Value) -> bool {
+    ["result", "error"].iter().any(|name| json.get(name).is_some())
+}
+
+/// Whether scheme, host and port are the same; the names of this machine are.
+fn is_same_origin(one: &Url, other: &Url) -> bool {
+    let is_here = is_loopback(one) && is_loopback(other);
+    let is_same_host = is_here || one.host() == other.host();
+    let port = one.port_or_known_default();
+    one.scheme() == other.scheme() && is_same_host && port == other.port_or_known_default()
 }
 
 /// Whether only the scheme, or a slash at the end, is another.

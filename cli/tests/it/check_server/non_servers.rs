@@ -82,6 +82,63 @@ const NON_SERVERS: &[NonServer] = &[
         ..PLAIN
     },
     NonServer {
+        name: "no POST at all",
+        head: "HTTP/1.1 501 Unsupported method ('POST')",
+        body: "<!DOCTYPE HTML><p>Error code: 501</p>",
+        first_line: "{origin}/mcp is no MCP server: it takes no POST (501).",
+        ..PLAIN
+    },
+    NonServer {
+        name: "a redirect to itself",
+        head: "HTTP/1.1 301 Moved\r\nlocation: {origin}/mcp",
+        first_line: "{origin}/mcp redirects to itself (301): nobody gets further.",
+        ..PLAIN
+    },
+    NonServer {
+        name: "a relative redirect to itself",
+        head: "HTTP/1.1 302 Found\r\nlocation: mcp#top",
+        first_line: "{origin}/mcp redirects to itself (302): nobody gets further.",
+        ..PLAIN
+    },
+    NonServer {
+        name: "protected, at another path than the metadata names",
+        head: "HTTP/1.1 401 No\r\nwww-authenticate: Bearer",
+        metadata: "{origin}/api/mcp",
+        first_line: "{origin}/mcp is not the MCP server: the metadata there names {origin}/api/mcp.",
+        ..PLAIN
+    },
+    NonServer {
+        name: "protected, at another path than the metadata names for another name of this machine",
+        head: "HTTP/1.1 401 No\r\nwww-authenticate: Bearer",
+        metadata: "{localhost}/api/mcp/",
+        first_line: "{origin}/mcp is not the MCP server: the metadata there names {localhost}/api/mcp/.",
+        ..PLAIN
+    },
+    NonServer {
+        name: "protected, with a slash in the metadata",
+        head: "HTTP/1.1 401 No\r\nwww-authenticate: Bearer",
+        metadata: "{origin}/mcp/",
+        first_line: "{origin}/mcp is protected: without a token it answers 401.",
+        code: 1,
+        ..PLAIN
+    },
+    NonServer {
+        name: "protected, as another name of this machine",
+        head: "HTTP/1.1 401 No\r\nwww-authenticate: Bearer",
+        metadata: "{localhost}/mcp",
+        first_line: "{origin}/mcp is protected: without a token it answers 401.",
+        code: 1,
+        ..PLAIN
+    },
+    NonServer {
+        name: "protected, with what is above it in the metadata",
+        head: "HTTP/1.1 401 No\r\nwww-authenticate: Bearer",
+        metadata: "{origin}",
+        first_line: "{origin}/mcp is protected: without a token it answers 401.",
+        code: 1,
+        ..PLAIN
+    },
+    NonServer {
         name: "asked too often",
         head: "HTTP/1.1 429 Too Many\r\nretry-after: 30",
         first_line: "{origin}/mcp is not healthy: it answers 429 (Retry-After: 30), it is asked too often.",
@@ -128,7 +185,7 @@ async fn the_first_line_says_what_it_is_in_each_format() {
     let mut wrong = Vec::new();
     for non_server in NON_SERVERS {
         let origin = serve(non_server).await;
-        let expected = non_server.first_line.replace("{origin}", &origin);
+        let expected = filled(non_server.first_line, &origin);
         let url = format!("{origin}/mcp");
         let output = command(&[&url, "--timeout", "5"]).output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -195,11 +252,49 @@ async fn a_server_that_drips_ends_the_check_at_its_deadline() {
     serving.abort();
 }
 
+/// With the place of the server, by its address and by its name.
+fn filled(text: &str, origin: &str) -> String {
+    let by_name = origin.replace("127.0.0.1", "localhost");
+    text.replace("{origin}", origin).replace("{localhost}", &by_name)
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_told_from_none() {
+    let begun = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{";
+    let streaming = "HTTP/1.1 401 No\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n";
+    let rows = [
+        (begun, "it began an answer and did not end it within 1 s"),
+        (streaming, "it began an answer and did not end it within 1 s"),
+        ("HTTP/1.1 200 OK\r\n", "no answer within 1 s"),
+        ("", "no answer within 1 s"),
+    ];
+    for (sent, expected) in rows {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let _ = stream.read(&mut [0; 4096]).await;
+                    let _ = stream.write_all(sent.as_bytes()).await;
+                    let _ = stream.read_to_end(&mut Vec::new()).await;
+                });
+            }
+        });
+        let output = command(&[&url, "--timeout", "1"]).output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with(&format!("{url} does not answer: {expected}.")), "{first}");
+        assert_eq!(output.status.code(), Some(2));
+        serving.abort();
+    }
+}
+
 /// Answers every request in the same way, but for those of the metadata, until the test ends.
 async fn serve(non_server: &'static NonServer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let document = json!({ "resource": non_server.metadata.replace("{origin}", &origin) });
+    let document = json!({ "resource": filled(non_server.metadata, &origin) });
+    let plain_head = filled(non_server.head, &origin);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut bytes = vec![0; 8192];
@@ -208,7 +303,7 @@ async fn serve(non_server: &'static NonServer) -> String {
             let has_document = !non_server.metadata.is_empty() && request.contains("/.well-known/");
             let (head, body) = match has_document {
                 true => ("HTTP/1.1 200 OK", document.to_string()),
-                false => (non_server.head, non_server.body.to_owned()),
+                false => (&*plain_head, non_server.body.to_owned()),
             };
             let length = body.len();
             let answer =

@@ -18,6 +18,7 @@ mod reference;
 mod rules;
 mod styles;
 mod tasks;
+mod templates;
 mod unlisted;
 
 use crate::support::policy_server::{PolicyServer, REVISIONS, message, tool_call};

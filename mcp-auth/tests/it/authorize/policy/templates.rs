@@ -1,0 +1,89 @@
+//! What it needs to complete a template: what anything that it stands for needs.
+
+use serde_json::json;
+
+use super::rules::policy;
+use super::{PolicyServer, message};
+
+#[tokio::test]
+async fn completing_a_template_needs_what_anything_behind_it_needs() {
+    let rows = [
+        ("n://{a}/{b}", json!({}), 403),
+        ("n://{a}/{b}", json!({ "a": "open" }), 403),
+        ("n://open/{b}", json!({}), 200),
+        ("n://open/{b}", json!({ "b": "x" }), 200),
+        ("n://{+a}", json!({}), 403),
+        ("n://secret/1", json!({}), 403),
+        ("n://secret{/b}", json!({}), 403),
+        ("n://{#a}", json!({}), 403),
+        ("n://open/{", json!({}), 403),
+    ];
+    let rules = json!({ "resources": { "n://open/{b}": [], "n://secret/*": ["s1"] } });
+    let server = PolicyServer::start(policy(rules)).await;
+    let token = server.mint("mcp").sign();
+    for (uri, chosen, status) in rows {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+            "context": { "arguments": chosen },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri} {chosen}");
+    }
+}
+
+/// What a template stands for may be without its last slash, and without its query.
+#[tokio::test]
+async fn completing_a_template_needs_what_is_asked_without_its_last_variable() {
+    let rows = [
+        (json!({ "n://a": ["s1"] }), "n://a/{+p}", 403),
+        (json!({ "n://a": ["s1"] }), "n://a/{id}", 200),
+        (json!({ "n://a": ["s1"] }), "n://a/b{+p}", 200),
+        (json!({ "n://a/b": ["s1"] }), "n://a/b/{+p}{+q}", 403),
+        (json!({ "n://a": ["s1"], "n://a{?q}": { "access": "public" } }), "n://a{?q}", 403),
+        (json!({ "n://a": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 403),
+        (json!({ "n://a*": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 200),
+        (json!({ "n://a/x{?q}": ["s1"], "n://a/{+r}": [] }), "n://a/{+r}", 403),
+        (json!({ "n://a": { "access": "public" }, "{s}://a": ["s1"] }), "n://a/{+p}", 200),
+        (json!({ "n://a": { "access": "public" }, "{s}://a*": ["s1"] }), "n://a/{+p}", 403),
+    ];
+    for (rules, uri, status) in rows {
+        let server = PolicyServer::start(policy(json!({ "resources": rules }))).await;
+        let token = server.mint("mcp").sign();
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri} under {rules}");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_for_anything_may_stand_for_a_query() {
+    let rules = json!({ "resources": { "n://a?admin={y}": ["admin"] } });
+    let server = PolicyServer::start(policy(rules)).await;
+    let token = server.mint("mcp").sign();
+    let rows = [
+        ("n://a{+rest}", 403),
+        ("n://{+rest}", 403),
+        ("{+u}", 403),
+        ("n://a?x={+v}", 403),
+        ("n://a{?x}", 403),
+        ("n://b/{id}", 200),
+        ("n://a/{id}", 200),
+        ("n://a?x={v}", 200),
+        ("n://a?{v}", 403),
+    ];
+    for (uri, status) in rows {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri}");
+    }
+}
