@@ -10,20 +10,31 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
     from ._asgi import Receive, Scope, Send
 
 _BEARER = "mcp.server.auth.middleware.bearer_auth"
 
 
-def fault_of(app: Any, paths: list[str]) -> str | None:
-    """Why this cannot be protected for resources at these paths, with what would do; `None` when it can."""
+#: The app of the official SDK, as it answers for other hosts than localhost too.
+OFFICIAL_APP = (
+    "mcp.streamable_http_app(transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))"
+)
+
+
+def fault_of(app: Any, paths: list[str], method: str = "protect") -> str | None:
+    """Why this cannot be protected for resources at these paths, with what would do; `None` when it can.
+
+    :param method: the method of `McpAuth` that it was given to.
+    """
     name = type(app).__name__
     if app is None:
-        return "it is None: give the ASGI app, as `auth.protect(app)`"
+        return f"it is None: give the ASGI app, as `auth.{method}(app)`"
     if hasattr(app, "http_app"):
-        return f"it is the server ({name}) and not its app: `auth.protect(mcp.http_app())`"
+        return f"it is the server ({name}) and not its app: `auth.{method}(mcp.http_app())`"
     if hasattr(app, "streamable_http_app"):
-        return f"it is the server ({name}) and not its app: `auth.protect(mcp.streamable_http_app())`"
+        return f"it is the server ({name}) and not its app: `auth.{method}({OFFICIAL_APP})`"
     if hasattr(app, "wsgi_app"):
         return f"it is a WSGI app ({name}), which needs an adapter such as `a2wsgi.WSGIMiddleware`"
     if isinstance(app, type):
@@ -32,6 +43,9 @@ def fault_of(app: Any, paths: list[str]) -> str | None:
         return f"it is a {name}, which has to be awaited"
     if not callable(app):
         return f"it is no ASGI app: {name}"
+    not_called = _fault_of_call(app, method)
+    if not_called is not None:
+        return not_called
     if _asks_for_tokens(app):
         return (
             "it asks for tokens itself, and would find none: leave out `auth=` and `token_verifier=` where it is made,"
@@ -43,6 +57,40 @@ def fault_of(app: Any, paths: list[str]) -> str | None:
             " or, in another app: `routes=auth.routes(inner)`, `app.router.routes.extend(auth.routes(inner))`"
         )
     return None
+
+
+def _fault_of_call(app: Any, method: str) -> str | None:
+    """Why this cannot be called as an app is, with scope, receive and send; `None` when it can."""
+    server, name = getattr(app, "__self__", None), getattr(app, "__name__", None)
+    if name == "streamable_http_app" and hasattr(server, name):
+        return f"it is a function that makes an app: call it, `auth.{method}({OFFICIAL_APP})`"
+    if name is not None and (hasattr(server, "http_app") or hasattr(server, "streamable_http_app")):
+        return f"it is a function that makes an app: call it, `auth.{method}(mcp.{name}())`"
+    import inspect  # It is slow to import, and an app is protected once.
+
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):
+        # Of what is not written in Python, nothing is known.
+        return None
+    shown = name or type(app).__name__
+    takes_any_number = any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values())
+    if _can_be_called(signature, 0) and not takes_any_number:
+        if inspect.iscoroutinefunction(app):
+            return f"`{shown}` is a coroutine function that makes an app: await what it gives, `auth.{method}(await {shown}())`"
+        return f"`{shown}` is a function that makes an app: call it, `auth.{method}({shown}())`"
+    if not _can_be_called(signature, 3):
+        return f"`{shown}` is no ASGI app: it takes `{signature}`, and an app takes `(scope, receive, send)`"
+    return None
+
+
+def _can_be_called(signature: Signature, count: int) -> bool:
+    """Whether a call with so many arguments, by their places, is possible."""
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _asks_for_tokens(app: Any) -> bool:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from . import _native
-from ._apps import Mounted, Routed, fault_of, is_inner, not_found, path_of
+from ._apps import OFFICIAL_APP, Mounted, Routed, fault_of, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
 from ._reading import Reading
@@ -216,10 +216,8 @@ class McpAuth:
 
         Raises `ConfigError` when this is no app that could be protected.
         """
-        fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths)
-        if fault is not None:
-            raise _invalid(f"protect: {fault}")
-        return Protected(Routed(app, self._paths) if hasattr(app, "routes") else app, self._native)
+        self._check_app(app, "protect")
+        return self._protected(app)
 
     def routes(self, app: ASGIApp) -> list[Route]:
         """Routes of Starlette and FastAPI that protect this app at the path of the first resource, and its metadata::
@@ -232,10 +230,22 @@ class McpAuth:
         from starlette.routing import Route
 
         path = self._paths[0]
-        protected = self.protect(Mounted(app, path) if is_inner(app, self._paths) else app)
+        if is_inner(app, self._paths):
+            app = Mounted(app, path)
+        self._check_app(app, "routes")
+        protected = self._protected(app)
         below = f"{path.rstrip('/')}/{{below:path}}"
         paths = [path, below] if path != "/" else [below]
         return [*self.metadata_routes(), *(Route(one, protected, include_in_schema=False) for one in paths)]
+
+    def _check_app(self, app: ASGIApp, method: str) -> None:
+        """Raises `ConfigError` when this, which was given to this method, is no app that could be protected."""
+        fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths, method)
+        if fault is not None:
+            raise _invalid(f"{method}: {fault}")
+
+    def _protected(self, app: ASGIApp) -> Protected:
+        return Protected(Routed(app, self._paths) if hasattr(app, "routes") else app, self._native)
 
     def metadata_routes(self) -> list[Route]:
         """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
@@ -265,7 +275,7 @@ class McpAuth:
         Raises `ConfigError` when something is configured that this middleware does not look at, such as a policy:
         `protect` looks at everything.
         """
-        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        self._check_verifier(f"auth.protect({OFFICIAL_APP})")
         return TokenVerifier(self)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -274,7 +284,7 @@ class McpAuth:
 
         Raises `Unavailable` when it cannot be told right now, `ConfigError` where `token_verifier` would.
         """
-        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        self._check_verifier(f"auth.protect({OFFICIAL_APP})")
         caller = await self._accepted(token)
         if caller is None:
             return None

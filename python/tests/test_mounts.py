@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -122,6 +123,15 @@ def wrong_apps() -> list[tuple[str, Any, str]]:
     class Flask:
         def wsgi_app(self) -> None: ...
 
+    async def make_app() -> Any: ...
+
+    async def of_one(scope: Any) -> None: ...
+
+    async def by_name(*, scope: Any, receive: Any, send: Any) -> None: ...
+
+    class OfTwo:
+        async def __call__(self, scope: Any, receive: Any) -> None: ...
+
     auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
     coroutine = app(1, 2, 3)
     coroutine.close()
@@ -131,7 +141,15 @@ def wrong_apps() -> list[tuple[str, Any, str]]:
     return [
         ("none", None, "it is None"),
         ("a server", FastMCP("a"), r"`auth.protect\(mcp.http_app\(\)\)`"),
-        ("another server", MCPServer("a"), r"`auth.protect\(mcp.streamable_http_app\(\)\)`"),
+        ("another server", MCPServer("a"), r"`auth.protect\(mcp.streamable_http_app\(transport_security="),
+        ("what was not called", FastMCP("a").http_app, r"makes an app: call it, `auth.protect\(mcp.http_app\(\)\)`"),
+        ("the official one", MCPServer("a").streamable_http_app, r"call it, `auth.protect\(mcp.streamable_http_app\(transport_"),
+        ("for SSE", MCPServer("a").sse_app, r"call it, `auth.protect\(mcp.sse_app\(\)\)`"),
+        ("a lambda", lambda: 1, "is a function that makes an app: call it"),
+        ("what makes an app later", make_app, r"auth.protect\(await make_app\(\)\)"),
+        ("a function of one", of_one, r"`of_one` is no ASGI app: it takes `\(scope"),
+        ("a function of names", by_name, "`by_name` is no ASGI app"),
+        ("an object of two", OfTwo(), "`OfTwo` is no ASGI app"),
         ("a class", Starlette, "the class `Starlette`"),
         ("a coroutine", coroutine, "has to be awaited"),
         ("wsgi", Flask(), "WSGI"),
@@ -148,6 +166,31 @@ def wrong_apps() -> list[tuple[str, Any, str]]:
 def test_what_cannot_be_protected_says_what_can(name: str, app: Any, expected: str) -> None:
     with pytest.raises(ConfigError, match=f"protect: .*{expected}"):
         McpAuth(RESOURCE, ["https://auth.example.com"]).protect(app)
+
+
+def test_routes_refuse_the_same_by_their_own_name() -> None:
+    auth = McpAuth(RESOURCE, ["https://auth.example.com"])
+    rows: list[tuple[Any, str]] = [
+        (FastMCP("a"), r"`auth.routes\(mcp.http_app\(\)\)`"),
+        (FastMCP("a").http_app, r"call it, `auth.routes\(mcp.http_app\(\)\)`"),
+        (Starlette, "the class `Starlette`"),
+        (auth.protect(echo), "protected already"),
+    ]
+    for app, expected in rows:
+        with pytest.raises(ConfigError, match=f"routes: .*{expected}"):
+            auth.routes(app)
+
+
+def test_apps_of_every_form_are_protected() -> None:
+    class App:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    def plain(scope: Any, receive: Any, send: Any) -> Any:
+        return echo(scope, receive, send)
+
+    auth = McpAuth(RESOURCE, ["https://auth.example.com"])
+    for app in (App(), App().__call__, plain, lambda *values: echo(*values), partial(plain)):
+        auth.protect(app)
 
 
 async def started(app: Any) -> list[dict[str, Any]]:
