@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ._asgi import Receive, Scope, Send
 
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _BEARER = "mcp.server.auth.middleware.bearer_auth"
 
 
@@ -118,6 +119,45 @@ def is_elsewhere(app: Any, paths: list[str]) -> bool:
     return not any(_is_there(routes, one) or _is_below(routes, path) for path in paths for one in (path, f"{path}/"))
 
 
+def fault_of_place(app: Any, paths: list[str], scope: Scope) -> str | None:
+    """Why clients do not find this app where another one of Starlette's kind has mounted it, with the lines that work;
+    `None` when they do, or when it is not mounted.
+
+    :param scope: that of a request to it.
+    """
+    above = scope.get("app_root_path")
+    # What a proxy has left out of the path is in both.
+    mount = str(scope.get("root_path", "")).removeprefix(above) if isinstance(above, str) else ""
+    if not mount.strip("/"):
+        return None
+    inside = [path.removeprefix(mount) or "/" for path in paths if path == mount or path.startswith(f"{mount}/")]
+    outer = _routes(scope.get("app"))
+    metadata = f"{WELL_KNOWN}{paths[0]}".rstrip("/")
+    routes = _routes(app)
+    # Below the root is everything, which says nothing.
+    is_reached = routes is None or ("/" in inside and _is_there(routes, "/"))
+    if not is_reached and is_elsewhere(app, [path for path in inside if path != "/"]):
+        found = _shown_routes(app, mount)
+        return (
+            f"the app that is protected for {' and '.join(paths)} is mounted at {mount}, and has no route at"
+            f" {' or '.join(paths)}{found}, so that clients get a 404. Make it with `path=\"/\"` (the official SDK:"
+            " `streamable_http_path=\"/\"`), and replace `mount` by"
+            " `FastAPI(lifespan=inner.router.lifespan_context, routes=auth.routes(inner))`"
+        )
+    if outer is not None and not _is_there(outer, metadata):
+        return (
+            f"the protected app is mounted at {mount}, and the app around it has no route at {metadata}, so that clients"
+            " do not find out where to sign in: `app.router.routes.extend(auth.metadata_routes())`, before other mounts"
+        )
+    return None
+
+
+def _shown_routes(app: Any, mount: str = "") -> str:
+    """Where its routes are, for a message about where they are not."""
+    found = [f"{mount}{one.path}" for one in _routes(app) or [] if isinstance(getattr(one, "path", None), str)]
+    return f" (its routes: {', '.join(found[:3])}{', …' if len(found) > 3 else ''})" if found else ""
+
+
 def _routes(app: Any) -> list[Any] | None:
     """The routes of an app of Starlette's kind; `None` when nothing can be said of them."""
     routes: Any = getattr(app, "routes", None)
@@ -165,8 +205,16 @@ class Routed:
             if other is not None:
                 scope = with_path(scope, other)
         elif scope["type"] == "lifespan" and is_elsewhere(self._app, self._paths):
-            return await _fail_to_start(f"no route of the app is at {' or '.join(self._paths)}", receive, send)
+            return await _fail_to_start(self._why_elsewhere(), receive, send)
         await self._app(scope, receive, send)
+
+    def _why_elsewhere(self) -> str:
+        path = self._paths[0].rstrip("/") or "/"
+        return (
+            f"no route of the app is at {' or '.join(self._paths)}{_shown_routes(self._app)}. Make it with"
+            f" `path=\"{path}\"` (the official SDK: `streamable_http_path=\"{path}\"`), or let `resource` be the URL that"
+            " its route has"
+        )
 
     def _other_paths(self) -> dict[str, str]:
         """The path that has a route, for the one that differs by a slash and has none."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from . import _native
-from ._apps import OFFICIAL_APP, Mounted, Routed, fault_of, is_inner, not_found, path_of
+from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of_place, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
 from ._reading import Reading
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-_WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _logger = logging.getLogger("mcp_auth")
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
@@ -245,16 +244,17 @@ class McpAuth:
             raise _invalid(f"{method}: {fault}")
 
     def _protected(self, app: ASGIApp) -> Protected:
-        return Protected(Routed(app, self._paths) if hasattr(app, "routes") else app, self._native)
+        routed = Routed(app, self._paths) if hasattr(app, "routes") else app
+        return Protected(routed, self._native, fault_of_place=lambda scope: fault_of_place(app, self._paths, scope))
 
     def metadata_routes(self) -> list[Route]:
         """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
         from starlette.routing import Route
 
         paths = self._native.metadata_routes("protected_resource")
-        if len(paths) == 1 and _WELL_KNOWN not in paths:
+        if len(paths) == 1 and WELL_KNOWN not in paths:
             # A single resource is described at the root as well.
-            paths.append(_WELL_KNOWN)
+            paths.append(WELL_KNOWN)
         paths += self._native.metadata_routes("authorization_server")
         answer = Protected(not_found, self._native)
         return [Route(path, answer, include_in_schema=False) for path in paths]
