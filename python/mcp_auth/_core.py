@@ -17,7 +17,7 @@ from ._pending import wait
 from ._reading import Reading
 from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
-from .errors import ConfigError, InvalidRequest, MissingToken, TokenError
+from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _logger = logging.getLogger("mcp_auth")
+_decisions = logging.getLogger("mcp_auth.decision")
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
 
@@ -298,8 +299,22 @@ class McpAuth:
             return await self.authenticate(token)
         except (InvalidRequest, MissingToken, TokenError) as error:
             # What is no token at all is as bad as a bad one.
-            _logger.warning("token refused: %s", error.code, extra={"code": error.code})
+            self._log_refusal(error)
             return None
+
+    def _log_refusal(self, error: AuthError) -> None:
+        """As a decision about a request is logged, with the same fields."""
+        _, _, compared = error.message.partition(": expected ")
+        expected, _, actual = compared.partition(", got ")
+        if not compared:
+            # What is no token at all is not compared with anything.
+            expected, actual = "a bearer token", error.message
+        fields = {"code": error.code, "status": error.status, "resource": self.resource, "expected": expected, "actual": actual}
+        _decisions.warning(
+            "token refused code=%(code)s status=%(status)d resource=%(resource)s expected=%(expected)s actual=%(actual)s",
+            fields,
+            extra=fields,
+        )
 
     def _check_verifier(self, instead: str, *, honours_scopes: bool = False) -> None:
         """Raises when something is configured that nobody looks at who asks about tokens alone."""
