@@ -344,6 +344,12 @@ class McpAuth:
         assert isinstance(reply, _native.Reply)
         return json.loads(reply.body)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Asked for what is not there alone."""
+            raise _no_such_name(self, name)
+
     def allowed_hosts(self) -> list[str]:
         """The host names that requests may be addressed to, for the `Host` check of a framework."""
         return self._native.allowed_hosts()
@@ -371,6 +377,9 @@ def _faults_of_code(
     return faults
 
 
+#: What FastMCP asks its `auth=` for, when it makes its app or asks about a token.
+_ASKED_BY_FASTMCP = ("challenge_scopes", "get_middleware", "get_routes", "get_well_known_routes", "set_mcp_path")
+
 #: What is looked at where requests are decided, and not where tokens are verified.
 _OF_REQUESTS = ("allowed_hosts", "allowed_origins", "challenge_style", "policy", "required_scopes")
 
@@ -386,8 +395,25 @@ def _for_requests(config: Mapping[str, Any], authorizer: Authorizer | None) -> l
     return found
 
 
+def _no_such_name(given: object, name: str) -> AttributeError:
+    """Says what FastMCP wants of its `auth=`, where it asks for that, and otherwise what Python says."""
+    kind = type(given).__name__
+    text = f"{kind!r} object has no attribute {name!r}"
+    if name in _ASKED_BY_FASTMCP:
+        text += (
+            f": for FastMCP, `auth=` is `mcp_auth.fastmcp.provider(auth)` and no {kind};"
+            " or leave `auth=` out, and serve `auth.protect(mcp.http_app())`, which honours everything"
+        )
+    return AttributeError(text, name=name, obj=given)
+
+
 class TokenVerifier:
     """Made by `McpAuth.token_verifier`: what the official SDK's `TokenVerifier` is."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise _no_such_name(self, name)
 
     def __init__(self, auth: McpAuth) -> None:
         self._auth = auth
