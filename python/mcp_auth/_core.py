@@ -15,6 +15,7 @@ from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
 from ._reading import Reading
+from ._requires import check_order
 from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
 from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
@@ -240,6 +241,7 @@ class McpAuth:
 
     def _check_app(self, app: ASGIApp, method: str) -> None:
         """Raises `ConfigError` when this, which was given to this method, is no app that could be protected."""
+        check_order()
         fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths, method)
         if fault is not None:
             raise _invalid(f"{method}: {fault}")
@@ -318,6 +320,7 @@ class McpAuth:
 
     def _check_verifier(self, instead: str, *, honours_scopes: bool = False) -> None:
         """Raises when something is configured that nobody looks at who asks about tokens alone."""
+        check_order()
         ignored = [name for name in self._for_requests if not (honours_scopes and name == "required_scopes")]
         if not ignored:
             return
