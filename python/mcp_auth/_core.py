@@ -14,7 +14,7 @@ from . import _native
 from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of_place, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
-from ._reading import Reading
+from ._reading import Reading, warnings_of
 from ._requires import check_order
 from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
@@ -203,6 +203,8 @@ class McpAuth:
             faults.append(str(error))
         if faults:
             raise _invalid(faults)
+        for warning in warnings_of(data):
+            _logger.warning("%s", warning)
         self._for_requests = _for_requests(data, authorizer)
         self._paths = [path_of(one["resource"]) for one in data.get("resources") or [data]]
         self.resource: str = self._native.resource
