@@ -108,7 +108,9 @@ def declared(**policy: Any) -> dict[str, Any]:
             " or import their modules before"
         )
     check_order()
-    tools = {name: list(scopes) for name, (scopes, _) in _declared.items() if scopes}
+    # Of a tool that asks by itself, a rule that asks for nothing says that it is meant to be there.
+    has_every_tool = policy.get("deny_undeclared") is True
+    tools = {name: list(scopes) for name, (scopes, _) in _declared.items() if scopes or has_every_tool}
     return {**policy, "tools": {**given, **tools}}
 
 

@@ -279,3 +279,16 @@ def test_a_policy_of_no_declared_tool_is_warned_of(caplog: pytest.LogCaptureFixt
 
     caplog.clear()
     assert declared() == {"tools": {}} and asks_by_itself and not caplog.records
+
+
+def test_what_is_declared_to_ask_by_itself_is_there_where_everything_else_is_forbidden() -> None:
+    @requires()
+    def asks_by_itself() -> None: ...
+
+    @requires("notes:write")
+    def write() -> None: ...
+
+    assert asks_by_itself and write
+    assert declared()["tools"] == declared(deny_undeclared=False)["tools"] == {"write": ["notes:write"]}
+    assert declared(deny_undeclared=True)["tools"] == {"asks_by_itself": [], "write": ["notes:write"]}
+    McpAuth(RESOURCE, ["https://auth.example.com"], policy=declared(deny_undeclared=True))
