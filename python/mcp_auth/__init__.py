@@ -8,6 +8,8 @@ Two strings protect an ASGI app::
 Inside, `caller()` is who is calling; `auth_info()` where nobody may be. `MCPAuth` and what belongs to it is the surface of `mcpauth`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._compat import (
     AuthServerModeConfig,
     BearerAuthConfig,
@@ -49,6 +51,17 @@ from .exceptions import (
 )
 from .types import VerifyAccessTokenFunction
 from .utils import fetch_server_config, fetch_server_config_by_well_known_url
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """The modules that need what not everybody has installed, as soon as somebody asks for them."""
+        if name not in ("fastmcp", "pytest_plugin", "testing"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+
 
 __all__ = [
     "AuthError",

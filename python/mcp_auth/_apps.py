@@ -10,20 +10,32 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
     from ._asgi import Receive, Scope, Send
 
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _BEARER = "mcp.server.auth.middleware.bearer_auth"
 
 
-def fault_of(app: Any, paths: list[str]) -> str | None:
-    """Why this cannot be protected for resources at these paths, with what would do; `None` when it can."""
+#: The app of the official SDK, as it answers for other hosts than localhost too.
+OFFICIAL_APP = (
+    "mcp.streamable_http_app(transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))"
+)
+
+
+def fault_of(app: Any, paths: list[str], method: str = "protect") -> str | None:
+    """Why this cannot be protected for resources at these paths, with what would do; `None` when it can.
+
+    :param method: the method of `McpAuth` that it was given to.
+    """
     name = type(app).__name__
     if app is None:
-        return "it is None: give the ASGI app, as `auth.protect(app)`"
+        return f"it is None: give the ASGI app, as `auth.{method}(app)`"
     if hasattr(app, "http_app"):
-        return f"it is the server ({name}) and not its app: `auth.protect(mcp.http_app())`"
+        return f"it is the server ({name}) and not its app: `auth.{method}(mcp.http_app())`"
     if hasattr(app, "streamable_http_app"):
-        return f"it is the server ({name}) and not its app: `auth.protect(mcp.streamable_http_app())`"
+        return f"it is the server ({name}) and not its app: `auth.{method}({OFFICIAL_APP})`"
     if hasattr(app, "wsgi_app"):
         return f"it is a WSGI app ({name}), which needs an adapter such as `a2wsgi.WSGIMiddleware`"
     if isinstance(app, type):
@@ -32,6 +44,9 @@ def fault_of(app: Any, paths: list[str]) -> str | None:
         return f"it is a {name}, which has to be awaited"
     if not callable(app):
         return f"it is no ASGI app: {name}"
+    not_called = _fault_of_call(app, method)
+    if not_called is not None:
+        return not_called
     if _asks_for_tokens(app):
         return (
             "it asks for tokens itself, and would find none: leave out `auth=` and `token_verifier=` where it is made,"
@@ -43,6 +58,40 @@ def fault_of(app: Any, paths: list[str]) -> str | None:
             " or, in another app: `routes=auth.routes(inner)`, `app.router.routes.extend(auth.routes(inner))`"
         )
     return None
+
+
+def _fault_of_call(app: Any, method: str) -> str | None:
+    """Why this cannot be called as an app is, with scope, receive and send; `None` when it can."""
+    server, name = getattr(app, "__self__", None), getattr(app, "__name__", None)
+    if name == "streamable_http_app" and hasattr(server, name):
+        return f"it is a function that makes an app: call it, `auth.{method}({OFFICIAL_APP})`"
+    if name is not None and (hasattr(server, "http_app") or hasattr(server, "streamable_http_app")):
+        return f"it is a function that makes an app: call it, `auth.{method}(mcp.{name}())`"
+    import inspect  # It is slow to import, and an app is protected once.
+
+    try:
+        signature = inspect.signature(app)
+    except (TypeError, ValueError):
+        # Of what is not written in Python, nothing is known.
+        return None
+    shown = name or type(app).__name__
+    takes_any_number = any(one.kind is one.VAR_POSITIONAL for one in signature.parameters.values())
+    if _can_be_called(signature, 0) and not takes_any_number:
+        if inspect.iscoroutinefunction(app):
+            return f"`{shown}` is a coroutine function that makes an app: await what it gives, `auth.{method}(await {shown}())`"
+        return f"`{shown}` is a function that makes an app: call it, `auth.{method}({shown}())`"
+    if not _can_be_called(signature, 3):
+        return f"`{shown}` is no ASGI app: it takes `{signature}`, and an app takes `(scope, receive, send)`"
+    return None
+
+
+def _can_be_called(signature: Signature, count: int) -> bool:
+    """Whether a call with so many arguments, by their places, is possible."""
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _asks_for_tokens(app: Any) -> bool:
@@ -68,6 +117,45 @@ def is_elsewhere(app: Any, paths: list[str]) -> bool:
     if routes is None:
         return False
     return not any(_is_there(routes, one) or _is_below(routes, path) for path in paths for one in (path, f"{path}/"))
+
+
+def fault_of_place(app: Any, paths: list[str], scope: Scope) -> str | None:
+    """Why clients do not find this app where another one of Starlette's kind has mounted it, with the lines that work;
+    `None` when they do, or when it is not mounted.
+
+    :param scope: that of a request to it.
+    """
+    above = scope.get("app_root_path")
+    # What a proxy has left out of the path is in both.
+    mount = str(scope.get("root_path", "")).removeprefix(above) if isinstance(above, str) else ""
+    if not mount.strip("/"):
+        return None
+    inside = [path.removeprefix(mount) or "/" for path in paths if path == mount or path.startswith(f"{mount}/")]
+    outer = _routes(scope.get("app"))
+    metadata = f"{WELL_KNOWN}{paths[0]}".rstrip("/")
+    routes = _routes(app)
+    # Below the root is everything, which says nothing.
+    is_reached = routes is None or ("/" in inside and _is_there(routes, "/"))
+    if not is_reached and is_elsewhere(app, [path for path in inside if path != "/"]):
+        found = _shown_routes(app, mount)
+        return (
+            f"the app that is protected for {' and '.join(paths)} is mounted at {mount}, and has no route at"
+            f" {' or '.join(paths)}{found}, so that clients get a 404. Make it with `path=\"/\"` (the official SDK:"
+            " `streamable_http_path=\"/\"`), and replace `mount` by"
+            " `FastAPI(lifespan=inner.router.lifespan_context, routes=auth.routes(inner))`"
+        )
+    if outer is not None and not _is_there(outer, metadata):
+        return (
+            f"the protected app is mounted at {mount}, and the app around it has no route at {metadata}, so that clients"
+            " do not find out where to sign in: `app.router.routes.extend(auth.metadata_routes())`, before other mounts"
+        )
+    return None
+
+
+def _shown_routes(app: Any, mount: str = "") -> str:
+    """Where its routes are, for a message about where they are not."""
+    found = [f"{mount}{one.path}" for one in _routes(app) or [] if isinstance(getattr(one, "path", None), str)]
+    return f" (its routes: {', '.join(found[:3])}{', …' if len(found) > 3 else ''})" if found else ""
 
 
 def _routes(app: Any) -> list[Any] | None:
@@ -117,8 +205,16 @@ class Routed:
             if other is not None:
                 scope = with_path(scope, other)
         elif scope["type"] == "lifespan" and is_elsewhere(self._app, self._paths):
-            return await _fail_to_start(f"no route of the app is at {' or '.join(self._paths)}", receive, send)
+            return await _fail_to_start(self._why_elsewhere(), receive, send)
         await self._app(scope, receive, send)
+
+    def _why_elsewhere(self) -> str:
+        path = self._paths[0].rstrip("/") or "/"
+        return (
+            f"no route of the app is at {' or '.join(self._paths)}{_shown_routes(self._app)}. Make it with"
+            f" `path=\"{path}\"` (the official SDK: `streamable_http_path=\"{path}\"`), or let `resource` be the URL that"
+            " its route has"
+        )
 
     def _other_paths(self) -> dict[str, str]:
         """The path that has a route, for the one that differs by a slash and has none."""

@@ -36,15 +36,22 @@ class Protected:
         auth: McpAuth,
         enter: Enter | None = None,
         shows_details: bool = False,
+        fault_of_place: Callable[[Scope], str | None] | None = None,
     ) -> None:
+        """
+        :param fault_of_place: why clients do not find it where it stands, by the scope of the first request.
+        """
         self.app = app
         self._decide = auth.decide
         self._enter = enter
         self._shows_details = shows_details
+        self._fault_of_place = fault_of_place
         self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._fault_of_place is not None:
+                self._warn_of_place(self._fault_of_place(scope))
             if current.get() is not None:
                 self._warn_of_context(scope)
             decision = self._decide(scope)
@@ -59,6 +66,12 @@ class Protected:
             await self.app(scope, receive, send)
         else:
             raise ValueError(f"mcp_auth cannot protect a connection of type {scope['type']!r}")
+
+    def _warn_of_place(self, fault: str | None) -> None:
+        """Says at the first request why clients do not find the app; later ones are like the first."""
+        self._fault_of_place = None
+        if fault is not None:
+            _logger.warning("%s", fault)
 
     def _warn_of_context(self, scope: Scope) -> None:
         """Says once that a request begins where another one's caller is. What is mounted inside of `protect` has that

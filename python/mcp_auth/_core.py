@@ -11,13 +11,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from . import _native
-from ._apps import Mounted, Routed, fault_of, is_inner, not_found, path_of
+from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of_place, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
-from ._reading import Reading
+from ._reading import Reading, warnings_of
+from ._requires import check_order
 from ._sdk import access_token
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
-from .errors import ConfigError, InvalidRequest, MissingToken, TokenError
+from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-_WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _logger = logging.getLogger("mcp_auth")
+_decisions = logging.getLogger("mcp_auth.decision")
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
 
@@ -207,6 +208,8 @@ class McpAuth:
             faults.append(str(error))
         if faults:
             raise _invalid(faults)
+        for warning in warnings_of(data):
+            _logger.warning("%s", warning)
         self._for_requests = _for_requests(data, authorizer)
         self._paths = [path_of(one["resource"]) for one in data.get("resources") or [data]]
         self.resource: str = self._native.resource
@@ -221,10 +224,8 @@ class McpAuth:
 
         Raises `ConfigError` when this is no app that could be protected.
         """
-        fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths)
-        if fault is not None:
-            raise _invalid(f"protect: {fault}")
-        return Protected(Routed(app, self._paths) if hasattr(app, "routes") else app, self._native)
+        self._check_app(app, "protect")
+        return self._protected(app)
 
     def routes(self, app: ASGIApp) -> list[Route]:
         """Routes of Starlette and FastAPI that protect this app at the path of the first resource, and its metadata::
@@ -237,19 +238,33 @@ class McpAuth:
         from starlette.routing import Route
 
         path = self._paths[0]
-        protected = self.protect(Mounted(app, path) if is_inner(app, self._paths) else app)
+        if is_inner(app, self._paths):
+            app = Mounted(app, path)
+        self._check_app(app, "routes")
+        protected = self._protected(app)
         below = f"{path.rstrip('/')}/{{below:path}}"
         paths = [path, below] if path != "/" else [below]
         return [*self.metadata_routes(), *(Route(one, protected, include_in_schema=False) for one in paths)]
+
+    def _check_app(self, app: ASGIApp, method: str) -> None:
+        """Raises `ConfigError` when this, which was given to this method, is no app that could be protected."""
+        check_order()
+        fault = "it is protected already" if isinstance(app, Protected) else fault_of(app, self._paths, method)
+        if fault is not None:
+            raise _invalid(f"{method}: {fault}")
+
+    def _protected(self, app: ASGIApp) -> Protected:
+        routed = Routed(app, self._paths) if hasattr(app, "routes") else app
+        return Protected(routed, self._native, fault_of_place=lambda scope: fault_of_place(app, self._paths, scope))
 
     def metadata_routes(self) -> list[Route]:
         """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
         from starlette.routing import Route
 
         paths = self._native.metadata_routes("protected_resource")
-        if len(paths) == 1 and _WELL_KNOWN not in paths:
+        if len(paths) == 1 and WELL_KNOWN not in paths:
             # A single resource is described at the root as well.
-            paths.append(_WELL_KNOWN)
+            paths.append(WELL_KNOWN)
         paths += self._native.metadata_routes("authorization_server")
         answer = Protected(not_found, self._native)
         return [Route(path, answer, include_in_schema=False) for path in paths]
@@ -270,7 +285,7 @@ class McpAuth:
         Raises `ConfigError` when something is configured that this middleware does not look at, such as a policy:
         `protect` looks at everything.
         """
-        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        self._check_verifier(f"auth.protect({OFFICIAL_APP})")
         return TokenVerifier(self)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -279,7 +294,7 @@ class McpAuth:
 
         Raises `Unavailable` when it cannot be told right now, `ConfigError` where `token_verifier` would.
         """
-        self._check_verifier("auth.protect(mcp.streamable_http_app())")
+        self._check_verifier(f"auth.protect({OFFICIAL_APP})")
         caller = await self._accepted(token)
         if caller is None:
             return None
@@ -293,11 +308,26 @@ class McpAuth:
             return await self.authenticate(token)
         except (InvalidRequest, MissingToken, TokenError) as error:
             # What is no token at all is as bad as a bad one.
-            _logger.warning("token refused: %s", error.code, extra={"code": error.code})
+            self._log_refusal(error)
             return None
+
+    def _log_refusal(self, error: AuthError) -> None:
+        """As a decision about a request is logged, with the same fields."""
+        _, _, compared = error.message.partition(": expected ")
+        expected, _, actual = compared.partition(", got ")
+        if not compared:
+            # What is no token at all is not compared with anything.
+            expected, actual = "a bearer token", error.message
+        fields = {"code": error.code, "status": error.status, "resource": self.resource, "expected": expected, "actual": actual}
+        _decisions.warning(
+            "token refused code=%(code)s status=%(status)d resource=%(resource)s expected=%(expected)s actual=%(actual)s",
+            fields,
+            extra=fields,
+        )
 
     def _check_verifier(self, instead: str, *, honours_scopes: bool = False) -> None:
         """Raises when something is configured that nobody looks at who asks about tokens alone."""
+        check_order()
         ignored = [name for name in self._for_requests if not (honours_scopes and name == "required_scopes")]
         if not ignored:
             return
@@ -323,6 +353,12 @@ class McpAuth:
         reply = self._native.decide({"method": "GET", "path": path, "headers": []})
         assert isinstance(reply, _native.Reply)
         return json.loads(reply.body)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Asked for what is not there alone."""
+            raise _no_such_name(self, name)
 
     def allowed_hosts(self) -> list[str]:
         """The host names that requests may be addressed to, for the `Host` check of a framework."""
@@ -353,6 +389,9 @@ def _faults_of_code(
     return faults
 
 
+#: What FastMCP asks its `auth=` for, when it makes its app or asks about a token.
+_ASKED_BY_FASTMCP = ("challenge_scopes", "get_middleware", "get_routes", "get_well_known_routes", "set_mcp_path")
+
 #: What is looked at where requests are decided, and not where tokens are verified.
 _OF_REQUESTS = ("allowed_hosts", "allowed_origins", "challenge_style", "policy", "required_scopes")
 
@@ -368,8 +407,25 @@ def _for_requests(config: Mapping[str, Any], authorizer: Authorizer | None) -> l
     return found
 
 
+def _no_such_name(given: object, name: str) -> AttributeError:
+    """Says what FastMCP wants of its `auth=`, where it asks for that, and otherwise what Python says."""
+    kind = type(given).__name__
+    text = f"{kind!r} object has no attribute {name!r}"
+    if name in _ASKED_BY_FASTMCP:
+        text += (
+            f": for FastMCP, `auth=` is `mcp_auth.fastmcp.provider(auth)` and no {kind};"
+            " or leave `auth=` out, and serve `auth.protect(mcp.http_app())`, which honours everything"
+        )
+    return AttributeError(text, name=name, obj=given)
+
+
 class TokenVerifier:
     """Made by `McpAuth.token_verifier`: what the official SDK's `TokenVerifier` is."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise _no_such_name(self, name)
 
     def __init__(self, auth: McpAuth) -> None:
         self._auth = auth

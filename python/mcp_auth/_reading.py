@@ -31,18 +31,58 @@ INTROSPECTION: Fields = IntrospectionSettings.__annotations__
 #: Beside `resources`, nothing of a single resource may stand.
 _ABOVE_RESOURCES: Fields = {name: kind for name, kind in CONFIG.items() if name not in RESOURCE}
 
+#: The fields of a policy, which the native part reads.
+POLICY = frozenset((
+    "require", "methods", "tools", "prompts", "resources", "implies", "deny_undeclared", "strict_lists", "caller",
+    "allowed_clients", "roles_claim", "groups_claim", "permissions_claim",
+))  # fmt: skip
+
+#: What a setting is called here that has another name elsewhere, too far from it to be guessed.
+_OTHER_NAMES: dict[str, str] = {
+    **dict.fromkeys(("scope", "scopes"), "required_scopes"),
+    **dict.fromkeys(("authoriser", "authorize", "authorise"), "authorizer"),
+    **dict.fromkeys(("leeway", "clock_skew", "skew"), "clock_tolerance"),
+    **dict.fromkeys(("verifier", "verify", "verify_token"), "token_verifiers"),
+    **dict.fromkeys(("issuer", "issuers", "auth_servers"), "authorization_servers"),
+    **dict.fromkeys(("cors", "cors_origins"), "allowed_origins"),
+    "timeout": "fetch_timeout",
+}
+
+#: Where keys for tokens come from, for those who look for `jwks_uri`.
+_KEYS_OF_ISSUER = (
+    "The keys of an issuer are found by its metadata; where it has none, give"
+    ' `authorization_servers=[{"issuer": …, "metadata": {"issuer": …, "jwks_uri": …}}]`, or `jwks`, or `jwks_file`'
+)
+
 #: Where a setting belongs that stands elsewhere.
 _PLACES: list[tuple[Iterable[str], str]] = [
     (INTROSPECTION, 'to `introspection` of an authorization server: `{{"issuer": …, "introspection": {{"{0}": …}}}}`'),
     (SERVER, 'to an authorization server: `authorization_servers=[{{"issuer": …, "{0}": …}}]`'),
     (RESOURCE, "to the resource, beside `authorization_servers`"),
     (CONFIG, "beside the resource, and to none of its parts"),
-    (("tools", "prompts", "methods", "deny_undeclared", "strict_lists"), 'to the policy: `policy={{"{0}": …}}`'),
+    (POLICY - {"resources"}, 'to the policy: `policy={{"{0}": …}}`'),
+    (
+        ("all_of", "any_of", "roles", "groups", "permissions", "when", "access"),
+        'to a rule of the policy: `policy={{"tools": {{"delete_note": {{"{0}": …}}}}}}`',
+    ),
     (
         ("authorizer", "token_verifiers", "verify_timeout", "patch_metadata", "serve_authorization_server_metadata"),
         "to the keywords of `McpAuth`, `from_config` and `from_env`: `{0}=…`",
     ),
 ]
+
+
+def warnings_of(data: Mapping[str, Any]) -> list[str]:
+    """What is right, and most likely meant otherwise, of settings that were read."""
+    resources: list[Mapping[str, Any]] = data.get("resources") or [data]
+    # Who signs something says with which algorithms, or has signed it.
+    signing = ("resource_signing_alg_values_supported", "signed_metadata")
+    found = [one for one in resources if "jwks_uri" in one and not any(one.get(name) for name in signing)]
+    return [
+        f"`jwks_uri` of {one['resource']} are keys of this resource itself, told to clients in its metadata: no token is"
+        f" verified by them. {_KEYS_OF_ISSUER}"
+        for one in found
+    ]
 
 
 class _Wrong(Exception):
@@ -112,7 +152,16 @@ class Reading:
             return value
         if get_origin(kind) is Literal:
             return _one_of(get_args(kind), value)
+        if kind is Table and where.endswith("policy") and isinstance(value, Mapping):
+            self._find_strangers(where, cast("Mapping[object, Any]", value))
         return _READ[kind](value)
+
+    def _find_strangers(self, where: str, policy: Mapping[object, Any]) -> None:
+        """Settings of other parts that stand in a policy; what else is wrong there, the native part finds."""
+        for name in policy:
+            why = _why_unknown(str(name), dict.fromkeys(POLICY)) if name not in POLICY else ""
+            if why.startswith("belongs "):
+                self.faults.append(f"{where}.{name}: {why}")
 
     def _server(self, where: str, server: Any) -> Any:
         if isinstance(server, Mapping):
@@ -136,6 +185,15 @@ class Reading:
 
 
 def _why_unknown(name: str, fields: Fields) -> str:
+    if name in ("jwks_uri", "jwks_url") and fields is SERVER:
+        return f"is no setting here: {_KEYS_OF_ISSUER}"
+    if name == "jwks_url":
+        return f"is no setting: {_KEYS_OF_ISSUER}"
+    meant = _OTHER_NAMES.get(name.lower())
+    if meant is not None and meant in fields:
+        return f"is called `{meant}` here"
+    if meant is not None and "authorization_servers" in fields:
+        return f"is called `{meant}` here, and {_why_unknown(meant, fields)}"
     short = name.replace("dangerously_", "dangerous_", 1)
     if short != name and short in fields:
         return f"is called `{short}` here"
@@ -274,4 +332,4 @@ _READ: dict[Any, Callable[[Any], Any]] = {
 }
 
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "warnings_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -16,8 +17,14 @@ F = TypeVar("F", bound="Callable[..., Any]")
 #: The scopes of each tool that was declared in this process, and the function that it was declared beside.
 _declared: dict[str, tuple[tuple[str, ...], str]] = {}
 
+#: The functions that were declared and not yet looked at by `check_order`, as they were given.
+_unchecked: list[tuple[Callable[..., Any], str]] = []
+
 #: Whether a tool runs that was declared: what it calls raises, as any function does.
 _inside: ContextVar[bool] = ContextVar("mcp_auth_requires", default=False)
+
+_ORDER = "`@requires(…)` stands below `@mcp.tool()`, next to the function"
+_logger = logging.getLogger("mcp_auth")
 
 #: `inspect.CO_COROUTINE`, without importing what is slow to import.
 _COROUTINE = 0x80
@@ -38,7 +45,13 @@ def requires(*scopes: str, tool: str | None = None) -> Callable[[F], F]:
     """
 
     def declare(function: F) -> F:
-        _declare(tool or function.__name__, scopes, f"{function.__module__}.{function.__qualname__}")
+        if hasattr(function, "__fastmcp__") or not hasattr(function, "__qualname__"):
+            # What was registered is called without what is made here.
+            kind = "a tool that is registered already" if hasattr(function, "__fastmcp__") else f"a {type(function).__name__}"
+            raise TypeError(f"`requires` was given {kind}, and no function: {_ORDER}")
+        place = f"{function.__module__}.{function.__qualname__}"
+        _declare(tool or function.__name__, scopes, place)
+        _unchecked.append((function, place))
         if getattr(getattr(function, "__code__", None), "co_flags", 0) & _COROUTINE:
 
             @functools.wraps(function)
@@ -81,15 +94,43 @@ def requires(*scopes: str, tool: str | None = None) -> Callable[[F], F]:
 def declared(**policy: Any) -> dict[str, Any]:
     """What `requires` has declared until now, as a policy; with other fields of the policy beside it.
 
-    Raises `ConfigError` when a tool is both declared and in `tools`.
+    Call it when every tool is declared: it warns when none is. Raises `ConfigError` when a tool is both declared and in
+    `tools`, or was registered before it was declared.
     """
     given: Mapping[str, Any] = policy.get("tools") or {}
     twice = sorted(_declared.keys() & given.keys())
     if twice:
         faults = [f"policy.tools.{name}: is declared beside the tool too ({_declared[name][1]})" for name in twice]
         raise ConfigError("invalid_configuration", 500, "; ".join(faults), {"faults": faults})
-    tools = {name: list(scopes) for name, (scopes, _) in _declared.items() if scopes}
+    if not _declared:
+        _logger.warning(
+            "declared() makes a policy without a single tool, because no `@requires` has run yet: call it below the tools,"
+            " or import their modules before"
+        )
+    check_order()
+    # Of a tool that asks by itself, a rule that asks for nothing says that it is meant to be there.
+    has_every_tool = policy.get("deny_undeclared") is True
+    tools = {name: list(scopes) for name, (scopes, _) in _declared.items() if scopes or has_every_tool}
     return {**policy, "tools": {**given, **tools}}
+
+
+def check_order() -> None:
+    """Raises `ConfigError` when a function was registered as a tool first and declared afterwards.
+
+    The official SDK hands such a function on as it is, so that only what refers to it tells.
+    """
+    functions = [function for function, _ in _unchecked]
+    if not functions:
+        return
+    import gc  # It looks at every object of the process: once for all tools, and not for each.
+
+    holders = [cast("dict[object, object]", one) for one in gc.get_referrers(*functions) if type(one) is dict]
+    # The fields of the SDK's `Tool`.
+    registered = {id(one.get("fn")) for one in holders if "fn_metadata" in one}
+    faults = [f"requires: {place} is a tool that nobody asks for scopes: {_ORDER}" for one, place in _unchecked if id(one) in registered]
+    _unchecked.clear()
+    if faults:
+        raise ConfigError("invalid_configuration", 500, "; ".join(faults), {"faults": faults})
 
 
 def _declare(name: str, scopes: tuple[str, ...], place: str) -> None:

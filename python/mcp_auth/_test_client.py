@@ -229,8 +229,11 @@ class Client:
             raise AssertionError(said.get("error"))
         return said["result"]
 
-    def call_tool(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """The result of the tool, which may be an error: see `isError`. Raises `Refused` as `request` does."""
+    def call_tool(self, name: str, /, **arguments: Any) -> dict[str, Any]:
+        """The result of the tool, which may be an error: see `isError`. Raises `Refused` as `request` does.
+
+        :param arguments: those of the tool, each by its name: `call_tool("add", title="Milk")`.
+        """
         return self.request("tools/call", {"name": name, "arguments": arguments})
 
     def tools(self) -> list[str]:

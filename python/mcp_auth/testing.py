@@ -8,12 +8,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
-from collections.abc import Generator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, TypeVar
 
 from . import _native
 from ._test_client import Answer, Client, Refused
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Broken: TypeAlias = Literal[
     "signature", "payload", "algorithm-none", "unknown-key-id", "foreign-key", "embedded-key", "hmac-with-public-key",
@@ -26,6 +31,28 @@ Mode: TypeAlias = Literal[
     "status:404", "status:429", "status:500", "status:502", "status:503", "status:504",
 ]  # fmt: skip
 """How the issuer answers; any other status works too."""
+
+
+#: The keyword that `mint` has for what others call so.
+_MEANT = {
+    "aud": "audience", "audiences": "audience", "resource": "audience", "scopes": "scope", "sub": "subject",
+    "user": "subject", "azp": "client_id", "client": "client_id", "exp": "expires_in", "iss": "issuer",
+}  # fmt: skip
+
+
+def _with_known_names(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, whose error for a keyword that it does not have lists those that it has."""
+    _, *names = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def called(*values: P.args, **named: P.kwargs) -> T:
+        for name in named:
+            if name not in names:
+                meant = f"did you mean `{_MEANT[name]}`? " if name in _MEANT else ""
+                raise TypeError(f"mint() has no keyword {name!r}: {meant}It takes {', '.join(names)}")
+        return function(*values, **named)
+
+    return called
 
 
 class DevIssuer:
@@ -65,6 +92,7 @@ class DevIssuer:
         """How often its keys were asked for."""
         return self._native.jwks_requests
 
+    @_with_known_names
     def mint(
         self,
         audience: str | Iterable[str],
@@ -83,6 +111,10 @@ class DevIssuer:
     ) -> str:
         """A token of any content, without a request.
 
+        :param audience: for whom it is: `auth.resource`.
+        :param scope: one text, with spaces between scopes.
+        :param expires_in: seconds from now; what is over already is below 0.
+        :param claims: others, and other values of those that it has.
         :param without: claims that are left out.
         :param broken: one way to be wrong; another name raises `ValueError`, which lists them.
         :param opaque: no JWT, but one to be introspected.

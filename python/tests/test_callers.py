@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -228,7 +230,7 @@ async def test_what_a_verifier_would_ignore_is_a_fault(name: str, options: dict[
     from mcp_auth import ConfigError
 
     auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"], **options)
-    with pytest.raises(ConfigError, match=f"{name}: .*`auth.protect"):
+    with pytest.raises(ConfigError, match=rf"{name}: .*`auth.protect\(mcp.streamable_http_app\(transport_security="):
         auth.token_verifier()
     # The object itself, where a framework takes whatever has the method.
     with pytest.raises(ConfigError, match=name):
@@ -238,6 +240,40 @@ async def test_what_a_verifier_would_ignore_is_a_fault(name: str, options: dict[
     else:
         with pytest.raises(ConfigError, match=f"{name}: .*http_app"):
             provider(auth)
+
+
+def test_what_fastmcp_cannot_use_says_what_it_can() -> None:
+    auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
+    for given in (auth, auth.token_verifier()):
+        mcp = FastMCP("m", auth=given)  # type: ignore[arg-type]
+        for make in (mcp.http_app, lambda server=mcp: server.http_app(transport="sse")):
+            with pytest.raises(AttributeError, match=r"`mcp_auth.fastmcp.provider\(auth\)`.*auth.protect\(mcp.http_app"):
+                make()
+        with pytest.raises(AttributeError, match="has no attribute 'nonsense'$"):
+            given.nonsense  # type: ignore[union-attr]
+        assert not hasattr(given, "__wrapped__")
+
+
+async def test_mcp_auth_itself_verifies_for_the_official_sdk(dev_issuer: DevIssuer) -> None:
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer])
+    settings = AuthSettings(issuer_url=dev_issuer.issuer, resource_server_url=RESOURCE, validate_token_resource=True)  # type: ignore[arg-type]
+    app = MCPServer("m", token_verifier=auth, auth=settings).streamable_http_app(transport_security=ANY_HOST)
+    assert (await call(app, token=dev_issuer.mint("http://other/mcp"))).status == 401
+    with pytest.raises(RuntimeError, match="Task group"):
+        # It is let through, to sessions that were not started.
+        await call(app, token=dev_issuer.mint(RESOURCE))
+
+
+def test_modules_are_there_without_an_import_of_their_own() -> None:
+    code = "import mcp_auth; print(mcp_auth.fastmcp.provider, mcp_auth.testing.DevIssuer, mcp_auth.pytest_plugin, mcp_auth.settings)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    import mcp_auth
+
+    assert not hasattr(mcp_auth, "nonsense")
+    # Not loaded before somebody asks.
+    code = "import sys, mcp_auth; print('fastmcp' in sys.modules or 'mcp_auth.testing' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_a_second_resource_is_a_fault_for_a_verifier() -> None:

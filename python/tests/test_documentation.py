@@ -20,9 +20,9 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
 import mcp_auth
-from mcp_auth import MCPAuth, McpAuth
+from mcp_auth import MCPAuth, McpAuth, _requires
 from mcp_auth._context import current
-from mcp_auth.testing import DevIssuer
+from mcp_auth.testing import DevIssuer, Refused
 from support import echo
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +87,28 @@ async def test_a_page(page: str, dev_issuer: DevIssuer, monkeypatch: pytest.Monk
     finally:
         current.reset(token)
     assert all(callable(app) for app in ran)
+
+
+@pytest.mark.parametrize("start", ["mcp = FastMCP(", "mcp = MCPServer("])
+def test_the_whole_servers_of_the_page_serve(
+    start: str, dev_issuer: DevIssuer, mcp_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_requires, "_declared", {})
+    [code] = [code for code in CODE["docs/python.md"] if start in code and "uvicorn.run" in code]
+    ran: list[Any] = []
+    monkeypatch.setattr(uvicorn, "run", lambda app, **_options: ran.append(app))
+    # The issuer of the page is somebody else's.
+    exec(compile(code.replace("https://tenant.eu.auth0.com/", dev_issuer.issuer), "docs/python.md", "exec"), {"__name__": "server"})
+    [app] = ran
+    writer, reader = mcp_client(app, scope="notes:write", subject="alice"), mcp_client(app, scope="notes:read")
+    assert writer.tools() == ["add_note", "read_note"]
+    writer.call_tool("add_note", text="milk")
+    assert reader.call_tool("read_note", number=0)["content"][0]["text"] == "alice: milk"
+    for someone, name in ((reader, "add_note"), (writer, "read_note")):
+        with pytest.raises(Refused, match="insufficient_scope"):
+            someone.call_tool(name)
+    with pytest.raises(Refused, match="403"):
+        reader.call_tool("another")
 
 
 def test_the_test_of_a_server_runs_as_printed(tmp_path: Path) -> None:

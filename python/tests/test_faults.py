@@ -82,6 +82,17 @@ NAMES: list[tuple[str, str]] = [
     ("jwks_file", "belongs to an authorization server: `authorization_servers=[{"),
     ("client_secret", "belongs to `introspection` of an authorization server"),
     ("tools", "belongs to the policy: `policy={"),
+    ("scopes", "is called `required_scopes` here"),
+    ("scope", "is called `required_scopes` here"),
+    ("authoriser", "is called `authorizer` here, and belongs to the keywords of `McpAuth`"),
+    ("authorise", "is called `authorizer` here, and belongs to the keywords of `McpAuth`"),
+    ("verify_token", "is called `token_verifiers` here, and belongs to the keywords"),
+    ("leeway", "is called `clock_tolerance` here"),
+    ("clock_skew", "is called `clock_tolerance` here"),
+    ("timeout", "is called `fetch_timeout` here"),
+    ("issuer", "is called `authorization_servers` here"),
+    ("roles", "belongs to a rule of the policy: `policy={"),
+    ("jwks_url", 'is no setting: The keys of an issuer are found by its metadata; where it has none, give `authorization_servers=[{'),
     ("algorithm", "is no setting; did you mean `algorithms`? It belongs to an authorization server"),
 ]
 
@@ -105,6 +116,45 @@ def test_the_same_in_data() -> None:
         with pytest.raises(ConfigError) as refused:
             McpAuth.from_config(config)
         assert any(fault.startswith(expected) for fault in refused.value.fields["faults"]), refused.value
+
+
+def test_what_stands_in_a_policy_and_belongs_elsewhere_is_told_where() -> None:
+    rows = [
+        ("dangerous_accept_clients", 'policy.dangerous_accept_clients: belongs to an authorization server: `authorization_servers=[{'),
+        ("required_scopes", "policy.required_scopes: belongs to the resource, beside"),
+        ("client_id", "policy.client_id: belongs to `introspection`"),
+        ("clock_tolerance", "policy.clock_tolerance: belongs beside the resource"),
+        ("authorizer", "policy.authorizer: belongs to the keywords of `McpAuth`"),
+        ("roles", "policy.roles: belongs to a rule of the policy"),
+    ]
+    for name, expected in rows:
+        [fault] = faults(policy={name: ["secret-value"]})
+        assert fault.startswith(expected) and "secret-value" not in fault
+        resource = {"resource": URL, "authorization_servers": [ISSUER], "policy": {name: ["a"]}}
+        with pytest.raises(ConfigError) as refused:
+            McpAuth.from_config({"resources": [resource]})
+        assert refused.value.fields["faults"] == [f"resources[0].{fault}"]
+
+
+def test_the_fields_of_a_policy_are_those_of_the_native_part() -> None:
+    [fault] = faults(policy={"nonsense": 1})
+    assert set(re.findall("`([^`]+)`", fault)[1:]) == _reading.POLICY
+
+
+def test_keys_of_the_issuer_that_are_given_to_the_resource_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    keys = f"{ISSUER}/jwks"
+    McpAuth(URL, [ISSUER], jwks_uri=keys)
+    McpAuth.from_config({"resources": [{"resource": URL, "authorization_servers": [ISSUER], "jwks_uri": keys}]})
+    found = [record.getMessage() for record in caplog.records]
+    assert len(found) == 2
+    assert all("no token is verified by them" in text and '"metadata": {"issuer": …, "jwks_uri": …}' in text for text in found)
+    caplog.clear()
+    McpAuth(URL, [ISSUER], jwks_uri=f"{URL}/jwks", resource_signing_alg_values_supported=["ES256"])
+    McpAuth(URL, [{"issuer": ISSUER, "metadata": {"issuer": ISSUER, "jwks_uri": keys}}])
+    assert not caplog.records
+    for name in ("jwks_uri", "jwks_url"):
+        [fault] = faults({"issuer": ISSUER, name: keys})
+        assert fault.startswith(f"authorization_servers[0].{name}: is no setting here: The keys of an issuer are found")
 
 
 def test_every_fault_is_told_at_once() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mcp_auth import McpAuth
+from mcp_auth.fastmcp import provider
 from mcp_auth.testing import DevIssuer
 from support import RESOURCE, call, echo
 
@@ -51,6 +52,38 @@ async def test_levels_and_fields(dev_issuer: DevIssuer, caplog: pytest.LogCaptur
     await call(app, "OPTIONS", headers=headers)
     [preflight] = decisions(caplog)
     assert (preflight.levelno, preflight.code) == (logging.DEBUG, "preflight")
+
+
+async def test_what_a_framework_asks_about_is_logged_as_a_request_is(dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture) -> None:
+    auth = McpAuth(RESOURCE, [dev_issuer.issuer])
+    app, official, fastmcp = auth.protect(echo), auth.token_verifier(), provider(auth)
+    tokens = [
+        dev_issuer.mint("http://other/mcp"),
+        dev_issuer.mint(["http://other/mcp", 'x", got "y\n']),
+        dev_issuer.mint(RESOURCE, broken="id-token"),
+        dev_issuer.mint(RESOURCE, issuer="https://other.example.com/\u2028"),
+        dev_issuer.mint(RESOURCE, header={"kid": 'x\ninjected="line"'}),
+        dev_issuer.mint(RESOURCE, broken="signature"),
+        dev_issuer.mint(RESOURCE, without=["exp"]),
+        "not-a-jwt",
+    ]
+    for token in tokens:
+        await call(app, token=token)
+        [expected] = decisions(caplog)
+        for verifier in (official, fastmcp):
+            assert await verifier.verify_token(token) is None
+            [found] = decisions(caplog)
+            for name in ("levelno", "code", "status", "resource", "expected", "actual"):
+                assert getattr(found, name) == getattr(expected, name), name
+            text = found.getMessage()
+            assert f"code={expected.code} " in text and not any(one in text for one in "\n\r\u2028") and token not in text
+
+
+async def test_what_is_no_token_at_all_is_logged_too(dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture) -> None:
+    assert await McpAuth(RESOURCE, [dev_issuer.issuer]).token_verifier().verify_token("a\nb c") is None
+    [found] = decisions(caplog)
+    assert (found.code, found.status, found.expected) == ("invalid_request", 400, "a bearer token")
+    assert found.actual and "\n" not in found.getMessage()
 
 
 async def test_what_a_stranger_writes_stays_in_its_line(dev_issuer: DevIssuer, caplog: pytest.LogCaptureFixture) -> None:

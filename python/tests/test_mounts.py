@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -122,6 +124,15 @@ def wrong_apps() -> list[tuple[str, Any, str]]:
     class Flask:
         def wsgi_app(self) -> None: ...
 
+    async def make_app() -> Any: ...
+
+    async def of_one(scope: Any) -> None: ...
+
+    async def by_name(*, scope: Any, receive: Any, send: Any) -> None: ...
+
+    class OfTwo:
+        async def __call__(self, scope: Any, receive: Any) -> None: ...
+
     auth = McpAuth("https://mcp.example.com/mcp", ["https://auth.example.com"])
     coroutine = app(1, 2, 3)
     coroutine.close()
@@ -131,7 +142,15 @@ def wrong_apps() -> list[tuple[str, Any, str]]:
     return [
         ("none", None, "it is None"),
         ("a server", FastMCP("a"), r"`auth.protect\(mcp.http_app\(\)\)`"),
-        ("another server", MCPServer("a"), r"`auth.protect\(mcp.streamable_http_app\(\)\)`"),
+        ("another server", MCPServer("a"), r"`auth.protect\(mcp.streamable_http_app\(transport_security="),
+        ("what was not called", FastMCP("a").http_app, r"makes an app: call it, `auth.protect\(mcp.http_app\(\)\)`"),
+        ("the official one", MCPServer("a").streamable_http_app, r"call it, `auth.protect\(mcp.streamable_http_app\(transport_"),
+        ("for SSE", MCPServer("a").sse_app, r"call it, `auth.protect\(mcp.sse_app\(\)\)`"),
+        ("a lambda", lambda: 1, "is a function that makes an app: call it"),
+        ("what makes an app later", make_app, r"auth.protect\(await make_app\(\)\)"),
+        ("a function of one", of_one, r"`of_one` is no ASGI app: it takes `\(scope"),
+        ("a function of names", by_name, "`by_name` is no ASGI app"),
+        ("an object of two", OfTwo(), "`OfTwo` is no ASGI app"),
         ("a class", Starlette, "the class `Starlette`"),
         ("a coroutine", coroutine, "has to be awaited"),
         ("wsgi", Flask(), "WSGI"),
@@ -148,6 +167,31 @@ def wrong_apps() -> list[tuple[str, Any, str]]:
 def test_what_cannot_be_protected_says_what_can(name: str, app: Any, expected: str) -> None:
     with pytest.raises(ConfigError, match=f"protect: .*{expected}"):
         McpAuth(RESOURCE, ["https://auth.example.com"]).protect(app)
+
+
+def test_routes_refuse_the_same_by_their_own_name() -> None:
+    auth = McpAuth(RESOURCE, ["https://auth.example.com"])
+    rows: list[tuple[Any, str]] = [
+        (FastMCP("a"), r"`auth.routes\(mcp.http_app\(\)\)`"),
+        (FastMCP("a").http_app, r"call it, `auth.routes\(mcp.http_app\(\)\)`"),
+        (Starlette, "the class `Starlette`"),
+        (auth.protect(echo), "protected already"),
+    ]
+    for app, expected in rows:
+        with pytest.raises(ConfigError, match=f"routes: .*{expected}"):
+            auth.routes(app)
+
+
+def test_apps_of_every_form_are_protected() -> None:
+    class App:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    def plain(scope: Any, receive: Any, send: Any) -> Any:
+        return echo(scope, receive, send)
+
+    auth = McpAuth(RESOURCE, ["https://auth.example.com"])
+    for app in (App(), App().__call__, plain, lambda *values: echo(*values), partial(plain)):
+        auth.protect(app)
 
 
 async def started(app: Any) -> list[dict[str, Any]]:
@@ -170,7 +214,8 @@ async def test_an_app_that_is_elsewhere_does_not_start() -> None:
 
     app = Starlette(routes=[Route("/other", echo)])
     [failed] = await started(at(RESOURCE, app))
-    assert failed == {"type": "lifespan.startup.failed", "message": "mcp_auth: no route of the app is at /mcp"}
+    assert failed["type"] == "lifespan.startup.failed"
+    assert failed["message"].startswith("mcp_auth: no route of the app is at /mcp (its routes: /other). Make it with `path=\"/mcp\"`")
     for resource, fine in (
         (RESOURCE, Starlette(routes=[Mount("/", echo)])),
         (RESOURCE, Starlette(routes=[Route("/mcp/{name}", echo)])),
@@ -191,3 +236,40 @@ async def test_only_the_slash_at_the_end_of_the_resource_is_left_out(dev_issuer:
     assert (await call(protected, "GET", "/mcp/a", token=token)).status == 200
     assert (await call(protected, "GET", "/mcp/a/", token=token)).status == 307
     assert (await call(protected, "GET", "/mcp//", token=token)).status in (307, 404)
+
+
+def mounted(resource: str, at: str, inner: Any, **more: Any) -> Any:
+    auth = McpAuth(resource, ["https://auth.example.com"])
+    app = FastAPI(**more)
+    app.mount(at, auth.protect(inner))
+    return app
+
+
+def with_metadata(resource: str, at: str, inner: Any) -> Any:
+    auth = McpAuth(resource, ["https://auth.example.com"])
+    return FastAPI(routes=[*auth.metadata_routes(), Mount(at, auth.protect(inner))])
+
+
+API = "http://localhost/api/mcp"
+PLACES: list[tuple[str, Any, str, str | None]] = [
+    ("its own route below the mount", lambda: mounted(RESOURCE, "/mcp", fastmcp_at("/mcp")), "/mcp/", r"\(its routes: /mcp/mcp\).*routes=auth.routes\(inner\)"),
+    ("the same, found at that route", lambda: mounted(RESOURCE, "/mcp", official_at("/mcp")), "/mcp/mcp", "is mounted at /mcp, and has no route at /mcp "),
+    ("mounted at another place", lambda: mounted(RESOURCE, "/api", fastmcp_at("/mcp")), "/api/mcp", "is mounted at /api, and has no route at /mcp "),
+    ("metadata with nobody to answer", lambda: mounted(API, "/api", fastmcp_at("/mcp")), "/api/mcp", r"no route at /.well-known/oauth-protected-resource/api/mcp.*auth.metadata_routes\(\)"),
+    ("any ASGI app, without metadata", lambda: mounted(RESOURCE, "/mcp", echo), "/mcp/", r"auth.metadata_routes\(\)"),
+    ("metadata beside the mount", lambda: with_metadata(API, "/api", fastmcp_at("/mcp")), "/api/mcp", None),
+    ("mounted at the root", lambda: mounted(RESOURCE, "/", fastmcp_at("/mcp")), "/mcp", None),
+    ("not mounted", lambda: McpAuth(RESOURCE, ["https://auth.example.com"]).protect(fastmcp_at("/mcp")), "/mcp", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "target", "expected"), [row[1:] for row in PLACES], ids=[row[0] for row in PLACES])
+async def test_a_mount_where_clients_do_not_find_it_is_warned_of_once(
+    make: Any, target: str, expected: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make()
+    for _ in range(2):
+        assert (await call(app, target=target)).status == 401
+    found = [record.getMessage() for record in caplog.records if record.name == "mcp_auth"]
+    assert len(found) == (0 if expected is None else 1), found
+    assert expected is None or re.search(expected, found[0]), found

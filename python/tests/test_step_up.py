@@ -12,7 +12,9 @@ import httpx2
 import pytest
 from fastmcp import Context as FastContext
 from fastmcp import FastMCP
+from fastmcp.tools import Tool as FastTool
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.tools import Tool
 
 from mcp_auth import ConfigError, InsufficientScope, McpAuth, caller, declared, require_scopes, requires
 from mcp_auth import _requires
@@ -25,6 +27,7 @@ from test_sessions import LIST
 @pytest.fixture(autouse=True)
 def nothing_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_requires, "_declared", {})
+    monkeypatch.setattr(_requires, "_unchecked", [])
 
 
 #: That the client has seen the beginning of the response.
@@ -210,3 +213,82 @@ def test_nobody_passes_without_a_caller() -> None:
         write()
     with pytest.raises(MissingToken):
         caller()
+
+
+def test_a_tool_of_the_official_sdk_that_is_declared_above_its_decorator_is_a_fault() -> None:
+    def make_wrong() -> MCPServer:
+        mcp = MCPServer("notes")
+
+        @requires("notes:write")
+        @mcp.tool()
+        def write() -> str:
+            return "written"
+
+        @requires("notes:erase", tool="erase")
+        @mcp.tool(name="erase")
+        async def erase_all() -> str:
+            return "erased"
+
+        @mcp.tool()
+        @requires("notes:read")
+        def read() -> str:
+            return "read"
+
+        return mcp
+
+    auth = McpAuth(RESOURCE, ["https://auth.example.com"])
+    askers: list[Callable[[MCPServer], Any]] = [
+        lambda mcp: auth.protect(mcp.streamable_http_app()),
+        lambda mcp: auth.routes(mcp.streamable_http_app()),
+        lambda _mcp: auth.token_verifier(),
+        lambda _mcp: declared(),
+    ]
+    for ask in askers:
+        with pytest.raises(ConfigError) as refused:
+            ask(make_wrong())
+        faults = refused.value.fields["faults"]
+        assert [fault.split()[1].rpartition(".")[2] for fault in faults] == ["write", "erase_all"]
+        assert all("`@requires(…)` stands below `@mcp.tool()`" in fault for fault in faults)
+
+
+def test_a_tool_of_fastmcp_or_any_object_that_is_declared_too_late_is_refused_at_once() -> None:
+    mcp = FastMCP("notes")
+
+    @mcp.tool()
+    def write() -> str:
+        return "written"
+
+    @mcp.tool(name="erase")
+    async def erase_all() -> str:
+        return "erased"
+
+    for given in (write, erase_all, FastTool.from_function(lambda: 1, name="a"), Tool.from_function(lambda: 1, name="a"), 7):
+        with pytest.raises(TypeError, match="`@requires.*stands below `@mcp.tool"):
+            requires("notes:write")(given)  # type: ignore[type-var]
+    assert not _requires._declared
+
+
+def test_a_policy_of_no_declared_tool_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    assert declared() == {"tools": {}}
+    assert declared(tools={"other": ["a"]}, deny_undeclared=True)["deny_undeclared"]
+    found = [record.getMessage() for record in caplog.records]
+    assert len(found) == 2 and all("no `@requires` has run yet" in text for text in found)
+
+    @requires()
+    def asks_by_itself() -> None: ...
+
+    caplog.clear()
+    assert declared() == {"tools": {}} and asks_by_itself and not caplog.records
+
+
+def test_what_is_declared_to_ask_by_itself_is_there_where_everything_else_is_forbidden() -> None:
+    @requires()
+    def asks_by_itself() -> None: ...
+
+    @requires("notes:write")
+    def write() -> None: ...
+
+    assert asks_by_itself and write
+    assert declared()["tools"] == declared(deny_undeclared=False)["tools"] == {"write": ["notes:write"]}
+    assert declared(deny_undeclared=True)["tools"] == {"asks_by_itself": [], "write": ["notes:write"]}
+    McpAuth(RESOURCE, ["https://auth.example.com"], policy=declared(deny_undeclared=True))

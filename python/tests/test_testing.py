@@ -74,3 +74,22 @@ def test_every_name_of_a_mode_is_known(dev_issuer: DevIssuer) -> None:
         dev_issuer.set_mode(name)
     with pytest.raises(ValueError, match="known mode: online, offline, hang, garbage, status:NNN"):
         dev_issuer.set_mode("down")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("resource", "audience"), ("user", "subject"), ("scopes", "scope"), ("nonsense", None)])
+def test_a_keyword_that_mint_does_not_have_names_those_that_it_has(
+    dev_issuer: DevIssuer, mcp_client: Any, name: str, meant: str | None
+) -> None:
+    expected = f"no keyword '{name}': " + (f"did you mean `{meant}`" if meant else "It takes audience, scope, subject, client_id, ")
+    with pytest.raises(TypeError, match=expected):
+        dev_issuer.mint(**{name: "x"})  # type: ignore[arg-type]
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(official())
+    with pytest.raises(TypeError, match=expected):
+        mcp_client(app, **{name: "x"})
+
+
+def test_a_tool_may_have_an_argument_called_name(dev_issuer: DevIssuer, mcp_client: Any) -> None:
+    mcp = MCPServer("greets")
+    mcp.tool(name="greet")(lambda name: f"Hello {name}")
+    client = mcp_client(McpAuth(RESOURCE, [dev_issuer.issuer]).protect(mcp.streamable_http_app()))
+    assert client.call_tool("greet", name="Alice")["content"][0]["text"] == "Hello Alice"
