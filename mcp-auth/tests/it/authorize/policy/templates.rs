@@ -45,6 +45,8 @@ async fn completing_a_template_needs_what_is_asked_without_its_last_variable() {
         (json!({ "n://a": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 403),
         (json!({ "n://a*": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 200),
         (json!({ "n://a/x{?q}": ["s1"], "n://a/{+r}": [] }), "n://a/{+r}", 403),
+        (json!({ "n://{+s}{?q}": ["s1"], "n://a/{+r}": [] }), "n://a/{+r}", 403),
+        (json!({ "n://{+s}{?q}": ["s1"], "n://a/{id}": [] }), "n://a/{id}", 200),
         (json!({ "n://a": { "access": "public" }, "{s}://a": ["s1"] }), "n://a/{+p}", 200),
         (json!({ "n://a": { "access": "public" }, "{s}://a*": ["s1"] }), "n://a/{+p}", 403),
     ];
@@ -85,5 +87,35 @@ async fn what_stands_for_anything_may_stand_for_a_query() {
         let body = message("completion/complete", params).to_string();
         let (answer, _) = server.post(Some(&token), &[], body).await;
         assert_eq!(answer.status.as_u16(), status, "{uri}");
+    }
+}
+
+/// A rule counts for a template only where it is about every character that may stand there.
+#[tokio::test]
+async fn completing_a_template_needs_a_rule_about_all_of_it() {
+    let rows = [
+        ("n://open/{id}", "n://open/{id}", 200),
+        ("n://open/{id}", "n://open/x{id}", 200),
+        ("n://open/{id}", "n://open/{+id}", 403),
+        ("n://open/{id}", "n://open/{id}/{other}", 403),
+        ("n://open/{id}/end", "n://open/{+id}/end", 403),
+        ("n://open/x{id}", "n://open/{id}", 403),
+        ("n://open/x", "n://open/{id}", 403),
+        ("n://open?v={v}", "n://open?v={v}", 200),
+        ("n://open?v={v}", "n://open?v={+v}", 403),
+        ("n://open?v=1", "n://open?v={v}", 403),
+        ("n://open*", "n://open/{+id}", 200),
+    ];
+    for (rule, uri, status) in rows {
+        let rules = json!({ "resources": { rule: [] }, "deny_undeclared": true });
+        let server = PolicyServer::start(policy(rules)).await;
+        let token = server.mint("mcp").sign();
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "id", "value": "" },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(Some(&token), &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{uri} under {rule}");
     }
 }
