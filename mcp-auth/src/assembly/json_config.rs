@@ -34,9 +34,9 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] when the text is not such an object; it lists every value that cannot be read.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let members = json::read_object(without_byte_order_mark(text.as_bytes()))
+        let written = json::read_object(without_byte_order_mark(text.as_bytes()))
             .map_err(unreadable_config)?;
-        let members = with_resources_listed(members);
+        let members = with_resources_listed(written);
         let faults = find_unreadable(&members);
         if !faults.is_empty() {
             return Err(ConfigError::new(faults));
@@ -138,9 +138,12 @@ mod tests {
         for fault in expected {
             assert!(error.faults.iter().any(|found| found == fault), "{fault}\n{error}");
         }
-        let others: Vec<_> = error.faults.iter().filter(|one| !expected.contains(&one.as_str())).collect();
+        let others: Vec<_> =
+            error.faults.iter().filter(|one| !expected.contains(&one.as_str())).collect();
         assert_eq!(others.len(), 2, "{others:?}");
-        assert!(others.iter().any(|one| one.contains("introspection.mehtod: unknown field `mehtod`")));
+        assert!(
+            others.iter().any(|one| one.contains("introspection.mehtod: unknown field `mehtod`"))
+        );
         assert!(others.iter().any(|one| one.contains("algorithms[1]: ") && one.contains("HS256")));
         assert!(!error.to_string().contains("hush"));
     }

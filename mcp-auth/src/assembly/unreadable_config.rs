@@ -8,34 +8,51 @@ use crate::config::{Config, ConfigFault, Faults};
 /// The longest text of a configuration that a fault shows, in characters.
 const LONGEST_SHOWN_TEXT: usize = 60;
 
+/// A step from a value into what it is made of.
+enum Step<'c> {
+    Item,
+    Member(&'c str),
+}
+
 /// Every value that cannot be read, with its path and what was expected there. Empty when all can be.
 pub(super) fn find_unreadable(config: &Map<String, Value>) -> Vec<ConfigFault> {
+    let whole = Value::Object(config.clone());
     let mut found = Vec::new();
-    locate(&Value::Object(config.clone()), &read_config, &mut Faults::of_all(&mut found));
+    locate(&whole, &mut Vec::new(), &mut Faults::of_all(&mut found));
     found
 }
 
-fn read_config(config: Value) -> Result<(), String> {
+/// Reads a configuration that has nothing but a value in this place. Every field may be left out, so that no other one
+/// can be at fault.
+fn read_alone(value: &Value, place: &[Step<'_>]) -> Result<(), String> {
+    let mut config = value.clone();
+    for step in place.iter().rev() {
+        config = match step {
+            Step::Item => json!([config]),
+            Step::Member(name) => json!({ *name: config }),
+        };
+    }
     Config::deserialize(config).map(drop).map_err(|error| error.to_string())
 }
 
-/// Adds what is wrong with this value, or with what is in it. `read` reads a configuration that has nothing but a
-/// value in the place of this one: every field may be left out, so that no other one can be at fault.
-fn locate(value: &Value, read: &dyn Fn(Value) -> Result<(), String>, faults: &mut Faults<'_>) {
-    let Err(reason) = read(value.clone()) else { return };
+/// Adds what is wrong with this value, or with what is in it.
+fn locate<'c>(value: &'c Value, place: &mut Vec<Step<'c>>, faults: &mut Faults<'_>) {
+    let Err(reason) = read_alone(value, place) else { return };
     let found_before = faults.count();
     match value {
         // Where an empty one cannot be read either, it is not about what is in it.
-        Value::Array(items) if read(json!([])).is_ok() => {
+        Value::Array(items) if read_alone(&json!([]), place).is_ok() => {
+            place.push(Step::Item);
             for (index, item) in items.iter().enumerate() {
-                let read_item = |one: Value| read(json!([one]));
-                locate(item, &read_item, &mut faults.at_item(index));
+                locate(item, place, &mut faults.at_item(index));
             }
+            place.pop();
         }
-        Value::Object(members) if read(json!({})).is_ok() => {
+        Value::Object(members) if read_alone(&json!({}), place).is_ok() => {
             for (name, member) in members {
-                let read_member = |one: Value| read(json!({ name.as_str(): one }));
-                locate(member, &read_member, &mut faults.below(name));
+                place.push(Step::Member(name));
+                locate(member, place, &mut faults.below(name));
+                place.pop();
             }
         }
         _ => {}
@@ -48,13 +65,13 @@ fn locate(value: &Value, read: &dyn Fn(Value) -> Result<(), String>, faults: &mu
 
 /// The reason in words that do not take Rust for granted.
 fn in_words(reason: &str, value: &Value, is_secret: bool) -> String {
-    let expected = ["invalid type: ", "invalid value: "]
-        .iter()
-        .find_map(|start| reason.strip_prefix(start))
-        // What was found may have the same words in it, as a text of the user's.
-        .and_then(|found_and_expected| found_and_expected.rsplit_once(", expected "));
-    let Some((_, expected)) = expected else { return reason.to_owned() };
-    let expected = match expected {
+    let is_about_value =
+        reason.starts_with("invalid type: ") || reason.starts_with("invalid value: ");
+    // What was found may have the same words in it, as a text of the user's: the last ones are the library's.
+    let Some((_, for_rust)) = reason.rsplit_once(", expected ").filter(|_| is_about_value) else {
+        return reason.to_owned();
+    };
+    let expected = match for_rust {
         "a sequence" => "a list",
         "a string" => "a text",
         "a boolean" => "true or false",

@@ -125,7 +125,9 @@ mod tests {
         let path = r#"["x"]"#;
         assert_eq!(LogValue::of_field("path", path), LogValue::Text(path.to_owned()));
         assert_eq!(LogValue::read("[]"), LogValue::List(Vec::new()));
-        for text in ["mcp", "", "header `typ` \"x\"", "[\"a\"] or", "[a]", "\"a\", which", "[\"a\",]"] {
+        for text in
+            ["mcp", "", "header `typ` \"x\"", "[\"a\"] or", "[a]", "\"a\", which", "[\"a\",]"]
+        {
             assert_eq!(LogValue::read(text), LogValue::Text(text.to_owned()));
         }
     }

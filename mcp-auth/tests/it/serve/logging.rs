@@ -266,7 +266,12 @@ async fn a_provider_that_binds_no_audience_gets_the_better_way_the_setting_and_i
         Log::take();
         server.call(&token).await;
         let text = Log::take();
-        for part in [better, "`dangerous_accept_clients`", "`dangerousAcceptClients`", "for other servers too"] {
+        for part in [
+            better,
+            "`dangerous_accept_clients`",
+            "`dangerousAcceptClients`",
+            "for other servers too",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
