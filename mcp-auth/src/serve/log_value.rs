@@ -11,7 +11,6 @@
 /// assert_eq!(LogValue::of_field("actual", "\"https://as.example\""), LogValue::Text("https://as.example".to_owned()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum LogValue {
     /// One value.
     Text(String),
