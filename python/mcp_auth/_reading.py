@@ -115,6 +115,8 @@ class Reading:
             return faults
         places = [(fault, fault.partition(": ")[0]) for fault in faults]
         told = {fault.partition(": ")[0] for fault in self.faults}
+        # The native part has the settings of a single resource in a list.
+        told |= {f"resources[0].{place}" for place in told}
         # What is not about a setting is about a place that was left empty.
         return [
             fault
