@@ -64,6 +64,9 @@ impl AuthError {
             Self::InsufficientScope { required, granted } => {
                 Compared::new(first_scopes(required), first_scopes(granted))
             }
+            Self::InvalidMessage(MessageFault::UnknownSession) => {
+                Compared::new("a session of this caller", "another one".to_owned())
+            }
             Self::InvalidMessage(fault) => {
                 Compared::new("one JSON-RPC message", fault.description())
             }
@@ -246,12 +249,20 @@ pub enum MessageFault {
     Invalid,
     /// Not JSON.
     NotJson,
+    /// A session that the caller did not begin, or that nobody has begun here.
+    UnknownSession,
     /// Longer than `max_body_bytes`, or a batch of too many messages.
     TooLarge,
     /// A body in a request that must have none, such as GET. The server behind might act on it.
     Unexpected,
     /// Not JSON in UTF-8, or compressed: the server behind might read it differently.
     UnsupportedMediaType,
+}
+
+impl From<MessageFault> for AuthError {
+    fn from(fault: MessageFault) -> Self {
+        Self::InvalidMessage(fault)
+    }
 }
 
 impl MessageFault {
@@ -264,6 +275,7 @@ impl MessageFault {
             Self::Invalid => "invalid_message",
             Self::NotJson => "not_json",
             Self::TooLarge => "body_too_large",
+            Self::UnknownSession => "unknown_session",
             Self::UnsupportedMediaType => "unsupported_media_type",
         }
     }
@@ -271,6 +283,7 @@ impl MessageFault {
     fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownSession => StatusCode::NOT_FOUND,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
@@ -282,6 +295,8 @@ impl MessageFault {
         match self {
             Self::NotJson => -32700,
             Self::HeaderMismatch => -32020,
+            // As the official SDKs answer it.
+            Self::UnknownSession => -32001,
             Self::Batch
             | Self::Invalid
             | Self::Timeout
@@ -302,6 +317,7 @@ impl MessageFault {
             Self::Timeout => "the body did not come in time",
             Self::Unexpected => "only POST has a body",
             Self::TooLarge => "the body is too large",
+            Self::UnknownSession => "Session not found",
             Self::UnsupportedMediaType => {
                 "the body must be application/json in UTF-8, not compressed"
             }

@@ -23,6 +23,7 @@
 //! | [`errors`] | the reasons inside an [`AuthError`] |
 //! | [`explanation`], [`inspection`] | people who look into a token or an issuer |
 //! | [`http_client`], [`clock`] | code of your own in the place of the library's |
+//! | [`sealed_state`] | servers that keep nothing themselves |
 //! | [`layer`], [`decision`] | naming the tower types; adapters to other frameworks |
 //!
 //! # Features
@@ -46,6 +47,7 @@ mod error;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod handles;
 mod identifier;
 pub mod inspection;
 mod issuer;
@@ -220,6 +222,11 @@ pub mod decision {
     pub use crate::serve::{
         Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter,
     };
+}
+
+/// State that a server gives to a client and takes back: [`McpAuth::state_sealer`].
+pub mod sealed_state {
+    pub use crate::handles::{StateError, StateSealer};
 }
 
 /// The types behind an [`AuthLayer`], for those who must name them.

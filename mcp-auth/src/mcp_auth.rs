@@ -14,6 +14,7 @@ use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
+use crate::handles::StateSealer;
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
@@ -38,6 +39,7 @@ struct Inner {
     issuers: Vec<Arc<Issuer>>,
     serve_authorization_server_metadata: bool,
     hide_resource_metadata: bool,
+    state_sealer: StateSealer,
 }
 
 impl McpAuth {
@@ -59,10 +61,16 @@ impl McpAuth {
         issuers: Vec<Arc<Issuer>>,
         serve_authorization_server_metadata: bool,
         hide_resource_metadata: bool,
+        state_sealer: StateSealer,
     ) -> Self {
         let mounts = Mounts::new(resources);
-        let inner =
-            Inner { mounts, issuers, serve_authorization_server_metadata, hide_resource_metadata };
+        let inner = Inner {
+            mounts,
+            issuers,
+            serve_authorization_server_metadata,
+            hide_resource_metadata,
+            state_sealer,
+        };
         Self(Arc::new(inner))
     }
 
@@ -148,6 +156,12 @@ impl McpAuth {
     ) -> Option<Explanation> {
         let resource = self.resource_at(path)?;
         Some(resource.explain(caller.ok_or(&AuthError::MissingToken), operation))
+    }
+
+    /// Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the
+    /// configured `handle_keys`, so that every instance opens what another has sealed.
+    pub fn state_sealer(&self) -> StateSealer {
+        self.0.state_sealer.clone()
     }
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.

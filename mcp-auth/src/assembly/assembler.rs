@@ -15,6 +15,7 @@ use crate::authenticate::{
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{Config, IntrospectionMethod, ProtectedResource};
+use crate::handles::{HandleSealer, KeyRing, StateSealer};
 use crate::inspection::principal_rule;
 use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, SignedAnswerRules, TrustAnchors,
@@ -33,12 +34,17 @@ pub(super) struct Assembler<'b> {
     /// For questions about tokens, where no certificate of ours is shown.
     http_for_questions: Arc<dyn HttpClient>,
     trust_anchors: TrustAnchors,
+    handle_keys: Arc<KeyRing>,
     cache: Arc<TokenCache>,
     pub(super) issuers: Vec<Arc<Issuer>>,
 }
 
 impl<'b> Assembler<'b> {
-    pub(super) fn new(builder: &'b McpAuthBuilder, trust_anchors: TrustAnchors) -> Self {
+    pub(super) fn new(
+        builder: &'b McpAuthBuilder,
+        trust_anchors: TrustAnchors,
+        handle_keys: KeyRing,
+    ) -> Self {
         let config = &builder.config;
         let (http, http_for_questions): (Arc<dyn HttpClient>, Arc<dyn HttpClient>) = match &builder
             .http
@@ -57,6 +63,7 @@ impl<'b> Assembler<'b> {
             http,
             http_for_questions,
             trust_anchors,
+            handle_keys: Arc::new(handle_keys),
             cache: Arc::new(cache),
             issuers: Vec::new(),
         }
@@ -92,11 +99,21 @@ impl<'b> Assembler<'b> {
         };
         let bodies = body_limits(&self.builder.config);
         let authorizers = self.authorizers(config);
-        let mut resource = Resource::new(config, identifier, authenticator, authorizers, bodies);
+        let session_sealer = (!config.dangerous_unbound_sessions)
+            .then(|| HandleSealer::new(self.handle_keys.clone(), identifier.as_str()));
+        let mut resource =
+            Resource::new(config, identifier, authenticator, authorizers, bodies, session_sealer);
         if self.builder.hide_resource_metadata {
             resource.hide_metadata();
         }
         Arc::new(resource)
+    }
+
+    /// What seals state for the server as a whole, which is known by its first resource.
+    pub(super) fn state_sealer(&self) -> StateSealer {
+        let first = self.builder.config.resources.first();
+        let name = first.map_or("", |resource| &resource.resource);
+        StateSealer::new(self.handle_keys.clone(), name, self.builder.clock.clone())
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {

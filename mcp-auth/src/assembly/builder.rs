@@ -133,18 +133,20 @@ impl McpAuthBuilder {
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
         let parsed = self.parse()?;
-        let mut assembler = Assembler::new(&self, parsed.trust_anchors);
+        let mut assembler = Assembler::new(&self, parsed.trust_anchors, parsed.handle_keys);
         let mut resources = Vec::with_capacity(parsed.resources.len());
         for (index, parsed_resource) in parsed.resources.into_iter().enumerate() {
             resources.push(assembler.protect(index, parsed_resource));
         }
         warn_of_weak_settings(&self.config);
         warn_of_rules(&self.authorizers);
+        let state_sealer = assembler.state_sealer();
         Ok(McpAuth::from_parts(
             resources,
             assembler.issuers,
             self.serve_authorization_server_metadata,
             self.hide_resource_metadata,
+            state_sealer,
         ))
     }
 
@@ -166,8 +168,8 @@ impl McpAuthBuilder {
     /// [`ConfigError`] lists every fault of the configuration at once. What is wrong with an authorization
     /// server is no error: it is in that server's report.
     pub async fn inspect_issuers(self) -> Result<Vec<IssuerReport>, ConfigError> {
-        let ParsedConfig { resources, trust_anchors } = self.parse()?;
-        let assembler = Assembler::new(&self, trust_anchors);
+        let ParsedConfig { resources, trust_anchors, handle_keys } = self.parse()?;
+        let assembler = Assembler::new(&self, trust_anchors, handle_keys);
         let mut reports = Vec::new();
         for ParsedResource { config, servers, .. } in resources {
             for server in servers {

@@ -16,6 +16,7 @@ mod assembler;
 mod builder;
 mod credentials;
 mod environment;
+mod handle_keys;
 mod json_config;
 mod key_source;
 mod metadata_members;

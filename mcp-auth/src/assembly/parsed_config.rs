@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use super::handle_keys::read_handle_keys;
 use super::parsed_resource::ParsedResource;
 use super::trust_anchors::read_trust_anchors;
 use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
 };
+use crate::handles::KeyRing;
 use crate::identifier::loosely;
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
@@ -19,6 +21,7 @@ const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 pub(super) struct ParsedConfig<'a> {
     pub(super) resources: Vec<ParsedResource<'a>>,
     pub(super) trust_anchors: TrustAnchors,
+    pub(super) handle_keys: KeyRing,
 }
 
 impl Config {
@@ -58,12 +61,14 @@ impl<'a> ParsedConfig<'a> {
         let mut faults = Faults::of_all(&mut found);
         check_limits(config, &mut faults);
         let trust_anchors = read_trust_anchors(&config.ca_files, &mut faults);
+        let handle_keys = read_handle_keys(config, &mut faults);
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
-        if found.is_empty() {
-            Ok(Self { resources, trust_anchors })
-        } else {
-            Err(ConfigError::new(found))
+        match handle_keys {
+            Some(handle_keys) if found.is_empty() => {
+                Ok(Self { resources, trust_anchors, handle_keys })
+            }
+            _ => Err(ConfigError::new(found)),
         }
     }
 }

@@ -24,6 +24,12 @@ pub(super) fn warn_of_weak_settings(config: &Config) {
                 "`dangerous_accept_any_audience` is set: tokens for any other service are accepted, and that service can use its callers' tokens here"
             );
         }
+        if resource.dangerous_unbound_sessions {
+            tracing::warn!(
+                resource = resource_identifier,
+                "`dangerous_unbound_sessions` is set: whoever has the identifier of a session may use it, unless the server looks whose it is"
+            );
+        }
         if accepts_account(resource) {
             tracing::warn!(
                 resource = resource_identifier,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProtectedResource, seconds};
+use super::{ProtectedResource, Secret, seconds};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -28,6 +28,7 @@ use crate::scope::Scopes;
 /// - `max_token_header_bytes`: 4 KiB
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
+/// - `handle_keys`: a new one at each start
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -77,6 +78,14 @@ pub struct Config {
     /// never past a change of its issuer's keys. In data: seconds.
     #[serde(with = "seconds")]
     pub token_cache_max_age: Duration,
+    /// Secrets that seal what outlives a request, such as session identifiers: the first seals, all open, so that a new
+    /// one is put before the old one and the old one taken away later. Each of 32 characters or more; 8 at most. The
+    /// same for all instances of a server. None: a new one at each start, known to this instance alone. They are read,
+    /// and never written.
+    #[serde(skip_serializing)]
+    pub handle_keys: Vec<Secret>,
+    /// A file that holds such keys, one in each line. Read once, when the configuration is checked.
+    pub handle_keys_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -132,6 +141,8 @@ impl Default for Config {
             max_token_header_bytes: 4 * 1024,
             token_cache_bytes: 32 * 1024 * 1024,
             token_cache_max_age: Duration::from_secs(300),
+            handle_keys: Vec::new(),
+            handle_keys_file: None,
         }
     }
 }

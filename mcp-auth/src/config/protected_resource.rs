@@ -36,6 +36,10 @@ pub struct ProtectedResource {
     /// Refuse requests about tasks of which this instance does not know who made them: for servers with one instance,
     /// or whose requests are routed by `Mcp-Name`.
     pub known_tasks_only: bool,
+    /// Let whoever has a session identifier use the session, whoever they are. Otherwise each `Mcp-Session-Id` of the
+    /// server's is sealed for the caller who got it, and unknown (404) to everybody else. For servers that bind
+    /// sessions themselves. Warns at start-up.
+    pub dangerous_unbound_sessions: bool,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,
     /// `scopes_supported` of the metadata. Empty: the required scopes.

@@ -30,6 +30,9 @@ const MAX_SCOPE: usize = 8 * 1024;
 impl Resource {
     /// A refusal that depends on no message, and its event.
     pub(super) fn refuse(&self, error: AuthError) -> Reply {
+        if let AuthError::InvalidMessage(fault) = error {
+            return self.refuse_message(fault, None);
+        }
         self.log_refused(&error, &[]);
         refuse(self, error, &self.required_scopes)
     }

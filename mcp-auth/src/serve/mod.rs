@@ -17,6 +17,7 @@ mod mirrored_arguments;
 mod pending_decision;
 mod resource;
 mod response;
+mod sessions;
 mod token_explanation;
 mod unlisted_rules;
 

@@ -8,6 +8,7 @@
 //! 4. The caller and the rules, for every message of the body. One that may not go on refuses the whole body.
 //! 5. Tasks: whoever asks about one must be the one who made it.
 //! 6. The `Mcp-Param-*` headers. After the rules, so that a refused caller learns nothing of a tool's arguments.
+//! 7. The session, which must be the caller's.
 //!
 //! Tested in `authorize::policy` and `serve::request_bodies`.
 
@@ -167,9 +168,16 @@ impl PendingDecision {
             let reply = resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(cors));
         }
+        let session = match resource.own_session(caller.as_ref(), &request.headers) {
+            Ok(session) => session,
+            Err(fault) => {
+                let reply = resource.refuse_message(fault, messages.id);
+                return Decision::Reply(reply.with_headers(cors));
+            }
+        };
         resource.log_allowed(caller.as_ref(), messages.sent());
         let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
-        let forward = Forward::new(&resource, caller, cors).with_lists(lists);
+        let forward = Forward::new(&resource, caller, session, cors).with_lists(lists);
         let needed = needed(&resource, &messages, granted);
         let may_wait = may_step_up(&messages);
         let called = first_few(messages.sent()).iter().map(Operation::without_arguments).collect();

@@ -28,6 +28,7 @@ use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
+use super::sessions::OwnSession;
 use super::unlisted_rules::UnlistedRules;
 use super::{
     AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
@@ -38,6 +39,7 @@ use crate::authenticate::{Authenticator, BearerToken, TokenSource};
 use crate::authorize::{Authorizers, Explanation, Operation};
 use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, Forbidden, MessageFault};
+use crate::handles::HandleSealer;
 use crate::identifier::ResourceIdentifier;
 use crate::scope::Scopes;
 
@@ -58,6 +60,8 @@ pub(crate) struct Resource {
     /// Who made its tasks.
     pub(super) known_tasks: KnownTasks,
     pub(super) known_tasks_only: bool,
+    /// Binds its sessions to those who began them.
+    pub(super) session_sealer: Option<HandleSealer>,
     /// Rules for what no list has shown so far.
     pub(super) unlisted_rules: UnlistedRules,
     pub(super) allowed_origins: AllowedOrigins,
@@ -88,6 +92,7 @@ impl Resource {
         authenticator: Authenticator,
         authorizers: Authorizers,
         bodies: BodyLimits,
+        session_sealer: Option<HandleSealer>,
     ) -> Self {
         let mut resource = Self {
             metadata_url: Some(identifier.metadata_url()),
@@ -102,6 +107,7 @@ impl Resource {
             unlisted_rules: UnlistedRules::new(authorizers.named()),
             // Without rules no answer is read, and every task is unknown.
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
+            session_sealer,
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
@@ -141,7 +147,8 @@ impl Resource {
         let Begun { cors, token } = self.begin(request).ok()?;
         let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
-        Some(self.forward(caller, cors, request))
+        let session = self.own_session(Some(&caller), &request.headers).ok()?;
+        Some(self.forward(caller, session, cors, request))
     }
 
     /// What the head says before anybody asks who sent it.
@@ -185,9 +192,15 @@ impl Resource {
         {
             return Decision::Reply(reply.with_headers(cors));
         }
-        let outcome = caller.and_then(|known| self.authorize_head(&known).map(|()| known));
+        let outcome = caller.and_then(|known| {
+            self.authorize_head(&known)?;
+            let session = self.own_session(Some(&known), &request.headers)?;
+            Ok((known, session))
+        });
         match outcome {
-            Ok(admitted) => Decision::Forward(self.forward(admitted, cors, request)),
+            Ok((admitted, session)) => {
+                Decision::Forward(self.forward(admitted, session, cors, request))
+            }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
             }
@@ -222,11 +235,17 @@ impl Resource {
 
     /// Hands the request on, of which no rule wants to see the body.
     #[inline]
-    fn forward(self: &Arc<Self>, caller: AuthInfo, cors: HeaderMap, request: &Parts) -> Forward {
+    fn forward(
+        self: &Arc<Self>,
+        caller: AuthInfo,
+        session: Option<OwnSession>,
+        cors: HeaderMap,
+        request: &Parts,
+    ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
         let has_rules = !self.authorizers.is_empty();
         let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
-        let filtered = Forward::new(self, Some(caller), cors).with_lists(lists);
+        let filtered = Forward::new(self, Some(caller), session, cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
             return filtered.with_step_up(

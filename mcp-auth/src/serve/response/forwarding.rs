@@ -10,12 +10,16 @@ use http_body::Body;
 use super::body_kind::is_event_stream;
 use super::{ProtectedBody, ResponseFilter};
 use crate::serve::Forward;
+use crate::serve::sessions::{MCP_SESSION_ID, OwnSession};
 
 impl Forward {
     /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens),
     /// and asking for no encoding of a response that has to be read.
     pub fn prepare_request(&self, request: &mut HeaderMap) {
         self.remove_tokens(request);
+        if let Some(session) = &self.session {
+            session.prepare_request(request);
+        }
         if self.lists.is_some() {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -23,13 +27,15 @@ impl Forward {
 
     /// Whether [`Forward::prepare_request`] removes or replaces the header of this name.
     pub fn withholds(&self, name: &str) -> bool {
+        let names_session = self.session.as_ref().is_some_and(OwnSession::is_named);
         self.is_token_header(name)
+            || (names_session && name.eq_ignore_ascii_case(MCP_SESSION_ID.as_str()))
             || (self.lists.is_some() && name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
     }
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
     pub fn passes_every_response(&self) -> bool {
-        !self.changes_responses() && self.step_up.is_none()
+        !self.changes_responses() && self.step_up.is_none() && self.session.is_none()
     }
 
     /// Whether the response goes on as it is.
