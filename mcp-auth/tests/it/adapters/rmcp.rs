@@ -3,6 +3,7 @@
 mod flow;
 mod handlers;
 mod hosts;
+mod sessions;
 mod step_up;
 mod tools;
 
