@@ -57,11 +57,12 @@ fn with_resources_listed(members: Map<String, Value>) -> Map<String, Value> {
     if members.contains_key(RESOURCES) {
         return members;
     }
-    // The default configuration has every field, because `Config` leaves none out when it is written as JSON.
+    // The default configuration has every field but the secret ones, because `Config` leaves no other out when it is
+    // written as JSON.
     let every_field = json!(Config::default());
     let (mut config, mut resource) = (Map::new(), Map::new());
     for (name, value) in members {
-        let is_of_config = every_field.get(&name).is_some();
+        let is_of_config = every_field.get(&name).is_some() || name == "handle_keys";
         let place = if is_of_config { &mut config } else { &mut resource };
         place.insert(name, value);
     }

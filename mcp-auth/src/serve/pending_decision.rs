@@ -136,7 +136,11 @@ impl PendingDecision {
         let authenticated = match known {
             Caller::Known(authenticated) => authenticated,
             Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
-                Access::Public if !tasks.are_owned() => Err(AuthError::MissingToken),
+                Access::Public
+                    if !tasks.are_owned() && !resource.needs_session_owner(request, &messages) =>
+                {
+                    Err(AuthError::MissingToken)
+                }
                 _ => resource.authenticate(request).await,
             },
         };
@@ -168,7 +172,7 @@ impl PendingDecision {
             let reply = resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(cors));
         }
-        let session = match resource.own_session(caller.as_ref(), &request.headers) {
+        let session = match resource.own_session(authenticated.as_ref().ok(), &request.headers) {
             Ok(session) => session,
             Err(fault) => {
                 let reply = resource.refuse_message(fault, messages.id);

@@ -5,7 +5,8 @@
 //!    The server gets the identifier as it gave it.
 //! 3. Anything else is answered as an unknown session: 404, on which clients begin a new one. That depends on nothing that
 //!    the server knows, so it tells nobody which sessions there are.
-//! 4. A caller without a token is a caller of their own: a session that began without one ends when one is used.
+//! 4. A caller without a token is a caller of their own: a session that began without one ends when one is used. So a
+//!    token that comes with a public call is looked at where the call begins a session or names one.
 //!
 //! Tested in `serve::sessions`.
 
@@ -13,10 +14,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::header::HeaderName;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use super::Resource;
 use crate::auth_info::AuthInfo;
+use crate::authorize::Messages;
 use crate::error::MessageFault;
 use crate::handles::HandleKind;
 
@@ -53,6 +56,15 @@ impl Resource {
             session.named = Some(opened.ok_or(MessageFault::UnknownSession)?);
         }
         Ok(Some(session))
+    }
+}
+
+impl Resource {
+    /// Whether it matters to a session who sends these messages, although anybody may: one begins, or one is named.
+    pub(super) fn needs_session_owner(&self, request: &Parts, messages: &Messages<'_>) -> bool {
+        let names_one = request.headers.contains_key(MCP_SESSION_ID);
+        let begins_one = messages.sent().iter().any(|sent| sent.method() == "initialize");
+        self.session_sealer.is_some() && (names_one || begins_one)
     }
 }
 

@@ -6,4 +6,5 @@ mod limits;
 mod logging;
 mod request_bodies;
 mod seen_tokens;
+mod sessions;
 mod transition;

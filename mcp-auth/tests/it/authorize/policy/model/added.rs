@@ -152,7 +152,6 @@ pub(super) fn decorations() -> impl Strategy<Value = (&'static str, &'static str
         "mcp-method",
         "mcp-name",
         "mcp-protocol-version",
-        "mcp-session-id",
         "mcp-param-x",
         "x-http-method-override",
         "x-original-url",
