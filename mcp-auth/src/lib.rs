@@ -309,3 +309,8 @@ mod providers {}
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/policies.md")]
 mod policies {}
+
+/// Compiles the example of the page on sessions.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/sessions.md")]
+mod sessions {}
