@@ -1,0 +1,163 @@
+//! Whose tokens are refused, and until when they were issued.
+//!
+//! 1. It is looked at for every token, also for one that was accepted before. While nothing new was revoked, that is one
+//!    comparison: each caller remembers what was revoked when they were looked at.
+//! 2. It is bounded. Where there is no room, the oldest entry of whoever has the most goes, and all tokens of that issuer
+//!    are refused that were issued until the time of that entry: rather somebody has to get a new token than that a revoked
+//!    one is accepted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::Revocation;
+use super::revocation::RevokedKind;
+use crate::auth_info::AuthInfo;
+use crate::error::TokenError;
+
+/// Entries of all issuers.
+const MAX_ENTRIES: usize = 100_000;
+
+/// What was revoked.
+#[derive(Debug)]
+pub(crate) struct Cutoffs {
+    entries: RwLock<Entries>,
+    /// How often something was revoked.
+    version: AtomicU64,
+    /// Wakes those who hold something open.
+    changes: watch::Sender<u64>,
+    max_entries: usize,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    issuers: HashMap<Box<str>, OfIssuer>,
+    count: usize,
+}
+
+/// What was revoked of one issuer.
+#[derive(Debug, Default)]
+struct OfIssuer {
+    /// Everything that was issued until then.
+    everything: Option<u64>,
+    /// By kind and name, until when tokens were issued that are refused.
+    named: HashMap<RevokedKind, HashMap<Box<str>, u64>>,
+    /// In the order in which they came.
+    order: VecDeque<(RevokedKind, Box<str>)>,
+}
+
+impl Default for Cutoffs {
+    fn default() -> Self {
+        Self::with_room_for(MAX_ENTRIES)
+    }
+}
+
+impl Cutoffs {
+    fn with_room_for(max_entries: usize) -> Self {
+        let entries = RwLock::default();
+        let changes = watch::Sender::new(0);
+        // Callers who were never looked at have seen none.
+        Self { entries, version: AtomicU64::new(0), changes, max_entries }
+    }
+
+    /// Refuses these tokens from now on.
+    pub(crate) fn revoke(&self, revocation: Revocation, now: u64) {
+        let issued_until = revocation.issued_until.unwrap_or(now);
+        {
+            let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+            entries.add(revocation, issued_until);
+            while entries.count > self.max_entries && entries.forget_one() {}
+        }
+        // After the entry, so that whoever sees the number sees the entry.
+        let version = self.version.fetch_add(1, Ordering::Release) + 1;
+        self.changes.send_replace(version);
+    }
+
+    /// Whether nothing was revoked that this caller could be known by.
+    ///
+    /// # Errors
+    /// [`TokenError::Revoked`].
+    #[inline]
+    pub(crate) fn check(&self, caller: &AuthInfo) -> Result<(), TokenError> {
+        let version = self.version.load(Ordering::Acquire);
+        match caller.was_checked_at(version) {
+            true => Ok(()),
+            false => self.look_up(caller, version),
+        }
+    }
+
+    #[cold]
+    fn look_up(&self, caller: &AuthInfo, version: u64) -> Result<(), TokenError> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let latest = entries.latest(caller);
+        drop(entries);
+        match latest {
+            Some(until) if caller.issued_at().is_none_or(|issued| issued <= until) => {
+                Err(TokenError::Revoked)
+            }
+            _ => {
+                caller.set_checked_at(version);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells when something was revoked, for those who hold something open.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Entries {
+    fn add(&mut self, revocation: Revocation, issued_until: u64) {
+        let Revocation { issuer, kind, name, .. } = revocation;
+        let of_issuer = self.issuers.entry(issuer.into()).or_default();
+        let names = of_issuer.named.entry(kind).or_default();
+        if let Some(known) = names.get_mut(&*name) {
+            *known = issued_until.max(*known);
+            return;
+        }
+        let name: Box<str> = name.into();
+        names.insert(name.clone(), issued_until);
+        of_issuer.order.push_back((kind, name));
+        self.count += 1;
+    }
+
+    /// Forgets the oldest entry of the issuer that has the most, and refuses all of that issuer's that were issued until
+    /// then. Whether there was one.
+    fn forget_one(&mut self) -> bool {
+        let largest = self.issuers.values_mut().max_by_key(|of_issuer| of_issuer.order.len());
+        let Some(of_issuer) = largest else { return false };
+        let Some((kind, name)) = of_issuer.order.pop_front() else { return false };
+        self.count -= 1;
+        let names = of_issuer.named.get_mut(&kind);
+        if let Some(issued_until) = names.and_then(|names| names.remove(&name)) {
+            of_issuer.everything = of_issuer.everything.max(Some(issued_until));
+        }
+        true
+    }
+
+    /// Until when tokens of this caller were issued that are refused.
+    fn latest(&self, caller: &AuthInfo) -> Option<u64> {
+        let of_issuer = self.issuers.get(caller.issuer())?;
+        let names = [
+            (RevokedKind::Subject, caller.subject()),
+            (RevokedKind::Client, caller.client_id()),
+            (RevokedKind::Session, caller.text_claim("sid")),
+            (RevokedKind::Token, caller.text_claim("jti")),
+        ];
+        let mut latest = of_issuer.everything;
+        for (kind, name) in names {
+            let Some(name) = name else { continue };
+            let Some(until) = of_issuer.named.get(&kind).and_then(|names| names.get(name)) else {
+                continue;
+            };
+            // One token is refused whenever it was issued.
+            let until = if kind == RevokedKind::Token { u64::MAX } else { *until };
+            latest = latest.max(Some(until));
+        }
+        latest
+    }
+}

@@ -1,0 +1,8 @@
+//! WAS IT TAKEN BACK? Tokens that were good, and are refused since somebody said so.
+
+mod cutoffs;
+#[expect(clippy::module_inception, reason = "each type is in a file of its name")]
+mod revocation;
+
+pub(crate) use cutoffs::Cutoffs;
+pub use revocation::Revocation;

@@ -1,0 +1,62 @@
+//! What is revoked.
+
+/// Tokens of an issuer that are refused from now on: for [`McpAuth::revoke`](crate::McpAuth::revoke).
+///
+/// It is about tokens that were issued until a time, so that whoever signs in again comes in again. A token that does not
+/// say when it was issued (`iat`) counts as one that was issued before.
+///
+/// ```
+/// use mcp_auth::revocation::Revocation;
+///
+/// let dismissed = Revocation::of_subject("https://auth.example.com", "alice");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    pub(super) issuer: String,
+    pub(super) kind: RevokedKind,
+    pub(super) name: String,
+    /// `None`: until it is carried out.
+    pub(super) issued_until: Option<u64>,
+}
+
+/// By what the tokens are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum RevokedKind {
+    Subject,
+    Client,
+    Session,
+    Token,
+}
+
+impl Revocation {
+    /// Of this subject (`sub`), through whatever client.
+    pub fn of_subject(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self::new(issuer, RevokedKind::Subject, subject)
+    }
+
+    /// Of this client, for whatever subject: the first of `client_id`, `azp`, `cid` and `appid` that is not empty.
+    pub fn of_client(issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self::new(issuer, RevokedKind::Client, client_id)
+    }
+
+    /// Of this session at the issuer (`sid`).
+    pub fn of_session(issuer: impl Into<String>, sid: impl Into<String>) -> Self {
+        Self::new(issuer, RevokedKind::Session, sid)
+    }
+
+    /// This token (`jti`), whenever it was issued.
+    pub fn of_token(issuer: impl Into<String>, jti: impl Into<String>) -> Self {
+        Self::new(issuer, RevokedKind::Token, jti)
+    }
+
+    fn new(issuer: impl Into<String>, kind: RevokedKind, name: impl Into<String>) -> Self {
+        Self { issuer: issuer.into(), kind, name: name.into(), issued_until: None }
+    }
+
+    /// Those that were issued until this time, in seconds since 1970, instead of until now.
+    #[must_use]
+    pub fn issued_until(mut self, seconds: u64) -> Self {
+        self.issued_until = Some(seconds);
+        self
+    }
+}
