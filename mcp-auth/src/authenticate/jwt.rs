@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cache::Circumstances;
 use super::{Authenticator, BearerToken, TrustedIssuer};
-use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
@@ -36,9 +36,9 @@ impl Authenticator {
         let verified = trusted.verify_signature(&jws, now).await?;
         let claims = verified.jws.claims();
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
-        let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
         let issuer_name = trusted.name_of(claims);
-        let auth_info = trusted.rules.caller(issuer_name, claims, verified.jws.payload(), kept)?;
+        let (payload, whole_token) = (verified.jws.payload(), verified.jws.token());
+        let auth_info = trusted.rules.caller(issuer_name, claims, payload, whole_token)?;
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {

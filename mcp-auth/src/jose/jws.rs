@@ -180,7 +180,7 @@ impl<'j, T: Object<'j>> VerifiedJws<'j, T> {
     }
 
     /// The payload, of which the claims were read: so it can be read whole later.
-    pub(crate) fn payload(&self) -> CheckedObject {
+    pub(crate) fn payload(&self) -> CheckedObject<'j> {
         CheckedObject::new(self.jws.payload)
     }
 }
