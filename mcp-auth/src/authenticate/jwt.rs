@@ -19,7 +19,8 @@ impl Authenticator {
         now: u64,
     ) -> Result<AuthInfo, AuthError> {
         let mut buffer = Vec::new();
-        let jws = match Jws::parse(text, &self.limits, &mut buffer) {
+        let known_headers = Some(&*self.known_headers);
+        let jws = match Jws::parse_with(text, &self.limits, known_headers, &mut buffer) {
             Ok(jws) => jws,
             Err(error @ JwsError::TooLarge(_)) => return Err(TokenError::from(error).into()),
             Err(error) => {
@@ -39,6 +40,7 @@ impl Authenticator {
         let issuer_name = trusted.name_of(claims);
         let (payload, whole_token) = (verified.jws.payload(), verified.jws.token());
         let auth_info = trusted.rules.caller(issuer_name, claims, payload, whole_token)?;
+        self.known_headers.remember(&verified.jws);
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {
