@@ -21,7 +21,7 @@ use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, SignedAnswerRules, TrustAnchors,
     UrlRules,
 };
-use crate::jose::TokenLimits;
+use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::serve::{BodyLimits, Resource};
 
@@ -36,6 +36,7 @@ pub(super) struct Assembler<'b> {
     trust_anchors: TrustAnchors,
     handle_keys: Arc<KeyRing>,
     cache: Arc<TokenCache>,
+    known_headers: Arc<KnownHeaders>,
     pub(super) issuers: Vec<Arc<Issuer>>,
 }
 
@@ -65,6 +66,7 @@ impl<'b> Assembler<'b> {
             trust_anchors,
             handle_keys: Arc::new(handle_keys),
             cache: Arc::new(cache),
+            known_headers: Arc::default(),
             issuers: Vec::new(),
         }
     }
@@ -94,6 +96,7 @@ impl<'b> Assembler<'b> {
                 clock_tolerance: self.builder.config.clock_tolerance,
             },
             limits: token_limits(&self.builder.config),
+            known_headers: self.known_headers.clone(),
             cache: self.cache.clone(),
             clock: self.builder.clock.clone(),
         };
