@@ -1,6 +1,7 @@
 //! What a handler may know about the caller.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -31,6 +32,8 @@ struct Inner {
     facts: OnceLock<Box<Facts>>,
     claims: OnceLock<Box<Map<String, Value>>>,
     json: OnceLock<Box<str>>,
+    /// What was revoked when it was last looked whether this caller was: a version of `Cutoffs`.
+    revocations_seen: AtomicU64,
 }
 
 /// A token and the JSON text of its claims, one behind the other in one piece of memory, which is wiped when it goes.
@@ -111,7 +114,17 @@ impl AuthInfo {
     ) -> Self {
         let kept = KeptTexts::new(token, payload);
         let (facts, claims, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let inner = Inner { issuer, scopes, expires_at, kept, principal_rule, facts, claims, json };
+        let inner = Inner {
+            issuer,
+            scopes,
+            expires_at,
+            kept,
+            principal_rule,
+            facts,
+            claims,
+            json,
+            revocations_seen: AtomicU64::new(0),
+        };
         Self(Arc::new(inner), None)
     }
 
@@ -190,6 +203,31 @@ impl AuthInfo {
     /// say.
     pub fn expires_at(&self) -> Option<u64> {
         self.0.expires_at
+    }
+
+    /// `iat`, in seconds since 1970. A part of a second is left out.
+    pub(crate) fn issued_at(&self) -> Option<u64> {
+        let written = self.claims().get("iat")?;
+        written.as_u64().or_else(|| {
+            let seconds = written.as_f64().filter(|seconds| (0.0..1e15).contains(seconds))?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+            Some(seconds as u64)
+        })
+    }
+
+    /// A claim that is a text.
+    pub(crate) fn text_claim(&self, name: &str) -> Option<&str> {
+        self.claims().get(name)?.as_str()
+    }
+
+    /// Whether nothing was revoked since it was last looked whether this caller was.
+    #[inline]
+    pub(crate) fn has_seen_revocations(&self, version: u64) -> bool {
+        self.0.revocations_seen.load(Ordering::Relaxed) == version
+    }
+
+    pub(crate) fn see_revocations(&self, version: u64) {
+        self.0.revocations_seen.store(version, Ordering::Relaxed);
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).

@@ -404,6 +404,8 @@ pub enum TokenError {
         /// The time of the check, in seconds since 1970.
         now: u64,
     },
+    /// It was revoked since it was issued.
+    Revoked,
     /// `cnf` binds the token to a key whose possession was not proven.
     SenderConstrained,
     /// `iss` is not one of this resource's authorization servers.
@@ -444,6 +446,7 @@ impl TokenError {
             Self::Malformed { .. } => "malformed",
             Self::MissingClaim { .. } => "missing_claim",
             Self::NotYetValid { .. } => "not_yet_valid",
+            Self::Revoked => "revoked",
             Self::SenderConstrained => "sender_constrained",
             Self::UnknownIssuer { .. } => "unknown_issuer",
             Self::UnknownKey { .. } => "unknown_key",
@@ -463,6 +466,7 @@ impl TokenError {
             Self::Malformed { .. } => "the access token is malformed",
             Self::MissingClaim { .. } => "a required claim is missing",
             Self::NotYetValid { .. } => "the access token is not valid yet",
+            Self::Revoked => "the access token is not active",
             Self::SenderConstrained => "the access token is bound to a key and needs its proof",
             Self::UnknownIssuer { .. } => "the issuer is not trusted here",
             Self::UnknownKey { .. } => "the signing key is unknown",
@@ -492,6 +496,7 @@ impl TokenError {
             Self::NotYetValid { valid_from, now } => {
                 Compared::new(format!("valid at {now}"), valid_from.to_string())
             }
+            Self::Revoked => Compared::new("issued after the revocation", "revoked"),
             Self::SenderConstrained => {
                 Compared::new("no `cnf`, a bearer token", "`cnf`, or another `token_type`")
             }

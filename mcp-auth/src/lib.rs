@@ -62,6 +62,7 @@ mod nearest;
 mod number;
 mod principal;
 mod refusal;
+pub mod revocation;
 mod scope;
 mod serve;
 mod spawner;

@@ -12,6 +12,7 @@ use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
 use crate::handles::StateSealer;
@@ -19,6 +20,7 @@ use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
+use crate::revocation::{Cutoffs, Revocation};
 use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::{Quoted, in_one_line};
 
@@ -40,6 +42,8 @@ struct Inner {
     serve_authorization_server_metadata: bool,
     hide_resource_metadata: bool,
     state_sealer: StateSealer,
+    cutoffs: Arc<Cutoffs>,
+    clock: Arc<dyn Clock>,
 }
 
 impl McpAuth {
@@ -62,6 +66,8 @@ impl McpAuth {
         serve_authorization_server_metadata: bool,
         hide_resource_metadata: bool,
         state_sealer: StateSealer,
+        cutoffs: Arc<Cutoffs>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let mounts = Mounts::new(resources);
         let inner = Inner {
@@ -70,6 +76,8 @@ impl McpAuth {
             serve_authorization_server_metadata,
             hide_resource_metadata,
             state_sealer,
+            cutoffs,
+            clock,
         };
         Self(Arc::new(inner))
     }
@@ -162,6 +170,22 @@ impl McpAuth {
     /// configured `handle_keys`, so that every instance opens what another has sealed.
     pub fn state_sealer(&self) -> StateSealer {
         self.0.state_sealer.clone()
+    }
+
+    /// Refuses these tokens from now on, also those that were accepted before: 401, `revoked` in the log.
+    ///
+    /// It is known to this instance alone, and until it ends: tell every instance. There is room for 100,000; where there
+    /// are more, the oldest of an issuer become one for all its tokens that were issued until then.
+    ///
+    /// ```
+    /// # fn dismiss(auth: &mcp_auth::McpAuth) {
+    /// use mcp_auth::revocation::Revocation;
+    ///
+    /// auth.revoke(Revocation::of_subject("https://auth.example.com", "alice"));
+    /// # }
+    /// ```
+    pub fn revoke(&self, revocation: Revocation) {
+        self.0.cutoffs.revoke(revocation, self.0.clock.unix_seconds());
     }
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.

@@ -87,7 +87,10 @@ impl TokenError {
             Self::WrongAudience { actual, expected } => {
                 json!({ "actual": actual, "expected": expected })
             }
-            Self::BadSignature { untried: 0 } | Self::Inactive | Self::SenderConstrained => {
+            Self::BadSignature { untried: 0 }
+            | Self::Inactive
+            | Self::Revoked
+            | Self::SenderConstrained => {
                 json!({})
             }
             Self::BadSignature { untried } => json!({ "untried": untried }),

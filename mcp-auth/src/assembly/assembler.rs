@@ -23,6 +23,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
+use crate::revocation::Cutoffs;
 use crate::serve::{BodyLimits, Resource};
 
 /// Puts resources together, one after the other, and holds what all of them share: the HTTP clients, the cache of
@@ -37,6 +38,7 @@ pub(super) struct Assembler<'b> {
     handle_keys: Arc<KeyRing>,
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
+    pub(super) cutoffs: Arc<Cutoffs>,
     pub(super) issuers: Vec<Arc<Issuer>>,
 }
 
@@ -67,6 +69,7 @@ impl<'b> Assembler<'b> {
             handle_keys: Arc::new(handle_keys),
             cache: Arc::new(cache),
             known_headers: Arc::default(),
+            cutoffs: Arc::default(),
             issuers: Vec::new(),
         }
     }
@@ -98,6 +101,7 @@ impl<'b> Assembler<'b> {
             limits: token_limits(&self.builder.config),
             known_headers: self.known_headers.clone(),
             cache: self.cache.clone(),
+            cutoffs: self.cutoffs.clone(),
             clock: self.builder.clock.clone(),
         };
         let bodies = body_limits(&self.builder.config);

@@ -147,6 +147,8 @@ impl McpAuthBuilder {
             self.serve_authorization_server_metadata,
             self.hide_resource_metadata,
             state_sealer,
+            assembler.cutoffs,
+            self.clock,
         ))
     }
 

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, KnownHeaders, TokenLimits};
+use crate::revocation::Cutoffs;
 
 /// Authenticates the callers of one protected resource, by their tokens.
 pub(crate) struct Authenticator {
@@ -31,6 +32,8 @@ pub(crate) struct Authenticator {
     /// Of tokens that were read within these limits, for this resource or another one.
     pub(crate) known_headers: Arc<KnownHeaders>,
     pub(crate) cache: Arc<TokenCache>,
+    /// What was revoked.
+    pub(crate) cutoffs: Arc<Cutoffs>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -92,6 +95,16 @@ impl Authenticator {
         if let Some(auth_info) = self.authenticated_before_at(token, now) {
             return Ok(auth_info);
         }
+        let auth_info = self.authenticate_anew(token, now).await?;
+        self.cutoffs.check(&auth_info)?;
+        Ok(auth_info)
+    }
+
+    async fn authenticate_anew(
+        &self,
+        token: BearerToken<'_>,
+        now: u64,
+    ) -> Result<AuthInfo, AuthError> {
         let text = token.as_text()?;
         if let Some(own) = self.own_for(token.source(), text)? {
             return own.verify(token.parse()?, &*self.clock).await;
@@ -121,7 +134,10 @@ impl Authenticator {
             Some(generation) => trusted.issuer.key_generation(now) == Some(generation),
             None => true,
         };
-        (is_current && trusted.source == token.source()).then_some(hit.auth_info)
+        let is_good = is_current
+            && trusted.source == token.source()
+            && self.cutoffs.check(&hit.auth_info).is_ok();
+        is_good.then_some(hit.auth_info)
     }
 
     fn own_for(&self, source: TokenSource, token: &str) -> Result<Option<&OwnVerifier>, AuthError> {

@@ -96,10 +96,12 @@ impl Authenticator {
             Err(AuthError::InvalidToken(
                 error @ (TokenError::ClaimNotAccepted { .. }
                 | TokenError::Inactive
+                | TokenError::Revoked
                 | TokenError::MissingClaim { claim: "sub" }),
             )) => {
                 let name = match error {
                     TokenError::Inactive => "introspection",
+                    TokenError::Revoked => "revocation",
                     TokenError::MissingClaim { .. } => "sub",
                     _ => "required_claims",
                 };

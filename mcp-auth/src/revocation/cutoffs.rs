@@ -20,11 +20,15 @@ use crate::error::TokenError;
 /// Entries of all issuers.
 const MAX_ENTRIES: usize = 100_000;
 
+/// The last number that was given to a state of any [`Cutoffs`]: no two have the same, so that a caller whom one has
+/// looked at is looked at by each. 0 is the state in which nothing was revoked.
+static LAST_VERSION: AtomicU64 = AtomicU64::new(0);
+
 /// What was revoked.
 #[derive(Debug)]
 pub(crate) struct Cutoffs {
     entries: RwLock<Entries>,
-    /// How often something was revoked.
+    /// Another number whenever something was revoked.
     version: AtomicU64,
     /// Wakes those who hold something open.
     changes: watch::Sender<u64>,
@@ -71,7 +75,8 @@ impl Cutoffs {
             while entries.count > self.max_entries && entries.forget_one() {}
         }
         // After the entry, so that whoever sees the number sees the entry.
-        let version = self.version.fetch_add(1, Ordering::Release) + 1;
+        let version = LAST_VERSION.fetch_add(1, Ordering::AcqRel) + 1;
+        self.version.fetch_max(version, Ordering::Release);
         self.changes.send_replace(version);
     }
 
@@ -82,7 +87,7 @@ impl Cutoffs {
     #[inline]
     pub(crate) fn check(&self, caller: &AuthInfo) -> Result<(), TokenError> {
         let version = self.version.load(Ordering::Acquire);
-        match caller.was_checked_at(version) {
+        match caller.has_seen_revocations(version) {
             true => Ok(()),
             false => self.look_up(caller, version),
         }
@@ -98,7 +103,7 @@ impl Cutoffs {
                 Err(TokenError::Revoked)
             }
             _ => {
-                caller.set_checked_at(version);
+                caller.see_revocations(version);
                 Ok(())
             }
         }
@@ -159,5 +164,52 @@ impl Entries {
             latest = latest.max(Some(until));
         }
         latest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn caller(subject: &str, issued_at: u64) -> AuthInfo {
+        let claims = json!({ "iss": "i", "sub": subject, "iat": issued_at });
+        AuthInfo::from_verified_json(&claims.to_string()).unwrap()
+    }
+
+    #[test]
+    fn where_there_is_no_room_more_is_refused_and_never_less() {
+        let cutoffs = Cutoffs::with_room_for(3);
+        for time in 1..=5 {
+            cutoffs.revoke(Revocation::of_subject("i", format!("user-{time}")), time * 10);
+        }
+        let other_issuer = Revocation::of_subject("j", "somebody");
+        cutoffs.revoke(other_issuer, 60);
+        assert_eq!(cutoffs.entries.read().unwrap().count, 3);
+        for (user, issued_at, is_good) in [
+            ("user-1", 10, false),
+            ("user-1", 31, true),
+            ("user-4", 40, false),
+            ("user-5", 50, false),
+            ("user-5", 51, true),
+            // Refused although nobody revoked it: the entries of the first three are one now.
+            ("somebody", 30, false),
+            ("somebody", 31, true),
+        ] {
+            let found = cutoffs.check(&caller(user, issued_at));
+            assert_eq!(found.is_ok(), is_good, "{user} at {issued_at}");
+        }
+    }
+
+    #[test]
+    fn a_caller_whom_another_one_has_looked_at_is_looked_at() {
+        let (ours, others) = (Cutoffs::default(), Cutoffs::default());
+        let alice = caller("alice", 5);
+        ours.revoke(Revocation::of_subject("i", "alice"), 10);
+        others.revoke(Revocation::of_subject("i", "bob"), 10);
+        assert!(others.check(&alice).is_ok());
+        assert_eq!(ours.check(&alice), Err(TokenError::Revoked));
+        assert!(others.check(&alice).is_ok() && others.check(&alice).is_ok());
     }
 }

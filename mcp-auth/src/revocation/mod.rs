@@ -1,4 +1,4 @@
-//! WAS IT TAKEN BACK? Tokens that were good, and are refused since somebody said so.
+//! Tokens that were good, and are refused since somebody said so: [`McpAuth::revoke`](crate::McpAuth::revoke).
 
 mod cutoffs;
 #[expect(clippy::module_inception, reason = "each type is in a file of its name")]

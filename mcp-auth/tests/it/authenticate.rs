@@ -6,4 +6,5 @@ mod explanation;
 mod introspection;
 mod own_verifier;
 mod principal;
+mod revocation;
 mod token_cache;
