@@ -3,7 +3,9 @@
 use std::fmt::{Debug, Write as _};
 
 use mcp_auth::decision::LogValue;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -38,7 +40,7 @@ impl Subscriber for PythonLog {
         // An interpreter that ends logs no more; neither does a logger that fails.
         let wanted = gate::attach(|py| {
             let logger = logger(py, metadata.target())?;
-            logger.call_method1("isEnabledFor", (number,))?.extract()
+            logger.call_method1(intern!(py, "isEnabledFor"), (number,))?.extract()
         });
         wanted.and_then(PyResult::ok) == Some(true)
     }
@@ -81,12 +83,22 @@ fn number_of(level: Level) -> Option<u8> {
     }
 }
 
+/// The logger of the events with this target, which is the same one for as long as the process lives: asked for once, as
+/// every request is an event, and finding a logger takes longer than to ask it.
 fn logger<'py>(py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
+    // A dictionary of Python's, whose own lock guards it: one of ours could be held while the process forks.
+    static FOUND: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let found = FOUND.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    if let Some(logger) = found.get_item(target)? {
+        return Ok(logger);
+    }
     let name = match target.strip_prefix("dev_issuer") {
         Some(_) => "mcp_auth.testing".to_owned(),
         None => target.replace("::", "."),
     };
-    py.import("logging")?.call_method1("getLogger", (name,))
+    let logger = py.import("logging")?.call_method1("getLogger", (name,))?;
+    found.set_item(target, &logger)?;
+    Ok(logger)
 }
 
 /// What every record has, so that a field cannot be called so.
