@@ -83,22 +83,23 @@ fn number_of(level: Level) -> Option<u8> {
     }
 }
 
-/// The logger of the events with this target, which is the same one for as long as the process lives: asked for once, as
-/// every request is an event, and finding a logger takes longer than to ask it.
+/// The logger of the events with this target. That of decisions is kept, as Python keeps it: every request is one, and to
+/// find it takes longer than to ask it.
 fn logger<'py>(py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
-    // A dictionary of Python's, whose own lock guards it: one of ours could be held while the process forks.
-    static FOUND: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let found = FOUND.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
-    if let Some(logger) = found.get_item(target)? {
-        return Ok(logger);
+    static OF_DECISIONS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if target == "mcp_auth::decision" {
+        let found = OF_DECISIONS.get_or_try_init(py, || find_logger(py, target).map(Bound::unbind));
+        return Ok(found?.bind(py).clone());
     }
+    find_logger(py, target)
+}
+
+fn find_logger<'py>(py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
     let name = match target.strip_prefix("dev_issuer") {
         Some(_) => "mcp_auth.testing".to_owned(),
         None => target.replace("::", "."),
     };
-    let logger = py.import("logging")?.call_method1("getLogger", (name,))?;
-    found.set_item(target, &logger)?;
-    Ok(logger)
+    py.import("logging")?.call_method1("getLogger", (name,))
 }
 
 /// What every record has, so that a field cannot be called so.
