@@ -153,10 +153,15 @@ impl AuthInfo {
             ("expires_at", self.expires_at().map(Value::from)),
             ("principal", Some(self.principal().name().into())),
             ("key", Some(json!(self.key()))),
-            ("claims", Some(Value::Object(self.claims().clone()))),
         ];
         let said = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(said.collect()).to_string()
+        let mut text = Value::Object(said.collect()).to_string();
+        // The claims as they were written: our reader has accepted them, which leaves one way to read them.
+        text.pop();
+        text.push_str(",\"claims\":");
+        text.push_str(&String::from_utf8_lossy(self.0.payload.as_bytes()));
+        text.push('}');
+        text
     }
 
     /// One claim as a type of yours; `None` when it is absent or of another type.
@@ -333,6 +338,26 @@ mod tests {
             let (issuer, scopes) = ("https://as.example".into(), Scopes::default());
             let caller = AuthInfo::new(issuer, scopes, None, payload, rule.into(), Token::None);
             assert_eq!(caller.principal(), principal);
+        }
+    }
+
+    #[test]
+    fn other_languages_are_told_the_claims_that_our_reader_reads() {
+        let payloads = [
+            r#"{"iss":"https://as.example","sub":"a"}"#,
+            "{}",
+            " { \"sub\" : \"a\" , \n \"x\" : [ { } , [ ] , null ] } \n",
+            r#"{"sub":"\u0061\"}é\ud83d\ude00","a}":"}","claims":{"claims":"{"}}"#,
+            r#"{"big":9007199254740993,"small":-9223372036854775808,"real":1e2,"zero":-0}"#,
+            r#"{"__proto__":{"issuer":"other"},"issuer":"other","subject":"other","key":["other",null]}"#,
+        ];
+        for payload in payloads {
+            let caller = AuthInfo::from_verified_json(payload).unwrap();
+            let told = crate::json::read_object(caller.json()).unwrap();
+            assert_eq!(told["claims"], Value::Object(caller.claims().clone()), "{payload}");
+            assert_eq!(told["issuer"], caller.issuer(), "{payload}");
+            assert_eq!(told.get("subject").and_then(Value::as_str), caller.subject(), "{payload}");
+            assert_eq!(told["key"], json!(caller.key()), "{payload}");
         }
     }
 }
