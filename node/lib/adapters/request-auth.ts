@@ -1,0 +1,46 @@
+/** `request.auth`, where handlers find their caller. */
+import { IncomingMessage, type ServerResponse } from 'node:http';
+
+import { member } from './members.js';
+import { admitted } from './node-response.js';
+
+/** A request of Express knows its response. */
+type WithAuth = IncomingMessage & { auth?: unknown; res?: ServerResponse };
+
+/** Prototypes of requests that find `auth` by the response. */
+const prototypes = new WeakSet<object>();
+
+/**
+ * Shows a caller, who is in {@link admitted}, to handlers. Requests of Express find it by a member that they have in
+ * common: to add one to each costs more there than all the rest, see {@link member}.
+ */
+export function showCaller(request: WithAuth, response: ServerResponse, caller: unknown): void {
+  const prototype = Object.getPrototypeOf(request) as object;
+  const isFound = prototypes.has(prototype) || canFind(prototype);
+  if (isFound && !Object.hasOwn(request, 'auth') && member(request, 'res') === response) return;
+  request.auth = caller;
+}
+
+/** Not where somebody has put such a member before. */
+function canFind(prototype: object): boolean {
+  let shared: object | undefined;
+  for (let object = prototype; object instanceof IncomingMessage; object = Object.getPrototypeOf(object) as object) {
+    const own = Object.getOwnPropertyDescriptor(object, 'auth');
+    if (own && own.get !== FOUND.get) return false;
+    shared = object;
+  }
+  if (!shared || !Reflect.defineProperty(shared, 'auth', FOUND)) return false;
+  prototypes.add(prototype);
+  return true;
+}
+
+const FOUND: PropertyDescriptor & ThisType<WithAuth> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this.res && admitted.get(this.res)?.shown;
+  },
+  set(value) {
+    Object.defineProperty(this, 'auth', { value, configurable: true, enumerable: true, writable: true });
+  },
+};
