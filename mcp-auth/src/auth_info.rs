@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use crate::claims::Claims;
@@ -65,6 +66,22 @@ pub(crate) struct Facts {
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) audience: Vec<String>,
+}
+
+/// What [`AuthInfo::json`] says, but for the claims.
+#[derive(Serialize)]
+struct Described<'a> {
+    issuer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    scopes: Vec<&'a str>,
+    audience: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+    principal: &'static str,
+    key: (&'a str, Option<String>),
 }
 
 impl AuthInfo {
@@ -143,19 +160,17 @@ impl AuthInfo {
     }
 
     fn describe(&self) -> String {
-        let scopes: Vec<_> = self.scopes().iter().map(Value::from).collect();
-        let members = [
-            ("issuer", Some(self.issuer().into())),
-            ("subject", self.subject().map(Value::from)),
-            ("client_id", self.client_id().map(Value::from)),
-            ("scopes", Some(scopes.into())),
-            ("audience", Some(self.audience().into())),
-            ("expires_at", self.expires_at().map(Value::from)),
-            ("principal", Some(self.principal().name().into())),
-            ("key", Some(json!(self.key()))),
-        ];
-        let said = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let mut text = Value::Object(said.collect()).to_string();
+        let described = Described {
+            issuer: self.issuer(),
+            subject: self.subject(),
+            client_id: self.client_id(),
+            scopes: self.scopes().iter().collect(),
+            audience: self.audience(),
+            expires_at: self.expires_at(),
+            principal: self.principal().name(),
+            key: self.key(),
+        };
+        let mut text = serde_json::to_string(&described).unwrap_or_default();
         // The claims as they were written: our reader has accepted them, which leaves one way to read them.
         text.pop();
         text.push_str(",\"claims\":");
@@ -327,6 +342,8 @@ impl fmt::Debug for AuthInfo {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

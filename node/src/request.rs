@@ -27,10 +27,11 @@ pub(crate) fn parse_headers(text: String) -> Option<HeaderMap> {
     }
     // Its values are parts of the text, and not copied once more.
     let shared = Bytes::from(text);
-    let mut lines = shared.split(|byte| *byte == b'\n');
+    let mut lines = str::from_utf8(&shared).ok()?.split('\n');
     while let Some(name) = lines.next() {
-        let value = HeaderValue::from_maybe_shared(shared.slice_ref(lines.next()?)).ok()?;
-        headers.try_append(HeaderName::from_bytes(name).ok()?, value).ok()?;
+        let bytes = shared.slice_ref(lines.next()?.as_bytes());
+        let value = HeaderValue::from_maybe_shared(bytes).ok()?;
+        headers.try_append(HeaderName::from_bytes(name.as_bytes()).ok()?, value).ok()?;
     }
     Some(headers)
 }
