@@ -1,29 +1,13 @@
 /** Responses of `node:http`, held until it is certain what the client may see. */
-import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
-import type { Decided } from '../decided-before.js';
 import { lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
+import { admittedOf } from './admitted.js';
 import { member } from './members.js';
 
 type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type Callback = (error?: Error | null) => void;
-
-/** A request that went on, and what may still become of its response. */
-export interface Admitted extends Decided {
-  readonly request: IncomingMessage;
-  /** Who handlers find in `request.auth`. */
-  readonly shown: unknown;
-  /** Whether its response is looked at when it begins. */
-  isWatched: boolean;
-  /** A handler was refused more scopes, or an event stream begins, in which one may be: whether the response is held from now on. */
-  hold(): boolean;
-  /** The response begins: it is never held. */
-  letGo(): void;
-}
-
-/** By the response to it. */
-export const admitted = new WeakMap<ServerResponse, Admitted>();
 
 /** Holds a response: status and headers wait for the body. */
 export function holdResponse(forward: Forward, response: ServerResponse): void {
@@ -34,7 +18,7 @@ type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'en
 
 const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 
-/** Looks at the start of a response, whose request is in {@link admitted}: an event stream may have to be held. */
+/** Looks at the start of a response, whose request was noted as admitted: an event stream may have to be held. */
 export function watch(response: ServerResponse): void {
   if (latest && has(response, latest)) return;
   if (isOfNode(response)) return put(NODES, response);
@@ -114,7 +98,7 @@ const NODES = hooks(ServerResponse.prototype);
 
 /** Whether it is held from now on; asked once. */
 function begins(response: ServerResponse, headers?: unknown): boolean {
-  const request = admitted.get(response);
+  const request = admittedOf(member(response, 'req'));
   if (!request?.isWatched) return false;
   request.isWatched = false;
   if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return request.hold();

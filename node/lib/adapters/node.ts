@@ -9,10 +9,11 @@ import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
+import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
 import { member } from './members.js';
 import { ALREADY_READ, discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
-import { type Admitted, admitted, holdResponse, watch } from './node-response.js';
+import { holdResponse, watch } from './node-response.js';
 import { showCaller } from './request-auth.js';
 
 /**
@@ -195,7 +196,7 @@ class Exchange implements Admitted, Requested {
   /** Whether a `protect` around this one let it through. */
   private isDecided(): boolean {
     if (this.differences) return false;
-    const before = admitted.get(this.response);
+    const before = admittedOf(this.request);
     if (!(before instanceof Exchange) || before.differences) return false;
     return before.request === this.request && isSameAsBefore(before, this.auth, this.method, this.target);
   }
@@ -212,8 +213,8 @@ class Exchange implements Admitted, Requested {
     const caller = auth.callerOf(forward, this);
     this.authInfo = caller;
     this.shown = caller && this.differences ? this.asDiffers(caller, this.differences) : caller;
-    admitted.set(response, this);
-    if (caller) showCaller(request, response, this.shown);
+    noteAdmitted(this);
+    if (caller) showCaller(request, this.shown);
     removeHeaders(request, auth.tokenHeaders);
     if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
     if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');

@@ -1,23 +1,21 @@
 /** `request.auth`, where handlers find their caller. */
-import { IncomingMessage, type ServerResponse } from 'node:http';
+import { IncomingMessage } from 'node:http';
 
-import { member } from './members.js';
-import { admitted } from './node-response.js';
+import { admittedOf } from './admitted.js';
 
-/** A request of Express knows its response. */
-type WithAuth = IncomingMessage & { auth?: unknown; res?: ServerResponse };
+type WithAuth = IncomingMessage & { auth?: unknown };
 
-/** Prototypes of requests that find `auth` by the response. */
+/** Prototypes of requests that find `auth` by themselves. */
 const prototypes = new WeakSet<object>();
 
 /**
- * Shows a caller, who is in {@link admitted}, to handlers. Requests of Express find it by a member that they have in
- * common: to add one to each costs more there than all the rest, see {@link member}.
+ * Shows the caller of a request that was noted as admitted to handlers. Requests of Express find it by a member that they have in
+ * common: to add one to each costs more there than all the rest, see `members.ts`.
  */
-export function showCaller(request: WithAuth, response: ServerResponse, caller: unknown): void {
+export function showCaller(request: WithAuth, caller: unknown): void {
   const prototype = Object.getPrototypeOf(request) as object;
   const isFound = prototypes.has(prototype) || canFind(prototype);
-  if (isFound && !Object.hasOwn(request, 'auth') && member(request, 'res') === response) return;
+  if (isFound && !Object.hasOwn(request, 'auth')) return;
   request.auth = caller;
 }
 
@@ -38,7 +36,7 @@ const FOUND: PropertyDescriptor & ThisType<WithAuth> = {
   configurable: true,
   enumerable: true,
   get() {
-    return this.res && admitted.get(this.res)?.shown;
+    return admittedOf(this)?.shown;
   },
   set(value) {
     Object.defineProperty(this, 'auth', { value, configurable: true, enumerable: true, writable: true });
