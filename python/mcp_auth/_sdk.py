@@ -15,7 +15,8 @@ from ._native import AuthInfo
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_TYPES = "mcp.server.auth.middleware.bearer_auth"
+#: The SDK's types. Who has the context below has imported them.
+SDK = "mcp.server.auth.middleware.bearer_auth"
 _CONTEXT = "mcp.server.auth.middleware.auth_context"
 
 Named: TypeAlias = "tuple[ContextVar[Any], Token[Any]] | None"
@@ -29,7 +30,7 @@ def name_caller(scope: MutableMapping[str, Any], caller: AuthInfo | None) -> Nam
 
     Give what it returns to `forget_caller` when the request is over.
     """
-    types = sys.modules.get(_TYPES)
+    types = sys.modules.get(SDK)
     user = None
     # A module that is still being imported has not everything.
     if caller is not None and types is not None and hasattr(types, "AuthenticatedUser"):
