@@ -26,37 +26,40 @@ struct Inner {
     issuer: Arc<str>,
     scopes: Scopes,
     expires_at: Option<u64>,
-    // Read to its end when the token was verified: what could not be read was refused.
-    payload: CheckedObject,
+    kept: KeptTexts,
     principal_rule: Arc<PrincipalRule>,
-    token: Token,
-    // Each is made when somebody first asks: most requests never do.
-    facts: OnceLock<Facts>,
-    claims: OnceLock<Map<String, Value>>,
+    // Each is made when somebody first asks: most requests never do, and nothing but a pointer waits for it.
+    facts: OnceLock<Box<Facts>>,
+    claims: OnceLock<Box<Map<String, Value>>>,
     json: OnceLock<Box<str>>,
 }
 
-/// What a caller came with.
-pub(crate) enum Token {
-    Jwt(KeptToken),
-    Opaque(KeptToken),
-    /// Nothing: the claims are of a verifier of the user's.
-    None,
+/// A token and the JSON text of its claims, one behind the other in one piece of memory, which is wiped when it goes.
+struct KeptTexts {
+    both: Box<[u8]>,
+    token_length: usize,
 }
 
-/// The text of a token, which is wiped when it goes.
-pub(crate) struct KeptToken(Box<str>);
+impl KeptTexts {
+    fn new(token: &str, payload: CheckedObject<'_>) -> Self {
+        let parts = [token.as_bytes(), payload.as_bytes()];
+        Self { both: parts.concat().into_boxed_slice(), token_length: token.len() }
+    }
 
-impl KeptToken {
-    pub(crate) fn new(token: &str) -> Self {
-        Self(token.into())
+    fn token(&self) -> &[u8] {
+        &self.both[..self.token_length]
+    }
+
+    /// Read to its end when the token was verified: what could not be read was refused.
+    fn payload(&self) -> CheckedObject<'_> {
+        CheckedObject::new(&self.both[self.token_length..])
     }
 }
 
-impl Drop for KeptToken {
+impl Drop for KeptTexts {
     fn drop(&mut self) {
-        // The text and not the box: the whole at once and not byte by byte.
-        str::zeroize(&mut self.0);
+        // The bytes and not the box: the whole at once and not byte by byte.
+        <[u8]>::zeroize(&mut self.both);
     }
 }
 
@@ -108,46 +111,38 @@ impl AuthInfo {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
-        let payload = CheckedObject::new(payload.as_bytes());
+        let whole = CheckedObject::new(payload.as_bytes());
         let (scopes, principal_rule) = (claims.granted_scopes(), Arc::default());
-        Ok(Self::new(issuer, scopes, claims.exp, payload, principal_rule, Token::None))
+        Ok(Self::new(issuer, scopes, claims.exp, whole, principal_rule, ""))
     }
 
-    /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts.
+    /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts. The token is empty where a
+    /// verifier of the user's has made the claims.
     pub(crate) fn new(
         issuer: Arc<str>,
         scopes: Scopes,
         expires_at: Option<u64>,
-        payload: CheckedObject,
+        payload: CheckedObject<'_>,
         principal_rule: Arc<PrincipalRule>,
-        token: Token,
+        token: &str,
     ) -> Self {
+        let kept = KeptTexts::new(token, payload);
         let (facts, claims, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let inner = Inner {
-            issuer,
-            scopes,
-            expires_at,
-            payload,
-            principal_rule,
-            token,
-            facts,
-            claims,
-            json,
-        };
+        let inner = Inner { issuer, scopes, expires_at, kept, principal_rule, facts, claims, json };
         Self(Arc::new(inner), None)
     }
 
     /// All claims of the token.
     pub fn claims(&self) -> &Map<String, Value> {
         // They were read before. Without claims a caller has no role, is no known client and no person.
-        self.0.claims.get_or_init(|| self.0.payload.members().unwrap_or_default())
+        self.0.claims.get_or_init(|| Box::new(self.0.kept.payload().members().unwrap_or_default()))
     }
 
     fn facts(&self) -> &Facts {
         self.0.facts.get_or_init(|| {
-            let claims = Claims::read(self.0.payload.as_bytes(), JsonLimits::LARGEST);
+            let claims = Claims::read(self.0.kept.payload().as_bytes(), JsonLimits::LARGEST);
             // Claims were read of it before, or it would not be here.
-            claims.map(|read| read.facts()).unwrap_or_default()
+            Box::new(claims.map(|read| read.facts()).unwrap_or_default())
         })
     }
 
@@ -174,7 +169,7 @@ impl AuthInfo {
         // The claims as they were written: our reader has accepted them, which leaves one way to read them.
         text.pop();
         text.push_str(",\"claims\":");
-        text.push_str(&String::from_utf8_lossy(self.0.payload.as_bytes()));
+        text.push_str(&String::from_utf8_lossy(self.0.kept.payload().as_bytes()));
         text.push('}');
         text
     }
@@ -302,22 +297,20 @@ impl AuthInfo {
     /// Never send it to another service: the MCP specification forbids passing a client's token on.
     /// Empty for callers made with [`AuthInfo::from_verified_claims`].
     pub fn dangerous_raw_token(&self) -> &str {
-        match &self.0.token {
-            Token::Jwt(token) | Token::Opaque(token) => &token.0,
-            Token::None => "",
-        }
+        // It was a text when it was kept.
+        std::str::from_utf8(self.token()).unwrap_or_default()
     }
 
     /// The bytes of the token, which is ASCII.
     pub(crate) fn token(&self) -> &[u8] {
-        self.dangerous_raw_token().as_bytes()
+        self.0.kept.token()
     }
 
     /// About how much memory it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
         // When they were asked for, claims take about three times the payload, and the JSON for other
         // languages is about as long as it.
-        size_of::<Inner>() + self.token().len() + self.0.payload.as_bytes().len() * 5
+        size_of::<Inner>() + self.token().len() + self.0.kept.payload().as_bytes().len() * 5
     }
 }
 
@@ -353,7 +346,7 @@ mod tests {
             let rule = PrincipalRule { default: Principal::User, ..PrincipalRule::default() };
             let payload = CheckedObject::new(payload.as_bytes());
             let (issuer, scopes) = ("https://as.example".into(), Scopes::default());
-            let caller = AuthInfo::new(issuer, scopes, None, payload, rule.into(), Token::None);
+            let caller = AuthInfo::new(issuer, scopes, None, payload, rule.into(), "");
             assert_eq!(caller.principal(), principal);
         }
     }

@@ -57,7 +57,7 @@ impl<'a> Claims<'a> {
 
     /// The first claim with scopes that has any: some providers write an empty one beside the one that they use.
     fn granting_claim(&self) -> Option<&StringOrList<'a>> {
-        self.scopes.iter().flatten().find(|claim| claim.iter().any(has_scope))
+        self.scopes.iter().flatten().find(|claim| claim.iter().any(|text| has_scope(&text)))
     }
 
     /// Compares `exp`, `nbf` and `iat` with the time, where they are there; both in seconds.
@@ -77,14 +77,14 @@ impl<'a> Claims<'a> {
     pub(crate) fn granted_scopes(&self) -> Scopes {
         match self.granting_claim() {
             Some(StringOrList::One(text)) => Scopes::granted(text),
-            Some(StringOrList::Many(list)) => list.iter().collect(),
+            Some(many @ StringOrList::Many(_)) => many.iter().collect(),
             None => Scopes::default(),
         }
     }
 
     /// What handlers ask for most, once the token is accepted.
     pub(crate) fn facts(&self) -> Facts {
-        let audience = self.audience.iter().flat_map(StringOrList::iter).map(str::to_owned);
+        let audience = self.audience.iter().flat_map(StringOrList::iter).map(Cow::into_owned);
         Facts {
             audience: audience.collect(),
             subject: self.subject().map(str::to_owned),

@@ -20,7 +20,7 @@ use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, SignedAnswerRules, TrustAnchors,
     UrlRules,
 };
-use crate::jose::TokenLimits;
+use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::serve::{BodyLimits, Resource};
 
@@ -34,6 +34,7 @@ pub(super) struct Assembler<'b> {
     http_for_questions: Arc<dyn HttpClient>,
     trust_anchors: TrustAnchors,
     cache: Arc<TokenCache>,
+    known_headers: Arc<KnownHeaders>,
     pub(super) issuers: Vec<Arc<Issuer>>,
 }
 
@@ -58,6 +59,7 @@ impl<'b> Assembler<'b> {
             http_for_questions,
             trust_anchors,
             cache: Arc::new(cache),
+            known_headers: Arc::default(),
             issuers: Vec::new(),
         }
     }
@@ -87,6 +89,7 @@ impl<'b> Assembler<'b> {
                 clock_tolerance: self.builder.config.clock_tolerance,
             },
             limits: token_limits(&self.builder.config),
+            known_headers: self.known_headers.clone(),
             cache: self.cache.clone(),
             clock: self.builder.clock.clone(),
         };

@@ -15,7 +15,7 @@ use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
-use crate::jose::{Jws, JwsError, TokenLimits};
+use crate::jose::{Jws, JwsError, KnownHeaders, TokenLimits};
 
 /// Authenticates the callers of one protected resource, by their tokens.
 pub(crate) struct Authenticator {
@@ -28,6 +28,8 @@ pub(crate) struct Authenticator {
     pub(crate) issuers: TrustedIssuers,
     pub(crate) rules: Rules,
     pub(crate) limits: TokenLimits,
+    /// Of tokens that were read within these limits, for this resource or another one.
+    pub(crate) known_headers: Arc<KnownHeaders>,
     pub(crate) cache: Arc<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -46,6 +48,19 @@ impl FromIterator<TrustedIssuer> for TrustedIssuers {
         let positions = list.iter().enumerate().map(|(at, trusted)| (trusted.name.clone(), at));
         let position_of_any = list.iter().position(|trusted| trusted.rules.accept_any_issuer);
         Self { positions: positions.collect(), position_of_any, list }
+    }
+}
+
+impl TrustedIssuers {
+    /// As many are compared one by one, which takes less time than to hash a name.
+    const FEW: usize = 4;
+
+    /// Where the issuer with this name is.
+    fn position_of(&self, name: &str) -> Option<usize> {
+        if self.list.len() <= Self::FEW {
+            return self.list.iter().position(|trusted| *trusted.name == *name);
+        }
+        self.positions.get(name).copied()
     }
 }
 
@@ -169,7 +184,7 @@ impl Authenticator {
             let mut buffer = Vec::new();
             let parsed = Jws::parse(token, &self.limits, &mut buffer).ok();
             let read = parsed.and_then(|jws| jws.read_claims::<Claims<'_>>().ok());
-            let position = read.and_then(|jws| self.issuers.positions.get(jws.issuer()?).copied());
+            let position = read.and_then(|jws| self.issuers.position_of(jws.issuer()?));
             position.map(|at| &self.issuers.list[at])
         };
         issuer.map(|one| one.source).unwrap_or_default()
@@ -182,8 +197,7 @@ impl Authenticator {
         source: TokenSource,
     ) -> Result<usize, TokenError> {
         let iss = iss.ok_or(TokenError::MissingClaim { claim: "iss" })?;
-        let named = self.issuers.positions.get(iss).copied();
-        let position = named.or(self.issuers.position_of_any);
+        let position = self.issuers.position_of(iss).or(self.issuers.position_of_any);
         position.filter(|at| self.issuers.list[*at].source == source).ok_or_else(|| {
             let expected = self.issuers.list.iter().filter(|one| one.source == source);
             TokenError::UnknownIssuer {

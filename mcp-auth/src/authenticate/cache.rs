@@ -14,7 +14,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use crate::auth_info::AuthInfo;
 
 /// Bytes of a token that are hashed: its end is its signature, which differs between any two.
-const HASHED: usize = 64;
+const HASHED: usize = 32;
 /// Entries are given up by the shard, and one shard should not take long.
 const SHARD_BYTES: usize = 512 * 1024;
 /// There is a slot for so many bytes: tokens with what belongs to them are seldom smaller.
@@ -202,14 +202,13 @@ fn pick(hash: u32, count: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth_info::{KeptToken, Token};
     use crate::json::CheckedObject;
     use crate::scope::Scopes;
 
     const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: Some(1) };
 
     fn auth(token: &str) -> AuthInfo {
-        let (payload, token) = (CheckedObject::new(b"{}"), Token::Jwt(KeptToken::new(token)));
+        let payload = CheckedObject::new(b"{}");
         AuthInfo::new("i".into(), Scopes::default(), Some(0), payload, Arc::default(), token)
     }
 

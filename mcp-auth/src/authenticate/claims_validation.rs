@@ -1,5 +1,6 @@
 //! Step 2b: the claims of a token whose signature has been verified, against our rules.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::IssuerRules;
@@ -156,14 +157,15 @@ impl Claims<'_> {
     fn check_audience(&self, rules: &Rules, issuer: &IssuerRules) -> Result<(), TokenError> {
         let audience = self.audience.as_ref().ok_or(TokenError::MissingClaim { claim: "aud" })?;
         let is_for_us = audience.iter().any(|one| {
-            rules.resource.matches(one) || other_audiences(rules, issuer).any(|other| other == one)
+            rules.resource.matches(&one)
+                || other_audiences(rules, issuer).any(|other| *other == one)
         });
         if is_for_us {
             return Ok(());
         }
         let own = rules.resource.to_string();
         let expected = [own].into_iter().chain(other_audiences(rules, issuer).cloned()).collect();
-        let actual = audience.iter().map(str::to_owned).collect();
+        let actual = audience.iter().map(Cow::into_owned).collect();
         Err(TokenError::WrongAudience { actual, expected })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
-use crate::auth_info::{AuthInfo, Token};
+use crate::auth_info::AuthInfo;
 use crate::claim_path::{texts_of_claim, value_at_path};
 use crate::claims::Claims;
 use crate::error::TokenError;
@@ -43,8 +43,8 @@ impl IssuerRules {
         &self,
         issuer: Arc<str>,
         claims: &Claims<'_>,
-        payload: CheckedObject,
-        token: Token,
+        payload: CheckedObject<'_>,
+        token: &str,
     ) -> Result<AuthInfo, TokenError> {
         if self.require_subject && claims.subject().is_none() {
             return Err(TokenError::MissingClaim { claim: "sub" });

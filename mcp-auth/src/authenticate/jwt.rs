@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cache::Circumstances;
 use super::{Authenticator, BearerToken, TrustedIssuer};
-use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::{Verified, VerifyError};
@@ -19,7 +19,8 @@ impl Authenticator {
         now: u64,
     ) -> Result<AuthInfo, AuthError> {
         let mut buffer = Vec::new();
-        let jws = match Jws::parse(text, &self.limits, &mut buffer) {
+        let known_headers = Some(&*self.known_headers);
+        let jws = match Jws::parse_with(text, &self.limits, known_headers, &mut buffer) {
             Ok(jws) => jws,
             Err(error @ JwsError::TooLarge(_)) => return Err(TokenError::from(error).into()),
             Err(error) => {
@@ -36,9 +37,10 @@ impl Authenticator {
         let verified = trusted.verify_signature(&jws, now).await?;
         let claims = verified.jws.claims();
         let expires_at = claims.validate(&self.rules, &trusted.rules, verified.now)?;
-        let kept = Token::Jwt(KeptToken::new(verified.jws.token()));
         let issuer_name = trusted.name_of(claims);
-        let auth_info = trusted.rules.caller(issuer_name, claims, verified.jws.payload(), kept)?;
+        let (payload, whole_token) = (verified.jws.payload(), verified.jws.token());
+        let auth_info = trusted.rules.caller(issuer_name, claims, payload, whole_token)?;
+        self.known_headers.remember(&verified.jws);
         let tolerance = self.rules.clock_tolerance.as_secs();
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::flights::Flights;
 use super::refused_tokens::RefusedTokens;
 use super::{Rules, TrustedIssuer};
-use crate::auth_info::{AuthInfo, KeptToken, Token};
+use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
@@ -173,8 +173,7 @@ impl OpaqueTokens {
         let name = if named == &*issuer.name { issuer.name.clone() } else { Arc::from(named) };
         claims.validate_introspected(rules, &issuer.rules, self.binds_audience, now)?;
         let whole = CheckedObject::new(payload.as_bytes());
-        let kept = Token::Opaque(KeptToken::new(token));
-        Ok(issuer.rules.caller(name, &claims, whole, kept)?)
+        Ok(issuer.rules.caller(name, &claims, whole, token)?)
     }
 
     fn unreadable(&self, error: &JsonError) -> AuthError {

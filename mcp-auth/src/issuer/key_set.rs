@@ -103,20 +103,27 @@ impl KeySet {
         &self,
         jws: &'j Jws<'j, T>,
     ) -> Result<VerifiedJws<'j, T>, KeyMismatch> {
-        let named = match self
-            .try_keys(jws, |key| key.key_id().is_some() && key.key_id() == jws.key_id())
-        {
-            Ok(verified) => return Ok(verified),
-            Err(tries) => tries,
-        };
-        if named.tried > 0 {
-            return Err(KeyMismatch::Forged { untried: named.untried });
+        if let Some(outcome) = self.verify_named(jws) {
+            return outcome;
         }
         // A token may name no key, and a set may have keys without a name.
         match self.try_keys(jws, |key| jws.key_id().is_none() || key.key_id().is_none()) {
             Ok(verified) => Ok(verified),
             Err(Tries { tried: 0, .. }) => Err(KeyMismatch::NoKey),
             Err(Tries { untried, .. }) => Err(KeyMismatch::NotNamed { untried }),
+        }
+    }
+
+    /// The same with the key that the token names; `None`: there is none.
+    pub(super) fn verify_named<'j, T>(
+        &self,
+        jws: &'j Jws<'j, T>,
+    ) -> Option<Result<VerifiedJws<'j, T>, KeyMismatch>> {
+        let name = jws.key_id()?;
+        match self.try_keys(jws, |key| key.key_id() == Some(name)) {
+            Ok(verified) => Some(Ok(verified)),
+            Err(Tries { tried: 0, .. }) => None,
+            Err(Tries { untried, .. }) => Some(Err(KeyMismatch::Forged { untried })),
         }
     }
 

@@ -6,6 +6,7 @@ mod cache_control;
 mod destination;
 mod discovery;
 mod fetch;
+mod freshness;
 mod http_client;
 mod http_date;
 mod introspection;

@@ -34,6 +34,8 @@ pub(crate) struct ReqwestClient {
     remote: LazyClient,
     /// To this machine itself, where no proxy can reach.
     loopback: LazyClient,
+    /// To this machine itself without TLS, as a development issuer is: no roots are loaded for it.
+    plain_loopback: LazyClient,
     /// To public addresses only, without a proxy.
     public: LazyClient,
 }
@@ -63,8 +65,18 @@ impl ReqwestClient {
         identity: Option<Identity>,
     ) -> Self {
         let proxies = Matcher::from_system();
-        let [remote, loopback, public] = [const { OnceLock::new() }; 3];
-        Self { timeout, redirects, trust_anchors, identity, proxies, remote, loopback, public }
+        let [remote, loopback, plain_loopback, public] = [const { OnceLock::new() }; 4];
+        Self {
+            timeout,
+            redirects,
+            trust_anchors,
+            identity,
+            proxies,
+            remote,
+            loopback,
+            plain_loopback,
+            public,
+        }
     }
 
     fn client_for(
@@ -82,6 +94,11 @@ impl ReqwestClient {
                 });
             }
         }
+        if is_loopback(host) && request.url().scheme() == "http" {
+            return self.get_or_build(&self.plain_loopback, |builder| {
+                builder.no_proxy().tls_certs_only([])
+            });
+        }
         if is_loopback(host) {
             return self.get_or_build(&self.loopback, reqwest::ClientBuilder::no_proxy);
         }
@@ -93,7 +110,7 @@ impl ReqwestClient {
         parsed.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
     }
 
-    /// One of the three clients; it is built when there is none yet, by what all share and what is `special` to it.
+    /// One of these clients; it is built when there is none yet, by what all share and what is `special` to it.
     fn get_or_build<'a>(
         &self,
         client: &'a LazyClient,

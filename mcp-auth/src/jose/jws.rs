@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::VerificationKey;
 use super::base64url::append_base64url;
+use super::{KnownHeaders, VerificationKey};
 use crate::algorithm::Algorithm;
 use crate::json::{
     CheckedObject, JsonError, JsonLimits, JsonReader, Object, read_as, read_object_within,
@@ -36,9 +36,8 @@ impl TokenLimits {
 /// [`VerifiedJws`] that [`Jws::verify`] makes of it.
 pub(crate) struct Jws<'b, T = ()> {
     token: &'b str,
-    algorithm: Algorithm,
-    key_id: Option<Cow<'b, str>>,
-    typ: Option<Cow<'b, str>>,
+    encoded_header: &'b str,
+    header: Header<'b>,
     /// How much of the token is signed: header and payload.
     signing_length: usize,
     payload: &'b [u8],
@@ -54,38 +53,47 @@ impl<'b> Jws<'b> {
         limits: &TokenLimits,
         buffer: &'b mut Vec<u8>,
     ) -> Result<Self, JwsError> {
+        Self::parse_with(token, limits, None, buffer)
+    }
+
+    /// The same, where the headers of other tokens may be known, which were read within the same limits.
+    pub(crate) fn parse_with(
+        token: &'b str,
+        limits: &TokenLimits,
+        known_headers: Option<&'b KnownHeaders>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Self, JwsError> {
         if token.len() > limits.token_bytes {
             return Err(JwsError::TooLarge("max_token_bytes"));
         }
         crate::steps::take(token.len());
-        let (signing_input, encoded_signature) = token.rsplit_once('.').ok_or(JwsError::NotJws)?;
-        let (encoded_header, encoded_payload) =
-            signing_input.split_once('.').ok_or(JwsError::NotJws)?;
+        // What has more than three parts has a dot in the last one, which is no base64url.
+        let (encoded_header, others) = token.split_once('.').ok_or(JwsError::NotJws)?;
+        let (encoded_payload, encoded_signature) =
+            others.split_once('.').ok_or(JwsError::NotJws)?;
         if encoded_header.len() > limits.header_bytes {
             return Err(JwsError::TooLarge("max_token_header_bytes"));
         }
         // All parts fit into one piece of memory.
         buffer.clear();
         buffer.reserve_exact(token.len());
-        let header_range = append_part(buffer, encoded_header, token)?;
+        let known = known_headers.and_then(|headers| headers.find(encoded_header));
+        let header_range = match known {
+            Some(_) => 0..0,
+            None => append_part(buffer, encoded_header, token)?,
+        };
         let payload_range = append_part(buffer, encoded_payload, token)?;
         let signature_range = append_part(buffer, encoded_signature, token)?;
         let decoded: &'b [u8] = buffer;
-        let header: Header<'b> =
-            read_as(&decoded[header_range], limits.json).map_err(JwsError::Header)?;
-        // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
-        if header.critical {
-            return Err(JwsError::Critical);
-        }
-        let name = header.algorithm.ok_or(JwsError::NoAlgorithm)?;
-        let algorithm =
-            Algorithm::from_name(&name).ok_or_else(|| JwsError::Algorithm(name.into_owned()))?;
+        let header = match known {
+            Some(known_header) => known_header.header(),
+            None => Header::read(&decoded[header_range], limits.json)?,
+        };
         Ok(Self {
             token,
-            algorithm,
-            key_id: header.key_id,
-            typ: header.typ,
-            signing_length: signing_input.len(),
+            encoded_header,
+            header,
+            signing_length: token.len() - encoded_signature.len() - 1,
             payload: &decoded[payload_range],
             signature: &decoded[signature_range],
             limits: *limits,
@@ -98,9 +106,8 @@ impl<'b> Jws<'b> {
         let claims = read_as(self.payload, self.limits.json)?;
         Ok(Jws {
             token: self.token,
-            algorithm: self.algorithm,
-            key_id: self.key_id,
-            typ: self.typ,
+            encoded_header: self.encoded_header,
+            header: self.header,
             signing_length: self.signing_length,
             payload: self.payload,
             signature: self.signature,
@@ -113,12 +120,12 @@ impl<'b> Jws<'b> {
 impl<T> Jws<'_, T> {
     /// The algorithm that the header claims.
     pub(crate) fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        self.header.algorithm
     }
 
     /// The `kid` that the header claims.
     pub(crate) fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.header.key_id.as_deref()
     }
 
     /// The media type that the header claims.
@@ -128,13 +135,14 @@ impl<T> Jws<'_, T> {
 
     /// The `typ` that the header claims, as it is written.
     pub(crate) fn typ(&self) -> Option<&str> {
-        self.typ.as_deref()
+        self.header.typ.as_deref()
     }
 
     /// This token as a verified one, if this key made its signature.
     pub(crate) fn verify(&self, key: &VerificationKey) -> Option<VerifiedJws<'_, T>> {
         let message = &self.token.as_bytes()[..self.signing_length];
-        key.verifies(self.algorithm, message, self.signature).then_some(VerifiedJws { jws: self })
+        key.verifies(self.header.algorithm, message, self.signature)
+            .then_some(VerifiedJws { jws: self })
     }
 
     /// This token as a verified one, if the copy that was verified has the same bytes.
@@ -180,12 +188,17 @@ impl<'j, T: Object<'j>> VerifiedJws<'j, T> {
     }
 
     /// The payload, of which the claims were read: so it can be read whole later.
-    pub(crate) fn payload(&self) -> CheckedObject {
+    pub(crate) fn payload(&self) -> CheckedObject<'j> {
         CheckedObject::new(self.jws.payload)
     }
 }
 
 impl<'j, T> VerifiedJws<'j, T> {
+    /// The header as it is written, and what was read of it.
+    pub(super) fn header(&self) -> (&'j str, &'j Header<'j>) {
+        (self.jws.encoded_header, &self.jws.header)
+    }
+
     /// Reads the whole payload.
     pub(crate) fn all_claims(&self) -> Result<Map<String, Value>, JsonError> {
         read_object_within(self.jws.payload, self.jws.limits.json)
@@ -302,15 +315,39 @@ impl fmt::Display for JwsError {
     }
 }
 
+/// What a header says.
+pub(super) struct Header<'b> {
+    pub(super) algorithm: Algorithm,
+    pub(super) key_id: Option<Cow<'b, str>>,
+    pub(super) typ: Option<Cow<'b, str>>,
+    /// Whether it says that and no more, so that all tokens that a key signs are likely to have the same.
+    pub(super) is_of_key: bool,
+}
+
+impl<'b> Header<'b> {
+    fn read(decoded: &'b [u8], limits: JsonLimits) -> Result<Self, JwsError> {
+        let read: HeaderMembers<'b> = read_as(decoded, limits).map_err(JwsError::Header)?;
+        // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
+        if read.critical {
+            return Err(JwsError::Critical);
+        }
+        let name = read.algorithm.ok_or(JwsError::NoAlgorithm)?;
+        let algorithm =
+            Algorithm::from_name(&name).ok_or_else(|| JwsError::Algorithm(name.into_owned()))?;
+        Ok(Self { algorithm, key_id: read.key_id, typ: read.typ, is_of_key: !read.has_more })
+    }
+}
+
 #[derive(Default)]
-struct Header<'t> {
+struct HeaderMembers<'t> {
     algorithm: Option<Cow<'t, str>>,
     key_id: Option<Cow<'t, str>>,
     typ: Option<Cow<'t, str>>,
     critical: bool,
+    has_more: bool,
 }
 
-impl<'t> Object<'t> for Header<'t> {
+impl<'t> Object<'t> for HeaderMembers<'t> {
     fn member(&mut self, name: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
         match name {
             "alg" => self.algorithm = value.nullable(JsonReader::string)?,
@@ -321,8 +358,13 @@ impl<'t> Object<'t> for Header<'t> {
                 self.critical = true;
                 value.skip()?;
             }
+            // Names of the key, as `kid` is.
+            "x5t" | "x5t#S256" => value.skip()?,
             // `jwk`, `jku`, `x5u`, `x5c`: a token does not choose its own key.
-            _ => value.skip()?,
+            _ => {
+                self.has_more = true;
+                value.skip()?;
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod base64url;
 mod jwk;
 mod jws;
+mod known_headers;
 #[cfg(test)]
 mod rfc_examples;
 mod roca;
@@ -18,4 +19,5 @@ pub(crate) use jwk::{VerificationKey, modulus_bits, set_member};
 pub(crate) use jws::{
     Jws, JwsCopy, JwsError, MediaType, NamesIssuer, TokenLimits, VerifiedCopy, VerifiedJws,
 };
+pub(crate) use known_headers::KnownHeaders;
 pub(crate) use signing::{Digest, SigningKey, random_id, sha256};

@@ -60,25 +60,26 @@ pub(crate) fn read_object_within(
 /// The text of a JSON object that [`read_as`] has accepted, to be read whole when somebody asks for all of it.
 ///
 /// Most callers' claims are never asked for, and reading them whole takes an allocation for each.
-pub(crate) struct CheckedObject(Box<[u8]>);
+#[derive(Clone, Copy)]
+pub(crate) struct CheckedObject<'t>(&'t [u8]);
 
-impl CheckedObject {
-    /// Keeps a text that [`read_as`] has accepted.
-    pub(crate) fn new(accepted: &[u8]) -> Self {
-        Self(accepted.into())
+impl<'t> CheckedObject<'t> {
+    /// A text that [`read_as`] has accepted.
+    pub(crate) fn new(accepted: &'t [u8]) -> Self {
+        Self(accepted)
     }
 
     /// The text.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub(crate) fn as_bytes(self) -> &'t [u8] {
+        self.0
     }
 
     /// All members. What `read_as` accepts, this accepts: it is the same reader, and a fuzz target holds it to that.
     ///
     /// # Errors
     /// The text is none that [`read_as`] accepts.
-    pub(crate) fn members(&self) -> Result<Map<String, Value>, JsonError> {
-        read_object(&self.0)
+    pub(crate) fn members(self) -> Result<Map<String, Value>, JsonError> {
+        read_object(self.0)
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn read_whole<'t, T>(
 ) -> Result<T, JsonError> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| JsonError::Syntax(error.valid_up_to()))?;
-    let mut reader = JsonReader { text, position: 0, depth: 0, limits };
+    let mut reader = JsonReader::new(text, limits);
     let value = read(&mut reader)?;
     match reader.next_byte() {
         None => Ok(value),
@@ -129,6 +129,10 @@ pub(crate) struct JsonReader<'t> {
 }
 
 impl<'t> JsonReader<'t> {
+    fn new(text: &'t str, limits: JsonLimits) -> Self {
+        Self { text, position: 0, depth: 0, limits }
+    }
+
     /// A string, borrowed unless it holds escapes.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'t, str>, JsonError> {
@@ -173,12 +177,20 @@ impl<'t> JsonReader<'t> {
             Some(b'"') => return self.quoted().map(StringOrList::One),
             _ => return self.wrong_type("a string or an array of strings"),
         }
-        let mut list = Vec::new();
-        self.items(b'[', b']', |item| {
-            list.push(item.string().map_err(JsonError::in_list)?);
-            Ok(())
-        })?;
-        Ok(StringOrList::Many(list))
+        let start = self.position;
+        self.items(b'[', b']', |item| item.string().map(drop).map_err(JsonError::in_list))?;
+        Ok(StringOrList::Many(&self.text[start..self.position]))
+    }
+
+    /// The next item of an array of strings that was read before; `None` at its end.
+    fn next_string_of_list(&mut self) -> Option<Cow<'t, str>> {
+        if matches!(self.next_byte(), Some(b'[' | b',')) {
+            self.position += 1;
+        }
+        match self.next_byte() {
+            Some(b'"') => self.quoted().ok(),
+            _ => None,
+        }
     }
 
     /// A number, as precise as a double.
@@ -289,6 +301,7 @@ impl<'t> JsonReader<'t> {
     }
 
     /// What `read` reads; `None` for `null`.
+    #[inline]
     pub(crate) fn nullable<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, JsonError>,
@@ -382,8 +395,14 @@ impl<'t> JsonReader<'t> {
     /// The next byte that is not white space.
     #[inline]
     pub(crate) fn next_byte(&mut self) -> Option<u8> {
-        self.skip_space();
-        self.text.as_bytes().get(self.position).copied()
+        match self.text.as_bytes().get(self.position) {
+            // Nearly always: no white space is above it.
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => {
+                self.skip_space();
+                self.text.as_bytes().get(self.position).copied()
+            }
+        }
     }
 
     fn skip_space(&mut self) {
@@ -444,16 +463,35 @@ fn is_special_byte(byte: &u8) -> bool {
 /// One string or an array of strings, as `aud` (RFC 7519 §4.1.3) and the scopes of some providers.
 pub(crate) enum StringOrList<'t> {
     One(Cow<'t, str>),
-    Many(Vec<Cow<'t, str>>),
+    /// An array of strings as it is written, which was read to its end. Its items are read again whenever they are
+    /// asked for, which costs less than memory for them.
+    Many(&'t str),
 }
 
 impl StringOrList<'_> {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let all = match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        };
-        all.iter().map(|text| &**text)
+    pub(crate) fn iter(&self) -> Strings<'_> {
+        match self {
+            Self::One(one) => Strings::One(Some(one)),
+            Self::Many(written) => Strings::Many(JsonReader::new(written, JsonLimits::LARGEST)),
+        }
+    }
+}
+
+/// The strings of a [`StringOrList`].
+pub(crate) enum Strings<'s> {
+    One(Option<&'s str>),
+    /// Before the first item, or before the comma or the end behind an item.
+    Many(JsonReader<'s>),
+}
+
+impl<'s> Iterator for Strings<'s> {
+    type Item = Cow<'s, str>;
+
+    fn next(&mut self) -> Option<Cow<'s, str>> {
+        match self {
+            Self::One(one) => one.take().map(Cow::Borrowed),
+            Self::Many(reader) => reader.next_string_of_list(),
+        }
     }
 }
 
@@ -466,12 +504,13 @@ struct MemberNames<'t> {
     kinds: u64,
     few: [&'t str; 16],
     few_count: usize,
-    more: HashSet<Cow<'t, str>>,
+    /// Made when it is needed.
+    more: Option<HashSet<Cow<'t, str>>>,
 }
 
 impl<'t> MemberNames<'t> {
     fn new(limit: usize) -> Self {
-        Self { left: limit, kinds: 0, few: [""; 16], few_count: 0, more: HashSet::new() }
+        Self { left: limit, kinds: 0, few: [""; 16], few_count: 0, more: None }
     }
 
     fn add(&mut self, name: Cow<'t, str>) -> Result<(), JsonError> {
@@ -485,14 +524,15 @@ impl<'t> MemberNames<'t> {
             *free = borrowed;
             self.few_count += 1;
         } else {
-            self.more.insert(name);
+            self.more.get_or_insert_default().insert(name);
         }
         Ok(())
     }
 
     fn contains(&self, name: &str) -> bool {
         crate::steps::take(self.few_count);
-        self.few[..self.few_count].contains(&name) || self.more.contains(name)
+        let is_one_of_more = self.more.as_ref().is_some_and(|more| more.contains(name));
+        is_one_of_more || self.few[..self.few_count].contains(&name)
     }
 }
 
@@ -588,6 +628,41 @@ mod tests {
                 String::from_utf8_lossy(bytes)
             );
             prove_that_it_is_read_again(bytes);
+        }
+    }
+
+    #[test]
+    fn a_string_or_a_list_gives_its_strings_however_they_are_written() {
+        #[derive(Default)]
+        struct One<'t>(Option<StringOrList<'t>>);
+        impl<'t> Object<'t> for One<'t> {
+            fn member(&mut self, _: &str, value: &mut JsonReader<'t>) -> Result<(), JsonError> {
+                self.0 = Some(value.string_or_list()?);
+                Ok(())
+            }
+        }
+        let rows: [(&str, &[&str]); 9] = [
+            (r#""a b""#, &["a b"]),
+            (r#""""#, &[""]),
+            ("[]", &[]),
+            ("[ \t\r\n ]", &[]),
+            (r#"["a"]"#, &["a"]),
+            ("\n[ \"a\"\t,\r\n\"b\" ]", &["a", "b"]),
+            (r#"["a,b","]","[","\"","\\","\u0061"]"#, &["a,b", "]", "[", "\"", "\\", "a"]),
+            (r#"["",""]"#, &["", ""]),
+            (r#"["é","日本語"]"#, &["é", "日本語"]),
+        ];
+        for (text, expected) in rows {
+            let object = format!("{{\"aud\":{text}}}");
+            let one: One<'_> = read_as(object.as_bytes(), JsonLimits::LARGEST).unwrap();
+            let strings = one.0.unwrap();
+            for _ in 0..2 {
+                assert_eq!(strings.iter().collect::<Vec<_>>(), expected, "{text}");
+            }
+        }
+        for text in ["[", "[1]", r#"["a"#, r#"["a",]"#, r#"["a" "b"]"#, r#"[["a"]]"#, "[null]"] {
+            let object = format!("{{\"aud\":{text}}}");
+            assert!(read_as::<One<'_>>(object.as_bytes(), JsonLimits::LARGEST).is_err(), "{text}");
         }
     }
 
