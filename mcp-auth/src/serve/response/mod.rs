@@ -27,4 +27,4 @@ pub use filter::{Passage, ResponseFilter};
 pub(super) use list_filter::ListKind;
 pub(super) use list_rules::ListRules;
 pub use protected_body::ProtectedBody;
-pub(super) use step_up::StepUpSlot;
+pub(super) use step_up::{Called, StepUpSlot};
