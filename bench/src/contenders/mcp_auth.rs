@@ -4,12 +4,12 @@ use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use mcp_auth::decision::Decision;
-use mcp_auth::{Config, McpAuth, ScopePolicy};
+use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
 
-use super::{Contender, Entrant};
+use super::{Contender, Entrant, ReadSubject};
 use crate::Failure;
 use crate::rounds::{Sample, measure};
-use crate::world::{Documents, RESOURCE, SCOPE, Token, World};
+use crate::world::{Documents, RESOURCE, SCOPE, SUBJECT, Token, World};
 
 pub(super) struct OurOwn {
     config: Config,
@@ -81,8 +81,17 @@ impl Contender for OurOwn {
     fn protect(&self, app: Router) -> Router {
         app.layer(self.auth.layer())
     }
+
+    fn read_subject(&self) -> ReadSubject {
+        |extensions| extensions.get::<AuthInfo>()?.subject()
+    }
 }
 
 async fn verify_one(auth: &McpAuth, token: &Token) -> bool {
-    matches!(auth.decide(&token.parts).await, Decision::Forward(_))
+    match auth.decide(&token.parts).await {
+        Decision::Forward(forward) => {
+            forward.auth_info.as_ref().and_then(AuthInfo::subject) == Some(SUBJECT)
+        }
+        _ => false,
+    }
 }
