@@ -63,7 +63,7 @@ impl Row {
 
     /// Ours alone has targets.
     fn targets(&self) -> impl Iterator<Item = &'static Target> {
-        let is_ours = self.contender.starts_with(OURS);
+        let is_ours = self.contender == OURS;
         TARGETS.iter().filter(move |target| is_ours && target.work == self.work)
     }
 

@@ -92,6 +92,12 @@ pub(crate) const OURS: &str = "mcp-auth";
 pub(crate) const MCP_AUTH: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::from_memory(world)).boxed() };
 
+/// Ours, where no handler asks who is calling: what the check alone takes.
+pub(crate) const MCP_AUTH_UNASKED: Entry = Entry {
+    name: "mcp-auth, no claim asked for",
+    make: |world, _| ready(OurOwn::unasked(world)).boxed(),
+};
+
 /// Ours, which asks the issuer over the network as every peer does.
 pub(crate) const MCP_AUTH_OVER_HTTP: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::over_http(world)).boxed() };

@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 
 use super::Plan;
 use crate::Failure;
-use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, OURS, PEERS};
+use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, MCP_AUTH_UNASKED, OURS, PEERS};
 use crate::rounds::{self, Slot, Summary};
 use crate::table::{ALLOCATIONS, MICROSECONDS, RATIO, Row, Section};
 use crate::world::{ALGORITHMS, Token, World};
@@ -47,7 +47,7 @@ async fn distinct(
     }];
     let mut names = vec![BARE_CHECK.name];
     let mut absent = Vec::new();
-    for entry in [MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS) {
+    for entry in [MCP_AUTH, MCP_AUTH_UNASKED, JSONWEBTOKEN].into_iter().chain(PEERS) {
         match entry.make_warm(world, algorithm).await {
             Ok(contender) => {
                 slots.push(Slot { contender, tokens: tokens.iter().collect(), forgets: true });
