@@ -57,16 +57,17 @@ pub(super) struct Beside {
 /// Seen and distinct tokens, with every guard.
 pub(super) fn usual_lines() -> Vec<Line> {
     let seen = Beside { baseline: 0, empty_layer: 1, bare_check: None };
-    let distinct = Beside { baseline: 3, empty_layer: 4, bare_check: Some(5) };
+    let thin = Beside { baseline: 3, empty_layer: 4, bare_check: None };
+    let whole = Beside { bare_check: Some(5), ..thin };
     let mut lines = Vec::new();
     for guard in [None, Some(OPEN_GATE), Some(MCP_AUTH)] {
         lines.push(Line { work: "seen", guard, seen: true, beside: seen });
     }
-    for guard in [None, Some(OPEN_GATE), Some(BARE_CHECK), Some(MCP_AUTH), Some(JSONWEBTOKEN)] {
-        lines.push(Line { work: "distinct", guard, seen: false, beside: distinct });
+    for guard in [None, Some(OPEN_GATE), Some(BARE_CHECK)] {
+        lines.push(Line { work: "distinct", guard, seen: false, beside: thin });
     }
-    for peer in PEERS {
-        lines.push(Line { work: "distinct", guard: Some(peer), seen: false, beside: distinct });
+    for entry in [MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS) {
+        lines.push(Line { work: "distinct", guard: Some(entry), seen: false, beside: whole });
     }
     lines
 }
@@ -220,10 +221,10 @@ fn row(subject: &Subject, slot: &Slot<'_>, slots: &[Slot<'_>]) -> Row {
         .figure(MICROSECONDS, Spread::of(own.iter().map(|sample| sample.microseconds)))
         .figure(RATIO, Spread::of(pairs.map(|(bare, one)| bare.microseconds / one.microseconds)));
     // An unprotected server has no layer that could be over an empty one.
-    if guard.is_some() {
+    if guard.is_some_and(|entry| entry.name != OPEN_GATE.name) {
         row = row.figure(OVER_EMPTY, over(own, &slots[beside.empty_layer].samples));
     }
-    if let Some(bare_check) = beside.bare_check.filter(|_| guard.is_some()) {
+    if let Some(bare_check) = beside.bare_check {
         row = row.figure(OVER_BARE, over(own, &slots[bare_check].samples));
     }
     let busy = Spread::of(own.iter().map(|sample| sample.busy)).middle;
