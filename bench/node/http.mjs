@@ -29,8 +29,9 @@ export async function overHttp(issuer, rounds) {
     for (const kind of ['seen', 'distinct']) {
       const seen = [mint(issuer)];
       const some = () => (kind === 'seen' ? seen : Array.from({ length: AMOUNT }, () => mint(issuer)));
-      for (const server of Object.values(servers)) {
-        for (let slice = 0; slice < WARM_UP; slice += 1) await server.cost(some());
+      for (let slice = 0; slice < WARM_UP; slice += 1) {
+        const tokens = some();
+        for (const server of Object.values(servers)) await server.cost(tokens);
       }
       const figures = await measure(servers, rounds, some);
       for (const [contender, own] of Object.entries(figures)) {

@@ -1,7 +1,7 @@
 """uvicorn with each of its event loops and parsers, and what the official SDK's `mcp run` starts."""
 
 import json
-import socket
+import queue
 import sys
 import threading
 
@@ -16,9 +16,16 @@ async def hello(scope, receive, send):
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-def serve(app, listener, **options):
-    config = uvicorn.Config(app, log_level="error", **options)
-    threading.Thread(target=uvicorn.Server(config).run, args=([listener],), daemon=True).start()
+class Announced(uvicorn.Server):
+    """Says at which port it listens. It opens its socket itself, as `uvicorn.run(app, host=…, port=…)` does."""
+
+    def __init__(self, app, **options):
+        super().__init__(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", **options))
+        self.port = queue.Queue()
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        self.port.put(self.servers[0].sockets[0].getsockname()[1])
 
 
 SERVERS = {
@@ -30,8 +37,8 @@ SERVERS = {
 
 addresses = {}
 for name, (app, options) in SERVERS.items():
-    listener = socket.create_server(("127.0.0.1", 0))
-    addresses[name] = f"127.0.0.1:{listener.getsockname()[1]}"
-    serve(app, listener, **options)
+    server = Announced(app, **options)
+    threading.Thread(target=server.run, daemon=True).start()
+    addresses[name] = f"127.0.0.1:{server.port.get()}"
 print(json.dumps(addresses), flush=True)
 sys.stdin.read()
