@@ -67,6 +67,7 @@ pub(crate) struct NodeOptions {
 
 /// Rust: `bench/`.
 pub(crate) fn rust(options: &Options) -> Result<(), Failure> {
+    fs::create_dir_all(root().join("target"))?;
     let bench = built(cargo(&["build", "--release"]).dir(&root().join("bench")))?;
     if options.profile {
         return profile::run(&bench, &options.seconds);

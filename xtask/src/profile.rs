@@ -56,12 +56,13 @@ fn by_perf(bench: &Path, work: &str, seconds: &str) -> Result<Vec<Line>, Failure
         .args([bench])
         .args(["--repeat", work, "--seconds", seconds])
         .output()?;
-    let report = Run::new("perf")
-        .args(["report", "--stdio", "--no-children", "--comms=measured", "--sort=dso,symbol"])
-        .args(["--show-nr-samples", "--field-separator=;", &format!("--input={}", data.display())])
+    // Not `perf report`: it leaves out functions that it cannot annotate, such as those of assembler.
+    let samples = Run::new("perf")
+        .args(["script", "--comms=measured", "--fields=ip,sym,dso"])
+        .args([format!("--input={}", data.display())])
         .output()?;
     let microseconds = 1e6 / f64::from(FREQUENCY) / times(&repeated)?;
-    Ok(report.lines().filter_map(|line| of_perf(line, microseconds)).collect())
+    Ok(samples.lines().filter_map(|line| of_perf(line, microseconds)).collect())
 }
 
 /// Instructions of one request.
@@ -87,15 +88,12 @@ fn times(output: &str) -> Result<f64, Failure> {
     }
 }
 
-/// A line such as `12.34%;123;libc.so.6;[.] malloc`.
-fn of_perf(line: &str, share: f64) -> Option<Line> {
-    let mut fields = line.split(';').map(str::trim);
-    let (percent, samples, object, symbol) =
-        (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    percent.strip_suffix('%')?;
-    let (_, function) = symbol.split_once("] ")?;
-    let count = samples.parse::<f64>().ok()? * share;
-    Some(Line { count, object: object.to_owned(), function: function.to_owned() })
+/// A line such as `7f01ab malloc (/usr/lib/libc.so.6)`: one sample.
+fn of_perf(line: &str, count: f64) -> Option<Line> {
+    let (_, named) = line.trim().split_once(' ')?;
+    let (function, object) = named.rsplit_once(" (")?;
+    let file = object.trim_end_matches(')').rsplit('/').next().unwrap_or_default();
+    Some(Line { count, object: file.to_owned(), function: function.to_owned() })
 }
 
 /// A line such as `1,234 (12.34%)  src/file.rs:function [/usr/lib/libc.so.6]`.
@@ -175,10 +173,12 @@ mod tests {
 
     #[test]
     fn lines_of_both_programs_are_read() {
-        let of_perf_line = of_perf("  12.34%;  8;libc.so.6     ;[.] malloc", 0.5).unwrap();
-        assert_eq!(of_perf_line, Line { count: 4.0, ..line("libc.so.6", "malloc") });
+        let of_perf_line = of_perf("   7f01ab malloc (/usr/lib/libc.so.6)", 0.5).unwrap();
+        assert_eq!(of_perf_line, Line { count: 0.5, ..line("libc.so.6", "malloc") });
+        let kernel = of_perf(" ffffff81 tcp_sendmsg ([kernel.kallsyms])", 0.5).unwrap();
+        assert_eq!(module(&kernel), "the kernel");
         let of_other = of_callgrind(" 1,200 (12.34%)  ???:mcp_auth::f [/w/bench]", 0.01).unwrap();
         assert_eq!(of_other, Line { count: 12.0, ..line("bench", "mcp_auth::f") });
-        assert_eq!(of_perf("# Overhead;Samples;Object;Symbol", 1.0), None);
+        assert_eq!(of_perf("", 1.0), None);
     }
 }
