@@ -1,9 +1,10 @@
 //! How long one client waits for an answer, through an example as a reader would copy it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use dev_issuer::Algorithm;
@@ -70,7 +71,6 @@ fn ask(connection: &mut Connection, request: &[u8]) -> Result<(), Failure> {
 /// The running example. Dropping it ends the process.
 struct Example {
     child: Child,
-    output: BufReader<ChildStdout>,
 }
 
 impl Example {
@@ -82,15 +82,18 @@ impl Example {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        let output = child.stdout.take().ok_or("the example has no output")?;
-        let mut example = Self { child, output: BufReader::new(output) };
+        let stdout = child.stdout.take().ok_or("the example has no output")?;
+        let example = Self { child };
+        let mut output = BufReader::new(stdout);
         let mut line = String::new();
         while !line.starts_with("listening on") {
             line.clear();
-            if example.output.read_line(&mut line)? == 0 {
+            if output.read_line(&mut line)? == 0 {
                 return Err("the example does not listen".into());
             }
         }
+        // It logs each decision: a pipe that nobody reads is full after some hundred, and the example would wait.
+        thread::spawn(move || io::copy(&mut output, &mut io::sink()));
         Ok(example)
     }
 }
