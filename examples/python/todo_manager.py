@@ -16,8 +16,7 @@ POLICY = {
         "delete_todo": ["todos:write"],
     },
     "implies": {"todos:write": ["todos:read"], "todos:admin": ["todos:write"]},
-    # Names are compared exactly: a misspelt one closes a tool, and opens none.
-    "deny_undeclared": True,
+    "deny_undeclared": True,  # a misspelt name closes a tool, and opens none
 }
 
 ANY_HOST = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # see whoami.py

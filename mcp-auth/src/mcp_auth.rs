@@ -19,7 +19,7 @@ use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
 use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
-use crate::text::Quoted;
+use crate::text::{Quoted, in_one_line};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl McpAuth {
                 return Err(fault);
             }
             let name = issuer.identifier();
-            tracing::warn!(issuer = %name, reason = fault.reason, "no keys: tokens of this issuer are introspected, and signed ones refused");
+            tracing::warn!(issuer = %name, reason = %in_one_line(&fault.reason), "no keys: tokens of this issuer are introspected, and signed ones refused");
         }
         Ok(())
     }

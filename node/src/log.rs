@@ -247,7 +247,6 @@ impl Visit for Said {
                         values.into()
                     }
                     LogValue::Text(value) => Value::from(value),
-                    _ => text.into(),
                 };
                 self.fields.insert(name.to_owned(), value);
             }

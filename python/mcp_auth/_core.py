@@ -322,7 +322,7 @@ class McpAuth:
         _decisions.warning(
             "token refused code=%(code)s status=%(status)d resource=%(resource)s expected=%(expected)s actual=%(actual)s",
             fields,
-            extra=fields,
+            extra={name: _native.log_value(name, value) if isinstance(value, str) else value for name, value in fields.items()},
         )
 
     def _check_verifier(self, instead: str, *, honours_scopes: bool = False) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "config_from_env",
     "is_url",
     "issuer_metadata_url",
+    "log_value",
     "run_command",
     "__version__",
 ]
@@ -203,6 +204,9 @@ def config_from_env(read: Callable[[str], str | None]) -> str:
 
 def is_url(text: str) -> bool:
     """Whether a text is a URL, right or wrong, and no other name of a resource."""
+
+def log_value(name: str, text: str) -> str | list[str]:
+    """What a field of a decision says, as the log has it."""
 
 def issuer_metadata_url(issuer: str, server_type: str) -> str:
     """Where an issuer has its metadata, by the standard of its type, `oauth` or `oidc`."""

@@ -43,7 +43,7 @@ _OTHER_NAMES: dict[str, str] = {
     **dict.fromkeys(("authoriser", "authorize", "authorise"), "authorizer"),
     **dict.fromkeys(("leeway", "clock_skew", "skew"), "clock_tolerance"),
     **dict.fromkeys(("verifier", "verify", "verify_token"), "token_verifiers"),
-    **dict.fromkeys(("issuer", "issuers", "auth_servers"), "authorization_servers"),
+    **dict.fromkeys(("issuers", "auth_servers"), "authorization_servers"),
     **dict.fromkeys(("cors", "cors_origins"), "allowed_origins"),
     "timeout": "fetch_timeout",
 }
@@ -114,11 +114,14 @@ class Reading:
         if not self.faults:
             return faults
         places = [(fault, fault.partition(": ")[0]) for fault in faults]
+        told = {fault.partition(": ")[0] for fault in self.faults}
+        # The native part has the settings of a single resource in a list.
+        told |= {f"resources[0].{place}" for place in told}
         # What is not about a setting is about a place that was left empty.
         return [
             fault
             for fault, place in places
-            if " " not in place and not any(name in place for name in self.left_out)
+            if " " not in place and place not in told and not any(name in place for name in self.left_out)
         ]
 
     def _members(self, where: str, given: Mapping[str, Any], fields: Fields) -> dict[str, Any]:

@@ -38,6 +38,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gate::before_end, module)?)?;
     module.add_function(wrap_pyfunction!(gate::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(runtime::after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(logging::log_value, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Write as _};
 
 use mcp_auth::decision::LogValue;
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
@@ -117,22 +118,32 @@ const TAKEN: [&str; 24] = [
     "threadName",
 ];
 
+/// What a field of a decision says, as Python has it.
+#[pyfunction]
+pub(crate) fn log_value(py: Python<'_>, name: &str, text: &str) -> PyResult<Py<PyAny>> {
+    as_python(py, LogValue::of_field(name, text))
+}
+
+fn as_python(py: Python<'_>, value: LogValue) -> PyResult<Py<PyAny>> {
+    match value {
+        LogValue::List(values) => values.into_py_any(py),
+        LogValue::Text(text) => text.into_py_any(py),
+    }
+}
+
 fn hand_on(py: Python<'_>, level: Level, target: &str, said: Said) -> PyResult<()> {
     let extra = PyDict::new(py);
     for (name, value) in &said.fields {
         let attribute = if TAKEN.contains(name) { format!("{name}_") } else { (*name).to_owned() };
         match said.numbers.iter().find(|(numbered, _)| numbered == name) {
             Some((_, number)) => extra.set_item(attribute, number)?,
-            None => match LogValue::of_field(name, value) {
-                LogValue::List(values) => {
-                    if *name == "methods" {
-                        extra.set_item("operation", values.join(", "))?;
-                    }
-                    extra.set_item(attribute, values)?;
+            None => {
+                let read = LogValue::of_field(name, value);
+                if let ("methods", LogValue::List(values)) = (*name, &read) {
+                    extra.set_item("operation", values.join(", "))?;
                 }
-                LogValue::Text(text) => extra.set_item(attribute, text)?,
-                _ => extra.set_item(attribute, value)?,
-            },
+                extra.set_item(attribute, as_python(py, read)?)?;
+            }
         }
     }
     let named = PyDict::new(py);

@@ -90,7 +90,6 @@ NAMES: list[tuple[str, str]] = [
     ("leeway", "is called `clock_tolerance` here"),
     ("clock_skew", "is called `clock_tolerance` here"),
     ("timeout", "is called `fetch_timeout` here"),
-    ("issuer", "is called `authorization_servers` here"),
     ("roles", "belongs to a rule of the policy: `policy={"),
     ("jwks_url", 'is no setting: The keys of an issuer are found by its metadata; where it has none, give `authorization_servers=[{'),
     ("algorithm", "is no setting; did you mean `algorithms`? It belongs to an authorization server"),

@@ -330,7 +330,7 @@ impl Issuer {
             }
             Err(FetchFault { reason, retry_after, .. }) => {
                 let told: String = inert(&reason).chars().take(1024).collect();
-                tracing::warn!(issuer = %self.identifier, reason = told, "keys could not be refreshed");
+                tracing::warn!(issuer = %self.identifier, reason = %told, "keys could not be refreshed");
                 if let Some(seconds) = retry_after {
                     self.lock().budget.pause(self.context.clock.unix_seconds(), seconds);
                 }

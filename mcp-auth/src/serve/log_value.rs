@@ -11,7 +11,7 @@
 /// assert_eq!(LogValue::of_field("actual", "\"https://as.example\""), LogValue::Text("https://as.example".to_owned()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "one or several: who logs says what becomes of both")]
 pub enum LogValue {
     /// One value.
     Text(String),

@@ -103,7 +103,7 @@ impl Introspector {
     fn unavailable(&self, fault: Fault) -> Unavailable {
         let issuer = self.issuer.identifier();
         let reason = in_one_line(&fault.reason);
-        tracing::warn!(%issuer, reason, "a token could not be introspected");
+        tracing::warn!(%issuer, %reason, "a token could not be introspected");
         Unavailable::new(issuer, fault.reason, fault.retry_after)
     }
 

@@ -84,7 +84,8 @@ fn the_page_on_policies_is_right() {
         .require_for_tool("delete_note", ["notes:write"])
         .require_for_tool("wipe", Requirement::all_of(["notes:write"]).roles(["admin"]))
         .require_for_resource("notes://{id}", ["notes:read"])
-        .implies("notes:write", ["notes:read"]);
+        .implies("notes:write", ["notes:read"])
+        .deny_undeclared();
     assert_eq!(config.resources[0].policy, Some(built));
 }
 
