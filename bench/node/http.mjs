@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import { BARE, CONTENDERS, EMPTY, OURS, RESOURCE, SUBJECT, UNPROTECTED } from './peers.mjs';
 
-/** Requests in a slice: short, since what other programs do changes quickly. */
+/** Requests in a slice: short, since what other programs do changes quickly; autocannon takes a second at least. */
 const AMOUNT = 1_000;
 /** Slices before the first round, until V8 has compiled what it will compile. */
-const WARM_UP = 12;
+const WARM_UP = 6;
 /** Tokens that are refused. */
 const GARBAGE = 20_000;
 
@@ -65,17 +65,16 @@ async function measure(servers, rounds, some) {
     const tokens = some();
     /** @type {Record<string, number>} */
     const costs = {};
-    for (const [name, server] of Object.entries(servers)) {
-      // Right before and after it, since what other programs do changes quickly.
-      const before = await servers[UNPROTECTED]?.cost(tokens);
-      const cost = await server.cost(tokens);
-      const after = await servers[UNPROTECTED]?.cost(tokens);
-      costs[name] = cost;
-      add(name, 'µs', cost);
-      if (name !== UNPROTECTED) add(name, 'ratio', (Number(before) + Number(after)) / 2 / cost);
+    const names = Object.keys(servers);
+    for (let turn = 0; turn < names.length; turn += 1) {
+      // Nobody always comes after the same other.
+      const name = names[(turn + round) % names.length] ?? '';
+      costs[name] = Number(await servers[name]?.cost(tokens));
     }
     for (const [name, cost] of Object.entries(costs)) {
+      add(name, 'µs', cost);
       if (name === UNPROTECTED) continue;
+      add(name, 'ratio', Number(costs[UNPROTECTED]) / cost);
       add(name, 'µs over an empty layer', cost - Number(costs[EMPTY]));
       add(name, 'bare check / own', Number(costs[BARE]) / cost);
     }
