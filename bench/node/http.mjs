@@ -93,7 +93,9 @@ export async function afterGarbage(issuer) {
       const good = mint(issuer);
       for (let slice = 0; slice < WARM_UP; slice += 1) await server.cost([good]);
       const before = await server.memory();
-      const garbage = Array.from({ length: GARBAGE }, (_, number) => `${good.slice(0, -8)}${String(number).padStart(8, '0')}`);
+      const signature = good.lastIndexOf('.') + 1;
+      const another = (/** @type {number} */ number) => `${good.slice(0, signature)}${String(number).padStart(8, '0')}${good.slice(signature + 8)}`;
+      const garbage = Array.from({ length: GARBAGE }, (_, number) => another(number));
       await server.send(garbage, GARBAGE);
       grown[name] = ((await server.memory()) - before) / 2 ** 20;
       server.stop();
@@ -122,7 +124,7 @@ class Server {
   /** @param {string} framework @param {string} name @param {DevIssuer} issuer */
   static async start(framework, name, issuer) {
     const script = fileURLToPath(new URL('server.mjs', import.meta.url));
-    const child = fork(script, [framework, name, issuer.issuer, issuer.jwksUri], { execArgv: ['--expose-gc'] });
+    const child = fork(script, [framework, name, issuer.issuer, issuer.jwksUri], { execArgv: ['--expose-gc'], env: { ...process.env, RUST_LOG: 'off' } });
     const [port] = await once(child, 'message');
     return new Server(name, child, port);
   }
