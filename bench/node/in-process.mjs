@@ -1,81 +1,76 @@
 // @ts-check
-// One token verified, in process: ratios to a bare verification of the signature by node:crypto.
-import { DevIssuer } from 'mcp-auth-node/testing';
-import { bareCheck, median, middlewares, RESOURCE, verifiers } from './peers.mjs';
+// One token verified, in process, until its subject is known; beside a bare verification of the signature by node:crypto.
+import { BARE, bareCheck, middlewares, missing, OURS, RESOURCE, SUBJECT, verifiers } from './peers.mjs';
 
-const ROUNDS = Number(process.argv[2] ?? 40);
 const PER_ROUND = 300;
 /** Of what takes so little that the clock's steps would show. */
 const SEEN_PER_ROUND = 6_000;
+/** Rounds that warm up. */
+const WARM_UP = 3;
 
-const issuer = new DevIssuer({ algorithm: 'RS256' });
-const mint = () => issuer.mint({ audience: RESOURCE, scope: 'mcp', algorithm: 'RS256' });
-const seen = mint();
-const check = await bareCheck(issuer.jwksUri);
-if (!check(seen)) throw new Error('the bare check refuses');
-
-const { auth, jose } = verifiers(issuer.issuer, issuer.jwksUri);
-const { 'SDK + jose': sdk, 'mcp-auth (npm)': original, 'mcp-auth-node': ours } = await middlewares(issuer.issuer, issuer.jwksUri);
-
-/** Through middleware, with as little of a request as it takes.
- * @param {import('./peers.mjs').Middleware | undefined} middleware */
-const through = (middleware) => (/** @type {string} */ token) =>
-  new Promise((resolve, reject) => {
-    const authorization = `Bearer ${token}`;
-    const request = { method: 'POST', url: '/mcp', headers: { authorization }, rawHeaders: ['Authorization', authorization] };
-    const fail = () => reject(new Error('refused'));
-    const response = { set: () => response, status: () => response, json: fail, writeHead: fail, end: fail };
-    void middleware?.(request, response, (error) => (error ? reject(error) : resolve(undefined)));
-  });
-
-/** @type {Record<string, { tokens: 'seen' | 'distinct', run: (tokens: string[]) => Promise<void> | void }>} */
-const WORK = {
-  'node:crypto, bare': { tokens: 'distinct', run: (tokens) => tokens.forEach(check) },
-};
-/** @type {[string, (token: string) => Promise<unknown>][]} */
-const VERIFIERS = [
-  ['mcp-auth-node, verifyAccessToken', (token) => auth.verifyAccessToken(token)],
-  ['mcp-auth-node, protect', through(ours)],
-  ['jose', jose],
-  ['SDK + jose, requireBearerAuth', through(sdk)],
-  ['mcp-auth (npm), bearerAuth', through(original)],
-];
-for (const [name, verifyOne] of VERIFIERS) {
-  const run = async (/** @type {string[]} */ tokens) => {
-    for (const token of tokens) await verifyOne(token);
+/** @param {import('mcp-auth-node/testing').DevIssuer} issuer @param {number} rounds */
+export async function inProcess(issuer, rounds) {
+  const mint = () => issuer.mint({ audience: RESOURCE, scope: 'mcp', algorithm: 'RS256', subject: SUBJECT });
+  const seen = mint();
+  const check = await bareCheck(issuer.jwksUri);
+  const { auth, jose } = verifiers(issuer.issuer, issuer.jwksUri);
+  const all = await middlewares(issuer.issuer, issuer.jwksUri);
+  /** @param {string} name */
+  const through = (name) => middlewareAsVerifier(...(all[name] ?? missing(name)));
+  /** @type {Record<string, (token: string) => Promise<string | undefined>>} Each returns the subject. */
+  const subjectOf = {
+    [BARE]: async (token) => (check(token) ? SUBJECT : undefined),
+    [`${OURS}, verifyAccessToken`]: async (token) => (await auth.verifyAccessToken(token)).subject,
+    [`${OURS}, protect`]: through(OURS),
+    jose: async (token) => (await jose(token)).payload.sub,
+    'SDK + jose, requireBearerAuth': through('SDK + jose'),
+    'mcp-auth (npm), bearerAuth': through('mcp-auth (npm)'),
   };
-  WORK[`${name}, distinct`] = { tokens: 'distinct', run };
-  WORK[`${name}, seen`] = { tokens: 'seen', run };
-}
+  const again = Array.from({ length: PER_ROUND }, () => seen);
+  const oftenAgain = Array.from({ length: SEEN_PER_ROUND }, () => seen);
+  /** Microseconds of a token. @param {string} name @param {string[]} tokens */
+  const measure = async (name, tokens) => {
+    const verify = subjectOf[name] ?? missing(name);
+    const before = process.cpuUsage();
+    for (const token of tokens) if ((await verify(token)) !== SUBJECT) throw new Error(`${name} refuses`);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / tokens.length;
+  };
 
-/** @param {string} name Its time for one token, in microseconds of the processor. */
-async function measure(name) {
-  const { tokens, run } = WORK[name] ?? { tokens: 'seen', run: () => {} };
-  const isQuick = tokens === 'seen' && name.startsWith('mcp-auth-node');
-  const length = isQuick ? SEEN_PER_ROUND : PER_ROUND;
-  const batch = Array.from({ length }, () => (tokens === 'seen' ? seen : mint()));
-  const before = process.cpuUsage();
-  await run(batch);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / length;
-}
-
-const BARE = 'node:crypto, bare';
-/** @type {Record<string, { time: number, ratio: number }[]>} */
-const results = Object.fromEntries(Object.keys(WORK).map((name) => [name, []]));
-for (let round = 0; round < ROUNDS; round += 1) {
-  for (const name of Object.keys(WORK)) {
-    // Right before and after it, since what other programs do changes quickly.
-    const before = await measure(BARE);
-    const time = await measure(name);
-    const bare = (before + (await measure(BARE))) / 2;
-    // The first rounds warm up.
-    if (round >= 3) results[name]?.push({ time, ratio: time / bare });
+  /** @type {Map<string, import('./rows.mjs').Row>} */
+  const rows = new Map();
+  for (let round = 0; round < rounds + WARM_UP; round += 1) {
+    // Nobody has seen them yet: both of ours have a memory of their own.
+    const distinct = Array.from({ length: PER_ROUND }, mint);
+    for (const work of ['distinct', 'seen']) {
+      for (const contender of Object.keys(subjectOf)) {
+        const repeated = contender.startsWith(OURS) ? oftenAgain : again;
+        // Right before and after it, since what other programs do changes quickly.
+        const before = await measure(BARE, distinct);
+        const time = await measure(contender, work === 'seen' ? repeated : distinct);
+        const bare = (before + (await measure(BARE, distinct))) / 2;
+        const key = `${work} ${contender}`;
+        const row = rows.get(key) ?? { work, contender, figures: { µs: [], ratio: [] } };
+        rows.set(key, row);
+        if (round < WARM_UP) continue;
+        row.figures.µs?.push(time);
+        row.figures.ratio?.push(time / bare);
+      }
+    }
   }
+  const about = `One token in a loop, until its subject is known; processor time; ratio = time / bare check of node:crypto`;
+  return { name: 'verify', about, rows: [...rows.values()] };
 }
-console.log(`RS256, medians of ${ROUNDS - 3} interleaved rounds of ${PER_ROUND}\n\n| work | µs of processor | ratio |\n|---|---|---|`);
-for (const [name, rounds] of Object.entries(results)) {
-  const [time, ratio] = [median(rounds.map(({ time }) => time)), median(rounds.map(({ ratio }) => ratio))];
-  console.log(`| ${name} | ${time.toFixed(1)} | ${ratio.toFixed(3)} |`);
+
+/** With as little of a request as it takes.
+ * @param {import('./peers.mjs').Middleware} middleware @param {import('./peers.mjs').ReadSubject} readSubject */
+function middlewareAsVerifier(middleware, readSubject) {
+  return (/** @type {string} */ token) =>
+    new Promise((/** @type {(subject: string | undefined) => void} */ resolve, reject) => {
+      const authorization = `Bearer ${token}`;
+      const request = { method: 'POST', url: '/mcp', headers: { authorization }, rawHeaders: ['Authorization', authorization] };
+      const fail = () => reject(new Error('refused'));
+      const response = { set: () => response, status: () => response, json: fail, writeHead: fail, end: fail };
+      void middleware(request, response, (error) => (error ? reject(error) : resolve(readSubject(request))));
+    });
 }
-issuer.stop();

@@ -1,4 +1,7 @@
-"""How each package verifies a token and protects a Starlette app, as its documents show it."""
+"""How each package verifies a token and protects a Starlette app, as its documents show it.
+
+All do the same: whoever verifies returns the subject of the token, and each app answers with it, in the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,13 @@ RESOURCE = "http://localhost/mcp"
 #: The other version of `mcpauth`, which has the same name and so a folder of its own.
 BETA = str(Path(__file__).parent / ".venv" / "beta")
 
-Verify = Callable[[str], Awaitable[object]]
+#: Whom every token is about. Who reads no claims answers with it too.
+SUBJECT = "auth0|65f3a1c29b7e4d0012ab34cd"
+
+#: Returns the subject of a good token.
+Verify = Callable[[str], Awaitable[str | None]]
+#: Says whose request a handler has in hand.
+ReadSubject = Callable[[Any], str | None]
 
 
 def keys(jwks_uri: str) -> dict[str, Any]:
@@ -44,6 +53,16 @@ def bare(jwks_uri: str) -> Callable[[str], Callable[[], None]]:
     return prepare
 
 
+class EmptyLayer:
+    """What any layer costs."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
 class BareCheck:
     """The signature and nothing else, in a layer that could not be thinner."""
 
@@ -66,14 +85,19 @@ class PyJwt:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            await self.verify(dict(scope["headers"])[b"authorization"][7:].decode())
+            scope["subject"] = await self.verify(dict(scope["headers"])[b"authorization"][7:].decode())
         await self.app(scope, receive, send)
 
 
 def mcp_auth(issuer: str, _jwks_uri: str) -> Verify:
     from mcp_auth import McpAuth
 
-    return McpAuth(RESOURCE, [issuer]).authenticate
+    auth = McpAuth(RESOURCE, [issuer])
+
+    async def verify(token: str) -> str | None:
+        return (await auth.authenticate(token)).subject
+
+    return verify
 
 
 def pyjwt(issuer: str, jwks_uri: str) -> Verify:
@@ -81,9 +105,10 @@ def pyjwt(issuer: str, jwks_uri: str) -> Verify:
 
     client = jwt.PyJWKClient(jwks_uri)
 
-    async def verify(token: str) -> object:
+    async def verify(token: str) -> str | None:
         key = client.get_signing_key_from_jwt(token)
-        return jwt.decode(token, key.key, algorithms=["RS256"], audience=RESOURCE, issuer=issuer)
+        claims = jwt.decode(token, key.key, algorithms=["RS256"], audience=RESOURCE, issuer=issuer)
+        return claims["sub"]
 
     return verify
 
@@ -95,7 +120,12 @@ def fastmcp_verifier(issuer: str, jwks_uri: str) -> Any:
 
 
 def fastmcp(issuer: str, jwks_uri: str) -> Verify:
-    return fastmcp_verifier(issuer, jwks_uri).verify_token
+    verifier = fastmcp_verifier(issuer, jwks_uri)
+
+    async def verify(token: str) -> str | None:
+        return (await verifier.verify_token(token)).claims["sub"]
+
+    return verify
 
 
 def mcpauth(_issuer: str, jwks_uri: str) -> Verify:
@@ -103,8 +133,8 @@ def mcpauth(_issuer: str, jwks_uri: str) -> Verify:
 
     check = create_verify_jwt(jwks_uri)
 
-    async def verify(token: str) -> object:
-        return check(token)
+    async def verify(token: str) -> str | None:
+        return check(token).subject
 
     return verify
 
@@ -114,33 +144,32 @@ VERIFIERS: dict[str, Callable[[str, str], Verify]] = {
 }  # fmt: skip
 
 
-async def _hello(_request: Any) -> JSONResponse:
-    return JSONResponse({"hello": "world"})
+def whoami(read_subject: ReadSubject) -> Route:
+    """A tiny JSON endpoint, which answers with the caller."""
+
+    async def answer(request: Any) -> JSONResponse:
+        return JSONResponse({"sub": read_subject(request)})
+
+    return Route("/mcp", answer)
 
 
 def app(name: str, issuer: str, jwks_uri: str) -> Any:
-    """A tiny JSON endpoint, protected by one of them."""
-    route = Route("/mcp", _hello)
+    """That endpoint, protected by one of them."""
+    open_app = Starlette(routes=[whoami(lambda _: SUBJECT)])
     if name == "unprotected":
-        return Starlette(routes=[route])
-    if name == "mcp_auth":
-        from mcp_auth import McpAuth
-
-        return McpAuth(RESOURCE, [issuer]).protect(Starlette(routes=[route]))
+        return open_app
+    if name == "empty layer":
+        return EmptyLayer(open_app)
     if name == "bare check":
-        return BareCheck(Starlette(routes=[route]), jwks_uri)
-    if name == "PyJWT":
-        return PyJwt(Starlette(routes=[route]), issuer, jwks_uri)
-    if name == "FastMCP":
-        from fastmcp.server.auth.middleware import RequireAuthMiddleware
-        from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
-        from starlette.middleware.authentication import AuthenticationMiddleware
+        return BareCheck(open_app, jwks_uri)
+    if name == "mcp_auth":
+        from mcp_auth import McpAuth, auth_info
 
-        backend = BearerAuthBackend(fastmcp_verifier(issuer, jwks_uri))
-        return Starlette(
-            routes=[Route("/mcp", RequireAuthMiddleware(_asgi, []))],
-            middleware=[Middleware(AuthenticationMiddleware, backend=backend)],
-        )
+        return McpAuth(RESOURCE, [issuer]).protect(Starlette(routes=[whoami(lambda _: auth_info().subject)]))
+    if name == "PyJWT":
+        return PyJwt(Starlette(routes=[whoami(lambda request: request.scope["subject"])]), issuer, jwks_uri)
+    if name == "FastMCP":
+        return fastmcp_app(issuer, jwks_uri)
     if name == "mcpauth 0.2.0b1":
         sys.path.insert(0, BETA)
     from mcpauth import MCPAuth
@@ -149,13 +178,26 @@ def app(name: str, issuer: str, jwks_uri: str) -> Any:
 
     auth = MCPAuth(server=fetch_server_config(issuer, AuthServerType.OIDC))
     bearer = auth.bearer_auth_middleware("jwt", audience=RESOURCE)
+    route = whoami(lambda _: auth.auth_info.subject)
     return Starlette(routes=[route], middleware=[Middleware(bearer)])
 
 
-async def _asgi(scope: Any, receive: Any, send: Any) -> None:
-    await JSONResponse({"hello": "world"})(scope, receive, send)
+def fastmcp_app(issuer: str, jwks_uri: str) -> Any:
+    from fastmcp.server.auth.middleware import RequireAuthMiddleware
+    from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
+    from starlette.middleware.authentication import AuthenticationMiddleware
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await JSONResponse({"sub": scope["user"].access_token.claims["sub"]})(scope, receive, send)
+
+    backend = BearerAuthBackend(fastmcp_verifier(issuer, jwks_uri))
+    return Starlette(
+        routes=[Route("/mcp", RequireAuthMiddleware(answer, []))],
+        middleware=[Middleware(AuthenticationMiddleware, backend=backend)],
+    )
 
 
 APPS = [
-    "unprotected", "mcp_auth", "bare check", "PyJWT", "FastMCP", "mcpauth 0.1.1", "mcpauth 0.2.0b1",
+    "unprotected", "empty layer", "bare check", "mcp_auth", "PyJWT", "FastMCP", "mcpauth 0.1.1",
+    "mcpauth 0.2.0b1",
 ]  # fmt: skip

@@ -1,59 +1,87 @@
 """mcp-auth beside other Python packages: `cargo xtask bench-python`.
 
 Times are of the measuring process's processor, so that other programs matter less; rounds are
-interleaved, and each number is the median of the ratios within a round.
+interleaved; what is shown is the median, and the middle half of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import os
+import platform
 import socket
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
-from contenders import APPS, RESOURCE, VERIFIERS, app, bare
+from contenders import APPS, RESOURCE, SUBJECT, VERIFIERS, app, bare
 from mcp_auth.testing import DevIssuer
 
 CONNECTIONS = 32
-ANSWER = b'{"hello":"world"}'
+ANSWER = json.dumps({"sub": SUBJECT}, separators=(",", ":")).encode()
+#: What must be reached: the work, the figure, and its bound.
+TARGETS = [
+    ("uvicorn, seen", "ratio", "at_least", 0.93),
+    ("uvicorn, distinct", "bare check / own", "at_least", 1),
+]
+#: By work and contender, then by figure: a value for each round.
+Figures = dict[tuple[str, str], dict[str, list[float]]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--tokens", type=int, default=200, help="in each slice")
+    parser.add_argument("--json", help="also write the run to this file")
     arguments = parser.parse_args()
     with DevIssuer(algorithm="RS256") as issuer:
-        asyncio.run(in_process(issuer, arguments.rounds, arguments.tokens))
-        over_http(issuer, arguments.rounds, arguments.tokens)
+        sections = [
+            section(
+                "verify",
+                "One token in a loop, until its subject is known; processor time; ratio = time / bare check of `cryptography`",
+                asyncio.run(in_process(issuer, arguments.rounds, arguments.tokens)),
+            ),
+            section(
+                "http",
+                "Starlette under uvicorn (uvloop, httptools), one worker, an endpoint that answers with the subject of the token, "
+                "RS256; processor time of the server's process for a request; ratio = unprotected / protected",
+                over_http(issuer, arguments.rounds, arguments.tokens),
+            ),
+        ]
+    cores = len(os.sched_getaffinity(0))
+    setting = f"Python {platform.python_version()}, {'one core' if cores == 1 else f'{cores} cores'}"
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump({"setting": setting, "others": None, "sections": sections}, file)
 
 
-async def in_process(issuer: DevIssuer, rounds: int, count: int) -> None:
+def minted(issuer: DevIssuer, count: int) -> list[str]:
+    return [issuer.mint(RESOURCE, subject=SUBJECT, scope="mcp") for _ in range(count)]
+
+
+async def in_process(issuer: DevIssuer, rounds: int, count: int) -> Figures:
     """Distinct tokens, each once; and the same tokens again where that is something else."""
     prepare = bare(issuer.jwks_uri)
     verifiers = {name: make(issuer.issuer, issuer.jwks_uri) for name, make in VERIFIERS.items()}
     for verify in verifiers.values():
-        assert await verify(issuer.mint(RESOURCE)) is not None
-    ratios: dict[str, list[float]] = {}
-    floors: list[float] = []
+        assert await verify(minted(issuer, 1)[0]) == SUBJECT
+    figures: Figures = {}
     for _ in range(rounds):
-        tokens = [issuer.mint(RESOURCE, scope="mcp") for _ in range(count)]
+        tokens = minted(issuer, count)
         checks = [prepare(token) for token in tokens]
         floor = timed(lambda checks=checks: [check() for check in checks]) / count
-        floors.append(floor)
+        add(figures, "distinct", "bare check", {"µs": floor * 1e6, "ratio": 1})
         for name, verify in verifiers.items():
             cost = await timed_each(verify, tokens) / count
-            ratios.setdefault(f"{name}, distinct", []).append(cost / floor)
+            add(figures, "distinct", name, {"µs": cost * 1e6, "ratio": cost / floor})
             if name == "mcp_auth":
                 cost = await timed_each(verify, tokens * 10) / count / 10
-                ratios.setdefault(f"{name}, seen", []).append(cost / floor)
-    print(f"in process: bare RS256 check {statistics.median(floors) * 1e6:.1f} us = 1")
-    report(ratios)
+                add(figures, "seen", name, {"µs": cost * 1e6, "ratio": cost / floor})
+    return figures
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -69,31 +97,70 @@ async def timed_each(verify: Callable[[str], Any], tokens: list[str]) -> float:
     return time.process_time() - begun
 
 
-def over_http(issuer: DevIssuer, rounds: int, count: int) -> None:
-    """The server's processor time for a request: unprotected / protected."""
+def over_http(issuer: DevIssuer, rounds: int, count: int) -> Figures:
+    """What a request costs the server, with and without protection."""
     servers = {name: Server(name, issuer) for name in APPS}
-    ratios: dict[str, list[float]] = {}
-    floors: list[float] = []
+    figures: Figures = {}
     try:
         for server in servers.values():
             server.connect()
-            server.cost([issuer.mint(RESOURCE)] * count)
+            server.cost(minted(issuer, 1) * count)
         for _ in range(rounds):
-            distinct = [issuer.mint(RESOURCE) for _ in range(count)]
-            for name in APPS[1:]:
-                for kind, tokens in (("seen", distinct[:1] * count), ("distinct", distinct)):
-                    # Right before and after it, since what other programs do changes quickly.
-                    before = servers["unprotected"].cost(tokens)
-                    cost = servers[name].cost(tokens)
-                    unprotected = (before + servers["unprotected"].cost(tokens)) / 2
-                    floors.append(unprotected)
-                    ratios.setdefault(f"{name}, {kind}", []).append(unprotected / cost)
+            distinct = minted(issuer, count)
+            for kind, tokens in (("seen", distinct[:1] * count), ("distinct", distinct)):
+                # Everybody in turn, and the unprotected one right before: what other programs do changes quickly.
+                costs = {}
+                for name in APPS[1:]:
+                    unprotected = servers["unprotected"].cost(tokens)
+                    costs[name] = (servers[name].cost(tokens), unprotected)
+                add_costs(figures, f"uvicorn, {kind}", costs)
     finally:
         for server in servers.values():
             server.process.terminate()
-    print("Starlette, uvicorn (uvloop, httptools), one worker: unprotected / protected")
-    print(f"  unprotected: {statistics.median(floors) / 1000:.1f} us of its processor a request")
-    report(ratios)
+    return figures
+
+
+def add_costs(figures: Figures, work: str, costs: dict[str, tuple[float, float]]) -> None:
+    """One round: of each the microseconds, and those of the unprotected app right before."""
+    for name, (cost, unprotected) in costs.items():
+        add(figures, work, name, {
+            "µs": cost,
+            "ratio": unprotected / cost,
+            "µs over an empty layer": cost - costs["empty layer"][0],
+            "bare check / own": costs["bare check"][0] / cost,
+        })  # fmt: skip
+    unprotected = statistics.median(before for _, before in costs.values())
+    add(figures, work, "unprotected", {"µs": unprotected, "ratio": 1})
+
+
+def add(figures: Figures, work: str, contender: str, values: dict[str, float]) -> None:
+    row = figures.setdefault((work, contender), {})
+    for name, value in values.items():
+        row.setdefault(name, []).append(value)
+
+
+def section(name: str, about: str, figures: Figures) -> dict[str, Any]:
+    """Prints the rows, and returns them as they are kept."""
+    print(f"\n{about}\n")
+    rows = []
+    for (work, contender), row in figures.items():
+        spreads = {figure: statistics.quantiles(values, n=4) for figure, values in row.items()}
+        targets = [
+            {"figure": figure, bound: limit}
+            for target, figure, bound, limit in TARGETS
+            if target == work and contender == "mcp_auth"
+        ]
+        shown = "  ".join(f"{figure} {m:.3f} ({l:.3f} to {h:.3f})" for figure, (l, m, h) in spreads.items())
+        verdicts = [verdict(target, spreads) for target in targets]
+        print(f"  {work:<18} {contender:<16} {shown}  {' '.join(verdicts)}")
+        values = [{"name": figure, "values": [round(v, 4) for v in spread]} for figure, spread in spreads.items()]
+        rows.append({"work": work, "contender": contender, "figures": values, "targets": targets})
+    return {"name": name, "about": about, "rows": rows}
+
+
+def verdict(target: dict[str, Any], spreads: dict[str, list[float]]) -> str:
+    figure, limit = target["figure"], target["at_least"]
+    return f"{figure} ≥ {limit} {'met' if spreads[figure][1] >= limit else 'MISSED'}"
 
 
 class Server:
@@ -116,7 +183,7 @@ class Server:
             self.connections.append(connection)
 
     def cost(self, tokens: list[str]) -> float:
-        """Sends every token once. Returns its processor's time for one request, in nanoseconds."""
+        """Sends every token once. Returns its processor's time for one request, in microseconds."""
         requests = [
             f"GET /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n".encode()
             for token in tokens
@@ -131,7 +198,7 @@ class Server:
             if number > 0:
                 self._receive(sides[(number - 1) % 2], len(waves[number - 1]))
         self._receive(sides[(len(waves) - 1) % 2], len(waves[-1]))
-        return (self._nanoseconds() - before) / len(tokens)
+        return (self._nanoseconds() - before) / len(tokens) / 1000
 
     def _send(self, side: list[socket.socket], wave: list[bytes]) -> None:
         for connection, request in zip(side, wave, strict=False):
@@ -159,12 +226,6 @@ def serve(name: str, issuer: str, jwks_uri: str, listener: socket.socket) -> Non
         loop="uvloop", http="httptools", timeout_keep_alive=600,
     )  # fmt: skip
     uvicorn.Server(config).run([listener])
-
-
-def report(ratios: dict[str, list[float]]) -> None:
-    for name, values in ratios.items():
-        low, median, high = statistics.quantiles(values, n=4)
-        print(f"  {name:<28} {median:6.3f}   (half of them {low:.3f} to {high:.3f})")
 
 
 if __name__ == "__main__":

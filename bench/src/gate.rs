@@ -7,10 +7,20 @@ use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, Request, Response, StatusCode};
 use tower::{Layer, Service};
 
+use crate::contenders::Claims;
+
+/// What a check says about a request.
+pub(crate) enum Verdict {
+    Refused,
+    Accepted,
+    /// The handler finds these in the request's extensions.
+    AcceptedWith(Claims),
+}
+
 /// Lets requests through whose headers pass a check; the others are 401.
 pub(crate) struct Gate<C>(Arc<C>);
 
-impl<C: Fn(&HeaderMap) -> bool> Gate<C> {
+impl<C: Fn(&HeaderMap) -> Verdict> Gate<C> {
     pub(crate) fn new(check: C) -> Self {
         Self(Arc::new(check))
     }
@@ -43,7 +53,7 @@ impl<C, S: Clone> Clone for Gated<C, S> {
 
 impl<C, S, B, R> Service<Request<B>> for Gated<C, S>
 where
-    C: Fn(&HeaderMap) -> bool,
+    C: Fn(&HeaderMap) -> Verdict,
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {
@@ -55,12 +65,16 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        if (self.check)(request.headers()) {
-            return Either::Left(self.inner.call(request));
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match (self.check)(request.headers()) {
+            Verdict::Accepted => {}
+            Verdict::AcceptedWith(claims) => drop(request.extensions_mut().insert(claims)),
+            Verdict::Refused => {
+                let mut refusal = Response::new(R::default());
+                *refusal.status_mut() = StatusCode::UNAUTHORIZED;
+                return Either::Right(ready(Ok(refusal)));
+            }
         }
-        let mut refusal = Response::new(R::default());
-        *refusal.status_mut() = StatusCode::UNAUTHORIZED;
-        Either::Right(ready(Ok(refusal)))
+        Either::Left(self.inner.call(request))
     }
 }

@@ -13,9 +13,11 @@ pub(crate) struct Load([Vec<Connection>; 2]);
 
 impl Load {
     pub(crate) fn connect(address: SocketAddr) -> Result<Self, Failure> {
-        let half = || (0..CONNECTIONS / 2).map(|_| Connection::new(address)).collect();
-        let half = || -> Result<Vec<_>, Failure> { half() };
-        Ok(Self([half()?, half()?]))
+        Ok(Self([Self::half(address)?, Self::half(address)?]))
+    }
+
+    fn half(address: SocketAddr) -> Result<Vec<Connection>, Failure> {
+        (0..CONNECTIONS / 2).map(|_| Connection::new(address)).collect()
     }
 
     /// Sends the requests; returns when all are answered, with how many were with 200.
@@ -24,7 +26,7 @@ impl Load {
         let mut under_way = 0;
         for (turn, batch) in requests.chunks(CONNECTIONS / 2).enumerate() {
             for (connection, request) in self.0[turn % 2].iter_mut().zip(batch) {
-                connection.stream.write_all(request)?;
+                connection.send(request)?;
             }
             // The half before this one.
             accepted += self.receive((turn + 1) % 2, under_way)?;
@@ -32,6 +34,13 @@ impl Load {
         }
         let last = requests.len().div_ceil(CONNECTIONS / 2) + 1;
         Ok(accepted + self.receive(last % 2, under_way)?)
+    }
+
+    /// The body that was answered last on the first connection.
+    pub(crate) fn last_body(&self) -> &[u8] {
+        let connection = &self.0[0][0];
+        let answer = &connection.buffer[..connection.filled];
+        find(answer, b"\r\n\r\n").map_or(&[], |head| &answer[head + 4..])
     }
 
     fn receive(&mut self, half: usize, answers: usize) -> Result<usize, Failure> {
@@ -43,27 +52,34 @@ impl Load {
     }
 }
 
-struct Connection {
+/// One connection, for one request at a time.
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// How much of the buffer is the last answer.
+    filled: usize,
 }
 
 impl Connection {
-    fn new(address: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) fn new(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024] })
+        Ok(Self { stream, buffer: vec![0; 64 * 1024], filled: 0 })
+    }
+
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<(), Failure> {
+        Ok(self.stream.write_all(request)?)
     }
 
     /// Reads one answer; whether its status is 200.
-    fn receive(&mut self) -> Result<bool, Failure> {
-        let mut filled = 0;
+    pub(crate) fn receive(&mut self) -> Result<bool, Failure> {
+        self.filled = 0;
         loop {
-            match self.stream.read(&mut self.buffer[filled..])? {
+            match self.stream.read(&mut self.buffer[self.filled..])? {
                 0 => return Err("the server closed the connection".into()),
-                read => filled += read,
+                read => self.filled += read,
             }
-            if is_whole(&self.buffer[..filled]) {
+            if is_whole(&self.buffer[..self.filled]) {
                 return Ok(self.buffer.starts_with(b"HTTP/1.1 200 "));
             }
         }

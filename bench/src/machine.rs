@@ -57,15 +57,20 @@ pub(crate) fn resident() -> Option<f64> {
     Some(kibibytes / 1024.0)
 }
 
-/// One line about this machine, for the end of the table.
+/// On how many cores this process may run: `taskset` makes them fewer.
+pub(crate) fn setting() -> String {
+    match thread::available_parallelism().map_or(0, usize::from) {
+        1 => "one core (`taskset -c 0`)".to_owned(),
+        cores => format!("{cores} cores"),
+    }
+}
+
+/// One line about this machine, for the end of the tables.
 pub(crate) fn describe(watch: &Watch) -> String {
-    let cores = thread::available_parallelism().map_or(0, usize::from);
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split_whitespace().next().unwrap_or("?").to_owned();
     let others = percent(watch.others());
-    format!(
-        "{cores} cores, of which other programs used {others} all the while; load average {load}"
-    )
+    format!("{}; other programs used {others} of the machine; load average {load}", setting())
 }
 
 pub(crate) fn percent(share: Option<f64>) -> String {

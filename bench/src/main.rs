@@ -13,17 +13,18 @@ mod targets;
 mod world;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 
-use crate::groups::Group;
+use crate::groups::{Group, Work};
 
 /// Why something could not be measured.
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// What `cargo xtask bench` hands on.
 #[derive(Parser)]
-#[command(name = "cargo xtask bench", about = "mcp-auth and its peers, side by side in one run")]
 struct Options {
     /// Measure this group only; may be given several times.
     #[arg(long, value_enum)]
@@ -34,6 +35,15 @@ struct Options {
     /// How many tokens of each kind `growth` sees.
     #[arg(long, default_value_t = 1_000_000)]
     tokens: usize,
+    /// The program of `examples/whoami`, for `latency`.
+    #[arg(long)]
+    example: Option<PathBuf>,
+    /// Also write the run to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Repeat one kind of work for a profile, and print how often it was done.
+    #[arg(long, value_enum)]
+    repeat: Option<Work>,
     /// What `growth` asks of a child process.
     #[arg(long, hide = true)]
     memory_after: Option<usize>,
@@ -45,7 +55,11 @@ fn main() -> Result<(), Failure> {
         return groups::report_memory(tokens);
     }
     let budget = Duration::try_from_secs_f64(options.seconds)?;
-    let plan = groups::Plan { budget, tokens: options.tokens };
+    if let Some(work) = options.repeat {
+        println!("{}", work.repeat(budget)?);
+        return Ok(());
+    }
+    let plan = groups::Plan { budget, tokens: options.tokens, example: options.example };
     let watch = machine::Watch::start();
     let mut sections = Vec::new();
     for group in Group::ALL {
@@ -56,5 +70,8 @@ fn main() -> Result<(), Failure> {
     }
     table::print(&sections);
     println!("\n{}", machine::describe(&watch));
+    if let Some(path) = options.json {
+        table::write(&path, &machine::setting(), watch.others(), &sections)?;
+    }
     Ok(())
 }

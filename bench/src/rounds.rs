@@ -47,12 +47,12 @@ pub(crate) struct Slot<'a> {
     pub(crate) forgets: bool,
 }
 
-/// The medians of one contender.
+/// What the rounds of one contender came to.
 pub(crate) struct Summary {
-    pub(crate) nanoseconds: f64,
+    pub(crate) microseconds: Spread,
     /// To the first contender, in the same round.
-    pub(crate) ratio: f64,
-    pub(crate) allocations: f64,
+    pub(crate) ratio: Spread,
+    pub(crate) allocations: Spread,
     pub(crate) accepted: f64,
 }
 
@@ -77,18 +77,43 @@ pub(crate) async fn run(slots: &mut [Slot<'_>], budget: Duration) -> Vec<Summary
         }
         round += 1;
     }
-    let summary = |own: &Vec<Sample>| Summary {
-        nanoseconds: median(own.iter().map(|sample| sample.nanoseconds)),
-        ratio: median(own.iter().zip(&samples[0]).map(|(a, b)| a.nanoseconds / b.nanoseconds)),
-        allocations: median(own.iter().map(|sample| sample.allocations)),
-        accepted: own.iter().map(|sample| sample.accepted).fold(1.0, f64::min),
-    };
-    samples.iter().map(summary).collect()
+    samples.iter().map(|own| summary(own, &samples[0])).collect()
 }
 
-/// The middle value; not a number when there is none.
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+fn summary(own: &[Sample], first: &[Sample]) -> Summary {
+    let pairs = own.iter().zip(first);
+    Summary {
+        microseconds: Spread::of(own.iter().map(|sample| sample.nanoseconds / 1000.0)),
+        ratio: Spread::of(pairs.map(|(sample, floor)| sample.nanoseconds / floor.nanoseconds)),
+        allocations: Spread::of(own.iter().map(|sample| sample.allocations)),
+        accepted: own.iter().map(|sample| sample.accepted).fold(1.0, f64::min),
+    }
+}
+
+/// The middle of some values, and the half of them that is nearest to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    /// A quarter of the values is below.
+    pub(crate) low: f64,
+    pub(crate) middle: f64,
+    /// A quarter of the values is above.
+    pub(crate) high: f64,
+}
+
+impl Spread {
+    /// Not a number where there are no values.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = values.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |quarter: usize| {
+            let index = sorted.len().saturating_sub(1) * quarter / 4;
+            sorted.get(index).copied().unwrap_or(f64::NAN)
+        };
+        Self { low: at(1), middle: at(2), high: at(3) }
+    }
+
+    /// What was found once.
+    pub(crate) fn exact(value: f64) -> Self {
+        Self { low: value, middle: value, high: value }
+    }
 }

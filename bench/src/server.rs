@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,9 +12,18 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc as requests, oneshot};
 
-use crate::contenders::Entry;
+use crate::contenders::{Entry, ReadSubject, the_only_subject};
 use crate::world::World;
 use crate::{Failure, allocations};
+
+/// The name of the thread whose time is measured.
+pub(crate) const MEASURED: &str = "measured";
+
+/// Does what is measured, in a function by whose name callgrind knows what to count.
+#[inline(never)]
+pub(crate) fn measured<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
 
 /// What a server has used so far.
 #[derive(Clone, Copy)]
@@ -36,14 +45,18 @@ impl<'scope> Server<'scope> {
         scope: &'scope Scope<'scope, 'env>,
         world: &'env World,
         guard: Option<Entry>,
-        app: fn() -> Router,
+        app: fn(ReadSubject) -> Router,
     ) -> Result<Self, Failure> {
         let (readings, asked) = requests::unbounded_channel();
         let (bound, address) = mpsc::channel();
-        let thread = scope.spawn(move || {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(serve(world, guard, app, bound, asked))
-        });
+        // By its name, a profile tells it from the client.
+        let named = thread::Builder::new().name(MEASURED.to_owned());
+        let thread = named.spawn_scoped(scope, move || {
+            measured(|| {
+                let runtime = Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(serve(world, guard, app, bound, asked))
+            })
+        })?;
         match address.recv() {
             Ok(address) => Ok(Self { address, readings, thread }),
             // The sender is gone: the thread has failed and says why.
@@ -69,21 +82,21 @@ impl<'scope> Server<'scope> {
 async fn serve(
     world: &World,
     guard: Option<Entry>,
-    app: fn() -> Router,
+    app: fn(ReadSubject) -> Router,
     bound: mpsc::Sender<SocketAddr>,
     mut asked: requests::UnboundedReceiver<oneshot::Sender<Reading>>,
 ) -> Result<(), Failure> {
-    let app = match guard {
-        Some(entry) => entry.make_warm(world, dev_issuer::Algorithm::Rs256).await?.protect(app()),
-        None => app(),
+    let served = match guard {
+        Some(entry) => {
+            let contender = entry.make_warm(world, dev_issuer::Algorithm::Rs256).await?;
+            contender.protect(app(contender.read_subject()))
+        }
+        None => app(the_only_subject),
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     bound.send(listener.local_addr()?)?;
     // An answer in several writes must not wait for the client's acknowledgement of the first.
-    let listener = listener.tap_io(|stream| {
-        // It would be slow, and not wrong.
-        let _ = stream.set_nodelay(true);
-    });
+    let without_delay = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let readings = async {
         while let Some(reply) = asked.recv().await {
             let processor = ThreadTime::now().as_duration();
@@ -92,7 +105,7 @@ async fn serve(
         }
     };
     tokio::select! {
-        served = axum::serve(listener, app).into_future() => served?,
+        ended = axum::serve(without_delay, served).into_future() => ended?,
         () = readings => {}
     }
     Ok(())

@@ -18,6 +18,8 @@ use crate::Failure;
 
 /// The protected resource of every contender.
 pub(crate) const RESOURCE: &str = "https://mcp.example.com/mcp";
+/// Whom every token is about.
+pub(crate) const SUBJECT: &str = "auth0|65f3a1c29b7e4d0012ab34cd";
 /// A scope that every token has.
 pub(crate) const SCOPE: &str = "mcp:read";
 /// What is measured; all keys are in one set.
@@ -100,7 +102,7 @@ impl World {
         self.issuer
             .mint()
             .algorithm(algorithm)
-            .subject("auth0|65f3a1c29b7e4d0012ab34cd")
+            .subject(SUBJECT)
             .claim("aud", json!([resource, "https://api.example.com"]))
             .claim("azp", "mVcX3pQ8sT1uW5yZ")
             .without("client_id")

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use crate::claims::Claims;
@@ -71,6 +72,22 @@ pub(crate) struct Facts {
     pub(crate) subject: Option<String>,
     pub(crate) client_id: Option<String>,
     pub(crate) audience: Vec<String>,
+}
+
+/// What [`AuthInfo::json`] says, but for the claims.
+#[derive(Serialize)]
+struct Described<'a> {
+    issuer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    scopes: Vec<&'a str>,
+    audience: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+    principal: &'static str,
+    key: (&'a str, Option<String>),
 }
 
 impl AuthInfo {
@@ -151,20 +168,23 @@ impl AuthInfo {
     }
 
     fn describe(&self) -> String {
-        let scopes: Vec<_> = self.scopes().iter().map(Value::from).collect();
-        let members = [
-            ("issuer", Some(self.issuer().into())),
-            ("subject", self.subject().map(Value::from)),
-            ("client_id", self.client_id().map(Value::from)),
-            ("scopes", Some(scopes.into())),
-            ("audience", Some(self.audience().into())),
-            ("expires_at", self.expires_at().map(Value::from)),
-            ("principal", Some(self.principal().name().into())),
-            ("key", Some(json!(self.key()))),
-            ("claims", Some(Value::Object(self.claims().clone()))),
-        ];
-        let said = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        Value::Object(said.collect()).to_string()
+        let described = Described {
+            issuer: self.issuer(),
+            subject: self.subject(),
+            client_id: self.client_id(),
+            scopes: self.scopes().iter().collect(),
+            audience: self.audience(),
+            expires_at: self.expires_at(),
+            principal: self.principal().name(),
+            key: self.key(),
+        };
+        let mut text = serde_json::to_string(&described).unwrap_or_default();
+        // The claims as they were written: our reader has accepted them, which leaves one way to read them.
+        text.pop();
+        text.push_str(",\"claims\":");
+        text.push_str(&String::from_utf8_lossy(self.0.kept.payload().as_bytes()));
+        text.push('}');
+        text
     }
 
     /// One claim as a type of yours; `None` when it is absent or of another type.
@@ -353,6 +373,8 @@ impl fmt::Debug for AuthInfo {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -364,6 +386,26 @@ mod tests {
             let (issuer, scopes) = ("https://as.example".into(), Scopes::default());
             let caller = AuthInfo::new(issuer, scopes, None, payload, rule.into(), "");
             assert_eq!(caller.principal(), principal);
+        }
+    }
+
+    #[test]
+    fn other_languages_are_told_the_claims_that_our_reader_reads() {
+        let payloads = [
+            r#"{"iss":"https://as.example","sub":"a"}"#,
+            "{}",
+            " { \"sub\" : \"a\" , \n \"x\" : [ { } , [ ] , null ] } \n",
+            r#"{"sub":"\u0061\"}é\ud83d\ude00","a}":"}","claims":{"claims":"{"}}"#,
+            r#"{"big":9007199254740993,"small":-9223372036854775808,"real":1e2,"zero":-0}"#,
+            r#"{"__proto__":{"issuer":"other"},"issuer":"other","subject":"other","key":["other",null]}"#,
+        ];
+        for payload in payloads {
+            let caller = AuthInfo::from_verified_json(payload).unwrap();
+            let told = crate::json::read_object(caller.json()).unwrap();
+            assert_eq!(told["claims"], Value::Object(caller.claims().clone()), "{payload}");
+            assert_eq!(told["issuer"], caller.issuer(), "{payload}");
+            assert_eq!(told.get("subject").and_then(Value::as_str), caller.subject(), "{payload}");
+            assert_eq!(told["key"], json!(caller.key()), "{payload}");
         }
     }
 }

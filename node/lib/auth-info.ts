@@ -20,6 +20,8 @@ export interface Requested {
   reopen(): Forward | null;
   /** Which resource it was for. */
   resource(): Resource | undefined;
+  /** Called when a handler was refused more scopes, before it knows. */
+  onRefusal?(): void;
 }
 
 /**
@@ -31,8 +33,6 @@ export class AuthInfo {
   #source: string | Forward;
   readonly #request: Requested | undefined;
   #facts: Facts | undefined;
-  /** @internal Called when a handler was refused more scopes, before it knows. */
-  onRefusal: (() => unknown) | undefined = undefined;
 
   /** @internal */
   constructor(source: string | Forward, request?: Requested) {
@@ -137,7 +137,7 @@ export class AuthInfo {
     if (this.has(...scopes)) return;
     const refusal = this.opened()?.require(scopes);
     if (refusal) {
-      this.onRefusal?.();
+      this.#request?.onRefusal?.();
       throw refusalOf(refusal);
     }
     const fields = { required: scopes, granted: this.scopes };

@@ -1,6 +1,6 @@
 /** Web-standard requests and responses. */
 import type { AuthInfo } from './auth-info.js';
-import { decidedBefore, remember } from './decided-before.js';
+import { type Decided, isSameAsBefore } from './decided-before.js';
 import { lines, pairs } from './headers.js';
 import type { McpAuth } from './mcp-auth.js';
 import { inTime, LATE } from './in-time.js';
@@ -18,10 +18,13 @@ export interface Allowed {
   opened(): Forward | undefined;
 }
 
+/** By the request that went on. */
+const decided = new WeakMap<Request, Decided>();
+
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
-  const before = decidedBefore(request, auth, request.method, request.url);
+  const before = decided.get(request);
   // What is around it looks at the response.
-  if (before) return { authInfo: before.authInfo, request, opened: () => undefined, respond: async (response) => response };
+  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
   let settled = await settle(auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
@@ -41,14 +44,14 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   }
   if (typeof settled !== 'string' && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
   const forward = settled as string | Forward;
+  let isRefused = false;
   const authInfo = auth.callerOf(forward, {
     reopen: () => auth.native.reopen(...given),
     resource: () => auth.resourceAt(request.url),
+    onRefusal: () => (isRefused = true),
   });
-  let isRefused = false;
-  if (authInfo) authInfo.onRefusal = () => (isRefused = true);
   const goesOn = prepared(auth, forward, request, body);
-  remember(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
+  decided.set(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
   return {
     authInfo,
     request: goesOn,

@@ -100,7 +100,7 @@ impl NativeAuth {
         target: String,
         headers: String,
     ) -> Result<Outcome> {
-        let Some(parts) = request::parse(&method, &target, &headers) else {
+        let Some(parts) = request::parse(&method, target, headers) else {
             return Ok(Outcome::D(Answered::malformed()));
         };
         if let Some(caller) = plain(&self.auth, &parts) {
@@ -125,7 +125,7 @@ impl NativeAuth {
     /// with a stream.
     #[napi]
     pub fn reopen(&self, method: String, target: String, headers: String) -> Option<Forward> {
-        let parts = request::parse(&method, &target, &headers)?;
+        let parts = request::parse(&method, target, headers)?;
         Some(Forward::new(self.auth.decide_seen(&parts)?))
     }
 
@@ -137,7 +137,7 @@ impl NativeAuth {
         target: String,
         headers: String,
     ) -> Option<String> {
-        let parts = request::parse(&method, &target, &headers)?;
+        let parts = request::parse(&method, target, headers)?;
         self.auth.dangerous_bearer_token(&parts).map(str::to_owned)
     }
 

@@ -1,13 +1,14 @@
 //! Requests and headers, in the form that JavaScript sends and gets them: text.
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 /// The start of a request; `None` when it is not what a server for HTTP would let through.
-pub(crate) fn parse(method: &str, target: &str, headers: &str) -> Option<Parts> {
+pub(crate) fn parse(method: &str, target: String, headers: String) -> Option<Parts> {
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.method = Method::from_bytes(method.as_bytes()).ok()?;
-    parts.uri = target.parse::<Uri>().ok()?;
+    parts.uri = Uri::from_maybe_shared(Bytes::from(target)).ok()?;
     parts.headers = parse_headers(headers)?;
     Some(parts)
 }
@@ -18,16 +19,19 @@ pub(crate) fn path_of(target: &str) -> Option<String> {
 }
 
 /// Names and values in turn, one per line.
-pub(crate) fn parse_headers(text: &str) -> Option<HeaderMap> {
+pub(crate) fn parse_headers(text: String) -> Option<HeaderMap> {
     // What most clients send fits without growing.
     let mut headers = HeaderMap::with_capacity(16);
-    let mut lines = text.split('\n');
     if text.is_empty() {
         return Some(headers);
     }
+    // Its values are parts of the text, and not copied once more.
+    let shared = Bytes::from(text);
+    let mut lines = str::from_utf8(&shared).ok()?.split('\n');
     while let Some(name) = lines.next() {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        headers.try_append(name, HeaderValue::from_bytes(lines.next()?.as_bytes()).ok()?).ok()?;
+        let bytes = shared.slice_ref(lines.next()?.as_bytes());
+        let value = HeaderValue::from_maybe_shared(bytes).ok()?;
+        headers.try_append(HeaderName::from_bytes(name.as_bytes()).ok()?, value).ok()?;
     }
     Some(headers)
 }

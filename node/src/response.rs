@@ -89,7 +89,7 @@ impl Forward {
     pub fn respond(&mut self, status: u16, headers: String) -> Result<Either<String, Filter>> {
         let forward = self.forward.take();
         let forward = forward.ok_or_else(|| Error::from_reason("this was answered before"))?;
-        let parsed = request::parse_headers(&headers);
+        let parsed = request::parse_headers(headers);
         let mut map = parsed.ok_or_else(|| Error::from_reason("malformed headers"))?;
         let status_code =
             StatusCode::from_u16(status).map_err(|error| Error::from_reason(error.to_string()))?;

@@ -204,3 +204,72 @@ for (const [name, serverFor] of Object.entries(TAGGED)) {
     assert.equal(answer.headers.get('etag'), null);
   });
 }
+
+test('what was decided about one request counts for no other, though both share a response', async (context) => {
+  const { mint, resource, issuer } = await start(context, () => () => {});
+  const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], requiredScopes: ['mcp'] });
+  await auth.ready();
+  const guard = node.protect(auth);
+  /** @type {unknown[]} */ const happened = [];
+  const response = { headersSent: false, writeHead: (/** @type {number} */ status) => (happened.push(status), response), end() {} };
+  const ask = (/** @type {string[]} */ ...lines) => {
+    const headers = Object.fromEntries(lines.length ? [[lines[0], lines[1]]] : []);
+    const request = { method: 'POST', url: '/mcp', httpVersionMajor: 1, headers, rawHeaders: lines };
+    return new Promise((resolve) => {
+      const next = () => resolve(happened.push('went on'));
+      response.end = () => resolve(undefined);
+      guard(/** @type {any} */ (request), /** @type {any} */ (response), next);
+    });
+  };
+  await ask('authorization', `Bearer ${mint()}`);
+  await ask();
+  await ask('authorization', `Bearer ${mint({ audience: 'https://other.example' })}`);
+  await ask('authorization', `Bearer ${mint()}`);
+  assert.deepEqual(happened, ['went on', 401, 401, 'went on']);
+});
+
+/** Express, in all the ways in which a handler may look for `request.auth`. @type {Record<string, (request: any) => unknown>} */
+const WAYS_TO_LOOK = {
+  'at the request': (request) => request.auth,
+  'at what inherits from it': (request) => Object.create(request).auth,
+  'through a proxy': (request) => new Proxy(request, {}).auth,
+  'with `in`': (request) => 'auth' in request && request.auth,
+  'by `caller`': (request) => caller(request),
+};
+
+for (const [way, look] of Object.entries(WAYS_TO_LOOK)) {
+  test(`express: the caller is found ${way}, whatever was there before`, async (context) => {
+    const { resource, origin, mint } = await start(context, (resource, issuer) => {
+      const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], requiredScopes: ['mcp'] });
+      const app = express();
+      app.get('/open', (request, response) => void response.json({ auth: /** @type {any} */ (request).auth ?? null }));
+      app.use('/mcp/before', (request, _, next) => next(void (/** @type {any} */ (request).auth = { subject: 'mallory' })));
+      app.use(node.protect(auth));
+      app.post(['/mcp', '/mcp/before'], (request, response) => void response.json({ subject: /** @type {any} */ (look(request)).subject }));
+      app.post('/mcp/after', (request, response) => {
+        /** @type {any} */ (request).auth = { subject: 'bob' };
+        response.json({ subject: /** @type {any} */ (request).auth.subject });
+      });
+      return app;
+    });
+    const asked = async (/** @type {string} */ path) => (await (await fetch(resource + path, post(mint()))).json()).subject;
+    assert.equal(await asked(''), 'alice');
+    assert.equal(await asked('/before'), 'alice', 'what another middleware put there is replaced');
+    assert.equal(await asked('/after'), 'bob', 'a handler may put something else there');
+    assert.equal(await asked(''), 'alice');
+    assert.deepEqual(await (await fetch(`${origin}/open`)).json(), { auth: null });
+  });
+}
+
+test('express: an app that computes `auth` itself finds the caller in its place', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const app = express();
+    Object.defineProperty(app.request, 'auth', { configurable: true, writable: true, value: { subject: 'mallory' } });
+    app.use(node.protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+    app.post('/mcp', (request, response) => void response.json({ subject: caller(request).subject }));
+    return app;
+  });
+  for (const _ of ['first', 'second']) {
+    assert.equal((await (await fetch(resource, post(mint()))).json()).subject, 'alice');
+  }
+});

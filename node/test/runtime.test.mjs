@@ -157,3 +157,52 @@ test('a million calls leave nothing behind', { timeout: 310_000 }, async () => {
   );
   assert.equal(printed, 'steady');
 });
+
+for (const framework of ['express', 'node']) {
+  test(`${framework}: a request that is over goes with the young generation, and nothing of ours keeps it longer`, { timeout: 60_000 }, async () => {
+    const printed = await run(
+      `
+      const { IncomingMessage, ServerResponse } = require('node:http');
+      const app = require('express')();
+      const { McpAuth } = require('./dist/index.js');
+      const { protect } = require('./dist/http.js');
+      const { DevIssuer } = require('./dist/testing.js');
+      const issuer = new DevIssuer();
+      const auth = new McpAuth({ resource: '${RESOURCE}', authorizationServers: [issuer.issuer] });
+      const guard = protect(auth);
+      const lines = ['authorization', 'Bearer ' + issuer.mint({ audience: '${RESOURCE}' }), 'accept', 'text/event-stream'];
+      let wentOn = 0;
+      const ask = () => {
+        const request = new IncomingMessage(null);
+        Object.assign(request, { method: 'POST', url: '/mcp', httpVersionMajor: 1, httpVersionMinor: 1, ballast: new Array(1000).fill(wentOn) });
+        request._addHeaderLines([...lines], lines.length);
+        void request.headers;
+        const response = new ServerResponse(request);
+        if ('${framework}' === 'express') {
+          Object.setPrototypeOf(request, app.request);
+          Object.setPrototypeOf(response, app.response);
+        }
+        guard(request, response, () => (wentOn += 1));
+      };
+      const asked = (count) => {
+        for (let call = 0; call < count; call += 1) ask();
+        for (let times = 0; times < 4; times += 1) gc({ type: 'minor' });
+        return process.memoryUsage().heapUsed / 2 ** 20;
+      };
+      (async () => {
+        await auth.ready();
+        ask();
+        while (wentOn === 0) await new Promise(setImmediate);
+        const before = asked(200);
+        const after = asked(2_000);
+        // Their ballast alone is 16 MiB.
+        console.log(wentOn === 2_201 && after - before < 8 ? 'gone' : wentOn + ' went on, ' + before + ' MiB became ' + after);
+        issuer.stop();
+      })();
+    `,
+      ['--expose-gc', '--max-semi-space-size=64'],
+      30_000,
+    );
+    assert.equal(printed, 'gone');
+  });
+}

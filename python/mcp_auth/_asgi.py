@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias, TypeVar
 
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
-from ._sdk import forget_caller, name_caller
+from ._sdk import SDK, forget_caller, name_caller
 from .errors import InsufficientScope
 
 T = TypeVar("T")
@@ -49,23 +50,48 @@ class Protected:
         self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        kind = scope["type"]
+        if kind == "http":
             if self._fault_of_place is not None:
                 self._warn_of_place(self._fault_of_place(scope))
             if current.get() is not None:
                 self._warn_of_context(scope)
-            decision = self._decide(scope)
-            # Nearly every request is decided at once.
-            if type(decision) is Forward and decision.takes_body:
-                await self._forward(decision, scope, receive, responding(decision, send))
-            else:
-                await self._settle(decision, scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._settle(self._decide(scope), scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
+        elif kind == "lifespan":
+            return await self.app(scope, receive, send)
+        elif kind != "websocket":
+            raise ValueError(f"mcp_auth cannot protect a connection of type {kind!r}")
+        decision = self._decide(scope)
+        if type(decision) is Forward:
+            # Nearly every request is decided at once, and pays for no coroutine but this one.
+            forward = decision
         else:
-            raise ValueError(f"mcp_auth cannot protect a connection of type {scope['type']!r}")
+            settled = await self._settle(decision, scope, receive, send)
+            if settled is None:
+                return
+            forward, receive = settled
+        if kind == "http" and not forward.is_plain:
+            send = responding(forward, send)
+            if not forward.takes_body:
+                receive = _without_body(receive)
+        caller = forward.auth_info
+        app_scope = forward.scope
+        token = current.set(caller)
+        leave = self._enter(scope, forward) if self._enter is not None else None
+        named = None
+        try:
+            if SDK in sys.modules:
+                named = name_caller(app_scope, caller)
+            await self.app(app_scope, receive, send)
+        except InsufficientScope as error:
+            if kind != "http":
+                raise
+            await _challenge(error, send)
+        finally:
+            if named is not None:
+                forget_caller(named)
+            current.reset(token)
+            if leave is not None:
+                leave()
 
     def _warn_of_place(self, fault: str | None) -> None:
         """Says at the first request why clients do not find the app; later ones are like the first."""
@@ -86,25 +112,10 @@ class Protected:
             "reset_contextvars=True (--reset-contextvars)"
         )
 
-    async def _forward(self, forward: Forward, scope: Scope, receive: Receive, send: Send) -> None:
-        token = current.set(forward.auth_info)
-        leave = self._enter(scope, forward) if self._enter is not None else None
-        named = None
-        try:
-            named = name_caller(forward.scope, forward.auth_info)
-            await self.app(forward.scope, receive, send)
-        except InsufficientScope as error:
-            if scope["type"] != "http":
-                raise
-            await _challenge(error, send)
-        finally:
-            forget_caller(named)
-            current.reset(token)
-            if leave is not None:
-                leave()
-
-    async def _settle(self, decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
-        """What has to wait: for keys, or for the body."""
+    async def _settle(
+        self, decision: Decision, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Forward, Receive] | None:
+        """What has to wait, for keys or for the body: the request that goes on, and its body; `None` when it is answered."""
         if isinstance(decision, Pending):
             decision = await wait(decision)
         if isinstance(decision, ReadBody):
@@ -120,15 +131,12 @@ class Protected:
                     if isinstance(decision, Pending):
                         decision = await wait(decision)
                     receive = _again(body, receive)
-        if isinstance(decision, Reply):
-            await refuse(decision, self._shows_details, scope, receive, send)
-        elif isinstance(decision, Forward):
-            answer = responding(decision, send) if scope["type"] == "http" else send
-            if scope["type"] == "http" and not decision.takes_body:
-                receive = _without_body(receive)
-            await self._forward(decision, scope, receive, answer)
-        else:
+        if isinstance(decision, Forward):
+            return decision, receive
+        if not isinstance(decision, Reply):
             raise TypeError(f"an unknown decision: {decision!r}")
+        await refuse(decision, self._shows_details, scope, receive, send)
+        return None
 
 
 async def _challenge(error: InsufficientScope, send: Send) -> None:

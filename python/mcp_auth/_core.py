@@ -254,7 +254,7 @@ class McpAuth:
             raise _invalid(f"{method}: {fault}")
 
     def _protected(self, app: ASGIApp) -> Protected:
-        routed = Routed(app, self._paths) if hasattr(app, "routes") else app
+        routed = Routed(app, self._paths).handle if hasattr(app, "routes") else app
         return Protected(routed, self._native, fault_of_place=lambda scope: fault_of_place(app, self._paths, scope))
 
     def metadata_routes(self) -> list[Route]:

@@ -15,13 +15,16 @@ from ._native import AuthInfo
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_TYPES = "mcp.server.auth.middleware.bearer_auth"
+#: The SDK's types. Who has the context below has imported them.
+SDK = "mcp.server.auth.middleware.bearer_auth"
 _CONTEXT = "mcp.server.auth.middleware.auth_context"
 
 Named: TypeAlias = "tuple[ContextVar[Any], Token[Any]] | None"
 
 #: The SDK's classes of tokens, each with one that holds the caller as well.
 _holding: dict[type, Any] = {}
+#: Those of users.
+_late: dict[type, Any] = {}
 
 
 def name_caller(scope: MutableMapping[str, Any], caller: AuthInfo | None) -> Named:
@@ -29,11 +32,11 @@ def name_caller(scope: MutableMapping[str, Any], caller: AuthInfo | None) -> Nam
 
     Give what it returns to `forget_caller` when the request is over.
     """
-    types = sys.modules.get(_TYPES)
+    types = sys.modules.get(SDK)
     user = None
     # A module that is still being imported has not everything.
     if caller is not None and types is not None and hasattr(types, "AuthenticatedUser"):
-        user = types.AuthenticatedUser(access_token(types.AccessToken, caller))
+        user = _late_class(types.AuthenticatedUser, types.AccessToken)(caller)
         scope["user"] = user
         scope["auth"] = types.AuthCredentials(caller.scopes)
     context = _context()
@@ -52,6 +55,8 @@ def caller_in_context() -> AuthInfo | None:
     """The caller whom the SDK's own middleware found by asking us; `None` for one whom somebody else verified."""
     context = _context()
     user = None if context is None else context.get()
+    if isinstance(found := getattr(user, "_mcp_auth", None), AuthInfo):
+        return found
     token = getattr(user, "access_token", None)
     caller = getattr(token, "_mcp_auth", None)
     return caller if isinstance(caller, AuthInfo) else None
@@ -78,6 +83,26 @@ def access_token(base: Any, caller: AuthInfo, resource: str | None = None) -> An
     )
     token._mcp_auth = caller
     return token
+
+
+def _late_class(base: type, token: type) -> Any:
+    """A class below the SDK's `AuthenticatedUser`, which becomes one when somebody first asks it for something: making a
+    token of theirs takes more time than all else that a request needs here, and most servers never ask."""
+    if base not in _late:
+
+        def begin(self: Any, caller: AuthInfo) -> None:
+            self._mcp_auth = caller
+
+        def become(self: Any, name: str) -> Any:
+            # Python asks here for what is not there: everything, at first.
+            if "access_token" in self.__dict__ or name == "_mcp_auth":
+                raise AttributeError(f"{base.__name__!r} object has no attribute {name!r}")
+            cast("Any", base).__init__(self, access_token(token, self._mcp_auth))
+            return getattr(self, name)
+
+        namespace = {"__module__": __name__, "__doc__": base.__doc__, "__init__": begin, "__getattr__": become}
+        _late[base] = type(base)(base.__name__, (base,), namespace)
+    return _late[base]
 
 
 def _holding_class(base: type) -> Any:

@@ -9,7 +9,7 @@ use mcp_auth::decision::{Decision, Passage, PendingDecision};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyIterator, PyList, PyTuple};
 
 use crate::auth_info::AuthInfo;
 use crate::pending::poll_once;
@@ -60,14 +60,20 @@ fn take_once<T>(place: &Mutex<Option<T>>) -> PyResult<T> {
 }
 
 /// A request that may go on.
+///
+/// What every request is asked for is an object of Python's: reading one is no call.
 #[pyclass(frozen)]
 pub(crate) struct Forward {
     inner: Mutex<Option<mcp_auth::decision::Forward>>,
+    /// An `AuthInfo`; `None` where a policy needs no token.
     #[pyo3(get)]
-    auth_info: Option<Py<AuthInfo>>,
+    auth_info: Py<PyAny>,
     /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
     #[pyo3(get)]
     scope: Py<PyDict>,
+    /// Whether nothing but the scope differs: the body goes on, and so does every response.
+    #[pyo3(get)]
+    is_plain: Py<PyBool>,
     /// Whether every response goes on as it is; else each has to `respond`.
     #[pyo3(get)]
     passes_every_response: bool,
@@ -82,8 +88,10 @@ impl Forward {
         mut forward: mcp_auth::decision::Forward,
     ) -> PyResult<Self> {
         let py = scope.py();
-        let auth_info = forward.auth_info.take().map(|info| Py::new(py, AuthInfo::new(info)));
-        let auth_info = auth_info.transpose()?;
+        let auth_info = match forward.auth_info.take() {
+            Some(info) => Py::new(py, AuthInfo::new(info))?.into_any(),
+            None => py.None(),
+        };
         let app_scope = scope.copy()?;
         if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
             let handed_on = filter_headers(&headers, |name| !forward.withholds(name))?;
@@ -99,6 +107,7 @@ impl Forward {
             inner: Mutex::new(Some(forward)),
             auth_info,
             scope: app_scope.unbind(),
+            is_plain: PyBool::new(py, passes_every_response && takes_body).to_owned().unbind(),
             passes_every_response,
             takes_body,
         })

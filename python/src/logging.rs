@@ -4,7 +4,9 @@ use std::fmt::{Debug, Write as _};
 
 use mcp_auth::decision::LogValue;
 use pyo3::IntoPyObjectExt;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -39,7 +41,7 @@ impl Subscriber for PythonLog {
         // An interpreter that ends logs no more; neither does a logger that fails.
         let wanted = gate::attach(|py| {
             let logger = logger(py, metadata.target())?;
-            logger.call_method1("isEnabledFor", (number,))?.extract()
+            logger.call_method1(intern!(py, "isEnabledFor"), (number,))?.extract()
         });
         wanted.and_then(PyResult::ok) == Some(true)
     }
@@ -82,7 +84,18 @@ fn number_of(level: Level) -> Option<u8> {
     }
 }
 
+/// The logger of the events with this target. That of decisions is kept, as Python keeps it: every request is one, and to
+/// find it takes longer than to ask it.
 fn logger<'py>(py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
+    static OF_DECISIONS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if target == "mcp_auth::decision" {
+        let found = OF_DECISIONS.get_or_try_init(py, || find_logger(py, target).map(Bound::unbind));
+        return Ok(found?.bind(py).clone());
+    }
+    find_logger(py, target)
+}
+
+fn find_logger<'py>(py: Python<'py>, target: &str) -> PyResult<Bound<'py, PyAny>> {
     let name = match target.strip_prefix("dev_issuer") {
         Some(_) => "mcp_auth.testing".to_owned(),
         None => target.replace("::", "."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from mcp_auth import McpAuth
+from mcp_auth import McpAuth, _sdk
 from mcp_auth.testing import DevIssuer
 from support import RESOURCE, call, listening, served
 
@@ -242,3 +243,34 @@ def test_without_the_sdk_nothing_of_it_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_caller_in_the_terms_of_the_sdk_is_made_when_somebody_asks(
+    dev_issuer: DevIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+
+    made: list[str | None] = []
+    users: list[Any] = []
+    make = _sdk.access_token
+
+    def make_and_count(base: Any, caller: Any) -> Any:
+        made.append(caller.subject)
+        return make(base, caller)
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        users.append(scope["user"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    monkeypatch.setattr(_sdk, "access_token", make_and_count)
+    app = McpAuth(RESOURCE, [dev_issuer.issuer]).protect(server)
+    token = dev_issuer.mint(RESOURCE, subject="alice", client_id="app", scope="mcp")
+    assert (await call(app, token=token)).status == 200
+    [user] = users
+    assert isinstance(user, AuthenticatedUser) and not made
+    assert (user.display_name, user.scopes, user.access_token.subject) == ("app", ["mcp"], "alice")
+    assert user.is_authenticated and made == ["alice"]
+    assert copy.copy(user).access_token is user.access_token
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = user.nothing

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::command::{Failure, Run, root, version};
 use crate::dev_server;
 use crate::install;
+use crate::rust_example;
 use crate::step::{Outcome, Step, missing_tool};
-use crate::todo_manager;
 
 /// How a client introduces itself to the issuer: RFC 7591, or a client metadata document.
 const REGISTRATIONS: [&str; 2] = ["dcr", "cimd"];
@@ -81,7 +81,7 @@ fn sign_in_with(interpreter: &Path, script: &Path) -> Result<Outcome, Failure> {
 }
 
 fn step_up_with(script: &Path) -> Result<Outcome, Failure> {
-    todo_manager::with(|resource| {
+    rust_example::with("todo-manager", |resource| {
         Run::new("node").args([script]).args(["--flow", "step-up", "--resource", resource]).run()
     })?;
     Ok(Outcome::Passed)

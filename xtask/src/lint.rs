@@ -4,6 +4,7 @@ use crate::arrows;
 use crate::command::{Failure, Run, cargo, root, version};
 use crate::msrv;
 use crate::names;
+use crate::performance;
 use crate::plain_code;
 use crate::silent_defaults;
 use crate::source_checks;
@@ -45,6 +46,11 @@ pub(crate) fn steps() -> Vec<Step> {
             run: msrv::run,
         },
         Step { name: "names", about: "what Markdown names and links to is there", run: names::run },
+        Step {
+            name: "performance",
+            about: "the tables of docs/performance.md are those of bench/runs/",
+            run: performance::check,
+        },
         Step { name: "workflows", about: "actionlint, when Go is installed", run: workflows::run },
     ]
 }

@@ -1,10 +1,11 @@
 //! The project's own commands: `cargo xtask lint`, `test`, `docs`, `book`, `bench`,
-//! `bench-python`, `dist`, `fuzz`, `mutants`, `peers`, `wheel`.
+//! `bench-python`, `bench-node`, `dist`, `fuzz`, `mutants`, `peers`, `wheel`.
 //!
 //! Each command is a list of [steps](step::Step). A step that fails does not stop the next one;
 //! the last line counts what passed, failed and was skipped.
 
 mod arrows;
+mod bench;
 mod book;
 mod child;
 mod clients;
@@ -13,29 +14,34 @@ mod dev_server;
 mod dist;
 mod fuzz;
 mod install;
+mod kept_runs;
 mod lint;
 mod msrv;
 mod mutants;
 mod names;
+#[cfg(target_os = "linux")]
+mod no_delay;
 mod node;
 mod peers;
+mod performance;
 mod plain_code;
+mod profile;
 mod providers;
 mod python;
 mod real_servers;
+mod rust_example;
 mod rust_source;
 mod silent_defaults;
 mod source_checks;
 mod step;
 mod test;
-mod todo_manager;
 mod workflows;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{Failure, cargo, root};
+use crate::command::{Failure, cargo};
 use crate::step::{Report, Step};
 
 #[derive(Parser)]
@@ -51,7 +57,7 @@ enum Task {
     Lint {
         #[command(flatten)]
         selection: Selection,
-        /// Bring the list of `silent-defaults` or `arrows` up to date instead of checking it.
+        /// Bring the list of `silent-defaults` or `arrows`, or the tables of `performance`, up to date instead of checking them.
         #[arg(long, requires = "only")]
         write: bool,
         /// Name each place that `plain-code` counts, instead of checking its limits.
@@ -78,20 +84,12 @@ enum Task {
         /// `supports` and a renderer, when mdBook only asks whether there is anything to do for it.
         question: Vec<String>,
     },
-    /// mcp-auth and its peers side by side, in bench/; `--help` lists what can be measured.
-    #[command(disable_help_flag = true)]
-    Bench {
-        /// What the benchmark itself takes.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    /// mcp-auth and its peers side by side, in bench/.
+    Bench(bench::Options),
     /// The Python SDK and its peers side by side, in bench/python.
-    #[command(disable_help_flag = true)]
-    BenchPython {
-        /// What the benchmark itself takes.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    BenchPython(bench::OtherOptions),
+    /// The Node SDK and its peers side by side, in bench/node.
+    BenchNode(bench::NodeOptions),
     /// libFuzzer on the targets of fuzz/; needs nightly Rust and cargo-fuzz.
     Fuzz {
         /// How long each target runs.
@@ -164,11 +162,9 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
             book::point_links_to_repository().map(|()| ExitCode::SUCCESS)
         }
         Task::BookLinks { .. } => Ok(ExitCode::SUCCESS),
-        Task::Bench { arguments } => {
-            cargo(&["run", "--release", "--"]).args(arguments).dir(&root().join("bench")).run()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Task::BenchPython { arguments } => python::bench(&arguments).map(|()| ExitCode::SUCCESS),
+        Task::Bench(options) => bench::rust(&options).map(|()| ExitCode::SUCCESS),
+        Task::BenchPython(options) => bench::python(&options).map(|()| ExitCode::SUCCESS),
+        Task::BenchNode(options) => bench::node(&options).map(|()| ExitCode::SUCCESS),
         Task::Wheel => {
             println!("{}", python::wheel()?.display());
             Ok(ExitCode::SUCCESS)
@@ -187,7 +183,8 @@ fn write_list(only: &[String]) -> Result<(), Failure> {
     match only {
         [step] if step == "silent-defaults" => silent_defaults::write(),
         [step] if step == "arrows" => arrows::write(),
-        _ => Err(Failure::new("--write is for --only silent-defaults, or --only arrows")),
+        [step] if step == "performance" => performance::write(),
+        _ => Err(Failure::new("--write is for --only silent-defaults, arrows or performance")),
     }
 }
 

@@ -32,6 +32,14 @@ fn test() -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
+/// Builds the release that `bench/node` measures, and installs its peers.
+pub(crate) fn ready_to_bench(version: &str) -> Result<(), Failure> {
+    let folder = root().join("node");
+    install::npm(&folder, version)?;
+    Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
+    install::npm(&root().join("bench/node"), version)
+}
+
 fn npm() -> &'static str {
     if cfg!(windows) { "npm.cmd" } else { "npm" }
 }

@@ -41,12 +41,12 @@ pub(crate) fn wheel() -> Result<PathBuf, Failure> {
     build(&interpreter, &["--release"])
 }
 
-/// mcp-auth beside other packages: `bench/python`.
+/// The interpreter with which `bench/python` measures, with a release wheel and all peers.
 ///
 /// # Errors
 ///
 /// There is no Python, or something cannot be built or installed.
-pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
+pub(crate) fn ready_to_bench() -> Result<PathBuf, Failure> {
     let wheel = wheel()?;
     let directory = root().join("bench/python");
     let version = version(python()).unwrap_or_default();
@@ -57,7 +57,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Failure> {
         .args(["--requirement", "requirements-beta.txt"])
         .dir(&directory)
         .run()?;
-    Run::new(&interpreter).args(["main.py"]).args(arguments).dir(&directory).run()
+    Ok(interpreter)
 }
 
 /// What installs without dependencies: all of them are named, with their hashes.

@@ -33,6 +33,8 @@ const READS_WITH_SERDE_JSON: [&str; 15] = [
     "python/src/mcp_auth.rs",
     "python/src/testing.rs",
 ];
+/// Where servers are that people run or copy.
+const SERVERS: [&str; 3] = ["examples/", "cli/src/dev.rs", "dev-issuer/src/"];
 /// How Cargo names its default registry.
 const CRATES_IO: &str = r#"source = "registry+https://github.com/rust-lang/crates.io-index""#;
 
@@ -43,8 +45,9 @@ pub(crate) fn run() -> Result<Outcome, Failure> {
     for path in files(&root)? {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
-        let readings = readings_with_serde_json(&name.replace('\\', "/"), &text);
-        let all = faults_of(&path, &text).chain(readings);
+        let place = name.replace('\\', "/");
+        let readings = readings_with_serde_json(&place, &text);
+        let all = faults_of(&path, &text).chain(readings).chain(delayed_server(&place, &text));
         faults.extend(all.map(|fault| format!("{name}: {fault}")));
     }
     if faults.is_empty() {
@@ -107,6 +110,15 @@ fn reads_with_serde_json(line: &str) -> bool {
     imports || calls.iter().any(|call| line.contains(call))
 }
 
+/// A server that is shown, or that we ship, and leaves Nagle's algorithm on: each answer in two pieces takes 40 ms then.
+fn delayed_server(name: &str, text: &str) -> Option<String> {
+    let is_shown = name.ends_with(".md") || SERVERS.iter().any(|folder| name.starts_with(folder));
+    let (started, prompt) =
+        (text.matches("axum::serve(").count(), text.matches("set_nodelay(true)").count());
+    (is_shown && started > prompt)
+        .then(|| "axum::serve without set_nodelay(true): see the examples for the line".to_owned())
+}
+
 /// The number of lines before the test module at the bottom of the file, or of all lines.
 pub(crate) fn lines_before_tests(text: &str) -> usize {
     let lines: Vec<_> = text.lines().collect();
@@ -165,6 +177,20 @@ mod tests {
         assert_eq!(faults("mcp-auth/src/lib.rs", &format!("// {reading}")), 0);
         let tests = format!("#[cfg(test)]\nmod tests {{\n{reading}}}\n");
         assert_eq!(faults("mcp-auth/src/verify/jwt.rs", &tests), 0);
+    }
+
+    #[test]
+    fn a_server_that_is_shown_switches_nagle_off() {
+        let started = "axum::serve(without_delay, app).await?;";
+        let prompt =
+            format!("let without_delay = listener.tap_io(|s| drop(s.set_nodelay(true)));{started}");
+        for place in ["docs/guide.md", "README.md", "examples/whoami/src/main.rs", "cli/src/dev.rs"]
+        {
+            assert!(delayed_server(place, started).is_some(), "{place}");
+            assert_eq!(delayed_server(place, &prompt), None, "{place}");
+        }
+        assert!(delayed_server("docs/guide.md", &format!("{prompt}{started}")).is_some());
+        assert_eq!(delayed_server("mcp-auth/tests/it/main.rs", started), None);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use crate::clients;
 use crate::command::{Failure, cargo, root, version};
 use crate::fuzz;
 use crate::lint::cargo_in_examples;
+#[cfg(target_os = "linux")]
+use crate::no_delay;
 use crate::node;
 use crate::providers;
 use crate::python;
@@ -23,6 +25,12 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "fuzz", about: "every fuzz target, 20 seconds each", run: fuzz::step },
         Step { name: "examples", about: "the examples' own workspace", run: examples },
     ];
+    #[cfg(target_os = "linux")]
+    steps.push(Step {
+        name: "no-delay",
+        about: "servers that are shown, and ours, have Nagle's algorithm off",
+        run: no_delay::run,
+    });
     steps.extend(clients::steps());
     steps.extend(providers::steps());
     steps.push(real_servers::step());

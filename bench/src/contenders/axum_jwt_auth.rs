@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
-use axum::middleware::from_extractor_with_state;
+use axum::extract::{FromRef, Request};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum_jwt_auth::{Decoder, JwtDecoder, RemoteJwksDecoder};
 use dev_issuer::Algorithm;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use jsonwebtoken_10::Validation;
 
-use super::{Claims, Contender, Entrant};
+use super::{Claims, Contender, Entrant, ReadSubject};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
@@ -44,13 +45,23 @@ impl Contender for AxumJwtAuth {
 
     fn protect(&self, app: Router) -> Router {
         let state = Decoding { decoder: self.decoder.clone() };
-        type Caller = axum_jwt_auth::Claims<Claims>;
-        app.layer(from_extractor_with_state::<Caller, _>(state))
+        app.layer(from_fn_with_state(state, gate))
+    }
+
+    fn read_subject(&self) -> ReadSubject {
+        Claims::read_subject
     }
 }
 
+/// It is an extractor; as a layer it must hand on what it has extracted.
+async fn gate(caller: axum_jwt_auth::Claims<Claims>, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(caller.claims);
+    next.run(request).await
+}
+
 async fn verify_one(decoder: &RemoteJwksDecoder, token: &Token) -> bool {
-    JwtDecoder::<Claims>::decode(decoder, &token.compact).await.is_ok()
+    let found = JwtDecoder::<Claims>::decode(decoder, &token.compact).await;
+    found.is_ok_and(|token| token.claims.is_of_the_subject())
 }
 
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{Contender, Entrant};
 use crate::Failure;
-use crate::gate::Gate;
+use crate::gate::{Gate, Verdict};
 use crate::rounds::{Sample, measure};
 use crate::world::{Token, World};
 
@@ -50,7 +50,10 @@ impl Contender for BareCheck {
         app.layer(Gate::new(move |headers| {
             let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let token = value.and_then(|value| value.strip_prefix("Bearer "));
-            token.is_some_and(|token| is_valid(&key, token))
+            match token {
+                Some(token) if is_valid(&key, token) => Verdict::Accepted,
+                Some(_) | None => Verdict::Refused,
+            }
         }))
     }
 }

@@ -8,8 +8,8 @@ use http::header::AUTHORIZATION;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation, decode};
 
-use super::{Claims, Contender, Entrant};
-use crate::gate::Gate;
+use super::{Claims, Contender, Entrant, ReadSubject};
+use crate::gate::{Gate, Verdict};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
@@ -30,8 +30,12 @@ impl JsonWebToken {
         Ok(Box::new(Self { key: DecodingKey::from_jwk(&jwk)?, validation }))
     }
 
+    fn claims(&self, token: &str) -> Option<Claims> {
+        Some(decode(token, &self.key, &self.validation).ok()?.claims)
+    }
+
     fn accepts(&self, token: &str) -> bool {
-        decode::<Claims>(token, &self.key, &self.validation).is_ok()
+        self.claims(token).is_some_and(|claims| claims.is_of_the_subject())
     }
 }
 
@@ -49,7 +53,13 @@ impl Contender for JsonWebToken {
         app.layer(Gate::new(move |headers| {
             let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let token = value.and_then(|value| value.strip_prefix("Bearer "));
-            token.is_some_and(|token| this.accepts(token))
+            token
+                .and_then(|token| this.claims(token))
+                .map_or(Verdict::Refused, Verdict::AcceptedWith)
         }))
+    }
+
+    fn read_subject(&self) -> ReadSubject {
+        Claims::read_subject
     }
 }

@@ -7,22 +7,23 @@ use axum::response::Response;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use http::StatusCode;
-use jwt_authorizer::{AuthError, Authorizer, IntoLayer as _, RegisteredClaims, Validation};
+use jsonwebtoken_9::TokenData;
+use jwt_authorizer::{AuthError, Authorizer, IntoLayer as _, Validation};
 use tower::ServiceBuilder;
 
-use super::{Contender, Entrant};
+use super::{Claims, Contender, Entrant, ReadSubject};
 use crate::rounds::{Sample, measure};
 use crate::world::{RESOURCE, Token, World};
 
 pub(super) struct JwtAuthorizer {
-    authorizer: Arc<Authorizer<RegisteredClaims>>,
+    authorizer: Arc<Authorizer<Claims>>,
 }
 
 impl JwtAuthorizer {
     pub(super) async fn enter(world: &World) -> Entrant {
         let issuer = world.issuer.issuer();
         let validation = Validation::new().iss(&[issuer]).aud(&[RESOURCE]).nbf(true);
-        let builder = jwt_authorizer::JwtAuthorizer::<RegisteredClaims>::from_oidc(issuer);
+        let builder = jwt_authorizer::JwtAuthorizer::<Claims>::from_oidc(issuer);
         let authorizer = Arc::new(builder.validation(validation).build().await?);
         Ok(Box::new(Self { authorizer }))
     }
@@ -45,10 +46,15 @@ impl Contender for JwtAuthorizer {
             .map_response(Adapted);
         app.layer(layer)
     }
+
+    fn read_subject(&self) -> ReadSubject {
+        |extensions| Some(&extensions.get::<TokenData<Claims>>()?.claims.sub)
+    }
 }
 
-async fn verify_one(authorizer: &Authorizer<RegisteredClaims>, token: &Token) -> bool {
-    authorizer.check_auth(&token.compact).await.is_ok()
+async fn verify_one(authorizer: &Authorizer<Claims>, token: &Token) -> bool {
+    let found = authorizer.check_auth(&token.compact).await;
+    found.is_ok_and(|token| token.claims.is_of_the_subject())
 }
 
 struct Adapted(Response);

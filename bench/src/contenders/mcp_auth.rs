@@ -4,18 +4,20 @@ use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use mcp_auth::decision::Decision;
-use mcp_auth::{Config, McpAuth, ScopePolicy};
+use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
 
-use super::{Contender, Entrant};
+use super::{Contender, Entrant, ReadSubject};
 use crate::Failure;
 use crate::rounds::{Sample, measure};
-use crate::world::{Documents, RESOURCE, SCOPE, Token, World};
+use crate::world::{Documents, RESOURCE, SCOPE, SUBJECT, Token, World};
 
 pub(super) struct OurOwn {
     config: Config,
     /// `None`: the library's own HTTP client.
     documents: Option<Documents>,
     auth: McpAuth,
+    /// Whether the subject of each token is asked for, as handlers do.
+    asks: bool,
 }
 
 impl OurOwn {
@@ -28,6 +30,12 @@ impl OurOwn {
         Self::enter(world, None)
     }
 
+    /// With metadata and keys from memory, and nobody asks who is calling.
+    pub(super) fn unasked(world: &World) -> Entrant {
+        let config = Config::new(RESOURCE, world.issuer.issuer())?;
+        Self::of(config, Some(world.documents()), false)
+    }
+
     /// With metadata and keys from memory, and a policy with a rule for each of so many tools.
     pub(super) fn with_policy(world: &World, tools: usize) -> Entrant {
         let mut config = Config::new(RESOURCE, world.issuer.issuer())?;
@@ -36,16 +44,16 @@ impl OurOwn {
             policy.require_for_tool(format!("tool_{tool:05}"), ["mcp:admin"])
         };
         config.resources[0].policy = Some((1..tools).fold(policy, rule));
-        Self::of(config, Some(world.documents()))
+        Self::of(config, Some(world.documents()), true)
     }
 
     fn enter(world: &World, documents: Option<Documents>) -> Entrant {
-        Self::of(Config::new(RESOURCE, world.issuer.issuer())?, documents)
+        Self::of(Config::new(RESOURCE, world.issuer.issuer())?, documents, true)
     }
 
-    fn of(config: Config, documents: Option<Documents>) -> Entrant {
+    fn of(config: Config, documents: Option<Documents>, asks: bool) -> Entrant {
         let auth = build(&config, documents.as_ref())?;
-        Ok(Box::new(Self { config, documents, auth }))
+        Ok(Box::new(Self { config, documents, auth, asks }))
     }
 }
 
@@ -71,18 +79,30 @@ impl Contender for OurOwn {
     }
 
     fn verify_all<'a>(&'a self, tokens: &'a [&'a Token]) -> LocalBoxFuture<'a, Sample> {
-        measure(tokens.to_vec(), move |token| verify_one(&self.auth, token)).boxed_local()
+        measure(tokens.to_vec(), move |token| self.verify_one(token)).boxed_local()
     }
 
     fn verify<'a>(&'a self, token: &'a Token) -> BoxFuture<'a, bool> {
-        verify_one(&self.auth, token).boxed()
+        self.verify_one(token).boxed()
     }
 
     fn protect(&self, app: Router) -> Router {
         app.layer(self.auth.layer())
     }
+
+    fn read_subject(&self) -> ReadSubject {
+        |extensions| extensions.get::<AuthInfo>()?.subject()
+    }
 }
 
-async fn verify_one(auth: &McpAuth, token: &Token) -> bool {
-    matches!(auth.decide(&token.parts).await, Decision::Forward(_))
+impl OurOwn {
+    async fn verify_one(&self, token: &Token) -> bool {
+        match self.auth.decide(&token.parts).await {
+            Decision::Forward(forward) if self.asks => {
+                forward.auth_info.as_ref().and_then(AuthInfo::subject) == Some(SUBJECT)
+            }
+            Decision::Forward(_) => true,
+            _ => false,
+        }
+    }
 }

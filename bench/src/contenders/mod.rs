@@ -16,6 +16,7 @@ use ::axum::Router;
 use dev_issuer::Algorithm;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
+use http::Extensions;
 use serde::Deserialize;
 
 use self::axum_jwt_auth::AxumJwtAuth;
@@ -29,7 +30,7 @@ use self::tower_oauth2_resource_server::TowerOauth2ResourceServer;
 use self::turbomcp_auth::TurbomcpAuth;
 use crate::Failure;
 use crate::rounds::Sample;
-use crate::world::{Token, World};
+use crate::world::{SUBJECT, Token, World};
 
 /// One way to verify tokens.
 pub(crate) trait Contender: Send + Sync {
@@ -38,7 +39,7 @@ pub(crate) trait Contender: Send + Sync {
         ready(()).boxed()
     }
 
-    /// Verifies one after the other, and says what a token cost.
+    /// Verifies one after the other, asking each for its subject, and says what a token cost.
     fn verify_all<'a>(&'a self, tokens: &'a [&'a Token]) -> LocalBoxFuture<'a, Sample>;
 
     /// Verifies one, among others.
@@ -46,6 +47,11 @@ pub(crate) trait Contender: Send + Sync {
 
     /// Puts its layer around an application.
     fn protect(&self, app: Router) -> Router;
+
+    /// How a handler behind that layer learns who is calling.
+    fn read_subject(&self) -> ReadSubject {
+        the_only_subject
+    }
 }
 
 /// A contender, or why it does not take part.
@@ -85,6 +91,12 @@ pub(crate) const OURS: &str = "mcp-auth";
 /// Ours, with documents from memory.
 pub(crate) const MCP_AUTH: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::from_memory(world)).boxed() };
+
+/// Ours, where no handler asks who is calling: what the check alone takes.
+pub(crate) const MCP_AUTH_UNASKED: Entry = Entry {
+    name: "mcp-auth, no claim asked for",
+    make: |world, _| ready(OurOwn::unasked(world)).boxed(),
+};
 
 /// Ours, which asks the issuer over the network as every peer does.
 pub(crate) const MCP_AUTH_OVER_HTTP: Entry =
@@ -135,7 +147,15 @@ pub(crate) const PEERS: [Entry; 5] = [
     },
 ];
 
-/// What a handler wants to know, where a peer lets one choose.
+/// Finds the subject of a request's token among what a layer has put into the request. Every handler answers with it.
+pub(crate) type ReadSubject = fn(&Extensions) -> Option<&str>;
+
+/// For layers that read no claims: all tokens are of one subject, and so all answers are the same bytes.
+pub(crate) fn the_only_subject(_: &Extensions) -> Option<&str> {
+    Some(SUBJECT)
+}
+
+/// What a handler wants to know, where a peer lets one choose. mcp-auth reads these of every token too.
 #[derive(Clone, Debug, Deserialize)]
 #[expect(dead_code, reason = "reading it is the work that is measured")]
 pub(crate) struct Claims {
@@ -144,4 +164,14 @@ pub(crate) struct Claims {
     azp: String,
     scope: String,
     exp: u64,
+}
+
+impl Claims {
+    fn is_of_the_subject(&self) -> bool {
+        self.sub == SUBJECT
+    }
+
+    fn read_subject(extensions: &Extensions) -> Option<&str> {
+        extensions.get::<Self>().map(|claims| claims.sub.as_str())
+    }
 }

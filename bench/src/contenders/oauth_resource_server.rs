@@ -7,11 +7,13 @@ use dev_issuer::Algorithm;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use oauth_resource_server::axum::AuthLayer;
-use oauth_resource_server::{KeyNaming, OAuthConfig, OAuthValidator, static_token_policy};
+use oauth_resource_server::{
+    AuthorizedToken, KeyNaming, OAuthConfig, OAuthValidator, static_token_policy,
+};
 
-use super::{Contender, Entrant};
+use super::{Contender, Entrant, ReadSubject};
 use crate::rounds::{Sample, measure};
-use crate::world::{RESOURCE, SCOPE, Token, World};
+use crate::world::{RESOURCE, SCOPE, SUBJECT, Token, World};
 
 pub(super) struct OauthResourceServer {
     validator: Arc<OAuthValidator>,
@@ -49,8 +51,13 @@ impl Contender for OauthResourceServer {
     fn protect(&self, app: Router) -> Router {
         app.layer(self.layer.clone())
     }
+
+    fn read_subject(&self) -> ReadSubject {
+        |extensions| extensions.get::<AuthorizedToken>()?.subject.as_deref()
+    }
 }
 
 async fn verify_one(validator: &OAuthValidator, token: &Token) -> bool {
-    validator.validate(&token.compact).await.is_ok()
+    let found = validator.validate(&token.compact).await;
+    found.is_ok_and(|token| token.subject.as_deref() == Some(SUBJECT))
 }

@@ -13,12 +13,12 @@ use tower::{Layer as _, Service};
 use tower_oauth2_resource_server::server::OAuth2ResourceServer;
 use tower_oauth2_resource_server::tenant::TenantConfiguration;
 
-use super::{Contender, Entrant};
+use super::{Claims, Contender, Entrant, ReadSubject};
 use crate::rounds::{Sample, measure};
-use crate::world::{RESOURCE, Token, World};
+use crate::world::{RESOURCE, SUBJECT, Token, World};
 
 pub(super) struct TowerOauth2ResourceServer {
-    server: OAuth2ResourceServer,
+    server: OAuth2ResourceServer<Claims>,
 }
 
 impl TowerOauth2ResourceServer {
@@ -27,7 +27,7 @@ impl TowerOauth2ResourceServer {
             .audiences(&[RESOURCE])
             .jwks_refresh_interval(Duration::from_secs(3600));
         let tenant = tenant.build().await?;
-        let server = <OAuth2ResourceServer>::builder().add_tenant(tenant).build().await?;
+        let server = OAuth2ResourceServer::<Claims>::builder().add_tenant(tenant).build().await?;
         Ok(Box::new(Self { server }))
     }
 
@@ -55,9 +55,13 @@ impl Contender for TowerOauth2ResourceServer {
     fn protect(&self, app: Router) -> Router {
         app.layer(self.server.into_layer())
     }
+
+    fn read_subject(&self) -> ReadSubject {
+        Claims::read_subject
+    }
 }
 
-/// The protected service: nothing.
+/// The protected service: it asks who is calling.
 #[derive(Clone)]
 struct Accepted;
 
@@ -70,7 +74,11 @@ impl Service<Request<()>> for Accepted {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(Ok(Response::new(())))
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        let mut response = Response::new(());
+        if Claims::read_subject(request.extensions()) != Some(SUBJECT) {
+            *response.status_mut() = StatusCode::FORBIDDEN;
+        }
+        ready(Ok(response))
     }
 }

@@ -12,11 +12,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
-use turbomcp_auth::{BearerValidator as _, HttpJwks, JwtValidator};
+use turbomcp_auth::{AuthPrincipal, BearerValidator as _, HttpJwks, JwtValidator};
 
-use super::{Contender, Entrant};
+use super::{Contender, Entrant, ReadSubject};
 use crate::rounds::{Sample, measure};
-use crate::world::{RESOURCE, Token, World};
+use crate::world::{RESOURCE, SUBJECT, Token, World};
 
 type Validator = JwtValidator<HttpJwks>;
 
@@ -46,6 +46,10 @@ impl Contender for TurbomcpAuth {
     fn protect(&self, app: Router) -> Router {
         app.layer(from_fn_with_state(self.validator.clone(), gate))
     }
+
+    fn read_subject(&self) -> ReadSubject {
+        |extensions| Some(&extensions.get::<AuthPrincipal>()?.subject)
+    }
 }
 
 async fn gate(State(auth): State<Arc<Validator>>, mut request: Request, next: Next) -> Response {
@@ -61,5 +65,6 @@ async fn gate(State(auth): State<Arc<Validator>>, mut request: Request, next: Ne
 }
 
 async fn verify_one(validator: &Validator, token: &Token) -> bool {
-    validator.validate(&token.compact).await.is_ok()
+    let found = validator.validate(&token.compact).await;
+    found.is_ok_and(|caller| caller.subject == SUBJECT)
 }

@@ -9,12 +9,12 @@ use tokio::runtime::Builder;
 use super::Plan;
 use crate::Failure;
 use crate::contenders::{Entry, MCP_AUTH_OVER_HTTP, PEERS};
-use crate::rounds::median;
+use crate::rounds::Spread;
 use crate::table::{Row, Section};
 use crate::world::{Token, World};
 
-const ABOUT: &str = "burst: 100 first requests at once, distinct RS256 tokens, issuer on loopback, fresh \
-    instance each round; time = from the first request to the last answer, start-up = before that";
+const ABOUT: &str = "burst: 100 first requests at once, distinct RS256 tokens, issuer on loopback, a fresh instance each round; ms \
+    by the clock, from the first request to the last answer, and before that for start-up";
 const REQUESTS: usize = 100;
 /// Fewer rounds say nothing.
 const FEWEST_ROUNDS: usize = 11;
@@ -28,19 +28,18 @@ struct Sample {
     start_up: f64,
 }
 
-/// One block of rows.
+/// A figure of each row.
 struct Column {
-    work: &'static str,
-    unit: &'static str,
+    name: &'static str,
     value: fn(&Sample) -> f64,
 }
 
 const COLUMNS: [Column; 5] = [
-    Column { work: "burst accepted", unit: "of 100", value: |sample| sample.accepted },
-    Column { work: "burst discoveries", unit: "", value: |sample| sample.discoveries },
-    Column { work: "burst key fetches", unit: "", value: |sample| sample.key_fetches },
-    Column { work: "burst start-up", unit: "ms", value: |sample| sample.start_up },
-    Column { work: "burst time", unit: "ms", value: |sample| sample.milliseconds },
+    Column { name: "accepted of 100", value: |sample| sample.accepted },
+    Column { name: "discoveries", value: |sample| sample.discoveries },
+    Column { name: "key fetches", value: |sample| sample.key_fetches },
+    Column { name: "start-up ms", value: |sample| sample.start_up },
+    Column { name: "ms", value: |sample| sample.milliseconds },
 ];
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
@@ -64,16 +63,16 @@ pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
         round += 1;
     }
     let mut rows = Vec::new();
-    for column in COLUMNS {
-        for ((entry, own), failure) in entries.iter().zip(&samples).zip(&failures) {
-            let row = Row::new(column.work, entry.name);
-            rows.push(match failure {
-                Some(failure) => row.note(failure.to_string()),
-                None => row.measured(median(own.iter().map(column.value)), column.unit),
-            });
-        }
+    for ((entry, own), failure) in entries.iter().zip(&samples).zip(&failures) {
+        let row = Row::new("burst", entry.name);
+        rows.push(match failure {
+            Some(reason) => row.note(reason.to_string()),
+            None => COLUMNS.iter().fold(row, |row, column| {
+                row.figure(column.name, Spread::of(own.iter().map(column.value)))
+            }),
+        });
     }
-    Ok(Section { about: ABOUT, rows })
+    Ok(Section { name: "burst", about: ABOUT, rows })
 }
 
 async fn burst(world: &World, entry: Entry, tokens: &[Token]) -> Result<Sample, Failure> {

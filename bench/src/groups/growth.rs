@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::table::Section;
 use crate::world::World;
 
-const ABOUT: &str = "growth: mcp-auth alone; measured = growth of resident memory or time per request, \
+const ABOUT: &str = "growth: of resident memory, and of the processor time of a token in a loop (for two threads: of the clock); \
     ratio = many / one";
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
@@ -18,5 +18,5 @@ pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
     let world = World::start()?;
     rows.extend(many::run(&world, plan.budget / 2)?);
     rows.extend(threads::run(&world, plan.budget / 2)?);
-    Ok(Section { about: ABOUT, rows })
+    Ok(Section { name: "growth", about: ABOUT, rows })
 }

@@ -1,4 +1,4 @@
-//! Over HTTP: how many requests one core serves, protected and not. Shared by two groups.
+//! Over HTTP: what a request costs a server, protected and not. Shared by three groups.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use axum::Router;
 use dev_issuer::Algorithm;
 
 use crate::Failure;
-use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, OPEN_GATE, PEERS};
+use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, OPEN_GATE, PEERS, ReadSubject};
 use crate::load::Load;
-use crate::rounds::median;
+use crate::rounds::Spread;
 use crate::server::Server;
-use crate::table::Row;
+use crate::table::{ALLOCATIONS, MICROSECONDS, OVER_BARE, OVER_EMPTY, RATIO, Row};
 use crate::world::{Token, World};
 
 /// Requests of one slice, each with a token that the server has not seen.
@@ -27,36 +27,13 @@ const FEWEST_ROUNDS: usize = 7;
 pub(super) struct Subject {
     /// In the first column.
     pub(super) name: &'static str,
-    pub(super) app: fn() -> Router,
+    pub(super) app: fn(ReadSubject) -> Router,
     /// A whole request with this token.
     pub(super) request: fn(&Token) -> Vec<u8>,
 }
 
-struct Slot<'a> {
-    work: String,
-    name: &'static str,
-    guard: Option<Entry>,
-    /// Not counted.
-    warm_up: Vec<&'a [u8]>,
-    requests: Vec<&'a [u8]>,
-    /// The slot that this one is compared with.
-    baseline: usize,
-    samples: Vec<Sample>,
-    /// Why there are no more samples.
-    failure: Option<Failure>,
-}
-
-#[derive(Clone, Copy)]
-struct Sample {
-    /// Time of the server's thread, in nanoseconds per request.
-    processor: f64,
-    allocations: f64,
-    /// The share of the time in which the server was at work.
-    busy: f64,
-    accepted: f64,
-}
-
 /// A row of the table.
+#[derive(Clone, Copy)]
 pub(super) struct Line {
     /// What is measured, behind the subject's name.
     pub(super) work: &'static str,
@@ -64,20 +41,79 @@ pub(super) struct Line {
     pub(super) guard: Option<Entry>,
     /// Whether every token has been seen before.
     pub(super) seen: bool,
-    /// The line that this one is compared with.
+    /// The lines that this one is compared with.
+    pub(super) beside: Beside,
+}
+
+/// Places of lines in their list.
+#[derive(Clone, Copy)]
+pub(super) struct Beside {
+    /// What the ratio is to.
     pub(super) baseline: usize,
+    pub(super) empty_layer: usize,
+    pub(super) bare_check: Option<usize>,
 }
 
 /// Seen and distinct tokens, with every guard.
 pub(super) fn usual_lines() -> Vec<Line> {
-    let line = |work, guard, baseline| Line { work, guard, seen: work == "seen", baseline };
-    let guards = [BARE_CHECK, MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS);
-    let mut lines = vec![line("seen", None, 0), line("seen", Some(OPEN_GATE), 0)];
-    lines.push(line("seen", Some(MCP_AUTH), 0));
-    let unprotected = lines.len();
-    lines.push(line("distinct", None, unprotected));
-    lines.extend(guards.map(|guard| line("distinct", Some(guard), unprotected)));
+    let seen = Beside { baseline: 0, empty_layer: 1, bare_check: None };
+    let thin = Beside { baseline: 3, empty_layer: 4, bare_check: None };
+    let whole = Beside { bare_check: Some(5), ..thin };
+    let mut lines = Vec::new();
+    for guard in [None, Some(OPEN_GATE), Some(MCP_AUTH)] {
+        lines.push(Line { work: "seen", guard, seen: true, beside: seen });
+    }
+    for guard in [None, Some(OPEN_GATE), Some(BARE_CHECK)] {
+        lines.push(Line { work: "distinct", guard, seen: false, beside: thin });
+    }
+    for entry in [MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS) {
+        lines.push(Line { work: "distinct", guard: Some(entry), seen: false, beside: whole });
+    }
     lines
+}
+
+/// The line of mcp-auth alone.
+pub(super) fn line_of_ours(seen: bool) -> Line {
+    let beside = Beside { baseline: 0, empty_layer: 0, bare_check: None };
+    Line { work: "", guard: Some(MCP_AUTH), seen, beside }
+}
+
+/// All that is sent.
+struct Requests {
+    warm_up: Vec<Vec<u8>>,
+    distinct: Vec<Vec<u8>>,
+    seen: Vec<Vec<u8>>,
+}
+
+impl Requests {
+    fn new(world: &World, subject: &Subject) -> Self {
+        let requests = |count| -> Vec<Vec<u8>> {
+            world.tokens(Algorithm::Rs256, count).iter().map(subject.request).collect()
+        };
+        Self { warm_up: requests(WARM_UP), distinct: requests(REQUESTS), seen: requests(SEEN) }
+    }
+}
+
+struct Slot<'a> {
+    line: Line,
+    /// Not counted.
+    warm_up: Vec<&'a [u8]>,
+    requests: Vec<&'a [u8]>,
+    samples: Vec<Sample>,
+    /// What was answered, which must be the same for all.
+    body: Vec<u8>,
+    /// Why there are no more samples.
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy)]
+struct Sample {
+    /// Time of the server's thread, in microseconds per request.
+    microseconds: f64,
+    allocations: f64,
+    /// The share of the time in which the server was at work.
+    busy: f64,
+    accepted: f64,
 }
 
 /// Rounds of slices, each with a fresh server.
@@ -87,11 +123,8 @@ pub(super) fn run(
     budget: Duration,
 ) -> Result<Vec<Row>, Failure> {
     let world = World::start()?;
-    let requests = |count| -> Vec<Vec<u8>> {
-        world.tokens(Algorithm::Rs256, count).iter().map(subject.request).collect()
-    };
-    let (warm_up, distinct, seen) = (requests(WARM_UP), requests(REQUESTS), requests(SEEN));
-    let mut slots = slots(subject.name, lines, &warm_up, &distinct, &seen);
+    let requests = Requests::new(&world, subject);
+    let mut slots: Vec<Slot<'_>> = lines.iter().map(|line| Slot::new(*line, &requests)).collect();
     let end = Instant::now() + budget;
     let mut round = 0;
     while round < FEWEST_ROUNDS || Instant::now() < end {
@@ -105,39 +138,52 @@ pub(super) fn run(
         }
         round += 1;
     }
-    Ok(slots.iter().map(|slot| row(slot, &slots[slot.baseline])).collect())
+    Ok(slots.iter().map(|slot| row(subject, slot, &slots)).collect())
 }
 
-fn slots<'a>(
-    name: &str,
-    lines: &[Line],
-    warm_up: &'a [Vec<u8>],
-    distinct: &'a [Vec<u8>],
-    seen: &'a [Vec<u8>],
-) -> Vec<Slot<'a>> {
-    let slot = |line: &Line| {
+/// Slices of one line alone, for a profile. Returns how many requests were answered.
+pub(super) fn repeat(subject: &Subject, line: Line, budget: Duration) -> Result<usize, Failure> {
+    let world = World::start()?;
+    let requests = Requests::new(&world, subject);
+    let mut slot = Slot::new(line, &requests);
+    let end = Instant::now() + budget;
+    let mut answered = 0;
+    while Instant::now() < end {
+        slice(&world, subject.app, &mut slot)?;
+        answered += slot.warm_up.len() + slot.requests.len();
+    }
+    Ok(answered)
+}
+
+impl<'a> Slot<'a> {
+    fn new(line: Line, requests: &'a Requests) -> Self {
         // Where tokens are to have been seen, they come once before.
-        let (pool, before) = if line.seen { (seen, seen) } else { (distinct, &seen[..0]) };
-        Slot {
-            work: format!("{name} {}", line.work),
-            name: line.guard.map_or("unprotected", |entry| entry.name),
-            guard: line.guard,
-            warm_up: warm_up.iter().chain(before).map(Vec::as_slice).collect(),
+        let (pool, before) = match line.seen {
+            true => (&requests.seen, &requests.seen[..]),
+            false => (&requests.distinct, &[][..]),
+        };
+        Self {
+            line,
+            warm_up: requests.warm_up.iter().chain(before).map(Vec::as_slice).collect(),
             requests: pool.iter().map(Vec::as_slice).cycle().take(REQUESTS).collect(),
-            baseline: line.baseline,
             samples: Vec::new(),
+            body: Vec::new(),
             failure: None,
         }
-    };
-    lines.iter().map(slot).collect()
+    }
 }
 
 /// One slice with a fresh server.
-fn slice(world: &World, app: fn() -> Router, slot: &Slot<'_>) -> Result<Sample, Failure> {
+fn slice(
+    world: &World,
+    app: fn(ReadSubject) -> Router,
+    slot: &mut Slot<'_>,
+) -> Result<Sample, Failure> {
     thread::scope(|scope| {
-        let server = Server::start(scope, world, slot.guard, app)?;
+        let server = Server::start(scope, world, slot.line.guard, app)?;
         let mut load = Load::connect(server.address)?;
         load.send(&slot.warm_up)?;
+        slot.body = load.last_body().to_vec();
         let (before, start) = (server.reading()?, Instant::now());
         let accepted = load.send(&slot.requests)?;
         let (elapsed, after) = (start.elapsed(), server.reading()?);
@@ -146,7 +192,7 @@ fn slice(world: &World, app: fn() -> Router, slot: &Slot<'_>) -> Result<Sample, 
         let count = slot.requests.len() as f64;
         let processor = (after.processor - before.processor).as_secs_f64();
         Ok(Sample {
-            processor: processor * 1e9 / count,
+            microseconds: processor * 1e6 / count,
             allocations: (after.allocations - before.allocations) as f64 / count,
             busy: processor / elapsed.as_secs_f64(),
             accepted: accepted as f64 / count,
@@ -154,8 +200,10 @@ fn slice(world: &World, app: fn() -> Router, slot: &Slot<'_>) -> Result<Sample, 
     })
 }
 
-fn row(slot: &Slot<'_>, baseline: &Slot<'_>) -> Row {
-    let row = Row::new(&slot.work, slot.name);
+fn row(subject: &Subject, slot: &Slot<'_>, slots: &[Slot<'_>]) -> Row {
+    let Line { work, guard, beside, .. } = slot.line;
+    let name = guard.map_or("unprotected", |entry| entry.name);
+    let mut row = Row::new(format!("{} {work}", subject.name), name);
     if let Some(failure) = &slot.failure {
         return row.note(failure.to_string());
     }
@@ -163,10 +211,29 @@ fn row(slot: &Slot<'_>, baseline: &Slot<'_>) -> Row {
     if accepted < 1.0 {
         return row.note(format!("refused {:.0} %", (1.0 - accepted) * 100.0));
     }
-    let pairs = baseline.samples.iter().zip(&slot.samples);
-    let busy = median(slot.samples.iter().map(|sample| sample.busy));
-    row.measured(median(slot.samples.iter().map(|sample| 1e9 / sample.processor)), "requests/s")
-        .ratio(median(pairs.map(|(bare, own)| bare.processor / own.processor)))
-        .allocations(median(slot.samples.iter().map(|sample| sample.allocations)))
+    let baseline = &slots[beside.baseline];
+    if slot.body != baseline.body {
+        return row.note("answers with other bytes than the unprotected server");
+    }
+    let own = &slot.samples;
+    let pairs = baseline.samples.iter().zip(own);
+    row = row
+        .figure(MICROSECONDS, Spread::of(own.iter().map(|sample| sample.microseconds)))
+        .figure(RATIO, Spread::of(pairs.map(|(bare, one)| bare.microseconds / one.microseconds)));
+    // An unprotected server has no layer that could be over an empty one.
+    if guard.is_some_and(|entry| entry.name != OPEN_GATE.name) {
+        row = row.figure(OVER_EMPTY, over(own, &slots[beside.empty_layer].samples));
+    }
+    if let Some(bare_check) = beside.bare_check {
+        row = row.figure(OVER_BARE, over(own, &slots[bare_check].samples));
+    }
+    let busy = Spread::of(own.iter().map(|sample| sample.busy)).middle;
+    row.figure(ALLOCATIONS, Spread::of(own.iter().map(|sample| sample.allocations)))
         .note(format!("server at work {:.0} % of the time", busy * 100.0))
+}
+
+/// What a request takes longer, within each round.
+fn over(own: &[Sample], others: &[Sample]) -> Spread {
+    let pairs = own.iter().zip(others);
+    Spread::of(pairs.map(|(one, other)| one.microseconds - other.microseconds))
 }

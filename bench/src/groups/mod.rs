@@ -4,19 +4,23 @@ mod axum;
 mod burst;
 mod growth;
 mod http;
+mod latency;
 mod policy;
+mod repeat;
 mod rmcp;
 mod verify;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
 pub(crate) use self::growth::report_memory;
+pub(crate) use self::repeat::Work;
 use crate::Failure;
 use crate::table::Section;
 
-/// A part of the table.
+/// A part of what is measured, with a table of its own.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum Group {
     Verify,
@@ -25,6 +29,7 @@ pub(crate) enum Group {
     Policy,
     Burst,
     Growth,
+    Latency,
 }
 
 /// How much is measured.
@@ -33,11 +38,20 @@ pub(crate) struct Plan {
     pub(crate) budget: Duration,
     /// For `growth`.
     pub(crate) tokens: usize,
+    /// For `latency`: the program of `examples/whoami`.
+    pub(crate) example: Option<PathBuf>,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Verify, Self::Axum, Self::Rmcp, Self::Policy, Self::Burst, Self::Growth];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Verify,
+        Self::Axum,
+        Self::Rmcp,
+        Self::Policy,
+        Self::Burst,
+        Self::Growth,
+        Self::Latency,
+    ];
 
     pub(crate) fn run(self, plan: &Plan) -> Result<Section, Failure> {
         match self {
@@ -47,6 +61,7 @@ impl Group {
             Self::Policy => policy::run(plan),
             Self::Burst => burst::run(plan),
             Self::Growth => growth::run(plan),
+            Self::Latency => latency::run(plan),
         }
     }
 }

@@ -1,32 +1,48 @@
 //! A policy in front of an rmcp tool: what reading the body costs, and what many rules cost.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Plan;
-use super::http::{self, Line, Subject};
+use super::http::{self, Beside, Line, Subject};
 use super::rmcp;
 use crate::Failure;
-use crate::contenders::{MCP_AUTH, POLICY_OF_10, POLICY_OF_10_000};
+use crate::contenders::{MCP_AUTH, OPEN_GATE, POLICY_OF_10, POLICY_OF_10_000};
 use crate::table::Section;
 use crate::world::Token;
 
-const ABOUT: &str = "policy: the same tools/call with a body of 1 KiB, seen tokens; mcp-auth with and \
-    without a policy; ratio = to the row above of the same name, in the same round";
+const ABOUT: &str = "policy: the same tools/call with a body of 1 KiB, seen tokens; mcp-auth with and without a policy; ratio = \
+    unprotected / none, none / 10 tools, 10 / 10,000 tools";
+
+const SUBJECT: Subject = Subject { name: "policy", app: rmcp::app, request };
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
-    let subject = Subject { name: "policy", app: rmcp::app, request };
-    let line = |work, guard, baseline| Line { work, guard, seen: true, baseline };
-    let lines = [
-        line("unprotected", None, 0),
-        line("of none", Some(MCP_AUTH), 0),
-        line("of 10 tools", Some(POLICY_OF_10), 1),
-        line("of 10,000 tools", Some(POLICY_OF_10_000), 2),
+    Ok(Section { name: "policy", about: ABOUT, rows: http::run(&SUBJECT, &lines(), plan.budget)? })
+}
+
+/// The line with ten tools alone, for a profile.
+pub(super) fn repeat(budget: Duration) -> Result<usize, Failure> {
+    http::repeat(&SUBJECT, Line { guard: Some(POLICY_OF_10), ..http::line_of_ours(true) }, budget)
+}
+
+fn lines() -> Vec<Line> {
+    let rows = [
+        ("of none", None, 0),
+        ("of none", Some(OPEN_GATE), 0),
+        ("of none", Some(MCP_AUTH), 0),
+        ("of 10 tools", Some(POLICY_OF_10), 2),
+        ("of 10,000 tools", Some(POLICY_OF_10_000), 3),
     ];
-    Ok(Section { about: ABOUT, rows: http::run(&subject, &lines, plan.budget)? })
+    let line = |(work, guard, baseline)| {
+        let beside = Beside { baseline, empty_layer: 1, bare_check: None };
+        Line { work, guard, seen: true, beside }
+    };
+    rows.into_iter().map(line).collect()
 }
 
 fn request(token: &Token) -> Vec<u8> {
-    rmcp::call(token, &arguments())
+    rmcp::call("127.0.0.1", token, &arguments())
 }
 
 /// What a tool that keeps notes might be sent: texts, numbers and a list.

@@ -1,10 +1,10 @@
 //! An rmcp tool: what protection costs an MCP server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::http::request::Parts;
 use axum::Router;
-use mcp_auth::AuthInfo;
 use rmcp::handler::server::tool::Extension;
 use rmcp::handler::server::wrapper::Json;
 use rmcp::transport::streamable_http_server::StreamableHttpService;
@@ -15,27 +15,33 @@ use serde_json::{Map, Value, json};
 use super::Plan;
 use super::http::{self, Subject};
 use crate::Failure;
+use crate::contenders::ReadSubject;
 use crate::table::Section;
 use crate::world::Token;
 
-const ABOUT: &str = "rmcp: a tools/call of `whoami` (2026-07-28, stateless), RS256, one core for the \
-    server; requests per second of its processor; ratio = protected / unprotected, in the same round";
+const ABOUT: &str = "rmcp: a tools/call of `whoami`, which answers with the subject of the token (2026-07-28, stateless), RS256; \
+    processor time of the server's thread for a request; ratio = unprotected / protected";
+
+const SUBJECT: Subject = Subject { name: "rmcp", app, request };
 
 pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
-    let subject = Subject { name: "rmcp", app, request };
-    Ok(Section { about: ABOUT, rows: http::run(&subject, &http::usual_lines(), plan.budget)? })
+    Ok(Section {
+        name: "rmcp",
+        about: ABOUT,
+        rows: http::run(&SUBJECT, &http::usual_lines(), plan.budget)?,
+    })
 }
 
-struct Whoami;
+struct Whoami {
+    read_subject: ReadSubject,
+}
 
 #[tool_router]
 impl Whoami {
-    /// The same answer for all: nobody but us is asked who is calling.
     #[tool(description = "Who is calling?")]
     async fn whoami(&self, Extension(parts): Extension<Parts>) -> Json<Map<String, Value>> {
-        let caller = parts.extensions.get::<AuthInfo>().and_then(AuthInfo::subject);
         let mut answer = Map::new();
-        answer.insert("sub".to_owned(), json!(caller.unwrap_or("auth0|65f3a1c29b7e4d0012ab34cd")));
+        answer.insert("sub".to_owned(), json!((self.read_subject)(&parts.extensions)));
         Json(answer)
     }
 }
@@ -43,18 +49,24 @@ impl Whoami {
 #[tool_handler]
 impl ServerHandler for Whoami {}
 
-pub(super) fn app() -> Router {
+pub(super) fn app(read_subject: ReadSubject) -> Router {
     let sessions = Arc::new(LocalSessionManager::default());
-    let service = StreamableHttpService::new(|| Ok(Whoami), sessions, Default::default());
+    let make = move || Ok(Whoami { read_subject });
+    let service = StreamableHttpService::new(make, sessions, Default::default());
     Router::new().route_service("/mcp", service)
 }
 
-fn request(token: &Token) -> Vec<u8> {
-    call(token, &json!({}))
+/// One kind of request alone, for a profile.
+pub(super) fn repeat(seen: bool, budget: Duration) -> Result<usize, Failure> {
+    http::repeat(&SUBJECT, http::line_of_ours(seen), budget)
 }
 
-/// A call of the tool with these arguments.
-pub(super) fn call(token: &Token, arguments: &Value) -> Vec<u8> {
+fn request(token: &Token) -> Vec<u8> {
+    call("127.0.0.1", token, &json!({}))
+}
+
+/// A call of the tool with these arguments, on this host.
+pub(super) fn call(host: &str, token: &Token, arguments: &Value) -> Vec<u8> {
     let token = &token.compact;
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
@@ -66,7 +78,7 @@ pub(super) fn call(token: &Token, arguments: &Value) -> Vec<u8> {
     .to_string();
     let head = [
         "POST /mcp HTTP/1.1",
-        "host: 127.0.0.1",
+        &format!("host: {host}"),
         &format!("authorization: Bearer {token}"),
         "content-type: application/json",
         "accept: application/json, text/event-stream",

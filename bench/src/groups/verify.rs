@@ -7,13 +7,13 @@ use tokio::runtime::Builder;
 
 use super::Plan;
 use crate::Failure;
-use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, OURS, PEERS};
+use crate::contenders::{BARE_CHECK, Entry, JSONWEBTOKEN, MCP_AUTH, MCP_AUTH_UNASKED, OURS, PEERS};
 use crate::rounds::{self, Slot, Summary};
-use crate::table::{Row, Section};
+use crate::table::{ALLOCATIONS, MICROSECONDS, RATIO, Row, Section};
 use crate::world::{ALGORITHMS, Token, World};
 
-const ABOUT: &str = "verify: in process, one thread; ratio = time / bare signature check \
-    (seen: / that of RS256), in the same round";
+const ABOUT: &str = "verify: one token in a loop, until its subject is known; processor time of the thread; ratio = time / bare \
+    signature check (seen: / that of RS256)";
 /// Tokens of one slice. Who remembers tokens is made anew before each.
 const DISTINCT: usize = 250;
 /// Tokens that are seen again and again.
@@ -30,7 +30,7 @@ pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
         rows.extend(runtime.block_on(distinct(&world, algorithm, budget))?);
     }
     rows.extend(runtime.block_on(seen(&world, budget))?);
-    Ok(Section { about: ABOUT, rows })
+    Ok(Section { name: "verify", about: ABOUT, rows })
 }
 
 async fn distinct(
@@ -38,7 +38,7 @@ async fn distinct(
     algorithm: Algorithm,
     budget: Duration,
 ) -> Result<Vec<Row>, Failure> {
-    let work = format!("verify {algorithm} distinct");
+    let work = format!("{algorithm} distinct");
     let tokens = world.tokens(algorithm, DISTINCT);
     let mut slots = vec![Slot {
         contender: BARE_CHECK.make(world, algorithm).await?,
@@ -47,7 +47,7 @@ async fn distinct(
     }];
     let mut names = vec![BARE_CHECK.name];
     let mut absent = Vec::new();
-    for entry in [MCP_AUTH, JSONWEBTOKEN].into_iter().chain(PEERS) {
+    for entry in [MCP_AUTH, MCP_AUTH_UNASKED, JSONWEBTOKEN].into_iter().chain(PEERS) {
         match entry.make_warm(world, algorithm).await {
             Ok(contender) => {
                 slots.push(Slot { contender, tokens: tokens.iter().collect(), forgets: true });
@@ -74,7 +74,7 @@ async fn seen(world: &World, budget: Duration) -> Result<Vec<Row>, Failure> {
     }
     let summaries = rounds::run(&mut slots, budget).await;
     let rows = ALGORITHMS.iter().zip(&summaries[1..]);
-    Ok(rows.map(|(algorithm, one)| row(&format!("verify {algorithm} seen"), OURS, one)).collect())
+    Ok(rows.map(|(algorithm, one)| row(&format!("{algorithm} seen"), OURS, one)).collect())
 }
 
 fn row(work: &str, name: &str, summary: &Summary) -> Row {
@@ -82,9 +82,9 @@ fn row(work: &str, name: &str, summary: &Summary) -> Row {
     if summary.accepted < 1.0 {
         return row.note(format!("refused {:.0} %", (1.0 - summary.accepted) * 100.0));
     }
-    row.measured(summary.nanoseconds / 1000.0, "µs")
-        .ratio(summary.ratio)
-        .allocations(summary.allocations)
+    row.figure(MICROSECONDS, summary.microseconds)
+        .figure(RATIO, summary.ratio)
+        .figure(ALLOCATIONS, summary.allocations)
 }
 
 fn absent_row(work: &str, entry: Entry, reason: &Failure) -> Row {

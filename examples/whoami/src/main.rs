@@ -11,6 +11,7 @@ use std::env;
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
 
+use axum::serve::ListenerExt as _;
 use mcp_auth::{AuthInfo, Config, McpAuth};
 use rmcp::handler::server::wrapper::Json;
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
@@ -45,6 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener =
         TcpListener::bind(&bind).await.map_err(|error| format!("MCP_AUTH_BIND={bind}: {error}"))?;
     println!("listening on {bind}");
-    axum::serve(listener, auth.protect(mcp)).await?;
+    // Nagle's algorithm would hold the end of an answer back, often for 40 ms.
+    let without_delay = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    axum::serve(without_delay, auth.protect(mcp)).await?;
     Ok(())
 }

@@ -4,7 +4,8 @@
 //! 2. Everybody else waits for the decision: for keys of an issuer, or for the body where a policy has to read it.
 //! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on.
 //! 4. A refusal does not wait for the body. What still comes of it is read and thrown away meanwhile, within limits.
-//! 5. The service's response goes through [`Forward::finish`] where something may have to change in it.
+//! 5. The service's response goes through [`Forward::filter`]. Where something in it may have to change, its start waits
+//!    until that is certain.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures_util::future::BoxFuture;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
@@ -25,7 +26,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::mcp_auth::McpAuth;
-use crate::serve::{Decision, Forward, PendingDecision, ProtectedBody, Resource, announced_length};
+use crate::serve::{
+    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, Resource, announced_length,
+    poll_start,
+};
 
 impl McpAuth {
     /// A layer that protects any tower service that speaks HTTP; with a policy, put it around the MCP
@@ -113,6 +117,35 @@ impl AuthLayer {
             None => self.auth.decide_at(requested_path(request), request).await,
         }
     }
+
+    /// The request as the service may see it.
+    ///
+    /// # Errors
+    /// The answer, where it goes no further.
+    async fn admit<Q, R>(&self, parts: Parts, body: Q) -> Result<(Request<Q>, Forward), Response<R>>
+    where
+        Q: Body + From<Bytes> + Send + 'static,
+        Q::Data: Send,
+        R: From<Bytes>,
+    {
+        let (decision, unread) = match self.decide(&parts).await {
+            Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
+            decision => (decision, Some(body)),
+        };
+        match (decision, unread) {
+            (Decision::Forward(mut forward), Some(given)) => {
+                Ok((admitted(parts, given, &mut forward), forward))
+            }
+            (decision, unread) => {
+                let mut reply = decision.into_reply();
+                let is_kept = unread.is_some_and(|rest| discard(&parts, rest, self.timeout()));
+                if !is_kept && parts.version <= Version::HTTP_11 {
+                    reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Err(reply.into_response())
+            }
+        }
+    }
 }
 
 /// The path that the client asked for: a nested axum router cuts its own off.
@@ -146,7 +179,7 @@ where
 {
     type Response = Response<ProtectedBody<ResponseBody>>;
     type Error = S::Error;
-    type Future = AuthFuture<S::Future, Self::Response, S::Error>;
+    type Future = AuthFuture<S::Future, ResponseBody>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -155,34 +188,19 @@ where
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let (parts, body) = request.into_parts();
         // Nearly every request: handed on without memory for a task of its own.
-        if let Some(forward) = self.layer.decide_seen(&parts) {
-            let future = self.inner.call(admitted(parts, body, &forward));
+        if let Some(mut forward) = self.layer.decide_seen(&parts) {
+            let future = self.inner.call(admitted(parts, body, &mut forward));
             return AuthFuture { state: State::Forwarded { future, forward: Some(forward) } };
         }
         // The service that is ready is used; its clone may not be.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
-        let future = Box::pin(async move {
-            let (decision, unread) = match layer.decide(&parts).await {
-                Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
-                decision => (decision, Some(body)),
-            };
-            let (forward, service_body) = match (decision, unread) {
-                (Decision::Forward(forward), Some(given)) => (forward, given),
-                (decision, unread) => {
-                    let mut reply = decision.into_reply();
-                    let is_kept = unread.is_some_and(|rest| discard(&parts, rest, layer.timeout()));
-                    if !is_kept && parts.version <= Version::HTTP_11 {
-                        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-                    }
-                    return Ok(reply.into_response());
-                }
-            };
-            let response = inner.call(admitted(parts, service_body, &forward)).await?;
-            Ok(forward.finish(response).await)
+        let decided = Box::pin(async move {
+            let admission = layer.admit(parts, body).await;
+            admission.map(|(request, forward)| (inner.call(request), forward))
         });
-        AuthFuture { state: State::Checked { future } }
+        AuthFuture { state: State::Deciding { decided } }
     }
 }
 
@@ -213,23 +231,16 @@ where
 /// Nothing beyond the limit is kept: a stranger's body costs no more memory than `max_anonymous_body_bytes`.
 async fn read<B: Body>(body: B, max_bytes: usize) -> Option<Bytes> {
     let mut frames = std::pin::pin!(body);
-    let mut whole = Bytes::new();
-    let mut joined = BytesMut::new();
+    let mut held = HeldBytes::default();
     while let Some(frame) = frames.frame().await {
         let Ok(mut data) = frame.ok()?.into_data() else { continue };
-        let length = whole.len() + joined.len() + data.remaining();
-        if length > max_bytes {
+        let length = data.remaining();
+        if held.len() + length > max_bytes {
             return None;
         }
-        // Most bodies come in one piece, which is not copied.
-        if length == data.remaining() {
-            whole = data.copy_to_bytes(length);
-        } else {
-            joined.put(std::mem::take(&mut whole));
-            joined.put(data);
-        }
+        held.push(data.copy_to_bytes(length));
     }
-    Some(if joined.is_empty() { whole } else { joined.freeze() })
+    Some(held.into_bytes())
 }
 
 /// Reads what a refused request still sends, within limits, while its answer is on its way; whether the
@@ -274,64 +285,84 @@ const MAX_DISCARDED: usize = 256 * 1024;
 
 /// The request as the service sees it: without tokens, with its caller, and without a body that nobody has
 /// looked at although somebody should have.
-fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &Forward) -> Request<B> {
+fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &mut Forward) -> Request<B> {
     forward.prepare_request(&mut parts.headers);
     let shown = if forward.takes_body() { body } else { B::from(Bytes::new()) };
-    if let Some(caller) = &forward.auth_info {
-        parts.extensions.insert(caller.clone());
+    if let Some(caller) = forward.auth_info.take() {
+        parts.extensions.insert(caller);
     }
     Request::from_parts(parts, shown)
 }
 
 pin_project! {
     /// The response of an [`AuthService`].
-    pub struct AuthFuture<F, R, E> {
+    pub struct AuthFuture<F, B>
+    where
+        B: Body,
+    {
         #[pin]
-        state: State<F, R, E>,
+        state: State<F, B>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, R, E> {
+    enum State<F, B>
+    where
+        B: Body,
+    {
+        // It is not known yet whether the request goes on.
+        Deciding { decided: BoxFuture<'static, Result<(F, Forward), Response<ProtectedBody<B>>>> },
+        // The service is at work.
         Forwarded { #[pin] future: F, forward: Option<Forward> },
-        Checked { future: BoxFuture<'static, Result<R, E>> },
+        // Its response is there, and it is not certain yet what is sent first.
+        Starting { response: Response<ProtectedBody<B>> },
     }
 }
 
-impl<F, B, E> Future for AuthFuture<F, Response<ProtectedBody<B>>, E>
+impl<F, B, E> Future for AuthFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Send,
+    B: Body<Data = Bytes>,
 {
     type Output = Result<Response<ProtectedBody<B>>, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let mut state = self.as_mut().project().state;
-            match state.as_mut().project() {
-                StateProjection::Forwarded { future, forward } => {
-                    let mut response = ready!(future.poll(context))?;
-                    let Some(forward) = forward.take_if(|one| !one.passes(response.headers()))
-                    else {
-                        if let Some(forward) = forward {
-                            forward.add_headers(response.headers_mut());
+            let next = match state.as_mut().project() {
+                StateProjection::Deciding { decided } => {
+                    match ready!(decided.as_mut().poll(context)) {
+                        Ok((future, forward)) => {
+                            State::Forwarded { future, forward: Some(forward) }
                         }
-                        return Poll::Ready(Ok(response.map(ProtectedBody::passed)));
-                    };
-                    // A stream whose start may have to wait.
-                    let finishing = Box::pin(async { Ok(forward.finish(response).await) });
-                    state.set(State::Checked { future: finishing });
+                        Err(refused) => return Poll::Ready(Ok(refused)),
+                    }
                 }
-                StateProjection::Checked { future } => return future.as_mut().poll(context),
-            }
+                StateProjection::Forwarded { future, forward } => {
+                    let given = ready!(future.poll(context))?;
+                    let mut response = match forward.take() {
+                        Some(forward) => forward.filter(given),
+                        None => given.map(ProtectedBody::passed),
+                    };
+                    if poll_start(&mut response, context).is_ready() {
+                        return Poll::Ready(Ok(response));
+                    }
+                    State::Starting { response }
+                }
+                StateProjection::Starting { response } => {
+                    ready!(poll_start(response, context));
+                    let given_out = Response::new(ProtectedBody::from(Bytes::new()));
+                    return Poll::Ready(Ok(std::mem::replace(response, given_out)));
+                }
+            };
+            state.set(next);
         }
     }
 }
 
 /// Says nothing of the request in it.
-impl<F, R, E> fmt::Debug for AuthFuture<F, R, E> {
+impl<F, B: Body> fmt::Debug for AuthFuture<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthFuture").finish_non_exhaustive()
     }

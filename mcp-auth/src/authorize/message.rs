@@ -43,9 +43,8 @@ pub(crate) struct Messages<'m> {
 impl<'m> Messages<'m> {
     /// Reads a body: one message, or a batch of them.
     pub(crate) fn parse(body: &'m [u8]) -> Result<Self, MessageFault> {
-        let text = std::str::from_utf8(body).map_err(|_| MessageFault::NotJson)?;
-        if text.trim_ascii_start().starts_with('[') {
-            return Self::parse_batch(text);
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Self::parse_batch(body);
         }
         let message = read_whole(body, JsonLimits::LARGEST, Message::read)?;
         message.check_id()?;
@@ -55,10 +54,10 @@ impl<'m> Messages<'m> {
         Ok(only)
     }
 
-    fn parse_batch(text: &'m str) -> Result<Self, MessageFault> {
+    fn parse_batch(body: &'m [u8]) -> Result<Self, MessageFault> {
         let mut messages = Vec::new();
         let mut count = 0_usize;
-        read_whole(text.as_bytes(), JsonLimits::LARGEST, |reader| {
+        read_whole(body, JsonLimits::LARGEST, |reader| {
             reader.list(|item| {
                 count += 1;
                 if count > MAX_BATCH {

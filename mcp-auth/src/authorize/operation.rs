@@ -21,7 +21,7 @@ pub struct Operation<'m> {
     /// Whether the name is a URI template (RFC 6570) and stands for many resources.
     is_template: bool,
     /// The arguments as they were written.
-    written: Option<&'m str>,
+    written: Option<Cow<'m, str>>,
     /// Whether nobody waits for an answer.
     is_notification: bool,
     /// `None` inside: they were written, and could not be read.
@@ -115,7 +115,7 @@ impl<'m> Operation<'m> {
     /// Its arguments are this object, which was found to be well-formed. They are read when a rule asks
     /// for them: most do not.
     pub(crate) fn with_written_arguments(mut self, arguments: &'m str) -> Self {
-        self.written = Some(arguments);
+        self.written = Some(Cow::Borrowed(arguments));
         self
     }
 
@@ -124,6 +124,13 @@ impl<'m> Operation<'m> {
         let name = self.name.as_deref().map(|name| Cow::Owned(name.to_owned()));
         let (kind, is_template) = (self.kind, self.is_template);
         Operation { kind, name, is_template, ..Operation::new(self.method().to_owned()) }
+    }
+
+    /// A copy that outlives the message.
+    pub(crate) fn whole_copy(&self) -> Operation<'static> {
+        let written = self.written_arguments().map(|arguments| Cow::Owned(arguments.to_owned()));
+        let is_notification = self.is_notification;
+        Operation { written, is_notification, ..self.without_arguments() }
     }
 
     pub(crate) fn notifying(mut self, is_notification: bool) -> Self {
@@ -150,7 +157,7 @@ impl<'m> Operation<'m> {
     ///
     /// Of `completion/complete` for a prompt they are those that the client says it has chosen.
     pub fn arguments(&self) -> Option<&Map<String, Value>> {
-        match self.written {
+        match self.written_arguments() {
             Some(written) => self.arguments.get_or_init(|| read_object(written).ok()).as_ref(),
             None => self.arguments.get()?.as_ref(),
         }
@@ -163,8 +170,8 @@ impl<'m> Operation<'m> {
     }
 
     /// The arguments as they were written, if they are those of a message.
-    pub(crate) fn written_arguments(&self) -> Option<&'m str> {
-        self.written
+    pub(crate) fn written_arguments(&self) -> Option<&str> {
+        self.written.as_deref()
     }
 
     /// The tool that is called; `None` for anything but `tools/call`.

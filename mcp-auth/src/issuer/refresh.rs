@@ -167,7 +167,7 @@ impl Issuer {
         }
         let key_generation = known.key_generation;
         match known.keys.verify_named(jws)? {
-            Ok(jws) => Some(Ok(Verified { jws, key_generation, now })),
+            Ok(proven) => Some(Ok(Verified { jws: proven, key_generation, now })),
             Err(KeyMismatch::Forged { untried }) => {
                 Some(Err(VerifyError::BadSignature { untried }))
             }

@@ -8,13 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use super::response::{ListRules, StepUpSlot};
+use super::response::{Called, ListRules, StepUpSlot};
 use super::sessions::OwnSession;
 use super::{PendingDecision, Resource};
 use crate::auth_info::AuthInfo;
-use crate::authorize::Operation;
 use crate::error::AuthError;
-use crate::scope::Scopes;
 
 /// What is to be done with a request; adapters carry it out and decide nothing.
 ///
@@ -179,12 +177,11 @@ impl Forward {
     pub(super) fn with_step_up(
         mut self,
         resource: &Arc<Resource>,
-        needed: Scopes,
-        called: Box<[Operation<'static>]>,
+        called: Called,
         may_wait: bool,
     ) -> Self {
         self.may_wait = may_wait;
-        let step_up = StepUpSlot::new(resource.clone(), needed, called);
+        let step_up = StepUpSlot::new(resource.clone(), called);
         self.auth_info = self.auth_info.map(|caller| caller.with_step_up(step_up.clone()));
         self.step_up = Some(step_up);
         self

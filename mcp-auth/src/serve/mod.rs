@@ -9,6 +9,7 @@ mod challenge;
 mod cors;
 mod decision;
 mod decision_log;
+mod held_bytes;
 mod known_tasks;
 mod log_value;
 mod mcp_headers;
@@ -23,6 +24,7 @@ mod unlisted_rules;
 
 pub(crate) use cors::AllowedOrigins;
 pub use decision::{Decision, Forward, Reply};
+pub(crate) use held_bytes::HeldBytes;
 pub use log_value::LogValue;
 #[cfg(test)]
 pub(crate) use mcp_headers::{
@@ -33,5 +35,6 @@ pub(crate) use mirrored_arguments::MirroredArguments;
 pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};
+pub(crate) use response::poll_start;
 pub use response::{Passage, ProtectedBody, ResponseFilter};
 pub use token_explanation::TokenExplanation;

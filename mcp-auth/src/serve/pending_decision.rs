@@ -23,7 +23,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::decision_log::first_few;
-use super::response::{ListRules, is_encoded};
+use super::response::{Called, ListRules, is_encoded};
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, OperationKind};
@@ -157,7 +157,7 @@ impl PendingDecision {
             Err(error) => {
                 let needed = match &error {
                     AuthError::InvalidToken(_) | AuthError::MissingToken => {
-                        needed(&resource, &messages, granted)
+                        resource.needed(&messages.operations, granted)
                     }
                     // It says itself what is missing, or asks for no scope.
                     _ => Scopes::default(),
@@ -180,20 +180,21 @@ impl PendingDecision {
             }
         };
         resource.log_allowed(caller.as_ref(), messages.sent());
-        let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref());
-        let forward = Forward::new(&resource, caller, session, cors).with_lists(lists);
-        let needed = needed(&resource, &messages, granted);
+        let called = match &*messages.operations {
+            [only] => Called::One(Arc::new(only.whole_copy())),
+            all => Called::Several {
+                first: first_few(messages.sent())
+                    .iter()
+                    .map(Operation::without_arguments)
+                    .collect(),
+                needed: resource.needed(all, granted),
+            },
+        };
+        let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref(), &called);
         let may_wait = may_step_up(&messages);
-        let called = first_few(messages.sent()).iter().map(Operation::without_arguments).collect();
-        Decision::Forward(forward.with_step_up(&resource, needed, called, may_wait))
+        let forward = Forward::new(&resource, caller, session, cors).with_lists(lists);
+        Decision::Forward(forward.with_step_up(&resource, called, may_wait))
     }
-}
-
-/// The scopes to sign in for: also those of the baseline where a rule lifts it, since whoever signs in now
-/// will need them for the next call.
-fn needed(resource: &Resource, messages: &Messages<'_>, granted: &Scopes) -> Scopes {
-    let needed = resource.authorizers.needed(&messages.operations, granted);
-    Scopes::union([&resource.required_scopes, &needed])
 }
 
 /// What `Content-Length` says. What is no number is left to the server, which has read the head already, and

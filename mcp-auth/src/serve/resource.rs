@@ -27,7 +27,7 @@ use super::cors::preflight;
 use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
-use super::response::ListRules;
+use super::response::{Called, ListRules};
 use super::sessions::OwnSession;
 use super::unlisted_rules::UnlistedRules;
 use super::{
@@ -233,6 +233,13 @@ impl Resource {
         Err(AuthError::InsufficientScope { required, granted })
     }
 
+    /// The scopes to sign in for: also those of the baseline where a rule lifts it, since whoever signs in now
+    /// will need them for the next call.
+    pub(super) fn needed(&self, operations: &[Operation<'_>], granted: &Scopes) -> Scopes {
+        let of_rules = self.authorizers.needed(operations, granted);
+        Scopes::union([&self.required_scopes, &of_rules])
+    }
+
     /// Hands the request on, of which no rule wants to see the body.
     #[inline]
     fn forward(
@@ -248,12 +255,7 @@ impl Resource {
         let filtered = Forward::new(self, Some(caller), session, cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
-            return filtered.with_step_up(
-                self,
-                self.required_scopes.clone(),
-                Box::default(),
-                may_wait,
-            );
+            return filtered.with_step_up(self, Called::Unread, may_wait);
         }
         let forward = filtered.with_step_up_by_error(self);
         if has_rules { forward.without_body() } else { forward }

@@ -4,3 +4,4 @@ mod adapter;
 mod mounting;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
+mod stream_start;

@@ -30,7 +30,13 @@ interface FastifyReplyLike {
   hijack(): unknown;
 }
 
-type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable) => Promise<Readable>;
+/** It calls `done`, or returns a promise of the same. */
+type Hook = (
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  payload: Readable,
+  done: (error: null, payload: Readable) => void,
+) => Promise<Readable> | void;
 
 /** What is used of an instance of Fastify. */
 interface Instance {
@@ -92,20 +98,28 @@ function reachingBeside<Plugin extends object>(plugin: Plugin): Plugin {
 }
 
 function hookOf(auth: McpAuth): Hook {
-  return async (request, reply, payload) => {
-    const raw = request.raw as IncomingMessage & AuthenticatedRequest;
-    if (!(await decide(auth, raw, reply.raw))) {
-      reply.hijack();
-      return payload;
-    }
-    if (raw.auth) request.auth = raw.auth;
-    if (raw.body === undefined) return payload;
-    // The parser reads again what the policy has read.
-    const body = Buffer.from(JSON.stringify(raw.body));
-    // Fastify compares the two; a chunked body says nothing.
-    const length = Number(raw.headers['content-length'] ?? body.length);
-    return Object.assign(Readable.from([body]), { receivedEncodedLength: length });
+  return (request, reply, payload, done) => {
+    const goesOn = decide(auth, request.raw, reply.raw);
+    // Nearly every request is decided at once, and needs no promise.
+    if (typeof goesOn === 'boolean') return done(null, handOn(goesOn, request, reply, payload));
+    return goesOn.then((later) => handOn(later, request, reply, payload));
   };
+}
+
+/** What Fastify reads in place of the payload. */
+function handOn(goesOn: boolean, request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable): Readable {
+  if (!goesOn) {
+    reply.hijack();
+    return payload;
+  }
+  const raw = request.raw as IncomingMessage & AuthenticatedRequest;
+  if (raw.auth) request.auth = raw.auth;
+  if (raw.body === undefined) return payload;
+  // The parser reads again what the policy has read.
+  const body = Buffer.from(JSON.stringify(raw.body));
+  // Fastify compares the two; a chunked body says nothing.
+  const length = Number(raw.headers['content-length'] ?? body.length);
+  return Object.assign(Readable.from([body]), { receivedEncodedLength: length });
 }
 
 /** A hook in a scope of its own sees only requests that have a route. The hook answers, so that no handler is called. */

@@ -4,6 +4,8 @@
  */
 import { IncomingMessage } from 'node:http';
 
+import { member, setMember } from './members.js';
+
 /** Under which symbols Node keeps `headersDistinct` and the count. */
 interface Symbols {
   distinct: symbol;
@@ -16,11 +18,11 @@ const symbols = findSymbols();
 /** Takes headers away, wherever a handler would look. The names are in lower case. */
 export function removeHeaders(request: IncomingMessage, names: readonly string[]): void {
   for (const name of names) {
-    delete request.headers[name];
-    const removed = removeRaw(request.rawHeaders, name);
+    delete member(request, 'headers')[name];
+    const removed = removeRaw(member(request, 'rawHeaders'), name);
     if (isNodes(request)) {
-      request[symbols.count] -= removed;
-      delete request[symbols.distinct]?.[name];
+      setMember(request, symbols.count, member(request, symbols.count) - removed);
+      delete member(request, symbols.distinct)?.[name];
     } else {
       Object.defineProperty(request, 'headersDistinct', HEADERS_DISTINCT);
     }
@@ -41,16 +43,21 @@ export function replaceHeader(request: IncomingMessage, name: string, value: str
 /** How many items of the list they were. */
 function removeRaw(raw: string[], name: string): number {
   const before = raw.length;
-  for (let at = before - 2; at >= 0; at -= 2) {
+  let kept = 0;
+  for (let at = 0; at < before; at += 2) {
     const one = raw[at] as string;
-    if (one.length === name.length && one.toLowerCase() === name) raw.splice(at, 2);
+    if (one.length === name.length && one.toLowerCase() === name) continue;
+    raw[kept] = one;
+    raw[kept + 1] = raw[at + 1] as string;
+    kept += 2;
   }
-  return before - raw.length;
+  raw.length = kept;
+  return before - kept;
 }
 
 /** Whether it keeps its headers so: frameworks also make requests of their own, for tests. */
 function isNodes(request: any): request is Record<symbol, any> {
-  return typeof request[symbols.count] === 'number' && !Object.hasOwn(request, 'headersDistinct');
+  return typeof member(request, symbols.count) === 'number' && !Object.hasOwn(request, 'headersDistinct');
 }
 
 function findSymbols(): Symbols {

@@ -1,63 +1,51 @@
 /** Responses of `node:http`, held until it is certain what the client may see. */
-import { type IncomingMessage, type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
-import type { AuthInfo } from '../auth-info.js';
 import { lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
+import { admittedOf } from './admitted.js';
+import { member } from './members.js';
 
 type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type Callback = (error?: Error | null) => void;
 
-/**
- * Looks at the start of a response before it is sent. Most go on untouched; where lists are filtered, or a
- * handler may still ask for more scopes, status and headers wait for the body.
- */
-export function filterResponse(
-  forward: string | Forward,
-  request: IncomingMessage,
-  response: ServerResponse,
-  caller: AuthInfo | undefined,
-): void {
-  if (typeof forward !== 'string' && forward.changesResponses) return new HeldResponse(forward, response).install();
-  // Of other methods, a refusal is what the handler makes of it.
-  if (!caller || request.method !== 'POST') return;
-  const hold = () => {
-    const isFirst = caller.onRefusal !== undefined;
-    caller.onRefusal = undefined;
-    const opened = isFirst ? caller.opened() : undefined;
-    if (!opened || response.headersSent) return false;
-    new HeldResponse(opened, response).install();
-    return true;
-  };
-  // Only then is there something to change,
-  caller.onRefusal = hold;
-  // but a stream that began could not become a challenge any more.
-  if (acceptsStreams(request.headers.accept)) watch(response, caller, hold);
-}
-
-/** Every MCP client says so; for others, no response has to be watched. */
-function acceptsStreams(accept: string | undefined): boolean {
-  return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
+/** Holds a response: status and headers wait for the body. */
+export function holdResponse(forward: Forward, response: ServerResponse): void {
+  new HeldResponse(forward, response).install();
 }
 
 type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
 
-/** What happens when a response begins as an event stream, until it begins: whether it is held then. */
-const watched = new WeakMap<ServerResponse, { caller: AuthInfo; hold: () => boolean }>();
+const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 
-/** Holds a response that begins as an event stream, since its handler may ask for more until its first event. */
-function watch(response: ServerResponse, caller: AuthInfo, hold: () => boolean): void {
-  watched.set(response, { caller, hold });
+/** Looks at the start of a response, whose request was noted as admitted: an event stream may have to be held. */
+export function watch(response: ServerResponse): void {
+  if (latest && has(response, latest)) return;
+  if (isOfNode(response)) return put(NODES, response);
   const shared = sharedPrototype(response);
-  if (!shared) return hook(response, pick(response));
-  if (hooked.has(shared)) return;
-  hooked.add(shared);
+  if (!shared) return put(hooks(pick(response)), response);
   // Looked up at each call: others may change them later.
-  hook(shared, Object.getPrototypeOf(shared) as Methods);
+  if (!hooked.has(shared)) put(hooks(Object.getPrototypeOf(shared) as Methods), shared);
+  hooked.add(shared);
+  latest = pick(shared);
 }
 
 /** Where hooks are for every response. */
 const hooked = new WeakSet<object>();
+
+/** Those of the last of them. */
+let latest: Methods | undefined;
+
+/** Whether these methods are what is called first. */
+function has(response: ServerResponse, { writeHead, flushHeaders, write, end }: Methods): boolean {
+  if (member(response, 'writeHead') !== writeHead || member(response, 'flushHeaders') !== flushHeaders) return false;
+  return member(response, 'write') === write && member(response, 'end') === end;
+}
+
+/** Whether it is one of Node's own, with none but the methods of Node. */
+function isOfNode(response: ServerResponse): boolean {
+  return Object.getPrototypeOf(response) === ServerResponse.prototype && has(response, ServerResponse.prototype);
+}
 
 /**
  * What all responses of Express have in common, `express.response`. Methods of a response's own would cost as much
@@ -73,37 +61,48 @@ function sharedPrototype(response: ServerResponse): ServerResponse | undefined {
   return shared === response ? undefined : shared;
 }
 
-const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
+/** Makes them what is called first. */
+function put({ writeHead, flushHeaders, write, end }: Methods, target: Methods): void {
+  target.writeHead = writeHead;
+  target.flushHeaders = flushHeaders;
+  target.write = write;
+  target.end = end;
+}
 
-function pick({ writeHead, flushHeaders, write, end }: ServerResponse): Methods {
+function pick({ writeHead, flushHeaders, write, end }: Methods): Methods {
   return { writeHead, flushHeaders, write, end };
 }
 
-/** Puts methods before `own`: those of a response, or of a prototype of responses. */
-function hook(target: ServerResponse, own: Methods): void {
+/** Methods to be put before `own`: those of a response, or of a prototype of responses. */
+function hooks(own: Methods): Methods {
   // Whoever holds a response has put methods of their own before these.
-  target.writeHead = function (this: ServerResponse, ...given: unknown[]) {
-    const isHeld = begins(this, typeof given[1] === 'string' ? given[2] : given[1]);
-    return (isHeld ? this : own).writeHead.apply(this, given as never);
+  return {
+    writeHead(this: ServerResponse, ...given: unknown[]) {
+      const isHeld = begins(this, typeof given[1] === 'string' ? given[2] : given[1]);
+      return (isHeld ? this : own).writeHead.apply(this, given as never);
+    },
+    flushHeaders(this: ServerResponse) {
+      (begins(this) ? this : own).flushHeaders.call(this);
+    },
+    write(this: ServerResponse, ...given: unknown[]) {
+      return (begins(this) ? this : own).write.apply(this, given as never);
+    },
+    end: function (this: ServerResponse, ...given: unknown[]) {
+      return (begins(this) ? this : own).end.apply(this, given as never);
+    } as ServerResponse['end'],
   };
-  target.flushHeaders = function () {
-    (begins(this) ? this : own).flushHeaders.call(this);
-  };
-  target.write = function (this: ServerResponse, ...given: unknown[]) {
-    return (begins(this) ? this : own).write.apply(this, given as never);
-  };
-  target.end = function (this: ServerResponse, ...given: unknown[]) {
-    return (begins(this) ? this : own).end.apply(this, given as never);
-  } as ServerResponse['end'];
 }
+
+/** Those of a response of Node's own: the same functions for each. */
+const NODES = hooks(ServerResponse.prototype);
 
 /** Whether it is held from now on; asked once. */
 function begins(response: ServerResponse, headers?: unknown): boolean {
-  const watching = watched.get(response);
-  if (!watching) return false;
-  watched.delete(response);
-  if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return watching.hold();
-  watching.caller.onRefusal = undefined;
+  const request = admittedOf(member(response, 'req'));
+  if (!request?.isWatched) return false;
+  request.isWatched = false;
+  if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return request.hold();
+  request.letGo();
   return false;
 }
 
@@ -138,7 +137,7 @@ export function guardResponse(response: ServerResponse, open: () => Forward | un
     hasBegun = true;
     release();
     const forward = open();
-    if (forward && !response.headersSent) new HeldResponse(forward, response).install();
+    if (forward && !response.headersSent) holdResponse(forward, response);
   };
   const guards = {} as Record<(typeof METHODS)[number], unknown>;
   for (const name of METHODS) {

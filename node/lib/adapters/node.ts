@@ -1,17 +1,20 @@
 /** Middleware for Express, Connect and bare `node:http`: carries out what {@link McpAuth} decides. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
-import type { AuthInfo } from '../auth-info.js';
+import type { AuthInfo, Requested } from '../auth-info.js';
 import { detailsOf, InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
-import { decidedBefore, remember } from '../decided-before.js';
+import { isSameAsBefore } from '../decided-before.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
+import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
+import { member } from './members.js';
 import { ALREADY_READ, discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
-import { filterResponse } from './node-response.js';
+import { holdResponse, watch } from './node-response.js';
+import { showCaller } from './request-auth.js';
 
 /**
  * A request that went on. Handlers find their caller in `auth`, as with the official SDK. With the request of a framework,
@@ -131,28 +134,30 @@ export function decide(
 }
 
 /** A request, the response to it, and what the native half is asked about them. */
-class Exchange {
-  private readonly method: string;
-  private readonly target: string;
+class Exchange implements Admitted, Requested {
+  readonly method: string;
+  readonly target: string;
+  authInfo: AuthInfo | undefined = undefined;
+  shown: AuthInfo | undefined = undefined;
+  isWatched = false;
+  /** Whether a handler's refusal can become a challenge. */
+  private mayHold = false;
   private readonly headers: HeaderLines;
-  /** A token that a middleware before this one took away. */
-  private readonly taken: string | undefined;
 
   constructor(
-    private readonly auth: McpAuth,
-    private readonly request: HandledRequest,
+    readonly auth: McpAuth,
+    readonly request: HandledRequest,
     private readonly response: ServerResponse,
     private readonly differences: Differences | undefined,
   ) {
     // Node sets both; what has none is no request, and refused as such.
-    this.method = request.method ?? '';
-    this.target = request.originalUrl ?? request.url ?? '';
-    this.taken = request.headers.authorization === undefined ? differences?.tokens?.get(request) : undefined;
-    this.headers = linesOf(request) + (this.taken ? `\nauthorization\nBearer ${this.taken}` : '');
+    this.method = member(request, 'method') ?? '';
+    this.target = member(request, 'originalUrl') ?? member(request, 'url') ?? '';
+    this.headers = linesOf(request) + (differences ? linesTaken(request, differences) : '');
   }
 
   decide(): boolean | Promise<boolean> {
-    if (!this.differences && decidedBefore(this.request, this.auth, this.method, this.target)) return true;
+    if (this.isDecided()) return true;
     const outcome = this.auth.native.decide(this.method, this.target, this.headers);
     // Nearly every request is decided at once.
     if (typeof outcome === 'string') return this.admit(outcome);
@@ -172,6 +177,30 @@ class Exchange {
     return this.auth.resourceAt(this.target);
   }
 
+  onRefusal(): void {
+    this.hold();
+  }
+
+  hold(): boolean {
+    const forward = this.mayHold ? this.authInfo?.opened() : undefined;
+    this.mayHold = false;
+    if (!forward || this.response.headersSent) return false;
+    holdResponse(forward, this.response);
+    return true;
+  }
+
+  letGo(): void {
+    this.mayHold = false;
+  }
+
+  /** Whether a `protect` around this one let it through. */
+  private isDecided(): boolean {
+    if (this.differences) return false;
+    const before = admittedOf(this.request);
+    if (!(before instanceof Exchange) || before.differences) return false;
+    return before.request === this.request && isSameAsBefore(before, this.auth, this.method, this.target);
+  }
+
   private carryOut(settled: Settled): boolean {
     if (typeof settled === 'string' || settled instanceof native.Forward) return this.admit(settled as string | Forward);
     const { differences, request, response, target } = this;
@@ -182,12 +211,21 @@ class Exchange {
   private admit(forward: string | Forward): boolean {
     const { auth, request, response } = this;
     const caller = auth.callerOf(forward, this);
-    if (caller) request.auth = this.differences ? this.asDiffers(caller, this.differences) : caller;
+    this.authInfo = caller;
+    this.shown = caller && this.differences ? this.asDiffers(caller, this.differences) : caller;
+    noteAdmitted(this);
+    if (caller) showCaller(request, this.shown);
     removeHeaders(request, auth.tokenHeaders);
-    if (!this.differences) remember(request, { auth, method: this.method, target: this.target, authInfo: caller });
     if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
     if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
-    filterResponse(forward, request, response, caller);
+    if (typeof forward !== 'string' && forward.changesResponses) holdResponse(forward, response);
+    // Of other methods, a refusal is what the handler makes of it.
+    else if (caller && this.method === 'POST') this.mayHold = true;
+    // A stream that began could not become a challenge any more.
+    if (this.mayHold && acceptsStreams(member(request, 'headers').accept)) {
+      this.isWatched = true;
+      watch(response);
+    }
     return true;
   }
 
@@ -197,6 +235,17 @@ class Exchange {
     differences.tokens?.set(this.request, token);
     return differences.caller(caller, token) as AuthInfo;
   }
+}
+
+/** Every MCP client says so; for others, no response has to be watched. */
+function acceptsStreams(accept: string | undefined): boolean {
+  return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
+}
+
+/** With the token that a middleware before this one took away. */
+function linesTaken(request: IncomingMessage, { tokens }: Differences): HeaderLines {
+  const taken = request.headers.authorization === undefined ? tokens?.get(request) : undefined;
+  return taken ? `\nauthorization\nBearer ${taken}` : '';
 }
 
 /**
@@ -220,8 +269,9 @@ function keepFromPost(request: IncomingMessage, decided: string): void {
  * body comes whose length is not said, it tells by its frames: HTTP/1.1 has a header for that.
  */
 function linesOf(request: IncomingMessage): HeaderLines {
-  const { rawHeaders, headers, httpVersionMajor } = request;
-  if (httpVersionMajor < 2) return rawHeaders.join('\n');
+  const rawHeaders = member(request, 'rawHeaders');
+  if (member(request, 'httpVersionMajor') < 2) return rawHeaders.join('\n');
+  const { headers } = request;
   const all: [string, string][] = [];
   const { stream } = request as unknown as { stream?: { endAfterHeaders?: boolean } };
   if (stream?.endAfterHeaders === false && headers['content-length'] === undefined) all.push(['transfer-encoding', 'chunked']);

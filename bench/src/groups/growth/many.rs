@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use crate::Failure;
 use crate::contenders::{Contender, OURS};
 use crate::rounds::{self, Sample, Slot, measure};
-use crate::table::Row;
+use crate::table::{ALLOCATIONS, MICROSECONDS, RATIO, Row};
 use crate::world::{Documents, Token, World};
 
 /// How many are many.
@@ -37,13 +37,13 @@ pub(super) fn run(world: &World, budget: Duration) -> Result<Vec<Row>, Failure> 
         }
         let summaries = runtime.block_on(rounds::run(&mut slots, budget / 2));
         for (shape, summary) in shapes.iter().zip(&summaries) {
-            let row = Row::new(format!("growth {}, {seen}", shape.name()), OURS);
+            let row = Row::new(format!("{}, {seen}", shape.name()), OURS);
             rows.push(match summary.accepted < 1.0 {
                 true => row.note("refused some"),
                 false => row
-                    .measured(summary.nanoseconds / 1000.0, "µs")
-                    .ratio(summary.ratio)
-                    .allocations(summary.allocations),
+                    .figure(MICROSECONDS, summary.microseconds)
+                    .figure(RATIO, summary.ratio)
+                    .figure(ALLOCATIONS, summary.allocations),
             });
         }
     }

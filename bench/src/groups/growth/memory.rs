@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use crate::contenders::{MCP_AUTH, OURS};
+use crate::rounds::Spread;
 use crate::table::Row;
 use crate::world::{Token, World};
 use crate::{Failure, machine};
@@ -31,12 +32,11 @@ pub(super) fn run(tokens: usize) -> Result<Vec<Row>, Failure> {
         true => count,
         false => format!("{count}, of which {} were accepted: wrong", growth.accepted),
     };
-    let row =
-        |work: &str, mebibytes| Row::new(work, OURS).measured(mebibytes, "MiB").note(note.clone());
-    Ok(vec![
-        row("growth RSS, valid tokens", growth.valid),
-        row("growth RSS, garbage tokens", growth.garbage),
-    ])
+    let rows = [("memory, valid tokens", growth.valid), ("memory, garbage tokens", growth.garbage)];
+    let row = |(work, mebibytes)| {
+        Row::new(work, OURS).figure("MiB", Spread::exact(mebibytes)).note(note.clone())
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// What a child process has found, in MiB.

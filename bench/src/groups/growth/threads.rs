@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 
 use crate::contenders::{BARE_CHECK, Contender, Entry, MCP_AUTH};
 use crate::machine::{Watch, percent};
-use crate::rounds::median;
-use crate::table::Row;
+use crate::rounds::Spread;
+use crate::table::{MICROSECONDS, RATIO, Row};
 use crate::world::{Token, World};
 use crate::{Failure, machine};
 
@@ -33,13 +33,13 @@ pub(super) fn run(world: &World, budget: Duration) -> Result<Vec<Row>, Failure> 
         while ratios.len() < FEWEST_ROUNDS || Instant::now() < end {
             let one = slice(world, entry, &pools[..1], visits)?;
             let two = slice(world, entry, &pools, visits)?;
-            single.push(one);
+            single.push(1e6 / one);
             ratios.push(two / one);
         }
         let others = watch.others();
-        let row = Row::new(format!("growth two threads, {seen}"), entry.name)
-            .measured(1e6 / median(single), "µs")
-            .ratio(median(ratios))
+        let row = Row::new(format!("two threads, {seen}"), entry.name)
+            .figure(MICROSECONDS, Spread::of(single))
+            .figure(RATIO, Spread::of(ratios))
             .note(format!("requests of two / one; others used {} meanwhile", percent(others)));
         let is_idle = others.is_some_and(|others| others < machine::IDLE);
         rows.push(if is_idle { row } else { row.not_judged() });

@@ -74,12 +74,11 @@ struct ClaimPaths {
 /// What an operation needs.
 struct Needs<'p> {
     access: Access,
-    /// The rules that ask for something, the baseline's first.
-    asking_rules: Vec<&'p Rule>,
-    /// Open rules that are about it as well.
-    open_rules: Vec<&'p Rule>,
-    /// Rules that do not count, because others say more exactly what they are about.
-    replaced_rules: Vec<&'p Rule>,
+    /// The rules for everything, unless an open rule lifts them.
+    baseline: &'p [Rule],
+    /// The rules for what it names.
+    named: Found<'p>,
+    method: Option<&'p Rule>,
 }
 
 impl<'p> Needs<'p> {
@@ -87,14 +86,29 @@ impl<'p> Needs<'p> {
     fn of_rule(rule: &'p Rule) -> Self {
         Self {
             access: Access::Required,
-            asking_rules: vec![rule],
-            open_rules: Vec::new(),
-            replaced_rules: Vec::new(),
+            baseline: std::slice::from_ref(rule),
+            named: Found::default(),
+            method: None,
         }
     }
 
+    /// The rules that ask for something, the baseline's first.
+    fn asking_rules(&self) -> impl Iterator<Item = &'p Rule> {
+        let besides = self.besides_baseline().filter(|rule| !rule.is_open());
+        self.baseline.iter().chain(besides)
+    }
+
+    /// Open rules that are about it as well.
+    fn open_rules(&self) -> impl Iterator<Item = &'p Rule> {
+        self.besides_baseline().filter(|rule| rule.is_open())
+    }
+
+    fn besides_baseline(&self) -> impl Iterator<Item = &'p Rule> {
+        self.named.rules().chain(self.method)
+    }
+
     fn requirements(&self) -> impl Iterator<Item = &'p Requirement> {
-        self.asking_rules.iter().map(|rule| &rule.requirement)
+        self.asking_rules().map(|rule| &rule.requirement)
     }
 }
 
@@ -214,7 +228,7 @@ impl CompiledPolicy {
         if self.deny_undeclared && !is_declared && !names_beside {
             return Err(Denied::Undeclared);
         }
-        let asks_by_name = named.rules.iter().any(|rule| !rule.is_open());
+        let asks_by_name = named.rules().any(|rule| !rule.is_open());
         let is_opened_by_name = is_known && named.is_covered && !asks_by_name;
         let is_opened_by_method = method.is_some_and(Rule::is_open);
         let asks_by_method = method.is_some_and(|rule| !rule.is_open());
@@ -225,19 +239,11 @@ impl CompiledPolicy {
         let lifts_baseline =
             !asks_by_name && (is_opened_by_name || is_opened_by_method || is_opened_for_all);
         let baseline = if lifts_baseline { &[] } else { self.baseline.as_slice() };
-        let mut asking_rules: Vec<_> = baseline.iter().collect();
-        let mut open_rules = Vec::new();
-        for rule in named.rules.iter().copied().chain(method) {
-            match rule.is_open() {
-                true => open_rules.push(rule),
-                false => asking_rules.push(rule),
-            }
+        let mut needs = Needs { access: Access::Required, baseline, named, method };
+        if lifts_baseline && !asks_by_method {
+            needs.access = open_access(operation, &needs);
         }
-        let access = match lifts_baseline && !asks_by_method {
-            true => open_access(operation, &open_rules),
-            false => Access::Required,
-        };
-        Ok(Needs { access, asking_rules, open_rules, replaced_rules: named.replaced })
+        Ok(needs)
     }
 
     /// The verdict, with what the arguments ask for if they are known. Which scopes are missing,
@@ -437,9 +443,8 @@ impl Authorizer for CompiledPolicy {
             let by_arguments = scopes_by_arguments(&needs, operation).unwrap_or_default();
             // A message that is no batch calls one thing.
             let is_new = operations.len() == 1 || {
-                let asking_rules = needs.asking_rules.iter();
                 let rules: Vec<*const Rule> =
-                    asking_rules.map(|rule| std::ptr::from_ref(*rule)).collect();
+                    needs.asking_rules().map(std::ptr::from_ref).collect();
                 looked_at.insert((rules, by_arguments.clone()))
             };
             if is_new {
@@ -463,14 +468,14 @@ impl Authorizer for CompiledPolicy {
             return self.lists_with(caller, operation, named);
         }
         // A template is shown if something that it stands for would be.
-        named.rules.iter().any(|rule| self.lists_with(caller, operation, Found::of_rule(rule)))
+        named.rules().any(|rule| self.lists_with(caller, operation, Found::of_rule(rule)))
             || (!named.is_covered && self.lists_with(caller, operation, Found::default()))
     }
 
     fn rules(&self, operation: &Operation<'_>) -> Vec<String> {
         match self.needs(operation) {
             Ok(needs) => {
-                let all = needs.asking_rules.iter().chain(&needs.open_rules);
+                let all = needs.asking_rules().chain(needs.open_rules());
                 all.filter(|rule| !self.is_in_baseline(rule))
                     .map(|rule| rule.name.clone())
                     .collect()
@@ -483,14 +488,14 @@ impl Authorizer for CompiledPolicy {
     fn asked(&self, caller: Option<&AuthInfo>, operation: &Operation<'_>) -> Vec<Asked> {
         let Ok(needs) = self.needs(operation) else { return Vec::new() };
         let mut all = Vec::new();
-        for rule in needs.asking_rules.iter().chain(&needs.open_rules) {
+        for rule in needs.asking_rules().chain(needs.open_rules()) {
             // A baseline that is not configured is no rule to anybody.
             let is_unset = self.is_in_baseline(rule) && rule.requirement == Requirement::default();
             if !is_unset {
                 all.push(self.asked_by_rule(rule, caller, operation));
             }
         }
-        for rule in needs.replaced_rules {
+        for rule in needs.named.replaced {
             let asked = self.asked_by_rule(rule, caller, operation);
             all.push(Asked { is_replaced: true, ..asked });
         }
@@ -499,10 +504,10 @@ impl Authorizer for CompiledPolicy {
 }
 
 /// Public only if every rule says so, and if the answer does not depend on who is asking.
-fn open_access(operation: &Operation<'_>, open_rules: &[&Rule]) -> Access {
-    let is_public = !open_rules.is_empty()
+fn open_access(operation: &Operation<'_>, needs: &Needs<'_>) -> Access {
+    let is_public = needs.open_rules().next().is_some()
         && !operation.is_list()
-        && open_rules.iter().all(|rule| rule.requirement.access == Access::Public);
+        && needs.open_rules().all(|rule| rule.requirement.access == Access::Public);
     if is_public { Access::Public } else { Access::Optional }
 }
 
@@ -545,7 +550,7 @@ fn scopes_by_arguments(
 ) -> Result<Scopes, &'static str> {
     let none = serde_json::Map::new();
     let mut scopes = Vec::new();
-    for rule in &needs.asking_rules {
+    for rule in needs.asking_rules() {
         if rule.by_arguments.is_none() && rule.requirement.when.is_empty() {
             continue;
         }

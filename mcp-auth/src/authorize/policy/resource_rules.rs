@@ -56,7 +56,9 @@ impl ResourceRule {
 /// The rules that are about one resource, or about what a template stands for.
 #[derive(Debug, Default)]
 pub(super) struct Found<'p> {
-    pub(super) rules: Vec<&'p Rule>,
+    /// The only one, where there is one: no memory is needed for it.
+    only: Option<&'p Rule>,
+    several: Vec<&'p Rule>,
     /// Rules that would be about it too, if others did not say more exactly what they are about.
     pub(super) replaced: Vec<&'p Rule>,
     /// Whether they are about all of it. A URI has no part that no rule is about, unless no rule is
@@ -67,7 +69,11 @@ pub(super) struct Found<'p> {
 impl<'p> Found<'p> {
     /// One rule, which is about all of it.
     pub(super) fn of_rule(rule: &'p Rule) -> Self {
-        Self { rules: vec![rule], replaced: Vec::new(), is_covered: true }
+        Self { only: Some(rule), is_covered: true, ..Self::default() }
+    }
+
+    pub(super) fn rules(&self) -> impl Iterator<Item = &'p Rule> {
+        self.only.into_iter().chain(self.several.iter().copied())
     }
 }
 
@@ -171,7 +177,8 @@ impl ResourceRules {
 
     fn found_at(&self, places: &FoundPlaces) -> Found<'_> {
         Found {
-            rules: self.rules_at(&places.rules),
+            only: None,
+            several: self.rules_at(&places.rules),
             replaced: self.rules_at(&places.replaced),
             is_covered: places.is_covered,
         }

@@ -4,9 +4,11 @@
 //! is JSON or a stream of events when its first bytes are; UTF-16 and what is encoded cannot be read here, though a client
 //! might read it, and is withheld.
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::serve::HeldBytes;
 
 /// What a client can make of a body, by the most careless reading that is known of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,34 +32,39 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// The first bytes of a body, until they tell what it is.
 #[derive(Debug, Default)]
 pub(super) struct BodyStart {
-    pub(super) held: BytesMut,
+    pub(super) held: HeldBytes,
     /// How much of it, from the start, is white space and byte order marks.
     blank: usize,
 }
 
 impl BodyStart {
     /// Takes a piece; `None` while it could be the start of several kinds.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Option<BodyKind> {
-        self.held.extend_from_slice(piece);
+    pub(super) fn push(&mut self, piece: Bytes) -> Option<BodyKind> {
+        self.held.push(piece);
         self.skip_blank();
         if self.blank > MAX_BLANK {
             return Some(BodyKind::Other);
         }
-        kind(&self.held[self.blank..])
+        kind(self.rest())
     }
 
     /// What a body is of which nothing more comes; `None`: there is nothing in it.
     pub(super) fn whole(&self) -> Option<BodyKind> {
-        match &self.held[self.blank..] {
+        match self.rest() {
             [] => None,
             start if is_field(start) => Some(BodyKind::Events),
             start => Some(kind(start).unwrap_or(BodyKind::Other)),
         }
     }
 
+    /// What comes after the white space.
+    fn rest(&self) -> &[u8] {
+        &self.held.as_slice()[self.blank..]
+    }
+
     fn skip_blank(&mut self) {
         loop {
-            match &self.held[self.blank..] {
+            match self.rest() {
                 [b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c', ..] => self.blank += 1,
                 start if start.starts_with(BYTE_ORDER_MARK) => self.blank += BYTE_ORDER_MARK.len(),
                 _ => return,
@@ -168,7 +175,9 @@ mod tests {
 
     fn kind_of(body: &[u8], size: usize) -> Option<BodyKind> {
         let mut start = BodyStart::default();
-        body.chunks(size).find_map(|piece| start.push(piece)).or_else(|| start.whole())
+        body.chunks(size)
+            .find_map(|piece| start.push(Bytes::copy_from_slice(piece)))
+            .or_else(|| start.whole())
     }
 
     #[test]

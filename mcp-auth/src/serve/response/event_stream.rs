@@ -8,14 +8,17 @@
 //!    trace of a list shows in it.
 //! 5. What has no blank line behind it at the end is no event, and is dropped if it has data.
 
+use std::borrow::Cow;
 use std::iter;
 use std::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::body_kind::is_field;
 use super::list_filter::Fault;
 use super::list_trace::{ListTrace, has_trace};
+use crate::byte_search::position_of;
+use crate::serve::HeldBytes;
 
 /// A stream of events of which any part may have come yet; every byte is looked at a few times, however it
 /// was cut.
@@ -25,15 +28,21 @@ pub(super) struct EventStream {
     /// Whether a longer event goes on, as long as it has no trace of a list.
     passes_longer: bool,
     /// What has come of the unit that is not complete yet.
-    pending: BytesMut,
-    /// How much of `pending` was looked at.
+    pending: HeldBytes,
+    units: Units,
+    longer: Option<LongerEvent>,
+}
+
+/// Where the unit ends that is not complete yet, as far as its bytes have come.
+#[derive(Default)]
+struct Units {
+    /// How much of it was looked at.
     scanned: usize,
-    /// Where the last line in `pending` begins.
+    /// Where its last line begins.
     line: usize,
     /// Whether the byte before the next one was a CR, which a LF may follow in the same line end.
     is_after_cr: bool,
     has_begun: bool,
-    longer: Option<LongerEvent>,
 }
 
 /// An event of which much was sent on already.
@@ -56,31 +65,50 @@ impl EventStream {
         self
     }
 
-    /// Takes what has come, wherever it was cut, and gives what can be sent on now.
+    /// Takes what has come, wherever it was cut, and gives what can be sent on now: what has not changed is not copied.
     ///
     /// # Errors
     /// An event that is too long, or that cannot be rewritten: the stream must end here, without
     /// what else was in the chunk.
-    pub(super) fn push(&mut self, chunk: &[u8], rewrite: &mut Rewrite<'_>) -> Result<Bytes, Fault> {
+    pub(super) fn push(
+        &mut self,
+        mut chunk: Bytes,
+        rewrite: &mut Rewrite<'_>,
+    ) -> Result<Bytes, Fault> {
+        let passed = self.pass_longer(&mut chunk)?;
+        self.pending.push(chunk);
+        let mut held = mem::take(&mut self.pending);
+        let bytes = held.as_slice();
         let mut out = Vec::new();
-        let rest = self.pass_longer(chunk, &mut out)?;
-        self.pending.extend_from_slice(rest);
-        while let Some(unit) = self.next_unit() {
-            if self.is_longer(&unit)? {
-                out.extend_from_slice(&unit);
-            } else {
-                pass(&unit, &mut out, rewrite)?;
+        // What of it is in `out`, and what was looked at.
+        let (mut written, mut end) = (0, 0);
+        while let Some(length) = self.units.next(&bytes[end..]) {
+            let start = end;
+            end += length;
+            let unit = &bytes[start..end];
+            if self.is_longer(unit)? {
+                continue;
+            }
+            if let Some(new) = rewritten(unit, rewrite)? {
+                out.extend_from_slice(&bytes[written..start]);
+                out.extend_from_slice(&new);
+                written = end;
             }
         }
-        if self.is_longer(&self.pending)? {
+        let rest = &bytes[end..];
+        if self.is_longer(rest)? {
             let mut trace = ListTrace::default();
-            trace.is_in(&self.pending);
-            let is_at_line_start = self.line == self.pending.len();
+            trace.is_in(rest);
+            let is_at_line_start = self.units.line == rest.len();
             self.longer = Some(LongerEvent { trace, is_at_line_start });
-            out.extend_from_slice(&self.pending.split());
-            (self.scanned, self.line) = (0, 0);
+            self.units.end_unit();
+            end = bytes.len();
         }
-        Ok(Bytes::from(out))
+        out.extend_from_slice(if written > 0 { &bytes[written..end] } else { &[] });
+        let unchanged = held.split_to(end);
+        self.pending = held;
+        let sent = if written > 0 { Bytes::from(out) } else { unchanged };
+        Ok(if passed.is_empty() { sent } else { [passed, sent].concat().into() })
     }
 
     /// What is left when the stream has ended.
@@ -90,64 +118,36 @@ impl EventStream {
     /// # Errors
     /// JSON that is no event.
     pub(super) fn finish(&mut self) -> Result<Bytes, Fault> {
-        let rest = mem::take(&mut self.pending).freeze();
-        (self.scanned, self.line) = (0, 0);
+        let rest = mem::take(&mut self.pending).into_bytes();
+        self.units.end_unit();
         if has_stray_json(&rest) {
             return Err(Fault::StrayLine);
         }
         Ok(if has_data(&rest) { Bytes::new() } else { rest })
     }
 
-    /// Sends on what belongs to an event that is too long to be held; what comes after it is left.
-    fn pass_longer<'c>(&mut self, chunk: &'c [u8], out: &mut Vec<u8>) -> Result<&'c [u8], Fault> {
-        let Some(longer) = &mut self.longer else { return Ok(chunk) };
+    /// Takes what belongs to an event that is too long to be held, to be sent on.
+    fn pass_longer(&mut self, chunk: &mut Bytes) -> Result<Bytes, Fault> {
+        let Some(longer) = &mut self.longer else { return Ok(Bytes::new()) };
         let mut is_over = false;
         let mut length = 0;
         while let (false, Some(&byte)) = (is_over, chunk.get(length)) {
             length += 1;
-            let is_after_cr = mem::replace(&mut self.is_after_cr, byte == b'\r');
+            let is_after_cr = mem::replace(&mut self.units.is_after_cr, byte == b'\r');
             match byte {
                 b'\n' if is_after_cr => {}
                 b'\n' | b'\r' => is_over = mem::replace(&mut longer.is_at_line_start, true),
                 _ => longer.is_at_line_start = false,
             }
         }
-        let (passed, rest) = chunk.split_at(length);
-        if longer.trace.is_in(passed) {
+        let passed = chunk.split_to(length);
+        if longer.trace.is_in(&passed) {
             return Err(Fault::TooLong);
         }
         if is_over {
             self.longer = None;
         }
-        out.extend_from_slice(passed);
-        Ok(rest)
-    }
-
-    /// Takes the next part that can be judged alone: an event with its blank line; or what belongs
-    /// to no event, which is a comment before one, a byte order mark, and a late LF of a CRLF.
-    fn next_unit(&mut self) -> Option<BytesMut> {
-        while let Some(&byte) = self.pending.get(self.scanned) {
-            crate::steps::take(1);
-            let at = self.scanned;
-            self.scanned += 1;
-            let is_after_cr = mem::replace(&mut self.is_after_cr, byte == b'\r');
-            let is_complete = match byte {
-                b'\n' if is_after_cr => {
-                    self.line = self.scanned;
-                    at == 0
-                }
-                b'\n' | b'\r' => {
-                    let line = mem::replace(&mut self.line, self.scanned);
-                    line == at || (line == 0 && self.pending.starts_with(b":"))
-                }
-                _ => !self.has_begun && self.pending[..self.scanned] == *BYTE_ORDER_MARK,
-            };
-            if is_complete {
-                (self.scanned, self.line, self.has_begun) = (0, 0, true);
-                return Some(self.pending.split_to(at + 1));
-            }
-        }
-        None
+        Ok(passed)
     }
 
     /// Whether this is too long to be held and can go on as it is.
@@ -156,6 +156,48 @@ impl EventStream {
             return Ok(false);
         }
         if self.passes_longer && !has_trace(event) { Ok(true) } else { Err(Fault::TooLong) }
+    }
+}
+
+impl Units {
+    /// How long the next part is that can be judged alone: an event with its blank line; or what belongs
+    /// to no event, which is a comment before one, a byte order mark, and a late LF of a CRLF. `None`: it is not all there.
+    fn next(&mut self, bytes: &[u8]) -> Option<usize> {
+        if !self.has_begun && bytes.starts_with(BYTE_ORDER_MARK) {
+            self.is_after_cr = false;
+            return Some(self.unit_of(BYTE_ORDER_MARK.len()));
+        }
+        while let Some(distance) = position_of(&bytes[self.scanned..], is_line_end) {
+            crate::steps::take(distance + 1);
+            let at = self.scanned + distance;
+            let is_after_cr = distance == 0 && self.is_after_cr;
+            self.scanned = at + 1;
+            self.is_after_cr = bytes[at] == b'\r';
+            let line = mem::replace(&mut self.line, self.scanned);
+            let is_complete = match bytes[at] {
+                b'\n' if is_after_cr => at == 0,
+                _ => line == at || (line == 0 && bytes.starts_with(b":")),
+            };
+            if is_complete {
+                return Some(self.unit_of(at + 1));
+            }
+        }
+        if self.scanned < bytes.len() {
+            crate::steps::take(bytes.len() - self.scanned);
+            self.scanned = bytes.len();
+            self.is_after_cr = false;
+        }
+        None
+    }
+
+    fn unit_of(&mut self, length: usize) -> usize {
+        self.has_begun = true;
+        self.end_unit();
+        length
+    }
+
+    fn end_unit(&mut self) {
+        (self.scanned, self.line) = (0, 0);
     }
 }
 
@@ -249,24 +291,33 @@ impl Beginning {
     }
 }
 
-/// Appends one event, its data rewritten where that is needed.
-fn pass(event: &[u8], out: &mut Vec<u8>, rewrite: &mut Rewrite<'_>) -> Result<(), Fault> {
+/// The event with its data rewritten, where that is needed.
+fn rewritten(event: &[u8], rewrite: &mut Rewrite<'_>) -> Result<Option<Vec<u8>>, Fault> {
     if has_stray_json(event) {
         return Err(Fault::StrayLine);
     }
-    if has_data(event) {
-        let data: Vec<&[u8]> = lines(event).filter_map(data).collect();
-        if let Some(new) = rewrite(&data.join(&b'\n'))? {
-            replace_data(event, &new, out);
-            return Ok(());
+    if !has_data(event) {
+        return Ok(None);
+    }
+    Ok(rewrite(&joined_data(event))?.map(|new| with_data(event, &new)))
+}
+
+/// The data of an event; it is copied where it has several lines.
+fn joined_data(event: &[u8]) -> Cow<'_, [u8]> {
+    let mut all = lines(event).filter_map(data);
+    match (all.next(), all.next()) {
+        (None, _) => Cow::Borrowed(&[]),
+        (Some(only), None) => Cow::Borrowed(only),
+        (Some(first), Some(second)) => {
+            let every: Vec<&[u8]> = [first, second].into_iter().chain(all).collect();
+            Cow::Owned(every.join(&b'\n'))
         }
     }
-    out.extend_from_slice(event);
-    Ok(())
 }
 
 /// The new data stands where the first of the old was, with its line end.
-fn replace_data(event: &[u8], new: &[u8], out: &mut Vec<u8>) {
+fn with_data(event: &[u8], new: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(event.len());
     let mut unwritten = Some(new);
     for line in lines(event) {
         if data(line).is_none() {
@@ -282,6 +333,7 @@ fn replace_data(event: &[u8], new: &[u8], out: &mut Vec<u8>) {
             }
         }
     }
+    out
 }
 
 /// The lines of an event, each with its end.
@@ -298,8 +350,7 @@ fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first line without its end.
 fn content(lines: &[u8]) -> &[u8] {
-    let end = lines.iter().position(|&byte| is_line_end(byte));
-    &lines[..end.unwrap_or(lines.len())]
+    &lines[..position_of(lines, is_line_end).unwrap_or(lines.len())]
 }
 
 fn is_line_end(byte: u8) -> bool {
@@ -334,7 +385,7 @@ mod tests {
         let mut stream = EventStream::new(100);
         let mut out = Vec::new();
         for chunk in chunks {
-            out.extend(stream.push(chunk, &mut doubled)?);
+            out.extend(stream.push(Bytes::copy_from_slice(chunk), &mut doubled)?);
         }
         out.extend(stream.finish()?);
         assert_eq!(stream.finish(), Ok(Bytes::new()));
@@ -410,7 +461,8 @@ mod tests {
             ("data:{\rdata:  a\rdata:\r\r\n", "data: {}\r\r\n"),
         ];
         for (stream, expected) in rows {
-            let out = EventStream::new(100).push(stream.as_bytes(), &mut { one });
+            let out =
+                EventStream::new(100).push(Bytes::copy_from_slice(stream.as_bytes()), &mut { one });
             assert_eq!(out.map(|out| text(&out)), Ok(expected.to_owned()), "{stream:?}");
         }
     }
@@ -430,7 +482,7 @@ mod tests {
         ];
         let mut stream = EventStream::new(100);
         for (chunk, expected) in rows {
-            let out = stream.push(chunk.as_bytes(), &mut doubled);
+            let out = stream.push(Bytes::copy_from_slice(chunk.as_bytes()), &mut doubled);
             assert_eq!(out.map(|out| text(&out)), Ok(expected.to_owned()), "{chunk:?}");
         }
     }
@@ -444,8 +496,8 @@ mod tests {
         assert_eq!(rewritten(&["x".repeat(101).as_bytes()]), Err(Fault::TooLong));
         assert_eq!(rewritten(&["\n\n".as_bytes(), b"data: !!\n\n"]), Err(Fault::NotAMessage));
         let mut stream = EventStream::new(2);
-        assert_eq!(stream.push(b"data", &mut doubled), Err(Fault::TooLong));
-        assert_eq!(stream.push(b": a\n\n", &mut doubled), Err(Fault::TooLong));
+        assert_eq!(stream.push(Bytes::from_static(b"data"), &mut doubled), Err(Fault::TooLong));
+        assert_eq!(stream.push(Bytes::from_static(b": a\n\n"), &mut doubled), Err(Fault::TooLong));
     }
 
     #[test]
@@ -582,7 +634,7 @@ mod tests {
             let mut events = EventStream::new(100).passing_longer(true);
             let mut out = Vec::new();
             for piece in stream.as_bytes().chunks(size) {
-                out.extend(events.push(piece, &mut doubled)?);
+                out.extend(events.push(Bytes::copy_from_slice(piece), &mut doubled)?);
             }
             out.extend(events.finish()?);
             Ok(text(&out))
@@ -625,7 +677,7 @@ mod tests {
         let mut out = Vec::new();
         let mut pass = || {
             for chunk in chunks {
-                out.extend(stream.push(chunk, rewrite)?);
+                out.extend(stream.push(Bytes::copy_from_slice(chunk), rewrite)?);
             }
             out.extend(stream.finish()?);
             Ok::<_, Fault>(())

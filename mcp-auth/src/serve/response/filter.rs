@@ -25,7 +25,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
@@ -34,7 +34,7 @@ use super::event_stream::Beginning;
 use super::filtered_events::FilteredEvents;
 use super::list_trace::ListTrace;
 use super::{ListRules, StepUpSlot};
-use crate::serve::{Forward, Reply};
+use crate::serve::{Forward, HeldBytes, Reply};
 
 /// A longer document is not sent, where a list is asked for or shows in it.
 const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
@@ -74,21 +74,21 @@ enum State {
     },
     /// The start of a stream waits for its first event; then its lists are filtered, if there are any.
     Waiting {
-        held: BytesMut,
+        held: HeldBytes,
         beginning: Beginning,
         lists: Option<Box<ListRules>>,
     },
     Events(FilteredEvents),
     /// A document that is filtered as a whole.
     Document {
-        held: BytesMut,
+        held: HeldBytes,
         lists: Box<ListRules>,
     },
     /// The rest of a document that is too long for that, or of no message at all; nothing of it could be a
     /// list yet.
     Passing(ListTrace),
     /// Words in place of a list, with the status of an error.
-    Words(BytesMut),
+    Words(HeldBytes),
     /// The answer was replaced, or has ended.
     Over,
 }
@@ -104,6 +104,16 @@ const OF_THE_WHOLE_BODY: &[&str] = &[
     "last-modified",
     "accept-ranges",
 ];
+
+fn remove_headers_of_the_whole_body(headers: &mut HeaderMap) {
+    // Few responses have one, and to look each of them up costs more.
+    if !headers.keys().any(|name| OF_THE_WHOLE_BODY.contains(&name.as_str())) {
+        return;
+    }
+    for name in OF_THE_WHOLE_BODY {
+        headers.remove(*name);
+    }
+}
 
 /// What to do with a piece of a response, or with its end.
 #[derive(Debug)]
@@ -121,7 +131,7 @@ pub enum Passage {
 
 impl State {
     fn waiting(lists: Option<Box<ListRules>>) -> Self {
-        Self::Waiting { held: BytesMut::new(), beginning: Beginning::default(), lists }
+        Self::Waiting { held: HeldBytes::default(), beginning: Beginning::default(), lists }
     }
 }
 
@@ -143,9 +153,7 @@ impl ResponseFilter {
             headers.remove(CONTENT_LENGTH);
         }
         if matches!(state, State::Start { .. } | State::Unreadable(_)) {
-            for name in OF_THE_WHOLE_BODY {
-                headers.remove(*name);
-            }
+            remove_headers_of_the_whole_body(headers);
         }
         let (step_up, response_headers) = (forward.step_up, forward.response_headers);
         Self { state, status, is_stream, may_wait, step_up, has_begun: false, response_headers }
@@ -153,22 +161,31 @@ impl ResponseFilter {
 
     /// Whether the response goes on as it is: then it need not be shown here.
     pub fn is_transparent(&self) -> bool {
-        matches!(self.state, State::Transparent)
-            && self.step_up.as_ref().is_none_or(|step_up| !step_up.is_refused())
+        // Once something was sent, a refusal comes too late.
+        matches!(self.state, State::Transparent) && (self.has_begun || !self.is_refused())
     }
 
     /// Begins at once, where that is possible: then status and headers are to be sent without waiting for
     /// the first piece of the body.
     pub fn begin_at_once(&mut self) -> bool {
         // A filtered stream that nobody can ask for more scopes in; what fails later breaks it off.
-        let is_refused = self.step_up.as_ref().is_some_and(|step_up| step_up.is_refused());
         let is_filtered = matches!(self.state, State::Start { .. });
-        self.has_begun |= is_filtered && self.is_stream && !self.may_wait && !is_refused;
+        self.has_begun |= is_filtered && self.is_stream && !self.may_wait && !self.is_refused();
         self.has_begun
+    }
+
+    /// Whether the handler has asked for more scopes.
+    fn is_refused(&self) -> bool {
+        self.step_up.as_ref().is_some_and(|step_up| step_up.is_refused())
     }
 
     /// Takes a piece of the body.
     pub fn push(&mut self, chunk: &[u8]) -> Passage {
+        self.push_bytes(Bytes::copy_from_slice(chunk))
+    }
+
+    /// The same of a piece that need not be copied.
+    pub(super) fn push_bytes(&mut self, chunk: Bytes) -> Passage {
         if let Some(refusal) = self.refusal() {
             return refusal;
         }
@@ -179,16 +196,18 @@ impl ResponseFilter {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Transparent => {
                 self.state = State::Transparent;
-                self.send(Bytes::copy_from_slice(chunk))
+                self.send(chunk)
             }
             State::Unreadable(reason) => self.withhold(reason),
             // What is labelled as a stream is read as one by its first bytes already: there may be no more
             // of them for long.
-            State::Start { lists, .. } if self.is_stream && !matches!(chunk, [b'{' | b'[', ..]) => {
+            State::Start { lists, .. }
+                if self.is_stream && !matches!(*chunk, [b'{' | b'[', ..]) =>
+            {
                 self.begin(BodyKind::Events, chunk, lists)
             }
             State::Start { mut start, lists } => match start.push(chunk) {
-                Some(kind) => self.begin(kind, &start.held, lists),
+                Some(kind) => self.begin(kind, start.held.into_bytes(), lists),
                 None => {
                     self.state = State::Start { start, lists };
                     Passage::Hold
@@ -212,23 +231,23 @@ impl ResponseFilter {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Start { start, lists } => match start.whole() {
                 // It holds nothing.
-                None => self.send(start.held.freeze()),
-                Some(kind) => match self.begin(kind, &start.held, lists) {
+                None => self.send(start.held.into_bytes()),
+                Some(kind) => match self.begin(kind, start.held.into_bytes(), lists) {
                     Passage::Hold => self.end(),
                     begun => self.and_end(begun, had_begun),
                 },
             },
             State::Waiting { held, lists, .. } => {
-                let begun = self.begin_waiting(&held, lists);
+                let begun = self.begin_waiting(held.into_bytes(), lists);
                 self.and_end(begun, had_begun)
             }
             State::Transparent | State::Passing(_) => self.send(Bytes::new()),
             State::Events(events) => self.finish(events),
-            State::Document { held, lists } => match lists.apply(&held) {
-                Ok(changed) => self.send(changed.map_or(held.freeze(), Bytes::from)),
+            State::Document { held, lists } => match lists.apply(held.as_slice()) {
+                Ok(changed) => self.send(changed.map_or_else(|| held.into_bytes(), Bytes::from)),
                 Err(fault) => self.withhold(&fault.to_string()),
             },
-            State::Words(held) if is_words(&held) => self.send(held.freeze()),
+            State::Words(held) if is_words(held.as_slice()) => self.send(held.into_bytes()),
             State::Words(_) => self.withhold("it is no message and no event stream"),
             State::Unreadable(reason) => self.withhold(reason),
             State::Over => Passage::CutOff,
@@ -260,11 +279,11 @@ impl ResponseFilter {
     }
 
     /// A body whose kind is known by what was held of it.
-    fn begin(&mut self, kind: BodyKind, held: &[u8], lists: Box<ListRules>) -> Passage {
+    fn begin(&mut self, kind: BodyKind, held: Bytes, lists: Box<ListRules>) -> Passage {
         match kind {
-            BodyKind::Json => self.hold(BytesMut::new(), lists, held),
+            BodyKind::Json => self.hold(HeldBytes::default(), lists, held),
             BodyKind::Events if self.may_wait => {
-                self.wait(BytesMut::new(), Beginning::default(), Some(lists), held)
+                self.wait(HeldBytes::default(), Beginning::default(), Some(lists), held)
             }
             BodyKind::Events => self.filter(FilteredEvents::new(lists), held),
             BodyKind::Unreadable => self.withhold("it is in another encoding than UTF-8"),
@@ -273,21 +292,22 @@ impl ResponseFilter {
             BodyKind::Other if self.status.is_success() => {
                 self.withhold("it is no message and no event stream")
             }
-            BodyKind::Other => self.hold_words(BytesMut::new(), held),
+            BodyKind::Other => self.hold_words(HeldBytes::default(), held),
         }
     }
 
     /// The next of a stream that has not begun in earnest.
     fn wait(
         &mut self,
-        mut held: BytesMut,
+        mut held: HeldBytes,
         mut beginning: Beginning,
         lists: Option<Box<ListRules>>,
-        chunk: &[u8],
+        chunk: Bytes,
     ) -> Passage {
-        held.extend_from_slice(chunk);
-        if beginning.push(chunk) {
-            return match self.begin_waiting(&held, lists) {
+        let has_begun = beginning.push(&chunk);
+        held.push(chunk);
+        if has_begun {
+            return match self.begin_waiting(held.into_bytes(), lists) {
                 // It may be long until an event is complete.
                 Passage::Hold if beginning.is_too_long() => self.send(Bytes::new()),
                 begun => begun,
@@ -298,18 +318,18 @@ impl ResponseFilter {
     }
 
     /// A stream that begins in earnest.
-    fn begin_waiting(&mut self, held: &[u8], lists: Option<Box<ListRules>>) -> Passage {
+    fn begin_waiting(&mut self, held: Bytes, lists: Option<Box<ListRules>>) -> Passage {
         match lists {
             Some(lists) => self.filter(FilteredEvents::new(lists), held),
             None => {
                 self.state = State::Transparent;
-                self.send(Bytes::copy_from_slice(held))
+                self.send(held)
             }
         }
     }
 
     /// The next piece of a stream of events, as far as it has whole ones.
-    fn filter(&mut self, mut events: FilteredEvents, chunk: &[u8]) -> Passage {
+    fn filter(&mut self, mut events: FilteredEvents, chunk: Bytes) -> Passage {
         match events.push(chunk) {
             Ok(data) => {
                 self.state = State::Events(events);
@@ -322,29 +342,29 @@ impl ResponseFilter {
 
     /// The next piece of a document. One that is too long to be held goes on where no list was asked for, and as long as
     /// none shows in it.
-    fn hold(&mut self, mut held: BytesMut, lists: Box<ListRules>, chunk: &[u8]) -> Passage {
-        held.extend_from_slice(chunk);
+    fn hold(&mut self, mut held: HeldBytes, lists: Box<ListRules>, chunk: Bytes) -> Passage {
+        held.push(chunk);
         if held.len() <= MAX_DOCUMENT_BYTES {
             self.state = State::Document { held, lists };
             return Passage::Hold;
         }
         match lists.is_asked {
             true => self.withhold("it is too long"),
-            false => self.pass_on(ListTrace::default(), &held),
+            false => self.pass_on(ListTrace::default(), held.into_bytes()),
         }
     }
 
     /// The next piece of what is not held; the trace of a list ends it.
-    fn pass_on(&mut self, mut trace: ListTrace, chunk: &[u8]) -> Passage {
-        if trace.is_in(chunk) {
+    fn pass_on(&mut self, mut trace: ListTrace, chunk: Bytes) -> Passage {
+        if trace.is_in(&chunk) {
             return self.withhold("it could hold a list, and is too long or no message");
         }
         self.state = State::Passing(trace);
-        self.send(Bytes::copy_from_slice(chunk))
+        self.send(chunk)
     }
 
-    fn hold_words(&mut self, mut held: BytesMut, chunk: &[u8]) -> Passage {
-        held.extend_from_slice(chunk);
+    fn hold_words(&mut self, mut held: HeldBytes, chunk: Bytes) -> Passage {
+        held.push(chunk);
         if held.len() > MAX_WORDS {
             return self.withhold("it is no message and no event stream");
         }

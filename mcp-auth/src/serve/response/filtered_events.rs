@@ -27,7 +27,7 @@ impl FilteredEvents {
     ///
     /// # Errors
     /// What the client must not see: the response ends here.
-    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<Bytes, Fault> {
+    pub(super) fn push(&mut self, chunk: Bytes) -> Result<Bytes, Fault> {
         let lists = &self.lists;
         self.stream.push(chunk, &mut |data| lists.apply_to_event(data))
     }

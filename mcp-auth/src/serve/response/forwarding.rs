@@ -2,13 +2,15 @@
 //!
 //! Tested in `adapters::adapter`.
 
+use std::task::{Context, Poll, ready};
+
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
 use super::body_kind::is_event_stream;
-use super::{ProtectedBody, ResponseFilter};
+use super::{Passage, ProtectedBody, ResponseFilter};
 use crate::serve::Forward;
 use crate::serve::sessions::{MCP_SESSION_ID, OwnSession};
 
@@ -64,27 +66,41 @@ impl Forward {
         ResponseFilter::new(self, status, headers)
     }
 
-    /// The response as the client may see it, once it is certain what is sent first.
-    pub(crate) async fn finish<B>(self, response: Response<B>) -> Response<ProtectedBody<B>>
+    /// The response as the client may see it. It is not to be sent before [`poll_start`] says so.
+    pub(crate) fn filter<B>(self, mut response: Response<B>) -> Response<ProtectedBody<B>>
     where
         B: Body<Data = Bytes>,
     {
-        let (mut parts, body) = response.into_parts();
-        let had_length = parts.headers.contains_key(CONTENT_LENGTH);
-        let filter = self.respond(parts.status, &mut parts.headers);
-        if filter.is_transparent() {
-            return Response::from_parts(parts, ProtectedBody::passed(body));
+        if self.passes(response.headers()) {
+            self.add_headers(response.headers_mut());
+            return response.map(ProtectedBody::passed);
         }
-        match ProtectedBody::begin(filter, body).await {
-            Ok(body) => {
-                let length = body.size_hint().exact().filter(|_| had_length);
-                if let Some(length) = length.filter(|_| !parts.headers.contains_key(CONTENT_LENGTH))
-                {
-                    parts.headers.insert(CONTENT_LENGTH, length.into());
-                }
-                Response::from_parts(parts, body)
-            }
-            Err(reply) => reply.into_response(),
+        let had_length = response.headers().contains_key(CONTENT_LENGTH);
+        let status = response.status();
+        let mut filter = self.respond(status, response.headers_mut());
+        if let Some(Passage::Replace(reply)) = filter.refusal() {
+            return reply.into_response();
         }
+        response.map(|body| ProtectedBody::filtered(filter, body, had_length))
     }
+}
+
+/// Waits until it is certain what is sent first, and puts another response in place of the whole one where that is due.
+pub(crate) fn poll_start<B>(
+    response: &mut Response<ProtectedBody<B>>,
+    context: &mut Context<'_>,
+) -> Poll<()>
+where
+    B: Body<Data = Bytes>,
+{
+    if let Some(reply) = ready!(response.body_mut().poll_start(context)) {
+        *response = reply.into_response();
+        return Poll::Ready(());
+    }
+    if let Some(length) = response.body().changed_length()
+        && !response.headers().contains_key(CONTENT_LENGTH)
+    {
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+    Poll::Ready(())
 }

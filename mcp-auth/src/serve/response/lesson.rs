@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::auth_info::AuthInfo;
-use crate::authorize::Messages;
+use crate::authorize::{Messages, Operation};
 use crate::json::{
     JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value, read_whole,
 };
@@ -27,12 +27,12 @@ use crate::serve::Resource;
 use crate::serve::known_tasks::KnownTask;
 use crate::serve::unlisted_rules::Shown;
 
+use super::Called;
 use super::list_filter::ListKind;
 use super::list_trace::may_have_member;
 
 /// What to learn from the answer to one request.
 pub(super) struct Lesson {
-    resource: Arc<Resource>,
     /// The `id` of the request, as it was written.
     id: Box<str>,
     subject: Subject,
@@ -47,7 +47,7 @@ enum Subject {
     /// Another list: nothing but what it shows.
     OtherList,
     /// `tools/call`: which task it makes, and what a request about that task will need.
-    Task(KnownTask),
+    Task(Arc<Operation<'static>>),
 }
 
 impl Lesson {
@@ -56,38 +56,39 @@ impl Lesson {
     pub(super) fn of_answer(
         resource: &Arc<Resource>,
         messages: &Messages<'_>,
-        caller: Option<&AuthInfo>,
+        called: &Called,
     ) -> Option<Self> {
         let [call] = messages.sent() else { return None };
         let id = messages.id.filter(|_| !messages.is_batch)?.into();
         let list = ListKind::ALL.into_iter().find(|kind| kind.method() == call.method());
         let first_page =
             list.filter(|kind| resource.unlisted_rules.wait_for(*kind) && !messages.has_cursor);
-        let subject = match call.method() {
-            "tools/list" => Subject::Tools,
-            "tools/call" => Subject::Task(KnownTask::of_call(caller, call)?),
+        let subject = match (call.method(), called) {
+            ("tools/list", _) => Subject::Tools,
+            ("tools/call", Called::One(only)) => Subject::Task(only.clone()),
+            ("tools/call", _) => Subject::Task(Arc::new(call.whole_copy())),
             _ if first_page.is_some() => Subject::OtherList,
             _ => return None,
         };
-        Some(Self { resource: resource.clone(), id, subject, first_page })
+        Some(Self { id, subject, first_page })
     }
 
     /// Learns from a message that goes to the client.
-    pub(super) fn learn(&self, document: &[u8]) {
+    pub(super) fn learn(&self, document: &[u8], resource: &Resource, caller: Option<&AuthInfo>) {
         let learnt = match &self.subject {
             Subject::OtherList => Ok(()),
-            Subject::Tools => self.learn_tools(document),
-            Subject::Task(task) => self.learn_task(document, task),
+            Subject::Tools => self.learn_tools(document, resource),
+            Subject::Task(call) => self.learn_task(document, resource, caller, call),
         };
-        if let Err(error) = learnt.and_then(|()| self.learn_names(document)) {
+        if let Err(error) = learnt.and_then(|()| self.learn_names(document, resource)) {
             tracing::warn!(%error, "nothing is learnt from an answer that readers could read differently");
         }
     }
 
     /// Learns the annotated arguments of each tool. An answer without annotations is read as well, once there are some:
     /// the newest list counts, also where it has lost one.
-    fn learn_tools(&self, document: &[u8]) -> Result<(), JsonError> {
-        let known = &self.resource.mirrored_arguments;
+    fn learn_tools(&self, document: &[u8], resource: &Resource) -> Result<(), JsonError> {
+        let known = &resource.mirrored_arguments;
         if !may_have_member(document, &["x-mcp-header"]) && known.has_learnt_nothing() {
             return Ok(());
         }
@@ -100,7 +101,7 @@ impl Lesson {
     }
 
     /// Learns which of the names that the policy has rules for are there.
-    fn learn_names(&self, document: &[u8]) -> Result<(), JsonError> {
+    fn learn_names(&self, document: &[u8], resource: &Resource) -> Result<(), JsonError> {
         let Some(kind) = self.first_page else { return Ok(()) };
         let Some(result) = self.result(document)? else { return Ok(()) };
         let mut list = ShownList::new(kind);
@@ -108,22 +109,28 @@ impl Lesson {
             reader.object(|name, value| list.member(name, value))
         })?;
         if list.is_there {
-            let authorizers = &self.resource.authorizers;
+            let authorizers = &resource.authorizers;
             let shown = Shown { kind, names: &list.names, is_complete: !list.has_next_page };
-            self.resource.unlisted_rules.learn(shown, authorizers, &self.resource.identifier);
+            resource.unlisted_rules.learn(shown, authorizers, &resource.identifier);
         }
         Ok(())
     }
 
     /// Learns who made the task, if the call made one.
-    fn learn_task(&self, document: &[u8], made: &KnownTask) -> Result<(), JsonError> {
+    fn learn_task(
+        &self,
+        document: &[u8],
+        resource: &Resource,
+        caller: Option<&AuthInfo>,
+        call: &Operation<'_>,
+    ) -> Result<(), JsonError> {
         if !may_have_member(document, &["taskid"]) {
             return Ok(());
         }
         let Some(result) = self.result(document)? else { return Ok(()) };
         let result: CallResult<'_> = read_as(result.as_bytes(), JsonLimits::LARGEST)?;
-        if let Some(task) = result.task() {
-            self.resource.known_tasks.learn(task, made);
+        if let (Some(task), Some(made)) = (result.task(), KnownTask::of_call(caller, call)) {
+            resource.known_tasks.learn(task, &made);
         }
         Ok(())
     }

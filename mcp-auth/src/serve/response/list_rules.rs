@@ -18,6 +18,7 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
+use super::Called;
 use super::lesson::Lesson;
 use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, rewrite};
 use super::list_trace::{has_trace, may_have_member};
@@ -52,6 +53,7 @@ impl ListRules {
         request: &Parts,
         messages: &Messages<'_>,
         caller: Option<&AuthInfo>,
+        called: &Called,
     ) -> Option<Self> {
         let sent = messages.sent();
         let others = match sent {
@@ -65,7 +67,7 @@ impl ListRules {
         let mut methods = sent.iter().map(Operation::method);
         let is_asked = methods.any(|method| ListKind::from_method(method).is_some());
         let rules = Self::new(resource, request, others, caller)?;
-        let lesson = Lesson::of_answer(resource, messages, caller);
+        let lesson = Lesson::of_answer(resource, messages, called);
         Some(Self { is_asked, lesson, ..rules })
     }
 
@@ -107,13 +109,13 @@ impl ListRules {
 
     /// The same for the data of an event, which need not be a message: some are only a sign of life.
     pub(super) fn apply_to_event(&self, data: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let is_message = matches!(data.trim_ascii_start().first(), Some(b'{' | b'['));
+        if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            return self.apply(data);
+        }
         // A list is written with braces, whatever stands before them.
-        let may_be_one = data.contains(&b'{') && (self.is_asked || has_trace(data));
-        match (is_message, may_be_one) {
-            (true, _) => self.apply(data),
-            (false, true) => Err(Fault::NotAMessage),
-            (false, false) => Ok(None),
+        match data.contains(&b'{') && (self.is_asked || has_trace(data)) {
+            true => Err(Fault::NotAMessage),
+            false => Ok(None),
         }
     }
 
@@ -131,7 +133,7 @@ impl ListRules {
             other => other?,
         };
         if let Some(lesson) = &self.lesson {
-            lesson.learn(document);
+            lesson.learn(document, &self.resource, self.caller.as_ref());
         }
         Ok(changed)
     }

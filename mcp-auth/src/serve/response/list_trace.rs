@@ -44,8 +44,13 @@ pub(super) fn has_trace(bytes: &[u8]) -> bool {
 
 /// Whether these bytes could hold a member whose name begins with one of these, which are in small letters.
 pub(super) fn may_have_member(bytes: &[u8], names: &[&str]) -> bool {
+    let first_letters = FirstLetters::of(names);
     bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'"' => names.iter().any(|name| begins_with(&bytes[at + 1..], name.as_bytes())),
+        b'"' => {
+            let after = &bytes[at + 1..];
+            let may_begin = after.first().is_some_and(|first| first_letters.contains(*first));
+            may_begin && names.iter().any(|name| begins_with(after, name.as_bytes()))
+        }
         b'\\' => matches!(
             bytes[at + 1..],
             [b'u', b'0', b'0', b'2'..=b'7', ..] | [b'u', b'0', b'1', b'7', b'f' | b'F', ..]
@@ -55,12 +60,41 @@ pub(super) fn may_have_member(bytes: &[u8], names: &[&str]) -> bool {
     })
 }
 
+/// How names begin, large or small: most members are told from all of them by one letter.
+struct FirstLetters(u128);
+
+impl FirstLetters {
+    fn of(names: &[&str]) -> Self {
+        let mut letters = 0;
+        for first in names.iter().filter_map(|name| name.bytes().next()) {
+            letters |=
+                Self::bit(first.to_ascii_lowercase()) | Self::bit(first.to_ascii_uppercase());
+            if first == b's' {
+                letters |= Self::bit(LONG_S[0]);
+            }
+        }
+        Self(letters)
+    }
+
+    fn contains(&self, first: u8) -> bool {
+        self.0 & Self::bit(first) != 0
+    }
+
+    /// All that is no ASCII has one bit.
+    fn bit(letter: u8) -> u128 {
+        if letter.is_ascii() { 1 << letter } else { 1 }
+    }
+}
+
 /// Whether these bytes begin with this name, which is in small letters, in whatever letters.
 fn begins_with(mut bytes: &[u8], name: &[u8]) -> bool {
     for letter in name {
-        bytes = match (bytes.strip_prefix(LONG_S), bytes) {
-            (Some(rest), _) if *letter == b's' => rest,
-            (_, [first, rest @ ..]) if first.eq_ignore_ascii_case(letter) => rest,
+        bytes = match bytes {
+            [first, rest @ ..] if first.eq_ignore_ascii_case(letter) => rest,
+            _ if *letter == b's' => match bytes.strip_prefix(LONG_S) {
+                Some(rest) => rest,
+                None => return false,
+            },
             _ => return false,
         };
     }

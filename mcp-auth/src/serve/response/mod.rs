@@ -24,7 +24,8 @@ mod step_up;
 
 pub(super) use body_kind::is_encoded;
 pub use filter::{Passage, ResponseFilter};
+pub(crate) use forwarding::poll_start;
 pub(super) use list_filter::ListKind;
 pub(super) use list_rules::ListRules;
 pub use protected_body::ProtectedBody;
-pub(super) use step_up::StepUpSlot;
+pub(super) use step_up::{Called, StepUpSlot};

@@ -15,14 +15,13 @@
 //!
 //! Tested in `authorize::policy::any_answer`.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
@@ -50,17 +49,27 @@ pin_project! {
         Own { #[pin] body: Full<Bytes> },
         Passed { #[pin] body: B },
         // In a box, or every body would be as large when it is moved: most are passed on.
-        Filtered { body: Box<Filtered<B>> },
+        Filtered { body: Pin<Box<Filtered<B>>> },
     }
 }
 
-/// The service's body, as a filter lets it pass.
-struct Filtered<B: Body> {
-    filter: ResponseFilter,
-    /// `None`: it is over.
-    body: Option<Pin<Box<B>>>,
-    /// What can be sent already.
-    ready: VecDeque<Result<Frame<Bytes>, B::Error>>,
+pin_project! {
+    /// The service's body, as a filter lets it pass.
+    struct Filtered<B>
+    where
+        B: Body,
+    {
+        filter: ResponseFilter,
+        // Whether the service said how long it is.
+        had_length: bool,
+        // `None`: it is over.
+        #[pin]
+        body: Option<B>,
+        // What can be sent already.
+        ready: Option<Result<Frame<Bytes>, B::Error>>,
+        // What comes after that.
+        trailers: Option<Frame<Bytes>>,
+    }
 }
 
 impl<B: Body<Data = Bytes>> ProtectedBody<B> {
@@ -74,102 +83,126 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
         Self { kind: Kind::Passed { body } }
     }
 
-    /// The service's, filtered, as soon as something of it can be sent.
-    ///
-    /// # Errors
-    /// The answer that takes the place of the whole response.
-    pub(super) async fn begin(filter: ResponseFilter, body: B) -> Result<Self, Reply> {
-        let ready = VecDeque::new();
-        let mut filtered = Filtered { filter, body: Some(Box::pin(body)), ready };
-        if let Some(Passage::Replace(reply)) = filtered.filter.refusal() {
-            return Err(*reply);
+    /// The service's, filtered.
+    pub(super) fn filtered(filter: ResponseFilter, body: B, had_length: bool) -> Self {
+        let filtered =
+            Filtered { filter, had_length, body: Some(body), ready: None, trailers: None };
+        Self { kind: Kind::Filtered { body: Box::pin(filtered) } }
+    }
+
+    /// Waits until it is certain what is sent first; gives what takes the place of the whole response, if anything does.
+    pub(super) fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        match &mut self.kind {
+            Kind::Own { .. } | Kind::Passed { .. } => Poll::Ready(None),
+            Kind::Filtered { body } => body.as_mut().poll_start(context),
         }
-        if !filtered.filter.begin_at_once() {
-            poll_fn(|context| filtered.poll_beginning(context)).await?;
+    }
+
+    /// How long it is after all, where the service said how long its own is.
+    pub(super) fn changed_length(&self) -> Option<HeaderValue> {
+        match &self.kind {
+            Kind::Filtered { body } if body.had_length => Some(body.whole_length()?.into()),
+            _ => None,
         }
-        Ok(Self { kind: Kind::Filtered { body: Box::new(filtered) } })
     }
 }
 
 impl<B: Body<Data = Bytes>> Filtered<B> {
-    /// Reads until something can be sent, or all is over.
-    fn poll_beginning(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Reply>> {
-        while self.ready.is_empty() && self.body.is_some() {
-            if let Some(reply) = ready!(self.poll_passage(context)) {
-                return Poll::Ready(Err(reply));
+    fn poll_start(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        if self.as_mut().project().filter.begin_at_once() {
+            return Poll::Ready(None);
+        }
+        self.poll_ready(context)
+    }
+
+    /// Reads until something can be sent, or all is over; gives what is to be sent in place of all, if anything.
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        while self.ready.is_none() && self.body.is_some() {
+            if let Some(reply) = ready!(self.as_mut().poll_passage(context)) {
+                return Poll::Ready(Some(reply));
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(None)
     }
 
     /// The next frame to send; `None` at the end.
     fn poll_frame(
-        &mut self,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let outcome = ready!(self.poll_beginning(context));
-        debug_assert!(outcome.is_ok(), "a response that has begun is not replaced");
-        Poll::Ready(self.ready.pop_front())
+        let outcome = ready!(self.as_mut().poll_ready(context));
+        debug_assert!(outcome.is_none(), "a response that has begun is not replaced");
+        let filtered = self.project();
+        let next = filtered.ready.take();
+        Poll::Ready(next.or_else(|| filtered.trailers.take().map(Ok)))
     }
 
     /// Takes one frame of the body through the filter; what is to be sent in place of all, if anything.
-    fn poll_passage(&mut self, context: &mut Context<'_>) -> Poll<Option<Reply>> {
-        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
-        let frame = match ready!(body.as_mut().poll_frame(context)) {
+    fn poll_passage(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Reply>> {
+        let mut filtered = self.as_mut().project();
+        let Some(body) = filtered.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        let frame = match ready!(body.poll_frame(context)) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
-                self.body = None;
-                self.ready.push_back(Err(error));
+                filtered.body.set(None);
+                *filtered.ready = Some(Err(error));
                 return Poll::Ready(None);
             }
             None => {
-                self.body = None;
-                let end = self.filter.end();
+                filtered.body.set(None);
+                let end = filtered.filter.end();
                 return Poll::Ready(self.take(end));
             }
         };
         match frame.into_data() {
-            Ok(data) if self.filter.is_transparent() => {
-                self.ready.push_back(Ok(Frame::data(data)));
+            Ok(data) if filtered.filter.is_transparent() => {
+                *filtered.ready = Some(Ok(Frame::data(data)));
                 Poll::Ready(None)
             }
             Ok(data) => {
-                let passage = self.filter.push(&data);
+                let passage = filtered.filter.push_bytes(data);
                 Poll::Ready(self.take(passage))
             }
             Err(trailers) => {
                 // Nothing of the body comes after them.
-                let end = self.filter.end();
-                let reply = self.take(end);
-                if self.body.take().is_some() && reply.is_none() {
-                    self.ready.push_back(Ok(trailers));
+                let end = filtered.filter.end();
+                let reply = self.as_mut().take(end);
+                let mut ended = self.project();
+                if ended.body.is_some() && reply.is_none() {
+                    *ended.trailers = Some(trailers);
                 }
+                ended.body.set(None);
                 Poll::Ready(reply)
             }
         }
     }
 
-    /// Whether all that will be sent is there.
-    fn is_whole(&self) -> bool {
-        self.body.is_none() && self.ready.iter().all(Result::is_ok)
+    /// How long the rest is, if all that will be sent is there.
+    fn whole_length(&self) -> Option<u64> {
+        match (&self.body, &self.ready) {
+            (None, None) => Some(0),
+            (None, Some(Ok(frame))) => Some(frame.data_ref().map_or(0, Bytes::len) as u64),
+            (None, Some(Err(_))) | (Some(_), _) => None,
+        }
     }
 
     /// Does what the filter says; what is to be sent in place of all, if anything.
-    fn take(&mut self, passage: Passage) -> Option<Reply> {
+    fn take(self: Pin<&mut Self>, passage: Passage) -> Option<Reply> {
+        let mut filtered = self.project();
         match passage {
             Passage::Hold => None,
             Passage::Send(data) => {
                 if !data.is_empty() {
-                    self.ready.push_back(Ok(Frame::data(data)));
+                    *filtered.ready = Some(Ok(Frame::data(data)));
                 }
                 None
             }
             Passage::Replace(reply) => {
-                self.body = None;
+                filtered.body.set(None);
                 Some(*reply)
             }
             Passage::CutOff => {
-                self.body = None;
+                filtered.body.set(None);
                 None
             }
         }
@@ -196,7 +229,7 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
                 body.poll_frame(context).map_err(|never: Infallible| match never {})
             }
             KindProjection::Passed { body } => body.poll_frame(context),
-            KindProjection::Filtered { body } => body.poll_frame(context),
+            KindProjection::Filtered { body } => body.as_mut().poll_frame(context),
         }
     }
 
@@ -204,7 +237,9 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
         match &self.kind {
             Kind::Own { body } => body.is_end_stream(),
             Kind::Passed { body } => body.is_end_stream(),
-            Kind::Filtered { body } => body.ready.is_empty() && body.body.is_none(),
+            Kind::Filtered { body } => {
+                body.body.is_none() && body.ready.is_none() && body.trailers.is_none()
+            }
         }
     }
 
@@ -212,11 +247,9 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
         match &self.kind {
             Kind::Own { body } => body.size_hint(),
             Kind::Passed { body } => body.size_hint(),
-            Kind::Filtered { body } if body.is_whole() => {
-                let data = body.ready.iter().flatten().filter_map(Frame::data_ref);
-                SizeHint::with_exact(data.map(|piece| piece.len() as u64).sum())
+            Kind::Filtered { body } => {
+                body.whole_length().map_or_else(SizeHint::default, SizeHint::with_exact)
             }
-            Kind::Filtered { .. } => SizeHint::default(),
         }
     }
 }

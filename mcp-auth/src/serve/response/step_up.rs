@@ -20,20 +20,44 @@ use crate::serve::{Reply, Resource};
 /// layer around it to find.
 pub(in crate::serve) struct StepUpSlot {
     resource: Arc<Resource>,
-    /// What was asked for before the handler was called.
-    needed: Scopes,
-    /// What is called, for the log; empty where nobody has read the body.
-    called: Box<[Operation<'static>]>,
+    called: Called,
     refused: Mutex<Option<InsufficientScope>>,
 }
 
-impl StepUpSlot {
-    pub(in crate::serve) fn new(
-        resource: Arc<Resource>,
+/// What a request calls. What that needs was asked for before its handler was called.
+pub(in crate::serve) enum Called {
+    /// Nobody has read the body.
+    Unread,
+    /// Nearly every message. What it needs is found when a handler asks for more.
+    One(Arc<Operation<'static>>),
+    Several {
+        /// For the log.
+        first: Box<[Operation<'static>]>,
         needed: Scopes,
-        called: Box<[Operation<'static>]>,
-    ) -> Arc<Self> {
-        Arc::new(Self { resource, needed, called, refused: Mutex::new(None) })
+    },
+}
+
+impl Called {
+    fn operations(&self) -> &[Operation<'static>] {
+        match self {
+            Self::Unread => &[],
+            Self::One(operation) => std::slice::from_ref(operation),
+            Self::Several { first, .. } => first,
+        }
+    }
+
+    fn needed(&self, resource: &Resource, granted: &Scopes) -> Scopes {
+        match self {
+            Self::Unread => resource.required_scopes.clone(),
+            Self::One(operation) => resource.needed(std::slice::from_ref(operation), granted),
+            Self::Several { needed, .. } => needed.clone(),
+        }
+    }
+}
+
+impl StepUpSlot {
+    pub(in crate::serve) fn new(resource: Arc<Resource>, called: Called) -> Arc<Self> {
+        Arc::new(Self { resource, called, refused: Mutex::new(None) })
     }
 
     /// Whether the handler has asked for more.
@@ -45,7 +69,7 @@ impl StepUpSlot {
     pub(super) fn refusal(&self) -> Option<Reply> {
         let refused = self.refused().clone()?;
         let error = AuthError::from(refused);
-        self.resource.log_refused(&error, &self.called);
+        self.resource.log_refused(&error, self.called.operations());
         Some(refuse(&self.resource, error, &self.resource.required_scopes))
     }
 
@@ -60,7 +84,7 @@ impl StepUp for StepUpSlot {
     }
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
-        require(&self.resource, &self.needed, granted, required)
+        require(&self.resource, || self.called.needed(&self.resource, granted), granted, required)
             .map_err(|error| self.refused().get_or_insert(error).clone())
     }
 
@@ -76,7 +100,7 @@ impl StepUp for Resource {
     }
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
-        require(self, &self.required_scopes, granted, required)
+        require(self, || self.required_scopes.clone(), granted, required)
     }
 
     fn withdraw(&self) {}
@@ -85,14 +109,14 @@ impl StepUp for Resource {
 /// Nothing, or what to ask for: `needed` by the request and `required` by its handler.
 fn require(
     resource: &Resource,
-    needed: &Scopes,
+    needed: impl FnOnce() -> Scopes,
     granted: &Scopes,
     required: &Scopes,
 ) -> Result<(), InsufficientScope> {
     if resource.grants(granted, required) {
         return Ok(());
     }
-    let all = Scopes::union([needed, required]);
+    let all = Scopes::union([&needed(), required]);
     // Whatever seems to be covered is asked for as well: something is missing.
     let asked = resource.authorizers.uncovered(granted, &all).unwrap_or(all);
     let refused =

@@ -43,6 +43,30 @@ async fn a_seen_token_ends_with_its_key() {
     assert_eq!(server.call(&token).await.code(), "unknown_key");
 }
 
+/// What a header says is remembered by its text, and nothing is taken from it that is not checked for each token.
+#[tokio::test]
+async fn a_header_that_was_accepted_before_opens_nothing() {
+    let server = Harness::start().await;
+    let accepted = server.mint().sign();
+    assert_eq!(server.call(&accepted).await.code(), "ok");
+    let (header, _) = accepted.split_once('.').unwrap();
+    for broken in [Broken::Signature, Broken::Payload, Broken::ForeignKey] {
+        let token = server.mint().broken(broken).sign();
+        assert!(token.starts_with(&format!("{header}.")), "it has the same header");
+        assert_ne!(server.call(&token).await.code(), "ok");
+    }
+    let rows = [("kid", "other"), ("typ", "id+jwt"), ("alg", "none")];
+    for (name, value) in rows {
+        assert_ne!(server.call(&server.mint().header(name, value).sign()).await.code(), "ok");
+    }
+    server.issuer.rotate_keys_and_drop_old();
+    assert_eq!(server.call(&server.mint().sign()).await.code(), "ok", "which fetches the new keys");
+    let new_token = server.mint().sign();
+    let (_, claims_and_signature) = new_token.split_once('.').unwrap();
+    let with_old_header = format!("{header}.{claims_and_signature}");
+    assert_eq!(server.call(&with_old_header).await.code(), "unknown_key");
+}
+
 #[tokio::test]
 async fn a_token_that_differs_in_one_byte_was_not_seen() {
     let server = Harness::start().await;

@@ -1,4 +1,4 @@
-//! The todo manager of the examples and an issuer that it trusts, for as long as a step needs them.
+//! A program of `examples/` and an issuer that it trusts, for as long as a step needs them.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -13,31 +13,34 @@ use crate::lint::cargo_in_examples;
 /// How often a port is chosen: another program may take a free one first.
 const ATTEMPTS: usize = 5;
 
-/// Runs `task` with the URL of the server. Shows its log when anything failed.
+/// Runs `task` with the URL of the server that an example is. Shows its log when anything failed.
 ///
 /// # Errors
 ///
 /// The server or its issuer does not build, start or stop cleanly, or the task failed.
-pub(crate) fn with(task: impl FnOnce(&str) -> Result<(), Failure>) -> Result<(), Failure> {
-    let binary = built(cargo_in_examples(&["build", "--quiet", "--package", "todo-manager"]))?;
+pub(crate) fn with(
+    example: &str,
+    task: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let binary = built(cargo_in_examples(&["build", "--quiet", "--package", example]))?;
     dev_server::with_issuer(|issuer| {
-        let server = TodoManager::start(&binary, issuer)?;
+        let server = Example::start(&binary, issuer)?;
         let result = task(&server.resource);
         if result.is_err() {
-            server.stdout.try_iter().for_each(|line| eprintln!("todo-manager: {line}"));
+            server.stdout.try_iter().for_each(|line| eprintln!("{example}: {line}"));
         }
         result
     })
 }
 
 /// The running server. Dropping it ends the process.
-struct TodoManager {
+struct Example {
     resource: String,
     child: Child,
     stdout: Receiver<String>,
 }
 
-impl TodoManager {
+impl Example {
     fn start(binary: &Path, issuer: &str) -> Result<Self, Failure> {
         for _ in 0..ATTEMPTS {
             let server = Self::spawn(binary, issuer)?;
@@ -45,7 +48,7 @@ impl TodoManager {
                 return Ok(server);
             }
         }
-        Err(Failure::new(format!("todo-manager does not listen, tried {ATTEMPTS} times")))
+        Err(Failure::new(format!("{} does not listen, tried {ATTEMPTS} times", binary.display())))
     }
 
     fn spawn(binary: &Path, issuer: &str) -> Result<Self, Failure> {
@@ -70,7 +73,7 @@ impl TodoManager {
     }
 }
 
-impl Drop for TodoManager {
+impl Drop for Example {
     fn drop(&mut self) {
         // It may have ended already: nothing to report.
         let _ = self.child.kill();
