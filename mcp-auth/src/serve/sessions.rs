@@ -24,7 +24,7 @@ use crate::error::MessageFault;
 use crate::handles::HandleKind;
 
 /// Names the session, in requests and responses (MCP, Streamable HTTP).
-pub(super) const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) static MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// Whose the sessions are that the response of one request names, and the one that the request names.
 pub(super) struct OwnSession {
@@ -49,7 +49,7 @@ impl Resource {
             return Ok(None);
         }
         let mut session = OwnSession { resource: self.clone(), owner: owner.cloned(), named: None };
-        let mut values = request.get_all(MCP_SESSION_ID).iter();
+        let mut values = request.get_all(&MCP_SESSION_ID).iter();
         if let Some(sealed) = values.next() {
             // Of several, somebody else might read another one.
             let opened = session.open(sealed).filter(|_| values.next().is_none());
@@ -62,7 +62,7 @@ impl Resource {
 impl Resource {
     /// Whether it matters to a session who sends these messages, although anybody may: one begins, or one is named.
     pub(super) fn needs_session_owner(&self, request: &Parts, messages: &Messages<'_>) -> bool {
-        let names_one = request.headers.contains_key(MCP_SESSION_ID);
+        let names_one = request.headers.contains_key(&MCP_SESSION_ID);
         let begins_one = messages.sent().iter().any(|sent| sent.method() == "initialize");
         self.session_sealer.is_some() && (names_one || begins_one)
     }
@@ -76,36 +76,37 @@ impl OwnSession {
         HeaderValue::from_str(opened).ok()
     }
 
-    fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
+    /// An identifier of the server's with its tag; `None`: it cannot be sealed.
+    pub(super) fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
         let sealer = self.resource.session_sealer.as_ref()?;
         let sealed = sealer.seal(HandleKind::Session, self.owner.as_ref(), given.to_str().ok()?)?;
         HeaderValue::try_from(sealed).ok()
     }
 
-    /// Whether the request names a session.
-    pub(super) fn is_named(&self) -> bool {
-        self.named.is_some()
+    /// The session that the request names, as the server knows it.
+    pub(super) fn named(&self) -> Option<&HeaderValue> {
+        self.named.as_ref()
     }
 
     /// Lets the server read the identifier that it gave.
     pub(super) fn prepare_request(&self, headers: &mut HeaderMap) {
         if let Some(named) = &self.named {
-            headers.insert(MCP_SESSION_ID, named.clone());
+            headers.insert(&MCP_SESSION_ID, named.clone());
         }
     }
 
     /// Seals the identifiers that the server gives. One that cannot be sealed, because it is no visible ASCII as the
     /// specification asks for, is left out.
     pub(super) fn prepare_response(&self, headers: &mut HeaderMap) {
-        if !headers.contains_key(MCP_SESSION_ID) {
+        if !headers.contains_key(&MCP_SESSION_ID) {
             return;
         }
-        let given: Vec<HeaderValue> = headers.get_all(MCP_SESSION_ID).iter().cloned().collect();
-        headers.remove(MCP_SESSION_ID);
+        let given: Vec<HeaderValue> = headers.get_all(&MCP_SESSION_ID).iter().cloned().collect();
+        headers.remove(&MCP_SESSION_ID);
         for value in given {
             match self.seal(&value) {
                 Some(sealed) => {
-                    headers.append(MCP_SESSION_ID, sealed);
+                    headers.append(&MCP_SESSION_ID, sealed);
                 }
                 None => tracing::error!(
                     "the identifier of a session is withheld: it is no visible ASCII"

@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
 use super::body_kind::is_event_stream;
 use super::{Passage, ProtectedBody, ResponseFilter};
 use crate::serve::Forward;
-use crate::serve::sessions::{MCP_SESSION_ID, OwnSession};
+use crate::serve::sessions::MCP_SESSION_ID;
 
 impl Forward {
     /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens),
@@ -29,10 +29,32 @@ impl Forward {
 
     /// Whether [`Forward::prepare_request`] removes or replaces the header of this name.
     pub fn withholds(&self, name: &str) -> bool {
-        let names_session = self.session.as_ref().is_some_and(OwnSession::is_named);
+        let names_session = self.session_header().is_some();
         self.is_token_header(name)
             || (names_session && name.eq_ignore_ascii_case(MCP_SESSION_ID.as_str()))
             || (self.lists.is_some() && name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
+    }
+
+    /// The session that the request names, as the service knows it: what [`Forward::prepare_request`] puts in the place of
+    /// the header that it [withholds](Self::withholds). `None`: the request names none, or sessions are not bound.
+    pub fn session_header(&self) -> Option<(&HeaderName, &HeaderValue)> {
+        let named = self.session.as_ref()?.named()?;
+        Some((&MCP_SESSION_ID, named))
+    }
+
+    /// A session identifier of the service's as the client gets it: what [`Forward::add_headers`] puts in the place of each.
+    /// `None`: it must not be sent. Where sessions are not bound, it is the same.
+    pub fn seal_session(&self, given: &HeaderValue) -> Option<HeaderValue> {
+        match &self.session {
+            Some(session) => session.seal(given),
+            None => Some(given.clone()),
+        }
+    }
+
+    /// Whether the identifiers of sessions in responses are sealed: each response must then be looked at for
+    /// `Mcp-Session-Id`.
+    pub fn binds_sessions(&self) -> bool {
+        self.session.is_some()
     }
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
