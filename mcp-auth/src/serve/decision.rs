@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::response::{Called, ListRules, StepUpSlot};
-use super::sessions::OwnSession;
+use super::sessions::Recipient;
 use super::{PendingDecision, Resource};
 use crate::auth_info::AuthInfo;
 use crate::error::AuthError;
@@ -124,15 +124,15 @@ pub struct Forward {
     /// Whether the start of a stream may wait for it.
     pub(super) may_wait: bool,
     takes_body: bool,
-    /// Whose sessions the response names; `None` where they are not bound.
-    pub(super) session: Option<OwnSession>,
+    /// Whom the response is for.
+    pub(super) recipient: Recipient,
 }
 
 impl Forward {
     pub(super) fn new(
         resource: &Resource,
         auth_info: Option<AuthInfo>,
-        session: Option<OwnSession>,
+        recipient: Recipient,
         response_headers: HeaderMap,
     ) -> Self {
         let headers = &resource.authenticator.token_headers;
@@ -145,7 +145,7 @@ impl Forward {
             step_up: None,
             may_wait: false,
             takes_body: true,
-            session,
+            recipient,
         }
     }
 
@@ -204,9 +204,7 @@ impl Forward {
 
     /// Seals the session that the service's response names, and adds our headers, keeping its own lists.
     pub fn add_headers(&self, response: &mut HeaderMap) {
-        if let Some(session) = &self.session {
-            session.prepare_response(response);
-        }
+        self.recipient.prepare_response(response);
         for (name, value) in &self.response_headers {
             if *name == header::ACCESS_CONTROL_ALLOW_ORIGIN {
                 response.insert(name, value.clone());

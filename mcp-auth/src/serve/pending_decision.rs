@@ -172,8 +172,8 @@ impl PendingDecision {
             let reply = resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(cors));
         }
-        let session = match resource.own_session(authenticated.as_ref().ok(), &request.headers) {
-            Ok(session) => session,
+        let recipient = match resource.recipient(authenticated.as_ref().ok(), &request.headers) {
+            Ok(recipient) => recipient,
             Err(fault) => {
                 let reply = resource.refuse_message(fault, messages.id);
                 return Decision::Reply(reply.with_headers(cors));
@@ -192,7 +192,7 @@ impl PendingDecision {
         };
         let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref(), &called);
         let may_wait = may_step_up(&messages);
-        let forward = Forward::new(&resource, caller, session, cors).with_lists(lists);
+        let forward = Forward::new(&resource, caller, recipient, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(&resource, called, may_wait))
     }
 }

@@ -28,7 +28,7 @@ use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::{Called, ListRules};
-use super::sessions::OwnSession;
+use super::sessions::Recipient;
 use super::unlisted_rules::UnlistedRules;
 use super::{
     AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
@@ -147,8 +147,8 @@ impl Resource {
         let Begun { cors, token } = self.begin(request).ok()?;
         let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
-        let session = self.own_session(Some(&caller), &request.headers).ok()?;
-        Some(self.forward(caller, session, cors, request))
+        let recipient = self.recipient(Some(&caller), &request.headers).ok()?;
+        Some(self.forward(caller, recipient, cors, request))
     }
 
     /// What the head says before anybody asks who sent it.
@@ -194,12 +194,12 @@ impl Resource {
         }
         let outcome = caller.and_then(|known| {
             self.authorize_head(&known)?;
-            let session = self.own_session(Some(&known), &request.headers)?;
-            Ok((known, session))
+            let recipient = self.recipient(Some(&known), &request.headers)?;
+            Ok((known, recipient))
         });
         match outcome {
-            Ok((admitted, session)) => {
-                Decision::Forward(self.forward(admitted, session, cors, request))
+            Ok((admitted, recipient)) => {
+                Decision::Forward(self.forward(admitted, recipient, cors, request))
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
@@ -245,14 +245,14 @@ impl Resource {
     fn forward(
         self: &Arc<Self>,
         caller: AuthInfo,
-        session: Option<OwnSession>,
+        recipient: Recipient,
         cors: HeaderMap,
         request: &Parts,
     ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
         let has_rules = !self.authorizers.is_empty();
         let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
-        let filtered = Forward::new(self, Some(caller), session, cors).with_lists(lists);
+        let filtered = Forward::new(self, Some(caller), recipient, cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
             return filtered.with_step_up(self, Called::Unread, may_wait);

@@ -26,36 +26,37 @@ use crate::handles::HandleKind;
 /// Names the session, in requests and responses (MCP, Streamable HTTP).
 pub(super) static MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
-/// Whose the sessions are that the response of one request names, and the one that the request names.
-pub(super) struct OwnSession {
-    resource: Arc<Resource>,
+/// Whom the response to one request is for, and the session that the request names.
+pub(super) struct Recipient {
+    pub(super) resource: Arc<Resource>,
     /// `None`: a caller without a token.
-    owner: Option<AuthInfo>,
-    /// As the server knows it; `None`: the request names none.
-    named: Option<HeaderValue>,
+    pub(super) caller: Option<AuthInfo>,
+    /// As the server knows it; `None`: the request names none, or sessions are not bound.
+    session: Option<HeaderValue>,
 }
 
 impl Resource {
-    /// The session of this caller that the request names; `None` where sessions are not bound.
+    /// Whom the response to this request is for.
     ///
     /// # Errors
-    /// It names one that is not the caller's.
-    pub(super) fn own_session(
+    /// The request names a session that is not the caller's.
+    pub(super) fn recipient(
         self: &Arc<Self>,
-        owner: Option<&AuthInfo>,
+        caller: Option<&AuthInfo>,
         request: &HeaderMap,
-    ) -> Result<Option<OwnSession>, MessageFault> {
+    ) -> Result<Recipient, MessageFault> {
+        let resource = self.clone();
+        let mut recipient = Recipient { resource, caller: caller.cloned(), session: None };
         if self.session_sealer.is_none() {
-            return Ok(None);
+            return Ok(recipient);
         }
-        let mut session = OwnSession { resource: self.clone(), owner: owner.cloned(), named: None };
         let mut values = request.get_all(&MCP_SESSION_ID).iter();
         if let Some(sealed) = values.next() {
             // Of several, somebody else might read another one.
-            let opened = session.open(sealed).filter(|_| values.next().is_none());
-            session.named = Some(opened.ok_or(MessageFault::UnknownSession)?);
+            let opened = recipient.open(sealed).filter(|_| values.next().is_none());
+            recipient.session = Some(opened.ok_or(MessageFault::UnknownSession)?);
         }
-        Ok(Some(session))
+        Ok(recipient)
     }
 }
 
@@ -68,29 +69,35 @@ impl Resource {
     }
 }
 
-impl OwnSession {
+impl Recipient {
     fn open(&self, sealed: &HeaderValue) -> Option<HeaderValue> {
         let sealer = self.resource.session_sealer.as_ref()?;
         let opened =
-            sealer.open(HandleKind::Session, self.owner.as_ref(), sealed.to_str().ok()?)?;
+            sealer.open(HandleKind::Session, self.caller.as_ref(), sealed.to_str().ok()?)?;
         HeaderValue::from_str(opened).ok()
     }
 
-    /// An identifier of the server's with its tag; `None`: it cannot be sealed.
+    /// Whether sessions are bound to their callers.
+    pub(super) fn binds_sessions(&self) -> bool {
+        self.resource.session_sealer.is_some()
+    }
+
+    /// An identifier of the server's with its tag, where sessions are bound; `None`: it cannot be sealed.
     pub(super) fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        let sealer = self.resource.session_sealer.as_ref()?;
-        let sealed = sealer.seal(HandleKind::Session, self.owner.as_ref(), given.to_str().ok()?)?;
+        let Some(sealer) = &self.resource.session_sealer else { return Some(given.clone()) };
+        let sealed =
+            sealer.seal(HandleKind::Session, self.caller.as_ref(), given.to_str().ok()?)?;
         HeaderValue::try_from(sealed).ok()
     }
 
     /// The session that the request names, as the server knows it.
-    pub(super) fn named(&self) -> Option<&HeaderValue> {
-        self.named.as_ref()
+    pub(super) fn session(&self) -> Option<&HeaderValue> {
+        self.session.as_ref()
     }
 
     /// Lets the server read the identifier that it gave.
     pub(super) fn prepare_request(&self, headers: &mut HeaderMap) {
-        if let Some(named) = &self.named {
+        if let Some(named) = &self.session {
             headers.insert(&MCP_SESSION_ID, named.clone());
         }
     }
@@ -98,7 +105,7 @@ impl OwnSession {
     /// Seals the identifiers that the server gives. One that cannot be sealed, because it is no visible ASCII as the
     /// specification asks for, is left out.
     pub(super) fn prepare_response(&self, headers: &mut HeaderMap) {
-        if !headers.contains_key(&MCP_SESSION_ID) {
+        if !self.binds_sessions() || !headers.contains_key(&MCP_SESSION_ID) {
             return;
         }
         let given: Vec<HeaderValue> = headers.get_all(&MCP_SESSION_ID).iter().cloned().collect();
@@ -117,8 +124,8 @@ impl OwnSession {
 }
 
 /// Says nothing of the caller, and no identifier.
-impl fmt::Debug for OwnSession {
+impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnSession").finish_non_exhaustive()
+        f.debug_struct("Recipient").finish_non_exhaustive()
     }
 }

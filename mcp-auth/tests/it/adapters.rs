@@ -4,4 +4,5 @@ mod adapter;
 mod mounting;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
+mod stream_end;
 mod stream_start;

@@ -9,7 +9,8 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
-use super::body_kind::is_event_stream;
+use super::body_kind::{is_encoded, is_event_stream};
+use super::stream_end::StreamEnd;
 use super::{Passage, ProtectedBody, ResponseFilter};
 use crate::serve::Forward;
 use crate::serve::sessions::MCP_SESSION_ID;
@@ -19,9 +20,7 @@ impl Forward {
     /// and asking for no encoding of a response that has to be read.
     pub fn prepare_request(&self, request: &mut HeaderMap) {
         self.remove_tokens(request);
-        if let Some(session) = &self.session {
-            session.prepare_request(request);
-        }
+        self.recipient.prepare_request(request);
         if self.lists.is_some() {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -38,28 +37,24 @@ impl Forward {
     /// The session that the request names, as the service knows it: what [`Forward::prepare_request`] puts in the place of
     /// the header that it [withholds](Self::withholds). `None`: the request names none, or sessions are not bound.
     pub fn session_header(&self) -> Option<(&HeaderName, &HeaderValue)> {
-        let named = self.session.as_ref()?.named()?;
-        Some((&MCP_SESSION_ID, named))
+        Some((&MCP_SESSION_ID, self.recipient.session()?))
     }
 
     /// A session identifier of the service's as the client gets it: what [`Forward::add_headers`] puts in the place of each.
     /// `None`: it must not be sent. Where sessions are not bound, it is the same.
     pub fn seal_session(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        match &self.session {
-            Some(session) => session.seal(given),
-            None => Some(given.clone()),
-        }
+        self.recipient.seal(given)
     }
 
     /// Whether the identifiers of sessions in responses are sealed: each response must then be looked at for
     /// `Mcp-Session-Id`.
     pub fn binds_sessions(&self) -> bool {
-        self.session.is_some()
+        self.recipient.binds_sessions()
     }
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
     pub fn passes_every_response(&self) -> bool {
-        !self.changes_responses() && self.step_up.is_none() && self.session.is_none()
+        !self.changes_responses() && self.step_up.is_none() && !self.binds_sessions()
     }
 
     /// Whether the response goes on as it is.
@@ -93,9 +88,10 @@ impl Forward {
     where
         B: Body<Data = Bytes>,
     {
+        let end = self.stream_end(response.headers());
         if self.passes(response.headers()) {
             self.add_headers(response.headers_mut());
-            return response.map(ProtectedBody::passed);
+            return response.map(|body| ProtectedBody::passed(body).ending_with(end));
         }
         let had_length = response.headers().contains_key(CONTENT_LENGTH);
         let status = response.status();
@@ -103,7 +99,19 @@ impl Forward {
         if let Some(Passage::Replace(reply)) = filter.refusal() {
             return reply.into_response();
         }
-        response.map(|body| ProtectedBody::filtered(filter, body, had_length))
+        response.map(|body| ProtectedBody::filtered(filter, body, had_length).ending_with(end))
+    }
+
+    /// What ends the response, if it is a stream of events, when its caller's token is good no more.
+    fn stream_end(&self, response: &HeaderMap) -> Option<Box<StreamEnd>> {
+        let caller = self.recipient.caller.as_ref()?;
+        if !is_event_stream(response) {
+            return None;
+        }
+        let (resource, from_beginning) = (self.recipient.resource.clone(), !self.may_wait);
+        let is_plain = !is_encoded(response);
+        let end = StreamEnd::new(resource, caller.clone(), from_beginning, is_plain);
+        Some(Box::new(end))
     }
 }
 

@@ -21,6 +21,7 @@ mod list_rules;
 mod list_trace;
 mod protected_body;
 mod step_up;
+mod stream_end;
 
 pub(super) use body_kind::is_encoded;
 pub use filter::{Passage, ResponseFilter};

@@ -26,17 +26,21 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
+use super::stream_end::StreamEnd;
 use super::{Passage, ResponseFilter};
 use crate::serve::Reply;
 
 pin_project! {
     /// The body of a response from an [`AuthService`](crate::layer::AuthService).
+    #[project = ProtectedBodyProjection]
     pub struct ProtectedBody<B>
     where
         B: Body,
     {
         #[pin]
         kind: Kind<B>,
+        // Of a stream of events.
+        end: Option<Box<StreamEnd>>,
     }
 }
 
@@ -75,19 +79,24 @@ pin_project! {
 impl<B: Body<Data = Bytes>> ProtectedBody<B> {
     /// An answer of ours.
     pub(super) fn own(body: Bytes) -> Self {
-        Self { kind: Kind::Own { body: Full::new(body) } }
+        Self { kind: Kind::Own { body: Full::new(body) }, end: None }
     }
 
     /// The service's, as it is.
     pub(crate) fn passed(body: B) -> Self {
-        Self { kind: Kind::Passed { body } }
+        Self { kind: Kind::Passed { body }, end: None }
     }
 
     /// The service's, filtered.
     pub(super) fn filtered(filter: ResponseFilter, body: B, had_length: bool) -> Self {
         let filtered =
             Filtered { filter, had_length, body: Some(body), ready: None, trailers: None };
-        Self { kind: Kind::Filtered { body: Box::pin(filtered) } }
+        Self { kind: Kind::Filtered { body: Box::pin(filtered) }, end: None }
+    }
+
+    /// The same, which ends in time if it is a stream of events.
+    pub(super) fn ending_with(self, end: Option<Box<StreamEnd>>) -> Self {
+        Self { end, ..self }
     }
 
     /// Waits until it is certain what is sent first; gives what takes the place of the whole response, if anything does.
@@ -209,6 +218,22 @@ impl<B: Body<Data = Bytes>> Filtered<B> {
     }
 }
 
+impl<B: Body<Data = Bytes>> Kind<B> {
+    /// The next frame of it.
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project() {
+            KindProjection::Own { body } => {
+                body.poll_frame(context).map_err(|never: Infallible| match never {})
+            }
+            KindProjection::Passed { body } => body.poll_frame(context),
+            KindProjection::Filtered { body } => body.as_mut().poll_frame(context),
+        }
+    }
+}
+
 /// What [`Reply::into_response`](crate::decision::Reply::into_response) makes of its bytes.
 impl<B: Body<Data = Bytes>> From<Bytes> for ProtectedBody<B> {
     fn from(body: Bytes) -> Self {
@@ -224,12 +249,25 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().kind.project() {
-            KindProjection::Own { body } => {
-                body.poll_frame(context).map_err(|never: Infallible| match never {})
+        let ProtectedBodyProjection { kind, end } = self.project();
+        let Some(end) = end else { return kind.poll_frame(context) };
+        if let Some(last) = end.poll_end(context) {
+            return Poll::Ready(last.map(|data| Ok(Frame::data(data))));
+        }
+        match kind.poll_frame(context) {
+            Poll::Pending => {
+                ready!(end.poll_wait(context));
+                let last = end.poll_end(context).flatten();
+                Poll::Ready(last.map(|data| Ok(Frame::data(data))))
             }
-            KindProjection::Passed { body } => body.poll_frame(context),
-            KindProjection::Filtered { body } => body.as_mut().poll_frame(context),
+            Poll::Ready(next) => {
+                if let Some(Ok(frame)) = &next
+                    && let Some(data) = frame.data_ref()
+                {
+                    end.see(data);
+                }
+                Poll::Ready(next)
+            }
         }
     }
 
@@ -245,6 +283,8 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
+            // It may end before its time.
+            _ if self.end.is_some() => SizeHint::default(),
             Kind::Own { body } => body.size_hint(),
             Kind::Passed { body } => body.size_hint(),
             Kind::Filtered { body } => {
