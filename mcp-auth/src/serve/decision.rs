@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use super::response::{Called, ListRules, StepUpSlot};
-use super::sessions::Recipient;
-use super::{PendingDecision, Resource};
+use super::PendingDecision;
+use super::exchange::Exchange;
+use super::response::ListRules;
 use crate::auth_info::AuthInfo;
 use crate::error::AuthError;
 
@@ -120,32 +120,31 @@ pub struct Forward {
     /// What the lists in the response may show; `None`: it is passed on as it is.
     pub(super) lists: Option<Box<ListRules>>,
     /// Where a handler's refusal is found.
-    pub(super) step_up: Option<Arc<StepUpSlot>>,
+    pub(super) exchange: Arc<Exchange>,
+    /// Whether a refusal takes the place of the response; else the handler's error says it all.
+    pub(super) looks_for_refusal: bool,
     /// Whether the start of a stream may wait for it.
     pub(super) may_wait: bool,
     takes_body: bool,
-    /// Whom the response is for.
-    pub(super) recipient: Recipient,
 }
 
 impl Forward {
     pub(super) fn new(
-        resource: &Resource,
+        exchange: Arc<Exchange>,
         auth_info: Option<AuthInfo>,
-        recipient: Recipient,
         response_headers: HeaderMap,
     ) -> Self {
-        let headers = &resource.authenticator.token_headers;
+        let headers = &exchange.resource.authenticator.token_headers;
         let token_headers = (!headers.is_empty()).then(|| headers.clone());
         Self {
-            auth_info,
+            auth_info: auth_info.map(|caller| caller.with_step_up(exchange.clone())),
             response_headers,
             token_headers,
             lists: None,
-            step_up: None,
+            exchange,
+            looks_for_refusal: false,
             may_wait: false,
             takes_body: true,
-            recipient,
         }
     }
 
@@ -167,23 +166,10 @@ impl Forward {
         self
     }
 
-    /// Lets handlers ask for more scopes by an error that is a response of its own.
-    pub(super) fn with_step_up_by_error(mut self, resource: &Arc<Resource>) -> Self {
-        self.auth_info = self.auth_info.map(|caller| caller.with_step_up(resource.clone()));
-        self
-    }
-
-    /// Lets the handlers of this request ask for more scopes, and looks whether they did.
-    pub(super) fn with_step_up(
-        mut self,
-        resource: &Arc<Resource>,
-        called: Called,
-        may_wait: bool,
-    ) -> Self {
+    /// Looks whether a handler has asked for more scopes, and lets the start of a stream wait for that.
+    pub(super) fn with_step_up(mut self, may_wait: bool) -> Self {
+        self.looks_for_refusal = true;
         self.may_wait = may_wait;
-        let step_up = StepUpSlot::new(resource.clone(), called);
-        self.auth_info = self.auth_info.map(|caller| caller.with_step_up(step_up.clone()));
-        self.step_up = Some(step_up);
         self
     }
 
@@ -204,7 +190,7 @@ impl Forward {
 
     /// Seals the session that the service's response names, and adds our headers, keeping its own lists.
     pub fn add_headers(&self, response: &mut HeaderMap) {
-        self.recipient.prepare_response(response);
+        self.exchange.prepare_response(response);
         for (name, value) in &self.response_headers {
             if *name == header::ACCESS_CONTROL_ALLOW_ORIGIN {
                 response.insert(name, value.clone());

@@ -9,6 +9,7 @@ mod challenge;
 mod cors;
 mod decision;
 mod decision_log;
+mod exchange;
 mod held_bytes;
 mod known_tasks;
 mod log_value;

@@ -23,7 +23,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::decision_log::first_few;
-use super::response::{Called, ListRules, is_encoded};
+use super::exchange::{Called, Exchange};
+use super::response::{ListRules, is_encoded};
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, OperationKind};
@@ -172,8 +173,8 @@ impl PendingDecision {
             let reply = resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(cors));
         }
-        let recipient = match resource.recipient(authenticated.as_ref().ok(), &request.headers) {
-            Ok(recipient) => recipient,
+        let session = match resource.open_session(authenticated.as_ref().ok(), &request.headers) {
+            Ok(session) => session,
             Err(fault) => {
                 let reply = resource.refuse_message(fault, messages.id);
                 return Decision::Reply(reply.with_headers(cors));
@@ -192,8 +193,9 @@ impl PendingDecision {
         };
         let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref(), &called);
         let may_wait = may_step_up(&messages);
-        let forward = Forward::new(&resource, caller, recipient, cors).with_lists(lists);
-        Decision::Forward(forward.with_step_up(&resource, called, may_wait))
+        let exchange = Exchange::new(resource, authenticated.ok(), session, called);
+        let forward = Forward::new(exchange, caller, cors).with_lists(lists);
+        Decision::Forward(forward.with_step_up(may_wait))
     }
 }
 

@@ -21,14 +21,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::cors::preflight;
+use super::exchange::{Called, Exchange};
 use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
-use super::response::{Called, ListRules};
-use super::sessions::Recipient;
+use super::response::ListRules;
 use super::unlisted_rules::UnlistedRules;
 use super::{
     AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
@@ -147,8 +147,8 @@ impl Resource {
         let Begun { cors, token } = self.begin(request).ok()?;
         let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
-        let recipient = self.recipient(Some(&caller), &request.headers).ok()?;
-        Some(self.forward(caller, recipient, cors, request))
+        let session = self.open_session(Some(&caller), &request.headers).ok()?;
+        Some(self.forward(caller, session, cors, request))
     }
 
     /// What the head says before anybody asks who sent it.
@@ -194,12 +194,12 @@ impl Resource {
         }
         let outcome = caller.and_then(|known| {
             self.authorize_head(&known)?;
-            let recipient = self.recipient(Some(&known), &request.headers)?;
-            Ok((known, recipient))
+            let session = self.open_session(Some(&known), &request.headers)?;
+            Ok((known, session))
         });
         match outcome {
-            Ok((admitted, recipient)) => {
-                Decision::Forward(self.forward(admitted, recipient, cors, request))
+            Ok((admitted, session)) => {
+                Decision::Forward(self.forward(admitted, session, cors, request))
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
@@ -245,20 +245,21 @@ impl Resource {
     fn forward(
         self: &Arc<Self>,
         caller: AuthInfo,
-        recipient: Recipient,
+        session: Option<HeaderValue>,
         cors: HeaderMap,
         request: &Parts,
     ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
         let has_rules = !self.authorizers.is_empty();
         let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
-        let filtered = Forward::new(self, Some(caller), recipient, cors).with_lists(lists);
+        let sender = Some(caller.clone());
+        let exchange = Exchange::new(self.clone(), sender, session, Called::Unread);
+        let filtered = Forward::new(exchange, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
-            return filtered.with_step_up(self, Called::Unread, may_wait);
+            return filtered.with_step_up(may_wait);
         }
-        let forward = filtered.with_step_up_by_error(self);
-        if has_rules { forward.without_body() } else { forward }
+        if has_rules { filtered.without_body() } else { filtered }
     }
 
     /// Why an operation is allowed to a caller, or not.

@@ -10,14 +10,12 @@
 //!
 //! Tested in `serve::sessions`.
 
-use std::fmt;
-use std::sync::Arc;
-
 use http::header::HeaderName;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use super::Resource;
+use super::exchange::Exchange;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Messages;
 use crate::error::MessageFault;
@@ -26,41 +24,27 @@ use crate::handles::HandleKind;
 /// Names the session, in requests and responses (MCP, Streamable HTTP).
 pub(super) static MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
-/// Whom the response to one request is for, and the session that the request names.
-pub(super) struct Recipient {
-    pub(super) resource: Arc<Resource>,
-    /// `None`: a caller without a token.
-    pub(super) caller: Option<AuthInfo>,
-    /// As the server knows it; `None`: the request names none, or sessions are not bound.
-    session: Option<HeaderValue>,
-}
-
 impl Resource {
-    /// Whom the response to this request is for.
+    /// The session that the request of this sender names, as the server knows it; `None`: none, or sessions are not bound.
     ///
     /// # Errors
-    /// The request names a session that is not the caller's.
-    pub(super) fn recipient(
-        self: &Arc<Self>,
-        caller: Option<&AuthInfo>,
+    /// It names one that is not the sender's.
+    pub(super) fn open_session(
+        &self,
+        sender: Option<&AuthInfo>,
         request: &HeaderMap,
-    ) -> Result<Recipient, MessageFault> {
-        let resource = self.clone();
-        let mut recipient = Recipient { resource, caller: caller.cloned(), session: None };
-        if self.session_sealer.is_none() {
-            return Ok(recipient);
-        }
+    ) -> Result<Option<HeaderValue>, MessageFault> {
+        let Some(sealer) = &self.session_sealer else { return Ok(None) };
         let mut values = request.get_all(&MCP_SESSION_ID).iter();
-        if let Some(sealed) = values.next() {
-            // Of several, somebody else might read another one.
-            let opened = recipient.open(sealed).filter(|_| values.next().is_none());
-            recipient.session = Some(opened.ok_or(MessageFault::UnknownSession)?);
-        }
-        Ok(recipient)
+        let Some(sealed) = values.next() else { return Ok(None) };
+        // Of several, somebody else might read another one.
+        let is_only = values.next().is_none();
+        let written = sealed.to_str().ok().filter(|_| is_only);
+        let opened = written.and_then(|text| sealer.open(HandleKind::Session, sender, text));
+        let named = opened.and_then(|text| HeaderValue::from_str(text).ok());
+        named.map(Some).ok_or(MessageFault::UnknownSession)
     }
-}
 
-impl Resource {
     /// Whether it matters to a session who sends these messages, although anybody may: one begins, or one is named.
     pub(super) fn needs_session_owner(&self, request: &Parts, messages: &Messages<'_>) -> bool {
         let names_one = request.headers.contains_key(&MCP_SESSION_ID);
@@ -69,14 +53,7 @@ impl Resource {
     }
 }
 
-impl Recipient {
-    fn open(&self, sealed: &HeaderValue) -> Option<HeaderValue> {
-        let sealer = self.resource.session_sealer.as_ref()?;
-        let opened =
-            sealer.open(HandleKind::Session, self.caller.as_ref(), sealed.to_str().ok()?)?;
-        HeaderValue::from_str(opened).ok()
-    }
-
+impl Exchange {
     /// Whether sessions are bound to their callers.
     pub(super) fn binds_sessions(&self) -> bool {
         self.resource.session_sealer.is_some()
@@ -86,13 +63,8 @@ impl Recipient {
     pub(super) fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
         let Some(sealer) = &self.resource.session_sealer else { return Some(given.clone()) };
         let sealed =
-            sealer.seal(HandleKind::Session, self.caller.as_ref(), given.to_str().ok()?)?;
+            sealer.seal(HandleKind::Session, self.sender.as_ref(), given.to_str().ok()?)?;
         HeaderValue::try_from(sealed).ok()
-    }
-
-    /// The session that the request names, as the server knows it.
-    pub(super) fn session(&self) -> Option<&HeaderValue> {
-        self.session.as_ref()
     }
 
     /// Lets the server read the identifier that it gave.
@@ -120,12 +92,5 @@ impl Recipient {
                 ),
             }
         }
-    }
-}
-
-/// Says nothing of the caller, and no identifier.
-impl fmt::Debug for Recipient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recipient").finish_non_exhaustive()
     }
 }

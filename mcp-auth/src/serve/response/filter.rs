@@ -29,11 +29,12 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
+use super::ListRules;
 use super::body_kind::{BodyKind, BodyStart, carries_nothing, is_event_stream, unreadable};
 use super::event_stream::Beginning;
 use super::filtered_events::FilteredEvents;
 use super::list_trace::ListTrace;
-use super::{ListRules, StepUpSlot};
+use crate::serve::exchange::Exchange;
 use crate::serve::{Forward, HeldBytes, Reply};
 
 /// A longer document is not sent, where a list is asked for or shows in it.
@@ -56,7 +57,7 @@ pub struct ResponseFilter {
     /// Whether its handler may ask for more scopes until the first event of a stream.
     may_wait: bool,
     /// Where a handler's refusal is found.
-    step_up: Option<Arc<StepUpSlot>>,
+    step_up: Option<Arc<Exchange>>,
     /// Whether something was sent: from then on a refusal comes too late.
     has_begun: bool,
     response_headers: HeaderMap,
@@ -139,7 +140,7 @@ impl ResponseFilter {
     /// For a response whose headers already have what [`Forward`] adds to them.
     pub(super) fn new(mut forward: Forward, status: StatusCode, headers: &mut HeaderMap) -> Self {
         let is_stream = is_event_stream(headers);
-        let may_wait = forward.may_wait && forward.step_up.is_some();
+        let may_wait = forward.may_wait && forward.looks_for_refusal;
         let state = match forward.lists.take() {
             None if is_stream && may_wait => State::waiting(None),
             None => State::Transparent,
@@ -155,7 +156,8 @@ impl ResponseFilter {
         if matches!(state, State::Start { .. } | State::Unreadable(_)) {
             remove_headers_of_the_whole_body(headers);
         }
-        let (step_up, response_headers) = (forward.step_up, forward.response_headers);
+        let step_up = forward.looks_for_refusal.then_some(forward.exchange);
+        let response_headers = forward.response_headers;
         Self { state, status, is_stream, may_wait, step_up, has_begun: false, response_headers }
     }
 

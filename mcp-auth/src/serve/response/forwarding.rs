@@ -20,7 +20,7 @@ impl Forward {
     /// and asking for no encoding of a response that has to be read.
     pub fn prepare_request(&self, request: &mut HeaderMap) {
         self.remove_tokens(request);
-        self.recipient.prepare_request(request);
+        self.exchange.prepare_request(request);
         if self.lists.is_some() {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -37,32 +37,31 @@ impl Forward {
     /// The session that the request names, as the service knows it: what [`Forward::prepare_request`] puts in the place of
     /// the header that it [withholds](Self::withholds). `None`: the request names none, or sessions are not bound.
     pub fn session_header(&self) -> Option<(&HeaderName, &HeaderValue)> {
-        Some((&MCP_SESSION_ID, self.recipient.session()?))
+        Some((&MCP_SESSION_ID, self.exchange.session.as_ref()?))
     }
 
     /// A session identifier of the service's as the client gets it: what [`Forward::add_headers`] puts in the place of each.
     /// `None`: it must not be sent. Where sessions are not bound, it is the same.
     pub fn seal_session(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        self.recipient.seal(given)
+        self.exchange.seal(given)
     }
 
     /// Whether the identifiers of sessions in responses are sealed: each response must then be looked at for
     /// `Mcp-Session-Id`.
     pub fn binds_sessions(&self) -> bool {
-        self.recipient.binds_sessions()
+        self.exchange.binds_sessions()
     }
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
     pub fn passes_every_response(&self) -> bool {
-        !self.changes_responses() && self.step_up.is_none() && !self.binds_sessions()
+        !self.changes_responses() && !self.looks_for_refusal && !self.binds_sessions()
     }
 
     /// Whether the response goes on as it is.
     pub(crate) fn passes(&self, response: &HeaderMap) -> bool {
         self.lists.is_none()
-            && self.step_up.as_deref().is_none_or(|step_up| {
-                !(step_up.is_refused() || (self.may_wait && is_event_stream(response)))
-            })
+            && !(self.looks_for_refusal
+                && (self.exchange.is_refused() || (self.may_wait && is_event_stream(response))))
     }
 
     /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one
@@ -104,14 +103,11 @@ impl Forward {
 
     /// What ends the response, if it is a stream of events, when its caller's token is good no more.
     fn stream_end(&self, response: &HeaderMap) -> Option<Box<StreamEnd>> {
-        let caller = self.recipient.caller.as_ref()?;
-        if !is_event_stream(response) {
-            return None;
-        }
-        let (resource, from_beginning) = (self.recipient.resource.clone(), !self.may_wait);
-        let is_plain = !is_encoded(response);
-        let end = StreamEnd::new(resource, caller.clone(), from_beginning, is_plain);
-        Some(Box::new(end))
+        self.exchange.sender.as_ref()?;
+        is_event_stream(response).then(|| {
+            let from_beginning = !self.may_wait;
+            Box::new(StreamEnd::new(self.exchange.clone(), from_beginning, !is_encoded(response)))
+        })
     }
 }
 

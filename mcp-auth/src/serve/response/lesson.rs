@@ -24,10 +24,10 @@ use crate::json::{
     JsonError, JsonLimits, JsonReader, Object, read_as, read_object, read_value, read_whole,
 };
 use crate::serve::Resource;
+use crate::serve::exchange::Called;
 use crate::serve::known_tasks::KnownTask;
 use crate::serve::unlisted_rules::Shown;
 
-use super::Called;
 use super::list_filter::ListKind;
 use super::list_trace::may_have_member;
 

@@ -18,13 +18,13 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
-use super::Called;
 use super::lesson::Lesson;
 use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, rewrite};
 use super::list_trace::{has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation};
 use crate::config::Access;
+use crate::serve::exchange::Called;
 use crate::serve::{Resource, mcp_headers};
 
 /// The policy of a resource, applied to the lists in a response.

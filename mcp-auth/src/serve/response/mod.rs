@@ -29,4 +29,3 @@ pub(crate) use forwarding::poll_start;
 pub(super) use list_filter::ListKind;
 pub(super) use list_rules::ListRules;
 pub use protected_body::ProtectedBody;
-pub(super) use step_up::{Called, StepUpSlot};

@@ -6,60 +6,16 @@
 //!
 //! Tested in `adapters::rmcp::step_up`.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 use crate::auth_info::StepUp;
-use crate::authorize::Operation;
 use crate::error::{AuthError, InsufficientScope};
 use crate::scope::Scopes;
 use crate::serve::challenge::{challenge, refuse};
+use crate::serve::exchange::Exchange;
 use crate::serve::{Reply, Resource};
 
-/// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the
-/// layer around it to find.
-pub(in crate::serve) struct StepUpSlot {
-    resource: Arc<Resource>,
-    called: Called,
-    refused: Mutex<Option<InsufficientScope>>,
-}
-
-/// What a request calls. What that needs was asked for before its handler was called.
-pub(in crate::serve) enum Called {
-    /// Nobody has read the body.
-    Unread,
-    /// Nearly every message. What it needs is found when a handler asks for more.
-    One(Arc<Operation<'static>>),
-    Several {
-        /// For the log.
-        first: Box<[Operation<'static>]>,
-        needed: Scopes,
-    },
-}
-
-impl Called {
-    fn operations(&self) -> &[Operation<'static>] {
-        match self {
-            Self::Unread => &[],
-            Self::One(operation) => std::slice::from_ref(operation),
-            Self::Several { first, .. } => first,
-        }
-    }
-
-    fn needed(&self, resource: &Resource, granted: &Scopes) -> Scopes {
-        match self {
-            Self::Unread => resource.required_scopes.clone(),
-            Self::One(operation) => resource.needed(std::slice::from_ref(operation), granted),
-            Self::Several { needed, .. } => needed.clone(),
-        }
-    }
-}
-
-impl StepUpSlot {
-    pub(in crate::serve) fn new(resource: Arc<Resource>, called: Called) -> Arc<Self> {
-        Arc::new(Self { resource, called, refused: Mutex::new(None) })
-    }
-
+impl Exchange {
     /// Whether the handler has asked for more.
     pub(super) fn is_refused(&self) -> bool {
         self.refused().is_some()
@@ -73,12 +29,13 @@ impl StepUpSlot {
         Some(refuse(&self.resource, error, &self.resource.required_scopes))
     }
 
+    /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the layer around it to find.
     fn refused(&self) -> MutexGuard<'_, Option<InsufficientScope>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl StepUp for StepUpSlot {
+impl StepUp for Exchange {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
         self.resource.grants(granted, wanted)
     }
@@ -93,17 +50,10 @@ impl StepUp for StepUpSlot {
     }
 }
 
-/// Where nobody looks for a refusal afterwards: the error says it all.
-impl StepUp for Resource {
+impl Resource {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
         self.authorizers.uncovered(granted, wanted).is_none()
     }
-
-    fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
-        require(self, || self.required_scopes.clone(), granted, required)
-    }
-
-    fn withdraw(&self) {}
 }
 
 /// Nothing, or what to ask for: `needed` by the request and `required` by its handler.
@@ -125,10 +75,4 @@ fn require(
     // We wrote it in ASCII; without it, the error still says what is missing.
     let challenge = header.and_then(|value| value.to_str().ok().map(str::to_owned));
     Err(InsufficientScope::new(asked, granted.clone(), challenge))
-}
-
-impl fmt::Debug for StepUpSlot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepUpSlot").field("refused", &*self.refused()).finish_non_exhaustive()
-    }
 }

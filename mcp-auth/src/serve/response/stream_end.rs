@@ -17,16 +17,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, select};
 use tokio::runtime::Handle;
 
-use crate::auth_info::AuthInfo;
-use crate::serve::Resource;
+use crate::serve::exchange::Exchange;
 
 /// Asks for a new connection after a second (WHATWG HTML, server-sent events).
 const RECONNECT: &[u8] = b"retry: 1000\n\n";
 
 /// Ends one stream in time.
 pub(super) struct StreamEnd {
-    resource: Arc<Resource>,
-    caller: AuthInfo,
+    exchange: Arc<Exchange>,
     /// Ready when the caller's token is good no more; `None`: nobody waits for that yet.
     over: Option<BoxFuture<'static, ()>>,
     /// Whether it is watched although nothing came of it yet.
@@ -45,29 +43,27 @@ enum State {
     Ended,
 }
 
-impl Resource {
-    /// Whether a request with this caller's token would still be authenticated.
-    fn is_still_good(&self, caller: &AuthInfo) -> bool {
-        self.seconds_left(caller) != Some(0) && self.authenticator.cutoffs.check(caller).is_ok()
+impl Exchange {
+    /// Whether a request with its sender's token would still be authenticated.
+    fn is_still_good(&self) -> bool {
+        let Some(sender) = &self.sender else { return true };
+        let cutoffs = &self.resource.authenticator.cutoffs;
+        self.seconds_left() != Some(0) && cutoffs.check(sender).is_ok()
     }
 
     /// How long the token is good; `None`: it does not say.
-    fn seconds_left(&self, caller: &AuthInfo) -> Option<u64> {
-        let tolerance = self.authenticator.rules.clock_tolerance.as_secs();
-        let until = caller.expires_at()?.saturating_add(tolerance);
-        Some(until.saturating_sub(self.authenticator.clock.unix_seconds()))
+    fn seconds_left(&self) -> Option<u64> {
+        let authenticator = &self.resource.authenticator;
+        let tolerance = authenticator.rules.clock_tolerance.as_secs();
+        let until = self.sender.as_ref()?.expires_at()?.saturating_add(tolerance);
+        Some(until.saturating_sub(authenticator.clock.unix_seconds()))
     }
 }
 
 impl StreamEnd {
-    pub(super) fn new(
-        resource: Arc<Resource>,
-        caller: AuthInfo,
-        from_beginning: bool,
-        is_plain: bool,
-    ) -> Self {
+    pub(super) fn new(exchange: Arc<Exchange>, from_beginning: bool, is_plain: bool) -> Self {
         let (tail, state) = (Vec::new(), State::Open);
-        Self { resource, caller, over: None, from_beginning, is_plain, tail, state }
+        Self { exchange, over: None, from_beginning, is_plain, tail, state }
     }
 
     /// What to send in place of the stream's next piece: `None`, the stream goes on; `Some(None)`, it is over.
@@ -77,7 +73,7 @@ impl StreamEnd {
         }
         let is_over = match &mut self.over {
             Some(over) => over.as_mut().poll(context).is_ready(),
-            None => !self.resource.is_still_good(&self.caller),
+            None => !self.exchange.is_still_good(),
         };
         if !is_over || !self.is_between_events() {
             if is_over {
@@ -90,7 +86,7 @@ impl StreamEnd {
         tracing::info!(
             target: "mcp_auth::decision",
             code = "stream_ended",
-            resource = %self.resource.identifier,
+            resource = %self.exchange.resource.identifier,
             "a stream is ended: its token has expired or was revoked"
         );
         Some(self.is_plain.then(|| Bytes::from_static(RECONNECT)))
@@ -101,9 +97,8 @@ impl StreamEnd {
         if !self.from_beginning && self.tail.is_empty() {
             return Poll::Pending;
         }
-        let (resource, caller) = (&self.resource, &self.caller);
-        let over =
-            self.over.get_or_insert_with(|| until_over(resource.clone(), caller.clone()).boxed());
+        let exchange = &self.exchange;
+        let over = self.over.get_or_insert_with(|| until_over(exchange.clone()).boxed());
         let is_over = over.as_mut().poll(context).is_ready();
         if is_over {
             self.over = None;
@@ -130,13 +125,13 @@ impl StreamEnd {
     }
 }
 
-/// Waits until this caller's token is good no more.
-async fn until_over(resource: Arc<Resource>, caller: AuthInfo) {
+/// Waits until the sender's token is good no more.
+async fn until_over(exchange: Arc<Exchange>) {
     // Before the first look, so that nothing is missed.
-    let mut changes = resource.authenticator.cutoffs.changes();
-    while resource.is_still_good(&caller) {
+    let mut changes = exchange.resource.authenticator.cutoffs.changes();
+    while exchange.is_still_good() {
         let changed = pin!(changes.changed());
-        match resource.seconds_left(&caller).filter(|_| Handle::try_current().is_ok()) {
+        match exchange.seconds_left().filter(|_| Handle::try_current().is_ok()) {
             Some(seconds) => {
                 let time = pin!(tokio::time::sleep(Duration::from_secs(seconds)));
                 select(changed, time).await;
