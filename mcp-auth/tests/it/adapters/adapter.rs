@@ -359,7 +359,9 @@ async fn a_token_that_was_accepted_before_is_decided_at_once() {
     assert!(matches!(auth.decide(&get).await, Decision::Forward(_)));
     assert_eq!(auth.authenticate_seen(&token).unwrap().subject(), Some("alice"));
     let forward = auth.decide_seen(&get).unwrap();
-    assert!(forward.passes_every_response());
+    // Only a session that it names would be sealed.
+    assert!(!forward.passes_every_response() && forward.binds_sessions());
+    assert!(!forward.changes_responses());
     assert!(forward.withholds("Authorization") && !forward.withholds("accept-encoding"));
     // Its handler may ask for more scopes.
     assert!(!auth.decide_seen(&request("POST", "/mcp")).unwrap().passes_every_response());
