@@ -27,6 +27,8 @@ struct Inner {
     scopes: Scopes,
     expires_at: Option<u64>,
     kept: KeptTexts,
+    subject: Place,
+    client_id: Place,
     principal_rule: Arc<PrincipalRule>,
     // Each is made when somebody first asks: most requests never do, and nothing but a pointer waits for it.
     facts: OnceLock<Box<Facts>>,
@@ -53,6 +55,32 @@ impl KeptTexts {
     /// Read to its end when the token was verified: what could not be read was refused.
     fn payload(&self) -> CheckedObject<'_> {
         CheckedObject::new(&self.both[self.token_length..])
+    }
+}
+
+/// Where a text is in the JSON text of the claims, so that it needs no memory of its own.
+#[derive(Clone, Copy)]
+enum Place {
+    Absent,
+    At {
+        start: u32,
+        length: u32,
+    },
+    /// It is written with escapes: [`Facts`] have it.
+    Escaped,
+}
+
+impl Place {
+    /// Where a text that was read of this payload is.
+    fn of(text: Option<&str>, payload: &[u8]) -> Self {
+        let Some(text) = text else { return Self::Absent };
+        // One with escapes is somewhere else.
+        let start = text.as_ptr().addr().wrapping_sub(payload.as_ptr().addr());
+        let is_there = payload.get(start..start.wrapping_add(text.len())) == Some(text.as_bytes());
+        match (u32::try_from(start), u32::try_from(text.len())) {
+            (Ok(start), Ok(length)) if is_there => Self::At { start, length },
+            _ => Self::Escaped,
+        }
     }
 }
 
@@ -113,7 +141,7 @@ impl AuthInfo {
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
         let whole = CheckedObject::new(payload.as_bytes());
         let (scopes, principal_rule) = (claims.granted_scopes(), Arc::default());
-        Ok(Self::new(issuer, scopes, claims.exp, whole, principal_rule, ""))
+        Ok(Self::new(issuer, scopes, &claims, whole, principal_rule, ""))
     }
 
     /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts. The token is empty where a
@@ -121,14 +149,28 @@ impl AuthInfo {
     pub(crate) fn new(
         issuer: Arc<str>,
         scopes: Scopes,
-        expires_at: Option<u64>,
+        claims: &Claims<'_>,
         payload: CheckedObject<'_>,
         principal_rule: Arc<PrincipalRule>,
         token: &str,
     ) -> Self {
+        let expires_at = claims.exp;
+        let subject = Place::of(claims.subject(), payload.as_bytes());
+        let client_id = Place::of(claims.client(), payload.as_bytes());
         let kept = KeptTexts::new(token, payload);
-        let (facts, claims, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        let inner = Inner { issuer, scopes, expires_at, kept, principal_rule, facts, claims, json };
+        let (facts, all_claims, json) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        let inner = Inner {
+            issuer,
+            scopes,
+            expires_at,
+            kept,
+            subject,
+            client_id,
+            principal_rule,
+            facts,
+            claims: all_claims,
+            json,
+        };
         Self(Arc::new(inner), None)
     }
 
@@ -144,6 +186,17 @@ impl AuthInfo {
             // Claims were read of it before, or it would not be here.
             Box::new(claims.map(|read| read.facts()).unwrap_or_default())
         })
+    }
+
+    fn text_at(&self, place: Place, fact: fn(&Facts) -> Option<&str>) -> Option<&str> {
+        match place {
+            Place::Absent => None,
+            Place::At { start, length } => {
+                let written = self.0.kept.payload().as_bytes().get(start as usize..)?;
+                std::str::from_utf8(written.get(..length as usize)?).ok()
+            }
+            Place::Escaped => fact(self.facts()),
+        }
     }
 
     /// All that it says, as a JSON object: for SDKs in other languages. The token is not in it.
@@ -188,12 +241,12 @@ impl AuthInfo {
     /// `sub`: the caller, unique within the issuer; machine clients may have none, or an empty one,
     /// which is none.
     pub fn subject(&self) -> Option<&str> {
-        self.facts().subject.as_deref()
+        self.text_at(self.0.subject, |facts| facts.subject.as_deref())
     }
 
     /// The OAuth client: the first of `client_id`, `azp`, `cid` and `appid` that is not empty.
     pub fn client_id(&self) -> Option<&str> {
-        self.facts().client_id.as_deref()
+        self.text_at(self.0.client_id, |facts| facts.client_id.as_deref())
     }
 
     /// `aud`: for whom the token was issued.
@@ -346,7 +399,8 @@ mod tests {
             let rule = PrincipalRule { default: Principal::User, ..PrincipalRule::default() };
             let payload = CheckedObject::new(payload.as_bytes());
             let (issuer, scopes) = ("https://as.example".into(), Scopes::default());
-            let caller = AuthInfo::new(issuer, scopes, None, payload, rule.into(), "");
+            let claims = Claims::default();
+            let caller = AuthInfo::new(issuer, scopes, &claims, payload, rule.into(), "");
             assert_eq!(caller.principal(), principal);
         }
     }
@@ -368,6 +422,25 @@ mod tests {
             assert_eq!(told["issuer"], caller.issuer(), "{payload}");
             assert_eq!(told.get("subject").and_then(Value::as_str), caller.subject(), "{payload}");
             assert_eq!(told["key"], json!(caller.key()), "{payload}");
+        }
+    }
+
+    #[test]
+    fn subject_and_client_are_what_was_written_also_with_escapes() {
+        let rows: [(&str, Option<&str>, Option<&str>); 7] = [
+            (r#"{"sub":"alice","client_id":"app"}"#, Some("alice"), Some("app")),
+            (r#"{"azp":"app","sub":"alic\u00e9","client_id":""}"#, Some("alicé"), Some("app")),
+            (r#"{"sub":"\u0061lice"}"#, Some("alice"), None),
+            ("{\"sub\":\"\\u0061lice\",\"cid\":\"a\\/b\"}", Some("alice"), Some("a/b")),
+            (r#"{"sub":"","azp":null}"#, None, None),
+            (r#"{"sub":"é日本","appid":"é"}"#, Some("é日本"), Some("é")),
+            ("{}", None, None),
+        ];
+        for (payload, subject, client) in rows {
+            let caller = AuthInfo::from_verified_json(payload).unwrap();
+            assert_eq!((caller.subject(), caller.client_id()), (subject, client), "{payload}");
+            let facts = caller.facts();
+            assert_eq!((facts.subject.as_deref(), facts.client_id.as_deref()), (subject, client));
         }
     }
 }

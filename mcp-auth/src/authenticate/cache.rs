@@ -202,6 +202,7 @@ fn pick(hash: u32, count: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Claims;
     use crate::json::CheckedObject;
     use crate::scope::Scopes;
 
@@ -209,7 +210,8 @@ mod tests {
 
     fn auth(token: &str) -> AuthInfo {
         let payload = CheckedObject::new(b"{}");
-        AuthInfo::new("i".into(), Scopes::default(), Some(0), payload, Arc::default(), token)
+        let claims = Claims { exp: Some(0), ..Claims::default() };
+        AuthInfo::new("i".into(), Scopes::default(), &claims, payload, Arc::default(), token)
     }
 
     fn found(cache: &TokenCache, resource: usize, token: &str, now: u64) -> bool {

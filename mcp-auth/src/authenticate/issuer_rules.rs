@@ -60,7 +60,7 @@ impl IssuerRules {
             scopes = self.all_scopes(&scopes, &members);
         }
         let principal_rule = self.principal.clone();
-        Ok(AuthInfo::new(issuer, scopes, claims.exp, payload, principal_rule, token))
+        Ok(AuthInfo::new(issuer, scopes, claims, payload, principal_rule, token))
     }
 
     fn asks_for_all_claims(&self) -> bool {
