@@ -115,7 +115,7 @@ fn table(sections: &[&Section]) -> String {
         if row.figures.is_empty() {
             cells[0].clone_from(&row.note);
         }
-        let targets: Vec<String> = row.targets.iter().map(|target| in_words(target)).collect();
+        let targets: Vec<String> = row.targets.iter().map(in_words).collect();
         let (work, contender) = (&row.work, &row.contender);
         let line =
             format!("| {work} | {contender} | {} | {} |", cells.join(" | "), targets.join("; "));
