@@ -78,6 +78,7 @@ class _ResourceKeywords(TypedDict, total=False):
     challenge_style: Literal["http", "tool_result"]
     dangerous_advertise_offline_access: bool
     dangerous_accept_any_audience: bool
+    dangerous_unbound_sessions: bool
     resource_name: str
     resource_documentation: Text
     resource_policy_uri: Text
@@ -99,6 +100,8 @@ class _ServerKeywords(TypedDict, total=False):
     ca_files: Files
     clock_tolerance: Seconds
     fetch_timeout: Seconds
+    handle_keys: Texts
+    handle_keys_file: File
     key_max_age: Seconds
     key_max_stale: Seconds
     max_body_bytes: int
