@@ -22,6 +22,7 @@ class Url(Protocol):
 
 Text: TypeAlias = str | Url
 Texts: TypeAlias = Iterable[str | Url]
+Secrets: TypeAlias = Iterable[str]
 File: TypeAlias = str | PathLike[str]
 Files: TypeAlias = Iterable[str | PathLike[str]]
 Seconds: TypeAlias = float | timedelta
@@ -100,7 +101,7 @@ class _ServerKeywords(TypedDict, total=False):
     ca_files: Files
     clock_tolerance: Seconds
     fetch_timeout: Seconds
-    handle_keys: Texts
+    handle_keys: Secrets
     handle_keys_file: File
     key_max_age: Seconds
     key_max_stale: Seconds
@@ -144,6 +145,7 @@ __all__ = [
     "IntrospectionSettings",
     "ResourceSettings",
     "Seconds",
+    "Secrets",
     "ServerSettings",
     "Settings",
     "Table",

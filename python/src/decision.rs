@@ -182,7 +182,7 @@ fn seal_sessions<'py>(
             Some(sealed) => list.append((name, PyBytes::new(py, sealed.as_bytes())))?,
             // Clients could not use it.
             None => {
-                tracing::error!("the identifier of a session is withheld: it is no visible ASCII");
+                tracing::error!(target: "mcp_auth", "the identifier of a session is withheld: it is no visible ASCII");
             }
         }
     }
