@@ -178,7 +178,7 @@ fn seal_sessions<'py>(
             continue;
         }
         let given = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes()).ok();
-        match given.and_then(|given| forward.seal_session(&given)) {
+        match given.as_ref().and_then(|id| forward.seal_session(id)) {
             Some(sealed) => list.append((name, PyBytes::new(py, sealed.as_bytes())))?,
             // Clients could not use it.
             None => {
@@ -191,8 +191,7 @@ fn seal_sessions<'py>(
 
 /// Whether a header of ASGI, whose name this is, has this name.
 fn is_named(name: &Bound<'_, PyAny>, expected: &HeaderName) -> PyResult<bool> {
-    let name = name.cast::<PyBytes>()?;
-    Ok(name.as_bytes().eq_ignore_ascii_case(expected.as_str().as_bytes()))
+    Ok(name.cast::<PyBytes>()?.as_bytes().eq_ignore_ascii_case(expected.as_str().as_bytes()))
 }
 
 /// The headers whose names are such, as they came.
@@ -242,13 +241,12 @@ impl Forward {
         if self.only_seals_sessions {
             return Ok(((!list.is(headers)).then_some(list), None));
         }
-        let list = &list;
         let Ok(status) = StatusCode::from_u16(status) else {
             return Err(PyValueError::new_err(
                 "the status of the response is not what HTTP allows",
             ));
         };
-        let read = read_headers(list, |name| has_own || DESCRIBE_BODY.contains(name))?;
+        let read = read_headers(&list, |name| has_own || DESCRIBE_BODY.contains(name))?;
         let Some(mut map) = read else {
             // What cannot be read cannot be filtered.
             return Err(PyValueError::new_err("a header of the response is not what HTTP allows"));
@@ -259,10 +257,10 @@ impl Forward {
             Some(pairs(list.py(), &map)?.into_any())
         } else if had_length && !map.contains_key(CONTENT_LENGTH) {
             let without_length =
-                filter_headers(list, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?;
+                filter_headers(&list, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?;
             Some(without_length.into_any())
         } else {
-            (!list.is(headers)).then(|| list.clone())
+            (!list.is(headers)).then_some(list)
         };
         if filter.is_transparent() {
             return Ok((changed, None));

@@ -173,10 +173,10 @@ impl McpAuth {
         lifetime: f64,
         state: &[u8],
     ) -> PyResult<String> {
-        let lifetime = Duration::try_from_secs_f64(lifetime)
+        let duration = Duration::try_from_secs_f64(lifetime)
             .map_err(|_| PyValueError::new_err("the lifetime must be seconds, 0 or more"))?;
         let sealer = self.current(py)?.auth.state_sealer();
-        let sealed = sealer.seal(caller.inner(), purpose, lifetime, state);
+        let sealed = sealer.seal(caller.inner(), purpose, duration, state);
         sealed.map_err(|error| errors::state_error(py, error))
     }
 
