@@ -16,11 +16,12 @@ from mcp import ClientSession, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context, MCPServer
 from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mcp_auth import McpAuth
+from mcp_auth import AuthServerType, MCPAuth, McpAuth, fetch_server_config
 from mcp_auth.testing import DevIssuer
 from support import RESOURCE, call, listening, served
 from test_sessions import LIST, Caller
@@ -342,3 +343,23 @@ async def test_a_session_that_began_without_a_token_ends_when_one_is_used(dev_is
         for other, another in tokens.items():
             answer = await call(app, headers={**base, "mcp-session-id": session}, body=PING, token=another)
             assert answer.status == (200 if name == other else 404), (name, other)
+
+
+@pytest.mark.parametrize("kind", ["add_middleware", "dispatch"])
+def test_the_middleware_of_the_original_binds_sessions_too(dev_issuer: DevIssuer, kind: str) -> None:
+    app = Plain().app
+    with listening() as (listener, origin):
+        resource = f"{origin}/mcp"
+        auth = MCPAuth(server=fetch_server_config(dev_issuer.issuer, AuthServerType.OAUTH))
+        bearer: Any = auth.bearer_auth_middleware("jwt", resource=resource)
+        if kind == "dispatch":
+            app.add_middleware(BaseHTTPMiddleware, dispatch=bearer)
+        else:
+            app.add_middleware(bearer)
+        with served(app, listener):
+            alice, bob = (Caller(resource, dev_issuer.mint(resource, subject=one)) for one in ("alice", "bob"))
+            session = alice.open()
+            assert SEALED.fullmatch(session)
+            assert statuses(bob, session) == [404, 404, 404]
+            assert statuses(alice, session.rsplit(".", 1)[0]) == [404, 404, 404]
+            assert statuses(alice, session) == [200, 200, 200]
