@@ -188,6 +188,12 @@ impl McpAuth {
         self.0.cutoffs.revoke(revocation, self.0.clock.unix_seconds());
     }
 
+    /// Refuses what the earlier one refuses by [`McpAuth::revoke`], for adapters that make it anew from the same configuration,
+    /// as after a `fork()`. Call it before anything is revoked here.
+    pub fn take_over_revocations(&self, earlier: &Self) {
+        self.0.cutoffs.take_over(&earlier.0.cutoffs);
+    }
+
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.
     ///
     /// For frameworks that do everything else themselves. The token counts as one in `Authorization`:

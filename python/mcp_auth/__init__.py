@@ -22,6 +22,7 @@ from ._core import Authorizer, McpAuth
 from ._native import AuthInfo, Operation, __version__
 from ._outage import UnavailableMiddleware
 from ._requires import declared, requires
+from ._state import StateSealer
 from .config import (
     AuthorizationServerMetadata,
     AuthServerConfig,
@@ -36,6 +37,7 @@ from .errors import (
     InsufficientScope,
     InvalidRequest,
     MissingToken,
+    StateError,
     TokenError,
     Unavailable,
 )
@@ -92,6 +94,8 @@ __all__ = [
     "ResourceServerConfig",
     "ResourceServerMetadata",
     "ResourceServerModeConfig",
+    "StateError",
+    "StateSealer",
     "TokenError",
     "Unavailable",
     "UnavailableMiddleware",

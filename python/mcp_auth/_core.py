@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from . import _native
@@ -17,6 +18,7 @@ from ._pending import wait
 from ._reading import Reading, warnings_of
 from ._requires import check_order
 from ._sdk import access_token
+from ._state import StateSealer
 from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
 from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
 
@@ -340,6 +342,41 @@ class McpAuth:
         explanation = self._native.explain(token, path)
         return await wait(explanation) if isinstance(explanation, _native.Pending) else explanation
 
+    def revoke(
+        self,
+        issuer: str,
+        *,
+        subject: str | None = None,
+        client_id: str | None = None,
+        sid: str | None = None,
+        jti: str | None = None,
+        issued_until: int | datetime | None = None,
+    ) -> None:
+        """Refuses tokens of this issuer from now on, also those that were accepted before: 401, `revoked` in the log.
+
+        Exactly one says which: those of a subject, of a client, of a session at the issuer (`sid`), or one token (`jti`).
+        It is known to this process alone, and to those that it forks later: tell every instance.
+
+        :param issued_until: those that were issued until this time, in seconds since 1970 or as a `datetime` with a
+            timezone, instead of until now. Whoever signs in later comes in again.
+        """
+        names: dict[Any, object] = {"subject": subject, "client_id": client_id, "sid": sid, "jti": jti}
+        given = [(kind, name) for kind, name in names.items() if name is not None]
+        if len(given) != 1:
+            raise TypeError("revoke: exactly one of subject, client_id, sid and jti says what is revoked")
+        [(kind, name)] = given
+        for what, text in (("issuer", cast("object", issuer)), (kind, name)):
+            # Nobody would be refused, and nobody would notice.
+            if not isinstance(text, str) or not text:
+                raise TypeError(f"revoke: {what} must be a text that is not empty, not {text!r}")
+        self._native.revoke(issuer, kind, cast("str", name), _unix_seconds(issued_until))
+
+    def state_sealer(self) -> StateSealer:
+        """Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the
+        configured `handle_keys`, so that every instance opens what another has sealed.
+        """
+        return StateSealer(self._native)
+
     async def ready(self) -> None:
         """Fetches every issuer's metadata and keys, for servers that rather fail at start-up."""
         ready = self._native.ready()
@@ -363,6 +400,17 @@ class McpAuth:
     def allowed_hosts(self) -> list[str]:
         """The host names that requests may be addressed to, for the `Host` check of a framework."""
         return self._native.allowed_hosts()
+
+
+def _unix_seconds(time: object) -> int | None:
+    """The first whole second that is not before this time."""
+    if isinstance(time, datetime):
+        if time.tzinfo is None:
+            raise ValueError("revoke: issued_until must have a timezone, as `datetime.now(timezone.utc)` has")
+        return math.ceil(time.timestamp())
+    if time is not None and (not isinstance(time, int) or isinstance(time, bool) or time < 0):
+        raise TypeError(f"revoke: issued_until must be seconds since 1970, or a datetime, not {time!r}")
+    return time
 
 
 def listed(name: str, values: Iterable[T]) -> list[T]:

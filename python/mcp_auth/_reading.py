@@ -15,6 +15,7 @@ from .settings import (
     IntrospectionSettings,
     ResourceSettings,
     Seconds,
+    Secrets,
     ServerSettings,
     Table,
     Text,
@@ -133,7 +134,7 @@ class Reading:
                 # What is `None` is not given.
                 if value is not None:
                     data[name] = self._value(f"{where}{name}", fields[name], value)
-                elif fields[name] in (Texts, str | Texts):
+                elif fields[name] in (Texts, str | Texts, Secrets):
                     raise _Wrong("must be a list, not None")
             except _Wrong as wrong:
                 self.faults.append(f"{where}{name}{wrong.place}: {wrong}")
@@ -242,6 +243,16 @@ def _file(value: Any) -> str:
     return path
 
 
+def _secrets(value: Any) -> list[str]:
+    """Never shown, whatever they are."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise _Wrong("must be a list of texts")
+    secrets = list(cast("Iterable[Any]", value))
+    if not all(isinstance(one, str) for one in secrets):
+        raise _Wrong("must be a list of texts")
+    return secrets
+
+
 def _listed(value: Any) -> list[Any]:
     if isinstance(value, str):
         raise _Wrong(f"must be a list, as [{value!r}]")
@@ -326,6 +337,7 @@ _READ: dict[Any, Callable[[Any], Any]] = {
     str: _text,
     Texts: lambda value: _each(value, _text),
     str | Texts: lambda value: _each(value, _text),
+    Secrets: _secrets,
     File: _file,
     Files: lambda value: _each(value, _file),
     Seconds: _seconds,

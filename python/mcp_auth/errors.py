@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 
 class AuthError(Exception):
@@ -68,6 +68,19 @@ class Unavailable(AuthError):
 
 class ConfigError(AuthError, ValueError):
     """The configuration cannot work; the text lists every fault."""
+
+
+class StateError(Exception):
+    """A state is not accepted, or cannot be sealed. Say the same of all to whoever sent it."""
+
+    def __init__(self, code: Literal["invalid", "expired", "no_randomness"], message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        """`invalid`: it was not sealed here for this caller and purpose, or was changed, or its key is gone. `expired`: it
+        has ended. `no_randomness`: the system has none to seal it with."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, str(self))
 
 
 _BY_KIND: dict[str, type[AuthError]] = {

@@ -22,6 +22,7 @@ class Url(Protocol):
 
 Text: TypeAlias = str | Url
 Texts: TypeAlias = Iterable[str | Url]
+Secrets: TypeAlias = Iterable[str]
 File: TypeAlias = str | PathLike[str]
 Files: TypeAlias = Iterable[str | PathLike[str]]
 Seconds: TypeAlias = float | timedelta
@@ -78,6 +79,7 @@ class _ResourceKeywords(TypedDict, total=False):
     challenge_style: Literal["http", "tool_result"]
     dangerous_advertise_offline_access: bool
     dangerous_accept_any_audience: bool
+    dangerous_unbound_sessions: bool
     resource_name: str
     resource_documentation: Text
     resource_policy_uri: Text
@@ -99,6 +101,8 @@ class _ServerKeywords(TypedDict, total=False):
     ca_files: Files
     clock_tolerance: Seconds
     fetch_timeout: Seconds
+    handle_keys: Secrets
+    handle_keys_file: File
     key_max_age: Seconds
     key_max_stale: Seconds
     max_body_bytes: int
@@ -141,6 +145,7 @@ __all__ = [
     "IntrospectionSettings",
     "ResourceSettings",
     "Seconds",
+    "Secrets",
     "ServerSettings",
     "Settings",
     "Table",

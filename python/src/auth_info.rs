@@ -18,6 +18,11 @@ impl AuthInfo {
     pub(crate) fn new(inner: mcp_auth::AuthInfo) -> Self {
         Self { inner, claims: PyOnceLock::new(), scopes: PyOnceLock::new() }
     }
+
+    /// As the core has it.
+    pub(crate) fn inner(&self) -> &mcp_auth::AuthInfo {
+        &self.inner
+    }
 }
 
 #[pymethods]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use mcp_auth::decision::{Decision, Passage, PendingDecision};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
@@ -77,6 +77,8 @@ pub(crate) struct Forward {
     /// Whether every response goes on as it is; else each has to `respond`.
     #[pyo3(get)]
     passes_every_response: bool,
+    /// Whether nothing of any response changes but the session that it names.
+    only_seals_sessions: bool,
     /// Whether the request goes on with its body.
     #[pyo3(get)]
     takes_body: bool,
@@ -94,14 +96,14 @@ impl Forward {
         };
         let app_scope = scope.copy()?;
         if let Some(headers) = scope.get_item(intern!(py, "headers"))? {
-            let handed_on = filter_headers(&headers, |name| !forward.withholds(name))?;
-            app_scope.set_item(intern!(py, "headers"), handed_on)?;
+            app_scope.set_item(intern!(py, "headers"), headers_for_app(&headers, &forward)?)?;
         }
         app_scope.set_item(intern!(py, "mcp_auth"), &auth_info)?;
         if forward.changes_responses() {
             without_files(&app_scope)?;
         }
         let passes_every_response = forward.passes_every_response();
+        let only_seals_sessions = forward.only_seals_sessions();
         let takes_body = forward.takes_body();
         Ok(Self {
             inner: Mutex::new(Some(forward)),
@@ -109,6 +111,7 @@ impl Forward {
             scope: app_scope.unbind(),
             is_plain: PyBool::new(py, passes_every_response && takes_body).to_owned().unbind(),
             passes_every_response,
+            only_seals_sessions,
             takes_body,
         })
     }
@@ -131,6 +134,66 @@ fn without_files(scope: &Bound<'_, PyDict>) -> PyResult<()> {
     scope.set_item(intern!(py, "extensions"), extensions)
 }
 
+/// The headers of the request without what the app must not see, and with the session as it knows it.
+fn headers_for_app<'py>(
+    headers: &Bound<'py, PyAny>,
+    forward: &mcp_auth::decision::Forward,
+) -> PyResult<Bound<'py, PyList>> {
+    let Some((session_name, session)) = forward.session_header() else {
+        return filter_headers(headers, |name| !forward.withholds(name));
+    };
+    let py = headers.py();
+    let handed_on = filter_headers(headers, |name| {
+        name.eq_ignore_ascii_case(session_name.as_str()) || !forward.withholds(name)
+    })?;
+    for (index, pair) in handed_on.iter().enumerate() {
+        let (name, _) = name_and_value(&pair)?;
+        if is_named(&name, session_name)? {
+            handed_on.set_item(index, (name, PyBytes::new(py, session.as_bytes())))?;
+        }
+    }
+    Ok(handed_on)
+}
+
+/// The headers of a response with its session sealed for the caller; `None`: it names none.
+fn seal_sessions<'py>(
+    headers: &Bound<'py, PyAny>,
+    forward: &mcp_auth::decision::Forward,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let mut names_session = false;
+    for pair in PyIterator::from_object(headers)? {
+        let (name, _) = name_and_value(&pair?)?;
+        names_session |= is_named(&name, &MCP_SESSION_ID)?;
+    }
+    if !names_session {
+        return Ok(None);
+    }
+    let py = headers.py();
+    let list = PyList::empty(py);
+    for pair in PyIterator::from_object(headers)? {
+        let pair = pair?;
+        let (name, value) = name_and_value(&pair)?;
+        if !is_named(&name, &MCP_SESSION_ID)? {
+            list.append(pair)?;
+            continue;
+        }
+        let given = HeaderValue::from_bytes(value.cast::<PyBytes>()?.as_bytes()).ok();
+        match given.as_ref().and_then(|id| forward.seal_session(id)) {
+            Some(sealed) => list.append((name, PyBytes::new(py, sealed.as_bytes())))?,
+            // Clients could not use it.
+            None => {
+                tracing::error!(target: "mcp_auth", "the identifier of a session is withheld: it is no visible ASCII");
+            }
+        }
+    }
+    Ok(Some(list))
+}
+
+/// Whether a header of ASGI, whose name this is, has this name.
+fn is_named(name: &Bound<'_, PyAny>, expected: &HeaderName) -> PyResult<bool> {
+    Ok(name.cast::<PyBytes>()?.as_bytes().eq_ignore_ascii_case(expected.as_str().as_bytes()))
+}
+
 /// The headers whose names are such, as they came.
 fn filter_headers<'py>(
     headers: &Bound<'py, PyAny>,
@@ -148,6 +211,9 @@ fn filter_headers<'py>(
     Ok(list)
 }
 
+/// Names the session (MCP, Streamable HTTP).
+static MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
 /// What has to be known of a response to which nothing is added.
 const DESCRIBE_BODY: [HeaderName; 4] =
     [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING];
@@ -163,14 +229,24 @@ impl Forward {
         headers: &Bound<'py, PyAny>,
     ) -> PyResult<(Option<Bound<'py, PyAny>>, Option<ResponseFilter>)> {
         let forward = take_once(&self.inner)?;
-        let list = &listed(headers)?;
+        let mut list = listed(headers)?;
+        let has_own = !forward.response_headers.is_empty();
+        // With headers of ours, the session is sealed as they are added.
+        if forward.binds_sessions()
+            && !has_own
+            && let Some(sealed) = seal_sessions(&list, &forward)?
+        {
+            list = sealed.into_any();
+        }
+        if self.only_seals_sessions {
+            return Ok(((!list.is(headers)).then_some(list), None));
+        }
         let Ok(status) = StatusCode::from_u16(status) else {
             return Err(PyValueError::new_err(
                 "the status of the response is not what HTTP allows",
             ));
         };
-        let has_own = !forward.response_headers.is_empty();
-        let read = read_headers(list, |name| has_own || DESCRIBE_BODY.contains(name))?;
+        let read = read_headers(&list, |name| has_own || DESCRIBE_BODY.contains(name))?;
         let Some(mut map) = read else {
             // What cannot be read cannot be filtered.
             return Err(PyValueError::new_err("a header of the response is not what HTTP allows"));
@@ -181,10 +257,10 @@ impl Forward {
             Some(pairs(list.py(), &map)?.into_any())
         } else if had_length && !map.contains_key(CONTENT_LENGTH) {
             let without_length =
-                filter_headers(list, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?;
+                filter_headers(&list, |name| !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str()))?;
             Some(without_length.into_any())
         } else {
-            (!list.is(headers)).then(|| list.clone())
+            (!list.is(headers)).then_some(list)
         };
         if filter.is_transparent() {
             return Ok((changed, None));

@@ -1,6 +1,7 @@
 //! Refusals as Python exceptions: code, status and fields cross as data.
 
 use mcp_auth::errors::InsufficientScope;
+use mcp_auth::sealed_state::StateError;
 use mcp_auth::{AuthError, ConfigError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -32,13 +33,31 @@ pub(crate) fn config_error(py: Python<'_>, error: &ConfigError) -> PyErr {
     raise(py, &refusal)
 }
 
+/// The exception for a state that is not accepted, or cannot be sealed.
+pub(crate) fn state_error(py: Python<'_>, error: StateError) -> PyErr {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let code = match error {
+        StateError::Expired => "expired",
+        StateError::NoRandomness => "no_randomness",
+        // What this version does not know is not accepted.
+        _ => "invalid",
+    };
+    exception(|| {
+        CLASS.import(py, "mcp_auth.errors", "StateError")?.call1((code, error.to_string()))
+    })
+}
+
 /// `mcp_auth.errors` makes the exception.
 fn raise(py: Python<'_>, refusal: &Value) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let make = || {
-        let make = MAKE.import(py, "mcp_auth.errors", "error_of")?;
-        make.call1((json::to_python(py, refusal)?,))
-    };
+    exception(|| {
+        let error_of = MAKE.import(py, "mcp_auth.errors", "error_of")?;
+        error_of.call1((json::to_python(py, refusal)?,))
+    })
+}
+
+/// The exception that Python makes, unless the interpreter ends.
+fn exception<'py>(make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>) -> PyErr {
     match gate::attach(|_| make()) {
         Some(Ok(error)) => PyErr::from_value(error),
         Some(Err(error)) => error,

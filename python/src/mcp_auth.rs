@@ -1,15 +1,17 @@
 //! The object that protects a server, and what it is made of again after a `fork()`.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mcp_auth::errors::IdentifierError;
+use mcp_auth::revocation::Revocation;
 use mcp_auth::settings::ServerType;
 use mcp_auth::{Config, ConfigError, ProtectedResource, ResourceIdentifier};
 use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::auth_info::AuthInfo;
 use crate::decision::{self, Forward, Reply};
@@ -137,6 +139,62 @@ impl McpAuth {
         })
     }
 
+    /// Refuses tokens of this issuer that are known by this name, of a subject, client, session or token.
+    ///
+    /// With the interpreter's lock, so that no `fork()` happens meanwhile.
+    fn revoke(
+        &self,
+        py: Python<'_>,
+        issuer: &str,
+        kind: &str,
+        name: &str,
+        issued_until: Option<u64>,
+    ) -> PyResult<()> {
+        let mut revocation = match kind {
+            "subject" => Revocation::of_subject(issuer, name),
+            "client_id" => Revocation::of_client(issuer, name),
+            "sid" => Revocation::of_session(issuer, name),
+            "jti" => Revocation::of_token(issuer, name),
+            other => return Err(PyValueError::new_err(format!("{other:?} is nothing to revoke"))),
+        };
+        if let Some(seconds) = issued_until {
+            revocation = revocation.issued_until(seconds);
+        }
+        self.current(py)?.auth.revoke(revocation);
+        Ok(())
+    }
+
+    /// The state as a text that this caller may bring back; `lifetime` in seconds.
+    fn seal_state(
+        &self,
+        py: Python<'_>,
+        caller: &AuthInfo,
+        purpose: &str,
+        lifetime: f64,
+        state: &[u8],
+    ) -> PyResult<String> {
+        let duration = Duration::try_from_secs_f64(lifetime)
+            .map_err(|_| PyValueError::new_err("the lifetime must be seconds, 0 or more"))?;
+        let sealer = self.current(py)?.auth.state_sealer();
+        let sealed = sealer.seal(caller.inner(), purpose, duration, state);
+        sealed.map_err(|error| errors::state_error(py, error))
+    }
+
+    /// The state in a text that this caller brought back.
+    fn open_state<'py>(
+        &self,
+        py: Python<'py>,
+        caller: &AuthInfo,
+        purpose: &str,
+        sealed: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let sealer = self.current(py)?.auth.state_sealer();
+        match sealer.open(caller.inner(), purpose, sealed) {
+            Ok(state) => Ok(PyBytes::new(py, &state)),
+            Err(error) => Err(errors::state_error(py, error)),
+        }
+    }
+
     /// The identifier of the first resource.
     #[getter]
     fn resource(&self) -> &str {
@@ -208,6 +266,7 @@ impl McpAuth {
         if current.generation != generation() {
             let rebuilt =
                 self.recipe.build(py).map_err(|error| errors::config_error(py, &error))?;
+            rebuilt.auth.take_over_revocations(&current.auth);
             // Its threads are the parent's: nobody can wait for them to end.
             std::mem::forget(std::mem::replace(&mut *current, rebuilt));
         }

@@ -1,4 +1,4 @@
-"""A session belongs to its caller: the check of the official SDK, for servers behind `protect`."""
+"""A session belongs to its caller: the check of the official SDK, for servers behind `protect`, below ours and alone."""
 
 from __future__ import annotations
 
@@ -64,9 +64,16 @@ class Caller:
 LIST = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
 
 
+#: Without tags, what the SDK compares is all that is left.
+both_ways = pytest.mark.parametrize("is_unbound", [False, True])
+
+
+@both_ways
 @pytest.mark.parametrize("make", [official, fastmcp], ids=lambda make: make.__name__)
-def test_nobody_uses_the_session_of_somebody_else(dev_issuer: DevIssuer, make: Callable[[], Any]) -> None:
-    with listening() as (listener, origin), served_by(dev_issuer, make, origin, listener) as auth:
+def test_nobody_uses_the_session_of_somebody_else(
+    dev_issuer: DevIssuer, make: Callable[[], Any], is_unbound: bool
+) -> None:
+    with listening() as (listener, origin), served_by(dev_issuer, make, origin, listener, is_unbound) as auth:
 
         def caller(**options: Any) -> Caller:
             return Caller(auth.resource, dev_issuer.mint(auth.resource, **options))
@@ -92,23 +99,31 @@ def test_nobody_uses_the_session_of_somebody_else(dev_issuer: DevIssuer, make: C
         assert alice.send("POST", LIST, session).status_code == 404
 
 
-def served_by(dev_issuer: DevIssuer, make: Callable[[], Any], origin: str, listener: Any) -> Any:
+def served_by(
+    dev_issuer: DevIssuer, make: Callable[[], Any], origin: str, listener: Any, is_unbound: bool
+) -> Any:
     from contextlib import contextmanager
 
     @contextmanager
     def serving() -> Any:
-        auth = McpAuth(f"{origin}/mcp", [dev_issuer.issuer])
+        auth = McpAuth(f"{origin}/mcp", [dev_issuer.issuer], dangerous_unbound_sessions=is_unbound)
         with served(auth.protect(make()), listener):
             yield auth
 
     return serving()
 
 
-def test_callers_of_two_verify_functions_are_not_mixed_up() -> None:
+@both_ways
+def test_callers_of_two_verify_functions_are_not_mixed_up(is_unbound: bool) -> None:
     """The same names from two issuers."""
     verifiers = {f"{one}_": (lambda token, one=one: {"iss": one, "sub": "alice", "client_id": "app"}) for one in "ab"}
     with listening() as (listener, origin):
-        auth = McpAuth(f"{origin}/mcp", ["https://auth.example.com"], token_verifiers=verifiers)
+        auth = McpAuth(
+            f"{origin}/mcp",
+            ["https://auth.example.com"],
+            token_verifiers=verifiers,
+            dangerous_unbound_sessions=is_unbound,
+        )
         with served(auth.protect(official()), listener):
             session = Caller(auth.resource, "a_1").open()
             for method, message in (("GET", None), ("POST", LIST), ("DELETE", None)):

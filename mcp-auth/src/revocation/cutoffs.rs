@@ -35,14 +35,14 @@ pub(crate) struct Cutoffs {
     max_entries: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Entries {
     issuers: HashMap<Box<str>, OfIssuer>,
     count: usize,
 }
 
 /// What was revoked of one issuer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct OfIssuer {
     /// Everything that was issued until then.
     everything: Option<u64>,
@@ -74,7 +74,18 @@ impl Cutoffs {
             entries.add(revocation, issued_until);
             while entries.count > self.max_entries && entries.forget_one() {}
         }
-        // After the entry, so that whoever sees the number sees the entry.
+        self.tell();
+    }
+
+    /// Refuses what the earlier ones refuse, in place of all that was revoked here.
+    pub(crate) fn take_over(&self, earlier: &Self) {
+        let copy = earlier.entries.read().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = copy;
+        self.tell();
+    }
+
+    /// Tells of entries. After them, so that whoever sees the number sees the entries.
+    fn tell(&self) {
         let version = LAST_VERSION.fetch_add(1, Ordering::AcqRel) + 1;
         self.version.fetch_max(version, Ordering::Release);
         self.changes.send_replace(version);

@@ -54,7 +54,17 @@ impl Forward {
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
     pub fn passes_every_response(&self) -> bool {
-        !self.changes_responses() && !self.looks_for_refusal && !self.binds_sessions()
+        self.passes_all_but_sessions() && !self.binds_sessions()
+    }
+
+    /// Whether nothing of any response changes but the session that it names: [`Forward::seal_session`] for each
+    /// `Mcp-Session-Id` is then all that [`Forward::respond`] would do.
+    pub fn only_seals_sessions(&self) -> bool {
+        self.passes_all_but_sessions() && self.binds_sessions()
+    }
+
+    fn passes_all_but_sessions(&self) -> bool {
+        !self.changes_responses() && !self.looks_for_refusal
     }
 
     /// Whether the response goes on as it is.

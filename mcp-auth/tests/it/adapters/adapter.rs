@@ -359,12 +359,17 @@ async fn a_token_that_was_accepted_before_is_decided_at_once() {
     assert!(matches!(auth.decide(&get).await, Decision::Forward(_)));
     assert_eq!(auth.authenticate_seen(&token).unwrap().subject(), Some("alice"));
     let forward = auth.decide_seen(&get).unwrap();
-    // Only a session that it names would be sealed.
-    assert!(!forward.passes_every_response() && forward.binds_sessions());
-    assert!(!forward.changes_responses());
+    assert!(forward.only_seals_sessions() && !forward.passes_every_response());
     assert!(forward.withholds("Authorization") && !forward.withholds("accept-encoding"));
     // Its handler may ask for more scopes.
-    assert!(!auth.decide_seen(&request("POST", "/mcp")).unwrap().passes_every_response());
+    let post = auth.decide_seen(&request("POST", "/mcp")).unwrap();
+    assert!(!post.only_seals_sessions() && !post.passes_every_response());
+    let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
+    config.resources[0].dangerous_unbound_sessions = true;
+    let Decision::Forward(unbound) = McpAuth::new(config).unwrap().decide(&get).await else {
+        panic!("the token is good");
+    };
+    assert!(unbound.passes_every_response() && !unbound.only_seals_sessions());
     assert!(auth.decide_seen(&request("OPTIONS", "/mcp")).is_none());
     let document = request("GET", "/.well-known/oauth-protected-resource/mcp");
     assert!(auth.decide_seen(&document).is_none());

@@ -117,3 +117,26 @@ async fn a_revocation_is_about_one_name_of_one_issuer() {
     let checks = server.auth.explain_token("/mcp", &token).await.unwrap();
     assert_eq!(checks.code, "revoked");
 }
+
+#[tokio::test]
+async fn one_that_is_made_anew_refuses_what_the_earlier_one_did() {
+    let server = Server::start(|_| {}).await;
+    let issuer = server.issuer.issuer();
+    let tokens = [server.mint().sign(), server.mint().subject("bob").sign()];
+    server.auth.revoke(Revocation::of_subject(issuer, "alice"));
+    let config = Config::new(RESOURCE, issuer).unwrap();
+    let auth = McpAuth::builder(config).clock(server.clock.clone()).build().unwrap();
+    let earlier = server.auth.clone();
+    let anew = Server { auth, ..server };
+    for token in &tokens {
+        assert_eq!(anew.code(token).await, "ok");
+    }
+    anew.auth.take_over_revocations(&earlier);
+    let codes = [anew.code(&tokens[0]).await, anew.code(&tokens[1]).await];
+    assert_eq!(codes, ["revoked", "ok"]);
+    // What is revoked later is known to one of them alone.
+    anew.auth.revoke(Revocation::of_subject(anew.issuer.issuer(), "bob"));
+    assert_eq!(anew.code(&tokens[1]).await, "revoked");
+    let before = Server { auth: earlier, ..anew };
+    assert_eq!(before.code(&tokens[1]).await, "ok");
+}
