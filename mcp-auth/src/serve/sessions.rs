@@ -60,6 +60,17 @@ impl Resource {
 }
 
 impl Resource {
+    /// An identifier of the server's as this caller gets it; `None`: it cannot be sealed.
+    pub(crate) fn seal_session(
+        &self,
+        caller: &AuthInfo,
+        given: &HeaderValue,
+    ) -> Option<HeaderValue> {
+        let Some(sealer) = &self.session_sealer else { return Some(given.clone()) };
+        let sealed = sealer.seal(HandleKind::Session, Some(caller), given.to_str().ok()?)?;
+        HeaderValue::try_from(sealed).ok()
+    }
+
     /// Whether it matters to a session who sends these messages, although anybody may: one begins, or one is named.
     pub(super) fn needs_session_owner(&self, request: &Parts, messages: &Messages<'_>) -> bool {
         let names_one = request.headers.contains_key(&MCP_SESSION_ID);
