@@ -154,7 +154,8 @@ impl NativeAuth {
         state: Uint8Array,
     ) -> Result<Option<String>> {
         let owner = owner::owner_of(&caller).ok_or_else(|| Error::from_reason("no caller"))?;
-        let seconds = u64::try_from(lifetime).map_err(|error| Error::from_reason(error.to_string()))?;
+        let seconds =
+            u64::try_from(lifetime).map_err(|error| Error::from_reason(error.to_string()))?;
         let lasting = Duration::from_secs(seconds);
         Ok(self.auth.state_sealer().seal(&owner, &purpose, lasting, &state).ok())
     }

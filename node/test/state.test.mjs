@@ -42,7 +42,7 @@ test('a state comes back from its caller, for its purpose, and from nobody else'
   }
   const sealed = sealer.seal(alice, 'order', 60, '1');
   const opens = (/** @type {string[] | undefined} */ handleKeys) => new McpAuth({ ...config, handleKeys }).stateSealer().open(alice, 'order', sealed).toString();
-  assert.equal(opens(KEYS.toReversed()), '1');
+  assert.equal(opens([...KEYS].reverse()), '1');
   for (const others of [['c'.repeat(32)], undefined]) assert.throws(() => opens(others), refused('invalid'));
   assert.throws(() => new McpAuth({ ...config, resource: 'https://mcp.example.com/other' }).stateSealer().open(alice, 'order', sealed), refused('invalid'));
 });
@@ -57,7 +57,7 @@ test('what a handler does to its caller changes nothing of whose a state is', as
 test('a state ends', async (context) => {
   const { config, as } = startIssuer(context);
   const alice = await as({ subject: 'alice' });
-  const at = (/** @type {number} */ now) => new McpAuth(config, { testing: { now } }).stateSealer();
+  const at = (/** @type {number} */ now) => new McpAuth(config, /** @type {any} */ ({ testing: { now } })).stateSealer();
   const sealed = at(1000).seal(alice, 'order', 60, '1');
   assert.equal(at(1059).open(alice, 'order', sealed).toString(), '1');
   assert.throws(() => at(1060).open(alice, 'order', sealed), refused('expired'));
