@@ -82,7 +82,8 @@ function hooks(own: Methods): Methods {
       const at = typeof given[1] === 'string' ? 2 : 1;
       if (begins(this, given[at])) return this.writeHead.apply(this, given as never);
       // Whatever is sent first, its head comes here.
-      if (namesSession(this, given[at])) given[at] = sealSession(this, given[at]);
+      const headers = sealSession(this, given[at]);
+      if (headers !== given[at]) given[at] = headers;
       return own.writeHead.apply(this, given as never);
     },
     flushHeaders(this: ServerResponse) {
@@ -163,12 +164,12 @@ export function guardResponse(response: ServerResponse, guarded: Guarded): Guard
 }
 
 /** Seals the session of a response that is not held, when its head is written. */
-function sealAtHead(response: ServerResponse, { sealSession }: Guarded): void {
+function sealAtHead(response: ServerResponse, guarded: Guarded): void {
   const { writeHead } = response;
   response.writeHead = ((...given: unknown[]) => {
     response.writeHead = writeHead;
     const at = typeof given[1] === 'string' ? 2 : 1;
-    given[at] = sealIn(response, given[at], sealSession);
+    if (namesSession(response, given[at])) given[at] = sealIn(response, given[at], guarded);
     return writeHead.apply(response, given as never);
   }) as never;
 }

@@ -5,8 +5,10 @@ import { SESSION_HEADER } from '../session-header.js';
 import { admittedOf } from './admitted.js';
 import { member } from './members.js';
 
-/** Seals an identifier, or says with nothing that it must not be sent. */
-type Seal = (given: string) => string | null;
+/** What seals an identifier, or says with nothing that it must not be sent. */
+interface Sealer {
+  sealSession(given: string): string | null;
+}
 
 /** Whether a head names a session; `headers` is what `writeHead` is given. */
 export function namesSession(response: ServerResponse, headers: unknown): boolean {
@@ -22,16 +24,16 @@ export function namesSession(response: ServerResponse, headers: unknown): boolea
 /** Seals the sessions that a head names, once, and returns what `writeHead` is to be given. */
 export function sealSession(response: ServerResponse, headers: unknown): unknown {
   const request = admittedOf(member(response, 'req'));
-  if (!request || request.isSealed) return headers;
+  if (!request || request.isSealed || !namesSession(response, headers)) return headers;
   request.isSealed = true;
-  return sealIn(response, headers, (given) => request.sealSession(given));
+  return sealIn(response, headers, request);
 }
 
-/** The same with this function. */
-export function sealIn(response: ServerResponse, headers: unknown, seal: Seal): unknown {
+/** The same, by whatever seals it. */
+export function sealIn(response: ServerResponse, headers: unknown, sealer: Sealer): unknown {
   const set = response.getHeader(SESSION_HEADER);
   if (set !== undefined) {
-    const sealed = sealAll(set, seal);
+    const sealed = sealAll(set, sealer);
     if (sealed.length > 0) response.setHeader(SESSION_HEADER, single(sealed));
     else response.removeHeader(SESSION_HEADER);
   }
@@ -43,7 +45,7 @@ export function sealIn(response: ServerResponse, headers: unknown, seal: Seal): 
       sealed.push([name, value]);
       continue;
     }
-    const values = sealAll(value, seal);
+    const values = sealAll(value, sealer);
     if (values.length > 0) sealed.push([name, single(values)]);
   }
   return isList ? sealed.flat(1) : Object.fromEntries(sealed);
@@ -61,11 +63,11 @@ function pairsOf(list: unknown[]): [name: unknown, value: unknown][] {
   return pairs;
 }
 
-function sealAll(value: unknown, seal: Seal): string[] {
+function sealAll(value: unknown, sealer: Sealer): string[] {
   const values = Array.isArray(value) ? value : [value];
   const sealed: string[] = [];
   for (const one of values) {
-    const text = seal(String(one));
+    const text = sealer.sealSession(String(one));
     if (text !== null) sealed.push(text);
   }
   return sealed;
