@@ -267,6 +267,52 @@ test('instances with the same keys open the sessions of each other, and one with
   assert.deepEqual([(await ask(instances[2], later)).status, (await ask(instances[3], later)).status, (await ask(instances[0], later)).status], [200, 200, 404]);
 });
 
+for (const name of ['http, setHeader, end', 'http, writeHead with a list', 'web', 'hono', 'fastify']) {
+  test(`${name}: a session that began without a token is of nobody, and one that began with a token is its caller's, where anybody may call`, async (context) => {
+    const policy = /** @type {const} */ ({ methods: { initialize: { access: 'public' }, ping: { access: 'public' } } });
+    const { resource, mint } = await start(context, (resource, issuer) => SERVERS[name]?.(new McpAuth({ resource, authorizationServers: [issuer.issuer], policy })));
+    const [anonymous] = (await ask(resource, undefined, 'POST', undefined, INITIALIZE)).sessions;
+    const token = mint();
+    const [owned] = (await ask(resource, token, 'POST', undefined, INITIALIZE)).sessions;
+    const statuses = [];
+    for (const session of [anonymous, owned]) {
+      for (const sender of [undefined, token, mint({ subject: 'bob' })]) statuses.push((await ask(resource, sender, 'POST', session)).status);
+    }
+    assert.deepEqual(statuses, [200, 404, 404, 404, 200, 404]);
+  });
+}
+
+test('express: `protect` twice opens and seals a session once', async (context) => {
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const guard = node.protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] }));
+    return express().use(guard, guard).all('/mcp', (request, response) => void response.set(HEADER, GIVEN).json(seen(request)));
+  });
+  const token = mint();
+  const [session] = (await ask(resource, token, 'POST')).sessions;
+  assert.deepEqual(await ask(resource, token, 'POST', session), { status: 200, sessions: [session], saw: expected(GIVEN) });
+});
+
+test('hono: what servers hand over beside the request names the session as handlers know it', async (context) => {
+  const issuer = new DevIssuer();
+  context.after(() => issuer.stop());
+  const resource = 'https://mcp.example.com/mcp';
+  /** @type {Hono<any>} */
+  const app = new Hono();
+  app.use(hono.protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+  app.get('/mcp', (context) => {
+    context.header(HEADER, GIVEN);
+    return context.json(context.env);
+  });
+  const headers = { authorization: `Bearer ${issuer.mint({ audience: resource })}` };
+  const session = (await app.request(resource, { headers }, {})).headers.get(HEADER) ?? '';
+  const envOf = (/** @type {string} */ id) => ({
+    event: { headers: { [HEADER]: id, other: session }, multiValueHeaders: { 'mcp-session-id': [id] }, Records: [{ cf: { request: { headers: {} } } }] },
+    request: { headers: { 'mcp-session-id': [{ key: HEADER, value: id }] } },
+  });
+  const answer = await app.request(resource, { headers: { ...headers, [HEADER]: session } }, envOf(session));
+  assert.deepEqual(await answer.json(), envOf(GIVEN));
+});
+
 test('sessions that are not bound go on as they are', async (context) => {
   for (const name of ['http, setHeader, end', 'web', 'fastify']) {
     const { resource, mint } = await start(context, (resource, issuer) =>
