@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
 use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
@@ -164,6 +164,17 @@ impl McpAuth {
     ) -> Option<Explanation> {
         let resource = self.resource_at(path)?;
         Some(resource.explain(caller.ok_or(&AuthError::MissingToken), operation))
+    }
+
+    /// What [`Forward::seal_session`] says, for adapters that keep no [`Forward`] until the response begins: of the resource
+    /// at this path, and the caller whom [`Forward::auth_info`] named. `None`: it must not be sent.
+    pub fn seal_session(
+        &self,
+        path: &str,
+        caller: &AuthInfo,
+        given: &HeaderValue,
+    ) -> Option<HeaderValue> {
+        self.resource_at(path)?.seal_session(Some(caller), given)
     }
 
     /// Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the

@@ -49,6 +49,13 @@ export class AuthInfo {
     return typeof this.#source === 'string' ? undefined : this.#source;
   }
 
+  /** @internal As the native half describes the caller, whatever a handler has done to what it was shown. */
+  described(): string {
+    const text = typeof this.#source === 'string' ? this.#source : this.#source.caller();
+    if (text === null) throw new McpAuthError('no_caller', 500, 'nobody is calling');
+    return text;
+  }
+
   /** All claims of the token. */
   get claims(): Record<string, unknown> {
     return this.#read().claims;
@@ -174,11 +181,7 @@ export class AuthInfo {
   }
 
   #read(): Facts {
-    if (!this.#facts) {
-      const source = typeof this.#source === 'string' ? this.#source : this.#source.caller();
-      if (source === null) throw new McpAuthError('no_caller', 500, 'nobody is calling');
-      this.#facts = JSON.parse(source) as Facts;
-    }
+    this.#facts ??= JSON.parse(this.described()) as Facts;
     return this.#facts;
   }
 }

@@ -124,6 +124,8 @@ export interface ProtectedResource {
   mirroredArguments?: Record<string, Record<string, string>>;
   /** Refuse requests about tasks of which this instance does not know who made them. */
   knownTasksOnly?: boolean;
+  /** Let whoever has a session identifier use the session: for servers that bind sessions themselves. */
+  dangerousUnboundSessions?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];
   dangerousAcceptAnyAudience?: boolean;
@@ -161,6 +163,10 @@ export interface Limits {
   maxTokenHeaderBytes?: number;
   tokenCacheBytes?: number;
   tokenCacheMaxAge?: number;
+  /** Secrets that session identifiers and states are sealed with: the first seals, all open. The same for all instances. */
+  handleKeys?: string[];
+  /** A file that holds such keys, one in each line. */
+  handleKeysFile?: string;
 }
 
 /** One resource, or several. */

@@ -82,6 +82,17 @@ export class UnavailableError extends McpAuthError {
   declare readonly retryAfter: number;
 }
 
+/** A state that a client brought back is not accepted: `code` is `invalid` or `expired`. */
+export class StateError extends McpAuthError {
+  override name = 'StateError';
+  declare readonly code: 'invalid' | 'expired';
+
+  /** @internal */
+  constructor(code: 'invalid' | 'expired') {
+    super(code, 400, code === 'expired' ? 'the state has ended' : 'the state was not sealed here for this caller and purpose');
+  }
+}
+
 const CLASSES = {
   forbidden: ForbiddenError,
   request: RequestError,

@@ -19,6 +19,7 @@ export {
   InsufficientScopeError,
   McpAuthError,
   RequestError,
+  StateError,
   TokenError,
   UnavailableError,
 } from './errors.js';
@@ -26,6 +27,8 @@ export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js'
 export { type LogFields, type Logger, type LogLevel, setLogger } from './log.js';
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
 export { requires } from './requires.js';
+export type { Revocation } from './revocation.js';
+export type { StateSealer } from './state.js';
 export type { Allowed } from './web.js';
 
 // The original's surface; its `AuthInfo` has another name beside ours.

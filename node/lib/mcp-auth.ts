@@ -4,6 +4,8 @@ import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError }
 import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
 import { faultsOfOptions, inOurWords, read } from './reading.js';
+import { type Revocation, revocationData } from './revocation.js';
+import { StateSealer } from './state.js';
 import { explainFailure, watchRequests } from './outage.js';
 import { type Allowed, handle } from './web.js';
 
@@ -159,6 +161,30 @@ export class McpAuth {
   /** Why the resource at this path accepts a token or refuses it, check by check. */
   async explainToken(path: string, token: string): Promise<unknown> {
     return JSON.parse((await settle(this.native.explainToken(path, token))) as string);
+  }
+
+  /**
+   * Refuses these tokens from now on, also those that were accepted before: 401, `revoked` in the log.
+   *
+   * ```ts
+   * auth.revoke({ issuer: 'https://tenant.example.com/', subject: 'alice' });
+   * ```
+   *
+   * It is about tokens that were issued until now, or until `issuedUntil`. It is known to this instance alone, and until it
+   * ends: tell every instance, and each process of a cluster.
+   *
+   * @throws {TypeError} for anything but an issuer and one of `subject`, `clientId`, `sid` and `jti`
+   */
+  revoke(revocation: Revocation): void {
+    this.native.revoke(revocationData(revocation));
+  }
+
+  /**
+   * Seals state that a server gives to a client and takes back, with the configured `handleKeys`: every instance with
+   * the same ones opens what another has sealed.
+   */
+  stateSealer(): StateSealer {
+    return new StateSealer(this.native);
   }
 
   /** The host names that requests may be addressed to, for the `Host` check of a framework. */

@@ -13,6 +13,10 @@ export interface Forward {
   readonly changesResponses: boolean;
   readonly readsLists: boolean;
   readonly takesBody: boolean;
+  /** The session that the request names, as handlers see it. */
+  readonly session: string | null;
+  /** A session identifier of a handler's as the client gets it, or nothing where it must not be sent. Not after `respond`. */
+  sealSession(given: string): string | null;
   caller(): string | null;
   token(): string;
   has(scopes: string[]): boolean;
@@ -54,9 +58,19 @@ export type Settled = string | Forward | ReadBody | Answered;
 export type Outcome = Settled | Pending;
 
 export interface NativeAuth {
-  /** A text is the caller, in JSON, of a request whose response goes on as it is; see `reopen`. */
+  /**
+   * A text is the caller, in JSON, of a request that names no session, whose response goes on as it is unless it names
+   * one; see `reopen` and `sealSession`.
+   */
   decide(method: string, target: string, headers: string): Outcome;
   reopen(method: string, target: string, headers: string): Forward | null;
+  /** As that of {@link Forward}, where the decision was a text. */
+  sealSession(target: string, caller: string, given: string): string | null;
+  /** Takes a revocation, in JSON. */
+  revoke(revoked: string): void;
+  /** `caller` is what {@link Forward.caller} says; `null` where the system has no randomness. */
+  sealState(caller: string, purpose: string, lifetime: number, state: Uint8Array): string | null;
+  openState(caller: string, purpose: string, sealed: string): Buffer | 'invalid' | 'expired';
   /** Of a request that nobody has decided about: unverified. */
   dangerousBearerToken(method: string, target: string, headers: string): string | null;
   /** `alg` and `kid` of a token, in JSON: unverified. */

@@ -4,7 +4,7 @@ import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
 /** What a setting can be; a list is of the texts that it can be. Scopes may be one text, other texts are in a list. */
-type Kind = 'text' | 'url' | 'texts' | 'scopes' | 'seconds' | 'number' | 'flag' | 'function' | 'object' | 'any' | readonly string[] | Members | Entries | List;
+type Kind = 'text' | 'url' | 'texts' | 'secrets' | 'scopes' | 'seconds' | 'number' | 'flag' | 'function' | 'object' | 'any' | readonly string[] | Members | Entries | List;
 /** An object with these members. */
 type Members = { readonly members: Fields };
 /** An object whose members have any name: texts, or objects with these members. */
@@ -89,6 +89,7 @@ const RESOURCE = {
   policy: { members: POLICY },
   mirroredArguments: 'object',
   knownTasksOnly: 'flag',
+  dangerousUnboundSessions: 'flag',
   challengeStyle: ['http', 'tool_result'],
   scopesSupported: 'scopes',
   dangerousAcceptAnyAudience: 'flag',
@@ -123,6 +124,8 @@ const LIMITS = {
   maxTokenHeaderBytes: 'number',
   tokenCacheBytes: 'number',
   tokenCacheMaxAge: 'seconds',
+  handleKeys: 'secrets',
+  handleKeysFile: 'text',
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {
@@ -306,6 +309,8 @@ function simple(kind: Kind & string, value: unknown): unknown {
       return typeof value === 'string' ? value : textsOf(value);
     case 'texts':
       return textsOf(value);
+    case 'secrets':
+      return secretsOf(value);
     case 'seconds':
       if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) throw new Wrong(`must be a number of seconds, not ${shown(value)}`);
       return value;
@@ -338,6 +343,15 @@ function textsOf(value: unknown): string[] {
     if (typeof one === 'string') return one;
     if (one instanceof URL) return originOrUrl(one);
     throw new Wrong(`must be a text, not ${shown(one)}`);
+  });
+}
+
+/** Nothing of them is shown, whatever is wrong with them. */
+function secretsOf(value: unknown): string[] {
+  if (!Array.isArray(value)) throw new Wrong('must be texts in a list');
+  return readEach(itemsOf(value), (one) => {
+    if (typeof one === 'string') return one;
+    throw new Wrong('must be a text');
   });
 }
 

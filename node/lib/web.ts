@@ -4,6 +4,7 @@ import { type Decided, isSameAsBefore } from './decided-before.js';
 import { lines, pairs } from './headers.js';
 import type { McpAuth } from './mcp-auth.js';
 import { inTime, LATE } from './in-time.js';
+import { SESSION_HEADER } from './session-header.js';
 import { type Answered, type Filter, type Forward, native, type Piece, type ReadBody, settle } from './native.js';
 
 /** A request that may go on. */
@@ -16,6 +17,8 @@ export interface Allowed {
   respond(response: Response): Promise<Response>;
   /** @internal The native half of the request, for a response that goes another way than {@link Allowed.respond}. */
   opened(): Forward | undefined;
+  /** @internal A session identifier for such a response, or nothing where it must not be sent. */
+  sealSession(given: string): string | null;
 }
 
 /** By the request that went on. */
@@ -24,7 +27,7 @@ const decided = new WeakMap<Request, Decided>();
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
   const before = decided.get(request);
   // What is around it looks at the response.
-  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, respond: async (response) => response };
+  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, sealSession: (given) => given, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
   let settled = await settle(auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
@@ -50,16 +53,19 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
     resource: () => auth.resourceAt(request.url),
     onRefusal: () => (isRefused = true),
   });
+  const sealSession = (given: string): string | null =>
+    typeof forward === 'string' ? auth.native.sealSession(request.url, forward, given) : forward.sealSession(given);
   const goesOn = prepared(auth, forward, request, body);
   decided.set(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
   return {
     authInfo,
     request: goesOn,
+    sealSession,
     opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
     respond: async (response) => {
       const isStream = response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream');
       const opened = typeof forward !== 'string' ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
-      return opened ? respond(opened, response) : response;
+      return opened ? respond(opened, response) : sealed(response, sealSession);
     },
   };
 }
@@ -76,7 +82,7 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<
   return Buffer.concat(chunks);
 }
 
-/** The request without tokens, and asking for no encoding where lists in the response are read. */
+/** The request without tokens, with the session that its handler knows, and asking for no encoding where lists in the response are read. */
 function prepared(
   auth: McpAuth,
   forward: string | Forward,
@@ -86,11 +92,25 @@ function prepared(
   const headers = new Headers(request.headers);
   for (const name of auth.tokenHeaders) headers.delete(name);
   if (typeof forward !== 'string' && forward.readsLists) headers.set('accept-encoding', 'identity');
+  const session = typeof forward === 'string' ? null : forward.session;
+  if (session !== null) headers.set(SESSION_HEADER, session);
   if (typeof forward !== 'string' && !forward.takesBody) {
     const { method, signal, url } = request;
     return new Request(url, { method, headers, signal });
   }
   return new Request(request, body ? { headers, body } : { headers });
+}
+
+/** The response, with the session that it names sealed. */
+function sealed(response: Response, seal: (given: string) => string | null): Response {
+  const given = response.headers.get(SESSION_HEADER);
+  if (given === null) return response;
+  const text = seal(given);
+  const headers = new Headers(response.headers);
+  if (text === null) headers.delete(SESSION_HEADER);
+  else headers.set(SESSION_HEADER, text);
+  const { status, statusText } = response;
+  return new Response(response.body, { status, statusText, headers });
 }
 
 function toResponse({ status, headers, body }: Answered): Response {

@@ -1,16 +1,21 @@
 //! The object that JavaScript's `McpAuth` holds.
 
-use http::request::Parts;
+use std::time::Duration;
+
+use http::HeaderValue;
 use mcp_auth::decision::{Decision, MetadataDocument};
-use mcp_auth::{AuthError, AuthInfo, Config, McpAuth};
-use napi::bindgen_prelude::{Env, FnArgs, Function, Result};
+use mcp_auth::sealed_state::StateError;
+use mcp_auth::{AuthError, Config, McpAuth};
+use napi::bindgen_prelude::{Buffer, Env, FnArgs, Function, Result, Uint8Array};
+use napi::{Either, Error};
 use napi_derive::napi;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::config_error;
 use crate::functions::{self, Policy, Verifier};
-use crate::outcome::{Answer, Answered, Outcome};
+use crate::outcome::{self, Answer, Answered, Outcome};
+use crate::owner::{self, Revoked};
 use crate::response::Forward;
 use crate::testing::{Documents, FixedClock};
 use crate::{log, pending, request, runtime};
@@ -43,13 +48,6 @@ pub struct Resource {
 #[napi]
 pub struct NativeAuth {
     auth: McpAuth,
-}
-
-/// The caller of a request that needs no object in JavaScript, which the garbage collector would be long
-/// busy with: nothing is changed in the response to it.
-fn plain(auth: &McpAuth, parts: &Parts) -> Option<AuthInfo> {
-    let forward = auth.decide_seen(parts)?;
-    if forward.changes_responses() { None } else { forward.auth_info }
 }
 
 #[napi]
@@ -91,7 +89,7 @@ impl NativeAuth {
     }
 
     /// Decides about a request: all that is known of it before its body. A text is its caller, in
-    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen).
+    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session.
     #[napi]
     pub fn decide(
         &self,
@@ -103,16 +101,16 @@ impl NativeAuth {
         let Some(parts) = request::parse(&method, target, headers) else {
             return Ok(Outcome::D(Answered::malformed()));
         };
-        if let Some(caller) = plain(&self.auth, &parts) {
-            return Ok(Outcome::A(caller.json().to_owned()));
+        if let Some(forward) = self.auth.decide_seen(&parts) {
+            return Ok(outcome::of_seen(forward));
         }
         let auth = self.auth.clone();
         let work = async move {
             let decision = auth.decide(&parts).await;
             match &decision {
                 // It is known by now.
-                Decision::Forward(_) => match plain(&auth, &parts) {
-                    Some(caller) => Answer::Caller(Ok(caller)),
+                Decision::Forward(_) => match auth.decide_seen(&parts) {
+                    Some(forward) => Answer::Seen(Box::new(forward)),
                     None => Answer::Decision(Box::new((decision, parts))),
                 },
                 _ => Answer::Decision(Box::new((decision, parts))),
@@ -127,6 +125,55 @@ impl NativeAuth {
     pub fn reopen(&self, method: String, target: String, headers: String) -> Option<Forward> {
         let parts = request::parse(&method, target, headers)?;
         Some(Forward::new(self.auth.decide_seen(&parts)?))
+    }
+
+    /// A session identifier of the server's as this caller, in JSON, gets it, where the decision was a text.
+    #[napi]
+    pub fn seal_session(&self, target: String, caller: String, given: String) -> Option<String> {
+        let path = request::path_of(&target)?;
+        let owner = owner::owner_of(&caller)?;
+        let value = HeaderValue::from_str(&given).ok()?;
+        let sealed = self.auth.seal_session(&path, &owner, &value)?;
+        sealed.to_str().ok().map(str::to_owned)
+    }
+
+    /// Refuses tokens from now on: what is revoked, in JSON.
+    #[napi]
+    pub fn revoke(&self, revoked: String) -> Result<()> {
+        self.auth.revoke(Revoked::read(&revoked)?);
+        Ok(())
+    }
+
+    /// State as a text for this caller, in JSON; `null` where the system has no randomness.
+    #[napi]
+    pub fn seal_state(
+        &self,
+        caller: String,
+        purpose: String,
+        lifetime: i64,
+        state: Uint8Array,
+    ) -> Result<Option<String>> {
+        let owner = owner::owner_of(&caller).ok_or_else(|| Error::from_reason("no caller"))?;
+        let seconds =
+            u64::try_from(lifetime).map_err(|error| Error::from_reason(error.to_string()))?;
+        let lasting = Duration::from_secs(seconds);
+        Ok(self.auth.state_sealer().seal(&owner, &purpose, lasting, &state).ok())
+    }
+
+    /// The state in such a text, or why it is refused: `invalid` or `expired`.
+    #[napi]
+    pub fn open_state(
+        &self,
+        caller: String,
+        purpose: String,
+        sealed: String,
+    ) -> Result<Either<Buffer, &'static str>> {
+        let owner = owner::owner_of(&caller).ok_or_else(|| Error::from_reason("no caller"))?;
+        Ok(match self.auth.state_sealer().open(&owner, &purpose, &sealed) {
+            Ok(state) => Either::A(state.into()),
+            Err(StateError::Expired) => Either::B("expired"),
+            Err(_) => Either::B("invalid"),
+        })
     }
 
     /// The token of a request, which nobody has verified.

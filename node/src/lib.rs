@@ -9,6 +9,7 @@ pub mod config;
 mod functions;
 pub mod log;
 mod outcome;
+mod owner;
 mod pending;
 mod request;
 mod response;

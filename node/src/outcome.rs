@@ -19,6 +19,8 @@ pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
 /// How work ends.
 pub(crate) enum Answer {
     Decision(Box<(Decision, Parts)>),
+    /// Of a caller whose token is known.
+    Seen(Box<mcp_auth::decision::Forward>),
     Caller(std::result::Result<AuthInfo, AuthError>),
     Explanation(Option<TokenExplanation>),
     Ready(std::result::Result<(), Unavailable>),
@@ -28,6 +30,7 @@ impl Answer {
     pub(crate) fn into_outcome(self) -> Result<Outcome> {
         match self {
             Self::Decision(decided) => of_decision(decided.0, decided.1),
+            Self::Seen(forward) => Ok(of_seen(*forward)),
             Self::Caller(Ok(caller)) => Ok(Outcome::A(caller.json().to_owned())),
             Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
             Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),
@@ -36,6 +39,16 @@ impl Answer {
                 Ok(Outcome::D(Answered::refused(&AuthError::Unavailable(reason))))
             }
         }
+    }
+}
+
+/// A request of a caller whose token is known. It needs no object in JavaScript, which the garbage collector would be long
+/// busy with, where it names no session and nothing but a session is changed in the response to it.
+pub(crate) fn of_seen(forward: mcp_auth::decision::Forward) -> Outcome {
+    let is_plain = !forward.changes_responses() && forward.session_header().is_none();
+    match &forward.auth_info {
+        Some(caller) if is_plain => Outcome::A(caller.json().to_owned()),
+        _ => Outcome::B(Forward::new(forward)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A request that goes on, and the response to it.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use mcp_auth::decision::{Passage, ResponseFilter};
 use napi::bindgen_prelude::{Buffer, Either3, Env, Result, Uint8Array};
 use napi::{Either, Error};
@@ -47,6 +47,22 @@ impl Forward {
     #[napi(getter)]
     pub fn takes_body(&self) -> bool {
         self.forward.as_ref().is_none_or(mcp_auth::decision::Forward::takes_body)
+    }
+
+    /// The session that the request names, as handlers see it.
+    #[napi(getter)]
+    pub fn session(&self) -> Option<String> {
+        let (_, named) = self.forward.as_ref()?.session_header()?;
+        named.to_str().ok().map(str::to_owned)
+    }
+
+    /// A session identifier of the server's as the client gets it; nothing where it must not be sent. Not after
+    /// [`Self::respond`].
+    #[napi]
+    pub fn seal_session(&self, given: String) -> Option<String> {
+        let value = HeaderValue::from_str(&given).ok()?;
+        let sealed = self.forward.as_ref()?.seal_session(&value)?;
+        sealed.to_str().ok().map(str::to_owned)
     }
 
     /// Who is calling, in JSON.

@@ -6,11 +6,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import test from 'node:test';
 import express from 'express';
-import { createRemoteJWKSet } from 'jose';
+import { createRemoteJWKSet, decodeJwt } from 'jose';
 import {
   createVerifyJwt,
   fetchServerConfig,
   fetchServerConfigByWellKnownUrl,
+  handleBearerAuth,
   MCPAuth,
   MCPAuthAuthServerError,
   MCPAuthBearerAuthError,
@@ -270,6 +271,38 @@ test('a function answers for a token, whose caller has it; a second middleware a
   const twice = await fetch(resource, post(token));
   assert.equal((/** @type {any} */ (await twice.json())).token, token);
   assert.equal((await fetch(`${resource}/more`, post(token))).status, 403);
+});
+
+test('a session is of whoever began it, behind one middleware, two, and two of different resources', async (context) => {
+  /** @type {Record<string, (auth: MCPAuth, resource: string) => express.RequestHandler[]>} */
+  const chains = {
+    one: (auth, resource) => [auth.bearerAuth('jwt', { resource })],
+    two: (auth, resource) => [auth.bearerAuth('jwt', { resource }), auth.bearerAuth('jwt', { resource, requiredScopes: ['mcp'] })],
+    'two of different resources': (auth, resource) => [
+      handleBearerAuth({ issuer: 'https://as.example', audience: resource, verifyAccessToken: async (token) => ({ token, issuer: 'https://as.example', clientId: 'c', subject: decodeJwt(token).sub, scopes: [], audience: resource }) }),
+      auth.bearerAuth('jwt', { resource }),
+    ],
+  };
+  for (const [name, chain] of Object.entries(chains)) {
+    for (const type of ['application/json', 'text/event-stream']) {
+      const { resource, mint } = await start(context, async (resource, { issuer }) => {
+        const server = await fetchServerConfig(issuer, { type: 'oidc' });
+        const auth = new MCPAuth({ protectedResources: { metadata: { resource, authorizationServers: [server] } } });
+        return express().all('/mcp', ...chain(auth, resource), (request, response) => {
+          response.writeHead(200, { 'content-type': type, 'mcp-session-id': '8f3c' }).end(`data: ${request.get('mcp-session-id')}\n\n`);
+        });
+      });
+      const ask = async (/** @type {string} */ subject, /** @type {string} */ session = '') => {
+        const { headers, ...rest } = post(mint({ subject }));
+        const answer = await fetch(resource, { ...rest, headers: { ...headers, accept: '*/*', ...(session && { 'mcp-session-id': session }) } });
+        return { status: answer.status, session: answer.headers.get('mcp-session-id') ?? '', text: await answer.text() };
+      };
+      const { session } = await ask('alice');
+      assert.notEqual(session, '8f3c', name);
+      for (let turn = 0; turn < 2; turn += 1) assert.deepEqual(await ask('alice', session), { status: 200, session, text: 'data: 8f3c\n\n' }, name);
+      for (const [subject, named] of [['bob', session], ['alice', '8f3c'], ['alice', `${session}A`]]) assert.equal((await ask(subject, named)).status, 404, name);
+    }
+  }
 });
 
 test('JWTs need keys, a function needs none', () => {

@@ -1,12 +1,15 @@
 // @ts-check
-// Whose a session is: the SDKs bind it to nobody, so that the documentation says how to.
+// Whose a session of the official SDKs is: they bind it to nobody, so that we do.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { Client as Client2, StreamableHTTPClientTransport as ClientTransport2 } from '@modelcontextprotocol/client';
 import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
+import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as ClientTransport1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { McpServer as Server1 } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { McpServer as Server2 } from '@modelcontextprotocol/server';
@@ -22,17 +25,21 @@ const whoami = (extra) => ({
 });
 
 const IMPORT_1 = "import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';";
-/** @type {Record<string, { makeServer: () => any, Transport: any, imported: string }>} */
+/** @type {Record<string, { makeServer: () => any, Transport: any, imported: string, Client: any, ClientTransport: any }>} */
 const GENERATIONS = {
   '1.x': {
     makeServer: () => withTool(new Server1({ name: 'sessions', version: '1' })),
     Transport: StreamableHTTPServerTransport,
     imported: IMPORT_1,
+    Client: Client1,
+    ClientTransport: ClientTransport1,
   },
   '2.x': {
     makeServer: () => withTool(new Server2({ name: 'sessions', version: '1' })),
     Transport: NodeStreamableHTTPServerTransport,
     imported: "import { NodeStreamableHTTPServerTransport as StreamableHTTPServerTransport } from '@modelcontextprotocol/node';",
+    Client: Client2,
+    ClientTransport: ClientTransport2,
   },
 };
 
@@ -63,12 +70,26 @@ async function send(resource, token, method, message, session) {
   return { status: answer.status, text, session: answer.headers.get('mcp-session-id') ?? undefined };
 }
 
-for (const [generation, { makeServer, Transport, imported }] of Object.entries(GENERATIONS)) {
-  test(`${generation} binds a session to nobody: in one that somebody else opened, the caller is who calls`, async (context) => {
+/** The routes of the documentation, for one generation of the SDK.
+ * @param {import('node:test').TestContext} context @param {string} imported @returns {Promise<(app: any, makeServer: () => any) => void>} */
+async function printedRoute(context, imported) {
+  const [code = ''] = blocks('docs/node.md').filter((block) => block.includes('mcp-session-id'));
+  const lines = code.replace(IMPORT_1, imported).split('\n');
+  const isImport = (/** @type {string} */ line) => line.startsWith('import ');
+  const inside = lines.filter((line) => !isImport(line)).join('\n');
+  const imports = [...lines.filter(isImport), "import type { Express } from 'express';"].join('\n');
+  const folder = makeFolder(context);
+  writeFileSync(join(folder, 'route.mts'), `${imports}\nexport function route(app: Express, makeServer: () => any) {\n${inside}}\n`);
+  await compile(folder);
+  return (await import(pathToFileURL(join(folder, 'out/route.mjs')).href)).route;
+}
+
+for (const [generation, { makeServer, Transport, imported, Client, ClientTransport }] of Object.entries(GENERATIONS)) {
+  test(`${generation} binds a session to nobody: in one that somebody else opened, and that we do not bind, the caller is who calls`, async (context) => {
     /** @type {Map<string, any>} */
     const transports = new Map();
     const { resource, mint } = await start(context, (resource, issuer) => {
-      const app = express().use(protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+      const app = express().use(protect(new McpAuth({ resource, authorizationServers: [issuer.issuer], dangerousUnboundSessions: true })));
       return app.all('/mcp', async (request, response) => {
         const known = transports.get(request.get('mcp-session-id') ?? '');
         if (known) return known.handleRequest(request, response);
@@ -89,15 +110,7 @@ for (const [generation, { makeServer, Transport, imported }] of Object.entries(G
   });
 
   test(`nobody uses the session of somebody else of ${generation}, with the code of the documentation`, async (context) => {
-    const [code = ''] = blocks('docs/node.md').filter((block) => block.includes('mcp-session-id'));
-    const lines = code.replace(IMPORT_1, imported).split('\n');
-    const isImport = (/** @type {string} */ line) => line.startsWith('import ');
-    const inside = lines.filter((line) => !isImport(line)).join('\n');
-    const imports = [...lines.filter(isImport), "import type { Express } from 'express';", "import { caller } from 'mcp-auth-node';"].join('\n');
-    const folder = makeFolder(context);
-    writeFileSync(join(folder, 'route.mts'), `${imports}\nexport function route(app: Express, makeServer: () => any) {\n${inside}}\n`);
-    await compile(folder);
-    const { route } = await import(pathToFileURL(join(folder, 'out/route.mjs')).href);
+    const route = await printedRoute(context, imported);
     const { resource, mint } = await start(context, (resource, issuer) => {
       const app = express().use(protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
       route(app, makeServer);
@@ -125,5 +138,36 @@ for (const [generation, { makeServer, Transport, imported }] of Object.entries(G
     }
     assert.equal((await send(resource, again, 'DELETE', undefined, session)).status, 200);
     assert.equal((await send(resource, alice, 'POST', CALL, session)).status, 404);
+  });
+
+  test(`a client of ${generation} works through a whole session, with a renewed token, and one of somebody else does not`, async (context) => {
+    const route = await printedRoute(context, imported);
+    const { resource, mint } = await start(context, (resource, issuer) => {
+      const app = express().use(protect(new McpAuth({ resource, authorizationServers: [issuer.issuer] })));
+      route(app, makeServer);
+      return app;
+    });
+    let token = mint({ subject: 'alice' });
+    const transport = new ClientTransport(new URL(resource), {
+      fetch: (/** @type {any} */ url, /** @type {any} */ given = {}) => {
+        const headers = new Headers(given.headers);
+        headers.set('authorization', `Bearer ${token}`);
+        return fetch(url, { ...given, headers });
+      },
+    });
+    const client = new Client({ name: 'client', version: '1' });
+    await client.connect(transport);
+    context.after(() => client.close());
+    const { sessionId } = transport;
+    assert.match(sessionId, /^[\w-]{36}\.[\w-]{22}$/);
+    const called = async () => JSON.parse((await client.callTool({ name: 'whoami', arguments: {} })).content[0].text);
+    assert.deepEqual(await called(), ['alice', 'alice']);
+    token = mint({ subject: 'alice', claims: { jti: 'renewed' } });
+    assert.deepEqual(await called(), ['alice', 'alice']);
+    token = mint({ subject: 'bob' });
+    await assert.rejects(called());
+    token = mint({ subject: 'alice' });
+    await transport.terminateSession();
+    assert.equal((await send(resource, token, 'POST', CALL, sessionId)).status, 404);
   });
 }

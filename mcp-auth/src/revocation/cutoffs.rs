@@ -135,9 +135,9 @@ impl Entries {
             *known = issued_until.max(*known);
             return;
         }
-        let name: Box<str> = name.into();
-        names.insert(name.clone(), issued_until);
-        of_issuer.order.push_back((kind, name));
+        let kept: Box<str> = name.into();
+        names.insert(kept.clone(), issued_until);
+        of_issuer.order.push_back((kind, kept));
         self.count += 1;
     }
 
@@ -148,8 +148,8 @@ impl Entries {
         let Some(of_issuer) = largest else { return false };
         let Some((kind, name)) = of_issuer.order.pop_front() else { return false };
         self.count -= 1;
-        let names = of_issuer.named.get_mut(&kind);
-        if let Some(issued_until) = names.and_then(|names| names.remove(&name)) {
+        let of_kind = of_issuer.named.get_mut(&kind);
+        if let Some(issued_until) = of_kind.and_then(|names| names.remove(&name)) {
             of_issuer.everything = of_issuer.everything.max(Some(issued_until));
         }
         true
@@ -165,14 +165,11 @@ impl Entries {
             (RevokedKind::Token, caller.text_claim("jti")),
         ];
         let mut latest = of_issuer.everything;
-        for (kind, name) in names {
-            let Some(name) = name else { continue };
-            let Some(until) = of_issuer.named.get(&kind).and_then(|names| names.get(name)) else {
-                continue;
-            };
+        for (kind, said) in names {
+            let (Some(name), Some(of_kind)) = (said, of_issuer.named.get(&kind)) else { continue };
+            let Some(until) = of_kind.get(name) else { continue };
             // One token is refused whenever it was issued.
-            let until = if kind == RevokedKind::Token { u64::MAX } else { *until };
-            latest = latest.max(Some(until));
+            latest = latest.max(Some(if kind == RevokedKind::Token { u64::MAX } else { *until }));
         }
         latest
     }

@@ -45,6 +45,17 @@ impl Resource {
         named.map(Some).ok_or(MessageFault::UnknownSession)
     }
 
+    /// An identifier of the server's with the tag for this sender, where sessions are bound; `None`: it cannot be sealed.
+    pub(crate) fn seal_session(
+        &self,
+        sender: Option<&AuthInfo>,
+        given: &HeaderValue,
+    ) -> Option<HeaderValue> {
+        let Some(sealer) = &self.session_sealer else { return Some(given.clone()) };
+        let sealed = sealer.seal(HandleKind::Session, sender, given.to_str().ok()?)?;
+        HeaderValue::try_from(sealed).ok()
+    }
+
     /// Whether it matters to a session who sends these messages, although anybody may: one begins, or one is named.
     pub(super) fn needs_session_owner(&self, request: &Parts, messages: &Messages<'_>) -> bool {
         let names_one = request.headers.contains_key(&MCP_SESSION_ID);
@@ -61,10 +72,7 @@ impl Exchange {
 
     /// An identifier of the server's with its tag, where sessions are bound; `None`: it cannot be sealed.
     pub(super) fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        let Some(sealer) = &self.resource.session_sealer else { return Some(given.clone()) };
-        let sealed =
-            sealer.seal(HandleKind::Session, self.sender.as_ref(), given.to_str().ok()?)?;
-        HeaderValue::try_from(sealed).ok()
+        self.resource.seal_session(self.sender.as_ref(), given)
     }
 
     /// Lets the server read the identifier that it gave.

@@ -11,6 +11,12 @@ export interface Admitted extends Decided {
   readonly shown: unknown;
   /** Whether its response is looked at when it begins. */
   isWatched: boolean;
+  /** Whether it is held where an event stream begins. */
+  readonly holdsStreams: boolean;
+  /** Whether the session that its response names is sealed. */
+  isSealed: boolean;
+  /** A session identifier of a handler's as the client gets it, or nothing where it must not be sent. */
+  sealSession(given: string): string | null;
   /** A handler was refused more scopes, or an event stream begins, in which one may be: whether the response is held from now on. */
   hold(): boolean;
   /** The response begins: it is never held. */

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuthInfo } from '../auth-info.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { requireAuth } from '../right-auth.js';
+import { SESSION_HEADER } from '../session-header.js';
 import type { Allowed } from '../web.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { type Guard, guardResponse } from './node-response.js';
@@ -70,28 +71,42 @@ interface WithHeaders {
   multiValueHeaders?: object;
 }
 
-/** Takes tokens out of the originals as well, and watches the response that a handler can write to itself. */
+/** Takes tokens out of the originals as well, puts the session there that handlers know, and watches the response that a handler can write to itself. */
 function protectOriginals(auth: McpAuth, env: unknown, answer: Allowed): Guard | undefined {
   if (typeof env !== 'object' || env === null) return undefined;
+  const session = answer.request.headers.get(SESSION_HEADER);
   const { incoming, outgoing, event, request, eventContext } = env as Originals;
   if (Array.isArray(incoming?.rawHeaders)) {
     removeHeaders(incoming, auth.tokenHeaders);
     const encoding = answer.request.headers.get('accept-encoding');
     if (encoding === 'identity') replaceHeader(incoming, 'accept-encoding', encoding);
+    if (session !== null) replaceHeader(incoming, SESSION_HEADER, session);
   }
   if (request instanceof Request) (env as Originals).request = answer.request;
   const records = Array.isArray(event?.Records) ? event.Records : [];
   for (const original of [event, request as WithHeaders | undefined, ...records.map((record) => record?.cf?.request)]) {
-    removeFrom(original?.headers, auth.tokenHeaders);
-    removeFrom(original?.multiValueHeaders, auth.tokenHeaders);
+    for (const headers of [original?.headers, original?.multiValueHeaders]) {
+      removeFrom(headers, auth.tokenHeaders);
+      if (session !== null) replaceSession(headers, session);
+    }
   }
   if (eventContext?.request) eventContext.request = answer.request;
-  return typeof outgoing?.writeHead === 'function' ? guardResponse(outgoing, () => answer.opened()) : undefined;
+  return typeof outgoing?.writeHead === 'function' ? guardResponse(outgoing, answer) : undefined;
 }
 
 function removeFrom(headers: object | null | undefined, names: readonly string[]): void {
   if (!headers) return;
   for (const name of Object.keys(headers)) if (names.includes(name.toLowerCase())) delete (headers as Record<string, unknown>)[name];
+}
+
+/** Each value keeps its form: a text, texts, or what CloudFront makes of them. */
+function replaceSession(headers: object | null | undefined, session: string): void {
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (name.toLowerCase() !== SESSION_HEADER) continue;
+    const [first] = Array.isArray(value) ? value : [];
+    const one = typeof first === 'object' ? { ...first, value: session } : session;
+    (headers as Record<string, unknown>)[name] = Array.isArray(value) ? [one] : session;
+  }
 }
 
 /** As `@hono/node-server` has it: `RESPONSE_ALREADY_SENT` has this header. */

@@ -5,6 +5,7 @@ import { lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
 import { admittedOf } from './admitted.js';
 import { member } from './members.js';
+import { namesSession, sealIn, sealSession } from './node-session.js';
 
 type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type Callback = (error?: Error | null) => void;
@@ -18,7 +19,7 @@ type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'en
 
 const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 
-/** Looks at the start of a response, whose request was noted as admitted: an event stream may have to be held. */
+/** Looks at the start of a response, whose request was noted as admitted: an event stream may have to be held, a session be sealed. */
 export function watch(response: ServerResponse): void {
   if (latest && has(response, latest)) return;
   if (isOfNode(response)) return put(NODES, response);
@@ -78,8 +79,12 @@ function hooks(own: Methods): Methods {
   // Whoever holds a response has put methods of their own before these.
   return {
     writeHead(this: ServerResponse, ...given: unknown[]) {
-      const isHeld = begins(this, typeof given[1] === 'string' ? given[2] : given[1]);
-      return (isHeld ? this : own).writeHead.apply(this, given as never);
+      const at = typeof given[1] === 'string' ? 2 : 1;
+      if (begins(this, given[at])) return this.writeHead.apply(this, given as never);
+      // Whatever is sent first, its head comes here.
+      const headers = sealSession(this, given[at]);
+      if (headers !== given[at]) given[at] = headers;
+      return own.writeHead.apply(this, given as never);
     },
     flushHeaders(this: ServerResponse) {
       (begins(this) ? this : own).flushHeaders.call(this);
@@ -101,7 +106,7 @@ function begins(response: ServerResponse, headers?: unknown): boolean {
   const request = admittedOf(member(response, 'req'));
   if (!request?.isWatched) return false;
   request.isWatched = false;
-  if (isEventStream(response, headers) && !response.hasHeader('content-encoding')) return request.hold();
+  if (request.holdsStreams && isEventStream(response, headers) && !response.hasHeader('content-encoding')) return request.hold();
   request.letGo();
   return false;
 }
@@ -127,7 +132,13 @@ export interface Guard {
   release(): void;
 }
 
-export function guardResponse(response: ServerResponse, open: () => Forward | undefined): Guard {
+/** What is known of the request, when somebody writes to the response. */
+export interface Guarded {
+  opened(): Forward | undefined;
+  sealSession(given: string): string | null;
+}
+
+export function guardResponse(response: ServerResponse, guarded: Guarded): Guard {
   const own = pick(response);
   const release = () => {
     for (const name of METHODS) if (response[name] === guards[name]) response[name] = own[name] as never;
@@ -136,8 +147,10 @@ export function guardResponse(response: ServerResponse, open: () => Forward | un
   const begin = () => {
     hasBegun = true;
     release();
-    const forward = open();
-    if (forward && !response.headersSent) holdResponse(forward, response);
+    if (response.headersSent) return;
+    const forward = guarded.opened();
+    if (forward) holdResponse(forward, response);
+    else sealAtHead(response, guarded);
   };
   const guards = {} as Record<(typeof METHODS)[number], unknown>;
   for (const name of METHODS) {
@@ -148,6 +161,17 @@ export function guardResponse(response: ServerResponse, open: () => Forward | un
     response[name] = guards[name] as never;
   }
   return { hasBegun: () => hasBegun, release };
+}
+
+/** Seals the session of a response that is not held, when its head is written. */
+function sealAtHead(response: ServerResponse, guarded: Guarded): void {
+  const { writeHead } = response;
+  response.writeHead = ((...given: unknown[]) => {
+    response.writeHead = writeHead;
+    const at = typeof given[1] === 'string' ? 2 : 1;
+    if (namesSession(response, given[at])) given[at] = sealIn(response, given[at], guarded);
+    return writeHead.apply(response, given as never);
+  }) as never;
 }
 
 class HeldResponse {

@@ -8,6 +8,7 @@ import { isSameAsBefore } from '../decided-before.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
+import { SESSION_HEADER } from '../session-header.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
 import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
 import { member } from './members.js';
@@ -140,6 +141,14 @@ class Exchange implements Admitted, Requested {
   authInfo: AuthInfo | undefined = undefined;
   shown: AuthInfo | undefined = undefined;
   isWatched = false;
+  holdsStreams = false;
+  isSealed = false;
+  /** What was decided; a text is the caller, in JSON. */
+  private forward: string | Forward = '';
+  /** Whether the native half seals the session of the response, which is held. */
+  private isHeld = false;
+  /** The request as a `protect` around this one let it through. */
+  private outer: Admitted | undefined = undefined;
   /** Whether a handler's refusal can become a challenge. */
   private mayHold = false;
   private readonly headers: HeaderLines;
@@ -185,8 +194,25 @@ class Exchange implements Admitted, Requested {
     const forward = this.mayHold ? this.authInfo?.opened() : undefined;
     this.mayHold = false;
     if (!forward || this.response.headersSent) return false;
-    holdResponse(forward, this.response);
+    this.holdFor(forward);
     return true;
+  }
+
+  /** Each `protect` around the other has put a tag of its own on the session, the outermost the last. */
+  sealSession(given: string): string | null {
+    const sealed = this.isHeld ? given : this.sealOwn(given);
+    return sealed !== null && this.outer ? this.outer.sealSession(sealed) : sealed;
+  }
+
+  private sealOwn(given: string): string | null {
+    const { forward } = this;
+    if (typeof forward === 'string') return this.auth.native.sealSession(this.target, forward, given);
+    return forward.sealSession(given);
+  }
+
+  private holdFor(forward: Forward): void {
+    this.isHeld = true;
+    holdResponse(forward, this.response);
   }
 
   letGo(): void {
@@ -211,21 +237,22 @@ class Exchange implements Admitted, Requested {
   private admit(forward: string | Forward): boolean {
     const { auth, request, response } = this;
     const caller = auth.callerOf(forward, this);
+    this.forward = forward;
+    this.outer = admittedOf(request);
     this.authInfo = caller;
     this.shown = caller && this.differences ? this.asDiffers(caller, this.differences) : caller;
     noteAdmitted(this);
     if (caller) showCaller(request, this.shown);
     removeHeaders(request, auth.tokenHeaders);
     if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
-    if (typeof forward !== 'string' && forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
-    if (typeof forward !== 'string' && forward.changesResponses) holdResponse(forward, response);
+    if (typeof forward !== 'string') prepare(request, forward);
+    this.isWatched = true;
+    watch(response);
+    if (typeof forward !== 'string' && forward.changesResponses) this.holdFor(forward);
     // Of other methods, a refusal is what the handler makes of it.
     else if (caller && this.method === 'POST') this.mayHold = true;
     // A stream that began could not become a challenge any more.
-    if (this.mayHold && acceptsStreams(member(request, 'headers').accept)) {
-      this.isWatched = true;
-      watch(response);
-    }
+    this.holdsStreams = this.mayHold && acceptsStreams(member(request, 'headers').accept);
     return true;
   }
 
@@ -237,7 +264,14 @@ class Exchange implements Admitted, Requested {
   }
 }
 
-/** Every MCP client says so; for others, no response has to be watched. */
+/** What handlers see in place of some headers. */
+function prepare(request: IncomingMessage, forward: Forward): void {
+  if (forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
+  const { session } = forward;
+  if (session !== null) replaceHeader(request, SESSION_HEADER, session);
+}
+
+/** Every MCP client says so; for others, no stream has to be held. */
 function acceptsStreams(accept: string | undefined): boolean {
   return accept !== undefined && (accept.includes('text/event-stream') || accept.includes('*/*'));
 }

@@ -195,6 +195,29 @@ async fn identifiers_of_any_kind_are_sealed_or_withheld() {
 }
 
 #[tokio::test]
+async fn an_adapter_that_keeps_no_decision_seals_for_the_same_caller() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
+    let auth = McpAuth::new(config.clone()).unwrap();
+    let token = issuer.mint().subject("alice").audience(RESOURCE).sign();
+    let caller = auth.authenticate(&token).await.unwrap();
+    let given = HeaderValue::from_static("8f3c");
+    let sealed = auth.seal_session("/mcp", &caller, &given).unwrap();
+    let request = Request::get("/mcp")
+        .header("authorization", format!("Bearer {token}"))
+        .header("mcp-session-id", &sealed);
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let forward = auth.decide_seen(&parts).unwrap();
+    assert_eq!(forward.session_header().unwrap().1, "8f3c");
+    assert_eq!(forward.seal_session(&given), Some(sealed));
+    let unreadable = HeaderValue::from_bytes(b"\xe9").unwrap();
+    assert_eq!(auth.seal_session("/mcp", &caller, &unreadable), None);
+    config.resources[0].dangerous_unbound_sessions = true;
+    let unbound = McpAuth::new(config).unwrap();
+    assert_eq!(unbound.seal_session("/mcp", &caller, &given), Some(given));
+}
+
+#[tokio::test]
 async fn sessions_that_are_not_bound_are_the_servers_business() {
     let unbound = |config: &mut Config| config.resources[0].dangerous_unbound_sessions = true;
     let server = SessionServer::giving(&[b"8f3c"], unbound).await;
