@@ -45,6 +45,7 @@ async fn completing_a_template_needs_what_is_asked_without_its_last_variable() {
         (json!({ "n://a": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 403),
         (json!({ "n://a*": ["s1"], "n://a{?q}": [] }), "n://a{?q}", 200),
         (json!({ "n://a/x{?q}": ["s1"], "n://a/{+r}": [] }), "n://a/{+r}", 403),
+        (json!({ "n://{h}/1": ["s1"], "n://a/1": [] }), "n://a/{id}/", 403),
         (json!({ "n://{+s}{?q}": ["s1"], "n://a/{+r}": [] }), "n://a/{+r}", 403),
         (json!({ "n://{+s}{?q}": ["s1"], "n://a/{id}": [] }), "n://a/{id}", 200),
         (json!({ "n://a": { "access": "public" }, "{s}://a": ["s1"] }), "n://a/{+p}", 200),

@@ -53,7 +53,7 @@ impl<'p> ResourceRule<'p> {
 
     /// Whether it is about this URI of a template; or about another reading of it, where none of the others takes its
     /// place.
-    fn could_count(&self, uri: &Uri, others: &[Self]) -> bool {
+    fn could_count(&self, uri: &Uri, others: &[&Self]) -> bool {
         let counts = |reading: &Uri| {
             let is_replaced = others.iter().any(|other| other.takes_the_place_of(self, reading));
             self.pattern.is_about(reading) && !is_replaced
@@ -105,6 +105,13 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
         false => named_uris.iter().filter(|uri| !ends_with_slash(uri)).collect(),
     };
     let uris_for = |one: &ResourceRule<'_>| if one.pattern.is_open { &named_uris } else { &uris };
+    // Where the template itself ends with a slash, what is read without it is a template too, and only a rule about all
+    // of that takes the place of others.
+    let without_slash: Vec<_> = uris.iter().filter_map(Uri::without_slash).collect();
+    let can_replace = |one: &&ResourceRule<'_>| {
+        !text.ends_with('/') || without_slash.iter().all(|uri| one.pattern.is_about(uri))
+    };
+    let replacing: Vec<_> = all.iter().filter(can_replace).collect();
     let is_about_all = |one: &ResourceRule<'_>| uris_for(one).iter().all(|uri| one.is_about(uri));
     let counts = |one: &&ResourceRule<'_>| match &*uris {
         [uri] => one.counts(uri, &all),
@@ -117,7 +124,7 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
                     && decisive_uris.iter().any(|uri| one.could_be_about(uri))
                     && !decisive_uris.iter().any(counts)
             });
-            !is_replaced && uris.iter().any(|uri| one.could_count(uri, &all))
+            !is_replaced && uris.iter().any(|uri| one.could_count(uri, &replacing))
         }
     };
     let rules: Vec<_> = all.iter().filter(counts).collect();
