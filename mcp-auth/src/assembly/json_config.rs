@@ -150,6 +150,16 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_the_place_of_a_secret_is_never_shown() {
+        for keys in [json!("hush-1"), json!(["x", 7_351]), json!({ "hush-1": 7_351 }), json!(7_351)]
+        {
+            let told = fault(&json!({ "handle_keys": keys }).to_string());
+            assert!(told.contains("handle_keys"), "{told}");
+            assert!(!told.contains("hush-1") && !told.contains("7351"), "{told}");
+        }
+    }
+
+    #[test]
     fn what_is_no_field_is_a_fault_wherever_it_stands() {
         let resource = r#""resource": "https://h.example/mcp""#;
         let rows = [

@@ -58,9 +58,16 @@ fn locate<'c>(value: &'c Value, place: &mut Vec<Step<'c>>, faults: &mut Faults<'
         _ => {}
     }
     if faults.count() == found_before {
-        let is_secret = faults.path().ends_with("client_secret");
+        let is_secret = is_for_secrets(faults.path());
         faults.add_here(in_words(&reason, value, is_secret));
     }
+}
+
+/// Whether secrets belong in this place, so that what stands there is not shown, whatever it is.
+fn is_for_secrets(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let without_index = name.split('[').next().unwrap_or(name);
+    matches!(without_index, "client_secret" | "handle_keys")
 }
 
 /// The reason in words that do not take Rust for granted.
