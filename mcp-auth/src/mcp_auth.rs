@@ -1,25 +1,28 @@
 //! The one object that protects a server.
 
+mod reload;
+
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
-use crate::assembly::McpAuthBuilder;
+use self::reload::Told;
+use crate::assembly::{Hooks, McpAuthBuilder, Serving};
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
-use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
 use crate::handles::StateSealer;
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
-use crate::mounts::Mounts;
+use crate::mounts::Place;
 use crate::revocation::{Cutoffs, Revocation};
 use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::{Quoted, in_one_line};
@@ -31,19 +34,21 @@ pub struct McpAuth(Arc<Inner>);
 /// Names the resources.
 impl fmt::Debug for McpAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resources = self.resources().iter().map(|resource| resource.identifier.as_str());
-        f.debug_tuple("McpAuth").field(&resources.collect::<Vec<_>>()).finish()
+        let resources = self.resource_identifiers();
+        let names: Vec<&str> = resources.iter().map(ResourceIdentifier::as_str).collect();
+        f.debug_tuple("McpAuth").field(&names).finish()
     }
 }
 
 struct Inner {
-    mounts: Mounts,
-    issuers: Vec<Arc<Issuer>>,
-    serve_authorization_server_metadata: bool,
-    hide_resource_metadata: bool,
+    /// Replaced as a whole.
+    serving: ArcSwap<Serving>,
+    /// What stays, whatever the configuration.
+    hooks: Hooks,
     state_sealer: StateSealer,
     cutoffs: Arc<Cutoffs>,
-    clock: Arc<dyn Clock>,
+    /// What frameworks were told once; it is held while the configuration is replaced.
+    told: Mutex<Told>,
 }
 
 impl McpAuth {
@@ -60,26 +65,13 @@ impl McpAuth {
         McpAuthBuilder::new(config)
     }
 
-    pub(crate) fn from_parts(
-        resources: Vec<Arc<Resource>>,
-        issuers: Vec<Arc<Issuer>>,
-        serve_authorization_server_metadata: bool,
-        hide_resource_metadata: bool,
-        state_sealer: StateSealer,
-        cutoffs: Arc<Cutoffs>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let mounts = Mounts::new(resources);
-        let inner = Inner {
-            mounts,
-            issuers,
-            serve_authorization_server_metadata,
-            hide_resource_metadata,
-            state_sealer,
-            cutoffs,
-            clock,
-        };
-        Self(Arc::new(inner))
+    pub(crate) fn serving(serving: Serving, hooks: Hooks, cutoffs: Arc<Cutoffs>) -> Self {
+        let name = name_of_server(&serving);
+        let keys = serving.handle_keys.clone();
+        let state_sealer = StateSealer::new(keys, &name, hooks.clock.clone());
+        let serving = ArcSwap::from_pointee(serving);
+        let told = Mutex::default();
+        Self(Arc::new(Inner { serving, hooks, state_sealer, cutoffs, told }))
     }
 
     /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
@@ -92,29 +84,16 @@ impl McpAuth {
     /// # Errors
     /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had.
     pub async fn ready(&self) -> Result<(), Unavailable> {
-        for issuer in &self.0.issuers {
+        let serving = self.0.serving.load_full();
+        for issuer in &serving.issuers {
             let Err(fault) = issuer.ready().await else { continue };
-            if !self.can_introspect(issuer).await {
+            if !can_introspect(&serving, issuer).await {
                 return Err(fault);
             }
             let name = issuer.identifier();
             tracing::warn!(issuer = %name, reason = %in_one_line(&fault.reason), "no keys: tokens of this issuer are introspected, and signed ones refused");
         }
         Ok(())
-    }
-
-    /// Whether every resource that trusts the issuer can ask it about tokens.
-    async fn can_introspect(&self, issuer: &Arc<Issuer>) -> bool {
-        for resource in self.0.mounts.resources() {
-            let trusted = resource.authenticator.issuers.list.iter();
-            for one in trusted.filter(|one| Arc::ptr_eq(&one.issuer, issuer)) {
-                let Some(opaque) = &one.opaque else { return false };
-                if !opaque.can_ask().await {
-                    return false;
-                }
-            }
-        }
-        true
     }
 
     /// Decides what to do with a request to the server; an adapter then does it.
@@ -151,7 +130,30 @@ impl McpAuth {
         if path.starts_with("/.well-known/") {
             return None;
         }
-        self.resource_at(path)?.decide_seen(request)
+        // No count is taken here, which all threads would write.
+        self.0.serving.load().mounts.resource_at(path)?.decide_seen(request)
+    }
+
+    /// [`McpAuth::decide`], for the resource in this place.
+    pub(crate) async fn decide_in(&self, place: &Place, request: &Parts) -> Decision {
+        let found = self.0.serving.load().mounts.resource_in(place).cloned();
+        match found {
+            Some(resource) => resource.decide(request).await,
+            None => unknown_resource(request.uri.path()),
+        }
+    }
+
+    /// [`McpAuth::decide_seen`], for the resource in this place.
+    pub(crate) fn decide_seen_in(&self, place: &Place, request: &Parts) -> Option<Forward> {
+        self.0.serving.load().mounts.resource_in(place)?.decide_seen(request)
+    }
+
+    /// Where each resource is, for routers that need every path: there are no others in them.
+    #[cfg(feature = "axum")]
+    pub(crate) fn told_places(&self) -> Vec<Place> {
+        let places = self.0.serving.load().mounts.places();
+        self.tell_paths(&places);
+        places
     }
 
     /// Why an operation is allowed to a caller of the resource at this path, or not; `None` when
@@ -179,6 +181,8 @@ impl McpAuth {
 
     /// Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the
     /// configured `handle_keys`, so that every instance opens what another has sealed.
+    ///
+    /// It follows the configuration: after [`McpAuth::reload`] it has the new keys.
     pub fn state_sealer(&self) -> StateSealer {
         self.0.state_sealer.clone()
     }
@@ -196,7 +200,7 @@ impl McpAuth {
     /// # }
     /// ```
     pub fn revoke(&self, revocation: Revocation) {
-        self.0.cutoffs.revoke(revocation, self.0.clock.unix_seconds());
+        self.0.cutoffs.revoke(revocation, self.0.hooks.clock.unix_seconds());
     }
 
     /// Refuses what the earlier one refuses by [`McpAuth::revoke`], for adapters that make it anew from the same configuration,
@@ -213,7 +217,7 @@ impl McpAuth {
     /// # Errors
     /// Why the token is refused, or why that cannot be told right now.
     pub async fn authenticate(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        match self.resources().first() {
+        match self.first_resource() {
             Some(resource) => resource.authenticate_token(token).await,
             None => Err(AuthError::MissingToken),
         }
@@ -225,7 +229,7 @@ impl McpAuth {
     /// # Errors
     /// Why the token is none that a key could verify.
     pub fn unverified_key_hint(&self, token: &str) -> Result<KeyHint, AuthError> {
-        match self.resources().first() {
+        match self.first_resource() {
             Some(resource) => Ok(resource.authenticator.key_hint(token)?),
             None => Err(AuthError::MissingToken),
         }
@@ -235,7 +239,7 @@ impl McpAuth {
     ///
     /// `None` says nothing about the token: ask [`McpAuth::authenticate`].
     pub fn authenticate_seen(&self, token: &str) -> Option<AuthInfo> {
-        self.resources().first()?.authenticate_seen(token)
+        self.0.serving.load().mounts.resources().first()?.authenticate_seen(token)
     }
 
     /// [`McpAuth::authenticate`] for the resource at this path; `None` when there is no such resource.
@@ -268,16 +272,16 @@ impl McpAuth {
     /// [`McpAuth::metadata`], where a router has cut the path of the request.
     pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
         match MetadataDocument::at(path)? {
-            MetadataDocument::ProtectedResource if self.0.hide_resource_metadata => None,
+            MetadataDocument::ProtectedResource if self.0.hooks.hide_resource_metadata => None,
             MetadataDocument::ProtectedResource => {
-                match self.0.mounts.resource_described_at(path) {
+                match self.0.serving.load().mounts.resource_described_at(path) {
                     Some(resource) => Some(resource.metadata(request)),
                     // Of several resources, none is described at the root.
                     None => (path != WELL_KNOWN).then(Reply::not_found),
                 }
             }
             MetadataDocument::AuthorizationServer => {
-                if !self.0.serve_authorization_server_metadata {
+                if !self.0.hooks.serve_authorization_server_metadata {
                     return None;
                 }
                 Some(self.authorization_server_metadata(path, request).await)
@@ -292,11 +296,12 @@ impl McpAuth {
     /// A single resource is described at the root of its origin as well.
     pub fn metadata_routes(&self) -> Vec<(MetadataDocument, String)> {
         let mut routes = Vec::new();
-        if !self.0.hide_resource_metadata {
-            let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
-            routes.extend(paths.map(|path| (MetadataDocument::ProtectedResource, path)));
+        if !self.0.hooks.hide_resource_metadata {
+            for identifier in self.resource_identifiers() {
+                routes.push((MetadataDocument::ProtectedResource, identifier.metadata_path()));
+            }
         }
-        if self.0.serve_authorization_server_metadata {
+        if self.0.hooks.serve_authorization_server_metadata {
             let path = AUTHORIZATION_SERVER_PATH.to_owned();
             routes.push((MetadataDocument::AuthorizationServer, path));
         }
@@ -304,14 +309,15 @@ impl McpAuth {
     }
 
     /// The identifiers of the resources, in the order they were configured.
-    pub fn resource_identifiers(&self) -> impl Iterator<Item = &ResourceIdentifier> {
-        self.resources().iter().map(|resource| &resource.identifier)
+    pub fn resource_identifiers(&self) -> Vec<ResourceIdentifier> {
+        let serving = self.0.serving.load();
+        serving.mounts.resources().iter().map(|resource| resource.identifier.clone()).collect()
     }
 
     /// The resource that a request to this path is for, as [`McpAuth::decide`] finds it; `None` when there is none.
     /// Its [`metadata_url`](ResourceIdentifier::metadata_url) is what the challenge names.
-    pub fn resource_for(&self, path: &str) -> Option<&ResourceIdentifier> {
-        Some(&self.resource_at(path)?.identifier)
+    pub fn resource_for(&self, path: &str) -> Option<ResourceIdentifier> {
+        Some(self.resource_at(path)?.identifier.clone())
     }
 
     /// The token as a request carries it, which nobody has verified: for what must hand it on beside the decision.
@@ -327,7 +333,10 @@ impl McpAuth {
     /// your own; [`Forward::withholds`](crate::decision::Forward::withholds) says it of one request.
     pub fn token_headers(&self) -> Vec<HeaderName> {
         let mut names = vec![AUTHORIZATION];
-        for name in self.resources().iter().flat_map(|one| &*one.authenticator.token_headers) {
+        let serving = self.0.serving.load();
+        for name in
+            serving.mounts.resources().iter().flat_map(|one| &*one.authenticator.token_headers)
+        {
             if !names.contains(name) {
                 names.push(name.clone());
             }
@@ -338,13 +347,7 @@ impl McpAuth {
     /// The host names that requests may be addressed to, for the `Host` check of a framework:
     /// those of the resources, the configured ones, and loopback.
     pub fn allowed_hosts(&self) -> Vec<String> {
-        let mut hosts = Vec::new();
-        for resource in self.resources() {
-            hosts.extend(resource.allowed_hosts.iter().cloned());
-        }
-        hosts.sort();
-        hosts.dedup();
-        hosts
+        allowed_hosts(&self.0.serving.load())
     }
 
     /// Learns which arguments of these tools of the resource at this path clients repeat in headers: names, and the
@@ -364,16 +367,20 @@ impl McpAuth {
 
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
-        self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
+        let serving = self.0.serving.load();
+        serving
+            .mounts
+            .resources()
+            .first()
+            .map_or(Duration::ZERO, |resource| resource.bodies.timeout)
     }
 
-    /// The resources, in the order they were configured.
-    pub(crate) fn resources(&self) -> &[Arc<Resource>] {
-        self.0.mounts.resources()
+    fn first_resource(&self) -> Option<Arc<Resource>> {
+        self.0.serving.load().mounts.resources().first().cloned()
     }
 
-    fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        self.0.mounts.resource_at(path)
+    fn resource_at(&self, path: &str) -> Option<Arc<Resource>> {
+        self.0.serving.load().mounts.resource_at(path).cloned()
     }
 
     /// Every path that [`McpAuth::metadata`] answers, for axum's router; what is not there is a
@@ -381,10 +388,10 @@ impl McpAuth {
     #[cfg(feature = "axum")]
     pub(crate) fn metadata_paths(&self) -> Vec<String> {
         let mut names = Vec::new();
-        if !self.0.hide_resource_metadata {
+        if !self.0.hooks.hide_resource_metadata {
             names.push(WELL_KNOWN);
         }
-        if self.0.serve_authorization_server_metadata {
+        if self.0.hooks.serve_authorization_server_metadata {
             names.push(AUTHORIZATION_SERVER_PATH);
         }
         let mut paths = Vec::new();
@@ -404,14 +411,47 @@ impl McpAuth {
         resource.public_document(request, document.map_err(AuthError::Unavailable))
     }
 
-    fn authorization_server_at(&self, path: &str) -> Option<(&Resource, &Arc<Issuer>)> {
+    fn authorization_server_at(&self, path: &str) -> Option<(Arc<Resource>, Arc<Issuer>)> {
+        let serving = self.0.serving.load();
         let resource_path = resource_path_behind(AUTHORIZATION_SERVER_PATH, path)?;
         if resource_path.trim_end_matches('/').is_empty() {
-            return Some((self.resources().first()?, self.0.issuers.first()?));
+            let resource = serving.mounts.resources().first()?;
+            return Some((resource.clone(), serving.issuers.first()?.clone()));
         }
-        let resource = self.0.mounts.resource_with_path(resource_path)?;
-        Some((resource, &resource.authenticator.issuers.list.first()?.issuer))
+        let resource = serving.mounts.resource_with_path(resource_path)?;
+        let issuer = resource.authenticator.issuers.list.first()?.issuer.clone();
+        Some((resource.clone(), issuer))
     }
+}
+
+/// What the server as a whole is known by: its first resource.
+fn name_of_server(serving: &Serving) -> String {
+    serving.mounts.resources().first().map_or_else(String::new, |one| one.identifier.to_string())
+}
+
+/// The host names that requests may be addressed to, each once.
+fn allowed_hosts(serving: &Serving) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for resource in serving.mounts.resources() {
+        hosts.extend(resource.allowed_hosts.iter().cloned());
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// Whether every resource that trusts the issuer can ask it about tokens.
+async fn can_introspect(serving: &Serving, issuer: &Arc<Issuer>) -> bool {
+    for resource in serving.mounts.resources() {
+        let trusted = resource.authenticator.issuers.list.iter();
+        for one in trusted.filter(|one| Arc::ptr_eq(&one.issuer, issuer)) {
+            let Some(opaque) = &one.opaque else { return false };
+            if !opaque.can_ask().await {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// The answer at a path that belongs to no resource.

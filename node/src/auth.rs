@@ -241,7 +241,7 @@ impl NativeAuth {
     pub fn resource_at(&self, target: Option<String>) -> Option<Resource> {
         let identifier = match target {
             Some(target) => self.auth.resource_for(&request::path_of(&target)?)?,
-            None => self.auth.resource_identifiers().next()?,
+            None => self.auth.resource_identifiers().into_iter().next()?,
         };
         Some(Resource {
             identifier: identifier.to_string(),

@@ -28,7 +28,8 @@ impl McpAuth {
     ///
     /// `/mcp` and `/mcp/` both answer, without a redirect: some clients drop the token when they follow one. It
     /// has no other routes and no fallback, so it can be merged into a router of yours. Behind a prefix that
-    /// your router cuts off (`nest`), the path that the client asked for counts.
+    /// your router cuts off (`nest`), the path that the client asked for counts. The routes are made once: see
+    /// [`McpAuth::reload`].
     pub fn protect<S, B>(&self, service: S) -> Router
     where
         S: Service<Request, Response = http::Response<B>, Error = Infallible>
@@ -41,9 +42,9 @@ impl McpAuth {
         B::Error: Into<axum::BoxError> + Send,
     {
         let mut router = self.metadata_router();
-        for resource in self.resources() {
-            let protected = self.layer_for(resource).layer(service.clone());
-            for path in with_and_without_slash(resource.identifier.path()) {
+        for place in self.told_places() {
+            let protected = self.layer_for(&place).layer(service.clone());
+            for path in with_and_without_slash(place.path()) {
                 router = router.route_service(&path, protected.clone());
             }
         }

@@ -9,7 +9,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -26,9 +25,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::mcp_auth::McpAuth;
+use crate::mounts::Place;
 use crate::serve::{
-    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, Resource, announced_length,
-    poll_start,
+    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, announced_length, poll_start,
 };
 
 impl McpAuth {
@@ -70,13 +69,14 @@ impl McpAuth {
     /// # }
     /// ```
     pub fn layer(&self) -> AuthLayer {
-        AuthLayer { auth: self.clone(), resource: None }
+        self.tell_every_path();
+        AuthLayer { auth: self.clone(), place: None }
     }
 
-    /// A layer for one resource, whatever the path that it is mounted at.
+    /// A layer for the resource in one place, whatever the path that it is mounted at.
     #[cfg(feature = "axum")]
-    pub(super) fn layer_for(&self, resource: &Arc<Resource>) -> AuthLayer {
-        AuthLayer { auth: self.clone(), resource: Some(resource.clone()) }
+    pub(super) fn layer_for(&self, place: &Place) -> AuthLayer {
+        AuthLayer { auth: self.clone(), place: Some(place.clone()) }
     }
 }
 
@@ -86,7 +86,7 @@ impl McpAuth {
 #[derive(Clone, Debug)]
 pub struct AuthLayer {
     auth: McpAuth,
-    resource: Option<Arc<Resource>>,
+    place: Option<Place>,
 }
 
 impl<S> Layer<S> for AuthLayer {
@@ -105,15 +105,15 @@ impl AuthLayer {
 
     /// What needs neither a signature nor the network: a caller whose token was accepted before.
     fn decide_seen(&self, request: &Parts) -> Option<Forward> {
-        match &self.resource {
-            Some(resource) => resource.decide_seen(request),
+        match &self.place {
+            Some(place) => self.auth.decide_seen_in(place, request),
             None => self.auth.decide_seen_at(requested_path(request), request),
         }
     }
 
     async fn decide(&self, request: &Parts) -> Decision {
-        match &self.resource {
-            Some(resource) => resource.decide(request).await,
+        match &self.place {
+            Some(place) => self.auth.decide_in(place, request).await,
             None => self.auth.decide_at(requested_path(request), request).await,
         }
     }

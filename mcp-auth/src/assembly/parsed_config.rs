@@ -21,7 +21,8 @@ const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 pub(super) struct ParsedConfig<'a> {
     pub(super) resources: Vec<ParsedResource<'a>>,
     pub(super) trust_anchors: TrustAnchors,
-    pub(super) handle_keys: KeyRing,
+    /// `None`: none are configured.
+    pub(super) handle_keys: Option<KeyRing>,
 }
 
 impl Config {
@@ -64,12 +65,10 @@ impl<'a> ParsedConfig<'a> {
         let handle_keys = read_handle_keys(config, &mut faults);
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
-        match handle_keys {
-            Some(handle_keys) if found.is_empty() => {
-                Ok(Self { resources, trust_anchors, handle_keys })
-            }
-            _ => Err(ConfigError::new(found)),
+        if !found.is_empty() {
+            return Err(ConfigError::new(found));
         }
+        Ok(Self { resources, trust_anchors, handle_keys })
     }
 }
 

@@ -8,7 +8,7 @@ use http::HeaderName;
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
 use super::own_verifier::OwnVerifier;
-use super::{BearerToken, IssuerRules, Rules, TokenSource};
+use super::{Acceptance, BearerToken, IssuerRules, Rules, TokenSource};
 use crate::algorithm::Algorithm;
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
@@ -20,7 +20,7 @@ use crate::revocation::Cutoffs;
 
 /// Authenticates the callers of one protected resource, by their tokens.
 pub(crate) struct Authenticator {
-    /// Which resource it is, for the cache that all share.
+    /// Which resource it is, for the cache that all share: the same number through all its configurations.
     pub(crate) resource: usize,
     /// Where tokens may be besides `Authorization`.
     pub(crate) token_headers: Arc<[HeaderName]>,
@@ -58,6 +58,25 @@ impl TrustedIssuers {
     /// As many are compared one by one, which takes less time than to hash a name.
     const FEW: usize = 4;
 
+    /// The issuer with this name.
+    pub(super) fn named(&self, name: &str) -> Option<&TrustedIssuer> {
+        self.position_of(name).map(|position| &self.list[position])
+    }
+
+    /// The issuer of a caller.
+    pub(super) fn of_caller(&self, caller: &AuthInfo) -> Option<&TrustedIssuer> {
+        let position = self.position_of(caller.issuer()).or(self.position_of_any)?;
+        self.list.get(position)
+    }
+
+    /// The issuer by whose rules a token was accepted, which stood at this place then; `None`: there are other rules now.
+    fn accepting(&self, position: usize, acceptance: Acceptance) -> Option<&TrustedIssuer> {
+        match self.list.get(position) {
+            Some(trusted) if trusted.acceptance == acceptance => Some(trusted),
+            _ => self.list.iter().find(|trusted| trusted.acceptance == acceptance),
+        }
+    }
+
     /// Where the issuer with this name is.
     fn position_of(&self, name: &str) -> Option<usize> {
         if self.list.len() <= Self::FEW {
@@ -77,6 +96,8 @@ pub(crate) struct TrustedIssuer {
     pub(crate) source: TokenSource,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) rules: Arc<IssuerRules>,
+    /// These rules, as the cache knows them.
+    pub(crate) acceptance: Acceptance,
     /// How its opaque tokens are checked, if they are.
     pub(crate) opaque: Option<Arc<OpaqueTokens>>,
 }
@@ -129,7 +150,8 @@ impl Authenticator {
 
     fn authenticated_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
         let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
-        let trusted = &self.issuers.list[hit.circumstances.issuer];
+        let Circumstances { issuer, acceptance, .. } = hit.circumstances;
+        let trusted = self.issuers.accepting(issuer, acceptance)?;
         let is_current = match hit.circumstances.key_generation {
             Some(generation) => trusted.issuer.key_generation(now) == Some(generation),
             None => true,
@@ -181,7 +203,12 @@ impl Authenticator {
             return Err(TokenError::Malformed { reason }.into());
         };
         let introspected = opaque.authenticate(text, trusted, &self.rules, now).await?;
-        let circumstances = Circumstances { resource: self.resource, issuer, key_generation: None };
+        let circumstances = Circumstances {
+            resource: self.resource,
+            issuer,
+            acceptance: trusted.acceptance,
+            key_generation: None,
+        };
         self.cache.insert(&introspected.auth_info, circumstances, introspected.until, now);
         Ok(introspected.auth_info)
     }

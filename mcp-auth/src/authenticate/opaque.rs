@@ -11,6 +11,7 @@ use super::refused_tokens::RefusedTokens;
 use super::{Rules, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
+use crate::config::Introspection;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
@@ -27,8 +28,7 @@ const RETRY_AFTER: u64 = 1;
 /// The opaque tokens of one issuer, as one resource accepts them.
 pub(crate) struct OpaqueTokens {
     introspector: Arc<Introspector>,
-    /// How they begin; empty: any.
-    prefixes: Vec<String>,
+    config: Introspection,
     /// For how long at most an answer is believed.
     pub(super) max_age: Duration,
     /// Whether JWTs are asked about too.
@@ -64,12 +64,12 @@ pub(super) struct Introspected {
 impl OpaqueTokens {
     pub(crate) fn new(
         introspector: Introspector,
-        config: &crate::config::Introspection,
+        config: &Introspection,
         binds_audience: bool,
     ) -> Self {
         Self {
             introspector: Arc::new(introspector),
-            prefixes: config.token_prefixes.clone(),
+            config: config.clone(),
             max_age: config.cache_max_age,
             also_jwts: config.also_jwts,
             binds_audience,
@@ -79,6 +79,16 @@ impl OpaqueTokens {
         }
     }
 
+    /// Whether the same is asked in the same way, with the same credentials, and believed for as long.
+    pub(super) fn asks_like(&self, other: &Self) -> bool {
+        self.config == other.config && self.introspector.asks_like(&other.introspector)
+    }
+
+    /// How they begin; empty: any.
+    pub(super) fn prefixes(&self) -> &[String] {
+        &self.config.token_prefixes
+    }
+
     /// Whether it is known where to ask; metadata is fetched if it has to say.
     pub(crate) async fn can_ask(&self) -> bool {
         self.introspector.place_to_ask().await.is_ok()
@@ -86,7 +96,8 @@ impl OpaqueTokens {
 
     /// Whether a token that is no JWT is for this issuer.
     pub(super) fn is_for(&self, token: &str) -> bool {
-        self.prefixes.is_empty() || self.prefixes.iter().any(|one| token.starts_with(&**one))
+        let prefixes = self.prefixes();
+        prefixes.is_empty() || prefixes.iter().any(|one| token.starts_with(&**one))
     }
 
     /// The caller behind an opaque token.

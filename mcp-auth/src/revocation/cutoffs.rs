@@ -91,6 +91,11 @@ impl Cutoffs {
         self.changes.send_replace(version);
     }
 
+    /// Wakes those who hold something open, because they may have to end it for another reason.
+    pub(crate) fn wake(&self) {
+        self.changes.send_modify(|_| {});
+    }
+
     /// Whether nothing was revoked that this caller could be known by.
     ///
     /// # Errors

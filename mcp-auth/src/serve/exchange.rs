@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use http::HeaderValue;
 
 use super::Resource;
+use super::standing::Standing;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Operation;
 use crate::error::InsufficientScope;
@@ -21,6 +22,8 @@ pub(super) struct Exchange {
     pub(super) called: Called,
     /// What a handler has asked for in vain.
     pub(super) refused: Mutex<Option<InsufficientScope>>,
+    /// What is in force for it, since something was replaced.
+    pub(super) renewed: Mutex<Option<Standing>>,
 }
 
 impl Exchange {
@@ -30,7 +33,8 @@ impl Exchange {
         session: Option<HeaderValue>,
         called: Called,
     ) -> Arc<Self> {
-        Arc::new(Self { resource, sender, session, called, refused: Mutex::new(None) })
+        let (refused, renewed) = (Mutex::new(None), Mutex::new(None));
+        Arc::new(Self { resource, sender, session, called, refused, renewed })
     }
 }
 

@@ -20,6 +20,8 @@ mod pending_decision;
 mod resource;
 mod response;
 mod sessions;
+mod standing;
+mod succession;
 mod token_explanation;
 mod unlisted_rules;
 

@@ -113,6 +113,20 @@ impl PendingDecision {
         self.refuse(MessageFault::NotJson)
     }
 
+    /// The same by the configuration that is in force: it may have been replaced while the body came. `None`: nothing is at
+    /// this path any more.
+    async fn renewed(self, request: &Parts) -> Option<Self> {
+        if self.resource.is_in_force() {
+            return Some(self);
+        }
+        let resource = self.resource.in_force()?;
+        let caller = match self.caller {
+            Caller::Unchecked => Caller::Unchecked,
+            Caller::Known(_) => Caller::Known(resource.authenticate(request).await),
+        };
+        Some(Self { resource, caller, cors: self.cors })
+    }
+
     fn refuse(self, fault: MessageFault) -> Reply {
         self.resource.refuse_message(fault, None).with_headers(self.cors)
     }
@@ -130,10 +144,12 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
+        let Some(Self { resource, caller: known, cors }) = self.renewed(request).await else {
+            return Decision::Reply(Reply::not_found());
+        };
         // A request about a task needs what the call needed that made it.
-        let tasks = self.resource.known_tasks.named(&messages.tasks);
+        let tasks = resource.known_tasks.named(&messages.tasks);
         messages.judge_besides(tasks.calls());
-        let Self { resource, caller: known, cors } = self;
         let authenticated = match known {
             Caller::Known(authenticated) => authenticated,
             Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
@@ -191,9 +207,9 @@ impl PendingDecision {
                 needed: resource.needed(all, granted),
             },
         };
-        let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref(), &called);
         let may_wait = may_step_up(&messages);
         let exchange = Exchange::new(resource, authenticated.ok(), session, called);
+        let lists = ListRules::for_answer(&exchange, request, &messages, caller.is_some());
         let forward = Forward::new(exchange, caller, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(may_wait))
     }

@@ -29,6 +29,7 @@ use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
+use super::succession::{Succession, next_number};
 use super::unlisted_rules::UnlistedRules;
 use super::{
     AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
@@ -46,6 +47,9 @@ use crate::scope::Scopes;
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
     pub(crate) identifier: ResourceIdentifier,
+    /// What came before and comes after it.
+    pub(super) succession: Arc<Succession>,
+    pub(super) number: u64,
     /// What challenges name.
     pub(super) metadata_url: Option<String>,
     pub(super) required_scopes: Scopes,
@@ -58,7 +62,7 @@ pub(crate) struct Resource {
     /// Which arguments of its tools clients repeat in headers.
     pub(crate) mirrored_arguments: MirroredArguments,
     /// Who made its tasks.
-    pub(super) known_tasks: KnownTasks,
+    pub(super) known_tasks: Arc<KnownTasks>,
     pub(super) known_tasks_only: bool,
     /// Binds its sessions to those who began them.
     pub(super) session_sealer: Option<HandleSealer>,
@@ -94,7 +98,10 @@ impl Resource {
         bodies: BodyLimits,
         session_sealer: Option<HandleSealer>,
     ) -> Self {
+        let number = next_number();
         let mut resource = Self {
+            succession: Succession::beginning_with(number),
+            number,
             metadata_url: Some(identifier.metadata_url()),
             required_scopes: config.required_scopes.clone(),
             challenge_style: config.challenge_style,
@@ -103,7 +110,7 @@ impl Resource {
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             advertise_offline_access: config.dangerous_advertise_offline_access,
             mirrored_arguments: MirroredArguments::new(&config.mirrored_arguments),
-            known_tasks: KnownTasks::default(),
+            known_tasks: Arc::default(),
             unlisted_rules: UnlistedRules::new(authorizers.named()),
             // Without rules no answer is read, and every task is unknown.
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
@@ -117,19 +124,28 @@ impl Resource {
         resource
     }
 
+    /// Comes in the place of an earlier configuration of the same resource, and knows what that one has learnt.
+    pub(crate) fn take_over(&mut self, earlier: &Self) {
+        self.succession = earlier.succession.clone();
+        self.known_tasks = earlier.known_tasks.clone();
+        let mirrored_arguments = std::mem::take(&mut self.mirrored_arguments);
+        self.mirrored_arguments = mirrored_arguments.learning_with(&earlier.mirrored_arguments);
+        self.authenticator.take_over(&earlier.authenticator);
+    }
+
     /// Names its metadata in no challenge.
     pub(crate) fn hide_metadata(&mut self) {
         self.metadata_url = None;
     }
 
     /// Decides about a request, up to its body.
-    pub(crate) async fn decide(self: &Arc<Self>, request: &Parts) -> Decision {
+    pub(crate) async fn decide(self: Arc<Self>, request: &Parts) -> Decision {
         let Begun { cors, token } = match self.begin(request) {
             Ok(begun) => begun,
             Err(end) => return Decision::Reply(self.reply_at_once(end, request)),
         };
         if self.may_need_no_token(request, &token) {
-            return PendingDecision::begin(self.clone(), Caller::Unchecked, cors, request);
+            return PendingDecision::begin(self, Caller::Unchecked, cors, request);
         }
         let caller = match token {
             Ok(token) => self.authenticator.authenticate(token).await,
@@ -178,13 +194,13 @@ impl Resource {
     // Not inlined: the future of every `decide` would be larger by what is only held here.
     #[inline(never)]
     fn conclude(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         caller: Result<AuthInfo, AuthError>,
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
-            return PendingDecision::begin(self.clone(), Caller::Known(caller), cors, request);
+            return PendingDecision::begin(self, Caller::Known(caller), cors, request);
         }
         if caller.is_ok()
             && !self.authorizers.is_empty()
@@ -221,7 +237,7 @@ impl Resource {
 
     /// Whether the caller may send requests that name no operation: what the rules for everything ask for.
     #[inline]
-    fn authorize_head(&self, caller: &AuthInfo) -> Result<(), AuthError> {
+    pub(super) fn authorize_head(&self, caller: &AuthInfo) -> Result<(), AuthError> {
         if !self.authorizers.is_empty() {
             return self.authorizers.authorize(caller, &[Operation::nothing()]);
         }
@@ -251,9 +267,9 @@ impl Resource {
     ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
         let has_rules = !self.authorizers.is_empty();
-        let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
         let sender = Some(caller.clone());
         let exchange = Exchange::new(self.clone(), sender, session, Called::Unread);
+        let lists = has_rules.then(|| ListRules::for_stream(&exchange, request)).flatten();
         let filtered = Forward::new(exchange, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);

@@ -72,7 +72,12 @@ impl Exchange {
 
     /// An identifier of the server's with its tag, where sessions are bound; `None`: it cannot be sealed.
     pub(super) fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        self.resource.seal_session(self.sender.as_ref(), given)
+        let sender = self.sender.as_ref();
+        if self.resource.is_in_force() {
+            return self.resource.seal_session(sender, given);
+        }
+        // With the keys that will open it.
+        self.resource.in_force()?.seal_session(sender, given)
     }
 
     /// Lets the server read the identifier that it gave.

@@ -111,9 +111,8 @@ impl Forward {
         response.map(|body| ProtectedBody::filtered(filter, body, had_length).ending_with(end))
     }
 
-    /// What ends the response, if it is a stream of events, when its caller's token is good no more.
+    /// What ends the response, if it is a stream of events, when its request would be admitted no more.
     fn stream_end(&self, response: &HeaderMap) -> Option<Box<StreamEnd>> {
-        self.exchange.sender.as_ref()?;
         is_event_stream(response).then(|| {
             let from_beginning = !self.may_wait;
             Box::new(StreamEnd::new(self.exchange.clone(), from_beginning, !is_encoded(response)))

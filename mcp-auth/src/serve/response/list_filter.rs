@@ -99,6 +99,8 @@ pub(crate) enum Fault {
     ReservedName,
     StrayLine,
     TooLong,
+    /// The configuration was replaced by one that admits the caller no more.
+    NotAdmitted,
 }
 
 impl fmt::Display for Fault {
@@ -113,6 +115,7 @@ impl fmt::Display for Fault {
             Self::ReservedName => "the answer has a member in which some readers find others",
             Self::StrayLine => "a line of the answer is JSON, and no field of an event",
             Self::TooLong => "an event of the answer is too long",
+            Self::NotAdmitted => "the configuration was replaced, and admits the caller no more",
         })
     }
 }

@@ -22,18 +22,19 @@ use super::lesson::Lesson;
 use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, rewrite};
 use super::list_trace::{has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Messages, Operation};
+use crate::authorize::{Authorizers, Messages, Operation};
 use crate::config::Access;
-use crate::serve::exchange::Called;
-use crate::serve::{Resource, mcp_headers};
+use crate::serve::exchange::Exchange;
+use crate::serve::mcp_headers;
 
 /// The policy of a resource, applied to the lists in a response.
 ///
 /// Lists of every kind are filtered in every response: a server that keeps sessions may answer one request on
 /// the stream of another.
 pub(in crate::serve) struct ListRules {
-    resource: Arc<Resource>,
-    caller: Option<AuthInfo>,
+    exchange: Arc<Exchange>,
+    /// Whether it is the sender's; else it is anybody's.
+    is_of_sender: bool,
     /// Whether the request asks for a list: then what is not understood is withheld as a whole.
     pub(super) is_asked: bool,
     privacy: Privacy,
@@ -49,12 +50,12 @@ const READ_FOR: [&str; 7] =
 impl ListRules {
     /// For the answer to these messages; `None` without a policy.
     pub(in crate::serve) fn for_answer(
-        resource: &Arc<Resource>,
+        exchange: &Arc<Exchange>,
         request: &Parts,
         messages: &Messages<'_>,
-        caller: Option<&AuthInfo>,
-        called: &Called,
+        is_of_sender: bool,
     ) -> Option<Self> {
+        let resource = &exchange.resource;
         let sent = messages.sent();
         let others = match sent {
             // Who may read it is decided by nobody, and what is read depends on no caller.
@@ -66,32 +67,28 @@ impl ListRules {
         };
         let mut methods = sent.iter().map(Operation::method);
         let is_asked = methods.any(|method| ListKind::from_method(method).is_some());
-        let rules = Self::new(resource, request, others, caller)?;
-        let lesson = Lesson::of_answer(resource, messages, called);
+        let rules = Self::new(exchange, request, others, is_of_sender)?;
+        let lesson = Lesson::of_answer(resource, messages, &exchange.called);
         Some(Self { is_asked, lesson, ..rules })
     }
 
     /// For a stream that may repeat answers given elsewhere.
-    pub(in crate::serve) fn for_stream(
-        resource: &Arc<Resource>,
-        request: &Parts,
-        caller: &AuthInfo,
-    ) -> Option<Self> {
+    pub(in crate::serve) fn for_stream(exchange: &Arc<Exchange>, request: &Parts) -> Option<Self> {
         // RFC 9110 §9.3.2: nothing of the body is sent, and the headers are those of another response.
         if request.method == Method::HEAD {
             return None;
         }
-        Self::new(resource, request, PrivateRule::IfCacheable, Some(caller))
+        Self::new(exchange, request, PrivateRule::IfCacheable, true)
     }
 
     /// For a response of this resource; `None` without a policy.
     fn new(
-        resource: &Arc<Resource>,
+        exchange: &Arc<Exchange>,
         request: &Parts,
         others: PrivateRule,
-        caller: Option<&AuthInfo>,
+        is_of_sender: bool,
     ) -> Option<Self> {
-        if resource.authorizers.is_empty() {
+        if exchange.resource.authorizers.is_empty() {
             return None;
         }
         let lists = match mcp_headers::has_cache_scope(&request.headers) {
@@ -99,18 +96,23 @@ impl ListRules {
             false => PrivateRule::IfCacheable,
         };
         Some(Self {
-            resource: resource.clone(),
-            caller: caller.cloned(),
+            exchange: exchange.clone(),
+            is_of_sender,
             is_asked: false,
             privacy: Privacy { lists, others },
             lesson: None,
         })
     }
 
-    /// The same for the data of an event, which need not be a message: some are only a sign of life.
+    /// The same for the data of an event, which need not be a message: some are only a sign of life. A stream goes on under
+    /// the rules that are in force now, whatever it began under.
     pub(super) fn apply_to_event(&self, data: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            return self.apply(data);
+            if self.exchange.resource.is_in_force() {
+                return self.apply(data);
+            }
+            let standing = self.exchange.standing().ok_or(Fault::NotAdmitted)?;
+            return self.apply_by(&standing.resource.authorizers, standing.sender.as_ref(), data);
         }
         // A list is written with braces, whatever stands before them.
         match data.contains(&b'{') && (self.is_asked || has_trace(data)) {
@@ -121,32 +123,43 @@ impl ListRules {
 
     /// The document with what the caller may see; `None` when nothing needs to change.
     pub(super) fn apply(&self, document: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let Exchange { resource, sender, .. } = &*self.exchange;
+        self.apply_by(&resource.authorizers, sender.as_ref(), document)
+    }
+
+    /// The same by these rules.
+    fn apply_by(
+        &self,
+        rules: &Authorizers,
+        sender: Option<&AuthInfo>,
+        document: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
         let is_read = self.is_asked || self.privacy.others == PrivateRule::Always;
         if !is_read && !may_have_member(document, &READ_FOR) {
             return Ok(None);
         }
-        let rewritten =
-            rewrite(document, self.is_asked, &|kind, name| self.may_see(kind, name), self.privacy);
+        let caller = sender.filter(|_| self.is_of_sender);
+        let may_see = |kind: ListKind, name: &str| rules.lists(caller, &item(kind, name));
+        let rewritten = rewrite(document, self.is_asked, &may_see, self.privacy);
         let changed = match rewritten {
             // What is no message is no result that a client keeps.
             Err(Fault::NotAMessage) if !self.is_asked && !has_trace(document) => None,
             other => other?,
         };
         if let Some(lesson) = &self.lesson {
-            lesson.learn(document, &self.resource, self.caller.as_ref());
+            lesson.learn(document, &self.exchange.resource, caller);
         }
         Ok(changed)
     }
+}
 
-    /// Whether a list shows the item of this name.
-    fn may_see(&self, kind: ListKind, name: &str) -> bool {
-        let operation = match kind {
-            ListKind::Tools => Operation::tool(name),
-            ListKind::Prompts => Operation::prompt(name),
-            ListKind::Resources => Operation::resource(name),
-            ListKind::ResourceTemplates => Operation::template(name),
-        };
-        self.resource.authorizers.lists(self.caller.as_ref(), &operation)
+/// What an item of a list would call.
+fn item(kind: ListKind, name: &str) -> Operation<'_> {
+    match kind {
+        ListKind::Tools => Operation::tool(name),
+        ListKind::Prompts => Operation::prompt(name),
+        ListKind::Resources => Operation::resource(name),
+        ListKind::ResourceTemplates => Operation::template(name),
     }
 }
 

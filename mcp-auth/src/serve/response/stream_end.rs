@@ -1,4 +1,5 @@
-//! When a stream of events has to end: the token of its caller has expired, or was revoked.
+//! When a stream of events has to end: the token of its caller has expired or was revoked, or the configuration was replaced
+//! by one that does not admit the request.
 //!
 //! 1. It ends between two events, so that nothing is sent by halves, and the last thing that is sent is `retry`, after
 //!    which clients connect again: with a new token, if they have one.
@@ -17,7 +18,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, select};
 use tokio::runtime::Handle;
 
+use crate::auth_info::AuthInfo;
+use crate::serve::Resource;
 use crate::serve::exchange::Exchange;
+use crate::serve::standing::Standing;
 
 /// Asks for a new connection after a second (WHATWG HTML, server-sent events).
 const RECONNECT: &[u8] = b"retry: 1000\n\n";
@@ -44,20 +48,35 @@ enum State {
 }
 
 impl Exchange {
-    /// Whether a request with its sender's token would still be authenticated.
+    /// Whether the request would still be admitted, by the configuration that is in force.
     fn is_still_good(&self) -> bool {
-        let Some(sender) = &self.sender else { return true };
-        let cutoffs = &self.resource.authenticator.cutoffs;
-        self.seconds_left() != Some(0) && cutoffs.check(sender).is_ok()
+        // Nearly always: without a look at what came in its place.
+        if self.resource.is_in_force() {
+            return is_good(&self.resource, self.sender.as_ref());
+        }
+        let standing = self.standing();
+        standing.is_some_and(|now| is_good(&now.resource, now.sender.as_ref()))
     }
 
     /// How long the token is good; `None`: it does not say.
     fn seconds_left(&self) -> Option<u64> {
-        let authenticator = &self.resource.authenticator;
-        let tolerance = authenticator.rules.clock_tolerance.as_secs();
-        let until = self.sender.as_ref()?.expires_at()?.saturating_add(tolerance);
-        Some(until.saturating_sub(authenticator.clock.unix_seconds()))
+        let Standing { resource, sender } = self.standing()?;
+        seconds_left(&resource, &sender?)
     }
+}
+
+/// Whether this resource would still authenticate its sender.
+fn is_good(resource: &Resource, sender: Option<&AuthInfo>) -> bool {
+    let Some(caller) = sender else { return true };
+    seconds_left(resource, caller) != Some(0)
+        && resource.authenticator.cutoffs.check(caller).is_ok()
+}
+
+/// How long this resource takes the token for good; `None`: it does not say.
+fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
+    let tolerance = resource.authenticator.rules.clock_tolerance.as_secs();
+    let until = sender.expires_at()?.saturating_add(tolerance);
+    Some(until.saturating_sub(resource.authenticator.clock.unix_seconds()))
 }
 
 impl StreamEnd {
@@ -87,7 +106,7 @@ impl StreamEnd {
             target: "mcp_auth::decision",
             code = "stream_ended",
             resource = %self.exchange.resource.identifier,
-            "a stream is ended: its token has expired or was revoked"
+            "a stream is ended: its token has expired or was revoked, or the configuration admits it no more"
         );
         Some(self.is_plain.then(|| Bytes::from_static(RECONNECT)))
     }
