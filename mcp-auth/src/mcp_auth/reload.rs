@@ -135,3 +135,60 @@ fn hand_over(earlier: &Arc<Resource>, serving: &Serving) {
         None => earlier.end(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// The configuration of one number: another one than that of the next.
+    fn config(number: usize) -> Config {
+        let data = json!({
+            "token_cache_max_age": 60 + number % 2,
+            "fetch_timeout": 5 + number % 3,
+            "resources": [
+                {
+                    "resource": "https://h.example/mcp",
+                    "authorization_servers": ["https://as.example", format!("https://as.example/{number}")],
+                    "audiences": [number.to_string()],
+                    "policy": { "tools": { "a": [format!("scope-{number}")] } },
+                },
+                {
+                    "resource": format!("https://h.example/other/{}", number % 7),
+                    "authorization_servers": ["https://as.example"],
+                },
+            ],
+        });
+        serde_json::from_value(data).unwrap()
+    }
+
+    #[test]
+    fn nothing_of_a_thousand_configurations_stays_but_the_last() {
+        let auth = McpAuth::new(config(0)).unwrap();
+        // As a stream or a handler holds it.
+        let held = auth.resource_at("/mcp").unwrap();
+        let mut seen: Vec<Weak<dyn std::any::Any>> = Vec::new();
+        for number in 1..=1_000 {
+            let serving = auth.0.serving.load_full();
+            seen.push(Arc::downgrade(&serving) as Weak<dyn std::any::Any>);
+            for resource in serving.mounts.resources() {
+                seen.push(Arc::downgrade(resource) as Weak<dyn std::any::Any>);
+            }
+            for issuer in &serving.issuers {
+                seen.push(Arc::downgrade(issuer) as Weak<dyn std::any::Any>);
+            }
+            drop(serving);
+            auth.reload(config(number)).unwrap();
+            assert!(Arc::ptr_eq(&held.in_force().unwrap(), &auth.resource_at("/mcp").unwrap()));
+        }
+        let alive = seen.iter().filter(|one| one.strong_count() > 0).count();
+        // The one that is held, with its two issuers.
+        assert_eq!(alive, 3);
+        assert_eq!(auth.resource_identifiers().len(), 2);
+        drop(auth);
+        assert!(held.in_force().is_none());
+    }
+}

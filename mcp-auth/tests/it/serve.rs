@@ -1,9 +1,10 @@
-//! What HTTP sees: challenges, origins, limits, bodies, metadata, and what is logged.
+//! What HTTP sees: challenges, origins, limits, bodies, metadata, what is logged, and a new configuration.
 
 mod challenge;
 mod cors;
 mod limits;
 mod logging;
+mod reload;
 mod request_bodies;
 mod seen_tokens;
 mod sessions;
