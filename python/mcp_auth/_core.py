@@ -16,6 +16,7 @@ from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
 from ._reading import Reading, warnings_of
+from ._reload import Told, told_by_provider
 from ._requires import check_order
 from ._sdk import access_token
 from ._state import StateSealer
@@ -38,14 +39,17 @@ if TYPE_CHECKING:
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None
         serve_authorization_server_metadata: bool
 
-    class _Options(Settings, _Code, total=False):
-        """The keywords of `McpAuth` besides the two that the environment has."""
+    class _Data(Settings, total=False):
+        """What is data among the keywords of `McpAuth`, besides the two that the environment has."""
 
         required_scopes: Iterable[str]
         scopes_supported: Iterable[str]
         audiences: Iterable[str]
         allowed_origins: Iterable[str]
         policy: Table | None
+
+    class _Options(_Data, _Code, total=False):
+        """The keywords of `McpAuth` besides the two that the environment has."""
 
     class _Testing(TypedDict, total=False):
         """For tests of this package."""
@@ -168,10 +172,56 @@ class McpAuth:
 
         :param options: every keyword of `McpAuth` besides.
         """
-        config = json.loads(_native.config_from_env(os.environ.get))
-        [resource] = config["resources"]
+        resource = _resource_from_env()
         options.setdefault("required_scopes", resource["required_scopes"])
         return cls(resource["resource"], resource["authorization_servers"], **options)
+
+    def reload(self, config: ConfigSettings | Mapping[str, Any]) -> None:
+        """Puts this configuration, as `from_config` takes it, in the place of the one that is in force::
+
+            auth.reload(tomllib.loads(Path("mcp-auth.toml").read_text()))
+
+        It is checked as a whole, and the files that it names are read again; after a fault everything is as it was. The
+        functions that were given when this was made stay. Requests that come later are decided by it. An issuer whose
+        settings did not change keeps its keys and the tokens that it accepted; open streams go on under the new rules, and
+        end where they would not be admitted any more.
+
+        It is about this process, and those that it forks later: tell every worker.
+
+        Raises `ConfigError` with every fault, also of what cannot change while the server runs.
+        """
+        self._reload(config, has_scopes_as_text=True)
+
+    def reload_from_env(self, **settings: Unpack[_Data]) -> None:
+        """`reload` with what `from_env` reads.
+
+        :param settings: every keyword of `McpAuth` besides that is data.
+        """
+        self._reload({**_resource_from_env(), **settings}, has_scopes_as_text=False)
+
+    def _reload(self, config: Mapping[str, Any], *, has_scopes_as_text: bool) -> None:
+        reading = Reading(has_scopes_as_text)
+        data = reading.config(config)
+        text = json.dumps(data)
+        with self._told.lock():
+            faults = list(reading.faults)
+            try:
+                self._native.reload(text, only_check=True)
+            except ConfigError as error:
+                faults += reading.others(error.fields["faults"])
+            if not faults:
+                of_requests = _for_requests(data, self._authorizer)
+                faults += self._told.faults(data, _paths(data), of_requests)
+            if faults:
+                _logger.error("the configuration is not replaced: %s", "; ".join(faults))
+                raise _invalid(faults)
+            self._native.reload(text, only_check=False)
+            # In place: apps look into it.
+            self._paths[:] = _paths(data)
+            self._for_requests = _for_requests(data, self._authorizer)
+            self._of_provider = told_by_provider(data)
+        for warning in warnings_of(data):
+            _logger.warning("%s", warning)
 
     def _build(
         self,
@@ -212,12 +262,21 @@ class McpAuth:
             raise _invalid(faults)
         for warning in warnings_of(data):
             _logger.warning("%s", warning)
+        self._authorizer = authorizer
         self._for_requests = _for_requests(data, authorizer)
-        self._paths = [path_of(one["resource"]) for one in data.get("resources") or [data]]
-        self.resource: str = self._native.resource
+        self._paths = _paths(data)
+        self._told = Told()
+        self._of_provider = told_by_provider(data)
+
+    @property
+    def resource(self) -> str:
         """The identifier of the first resource."""
-        self.required_scopes: list[str] = self._native.required_scopes
+        return self._native.resource
+
+    @property
+    def required_scopes(self) -> list[str]:
         """What every request to the first resource needs."""
+        return self._native.required_scopes
 
     def protect(self, app: ASGIApp) -> ASGIApp:
         """The app behind this: metadata, CORS, challenges, policies; only allowed requests get through.
@@ -227,6 +286,7 @@ class McpAuth:
         Raises `ConfigError` when this is no app that could be protected.
         """
         self._check_app(app, "protect")
+        self._told.takes_every_path = True
         return self._protected(app)
 
     def routes(self, app: ASGIApp) -> list[Route]:
@@ -243,6 +303,7 @@ class McpAuth:
         if is_inner(app, self._paths):
             app = Mounted(app, path)
         self._check_app(app, "routes")
+        self._told.paths = (self._told.paths or set()) | {path.rstrip("/")}
         protected = self._protected(app)
         below = f"{path.rstrip('/')}/{{below:path}}"
         paths = [path, below] if path != "/" else [below]
@@ -288,6 +349,7 @@ class McpAuth:
         `protect` looks at everything.
         """
         self._check_verifier(f"auth.protect({OFFICIAL_APP})")
+        self._told.verifies_alone = True
         return TokenVerifier(self)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -400,6 +462,17 @@ class McpAuth:
     def allowed_hosts(self) -> list[str]:
         """The host names that requests may be addressed to, for the `Host` check of a framework."""
         return self._native.allowed_hosts()
+
+
+def _resource_from_env() -> dict[str, Any]:
+    """The settings of a resource that the environment has."""
+    [resource] = json.loads(_native.config_from_env(os.environ.get))["resources"]
+    return {name: resource[name] for name in ("resource", "authorization_servers", "required_scopes")}
+
+
+def _paths(data: Mapping[str, Any]) -> list[str]:
+    """Where the resources are, as ASGI has it."""
+    return [path_of(one["resource"]) for one in data.get("resources") or [data]]
 
 
 def _unix_seconds(time: object) -> int | None:

@@ -1,6 +1,6 @@
 //! The object that protects a server, and what it is made of again after a `fork()`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_auth::errors::IdentifierError;
@@ -37,7 +37,8 @@ struct Current {
 
 /// Configuration and code of the user's.
 struct Recipe {
-    config: Config,
+    /// The one that is in force.
+    config: Mutex<Config>,
     verifiers: Vec<(String, Py<PyAny>)>,
     authorizer: Option<Py<PyAny>>,
     patch_metadata: Option<Py<PyAny>>,
@@ -68,7 +69,7 @@ impl McpAuth {
         logging::start();
         let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
         let recipe = Recipe {
-            config,
+            config: Mutex::new(config),
             verifiers,
             authorizer,
             patch_metadata,
@@ -139,6 +140,20 @@ impl McpAuth {
         })
     }
 
+    /// Puts this configuration, as JSON, in the place of the one that is in force; or only checks it. One thread at a time.
+    ///
+    /// With the interpreter's lock, so that no `fork()` happens meanwhile.
+    fn reload(&self, py: Python<'_>, config: &str, only_check: bool) -> PyResult<()> {
+        let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
+        if only_check {
+            return config.check().map_err(|error| errors::config_error(py, &error));
+        }
+        let auth = self.current(py)?.auth;
+        auth.reload(config.clone()).map_err(|error| errors::config_error(py, &error))?;
+        *self.recipe.config() = config;
+        Ok(())
+    }
+
     /// Refuses tokens of this issuer that are known by this name, of a subject, client, session or token.
     ///
     /// With the interpreter's lock, so that no `fork()` happens meanwhile.
@@ -197,14 +212,15 @@ impl McpAuth {
 
     /// The identifier of the first resource.
     #[getter]
-    fn resource(&self) -> &str {
-        self.first().map_or("", |resource| &resource.resource)
+    fn resource(&self) -> String {
+        self.first().map_or_else(String::new, |resource| resource.resource)
     }
 
     /// What every request to the first resource needs.
     #[getter]
-    fn required_scopes(&self) -> Vec<&str> {
-        self.first().map(|resource| resource.required_scopes.iter().collect()).unwrap_or_default()
+    fn required_scopes(&self) -> Vec<String> {
+        let required = self.first().map(|resource| resource.required_scopes);
+        required.iter().flat_map(|scopes| scopes.iter()).map(str::to_owned).collect()
     }
 
     /// The paths of the documents of this name, `protected_resource` or `authorization_server`. They are decoded, as
@@ -254,8 +270,8 @@ pub(crate) fn is_url(text: &str) -> bool {
 }
 
 impl McpAuth {
-    fn first(&self) -> Option<&ProtectedResource> {
-        self.recipe.config.resources.first()
+    fn first(&self) -> Option<ProtectedResource> {
+        self.recipe.config().resources.first().cloned()
     }
 
     fn current(&self, py: Python<'_>) -> PyResult<Current> {
@@ -275,16 +291,23 @@ impl McpAuth {
 }
 
 impl Recipe {
+    /// Held for a moment, and never while Python runs.
+    fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn build(&self, py: Python<'_>) -> Result<Current, ConfigError> {
         let runtime = Arc::new(LazyRuntime::default());
         let copy = |hook: &Option<Py<PyAny>>| hook.as_ref().map(|hook| hook.clone_ref(py));
         let background = runtime.clone();
-        let mut builder = mcp_auth::McpAuth::builder(self.config.clone()).spawn_with(move |work| {
+        let config = self.config().clone();
+        let longest = config.fetch_timeout;
+        let mut builder = mcp_auth::McpAuth::builder(config).spawn_with(move |work| {
             // What is dropped is an answer to whoever waits for it.
             background.spawn(work);
         });
         if let Some(patch) = copy(&self.patch_metadata) {
-            let (patch, longest) = (Arc::new(patch), self.config.fetch_timeout);
+            let patch = Arc::new(patch);
             builder = builder.patch_metadata(move |issuer, document| {
                 hooks::patch_metadata(&patch, longest, issuer, document);
             });
