@@ -66,6 +66,9 @@ export interface NativeAuth {
   reopen(method: string, target: string, headers: string): Forward | null;
   /** As that of {@link Forward}, where the decision was a text. */
   sealSession(target: string, caller: string, given: string): string | null;
+  /** Takes a configuration, in JSON. */
+  reload(config: string, onlyCheck: boolean): void;
+  logRefusedConfiguration(faults: string): void;
   /** Takes a revocation, in JSON. */
   revoke(revoked: string): void;
   /** `caller` is what {@link Forward.caller} says; `null` where the system has no randomness. */

@@ -137,6 +137,20 @@ impl NativeAuth {
         sealed.to_str().ok().map(str::to_owned)
     }
 
+    /// Puts this configuration in the place of the one that is in force; or only checks it.
+    #[napi]
+    pub fn reload(&self, config: String, only_check: bool) -> Result<()> {
+        let config = Config::from_json(&config).map_err(|error| config_error(&error))?;
+        let outcome = if only_check { config.check() } else { self.auth.reload(config) };
+        outcome.map_err(|error| config_error(&error))
+    }
+
+    /// Reports that a configuration was refused, with its faults in one line.
+    #[napi]
+    pub fn log_refused_configuration(&self, faults: String) {
+        tracing::error!(target: "mcp_auth", %faults, "the configuration is not replaced");
+    }
+
     /// Refuses tokens from now on: what is revoked, in JSON.
     #[napi]
     pub fn revoke(&self, revoked: String) -> Result<()> {
