@@ -197,13 +197,13 @@ test('lists of a stream that is open are those of the new policy', async (contex
   });
   const headers = { authorization: `Bearer ${server.mint({ scope: 'mcp' })}`, accept: 'text/event-stream' };
   const stream = await fetch(server.resource, { headers });
-  const chunks = /** @type {ReadableStream<Uint8Array>} */ (stream.body).pipeThrough(new TextDecoderStream()).getReader();
+  const chunks = /** @type {ReadableStream<Uint8Array>} */ (stream.body).getReader();
   let seen = '';
   const readUntil = async (/** @type {string} */ end) => {
     while (!seen.endsWith(end)) {
       const { value, done } = await chunks.read();
       assert.ok(!done, seen);
-      seen += value;
+      seen += new TextDecoder().decode(value);
     }
     const all = seen;
     seen = '';

@@ -54,6 +54,10 @@ same<Awaited<ReturnType<McpAuth['verifyAccessToken']>>, AuthInfo>(true);
 
 // @ts-expect-error: authorization servers are required
 new McpAuth({ resource: 'https://mcp.example.com/mcp' });
+same<ReturnType<McpAuth['reload']>, void>(true);
+same<Parameters<McpAuth['reload']>[0], Config>(true);
+// @ts-expect-error: code stays
+auth.reload({ resource: 'https://mcp.example.com/mcp', authorizationServers: ['https://as.example.com'] }, { authorize: () => true });
 // @ts-expect-error: a field in another case
 ({ resource: 'x', authorizationServers: [], required_scopes: ['a'] }) satisfies Config;
 ({

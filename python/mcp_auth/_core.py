@@ -203,7 +203,7 @@ class McpAuth:
         reading = Reading(has_scopes_as_text)
         data = reading.config(config)
         text = json.dumps(data)
-        with self._told.lock():
+        with self._told.one_at_a_time():
             faults = list(reading.faults)
             try:
                 self._native.reload(text, only_check=True)

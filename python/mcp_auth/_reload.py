@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 RESTART = "this takes a restart"
@@ -24,14 +25,24 @@ class Told:
         """Whether that framework looks at the required scopes itself."""
         self.of_provider: tuple[Any, ...] | None = None
         """What FastMCP tells clients itself; `None`: it tells nothing."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._is_reloading = False
         self._process = os.getpid()
 
-    def lock(self) -> threading.Lock:
-        """For one reload at a time. A lock that another thread held during a `fork()` is never given back."""
+    @contextmanager
+    def one_at_a_time(self) -> Generator[None]:
+        """Waits for a reload of another thread. One within another, as of a signal's handler, would never end."""
         if self._process != os.getpid():
-            self._lock, self._process = threading.Lock(), os.getpid()
-        return self._lock
+            # What another thread held during a `fork()` is never given back.
+            self._lock, self._is_reloading, self._process = threading.RLock(), False, os.getpid()
+        with self._lock:
+            if self._is_reloading:
+                raise RuntimeError("reload: one is under way in this thread")
+            self._is_reloading = True
+            try:
+                yield
+            finally:
+                self._is_reloading = False
 
     def faults(self, data: Mapping[str, Any], paths: list[str], of_requests: list[str]) -> list[str]:
         """What of this configuration the frameworks would not follow.

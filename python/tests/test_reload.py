@@ -258,6 +258,31 @@ async def test_under_load_each_answer_is_right_by_the_old_or_the_new_configurati
     assert [await accepts(token) for token in tokens] == [True, False]
 
 
+async def test_one_within_another_is_refused_and_ends_nothing(dev_issuer: DevIssuer) -> None:
+    auth = McpAuth.from_config(config(dev_issuer))
+    found: list[str] = []
+
+    class Within(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            try:
+                auth.reload(config(dev_issuer))
+            except RuntimeError as error:
+                found.append(str(error))
+
+    handler = Within()
+    logger = logging.getLogger("mcp_auth")
+    logger.addHandler(handler)
+    try:
+        # It warns, so that the handler is asked within the reload.
+        auth.reload(config(dev_issuer, required_scopes=["admin"], dangerous_unbound_sessions=True))
+    finally:
+        logger.removeHandler(handler)
+    assert found and all("under way" in text for text in found)
+    assert auth.required_scopes == ["admin"]
+    auth.reload(config(dev_issuer))
+    assert auth.required_scopes == []
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 def test_a_forked_worker_has_the_configuration_that_is_in_force(dev_issuer: DevIssuer) -> None:
     code = f"""
