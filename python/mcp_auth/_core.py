@@ -324,6 +324,7 @@ class McpAuth:
         """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
         from starlette.routing import Route
 
+        self._told.metadata = (self._told.metadata or set()) | {path.rstrip("/") for path in self._paths}
         paths = self._native.metadata_routes("protected_resource")
         if len(paths) == 1 and WELL_KNOWN not in paths:
             # A single resource is described at the root as well.

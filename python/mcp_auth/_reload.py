@@ -17,6 +17,8 @@ class Told:
     def __init__(self) -> None:
         self.paths: set[str] | None = None
         """The paths that routes were made for; `None`: no routes were made."""
+        self.metadata: set[str] | None = None
+        """The resources whose metadata routes were made for; `None`: no routes were made."""
         self.takes_every_path = False
         """Whether an app is protected that gets requests to every path."""
         self.verifies_alone = False
@@ -54,6 +56,9 @@ class Told:
         if self.paths is not None and not self.takes_every_path:
             missing = [path for path in paths if path.rstrip("/") not in self.paths]
             faults += [f"resource: the routes were made without {path!r}: {RESTART}" for path in missing]
+        if self.metadata is not None:
+            missing = [path for path in paths if path.rstrip("/") not in self.metadata]
+            faults += [f"resource: the routes of the metadata were made without {path!r}: {RESTART}" for path in missing]
         if self.verifies_alone:
             ignored = [name for name in of_requests if not (self.honours_scopes and name == "required_scopes")]
             faults += [f"{name}: a framework that asks about tokens alone does not look at it: {RESTART}" for name in ignored]

@@ -155,6 +155,12 @@ def test_what_frameworks_were_told_once_is_a_fault(dev_issuer: DevIssuer) -> Non
         routed.reload({"resource": OTHER, "authorization_servers": [dev_issuer.issuer]})
     routed.reload(config(dev_issuer, policy=policy))
 
+    partly = McpAuth.from_config(config(dev_issuer))
+    partly.protect(echo)
+    partly.metadata_routes()
+    with pytest.raises(ConfigError, match="metadata were made without '/other'"):
+        partly.reload({"resource": OTHER, "authorization_servers": [dev_issuer.issuer]})
+
     verifying = McpAuth.from_config(config(dev_issuer))
     verifying.token_verifier()
     for settings in ({"policy": policy}, {"required_scopes": ["mcp"]}):

@@ -238,8 +238,7 @@ impl<'b> Assembler<'b> {
     /// The client that shows this certificate, or none: that of the earlier configuration where it would be the same.
     fn client_for_questions(&mut self, shown: Option<ClientCertificate>) -> Arc<dyn HttpClient> {
         let digest = shown.as_ref().map(|certificate| certificate.digest);
-        let is_shown = |known: &&(Option<Digest>, Arc<dyn HttpClient>)| known.0 == digest;
-        if let Some((_, client)) = self.transport.questions.iter().find(is_shown) {
+        if let Some(client) = self.transport.client_showing(digest) {
             return client.clone();
         }
         let identity = shown.map(|certificate| certificate.identity);
@@ -247,9 +246,8 @@ impl<'b> Assembler<'b> {
         let kept = self
             .earlier
             .filter(|before| self.is_transport_trusted && before.transport.timeout == timeout);
-        let known = kept.and_then(|before| before.transport.questions.iter().find(is_shown));
-        let client = match known {
-            Some((_, client)) => client.clone(),
+        let client = match kept.and_then(|before| before.transport.client_showing(digest)) {
+            Some(client) => client.clone(),
             None => Arc::new(ReqwestClient::for_questions(timeout, anchors, identity)),
         };
         self.transport.questions.push((digest, client.clone()));

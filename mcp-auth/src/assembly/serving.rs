@@ -32,3 +32,11 @@ pub(super) struct Transport {
     /// For questions about tokens, by the file with the certificate that is shown; `None`: none is.
     pub(super) questions: Vec<(Option<Digest>, Arc<dyn HttpClient>)>,
 }
+
+impl Transport {
+    /// The client that shows the certificate of this file, or none.
+    pub(super) fn client_showing(&self, file: Option<Digest>) -> Option<&Arc<dyn HttpClient>> {
+        let mut clients = self.questions.iter();
+        clients.find(|(shown, _)| *shown == file).map(|(_, client)| client)
+    }
+}

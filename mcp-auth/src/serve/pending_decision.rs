@@ -113,20 +113,6 @@ impl PendingDecision {
         self.refuse(MessageFault::NotJson)
     }
 
-    /// The same by the configuration that is in force: it may have been replaced while the body came. `None`: nothing is at
-    /// this path any more.
-    async fn renewed(self, request: &Parts) -> Option<Self> {
-        if self.resource.is_in_force() {
-            return Some(self);
-        }
-        let resource = self.resource.in_force()?;
-        let caller = match self.caller {
-            Caller::Unchecked => Caller::Unchecked,
-            Caller::Known(_) => Caller::Known(resource.authenticate(request).await),
-        };
-        Some(Self { resource, caller, cors: self.cors })
-    }
-
     fn refuse(self, fault: MessageFault) -> Reply {
         self.resource.refuse_message(fault, None).with_headers(self.cors)
     }
@@ -136,6 +122,23 @@ impl PendingDecision {
     /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
     /// not public.
     pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+        if self.resource.is_in_force() {
+            return self.decide_by(request, body).await;
+        }
+        // The configuration was replaced while the body came.
+        let Some(resource) = self.resource.in_force() else {
+            return Decision::Reply(Reply::not_found());
+        };
+        match resource.decide(request).await {
+            Decision::ReadBody(anew) if body.len() > anew.max_bytes() => {
+                Decision::Reply(anew.too_large())
+            }
+            Decision::ReadBody(anew) => anew.decide_by(request, body).await,
+            decided => decided,
+        }
+    }
+
+    async fn decide_by(self, request: &Parts, body: &[u8]) -> Decision {
         let mut messages = match Messages::parse(body) {
             Ok(messages) => messages,
             Err(fault) => return Decision::Reply(self.refuse(fault)),
@@ -144,9 +147,7 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
-        let Some(Self { resource, caller: known, cors }) = self.renewed(request).await else {
-            return Decision::Reply(Reply::not_found());
-        };
+        let Self { resource, caller: known, cors } = self;
         // A request about a task needs what the call needed that made it.
         let tasks = resource.known_tasks.named(&messages.tasks);
         messages.judge_besides(tasks.calls());

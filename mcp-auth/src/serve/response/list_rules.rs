@@ -139,8 +139,12 @@ impl ListRules {
             return Ok(None);
         }
         let caller = sender.filter(|_| self.is_of_sender);
-        let may_see = |kind: ListKind, name: &str| rules.lists(caller, &item(kind, name));
-        let rewritten = rewrite(document, self.is_asked, &may_see, self.privacy);
+        let rewritten = rewrite(
+            document,
+            self.is_asked,
+            &|kind, name| rules.lists(caller, &item(kind, name)),
+            self.privacy,
+        );
         let changed = match rewritten {
             // What is no message is no result that a client keeps.
             Err(Fault::NotAMessage) if !self.is_asked && !has_trace(document) => None,

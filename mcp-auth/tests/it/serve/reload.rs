@@ -3,6 +3,7 @@
 mod load;
 mod open;
 mod refused;
+mod settings;
 
 use std::convert::Infallible;
 use std::time::Duration;

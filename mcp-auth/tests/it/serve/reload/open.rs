@@ -189,7 +189,7 @@ async fn a_stream_of_nobody_ends_when_what_it_called_is_open_no_more() {
 /// What a call may do is decided by what is in force when its body is there.
 #[tokio::test]
 async fn a_body_that_is_still_coming_is_judged_by_the_new_configuration() {
-    let changes: [(Change, u16); 4] = [
+    let changes: [(Change, u16); 7] = [
         (with_policy, 200),
         (
             |config, given| {
@@ -206,6 +206,15 @@ async fn a_body_that_is_still_coming_is_judged_by_the_new_configuration() {
             401,
         ),
         (ENDING[1].1, 404),
+        (|_, _| {}, 200),
+        (|config, _| first(config)["required_scopes"] = json!(["admin"]), 403),
+        (
+            |config, given| {
+                with_policy(config, given);
+                config["max_body_bytes"] = json!(10);
+            },
+            413,
+        ),
     ];
     for (change, status) in changes {
         let server = Reloaded::with(with_policy).await;
