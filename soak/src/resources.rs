@@ -49,6 +49,9 @@ impl Memory {
     /// How much more there is in the last third than in the second: in the first, caches fill.
     pub(crate) fn growth(&self) -> f64 {
         let third = self.0.len() / 3;
+        if third == 0 {
+            return 0.0;
+        }
         median(&self.0[2 * third..]) - median(&self.0[third..2 * third])
     }
 }
