@@ -9,6 +9,7 @@
 
 mod client;
 mod disturbances;
+mod reloads;
 mod resources;
 mod server;
 mod stream;
@@ -83,6 +84,7 @@ async fn run(world: &Arc<World>, options: &Options, seed: u64) -> Memory {
         at_work.spawn(client.run());
     }
     at_work.spawn(disturbances::run(world.clone(), fastrand::Rng::with_seed(seed)));
+    at_work.spawn(reloads::run(world.clone()));
     let mut memory = Memory::default();
     while Instant::now() < end && !world.has_fault() {
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -134,7 +134,8 @@ impl World {
     }
 }
 
-fn config(issuer: &str) -> Config {
+/// What both instances begin with.
+pub(crate) fn config(issuer: &str) -> Config {
     let mut config = Config::new(RESOURCE, issuer).unwrap();
     config.clock_tolerance = TOLERANCE;
     config.fetch_timeout = Duration::from_secs(1);

@@ -25,7 +25,7 @@ use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, KeySource, ReqwestClient, SignedAnswerRules,
     TrustAnchors, UrlRules,
 };
-use crate::jose::{Digest, KnownHeaders, TokenLimits};
+use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::mounts::Mounts;
 use crate::revocation::Cutoffs;
