@@ -293,7 +293,7 @@ impl Client {
         let user = self.chance.usize(..2);
         let old = self.mint(user, "mcp", LIFETIME);
         self.expect_accepted(user, &old).await?;
-        for instance in &self.world.instances[..1] {
+        for instance in &self.world.instances {
             let issuer = self.world.issuer.issuer();
             instance.auth.revoke(Revocation::of_subject(issuer, &self.users[user].subject));
         }
