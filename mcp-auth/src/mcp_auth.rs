@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::assembly::McpAuthBuilder;
 use crate::auth_info::AuthInfo;
@@ -21,7 +21,7 @@ use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
 use crate::revocation::{Cutoffs, Revocation};
-use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
+use crate::serve::{Decision, Forward, Reply, Resource, StreamEnd, TokenExplanation};
 use crate::text::{Quoted, in_one_line};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -175,6 +175,17 @@ impl McpAuth {
         given: &HeaderValue,
     ) -> Option<HeaderValue> {
         self.resource_at(path)?.seal_session(Some(caller), given)
+    }
+
+    /// What [`Forward::stream_end`] says, for adapters that keep no [`Forward`] until the response begins: of the resource at
+    /// this path, and the caller whom [`Forward::auth_info`] named. The stream is watched from its beginning.
+    pub fn stream_end(
+        &self,
+        path: &str,
+        caller: &AuthInfo,
+        response: &mut HeaderMap,
+    ) -> Option<StreamEnd> {
+        StreamEnd::of(self.resource_at(path)?, caller, true, response)
     }
 
     /// Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the
