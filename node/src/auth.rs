@@ -17,6 +17,7 @@ use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
 use crate::response::Forward;
+use crate::stream::StreamEnd;
 use crate::testing::{Documents, FixedClock};
 use crate::{log, pending, request, runtime};
 
@@ -135,6 +136,21 @@ impl NativeAuth {
         let value = HeaderValue::from_str(&given).ok()?;
         let sealed = self.auth.seal_session(&path, &owner, &value)?;
         sealed.to_str().ok().map(str::to_owned)
+    }
+
+    /// What ends the response with these headers to this caller, in JSON, in time, where the decision was a text.
+    #[napi]
+    pub fn stream_end(
+        &self,
+        target: String,
+        caller: String,
+        headers: String,
+    ) -> Result<Option<StreamEnd>> {
+        let mut map = request::headers(headers)?;
+        let whom = owner::caller_of(&caller);
+        let known = request::path_of(&target).zip(whom);
+        let (path, caller) = known.ok_or_else(|| Error::from_reason("no caller"))?;
+        Ok(self.auth.stream_end(&path, &caller, &mut map).map(StreamEnd::new))
     }
 
     /// Refuses tokens from now on: what is revoked, in JSON.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
 from ._apps import not_found
-from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
+from ._asgi import ASGIApp, Protected, Receive, Scope, Send, begin_exchange, refuse, responding
 from ._context import current
 from ._core import McpAuth, listed
 from ._pending import wait
@@ -286,7 +286,7 @@ class BearerAuthMiddleware:
             leave()
 
         async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-            await response(scope, receive, responding(decision, send))
+            await begin_exchange(receive).run(response, scope, partial(responding, decision, send))
 
         return passed
 
