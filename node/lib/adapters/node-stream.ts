@@ -27,9 +27,10 @@ export function isEventStream(response: ServerResponse, headers: unknown): boole
   return type !== undefined && /text\/event-stream/i.test(type);
 }
 
-/** The stream that a response is, which is found out once: when it begins. */
+/** The stream that a response is, which is found out once: when it begins. It is of the first that write to it by `own`; to others it is none. */
 export function streamOf(request: Streamed, response: ServerResponse, own: Methods, headers?: unknown): ResponseStream | null {
-  if (request.stream !== undefined) return request.stream;
+  if (request.stream) return request.stream.isOf(own) ? request.stream : null;
+  if (request.stream === null) return null;
   request.stream = null;
   if (!isEventStream(response, headers)) return null;
   const described: [string, string][] = [];
@@ -71,6 +72,11 @@ export class ResponseStream {
     this.#own = own;
     this.#open = new OpenStream(end, (last) => this.#finish(last));
     response.once('close', () => this.#open.close());
+  }
+
+  /** Whether it is these methods that it goes on by. */
+  isOf(own: Methods): boolean {
+    return this.#own === own;
   }
 
   writeHead(given: unknown[], at: number): ServerResponse {
