@@ -147,10 +147,9 @@ impl NativeAuth {
         headers: String,
     ) -> Result<Option<StreamEnd>> {
         let mut map = request::headers(headers)?;
-        let whom = owner::caller_of(&caller);
-        let known = request::path_of(&target).zip(whom);
-        let (path, caller) = known.ok_or_else(|| Error::from_reason("no caller"))?;
-        Ok(self.auth.stream_end(&path, &caller, &mut map).map(StreamEnd::new))
+        let path = request::path_of(&target).ok_or_else(|| Error::from_reason("no path"))?;
+        let whom = owner::caller_of(&caller)?;
+        Ok(self.auth.stream_end(&path, &whom, &mut map).map(StreamEnd::new))
     }
 
     /// Refuses tokens from now on: what is revoked, in JSON.

@@ -30,10 +30,14 @@ pub(crate) fn owner_of(caller: &str) -> Option<AuthInfo> {
     AuthInfo::from_verified_claims(claims).ok()
 }
 
-/// A caller of a request before, with all that their token says; `None` when the text does not come of [`AuthInfo::json`].
-pub(crate) fn caller_of(caller: &str) -> Option<AuthInfo> {
-    let said: Said<'_> = serde_json::from_str(caller).ok()?;
-    AuthInfo::from_verified_json_of(&said.issuer, said.claims.get()).ok()
+/// A caller of a request before, with all that their token says.
+///
+/// # Errors
+/// The text does not come of [`AuthInfo::json`].
+pub(crate) fn caller_of(caller: &str) -> Result<AuthInfo> {
+    let said: Said<'_> = serde_json::from_str(caller)?;
+    let whole = AuthInfo::from_verified_json_of(&said.issuer, said.claims.get());
+    whole.map_err(|error| Error::from_reason(error.to_string()))
 }
 
 #[derive(Deserialize)]
