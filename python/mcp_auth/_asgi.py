@@ -6,16 +6,14 @@ import json
 import logging
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
 from ._sdk import SDK, forget_caller, name_caller
+from ._streams import Exchange, Stream
 from .errors import InsufficientScope
-
-if TYPE_CHECKING:
-    from ._streams import Exchange, Stream
 
 T = TypeVar("T")
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -76,7 +74,7 @@ class Protected:
         if kind == "http" and not forward.is_plain:
             if not forward.takes_body:
                 receive = _without_body(receive)
-            exchange = begin_exchange(receive)
+            exchange = Exchange(receive)
             receive = exchange.receive
             send = responding(forward, send, exchange)
         caller = forward.auth_info
@@ -161,23 +159,6 @@ async def _challenge(error: InsufficientScope, send: Send) -> None:
     except Exception:
         raise error from None
     await send({"type": "http.response.body", "body": body})
-
-
-def _import_exchange() -> Callable[[Receive], Exchange]:
-    # It needs asyncio, which is slow to import, and always there when a request is.
-    from ._streams import Exchange
-
-    return Exchange
-
-
-def begin_exchange(receive: Receive) -> Exchange:
-    """What knows of the request of this task, until its app has returned."""
-    if not _exchanges:
-        _exchanges.append(_import_exchange())
-    return _exchanges[0](receive)
-
-
-_exchanges: list[Callable[[Receive], Exchange]] = []
 
 
 def responding(forward: Forward, send: Send, exchange: Exchange) -> Send:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
 from ._apps import not_found
-from ._asgi import ASGIApp, Protected, Receive, Scope, Send, begin_exchange, refuse, responding
+from ._asgi import ASGIApp, Protected, Receive, Scope, Send, refuse, responding
 from ._context import current
 from ._core import McpAuth, listed
 from ._pending import wait
 from ._model import Model
 from ._sdk import forget_caller, name_caller
+from ._streams import Exchange
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
 from .errors import InsufficientScope, TokenError, Unavailable
@@ -286,7 +287,7 @@ class BearerAuthMiddleware:
             leave()
 
         async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-            await begin_exchange(receive).run(response, scope, partial(responding, decision, send))
+            await Exchange(receive).run(response, scope, partial(responding, decision, send))
 
         return passed
 

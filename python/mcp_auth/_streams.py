@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,33 +9,35 @@ from typing import TYPE_CHECKING, Any
 from ._native import StreamEnd
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ._asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 class Exchange:
-    """A request that went on, in the task of its app: what the app receives, and how it is told that its stream is over.
+    """A request that went on: what its app receives, and how it is told that its stream is over.
 
-    Whoever waits in `receive` gets `http.disconnect`, as if the client had gone. Where nobody does, the task is cancelled.
+    Whoever waits in `receive` gets `http.disconnect`, as if the client had gone. Where nobody does, the task that sends the
+    stream is cancelled. Nearly every request has no stream and one message, and pays for no more than this object.
     """
 
-    __slots__ = ("_has_cancelled", "_has_received", "_listeners", "_receive", "_task", "stream")
+    __slots__ = ("_cancelled", "_has_received", "_listeners", "_receive", "stream")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._task = asyncio.current_task()
         self._has_received = False
         #: Those who wait for a message.
-        self._listeners: set[asyncio.Task[Any]] = set()
-        #: Whether its task was cancelled here.
-        self._has_cancelled = False
+        self._listeners: set[asyncio.Task[Any]] | None = None
+        #: The task that was cancelled here.
+        self._cancelled: asyncio.Task[Any] | None = None
         #: The response, where it is a stream that ends in time.
         self.stream: Stream | None = None
 
     async def run(self, app: ASGIApp, scope: Scope, sending: Callable[[Exchange], Send]) -> None:
-        """Runs an app in this task."""
+        """Runs an app."""
         try:
             await app(scope, self.receive, sending(self))
-        except asyncio.CancelledError as error:
+        except BaseException as error:
             if not self.has_caused(error):
                 raise
         finally:
@@ -51,11 +52,15 @@ class Exchange:
         return self._receive()
 
     async def _next(self) -> Message:
+        import asyncio  # It is slow to import, and always there when somebody waits.
+
         task = asyncio.current_task()
-        if self._is_over():
+        if self.stream is not None and self.stream.is_over:
             return {"type": "http.disconnect"}
         if task is None:
             return await self._receive()
+        if self._listeners is None:
+            self._listeners = set()
         self._listeners.add(task)
         try:
             return await self._receive()
@@ -72,7 +77,9 @@ class Exchange:
         return self.stream
 
     def has_caused(self, error: BaseException) -> bool:
-        """Whether the app ended so because its task was cancelled here."""
+        """Whether the app ended so because it was cancelled here."""
+        import asyncio
+
         if not isinstance(error, asyncio.CancelledError):
             return False
         if self._take_back():
@@ -91,23 +98,20 @@ class Exchange:
             stream.stop()
             await stream.settle()
 
-    def _is_over(self) -> bool:
-        return self.stream is not None and self.stream.is_over
-
-    def _tell(self) -> None:
-        """The stream is over."""
+    def _tell(self, sender: asyncio.Task[Any] | None) -> None:
+        """The stream is over, which this task has sent."""
         listeners, self._listeners = self._listeners, set()
-        for listener in listeners:
+        for listener in listeners or ():
             listener.cancel()
         # Without a stream, the app has returned.
-        if not listeners and self._task is not None and self.stream is not None:
-            self._has_cancelled = True
-            self._task.cancel()
+        if not listeners and sender is not None and self.stream is not None:
+            self._cancelled = sender
+            sender.cancel()
 
     def _take_back(self) -> bool:
         """Takes back a cancellation of ours; whether there was one, and none of others."""
-        has_cancelled, self._has_cancelled = self._has_cancelled, False
-        return has_cancelled and self._task is not None and not _is_cancelled_by_others(self._task)
+        cancelled, self._cancelled = self._cancelled, None
+        return cancelled is not None and not _is_cancelled_by_others(cancelled)
 
 
 def _is_cancelled_by_others(task: asyncio.Task[Any]) -> bool:
@@ -121,14 +125,17 @@ class Stream:
     Then the client gets the last piece, and what the app sends after it goes nowhere.
     """
 
-    def __init__(self, end: StreamEnd, send: Send, tell: Callable[[], None]) -> None:
+    def __init__(self, end: StreamEnd, send: Send, tell: Callable[[asyncio.Task[Any] | None], None]) -> None:
         """
-        :param tell: called when it has ended with the token.
+        :param tell: called with the task that began it, when it has ended with the token.
         """
+        import asyncio
+
         self._end = end
         self._send = send
         self._tell = tell
         self._loop = asyncio.get_running_loop()
+        self._sender = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
         self._is_watched = False
         #: Whether a message of the app's is on its way.
@@ -197,7 +204,7 @@ class Stream:
         message = {"type": "http.response.body", "body": last, "more_body": False}
         # Whoever sent the last message may be cancelled meanwhile.
         self._ending = self._loop.create_task(_in_full(self._send, message))
-        self._loop.call_soon(self._tell)
+        self._loop.call_soon(self._tell, self._sender)
         return True
 
 
