@@ -43,10 +43,14 @@ export function streamOf(request: Streamed, response: ServerResponse, own: Metho
   return request.stream;
 }
 
-/** What `writeHead` is given counts more than what was set before. */
+/** What `writeHead` is given counts more than what was set before. Asked about every response. */
 function valueOf(response: ServerResponse, headers: unknown, name: string): string | undefined {
   let value: unknown = response.getHeader(name);
-  for (const [given, one] of pairsGiven(headers)) if (isNamed(given, name)) value = one;
+  if (Array.isArray(headers)) {
+    for (const [given, one] of pairsGiven(headers)) if (isNamed(given, name)) value = one;
+  } else if (typeof headers === 'object') {
+    for (const given in headers) if (isNamed(given, name)) value = (headers as Record<string, unknown>)[given];
+  }
   return value === undefined ? undefined : String(value);
 }
 
