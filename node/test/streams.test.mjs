@@ -215,10 +215,13 @@ test('a stream ends with the token of its caller, through every adapter', async 
     for (const settings of [{}, { policy: POLICY }, { dangerousUnboundSessions: true }]) {
       const { mint, open } = await serving(context, serverFor, settings);
       // Long enough to connect, and no longer than the test has to be.
-      for (const method of ['GET', 'POST']) opened.push(await open(mint({ expiresIn: 3 }), method));
+      for (const method of ['GET', 'POST']) {
+        const stream = await open(mint({ expiresIn: 3 }), method);
+        stream.sender.send(EVENT);
+        opened.push(stream);
+      }
     }
   }
-  for (const { sender } of opened) sender.send(EVENT);
   for (const { sender, client } of opened) {
     assert.equal(await client.read(), EVENT + RETRY);
     await sender.told;
@@ -339,7 +342,7 @@ test('HTTP/2: a stream ends when its caller is revoked, between two events, and 
     stream.end();
     return { sender: await senders.take(), client: new Client(Promise.resolve([stream])) };
   };
-  const [ofAlice, ofBob, ofCarol] = [await open({ subject: 'alice' }), await open({ subject: 'bob' }), await open({ subject: 'carol', expiresIn: 2 })];
+  const [ofAlice, ofBob, ofCarol] = [await open({ subject: 'alice' }), await open({ subject: 'bob' }), await open({ subject: 'carol', expiresIn: 3 })];
   for (const { sender, client } of [ofAlice, ofBob, ofCarol]) {
     sender.send(EVENT + EVENT.slice(0, 20));
     assert.equal(await client.read(EVENT.length + 20), EVENT + EVENT.slice(0, 20));

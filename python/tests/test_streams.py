@@ -292,7 +292,7 @@ def test_streams_end_behind_the_middleware_of_the_original(dev_issuer: DevIssuer
             else:
                 app.add_middleware(bearer)
             with served(app, listener):
-                token = dev_issuer.mint(resource, expires_in=2)
+                token = dev_issuer.mint(resource, expires_in=3)
                 headers = {"authorization": f"Bearer {token}"}
                 message = LISTEN if method == "POST" else None
                 answer = httpx2.request(method, resource, json=message, headers=headers, trust_env=False, timeout=20)
