@@ -143,9 +143,23 @@ impl AuthInfo {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
+        Ok(Self::of_claims(issuer, &claims, payload))
+    }
+
+    /// The same of an issuer that the claims need not name: for adapters that keep what [`AuthInfo::json`] says of a caller,
+    /// its `issuer` and its `claims`.
+    ///
+    /// # Errors
+    /// As [`AuthInfo::from_verified_json`].
+    pub fn from_verified_json_of(issuer: &str, payload: &str) -> Result<Self, TokenError> {
+        let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
+        Ok(Self::of_claims(issuer.into(), &claims, payload))
+    }
+
+    fn of_claims(issuer: Arc<str>, claims: &Claims<'_>, payload: &str) -> Self {
         let whole = CheckedObject::new(payload.as_bytes());
         let (scopes, principal_rule) = (claims.granted_scopes(), Arc::default());
-        Ok(Self::new(issuer, scopes, &claims, whole, principal_rule, ""))
+        Self::new(issuer, scopes, claims, whole, principal_rule, "")
     }
 
     /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts. The token is empty where a

@@ -222,7 +222,7 @@ pub mod decision {
     pub use crate::authenticate::KeyHint;
     pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{
-        Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter,
+        Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter, StreamEnd,
     };
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::reload::Told;
 use crate::assembly::{Hooks, McpAuthBuilder, Serving};
@@ -24,7 +24,7 @@ use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Place;
 use crate::revocation::{Cutoffs, Revocation};
-use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
+use crate::serve::{Decision, Forward, Reply, Resource, StreamEnd, TokenExplanation};
 use crate::text::{Quoted, in_one_line};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -177,6 +177,17 @@ impl McpAuth {
         given: &HeaderValue,
     ) -> Option<HeaderValue> {
         self.resource_at(path)?.seal_session(Some(caller), given)
+    }
+
+    /// What [`Forward::stream_end`] says, for adapters that keep no [`Forward`] until the response begins: of the resource at
+    /// this path, and the caller whom [`Forward::auth_info`] named. The stream is watched from its beginning.
+    pub fn stream_end(
+        &self,
+        path: &str,
+        caller: &AuthInfo,
+        response: &mut HeaderMap,
+    ) -> Option<StreamEnd> {
+        self.resource_at(path)?.stream_end(caller, response)
     }
 
     /// Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the

@@ -17,6 +17,8 @@ export interface Forward {
   readonly session: string | null;
   /** A session identifier of a handler's as the client gets it, or nothing where it must not be sent. Not after `respond`. */
   sealSession(given: string): string | null;
+  /** What ends the response with these headers in time; after `respond`, the one that was given there. Not for what is no stream of events. */
+  streamEnd(headers: string): StreamEnd | null;
   caller(): string | null;
   token(): string;
   has(scopes: string[]): boolean;
@@ -30,6 +32,24 @@ export interface Filter {
   readonly headers: string;
   push(chunk: Uint8Array): Piece;
   end(): Piece;
+}
+
+/** What ends a stream of events in time. */
+export interface StreamEnd {
+  /** Nothing: the stream goes on; bytes: it ends here, and they are the last of it. */
+  step(): Buffer | null;
+  /** Takes note of what was sent, and takes the next step. */
+  see(sent: Uint8Array): Buffer | null;
+  /** When to take a step at the latest; nothing: that is not known, or the next piece ends it. */
+  readonly millisecondsLeft: number | null;
+  /** Lets the bell ring when something is revoked. Whether something was since this was last asked. */
+  listen(bell: RevocationBell): boolean;
+  close(): void;
+}
+
+/** Calls a function some time after something was revoked, once until it is reset. */
+export interface RevocationBell {
+  reset(): void;
 }
 
 /** Send it, send something else instead, hold everything (`true`), or break off (`false`). */
@@ -69,6 +89,8 @@ export interface NativeAuth {
   /** Takes a configuration, in JSON. */
   reload(config: string, onlyCheck: boolean): void;
   logRefusedConfiguration(faults: string): void;
+  /** As that of {@link Forward}, where the decision was a text. */
+  streamEnd(target: string, caller: string, headers: string): StreamEnd | null;
   /** Takes a revocation, in JSON. */
   revoke(revoked: string): void;
   /** `caller` is what {@link Forward.caller} says; `null` where the system has no randomness. */
@@ -125,6 +147,7 @@ interface Native {
   runCommand(args: string[]): number;
   /** Without functions, events go to standard error. Neither function throws. */
   setLogger(wants?: (level: string, target: string) => boolean, tell?: (record: string) => void): void;
+  RevocationBell: new (tell: () => void) => RevocationBell;
   NativeDevIssuer: { start(options: string): NativeDevIssuer };
   Pending: Class<Pending>;
   Forward: Class<Forward>;

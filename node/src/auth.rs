@@ -17,6 +17,7 @@ use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
 use crate::response::Forward;
+use crate::stream::StreamEnd;
 use crate::testing::{Documents, FixedClock};
 use crate::{log, pending, request, runtime};
 
@@ -149,6 +150,20 @@ impl NativeAuth {
     #[napi]
     pub fn log_refused_configuration(&self, faults: String) {
         tracing::error!(target: "mcp_auth", %faults, "the configuration is not replaced");
+    }
+
+    /// What ends the response with these headers to this caller, in JSON, in time, where the decision was a text.
+    #[napi]
+    pub fn stream_end(
+        &self,
+        target: String,
+        caller: String,
+        headers: String,
+    ) -> Result<Option<StreamEnd>> {
+        let mut map = request::headers(headers)?;
+        let path = request::path_of(&target).ok_or_else(|| Error::from_reason("no path"))?;
+        let whom = owner::caller_of(&caller)?;
+        Ok(self.auth.stream_end(&path, &whom, &mut map).map(StreamEnd::new))
     }
 
     /// Refuses tokens from now on: what is revoked, in JSON.

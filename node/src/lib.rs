@@ -14,4 +14,5 @@ mod pending;
 mod request;
 mod response;
 mod runtime;
+mod stream;
 mod testing;

@@ -14,6 +14,7 @@ mod mcp_auth;
 mod pending;
 mod request;
 mod runtime;
+mod stream;
 mod testing;
 
 use pyo3::prelude::*;
@@ -30,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hooks::Answer>()?;
     module.add_class::<hooks::Operation>()?;
     module.add_class::<pending::Pending>()?;
+    module.add_class::<stream::StreamEnd>()?;
     module.add_class::<testing::DevIssuer>()?;
     module.add_function(wrap_pyfunction!(mcp_auth::config_from_env, module)?)?;
     module.add_function(wrap_pyfunction!(mcp_auth::is_url, module)?)?;

@@ -39,5 +39,5 @@ pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};
 pub(crate) use response::poll_start;
-pub use response::{Passage, ProtectedBody, ResponseFilter};
+pub use response::{Passage, ProtectedBody, ResponseFilter, StreamEnd};
 pub use token_explanation::TokenExplanation;

@@ -9,12 +9,13 @@ import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { SESSION_HEADER } from '../session-header.js';
-import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
+import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled, type StreamEnd } from '../native.js';
 import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
 import { member } from './members.js';
 import { ALREADY_READ, discard, hasBody, readBody } from './node-body.js';
 import { removeHeaders, replaceHeader } from './node-headers.js';
 import { holdResponse, watch } from './node-response.js';
+import type { ResponseStream } from './node-stream.js';
 import { showCaller } from './request-auth.js';
 
 /**
@@ -143,6 +144,7 @@ class Exchange implements Admitted, Requested {
   isWatched = false;
   holdsStreams = false;
   isSealed = false;
+  stream: ResponseStream | null | undefined = undefined;
   /** What was decided; a text is the caller, in JSON. */
   private forward: string | Forward = '';
   /** Whether the native half seals the session of the response, which is held. */
@@ -208,6 +210,12 @@ class Exchange implements Admitted, Requested {
     const { forward } = this;
     if (typeof forward === 'string') return this.auth.native.sealSession(this.target, forward, given);
     return forward.sealSession(given);
+  }
+
+  streamEnd(headers: HeaderLines): StreamEnd | null {
+    const { forward } = this;
+    if (typeof forward === 'string') return this.auth.native.streamEnd(this.target, forward, headers);
+    return forward.streamEnd(headers);
   }
 
   private holdFor(forward: Forward): void {
