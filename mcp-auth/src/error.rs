@@ -67,6 +67,15 @@ impl AuthError {
             Self::InvalidMessage(MessageFault::UnknownSession) => {
                 Compared::new("a session of this caller", "another one".to_owned())
             }
+            Self::InvalidMessage(MessageFault::UnknownTask) => {
+                Compared::new("a task of this caller", "another one".to_owned())
+            }
+            Self::InvalidMessage(MessageFault::UnknownState) => {
+                Compared::new("a requestState of this caller and request", "another one".to_owned())
+            }
+            Self::InvalidMessage(MessageFault::UnknownEvent) => {
+                Compared::new("an event of this caller", "another one".to_owned())
+            }
             Self::InvalidMessage(fault) => {
                 Compared::new("one JSON-RPC message", fault.description())
             }
@@ -249,8 +258,15 @@ pub enum MessageFault {
     Invalid,
     /// Not JSON.
     NotJson,
+    /// An event at which the caller cannot take a stream up again: it is not sealed for them, or no session of theirs is
+    /// named.
+    UnknownEvent,
+    /// A `requestState` that was not given to the caller for this request, or has ended.
+    UnknownState,
     /// A session that the caller did not begin, or that nobody has begun here.
     UnknownSession,
+    /// A task that no call of the caller's has made.
+    UnknownTask,
     /// Longer than `max_body_bytes`, or a batch of too many messages.
     TooLarge,
     /// A body in a request that must have none, such as GET. The server behind might act on it.
@@ -275,7 +291,10 @@ impl MessageFault {
             Self::Invalid => "invalid_message",
             Self::NotJson => "not_json",
             Self::TooLarge => "body_too_large",
+            Self::UnknownEvent => "unknown_event",
             Self::UnknownSession => "unknown_session",
+            Self::UnknownState => "unknown_state",
+            Self::UnknownTask => "unknown_task",
             Self::UnsupportedMediaType => "unsupported_media_type",
         }
     }
@@ -283,7 +302,9 @@ impl MessageFault {
     fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownSession => StatusCode::NOT_FOUND,
+            Self::UnknownSession | Self::UnknownEvent => StatusCode::NOT_FOUND,
+            // The transport is in order: so servers answer it, in the way of JSON-RPC.
+            Self::UnknownState | Self::UnknownTask => StatusCode::OK,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => StatusCode::BAD_REQUEST,
@@ -296,7 +317,9 @@ impl MessageFault {
             Self::NotJson => -32700,
             Self::HeaderMismatch => -32020,
             // As the official SDKs answer it.
-            Self::UnknownSession => -32001,
+            Self::UnknownSession | Self::UnknownEvent => -32001,
+            // MCP 2025-11-25, "Tasks", and the extension of 2026-07-28: invalid params.
+            Self::UnknownState | Self::UnknownTask => -32602,
             Self::Batch
             | Self::Invalid
             | Self::Timeout
@@ -317,7 +340,10 @@ impl MessageFault {
             Self::Timeout => "the body did not come in time",
             Self::Unexpected => "only POST has a body",
             Self::TooLarge => "the body is too large",
+            Self::UnknownEvent => "Event not found",
             Self::UnknownSession => "Session not found",
+            Self::UnknownState => "Invalid requestState",
+            Self::UnknownTask => "Task not found",
             Self::UnsupportedMediaType => {
                 "the body must be application/json in UTF-8, not compressed"
             }

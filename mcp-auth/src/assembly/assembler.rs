@@ -16,6 +16,7 @@ use crate::authenticate::{
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{Config, IntrospectionMethod, ProtectedResource};
 use crate::handles::{HandleSealer, KeyRing, StateSealer};
+use crate::identifier::ResourceIdentifier;
 use crate::inspection::principal_rule;
 use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, ReqwestClient, SignedAnswerRules, TrustAnchors,
@@ -24,7 +25,7 @@ use crate::issuer::{
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::revocation::Cutoffs;
-use crate::serve::{BodyLimits, Resource};
+use crate::serve::{BodyLimits, Resource, SealedHandles};
 
 /// Puts resources together, one after the other, and holds what all of them share: the HTTP clients, the cache of
 /// tokens, and the issuers.
@@ -108,12 +109,35 @@ impl<'b> Assembler<'b> {
         let authorizers = self.authorizers(config);
         let session_sealer = (!config.dangerous_unbound_sessions)
             .then(|| HandleSealer::new(self.handle_keys.clone(), identifier.as_str()));
-        let mut resource =
-            Resource::new(config, identifier, authenticator, authorizers, bodies, session_sealer);
+        let sealed_handles = self.sealed_handles(config, &identifier);
+        let mut resource = Resource::new(
+            config,
+            identifier,
+            authenticator,
+            authorizers,
+            bodies,
+            session_sealer,
+            sealed_handles,
+        );
         if self.builder.hide_resource_metadata {
             resource.hide_metadata();
         }
         Arc::new(resource)
+    }
+
+    /// What seals the handles of a resource besides its sessions; `None`: nothing does.
+    fn sealed_handles(
+        &self,
+        config: &ProtectedResource,
+        identifier: &ResourceIdentifier,
+    ) -> Option<SealedHandles> {
+        let (tasks, events) = (config.seal_task_ids, config.seal_event_ids);
+        let states =
+            config.seal_request_state.then_some(self.builder.config.request_state_max_age);
+        let sealer = HandleSealer::new(self.handle_keys.clone(), identifier.as_str());
+        let clock = self.builder.clock.clone();
+        (tasks || events || states.is_some())
+            .then_some(SealedHandles { sealer, tasks, states, events, clock })
     }
 
     /// What seals state for the server as a whole, which is known by its first resource.

@@ -19,7 +19,9 @@ mod mirrored_arguments;
 mod pending_decision;
 mod resource;
 mod response;
+mod sealed_handles;
 mod sessions;
+mod splice;
 mod token_explanation;
 mod unlisted_rules;
 
@@ -38,4 +40,5 @@ pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};
 pub(crate) use response::poll_start;
 pub use response::{Passage, ProtectedBody, ResponseFilter};
+pub(crate) use sealed_handles::SealedHandles;
 pub use token_explanation::TokenExplanation;

@@ -5,6 +5,7 @@ mod cors;
 mod limits;
 mod logging;
 mod request_bodies;
+mod sealed_handles;
 mod seen_tokens;
 mod sessions;
 mod transition;

@@ -7,6 +7,8 @@
 //! 4. An event that is too long to be held ends the stream where a list was asked for. Elsewhere it goes on, until the
 //!    trace of a list shows in it.
 //! 5. What has no blank line behind it at the end is no event, and is dropped if it has data.
+//! 6. Where identifiers of events are sealed, the value of each `id` line is replaced, also of events without data. A line
+//!    whose value cannot be sealed is left out: a client goes on from the event before then.
 
 use std::borrow::Cow;
 use std::iter;
@@ -31,6 +33,7 @@ pub(super) struct EventStream {
     pending: HeldBytes,
     units: Units,
     longer: Option<LongerEvent>,
+    seal_id: Option<SealId>,
 }
 
 /// Where the unit ends that is not complete yet, as far as its bytes have come.
@@ -54,6 +57,9 @@ struct LongerEvent {
 /// Something that can replace the data of an event; `None` leaves the event as it is.
 pub(super) type Rewrite<'r> = dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, Fault> + 'r;
 
+/// What seals the identifier of an event; `None`: it must not be sent.
+pub(super) type SealId = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 impl EventStream {
     pub(super) fn new(max_event_bytes: usize) -> Self {
         Self { max_event_bytes, ..Self::default() }
@@ -62,6 +68,12 @@ impl EventStream {
     /// The same, where no list is expected: longer events go on unless one shows.
     pub(super) fn passing_longer(mut self, passes_longer: bool) -> Self {
         self.passes_longer = passes_longer;
+        self
+    }
+
+    /// The same, which seals the identifiers of events with this, if it is there.
+    pub(super) fn sealing_ids(mut self, seal_id: Option<SealId>) -> Self {
+        self.seal_id = seal_id;
         self
     }
 
@@ -89,7 +101,13 @@ impl EventStream {
             if self.is_longer(unit)? {
                 continue;
             }
-            if let Some(new) = rewritten(unit, rewrite)? {
+            let mut new = rewritten(unit, rewrite)?;
+            if let Some(seal_id) = &self.seal_id
+                && has_id(unit)
+            {
+                new = Some(with_sealed_id(new.as_deref().unwrap_or(unit), seal_id));
+            }
+            if let Some(new) = new {
                 out.extend_from_slice(&bytes[written..start]);
                 out.extend_from_slice(&new);
                 written = end;
@@ -123,7 +141,8 @@ impl EventStream {
         if has_stray_json(&rest) {
             return Err(Fault::StrayLine);
         }
-        Ok(if has_data(&rest) { Bytes::new() } else { rest })
+        let is_dropped = has_data(&rest) || (self.seal_id.is_some() && has_id(&rest));
+        Ok(if is_dropped { Bytes::new() } else { rest })
     }
 
     /// Takes what belongs to an event that is too long to be held, to be sent on.
@@ -336,6 +355,31 @@ fn with_data(event: &[u8], new: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Whether an event says where to resume.
+fn has_id(event: &[u8]) -> bool {
+    lines(event).any(|line| id(line).is_some())
+}
+
+/// The event with its identifier sealed. An empty one says that there is none, and stays.
+fn with_sealed_id(event: &[u8], seal_id: &SealId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(event.len());
+    for line in lines(event) {
+        let Some(value) = id(line).filter(|value| !value.is_empty()) else {
+            // A CR whose next line is gone must not become one line end with this LF.
+            if line == b"\n" && out.ends_with(b"\r") {
+                out.push(b'\n');
+            }
+            out.extend_from_slice(line);
+            continue;
+        };
+        if let Some(sealed) = std::str::from_utf8(value).ok().and_then(|text| seal_id(text)) {
+            let end = &line[content(line).len()..];
+            out.extend([b"id: ", sealed.as_bytes(), end].concat());
+        }
+    }
+    out
+}
+
 /// The lines of an event, each with its end.
 fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::from_fn(move || {
@@ -359,7 +403,17 @@ fn is_line_end(byte: u8) -> bool {
 
 /// The value of a line that is a `data` field.
 fn data(line: &[u8]) -> Option<&[u8]> {
-    match content(line).strip_prefix(b"data")? {
+    field(line, b"data")
+}
+
+/// The value of a line that is an `id` field.
+fn id(line: &[u8]) -> Option<&[u8]> {
+    field(line, b"id")
+}
+
+/// The value of a line that is the field of this name.
+fn field<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+    match content(line).strip_prefix(name)? {
         [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
         _ => None,
     }
