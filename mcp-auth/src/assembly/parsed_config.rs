@@ -91,12 +91,14 @@ fn check_limits(config: &Config, faults: &mut Faults<'_>) {
         ("body_timeout", config.body_timeout.is_zero()),
         ("max_token_bytes", config.max_token_bytes == 0),
         ("max_token_claims", config.max_token_claims == 0),
-        ("request_state_max_age", config.request_state_max_age.as_secs() == 0),
     ];
     for (field, is_zero) in must_be_above_0 {
         if is_zero {
             faults.add(field, ABOVE_0);
         }
+    }
+    if config.request_state_max_age.as_secs() == 0 {
+        faults.add("request_state_max_age", "must be 1 second or more");
     }
     let deepest = JsonLimits::LARGEST.depth;
     if !(1..=deepest).contains(&config.max_token_depth) {
