@@ -139,6 +139,12 @@ fn streams_of_servers_byte_by_byte() {
     hold(&readers::STREAMS);
 }
 
+#[test]
+fn handles_in_bodies() {
+    hold(&readers::HANDLES);
+    hold(&readers::SEALED_ANSWERS);
+}
+
 /// A reader that would pass every other test here if nothing were counted.
 #[test]
 #[should_panic(expected = "steps for the input")]

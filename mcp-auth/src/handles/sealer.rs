@@ -140,6 +140,7 @@ impl HandleSealer {
         owner: Option<&AuthInfo>,
         handle: &str,
     ) -> hmac::Context {
+        crate::steps::take(handle.len());
         let mut context = hmac::Context::with_key(key);
         context.update(b"mcp-auth handle 1");
         add_text(&mut context, Some(&self.resource));

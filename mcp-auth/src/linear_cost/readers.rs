@@ -40,7 +40,7 @@ pub(super) struct Reader {
     pub(super) read: fn(&str),
 }
 
-pub(super) const ALL: [&Reader; 15] = [
+pub(super) const ALL: [&Reader; 17] = [
     &MESSAGES,
     &CALLS,
     &DECISIONS,
@@ -56,6 +56,8 @@ pub(super) const ALL: [&Reader; 15] = [
     &LISTS,
     &SCHEMAS,
     &STREAMS,
+    &HANDLES,
+    &SEALED_ANSWERS,
 ];
 
 /// The body of a request.
@@ -332,6 +334,57 @@ pub(super) const STREAMS: Reader = Reader {
     read: |text| read_response("text/event-stream", text, 1),
 };
 
+/// The body of a request where handles are sealed; each is tried with each key.
+pub(super) const HANDLES: Reader = Reader {
+    name: "handles",
+    places: &[
+        Place::Json("a task", |value| message("tasks/get", &format!(r#"{{"taskId":{value}}}"#))),
+        Place::Json("tasks", |value| {
+            let tasks = format!(r#"{{"notifications":{{"taskIds":{value}}}}}"#);
+            message("subscriptions/listen", &tasks)
+        }),
+        Place::Json("a related task", |value| {
+            let related = format!(r#"{{"io.modelcontextprotocol/related-task":{value}}}"#);
+            message("ping", &format!(r#"{{"_meta":{related}}}"#))
+        }),
+        Place::Json("a state", |value| {
+            message("tools/call", &format!(r#"{{"name":"write","requestState":{value}}}"#))
+        }),
+        Place::Json("a batch", |value| {
+            let get = message("tasks/get", &format!(r#"{{"taskId":{value}}}"#));
+            format!("[{get},{get}]")
+        }),
+    ],
+    most: Cost { steps: 512, allocated: 1024 },
+    read: read_handles,
+};
+
+/// A server's answer whose handles are sealed.
+pub(super) const SEALED_ANSWERS: Reader = Reader {
+    name: "sealed answers",
+    places: &[
+        Place::Json("a result", answer),
+        Place::Json("a task", |value| answer(&format!(r#"{{"taskId":{value}}}"#))),
+        Place::Json("a new task", |value| answer(&format!(r#"{{"task":{{"taskId":{value}}}}}"#))),
+        Place::Json("tasks", |value| answer(&format!(r#"{{"taskId":"x","tasks":{value}}}"#))),
+        Place::Json("a list of one", |value| {
+            answer(&format!(r#"{{"tasks":[{{"taskId":"x","more":{value}}}]}}"#))
+        }),
+        Place::Json("a state", |value| answer(&format!(r#"{{"requestState":{value}}}"#))),
+        Place::Json("a related task", |value| {
+            let related = format!(r#"{{"io.modelcontextprotocol/related-task":{{"taskId":{value}}}}}"#);
+            answer(&format!(r#"{{"_meta":{related}}}"#))
+        }),
+        Place::Text("the identifier of an event", |text| format!("id: {text}\ndata: x\n\n")),
+    ],
+    most: Cost { steps: 512, allocated: 1024 },
+    read: |text| {
+        let media_type =
+            if text.starts_with("id") { "text/event-stream" } else { "application/json" };
+        read_answer_of(with_sealed_handles(), media_type, text, usize::MAX);
+    },
+};
+
 fn message(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
 }
@@ -425,6 +478,18 @@ fn with_alternatives() -> &'static McpAuth {
     })
 }
 
+fn with_sealed_handles() -> &'static McpAuth {
+    static WITH: OnceLock<McpAuth> = OnceLock::new();
+    WITH.get_or_init(|| {
+        let mut config = Config::new(RESOURCE, ISSUER).expect("a good one");
+        config.handle_keys = (0..8).map(|number| format!("key-{number}").repeat(8).into()).collect();
+        config.resources[0].seal_task_ids = true;
+        config.resources[0].seal_request_state = true;
+        config.resources[0].seal_event_ids = true;
+        build(config)
+    })
+}
+
 fn caller() -> &'static AuthInfo {
     static CALLER: OnceLock<AuthInfo> = OnceLock::new();
     CALLER.get_or_init(|| {
@@ -435,7 +500,7 @@ fn caller() -> &'static AuthInfo {
 
 /// Makes at once what is made once.
 pub(super) fn prepare() {
-    let _ = (one_resource(), two_resources(), with_alternatives(), caller());
+    let _ = (one_resource(), two_resources(), with_alternatives(), with_sealed_handles(), caller());
 }
 
 fn request(method: Method, target: &str, headers: &[(HeaderName, &str)]) -> Option<Parts> {
@@ -481,6 +546,14 @@ fn read_decision(text: &str) {
         let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
         let _ = pending.decide(&parts, text.as_bytes()).now_or_never().expect("at once");
     }
+}
+
+fn read_handles(text: &str) {
+    let headers = [(CONTENT_TYPE, "application/json"), (AUTHORIZATION, "Bearer good")];
+    let Some(parts) = request(Method::POST, "/mcp", &headers) else { return };
+    let decided = with_sealed_handles().decide(&parts).now_or_never().expect("at once");
+    let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
+    let _ = pending.decide(&parts, text.as_bytes()).now_or_never().expect("at once");
 }
 
 fn read_path(text: &str) {
@@ -568,10 +641,15 @@ fn read_key_set(text: &str) {
 
 /// Sends a response of this type through the filter, in pieces of this size.
 fn read_response(media_type: &'static str, text: &str, piece: usize) {
+    read_answer_of(one_resource(), media_type, text, piece);
+}
+
+/// The same with the rules of this server.
+fn read_answer_of(auth: &McpAuth, media_type: &'static str, text: &str, piece: usize) {
     let Some(parts) = request(Method::GET, "/mcp", &[(AUTHORIZATION, "Bearer good")]) else {
         return;
     };
-    let decision = one_resource().decide(&parts).now_or_never().expect("nothing to wait for");
+    let decision = auth.decide(&parts).now_or_never().expect("nothing to wait for");
     let Decision::Forward(forward) = decision else { panic!("{decision:?}") };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
