@@ -342,7 +342,7 @@ impl MessageFault {
             Self::TooLarge => "the body is too large",
             Self::UnknownEvent => "Event not found",
             Self::UnknownSession => "Session not found",
-            Self::UnknownState => "Invalid requestState",
+            Self::UnknownState => "Invalid or expired requestState",
             Self::UnknownTask => "Task not found",
             Self::UnsupportedMediaType => {
                 "the body must be application/json in UTF-8, not compressed"

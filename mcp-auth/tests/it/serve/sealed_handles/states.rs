@@ -66,7 +66,7 @@ async fn a_state_of_another_request_caller_or_time_is_refused() {
     ];
     for (token, method, params, state) in rows {
         let answer = server.call(token, method, with(params, state)).await;
-        assert_unknown(&answer, "unknown_state", "Invalid requestState");
+        assert_unknown(&answer, "unknown_state", "Invalid or expired requestState");
     }
     let note = json!({ "jsonrpc": "2.0", "method": "tools/call", "params": with(pay.clone(), json!("x")) });
     let batch = json!([message("ping", json!({})), note]);
@@ -80,7 +80,7 @@ async fn a_state_of_another_request_caller_or_time_is_refused() {
     assert_eq!(server.call(&server.alice(), "tools/call", again.clone()).await.code(), "ok");
     server.clock.advance(1);
     let answer = server.call(&server.alice(), "tools/call", again).await;
-    assert_unknown(&answer, "unknown_state", "Invalid requestState");
+    assert_unknown(&answer, "unknown_state", "Invalid or expired requestState");
     // `null` is none.
     let none = json!({ "name": "pay", "requestState": null });
     assert_eq!(server.call(&server.alice(), "tools/call", none).await.code(), "ok");
