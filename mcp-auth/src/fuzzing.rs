@@ -667,6 +667,24 @@ mod tests {
         }
     }
 
+    /// What Alice was given goes on for her, so that changes of it are tried, and not only what nobody was given.
+    #[test]
+    fn the_corpus_of_handles_goes_on_for_whoever_got_them() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/handle");
+        let names =
+            ["task", "escaped", "related", "batch", "listen", "state", "both", "other-method"];
+        for name in names {
+            let input = fs::read(folder.join(name)).unwrap();
+            assert!(
+                forward_of("alice", &input[2..]).is_some_and(|one| one.body().is_some()),
+                "{name}"
+            );
+            assert!(forward_of("bob", &input[2..]).is_none(), "{name}");
+        }
+        let of_bob = fs::read(folder.join("of-bob")).unwrap();
+        assert!(forward_of("alice", &of_bob[2..]).is_none());
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 

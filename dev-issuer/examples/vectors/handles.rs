@@ -124,7 +124,8 @@ impl Cases<'_> {
         let Passed { name, sent, seen, answer, told } = passed;
         let request = self.request("alice", "client", sent);
         let expect = json!({ "status": 200, "code": "ok", "seen": seen, "told": told });
-        self.all.push(json!({ "name": name, "request": request, "answer": answer, "expect": expect }));
+        self.all
+            .push(json!({ "name": name, "request": request, "answer": answer, "expect": expect }));
     }
 
     /// A request that does not reach the server.
@@ -145,7 +146,9 @@ impl Cases<'_> {
         let sealed = ALICES.sealed("t1");
         let old = Bound { key: OLD_KEY, ..ALICES }.sealed("t1");
         let get = |task: &str| {
-            format!(r#"{{ "jsonrpc":"2.0", "id":1,"method":"tasks/get","params":{{"x":1.0,"taskId":"{task}" }}}}"#)
+            format!(
+                r#"{{ "jsonrpc":"2.0", "id":1,"method":"tasks/get","params":{{"x":1.0,"taskId":"{task}" }}}}"#
+            )
         };
         let answered = |task: &str| {
             format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"taskId":"{task}","ttl":1e2}}}}"#)
@@ -213,10 +216,16 @@ impl Cases<'_> {
             ("no task", String::new()),
             ("a task whose tag was cut", sealed[..sealed.len() - 1].to_owned()),
             ("a task with the tag of another", format!("t2{}", &sealed[2..])),
-            ("a task of another resource", Bound { resource: "https://mcp.example.com/other", ..ALICES }.sealed("t1")),
+            (
+                "a task of another resource",
+                Bound { resource: "https://mcp.example.com/other", ..ALICES }.sealed("t1"),
+            ),
             ("a session in place of a task", Bound { kind: "session", ..ALICES }.sealed("t1")),
             ("an event in place of a task", Bound { kind: "event", ..ALICES }.sealed("t1")),
-            ("a task of another issuer", Bound { issuer: "https://other.example.com", ..ALICES }.sealed("t1")),
+            (
+                "a task of another issuer",
+                Bound { issuer: "https://other.example.com", ..ALICES }.sealed("t1"),
+            ),
             ("a task of a key that is gone", Bound { key: GONE_KEY, ..ALICES }.sealed("t1")),
             ("a state in place of a task", ALICES.sealed_state("tasks/get", "t1", NOW + 9, "t1")),
         ];
@@ -227,7 +236,11 @@ impl Cases<'_> {
         self.refuse_to("alice", "other", "a task of another client", "unknown_task", &get(&sealed));
         let related = json!({ "io.modelcontextprotocol/related-task": { "taskId": "t1" } });
         let notification = json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "_meta": related } });
-        self.refuse("a notification that belongs to another's task", "unknown_task", &notification.to_string());
+        self.refuse(
+            "a notification that belongs to another's task",
+            "unknown_task",
+            &notification.to_string(),
+        );
         let reply = json!({ "jsonrpc": "2.0", "id": 1, "result": { "_meta": related } });
         self.refuse("an answer that belongs to another's task", "unknown_task", &reply.to_string());
         let batch = format!("[{},{}]", get(&sealed), get("t1"));
@@ -237,17 +250,28 @@ impl Cases<'_> {
         let twice = get(&sealed).replace("\"params\":{", "\"params\":{\"taskId\":\"t1\",");
         let request = self.request("alice", "client", &twice);
         let expect = json!({ "status": 400, "code": "invalid_message" });
-        self.all.push(json!({ "name": "a task twice", "request": request, "answer": OK, "expect": expect }));
+        self.all.push(
+            json!({ "name": "a task twice", "request": request, "answer": OK, "expect": expect }),
+        );
     }
 
     fn tasks_in_answers(&mut self) {
         let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}"#;
         let rows = [
-            ("a task that is made, of 2025-11-25", r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"TASK","ttl":1.0}}}"#, "new1"),
-            ("a task that is made, of 2026-07-28", r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"task","taskId":"TASK"}}"#, "new2"),
+            (
+                "a task that is made, of 2025-11-25",
+                r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"TASK","ttl":1.0}}}"#,
+                "new1",
+            ),
+            (
+                "a task that is made, of 2026-07-28",
+                r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"task","taskId":"TASK"}}"#,
+                "new2",
+            ),
         ];
         for (name, answer, task) in rows {
-            let (given, told) = (answer.replace("TASK", task), answer.replace("TASK", &ALICES.sealed(task)));
+            let (given, told) =
+                (answer.replace("TASK", task), answer.replace("TASK", &ALICES.sealed(task)));
             self.pass(Passed { name, sent: call, seen: call, answer: &given, told: &told });
         }
         let list = r#"{"jsonrpc":"2.0","id":1,"method":"tasks/list"}"#;
@@ -256,9 +280,21 @@ impl Cases<'_> {
         let name = "a list of tasks, none of which is known to be the caller's";
         self.pass(Passed { name, sent: list, seen: list, answer, told });
         let same = [
-            ("a task of which nobody knows whose it is", call, r#"{"jsonrpc":"2.0","id":1,"result":{"taskId":"t9"}}"#),
-            ("a task of the client's", call, r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"t9"}}"#),
-            ("a text that looks like a task", call, r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"text":"\"taskId\":\"t9\""}]}}"#),
+            (
+                "a task of which nobody knows whose it is",
+                call,
+                r#"{"jsonrpc":"2.0","id":1,"result":{"taskId":"t9"}}"#,
+            ),
+            (
+                "a task of the client's",
+                call,
+                r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"t9"}}"#,
+            ),
+            (
+                "a text that looks like a task",
+                call,
+                r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"text":"\"taskId\":\"t9\""}]}}"#,
+            ),
         ];
         for (name, sent, answer) in same {
             self.pass(Passed { name, sent, seen: sent, answer, told: answer });
@@ -271,18 +307,32 @@ impl Cases<'_> {
         };
         let first = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay"}}"#;
         let asking = |state: &str| {
-            format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"resultType":"input_required","n":1.0,"requestState":"{state}"}}}}"#)
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{"resultType":"input_required","n":1.0,"requestState":"{state}"}}}}"#
+            )
         };
         let given = ALICES.sealed_state("tools/call", "pay", NOW + MAX_AGE, "step");
         let (answer, told) = (asking("step"), asking(&given));
-        self.pass(Passed { name: "a state that is given", sent: first, seen: first, answer: &answer, told: &told });
+        self.pass(Passed {
+            name: "a state that is given",
+            sent: first,
+            seen: first,
+            answer: &answer,
+            told: &told,
+        });
         let old = Bound { key: OLD_KEY, ..ALICES };
         let rows = [
             ("a state that comes back", ALICES.sealed_state("tools/call", "pay", NOW + 1, "step")),
             ("a state of an older key", old.sealed_state("tools/call", "pay", NOW + 1, "step")),
         ];
         for (name, state) in &rows {
-            self.pass(Passed { name, sent: &call(state), seen: &call("step"), answer: OK, told: OK });
+            self.pass(Passed {
+                name,
+                sent: &call(state),
+                seen: &call("step"),
+                answer: OK,
+                told: OK,
+            });
         }
         let ends = NOW + 1;
         let good = ALICES.sealed_state("tools/call", "pay", ends, "step");
@@ -294,12 +344,21 @@ impl Cases<'_> {
             ("a state whose tag was cut", good[..good.len() - 1].to_owned()),
             ("a state with the tag of another", format!("last{}", &good[4..])),
             ("a task in place of a state", ALICES.sealed("step")),
-            ("a state of a key that is gone", Bound { key: GONE_KEY, ..ALICES }.sealed_state("tools/call", "pay", ends, "step")),
+            (
+                "a state of a key that is gone",
+                Bound { key: GONE_KEY, ..ALICES }.sealed_state("tools/call", "pay", ends, "step"),
+            ),
         ];
         for (name, state) in &rows {
             self.refuse(name, "unknown_state", &call(state));
         }
         self.refuse_to("bob", "client", "a state of another user", "unknown_state", &call(&good));
-        self.refuse_to("alice", "other", "a state of another client", "unknown_state", &call(&good));
+        self.refuse_to(
+            "alice",
+            "other",
+            "a state of another client",
+            "unknown_state",
+            &call(&good),
+        );
     }
 }

@@ -132,12 +132,16 @@ impl<'b> Assembler<'b> {
         identifier: &ResourceIdentifier,
     ) -> Option<SealedHandles> {
         let (tasks, events) = (config.seal_task_ids, config.seal_event_ids);
-        let states =
-            config.seal_request_state.then_some(self.builder.config.request_state_max_age);
+        let states = config.seal_request_state.then_some(self.builder.config.request_state_max_age);
         let sealer = HandleSealer::new(self.handle_keys.clone(), identifier.as_str());
         let clock = self.builder.clock.clone();
-        (tasks || events || states.is_some())
-            .then_some(SealedHandles { sealer, tasks, states, events, clock })
+        (tasks || events || states.is_some()).then_some(SealedHandles {
+            sealer,
+            tasks,
+            states,
+            events,
+            clock,
+        })
     }
 
     /// What seals state for the server as a whole, which is known by its first resource.

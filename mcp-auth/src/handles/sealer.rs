@@ -83,8 +83,7 @@ impl HandleSealer {
         sealed: &'h str,
     ) -> Option<&'h str> {
         let (handle, tag) = without_tag::<TAG_BYTES>(sealed, TAG_CHARACTERS)?;
-        self.is_signed(&tag, |key| self.context(key, kind.name(), owner, handle))
-            .then_some(handle)
+        self.is_signed(&tag, |key| self.context(key, kind.name(), owner, handle)).then_some(handle)
     }
 
     /// The state of a request with the time at which it ends, in seconds since 1970, and a tag: for this caller and for
@@ -177,10 +176,7 @@ fn with_tag(handle: &str, tag: &[u8], characters: usize) -> String {
 }
 
 /// The handle and the bytes behind it, which have so many characters; `None` where it has no such end.
-fn without_tag<const BYTES: usize>(
-    sealed: &str,
-    characters: usize,
-) -> Option<(&str, [u8; BYTES])> {
+fn without_tag<const BYTES: usize>(sealed: &str, characters: usize) -> Option<(&str, [u8; BYTES])> {
     let (handle, tag) = sealed.split_at_checked(sealed.len().checked_sub(1 + characters)?)?;
     let encoded = tag.strip_prefix(SEPARATOR)?.as_bytes();
     let mut bytes = [0; BYTES];

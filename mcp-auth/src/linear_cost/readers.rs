@@ -372,7 +372,8 @@ pub(super) const SEALED_ANSWERS: Reader = Reader {
         }),
         Place::Json("a state", |value| answer(&format!(r#"{{"requestState":{value}}}"#))),
         Place::Json("a related task", |value| {
-            let related = format!(r#"{{"io.modelcontextprotocol/related-task":{{"taskId":{value}}}}}"#);
+            let related =
+                format!(r#"{{"io.modelcontextprotocol/related-task":{{"taskId":{value}}}}}"#);
             answer(&format!(r#"{{"_meta":{related}}}"#))
         }),
         Place::Text("the identifier of an event", |text| format!("id: {text}\ndata: x\n\n")),
@@ -482,7 +483,8 @@ fn with_sealed_handles() -> &'static McpAuth {
     static WITH: OnceLock<McpAuth> = OnceLock::new();
     WITH.get_or_init(|| {
         let mut config = Config::new(RESOURCE, ISSUER).expect("a good one");
-        config.handle_keys = (0..8).map(|number| format!("key-{number}").repeat(8).into()).collect();
+        config.handle_keys =
+            (0..8).map(|number| format!("key-{number}").repeat(8).into()).collect();
         config.resources[0].seal_task_ids = true;
         config.resources[0].seal_request_state = true;
         config.resources[0].seal_event_ids = true;

@@ -155,7 +155,9 @@ impl PendingDecision {
             messages = match Messages::parse(as_server_sees_it) {
                 Ok(reread) => reread,
                 Err(fault) => {
-                    return Decision::Reply(resource.refuse_message(fault, None).with_headers(cors));
+                    return Decision::Reply(
+                        resource.refuse_message(fault, None).with_headers(cors),
+                    );
                 }
             };
         }
@@ -234,14 +236,8 @@ impl PendingDecision {
                 needed: resource.needed(all, granted),
             },
         };
-        let lists = ListRules::for_answer(
-            &resource,
-            request,
-            &messages,
-            sender,
-            caller.as_ref(),
-            &called,
-        );
+        let lists =
+            ListRules::for_answer(&resource, request, &messages, sender, caller.as_ref(), &called);
         let may_wait = may_step_up(&messages);
         let task_name = resource.open_task_name(&request.headers, &messages);
         let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();

@@ -205,8 +205,7 @@ impl Resource {
 impl OpenedHandles {
     /// What is to be kept of them with the request; `None`: nothing.
     pub(super) fn boxed(self) -> Option<Box<Self>> {
-        let is_empty =
-            self.body.is_none() && self.task_name.is_none() && self.last_event.is_none();
+        let is_empty = self.body.is_none() && self.task_name.is_none() && self.last_event.is_none();
         (!is_empty).then(|| Box::new(self))
     }
 

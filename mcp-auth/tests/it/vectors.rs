@@ -134,8 +134,7 @@ struct Passage {
 
 #[tokio::test]
 async fn every_handle_is_sealed_and_opened_as_expected() {
-    let file: Value =
-        serde_json::from_str(include_str!("../../../vectors/handles.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../../../vectors/handles.json")).unwrap();
     let cases: Vec<HandleCase> = serde_json::from_value(file["cases"].clone()).unwrap();
     let mut vectors = file;
     vectors["cases"] = Value::Array(Vec::new());

@@ -634,6 +634,47 @@ mod tests {
         assert!((0..1000).any(|_| beginning.push(&[b'x'; 100])), "it is not held for ever");
     }
 
+    /// Each identifier between brackets; one with a `!` must not be sent.
+    fn with_ids(chunks: &[&[u8]]) -> String {
+        let seal = |id: &str| (!id.contains('!')).then(|| format!("[{id}]"));
+        let mut stream = EventStream::new(100).sealing_ids(Some(Box::new(seal)));
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.extend(stream.push(Bytes::copy_from_slice(chunk), &mut doubled).unwrap());
+        }
+        out.extend(stream.finish().unwrap());
+        text(&out)
+    }
+
+    #[test]
+    fn the_identifiers_of_all_events_are_sealed() {
+        let rows = [
+            ("id: 1\ndata: ab\n\n", "id: [1]\ndata: ab\n\n"),
+            ("data: a\nid:2\r\n\n", "data: a\ndata: a\nid: [2]\r\n\n"),
+            // Without data it says where to begin.
+            (
+                "id: 1\nretry: 5\n\n: c\n\nid: 2\rdata:\r\r",
+                "id: [1]\nretry: 5\n\n: c\n\nid: [2]\rdata:\r\r",
+            ),
+            // An empty one says that there is none; one that cannot be sealed is left out.
+            ("id:\ndata: ab\n\nid\n\n", "id:\ndata: ab\n\nid\n\n"),
+            ("id: !\ndata: ab\n\n", "data: ab\n\n"),
+            ("data: ab\rid: !\n\n", "data: ab\r\n\n"),
+            // Other fields, and what is no event.
+            (
+                "ID: 1\n id: 1\nidx: 1\n:id: 1\ndata: ab\n\n",
+                "ID: 1\n id: 1\nidx: 1\n:id: 1\ndata: ab\n\n",
+            ),
+            ("data: id: 1\n\nid: 1\n", "data: id: 1\n\n"),
+            ("\u{feff}id: 1\n\n", "\u{feff}id: [1]\n\n"),
+        ];
+        for (stream, expected) in rows {
+            assert_eq!(with_ids(&[stream.as_bytes()]), expected, "{stream:?}");
+            let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+            assert_eq!(with_ids(&bytes), expected, "{stream:?}");
+        }
+    }
+
     #[test]
     fn json_that_is_no_field_of_an_event_is_a_fault() {
         for line in [
@@ -759,6 +800,22 @@ mod tests {
                 let bytes: Vec<&[u8]> = stream.chunks(1).collect();
                 prop_assert_eq!(text(&rewritten_by(&bytes, &mut some)), text(&whole));
             }
+        }
+
+        #[test]
+        fn a_client_sees_sealed_identifiers_alone(stream in any_stream()) {
+            let plain = dispatched(&rewritten_by(&[&stream], &mut |_| Ok(None)));
+            let seal = |id: &str| Some(format!("[{id}]"));
+            let mut sealing = EventStream::new(usize::MAX).sealing_ids(Some(Box::new(seal)));
+            let pushed = sealing.push(Bytes::copy_from_slice(&stream), &mut |_| Ok(None));
+            let Ok(mut out) = pushed.map(|bytes| bytes.to_vec()) else { return Ok(()) };
+            let Ok(rest) = sealing.finish() else { return Ok(()) };
+            out.extend(rest);
+            let expected: Vec<_> = plain
+                .into_iter()
+                .map(|(id, kind, data)| (if id.is_empty() { id } else { format!("[{id}]") }, kind, data))
+                .collect();
+            prop_assert_eq!(dispatched(&out), expected);
         }
 
         #[test]

@@ -111,7 +111,8 @@ impl HandleRules {
         }
         if let Some(params) = object(message.exact("params")?)? {
             let method = message.exact("method")?.and_then(text);
-            let is_about_task = method.is_some_and(|name| name.0.starts_with("notifications/tasks"));
+            let is_about_task =
+                method.is_some_and(|name| name.0.starts_with("notifications/tasks"));
             // A request of the server's is about a task of the client's.
             let is_notification = message.exact("id")?.is_none();
             self.seal_params(&params, is_about_task && is_notification, splice)?;
@@ -169,12 +170,7 @@ impl HandleRules {
     }
 
     /// Puts the sealed identifier in the place of one that is this caller's.
-    fn seal_task<'d>(
-        &self,
-        written: Option<&'d RawValue>,
-        is_made: bool,
-        splice: &mut Splice<'d>,
-    ) {
+    fn seal_task<'d>(&self, written: Option<&'d RawValue>, is_made: bool, splice: &mut Splice<'d>) {
         let Some(written) = written else { return };
         if let Some(sealed) = text(written).and_then(|task| self.sealed_task(&task.0, is_made)) {
             splice.replace(written.get(), in_json(&sealed));

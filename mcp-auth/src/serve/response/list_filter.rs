@@ -131,10 +131,7 @@ impl std::error::Error for Fault {}
 ///
 /// # Errors
 /// What readers could understand differently, so that nothing of it may be passed on.
-pub(super) fn rewrite(
-    document: &[u8],
-    rules: Rules<'_>,
-) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn rewrite(document: &[u8], rules: Rules<'_>) -> Result<Option<Vec<u8>>, Fault> {
     let mut rewriting = Rewriting { rules, splice: Splice::new(document) };
     if document.trim_ascii_start().starts_with(b"[") {
         let batch: Vec<&RawValue> =

@@ -158,7 +158,9 @@ impl ListRules {
         );
         let changed = match rewritten {
             // What is no message is no result that a client keeps.
-            Err(Fault::NotAMessage) if !self.is_asked && !has_handle && !has_trace(document) => None,
+            Err(Fault::NotAMessage) if !self.is_asked && !has_handle && !has_trace(document) => {
+                None
+            }
             other => other?,
         };
         if let Some(lesson) = &self.lesson {

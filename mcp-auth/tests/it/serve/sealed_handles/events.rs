@@ -78,9 +78,7 @@ async fn without_the_setting_an_event_needs_a_session_of_the_callers() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{headers:?}");
     }
     assert!(server.seen().is_empty());
-    let unbound = server.instance(
-        |config| config.resources[0].dangerous_unbound_sessions = true,
-        anything,
-    );
+    let unbound =
+        server.instance(|config| config.resources[0].dangerous_unbound_sessions = true, anything);
     assert_eq!(resume(&unbound, &token, &[("last-event-id", "e2")]).await.status, StatusCode::OK);
 }

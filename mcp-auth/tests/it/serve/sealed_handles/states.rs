@@ -90,7 +90,8 @@ async fn a_state_of_another_request_caller_or_time_is_refused() {
 async fn a_state_in_a_batch_or_a_stream_of_others_goes_on_and_never_comes_back() {
     let server = HandleServer::start(asking).await;
     let alice = server.alice();
-    let batch = json!([message("tools/call", json!({ "name": "pay" })), message("ping", json!({}))]);
+    let batch =
+        json!([message("tools/call", json!({ "name": "pay" })), message("ping", json!({}))]);
     let answer = server.post(&alice, &[], &batch).await.json();
     assert_eq!(answer[0]["result"]["requestState"], "step \"1\"");
     let back = json!({ "name": "pay", "requestState": "step \"1\"" });

@@ -44,7 +44,8 @@ async fn make(server: &HandleServer, token: &str, form: &str) -> Answer {
 async fn made(server: &HandleServer, token: &str, form: &str) -> String {
     let answer = make(server, token, form).await.json();
     let result = &answer["result"];
-    let task = if result["task"].is_object() { &result["task"]["taskId"] } else { &result["taskId"] };
+    let task =
+        if result["task"].is_object() { &result["task"]["taskId"] } else { &result["taskId"] };
     task.as_str().unwrap().to_owned()
 }
 
@@ -104,10 +105,16 @@ async fn the_answer_to_a_stranger_is_that_of_an_unknown_task() {
             let note = json!({ "jsonrpc": "2.0", "method": "notifications/progress",
                 "params": { "_meta": related } });
             let reply = json!({ "jsonrpc": "2.0", "id": 1, "result": { "_meta": related } });
-            let batch = json!([message("ping", json!({})), message("tasks/get", json!({ "taskId": task }))]);
+            let batch = json!([
+                message("ping", json!({})),
+                message("tasks/get", json!({ "taskId": task }))
+            ]);
             for body in [note, reply, batch] {
                 let answer = server.post(token, &[], &body).await;
-                assert_eq!((answer.status, answer.code()), (StatusCode::BAD_REQUEST, "unknown_task"));
+                assert_eq!(
+                    (answer.status, answer.code()),
+                    (StatusCode::BAD_REQUEST, "unknown_task")
+                );
                 assert_eq!(answer.json()["error"]["code"], -32602);
             }
         }
@@ -171,9 +178,9 @@ async fn streams_are_sealed_event_by_event_and_batches_message_by_message() {
 
 #[tokio::test]
 async fn the_header_that_repeats_a_task_is_opened_with_it() {
-    let server = HandleServer::start(|request| {
-        json!({ "task": { "taskId": request["params"]["arguments"]["id"] } })
-    })
+    let server = HandleServer::start(
+        |request| json!({ "task": { "taskId": request["params"]["arguments"]["id"] } }),
+    )
     .await;
     let alice = server.alice();
     let rows = [
@@ -212,12 +219,8 @@ async fn instances_with_the_same_keys_open_what_the_others_have_sealed() {
     let alice = server.alice();
     let sealed = made(&server, &alice, "2025-11-25").await;
     let (old, new) = ("a-key-of-thirty-two-characters-1", "a-key-of-thirty-two-characters-2");
-    let rows: [(&[&str], &str); 4] = [
-        (&[old], "ok"),
-        (&[new, old], "ok"),
-        (&[new], "unknown_task"),
-        (&[], "unknown_task"),
-    ];
+    let rows: [(&[&str], &str); 4] =
+        [(&[old], "ok"), (&[new, old], "ok"), (&[new], "unknown_task"), (&[], "unknown_task")];
     for (keys, code) in rows {
         let keys: Vec<mcp_auth::settings::Secret> = keys.iter().map(|key| (*key).into()).collect();
         let instance = server.instance(|config| config.handle_keys = keys, of_tasks);
@@ -240,7 +243,10 @@ async fn instances_with_the_same_keys_open_what_the_others_have_sealed() {
         .header("content-type", "application/json")
         .header("authorization", format!("Bearer {token}"));
     let answer = send(elsewhere.app, request.body(Body::from(body.to_string())).unwrap()).await;
-    assert!(answer.code() == "unknown_task" || answer.status == StatusCode::NOT_FOUND, "{answer:?}");
+    assert!(
+        answer.code() == "unknown_task" || answer.status == StatusCode::NOT_FOUND,
+        "{answer:?}"
+    );
     let params = json!({ "name": "slow", "requestState": sealed });
     assert_eq!(server.call(&alice, "tools/call", params).await.code(), "unknown_state");
 }
