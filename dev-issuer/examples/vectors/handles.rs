@@ -145,24 +145,24 @@ impl Cases<'_> {
     fn tasks_come_back(&mut self) {
         let sealed = ALICES.sealed("t1");
         let old = Bound { key: OLD_KEY, ..ALICES }.sealed("t1");
-        let get = |task: &str| {
-            format!(
-                r#"{{ "jsonrpc":"2.0", "id":1,"method":"tasks/get","params":{{"x":1.0,"taskId":"{task}" }}}}"#
-            )
-        };
-        let answered = |task: &str| {
-            format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"taskId":"{task}","ttl":1e2}}}}"#)
-        };
+        let get = r#"{ "jsonrpc":"2.0", "id":1,"method":"tasks/get","params":{"x":1.0,"taskId":"TASK" }}"#;
+        let answered = r#"{"jsonrpc":"2.0","id":1,"result":{"taskId":"TASK","ttl":1e2}}"#;
         for (name, given) in [("a task", &sealed), ("a task of an older key", &old)] {
-            let (sent, told) = (get(given), answered(&sealed));
-            let (seen, answer) = (get("t1"), answered("t1"));
-            self.pass(Passed { name, sent: &sent, seen: &seen, answer: &answer, told: &told });
+            self.pass(Passed {
+                name,
+                sent: &about(get, given),
+                seen: &about(get, "t1"),
+                answer: &about(answered, "t1"),
+                told: &about(answered, &sealed),
+            });
         }
-        let escaped = get(&sealed.replace("t1", "\\u00741"));
-        let (seen, answer, told) = (get("t1"), answered("\\u00741"), answered(&sealed));
-        let name = "a task that is written with an escape";
-        self.pass(Passed { name, sent: &escaped, seen: &seen, answer: &answer, told: &told });
-        let with_text = |template: &str, task: &str| template.replace("TASK", task);
+        self.pass(Passed {
+            name: "a task that is written with an escape",
+            sent: &about(get, &sealed.replace("t1", "\\u00741")),
+            seen: &about(get, "t1"),
+            answer: &about(answered, "\\u00741"),
+            told: &about(answered, &sealed),
+        });
         let rows = [
             (
                 "the result of a task",
@@ -198,19 +198,16 @@ impl Cases<'_> {
         for (name, request, answer) in rows {
             self.pass(Passed {
                 name,
-                sent: &with_text(request, &sealed),
-                seen: &with_text(request, "t1"),
-                answer: &with_text(answer, "t1"),
-                told: &with_text(answer, &sealed),
+                sent: &about(request, &sealed),
+                seen: &about(request, "t1"),
+                answer: &about(answer, "t1"),
+                told: &about(answer, &sealed),
             });
         }
     }
 
     fn tasks_that_do_not_open(&mut self) {
         let sealed = ALICES.sealed("t1");
-        let get = |task: &str| {
-            json!({ "jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": { "taskId": task } }).to_string()
-        };
         let rows = [
             ("a task without a tag", "t1".to_owned()),
             ("no task", String::new()),
@@ -230,10 +227,22 @@ impl Cases<'_> {
             ("a state in place of a task", ALICES.sealed_state("tasks/get", "t1", NOW + 9, "t1")),
         ];
         for (name, task) in &rows {
-            self.refuse(name, "unknown_task", &get(task));
+            self.refuse(name, "unknown_task", &get_task(task));
         }
-        self.refuse_to("bob", "client", "a task of another user", "unknown_task", &get(&sealed));
-        self.refuse_to("alice", "other", "a task of another client", "unknown_task", &get(&sealed));
+        self.refuse_to(
+            "bob",
+            "client",
+            "a task of another user",
+            "unknown_task",
+            &get_task(&sealed),
+        );
+        self.refuse_to(
+            "alice",
+            "other",
+            "a task of another client",
+            "unknown_task",
+            &get_task(&sealed),
+        );
         let related = json!({ "io.modelcontextprotocol/related-task": { "taskId": "t1" } });
         let notification = json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "_meta": related } });
         self.refuse(
@@ -243,11 +252,11 @@ impl Cases<'_> {
         );
         let reply = json!({ "jsonrpc": "2.0", "id": 1, "result": { "_meta": related } });
         self.refuse("an answer that belongs to another's task", "unknown_task", &reply.to_string());
-        let batch = format!("[{},{}]", get(&sealed), get("t1"));
+        let batch = format!("[{},{}]", get_task(&sealed), get_task("t1"));
         self.refuse("another's task in a batch", "unknown_task", &batch);
         let other = json!({ "jsonrpc": "2.0", "id": 1, "method": "vendor/see", "params": { "taskId": "t1" } });
         self.refuse("another's task in another method", "unknown_task", &other.to_string());
-        let twice = get(&sealed).replace("\"params\":{", "\"params\":{\"taskId\":\"t1\",");
+        let twice = get_task(&sealed).replace("\"params\":{", "\"params\":{\"taskId\":\"t1\",");
         let request = self.request("alice", "client", &twice);
         let expect = json!({ "status": 400, "code": "invalid_message" });
         self.all.push(
@@ -302,17 +311,10 @@ impl Cases<'_> {
     }
 
     fn states(&mut self) {
-        let call = |state: &str| {
-            json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "pay", "requestState": state } }).to_string()
-        };
         let first = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay"}}"#;
-        let asking = |state: &str| {
-            format!(
-                r#"{{"jsonrpc":"2.0","id":1,"result":{{"resultType":"input_required","n":1.0,"requestState":"{state}"}}}}"#
-            )
-        };
+        let asking = r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","n":1.0,"requestState":"TASK"}}"#;
         let given = ALICES.sealed_state("tools/call", "pay", NOW + MAX_AGE, "step");
-        let (answer, told) = (asking("step"), asking(&given));
+        let (answer, told) = (about(asking, "step"), about(asking, &given));
         self.pass(Passed {
             name: "a state that is given",
             sent: first,
@@ -321,15 +323,15 @@ impl Cases<'_> {
             told: &told,
         });
         let old = Bound { key: OLD_KEY, ..ALICES };
-        let rows = [
+        let accepted = [
             ("a state that comes back", ALICES.sealed_state("tools/call", "pay", NOW + 1, "step")),
             ("a state of an older key", old.sealed_state("tools/call", "pay", NOW + 1, "step")),
         ];
-        for (name, state) in &rows {
+        for (name, state) in &accepted {
             self.pass(Passed {
                 name,
-                sent: &call(state),
-                seen: &call("step"),
+                sent: &pay_with(state),
+                seen: &pay_with("step"),
                 answer: OK,
                 told: OK,
             });
@@ -350,15 +352,36 @@ impl Cases<'_> {
             ),
         ];
         for (name, state) in &rows {
-            self.refuse(name, "unknown_state", &call(state));
+            self.refuse(name, "unknown_state", &pay_with(state));
         }
-        self.refuse_to("bob", "client", "a state of another user", "unknown_state", &call(&good));
+        self.refuse_to(
+            "bob",
+            "client",
+            "a state of another user",
+            "unknown_state",
+            &pay_with(&good),
+        );
         self.refuse_to(
             "alice",
             "other",
             "a state of another client",
             "unknown_state",
-            &call(&good),
+            &pay_with(&good),
         );
     }
+}
+
+/// A text with this in the place of the task, or the state.
+fn about(template: &str, handle: &str) -> String {
+    template.replace("TASK", handle)
+}
+
+fn get_task(task: &str) -> String {
+    let params = json!({ "taskId": task });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": params }).to_string()
+}
+
+fn pay_with(state: &str) -> String {
+    let params = json!({ "name": "pay", "requestState": state });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string()
 }

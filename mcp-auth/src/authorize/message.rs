@@ -49,7 +49,7 @@ pub(crate) enum WrittenHandle<'m> {
     /// `requestState`, which need not be a string, and which of the operations it is the state of.
     State {
         written: &'m str,
-        operation: usize,
+        of: usize,
     },
 }
 
@@ -262,8 +262,8 @@ impl<'m> Message<'m> {
         self.params.add_operations(operation, &mut messages.operations)?;
         if let Some(written) = state {
             // The last operation is what the message itself is about.
-            let operation = messages.operations.len().saturating_sub(1);
-            messages.handles.push(WrittenHandle::State { written, operation });
+            let of = messages.operations.len().saturating_sub(1);
+            messages.handles.push(WrittenHandle::State { written, of });
         }
         Ok(())
     }

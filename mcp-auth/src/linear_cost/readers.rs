@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde::Deserialize as _;
 use serde_json::json;
 
+use super::handle_readers::{HANDLES, SEALED_ANSWERS, with_sealed_handles};
 use super::inputs::Place;
 use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
@@ -28,8 +29,8 @@ use crate::serve::{
 use crate::steps::Cost;
 use crate::{AuthError, AuthInfo, McpAuth, ScopePolicy};
 
-const ISSUER: &str = "https://issuer.example.com";
-const RESOURCE: &str = "https://mcp.example.com/mcp";
+pub(super) const ISSUER: &str = "https://issuer.example.com";
+pub(super) const RESOURCE: &str = "https://mcp.example.com/mcp";
 
 /// One of them, and the places of its input.
 pub(super) struct Reader {
@@ -334,63 +335,11 @@ pub(super) const STREAMS: Reader = Reader {
     read: |text| read_response("text/event-stream", text, 1),
 };
 
-/// The body of a request where handles are sealed; each is tried with each key.
-pub(super) const HANDLES: Reader = Reader {
-    name: "handles",
-    places: &[
-        Place::Json("a task", |value| message("tasks/get", &format!(r#"{{"taskId":{value}}}"#))),
-        Place::Json("tasks", |value| {
-            let tasks = format!(r#"{{"notifications":{{"taskIds":{value}}}}}"#);
-            message("subscriptions/listen", &tasks)
-        }),
-        Place::Json("a related task", |value| {
-            let related = format!(r#"{{"io.modelcontextprotocol/related-task":{value}}}"#);
-            message("ping", &format!(r#"{{"_meta":{related}}}"#))
-        }),
-        Place::Json("a state", |value| {
-            message("tools/call", &format!(r#"{{"name":"write","requestState":{value}}}"#))
-        }),
-        Place::Json("a batch", |value| {
-            let get = message("tasks/get", &format!(r#"{{"taskId":{value}}}"#));
-            format!("[{get},{get}]")
-        }),
-    ],
-    most: Cost { steps: 512, allocated: 1024 },
-    read: read_handles,
-};
-
-/// A server's answer whose handles are sealed.
-pub(super) const SEALED_ANSWERS: Reader = Reader {
-    name: "sealed answers",
-    places: &[
-        Place::Json("a result", answer),
-        Place::Json("a task", |value| answer(&format!(r#"{{"taskId":{value}}}"#))),
-        Place::Json("a new task", |value| answer(&format!(r#"{{"task":{{"taskId":{value}}}}}"#))),
-        Place::Json("tasks", |value| answer(&format!(r#"{{"taskId":"x","tasks":{value}}}"#))),
-        Place::Json("a list of one", |value| {
-            answer(&format!(r#"{{"tasks":[{{"taskId":"x","more":{value}}}]}}"#))
-        }),
-        Place::Json("a state", |value| answer(&format!(r#"{{"requestState":{value}}}"#))),
-        Place::Json("a related task", |value| {
-            let related =
-                format!(r#"{{"io.modelcontextprotocol/related-task":{{"taskId":{value}}}}}"#);
-            answer(&format!(r#"{{"_meta":{related}}}"#))
-        }),
-        Place::Text("the identifier of an event", |text| format!("id: {text}\ndata: x\n\n")),
-    ],
-    most: Cost { steps: 512, allocated: 1024 },
-    read: |text| {
-        let media_type =
-            if text.starts_with("id") { "text/event-stream" } else { "application/json" };
-        read_answer_of(with_sealed_handles(), media_type, text, usize::MAX);
-    },
-};
-
-fn message(method: &str, params: &str) -> String {
+pub(super) fn message(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
 }
 
-fn answer(result: &str) -> String {
+pub(super) fn answer(result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#)
 }
 
@@ -449,7 +398,7 @@ impl TokenVerifier for Accepting {
     }
 }
 
-fn build(config: Config) -> McpAuth {
+pub(super) fn build(config: Config) -> McpAuth {
     McpAuth::builder(config).token_verifier(Accepting).build().expect("a good configuration")
 }
 
@@ -479,19 +428,6 @@ fn with_alternatives() -> &'static McpAuth {
     })
 }
 
-fn with_sealed_handles() -> &'static McpAuth {
-    static WITH: OnceLock<McpAuth> = OnceLock::new();
-    WITH.get_or_init(|| {
-        let mut config = Config::new(RESOURCE, ISSUER).expect("a good one");
-        config.handle_keys =
-            (0..8).map(|number| format!("key-{number}").repeat(8).into()).collect();
-        config.resources[0].seal_task_ids = true;
-        config.resources[0].seal_request_state = true;
-        config.resources[0].seal_event_ids = true;
-        build(config)
-    })
-}
-
 fn caller() -> &'static AuthInfo {
     static CALLER: OnceLock<AuthInfo> = OnceLock::new();
     CALLER.get_or_init(|| {
@@ -505,7 +441,11 @@ pub(super) fn prepare() {
     let _ = (one_resource(), two_resources(), with_alternatives(), with_sealed_handles(), caller());
 }
 
-fn request(method: Method, target: &str, headers: &[(HeaderName, &str)]) -> Option<Parts> {
+pub(super) fn request(
+    method: Method,
+    target: &str,
+    headers: &[(HeaderName, &str)],
+) -> Option<Parts> {
     let mut request = Request::builder().method(method).uri(target);
     for (name, value) in headers {
         request = request.header(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
@@ -548,14 +488,6 @@ fn read_decision(text: &str) {
         let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
         let _ = pending.decide(&parts, text.as_bytes()).now_or_never().expect("at once");
     }
-}
-
-fn read_handles(text: &str) {
-    let headers = [(CONTENT_TYPE, "application/json"), (AUTHORIZATION, "Bearer good")];
-    let Some(parts) = request(Method::POST, "/mcp", &headers) else { return };
-    let decided = with_sealed_handles().decide(&parts).now_or_never().expect("at once");
-    let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
-    let _ = pending.decide(&parts, text.as_bytes()).now_or_never().expect("at once");
 }
 
 fn read_path(text: &str) {
@@ -647,7 +579,7 @@ fn read_response(media_type: &'static str, text: &str, piece: usize) {
 }
 
 /// The same with the rules of this server.
-fn read_answer_of(auth: &McpAuth, media_type: &'static str, text: &str, piece: usize) {
+pub(super) fn read_answer_of(auth: &McpAuth, media_type: &'static str, text: &str, piece: usize) {
     let Some(parts) = request(Method::GET, "/mcp", &[(AUTHORIZATION, "Bearer good")]) else {
         return;
     };

@@ -135,19 +135,19 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
-        let Self { resource, caller: known, cors } = self;
-        let known = match known {
+        let Self { resource, caller, cors } = self;
+        let known = match caller {
             // It is to be known whose the handles are.
             Caller::Unchecked if resource.seals_bodies() => {
                 Caller::Known(resource.authenticate(request).await)
             }
             other => other,
         };
-        let sender = match &known {
+        let owner = match &known {
             Caller::Known(Ok(sender)) => Some(sender),
             Caller::Known(Err(_)) | Caller::Unchecked => None,
         };
-        let (opened, unopened) = match resource.open_body(sender, &messages, body) {
+        let (opened, unopened) = match resource.open_body(owner, &messages, body) {
             Ok(opened) => (opened, None),
             Err(fault) => (None, Some(fault)),
         };
@@ -187,7 +187,7 @@ impl PendingDecision {
                 tasks.check(authenticated.as_ref().ok(), resource.known_tasks_only)?;
                 Ok(caller.cloned())
             });
-        let caller = match admitted {
+        let admitted_caller = match admitted {
             Ok(caller) => caller,
             Err(error) => {
                 let needed = match &error {
@@ -225,7 +225,7 @@ impl PendingDecision {
                 return Decision::Reply(reply.with_headers(cors));
             }
         };
-        resource.log_allowed(caller.as_ref(), messages.sent());
+        resource.log_allowed(admitted_caller.as_ref(), messages.sent());
         let called = match &*messages.operations {
             [only] => Called::One(Arc::new(only.whole_copy())),
             all => Called::Several {
@@ -236,13 +236,19 @@ impl PendingDecision {
                 needed: resource.needed(all, granted),
             },
         };
-        let lists =
-            ListRules::for_answer(&resource, request, &messages, sender, caller.as_ref(), &called);
+        let lists = ListRules::for_answer(
+            &resource,
+            request,
+            &messages,
+            sender,
+            admitted_caller.as_ref(),
+            &called,
+        );
         let may_wait = may_step_up(&messages);
         let task_name = resource.open_task_name(&request.headers, &messages);
         let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();
         let exchange = Exchange::new(resource, authenticated.ok(), session, handles, called);
-        let forward = Forward::new(exchange, caller, cors).with_lists(lists);
+        let forward = Forward::new(exchange, admitted_caller, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(may_wait))
     }
 }

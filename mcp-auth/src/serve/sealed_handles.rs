@@ -95,10 +95,10 @@ impl SealedHandles {
                     let opened = self.sealer.open(HandleKind::Task, sender, &sealed);
                     splice.replace(written, in_json(opened.ok_or(MessageFault::UnknownTask)?));
                 }
-                WrittenHandle::State { written, operation } if self.states.is_some() => {
+                WrittenHandle::State { written, of } if self.states.is_some() => {
                     let sealed = text_of(written).ok_or(MessageFault::UnknownState)?;
-                    let call = messages.operations.get(operation);
-                    let opened = call.and_then(|call| self.open_state(sender, call, &sealed));
+                    let request = messages.operations.get(of);
+                    let opened = request.and_then(|call| self.open_state(sender, call, &sealed));
                     splice.replace(written, in_json(opened.ok_or(MessageFault::UnknownState)?));
                 }
                 WrittenHandle::Task(_) | WrittenHandle::State { .. } => {}
@@ -195,8 +195,8 @@ impl Resource {
         };
         // Of several, somebody else might read another one.
         let is_only = values.next().is_none();
-        let text = written.to_str().ok().filter(|_| is_only);
-        let opened = text.and_then(|text| sealed.sealer.open(HandleKind::Event, sender, text));
+        let named = written.to_str().ok().filter(|_| is_only);
+        let opened = named.and_then(|text| sealed.sealer.open(HandleKind::Event, sender, text));
         let event = opened.and_then(|event| HeaderValue::from_str(event).ok());
         event.map(Some).ok_or(MessageFault::UnknownEvent)
     }

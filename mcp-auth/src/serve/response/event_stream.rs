@@ -372,7 +372,7 @@ fn with_sealed_id(event: &[u8], seal_id: &SealId) -> Vec<u8> {
             out.extend_from_slice(line);
             continue;
         };
-        if let Some(sealed) = std::str::from_utf8(value).ok().and_then(|text| seal_id(text)) {
+        if let Some(sealed) = std::str::from_utf8(value).ok().and_then(seal_id) {
             let end = &line[content(line).len()..];
             out.extend([b"id: ", sealed.as_bytes(), end].concat());
         }

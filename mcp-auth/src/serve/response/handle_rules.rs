@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::list_filter::{Fault, Members, is_object, text};
+use super::list_filter::{Fault, Members, is_object, items, text};
 use super::list_trace::may_have_member;
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, RELATED_TASK};
@@ -216,15 +216,6 @@ impl HandleRules {
 /// The members of a value that is an object.
 fn object(value: Option<&RawValue>) -> Result<Option<Members<'_>>, Fault> {
     value.filter(|one| is_object(one)).map(Members::of).transpose()
-}
-
-/// The items of a value that is a list.
-fn items(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
-    let Some(list) = value.filter(|one| one.get().starts_with('[')) else {
-        return Ok(Vec::new());
-    };
-    crate::steps::take(list.get().len());
-    serde_json::from_str(list.get()).map_err(|_| Fault::NotAMessage)
 }
 
 /// Says nothing of the sender.

@@ -143,11 +143,15 @@ pub(super) fn rewrite(document: &[u8], rules: Rules<'_>) -> Result<Option<Vec<u8
     Ok(rewriting.splice.finish())
 }
 
+/// Whether an item of this list and name stays.
+type Keep<'r> = dyn Fn(ListKind, &str) -> bool + 'r;
+
 /// What is to be changed in a document.
 pub(super) struct Rules<'r> {
     pub(super) is_asked: bool,
-    /// Which items of lists stay; `None`: all, and nobody looks for lists.
-    pub(super) keep: Option<&'r dyn Fn(ListKind, &str) -> bool>,
+    /// Whether lists are looked for, and which of their items stay.
+    pub(super) filters_lists: bool,
+    pub(super) keep: &'r Keep<'r>,
     pub(super) privacy: Privacy,
     pub(super) handles: Option<&'r HandleRules>,
 }
@@ -169,7 +173,7 @@ impl<'d> Rewriting<'d, '_> {
         if let Some(handles) = self.rules.handles {
             handles.seal(&members, &mut self.splice)?;
         }
-        if self.rules.keep.is_none() {
+        if !self.rules.filters_lists {
             return Ok(());
         }
         members.check_names()?;
@@ -220,9 +224,8 @@ impl<'d> Rewriting<'d, '_> {
         if !items.iter().all(|item| is_object(item)) {
             return Err(Fault::NotAList);
         }
-        let Some(keep) = self.rules.keep else { return Ok(()) };
         let shown = items.iter().copied().filter(|item| {
-            identifier(kind, item).is_some_and(|identifier| keep(kind, &identifier.0))
+            identifier(kind, item).is_some_and(|identifier| (self.rules.keep)(kind, &identifier.0))
         });
         let kept: Vec<_> = shown.map(RawValue::get).collect();
         if kept.len() < items.len() {
@@ -285,6 +288,15 @@ fn objects_of(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
         return Err(Fault::NotAMessage);
     }
     Ok(items.into_iter().filter(|item| is_object(item)).collect())
+}
+
+/// The items of a value that is a list.
+pub(super) fn items(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
+    let Some(list) = value.filter(|one| one.get().starts_with('[')) else {
+        return Ok(Vec::new());
+    };
+    crate::steps::take(list.get().len());
+    serde_json::from_str(list.get()).map_err(|_| Fault::NotAMessage)
 }
 
 /// The members of an object, in order, their names decoded and their values unread.
@@ -383,7 +395,7 @@ mod tests {
         keep: &dyn Fn(ListKind, &str) -> bool,
         privacy: Privacy,
     ) -> Result<Option<Vec<u8>>, Fault> {
-        let rules = Rules { is_asked, keep: Some(keep), privacy, handles: None };
+        let rules = Rules { is_asked, filters_lists: true, keep, privacy, handles: None };
         super::rewrite(document, rules)
     }
 

@@ -146,12 +146,12 @@ impl ListRules {
         if !is_read && !has_handle {
             return Ok(None);
         }
-        let keep = |kind, name: &str| self.may_see(kind, name);
         let rewritten = rewrite(
             document,
             Rules {
                 is_asked: self.is_asked,
-                keep: if has_rules { Some(&keep) } else { None },
+                filters_lists: has_rules,
+                keep: &|kind, name| self.may_see(kind, name),
                 privacy: self.privacy,
                 handles: self.handles.as_deref().filter(|_| has_handle),
             },
