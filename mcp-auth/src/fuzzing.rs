@@ -25,6 +25,10 @@ use crate::json::{CheckedObject, JsonLimits};
 use crate::mcp_auth::McpAuth;
 use crate::serve::{Decision, Forward, Passage};
 
+mod handles;
+
+pub use handles::handle;
+
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";
 const NOW: u64 = 1_800_000_000;
@@ -301,11 +305,21 @@ fn filtered<'b>(
     label: &'static str,
     pieces: impl IntoIterator<Item = &'b [u8]>,
 ) -> Option<Vec<u8>> {
+    sent_of(forward(call), status, label, pieces)
+}
+
+/// What the client gets of such an answer to this request.
+fn sent_of<'b>(
+    forward: Forward,
+    status: StatusCode,
+    label: &'static str,
+    pieces: impl IntoIterator<Item = &'b [u8]>,
+) -> Option<Vec<u8>> {
     let mut headers = HeaderMap::new();
     if !label.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(label));
     }
-    let mut filter = forward(call).respond(status, &mut headers);
+    let mut filter = forward.respond(status, &mut headers);
     let mut sent = Vec::new();
     let mut take = |passage: Passage| match passage {
         Passage::Hold => Some(()),
@@ -485,7 +499,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 8] = [
+    const TARGETS: [Target; 9] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
@@ -494,6 +508,7 @@ mod tests {
         ("message", message),
         ("uri", uri),
         ("list", list),
+        ("handle", handle),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -57,6 +57,7 @@ mod json;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod message_fault;
 mod metadata_document;
 mod mounts;
 mod nearest;

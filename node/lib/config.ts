@@ -126,6 +126,12 @@ export interface ProtectedResource {
   knownTasksOnly?: boolean;
   /** Let whoever has a session identifier use the session: for servers that bind sessions themselves. */
   dangerousUnboundSessions?: boolean;
+  /** Seal identifiers of tasks for the caller whose call made them. */
+  sealTaskIds?: boolean;
+  /** Seal `requestState` for the caller and the request that it was given to. */
+  sealRequestState?: boolean;
+  /** Seal identifiers of events for the caller whose stream has them. */
+  sealEventIds?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];
   dangerousAcceptAnyAudience?: boolean;
@@ -167,6 +173,8 @@ export interface Limits {
   handleKeys?: string[];
   /** A file that holds such keys, one in each line. */
   handleKeysFile?: string;
+  /** For this long, a `requestState` that was sealed may come back. */
+  requestStateMaxAge?: number;
 }
 
 /** One resource, or several. */

@@ -13,8 +13,13 @@ export interface Forward {
   readonly changesResponses: boolean;
   readonly readsLists: boolean;
   readonly takesBody: boolean;
-  /** The session that the request names, as handlers see it. */
-  readonly session: string | null;
+  /**
+   * What takes the place of headers of the request that are there, as handlers see them: names and values in turn, one
+   * per line. Nothing: they stay.
+   */
+  readonly replacedHeaders: string | null;
+  /** The body that goes on in place of the one that came. */
+  readonly body: Buffer | null;
   /** A session identifier of a handler's as the client gets it, or nothing where it must not be sent. Not after `respond`. */
   sealSession(given: string): string | null;
   /** What ends the response with these headers in time; after `respond`, the one that was given there. Not for what is no stream of events. */

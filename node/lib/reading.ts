@@ -90,6 +90,9 @@ const RESOURCE = {
   mirroredArguments: 'object',
   knownTasksOnly: 'flag',
   dangerousUnboundSessions: 'flag',
+  sealTaskIds: 'flag',
+  sealRequestState: 'flag',
+  sealEventIds: 'flag',
   challengeStyle: ['http', 'tool_result'],
   scopesSupported: 'scopes',
   dangerousAcceptAnyAudience: 'flag',
@@ -126,6 +129,7 @@ const LIMITS = {
   tokenCacheMaxAge: 'seconds',
   handleKeys: 'secrets',
   handleKeysFile: 'text',
+  requestStateMaxAge: 'seconds',
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {

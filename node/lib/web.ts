@@ -22,6 +22,10 @@ export interface Allowed {
   streamEnd(headers: HeaderLines): StreamEnd | null;
   /** @internal A session identifier for such a response, or nothing where it must not be sent. */
   sealSession(given: string): string | null;
+  /** @internal What took the place of headers that are there. The names are in lower case. */
+  readonly replacedHeaders: readonly (readonly [name: string, value: string])[];
+  /** @internal The body that took the place of the one that came. */
+  readonly replacedBody: Uint8Array | null;
 }
 
 /** By the request that went on. */
@@ -30,7 +34,7 @@ const decided = new WeakMap<Request, Decided>();
 export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
   const before = decided.get(request);
   // What is around it looks at the response.
-  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, streamEnd: () => null, sealSession: (given) => given, respond: async (response) => response };
+  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, streamEnd: () => null, sealSession: (given) => given, replacedHeaders: [], replacedBody: null, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
   let settled = await settle(auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
@@ -60,13 +64,17 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
     typeof forward === 'string' ? auth.native.sealSession(request.url, forward, given) : forward.sealSession(given);
   const streamEnd = (headers: HeaderLines): StreamEnd | null =>
     typeof forward === 'string' ? auth.native.streamEnd(request.url, forward, headers) : forward.streamEnd(headers);
-  const goesOn = prepared(auth, forward, request, body);
+  const replacedHeaders = typeof forward === 'string' ? [] : pairs(forward.replacedHeaders ?? '');
+  const replacedBody = typeof forward === 'string' ? null : forward.body;
+  const goesOn = prepared(auth, forward, request, replacedBody ? new Uint8Array(replacedBody) : body, replacedHeaders);
   decided.set(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
   return {
     authInfo,
     request: goesOn,
     sealSession,
     streamEnd,
+    replacedHeaders,
+    replacedBody,
     opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
     respond: async (response) => {
       const isStream = isEventStream(response);
@@ -90,18 +98,18 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<
   return Buffer.concat(chunks);
 }
 
-/** The request without tokens, with the session that its handler knows, and asking for no encoding where lists in the response are read. */
+/** The request without tokens, with what it names as its handler knows it, and asking for no encoding where lists in the response are read. */
 function prepared(
   auth: McpAuth,
   forward: string | Forward,
   request: Request,
   body: Uint8Array<ArrayBuffer> | undefined,
+  replaced: readonly (readonly [name: string, value: string])[],
 ): Request {
   const headers = new Headers(request.headers);
   for (const name of auth.tokenHeaders) headers.delete(name);
   if (typeof forward !== 'string' && forward.readsLists) headers.set('accept-encoding', 'identity');
-  const session = typeof forward === 'string' ? null : forward.session;
-  if (session !== null) headers.set(SESSION_HEADER, session);
+  for (const [name, value] of replaced) if (headers.has(name)) headers.set(name, value);
   if (typeof forward !== 'string' && !forward.takesBody) {
     const { method, signal, url } = request;
     return new Request(url, { method, headers, signal });

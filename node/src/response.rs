@@ -1,6 +1,6 @@
 //! A request that goes on, and the response to it.
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_auth::decision::{Passage, ResponseFilter};
 use napi::bindgen_prelude::{Buffer, Either3, Env, Result, Uint8Array};
 use napi::{Either, Error};
@@ -52,11 +52,19 @@ impl Forward {
         self.forward.as_ref().is_none_or(mcp_auth::decision::Forward::takes_body)
     }
 
-    /// The session that the request names, as handlers see it.
+    /// What takes the place of headers of the request that are there: names and values in turn, one per line; nothing:
+    /// they stay.
     #[napi(getter)]
-    pub fn session(&self) -> Option<String> {
-        let (_, named) = self.forward.as_ref()?.session_header()?;
-        named.to_str().ok().map(str::to_owned)
+    pub fn replaced_headers(&self) -> Option<String> {
+        let forward = self.forward.as_ref().filter(|forward| forward.replaces_headers())?;
+        Some(request::write(&forward.replaced_headers().collect::<HeaderMap>()))
+    }
+
+    /// The body that goes on in place of the one that came; nothing: it goes on as it came.
+    #[napi(getter)]
+    pub fn body(&self) -> Option<Buffer> {
+        let body = self.forward.as_ref()?.body()?;
+        Some(body.to_vec().into())
     }
 
     /// A session identifier of the server's as the client gets it; nothing where it must not be sent. Not after

@@ -139,6 +139,9 @@ class Protected:
                     decision = decision.decide(body)
                     if isinstance(decision, Pending):
                         decision = await wait(decision)
+                    if isinstance(decision, Forward) and decision.body is not None:
+                        # What was decided about is what the app sees.
+                        body = decision.body
                     receive = _again(body, receive)
         if isinstance(decision, Forward):
             return decision, receive

@@ -80,6 +80,9 @@ class _ResourceKeywords(TypedDict, total=False):
     dangerous_advertise_offline_access: bool
     dangerous_accept_any_audience: bool
     dangerous_unbound_sessions: bool
+    seal_task_ids: bool
+    seal_request_state: bool
+    seal_event_ids: bool
     resource_name: str
     resource_documentation: Text
     resource_policy_uri: Text
@@ -114,6 +117,7 @@ class _ServerKeywords(TypedDict, total=False):
     max_token_header_bytes: int
     token_cache_bytes: int
     token_cache_max_age: Seconds
+    request_state_max_age: Seconds
 
 
 class Settings(_ResourceKeywords, _ServerKeywords, total=False):

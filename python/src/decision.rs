@@ -77,6 +77,9 @@ pub(crate) struct Forward {
     /// Whether the request goes on with its body.
     #[pyo3(get)]
     takes_body: bool,
+    /// The body that goes on in place of the one that came; `None`: it goes on as it came.
+    #[pyo3(get)]
+    body: Option<Py<PyBytes>>,
 }
 
 impl Forward {
@@ -100,12 +103,14 @@ impl Forward {
         let only_seals_sessions =
             forward.passes_every_response() || forward.only_seals_sessions();
         let takes_body = forward.takes_body();
+        let body = forward.body().map(|bytes| PyBytes::new(py, bytes).unbind());
         Ok(Self {
             inner: Mutex::new(Some(forward)),
             auth_info,
             scope: app_scope.unbind(),
             only_seals_sessions,
             takes_body,
+            body,
         })
     }
 }
@@ -127,22 +132,26 @@ fn without_files(scope: &Bound<'_, PyDict>) -> PyResult<()> {
     scope.set_item(intern!(py, "extensions"), extensions)
 }
 
-/// The headers of the request without what the app must not see, and with the session as it knows it.
+/// The headers of the request without what the app must not see, and with what they name as it knows it.
 fn headers_for_app<'py>(
     headers: &Bound<'py, PyAny>,
     forward: &mcp_auth::decision::Forward,
 ) -> PyResult<Bound<'py, PyList>> {
-    let Some((session_name, session)) = forward.session_header() else {
+    if !forward.replaces_headers() {
         return filter_headers(headers, |name| !forward.withholds(name));
-    };
+    }
     let py = headers.py();
+    let replaced: Vec<(HeaderName, HeaderValue)> = forward.replaced_headers().collect();
     let handed_on = filter_headers(headers, |name| {
-        name.eq_ignore_ascii_case(session_name.as_str()) || !forward.withholds(name)
+        let mut names = replaced.iter().map(|(one, _)| one.as_str());
+        names.any(|one| name.eq_ignore_ascii_case(one)) || !forward.withholds(name)
     })?;
     for (index, pair) in handed_on.iter().enumerate() {
         let (name, _) = name_and_value(&pair)?;
-        if is_named(&name, session_name)? {
-            handed_on.set_item(index, (name, PyBytes::new(py, session.as_bytes())))?;
+        for (replaced_name, value) in &replaced {
+            if is_named(&name, replaced_name)? {
+                handed_on.set_item(index, (&name, PyBytes::new(py, value.as_bytes())))?;
+            }
         }
     }
     Ok(handed_on)

@@ -2,7 +2,8 @@
 //!
 //! 1. A caller whose token was accepted before goes on at once, without a task of its own.
 //! 2. Everybody else waits for the decision: for keys of an issuer, or for the body where a policy has to read it.
-//! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on.
+//! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on, or those that the decision
+//!    puts in their place.
 //! 4. A refusal does not wait for the body. What still comes of it is read and thrown away meanwhile, within limits.
 //! 5. The service's response goes through [`Forward::filter`]. Where something in it may have to change, its start waits
 //!    until that is certain.
@@ -287,7 +288,11 @@ const MAX_DISCARDED: usize = 256 * 1024;
 /// looked at although somebody should have.
 fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &mut Forward) -> Request<B> {
     forward.prepare_request(&mut parts.headers);
-    let shown = if forward.takes_body() { body } else { B::from(Bytes::new()) };
+    let shown = match forward.body() {
+        Some(replaced) => B::from(replaced.clone()),
+        None if forward.takes_body() => body,
+        None => B::from(Bytes::new()),
+    };
     if let Some(caller) = forward.auth_info.take() {
         parts.extensions.insert(caller);
     }

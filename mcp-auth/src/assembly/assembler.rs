@@ -19,7 +19,7 @@ use crate::authenticate::{
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{Config, IntrospectionMethod, ProtectedResource};
 use crate::handles::{HandleSealer, KeyRing};
-use crate::identifier::IssuerIdentifier;
+use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
 use crate::issuer::{
     FetchContext, HttpClient, Introspector, Issuer, KeySource, ReqwestClient, SignedAnswerRules,
@@ -29,7 +29,7 @@ use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::mounts::Mounts;
 use crate::revocation::Cutoffs;
-use crate::serve::{BodyLimits, Resource};
+use crate::serve::{BodyLimits, Resource, SealedHandles};
 
 /// Puts resources together, one after the other, and holds what all of them share: the HTTP clients, the cache of
 /// tokens, and the issuers. What still holds of an earlier configuration is taken over.
@@ -135,8 +135,16 @@ impl<'b> Assembler<'b> {
         let authorizers = self.authorizers(config);
         let session_sealer = (!config.dangerous_unbound_sessions)
             .then(|| HandleSealer::new(handle_keys.clone(), identifier.as_str()));
-        let mut resource =
-            Resource::new(config, identifier, authenticator, authorizers, bodies, session_sealer);
+        let sealed_handles = self.sealed_handles(config, &identifier, handle_keys);
+        let mut resource = Resource::new(
+            config,
+            identifier,
+            authenticator,
+            authorizers,
+            bodies,
+            session_sealer,
+            sealed_handles,
+        );
         if self.hooks.hide_resource_metadata {
             resource.hide_metadata();
         }
@@ -144,6 +152,26 @@ impl<'b> Assembler<'b> {
             resource.take_over(known);
         }
         Arc::new(resource)
+    }
+
+    /// What seals the handles of a resource besides its sessions; `None`: nothing does.
+    fn sealed_handles(
+        &self,
+        config: &ProtectedResource,
+        identifier: &ResourceIdentifier,
+        handle_keys: &Arc<KeyRing>,
+    ) -> Option<SealedHandles> {
+        let (tasks, events) = (config.seal_task_ids, config.seal_event_ids);
+        let states = config.seal_request_state.then_some(self.config.request_state_max_age);
+        let sealer = HandleSealer::new(handle_keys.clone(), identifier.as_str());
+        let clock = self.hooks.clock.clone();
+        (tasks || events || states.is_some()).then_some(SealedHandles {
+            sealer,
+            tasks,
+            states,
+            events,
+            clock,
+        })
     }
 
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {

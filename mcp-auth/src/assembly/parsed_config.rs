@@ -96,6 +96,9 @@ fn check_limits(config: &Config, faults: &mut Faults<'_>) {
             faults.add(field, ABOVE_0);
         }
     }
+    if config.request_state_max_age.as_secs() == 0 {
+        faults.add("request_state_max_age", "must be 1 second or more");
+    }
     let deepest = JsonLimits::LARGEST.depth;
     if !(1..=deepest).contains(&config.max_token_depth) {
         faults.add("max_token_depth", format!("must be 1 to {deepest}"));

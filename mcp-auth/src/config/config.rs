@@ -29,6 +29,7 @@ use crate::scope::Scopes;
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
+/// - `request_state_max_age`: 1 hour
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -86,6 +87,10 @@ pub struct Config {
     pub handle_keys: Vec<Secret>,
     /// A file that holds such keys, one in each line. Read once, when the configuration is checked.
     pub handle_keys_file: Option<PathBuf>,
+    /// For this long, a `requestState` that was sealed may come back (`seal_request_state` of a resource). In data:
+    /// seconds.
+    #[serde(with = "seconds")]
+    pub request_state_max_age: Duration,
 }
 
 impl Config {
@@ -143,6 +148,7 @@ impl Default for Config {
             token_cache_max_age: Duration::from_secs(300),
             handle_keys: Vec::new(),
             handle_keys_file: None,
+            request_state_max_age: Duration::from_secs(3600),
         }
     }
 }

@@ -44,7 +44,12 @@ impl Resource {
         let id_or_null = id.unwrap_or("null");
         let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id_or_null},"error":{wrong}}}"#);
-        let mut reply = Reply::json(error.status(), Bytes::from(body));
+        // MCP, Streamable HTTP: what has no answer of its own, and cannot be accepted, is an error of HTTP.
+        let status = match id {
+            None if error.status() == StatusCode::OK => StatusCode::BAD_REQUEST,
+            _ => error.status(),
+        };
+        let mut reply = Reply::json(status, Bytes::from(body));
         reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         reply.error = Some(error);
         reply

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use http::HeaderValue;
 
 use super::Resource;
+use super::sealed_handles::OpenedHandles;
 use super::standing::Standing;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Operation;
@@ -19,6 +20,8 @@ pub(super) struct Exchange {
     pub(super) sender: Option<AuthInfo>,
     /// The session that it names, as the server knows it; `None`: none, or sessions are not bound.
     pub(super) session: Option<HeaderValue>,
+    /// What else it names, as the server knows it; `None`: nothing that is sealed.
+    pub(super) opened: Option<Box<OpenedHandles>>,
     pub(super) called: Called,
     /// What a handler has asked for in vain.
     pub(super) refused: Mutex<Option<InsufficientScope>>,
@@ -31,10 +34,11 @@ impl Exchange {
         resource: Arc<Resource>,
         sender: Option<AuthInfo>,
         session: Option<HeaderValue>,
+        opened: Option<Box<OpenedHandles>>,
         called: Called,
     ) -> Arc<Self> {
         let (refused, renewed) = (Mutex::new(None), Mutex::new(None));
-        Arc::new(Self { resource, sender, session, called, refused, renewed })
+        Arc::new(Self { resource, sender, session, opened, called, refused, renewed })
     }
 }
 

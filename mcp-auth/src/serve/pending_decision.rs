@@ -10,6 +10,9 @@
 //! 6. The `Mcp-Param-*` headers. After the rules, so that a refused caller learns nothing of a tool's arguments.
 //! 7. The session, which must be the caller's.
 //!
+//! Where handles in bodies are sealed, the sender is looked at first, and what is judged from then on is the body in which
+//! the server will find its own handles. One that does not open is refused after the caller and the rules.
+//!
 //! Tested in `authorize::policy` and `serve::request_bodies`.
 
 use std::fmt;
@@ -25,6 +28,7 @@ use serde_json::json;
 use super::decision_log::first_few;
 use super::exchange::{Called, Exchange};
 use super::response::{ListRules, is_encoded};
+use super::sealed_handles::OpenedHandles;
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, OperationKind};
@@ -36,7 +40,8 @@ use crate::scope::Scopes;
 ///
 /// 1. Read the body, [`PendingDecision::max_bytes`] at most and no longer than [`PendingDecision::timeout`].
 /// 2. If it is longer, answer [`PendingDecision::too_large`]; if it comes too late, [`PendingDecision::timed_out`].
-/// 3. Else ask [`PendingDecision::decide`], and hand the same bytes on: the service must see what was judged.
+/// 3. Else ask [`PendingDecision::decide`], and hand the same bytes on, or those of [`Forward::body`] where it has some: the
+///    service must see what was judged.
 ///
 /// [`Decision`] has an example.
 pub struct PendingDecision {
@@ -147,7 +152,36 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
-        let Self { resource, caller: known, cors } = self;
+        let Self { resource, caller, cors } = self;
+        let known = match caller {
+            // It is to be known whose the handles are.
+            Caller::Unchecked if resource.seals_bodies() => {
+                Caller::Known(resource.authenticate(request).await)
+            }
+            other => other,
+        };
+        let owner = match &known {
+            Caller::Known(Ok(sender)) => Some(sender),
+            Caller::Known(Err(_)) | Caller::Unchecked => None,
+        };
+        let (opened, unopened) = match resource.open_body(owner, &messages, body) {
+            Ok(opened) => (opened, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        if let Some(as_server_sees_it) = &opened {
+            messages = match Messages::parse(as_server_sees_it) {
+                Ok(reread) => reread,
+                Err(fault) => {
+                    return Decision::Reply(
+                        resource.refuse_message(fault, None).with_headers(cors),
+                    );
+                }
+            };
+        }
+        if unopened.is_some() {
+            // Nothing is said of a task that may be another caller's.
+            messages.tasks.clear();
+        }
         // A request about a task needs what the call needed that made it.
         let tasks = resource.known_tasks.named(&messages.tasks);
         messages.judge_besides(tasks.calls());
@@ -170,7 +204,7 @@ impl PendingDecision {
                 tasks.check(authenticated.as_ref().ok(), resource.known_tasks_only)?;
                 Ok(caller.cloned())
             });
-        let caller = match admitted {
+        let admitted_caller = match admitted {
             Ok(caller) => caller,
             Err(error) => {
                 let needed = match &error {
@@ -184,20 +218,31 @@ impl PendingDecision {
                 return Decision::Reply(reply.with_headers(cors));
             }
         };
+        if let Some(fault) = unopened {
+            // The `id` of an answer is that of a request of the server's.
+            let id = messages.id.filter(|_| !messages.sent().iter().any(Operation::is_nothing));
+            let reply = resource.refuse_message(fault, id);
+            return Decision::Reply(reply.with_headers(cors));
+        }
         // After the rules: whoever may not call a tool learns nothing of its arguments.
         let mirrored = &resource.mirrored_arguments;
         if let Err(fault) = mcp_headers::check_arguments(&request.headers, &messages, mirrored) {
             let reply = resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(cors));
         }
-        let session = match resource.open_session(authenticated.as_ref().ok(), &request.headers) {
-            Ok(session) => session,
+        let sender = authenticated.as_ref().ok();
+        let named = resource.open_session(sender, &request.headers).and_then(|session| {
+            let event = resource.open_last_event(sender, session.as_ref(), &request.headers)?;
+            Ok((session, event))
+        });
+        let (session, last_event) = match named {
+            Ok(named) => named,
             Err(fault) => {
                 let reply = resource.refuse_message(fault, messages.id);
                 return Decision::Reply(reply.with_headers(cors));
             }
         };
-        resource.log_allowed(caller.as_ref(), messages.sent());
+        resource.log_allowed(admitted_caller.as_ref(), messages.sent());
         let called = match &*messages.operations {
             [only] => Called::One(Arc::new(only.whole_copy())),
             all => Called::Several {
@@ -209,9 +254,12 @@ impl PendingDecision {
             },
         };
         let may_wait = may_step_up(&messages);
-        let exchange = Exchange::new(resource, authenticated.ok(), session, called);
-        let lists = ListRules::for_answer(&exchange, request, &messages, caller.is_some());
-        let forward = Forward::new(exchange, caller, cors).with_lists(lists);
+        let task_name = resource.open_task_name(&request.headers, &messages);
+        let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();
+        let exchange = Exchange::new(resource, authenticated.ok(), session, handles, called);
+        let is_of_sender = admitted_caller.is_some();
+        let lists = ListRules::for_answer(&exchange, request, &messages, is_of_sender);
+        let forward = Forward::new(exchange, admitted_caller, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(may_wait))
     }
 }

@@ -29,6 +29,7 @@ use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, announced_length};
 use super::response::ListRules;
+use super::sealed_handles::{OpenedHandles, SealedHandles};
 use super::succession::{Succession, next_number};
 use super::unlisted_rules::UnlistedRules;
 use super::{
@@ -66,6 +67,8 @@ pub(crate) struct Resource {
     pub(super) known_tasks_only: bool,
     /// Binds its sessions to those who began them.
     pub(super) session_sealer: Option<HandleSealer>,
+    /// Seals other handles, where a setting asks for it.
+    pub(super) sealed_handles: Option<Arc<SealedHandles>>,
     /// Rules for what no list has shown so far.
     pub(super) unlisted_rules: UnlistedRules,
     pub(super) allowed_origins: AllowedOrigins,
@@ -97,6 +100,7 @@ impl Resource {
         authorizers: Authorizers,
         bodies: BodyLimits,
         session_sealer: Option<HandleSealer>,
+        sealed_handles: Option<SealedHandles>,
     ) -> Self {
         let number = next_number();
         let mut resource = Self {
@@ -115,6 +119,7 @@ impl Resource {
             // Without rules no answer is read, and every task is unknown.
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             session_sealer,
+            sealed_handles: sealed_handles.map(Arc::new),
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
@@ -157,14 +162,16 @@ impl Resource {
     /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
     /// [`Self::decide`].
     pub(crate) fn decide_seen(self: &Arc<Self>, request: &Parts) -> Option<Forward> {
-        if !self.authorizers.is_empty() || self.reads_body(request) {
+        if self.has_rules() || self.sealed_handles.is_some() || self.reads_body(request) {
             return None;
         }
         let Begun { cors, token } = self.begin(request).ok()?;
         let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
         let session = self.open_session(Some(&caller), &request.headers).ok()?;
-        Some(self.forward(caller, session, cors, request))
+        let opened =
+            self.open_last_event(Some(&caller), session.as_ref(), &request.headers).ok()?;
+        Some(self.forward(caller, session, opened, cors, request))
     }
 
     /// What the head says before anybody asks who sent it.
@@ -203,7 +210,7 @@ impl Resource {
             return PendingDecision::begin(self, Caller::Known(caller), cors, request);
         }
         if caller.is_ok()
-            && !self.authorizers.is_empty()
+            && self.looks_at_messages()
             && let Some(reply) = self.refuse_form(request)
         {
             return Decision::Reply(reply.with_headers(cors));
@@ -211,11 +218,12 @@ impl Resource {
         let outcome = caller.and_then(|known| {
             self.authorize_head(&known)?;
             let session = self.open_session(Some(&known), &request.headers)?;
-            Ok((known, session))
+            let event = self.open_last_event(Some(&known), session.as_ref(), &request.headers)?;
+            Ok((known, session, event))
         });
         match outcome {
-            Ok((admitted, session)) => {
-                Decision::Forward(self.forward(admitted, session, cors, request))
+            Ok((admitted, session, event)) => {
+                Decision::Forward(self.forward(admitted, session, event, cors, request))
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
@@ -256,26 +264,39 @@ impl Resource {
         Scopes::union([&self.required_scopes, &of_rules])
     }
 
+    /// Whether there are rules for what is called.
+    #[inline]
+    pub(super) fn has_rules(&self) -> bool {
+        !self.authorizers.is_empty()
+    }
+
+    /// Whether every message is looked at, so that none may come another way than in a POST.
+    fn looks_at_messages(&self) -> bool {
+        self.has_rules() || self.seals_bodies()
+    }
+
     /// Hands the request on, of which no rule wants to see the body.
     #[inline]
     fn forward(
         self: &Arc<Self>,
         caller: AuthInfo,
         session: Option<HeaderValue>,
+        last_event: Option<HeaderValue>,
         cors: HeaderMap,
         request: &Parts,
     ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
-        let has_rules = !self.authorizers.is_empty();
+        let reads_responses = self.has_rules() || self.sealed_handles.is_some();
         let sender = Some(caller.clone());
-        let exchange = Exchange::new(self.clone(), sender, session, Called::Unread);
-        let lists = has_rules.then(|| ListRules::for_stream(&exchange, request)).flatten();
+        let opened = OpenedHandles { last_event, ..OpenedHandles::default() }.boxed();
+        let exchange = Exchange::new(self.clone(), sender, session, opened, Called::Unread);
+        let lists = reads_responses.then(|| ListRules::for_stream(&exchange, request)).flatten();
         let filtered = Forward::new(exchange, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
             return filtered.with_step_up(may_wait);
         }
-        if has_rules { filtered.without_body() } else { filtered }
+        if self.looks_at_messages() { filtered.without_body() } else { filtered }
     }
 
     /// Why an operation is allowed to a caller, or not.
@@ -339,7 +360,7 @@ impl Resource {
     /// Only POST carries messages, and only an answer that depends on them needs them.
     fn reads_body(&self, request: &Parts) -> bool {
         let depends =
-            !self.authorizers.is_empty() || self.challenge_style == ChallengeStyle::ToolResult;
+            self.looks_at_messages() || self.challenge_style == ChallengeStyle::ToolResult;
         request.method == Method::POST && depends
     }
 

@@ -80,13 +80,6 @@ impl Exchange {
         self.resource.in_force()?.seal_session(sender, given)
     }
 
-    /// Lets the server read the identifier that it gave.
-    pub(super) fn prepare_request(&self, headers: &mut HeaderMap) {
-        if let Some(named) = &self.session {
-            headers.insert(&MCP_SESSION_ID, named.clone());
-        }
-    }
-
     /// Seals the identifiers that the server gives. One that cannot be sealed, because it is no visible ASCII as the
     /// specification asks for, is left out.
     pub(super) fn prepare_response(&self, headers: &mut HeaderMap) {

@@ -6,6 +6,7 @@ mod limits;
 mod logging;
 mod reload;
 mod request_bodies;
+mod sealed_handles;
 mod seen_tokens;
 mod sessions;
 mod transition;

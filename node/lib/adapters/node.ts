@@ -12,8 +12,8 @@ import { SESSION_HEADER } from '../session-header.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled, type StreamEnd } from '../native.js';
 import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
 import { member } from './members.js';
-import { ALREADY_READ, discard, hasBody, readBody } from './node-body.js';
-import { removeHeaders, replaceHeader } from './node-headers.js';
+import { ALREADY_READ, discard, hasBody, inFormOf, readBody } from './node-body.js';
+import { removeHeaders, replaceHeader, replaceHeaders } from './node-headers.js';
 import { holdResponse, watch } from './node-response.js';
 import type { ResponseStream } from './node-stream.js';
 import { showCaller } from './request-auth.js';
@@ -275,8 +275,8 @@ class Exchange implements Admitted, Requested {
 /** What handlers see in place of some headers. */
 function prepare(request: IncomingMessage, forward: Forward): void {
   if (forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
-  const { session } = forward;
-  if (session !== null) replaceHeader(request, SESSION_HEADER, session);
+  const { replacedHeaders } = forward;
+  if (replacedHeaders !== null) replaceHeaders(request, pairs(replacedHeaders));
 }
 
 /** Every MCP client says so; for others, no stream has to be held. */
@@ -337,7 +337,11 @@ async function decideByBody(question: ReadBody, request: HandledRequest): Promis
   if (!body) return question.tooLarge();
   const settled = await settle(question.decide(body));
   // What was decided about is what the service sees.
-  if (settled instanceof native.Forward) request.body ??= JSON.parse(body.toString());
+  if (settled instanceof native.Forward) {
+    const replaced = (settled as Forward).body;
+    if (replaced !== null) request.body = inFormOf(request.body, replaced);
+    else request.body ??= JSON.parse(body.toString());
+  }
   return settled;
 }
 

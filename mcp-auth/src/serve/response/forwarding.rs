@@ -16,11 +16,17 @@ use crate::serve::Forward;
 use crate::serve::sessions::MCP_SESSION_ID;
 
 impl Forward {
-    /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens),
-    /// and asking for no encoding of a response that has to be read.
+    /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens), with the
+    /// length of the [body](Self::body) that goes on, and asking for no encoding of a response that has to be read.
     pub fn prepare_request(&self, request: &mut HeaderMap) {
         self.remove_tokens(request);
-        self.exchange.prepare_request(request);
+        if self.replaces_headers() {
+            for (name, value) in self.replaced_headers() {
+                if request.contains_key(&name) {
+                    request.insert(name, value);
+                }
+            }
+        }
         if self.lists.is_some() {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -28,9 +34,9 @@ impl Forward {
 
     /// Whether [`Forward::prepare_request`] removes or replaces the header of this name.
     pub fn withholds(&self, name: &str) -> bool {
-        let names_session = self.session_header().is_some();
         self.is_token_header(name)
-            || (names_session && name.eq_ignore_ascii_case(MCP_SESSION_ID.as_str()))
+            || (self.replaces_headers()
+                && self.replaced_headers().any(|(one, _)| name.eq_ignore_ascii_case(one.as_str())))
             || (self.lists.is_some() && name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
     }
 

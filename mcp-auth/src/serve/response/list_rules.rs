@@ -18,8 +18,10 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
+use super::event_stream::SealId;
+use super::handle_rules::HandleRules;
 use super::lesson::Lesson;
-use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, rewrite};
+use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, Rules, rewrite};
 use super::list_trace::{has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Authorizers, Messages, Operation};
@@ -40,6 +42,8 @@ pub(in crate::serve) struct ListRules {
     privacy: Privacy,
     /// What the answer teaches.
     lesson: Option<Lesson>,
+    /// Which handles are sealed, if any are.
+    handles: Option<Arc<HandleRules>>,
 }
 
 /// Names of members for whose sake an answer is read, in small letters: lists, how long a result may be kept and by whom,
@@ -48,7 +52,8 @@ const READ_FOR: [&str; 7] =
     ["tools", "prompts", "resource", "cachescope", "ttlms", "taskid", "$serde_json::private"];
 
 impl ListRules {
-    /// For the answer to these messages; `None` without a policy.
+    /// For the answer to these messages of this sender, who is a caller where one is needed; `None` without a policy and
+    /// handles that are sealed.
     pub(in crate::serve) fn for_answer(
         exchange: &Arc<Exchange>,
         request: &Parts,
@@ -66,10 +71,11 @@ impl ListRules {
             _ => PrivateRule::IfCacheable,
         };
         let mut methods = sent.iter().map(Operation::method);
-        let is_asked = methods.any(|method| ListKind::from_method(method).is_some());
-        let rules = Self::new(exchange, request, others, is_of_sender)?;
+        let is_list = methods.any(|method| ListKind::from_method(method).is_some());
+        let handles = HandleRules::for_answer(resource, messages, exchange.sender.as_ref());
+        let rules = Self::new(exchange, request, others, is_of_sender, handles)?;
         let lesson = Lesson::of_answer(resource, messages, &exchange.called);
-        Some(Self { is_asked, lesson, ..rules })
+        Some(Self { is_asked: is_list && resource.has_rules(), lesson, ..rules })
     }
 
     /// For a stream that may repeat answers given elsewhere.
@@ -78,17 +84,19 @@ impl ListRules {
         if request.method == Method::HEAD {
             return None;
         }
-        Self::new(exchange, request, PrivateRule::IfCacheable, true)
+        let handles = HandleRules::for_stream(&exchange.resource, exchange.sender.as_ref());
+        Self::new(exchange, request, PrivateRule::IfCacheable, true, handles)
     }
 
-    /// For a response of this resource; `None` without a policy.
+    /// For a response of this resource; `None` as before.
     fn new(
         exchange: &Arc<Exchange>,
         request: &Parts,
         others: PrivateRule,
         is_of_sender: bool,
+        handles: Option<HandleRules>,
     ) -> Option<Self> {
-        if exchange.resource.authorizers.is_empty() {
+        if !exchange.resource.has_rules() && handles.is_none() {
             return None;
         }
         let lists = match mcp_headers::has_cache_scope(&request.headers) {
@@ -101,7 +109,14 @@ impl ListRules {
             is_asked: false,
             privacy: Privacy { lists, others },
             lesson: None,
+            handles: handles.map(Arc::new),
         })
+    }
+
+    /// What seals the identifiers of events, if anything does.
+    pub(super) fn event_sealer(&self) -> Option<SealId> {
+        let handles = self.handles.clone().filter(|handles| handles.seals_events())?;
+        Some(Box::new(move |event| handles.seal_event(event)))
     }
 
     /// The same for the data of an event, which need not be a message: some are only a sign of life. A stream goes on under
@@ -115,7 +130,8 @@ impl ListRules {
             return self.apply_by(&standing.resource.authorizers, standing.sender.as_ref(), data);
         }
         // A list is written with braces, whatever stands before them.
-        match data.contains(&b'{') && (self.is_asked || has_trace(data)) {
+        let has_list = self.is_asked || (self.exchange.resource.has_rules() && has_trace(data));
+        match data.contains(&b'{') && (has_list || self.has_handle(data)) {
             true => Err(Fault::NotAMessage),
             false => Ok(None),
         }
@@ -130,30 +146,53 @@ impl ListRules {
     /// The same by these rules.
     fn apply_by(
         &self,
-        rules: &Authorizers,
+        authorizers: &Authorizers,
         sender: Option<&AuthInfo>,
         document: &[u8],
     ) -> Result<Option<Vec<u8>>, Fault> {
-        let is_read = self.is_asked || self.privacy.others == PrivateRule::Always;
-        if !is_read && !may_have_member(document, &READ_FOR) {
+        let has_rules = !authorizers.is_empty();
+        let has_handle = self.has_handle(document);
+        let is_private = self.privacy.others == PrivateRule::Always;
+        let is_read =
+            self.is_asked || (has_rules && (is_private || may_have_member(document, &READ_FOR)));
+        if !is_read && !has_handle {
             return Ok(None);
         }
         let caller = sender.filter(|_| self.is_of_sender);
         let rewritten = rewrite(
             document,
-            self.is_asked,
-            &|kind, name| rules.lists(caller, &item(kind, name)),
-            self.privacy,
+            Rules {
+                is_asked: self.is_asked,
+                filters_lists: has_rules,
+                keep: &|kind, name| authorizers.lists(caller, &item(kind, name)),
+                privacy: self.privacy,
+                handles: self.handles.as_deref().filter(|_| has_handle),
+            },
         );
         let changed = match rewritten {
             // What is no message is no result that a client keeps.
-            Err(Fault::NotAMessage) if !self.is_asked && !has_trace(document) => None,
+            Err(Fault::NotAMessage) if !self.is_asked && !has_handle && !has_trace(document) => {
+                None
+            }
             other => other?,
         };
         if let Some(lesson) = &self.lesson {
-            lesson.learn(document, &self.exchange.resource, caller);
+            lesson.learn(document, &self.exchange.resource, self.owner());
         }
         Ok(changed)
+    }
+
+    /// Whether a document could hold a handle that is sealed.
+    fn has_handle(&self, document: &[u8]) -> bool {
+        self.handles.as_ref().is_some_and(|handles| handles.may_be_in(document))
+    }
+
+    /// Whose the tasks are that are made: where their identifiers are sealed, of whoever that is for.
+    fn owner(&self) -> Option<&AuthInfo> {
+        match &self.handles {
+            Some(handles) => handles.sender(),
+            None => self.exchange.sender.as_ref().filter(|_| self.is_of_sender),
+        }
     }
 }
 

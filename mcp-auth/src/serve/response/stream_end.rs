@@ -220,7 +220,7 @@ impl Resource {
         caller: &AuthInfo,
         response: &mut HeaderMap,
     ) -> Option<StreamEnd> {
-        let exchange = Exchange::new(self, Some(caller.clone()), None, Called::Unread);
+        let exchange = Exchange::new(self, Some(caller.clone()), None, None, Called::Unread);
         StreamEnd::of(&exchange, true, response)
     }
 }
