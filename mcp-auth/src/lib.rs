@@ -60,10 +60,12 @@ mod mcp_auth;
 mod metadata_document;
 mod mounts;
 mod nearest;
+mod notices;
 mod number;
 mod principal;
 mod refusal;
 pub mod revocation;
+mod revocation_answers;
 mod scope;
 mod serve;
 mod spawner;
@@ -102,7 +104,7 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret, ServerType,
+        BackChannelLogout, ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret, ServerType, SharedSignals,
     };
     pub use crate::principal::PrincipalClaim;
 }

@@ -20,8 +20,9 @@ use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
+use crate::notices::Notices;
 use crate::revocation::{Cutoffs, Revocation};
-use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
+use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation, decide_notice};
 use crate::text::{Quoted, in_one_line};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -43,6 +44,7 @@ struct Inner {
     hide_resource_metadata: bool,
     state_sealer: StateSealer,
     cutoffs: Arc<Cutoffs>,
+    notices: Arc<Notices>,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,6 +69,7 @@ impl McpAuth {
         hide_resource_metadata: bool,
         state_sealer: StateSealer,
         cutoffs: Arc<Cutoffs>,
+        notices: Arc<Notices>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mounts = Mounts::new(resources);
@@ -77,6 +80,7 @@ impl McpAuth {
             hide_resource_metadata,
             state_sealer,
             cutoffs,
+            notices,
             clock,
         };
         Self(Arc::new(inner))
@@ -119,7 +123,8 @@ impl McpAuth {
 
     /// Decides what to do with a request to the server; an adapter then does it.
     ///
-    /// A request for a metadata document is answered. A request to a protected resource is checked: with several
+    /// A request for a metadata document is answered, and so is what an issuer tells at one of
+    /// [`McpAuth::notice_paths`], after its body was read. A request to a protected resource is checked: with several
     /// resources, its path says which one it is for. Where a policy depends on what is called, the answer to a POST is
     /// [`Decision::ReadBody`]. When a request may go on, [`Forward::respond`] says what to do with its response.
     pub async fn decide(&self, request: &Parts) -> Decision {
@@ -140,6 +145,9 @@ impl McpAuth {
         if let Some(document) = self.metadata_at(path, request).await {
             return Decision::Reply(document);
         }
+        if let Some(kind) = self.0.notices.kind_at(path) {
+            return decide_notice(&self.0.notices, kind, self.body_timeout(), request);
+        }
         match self.resource_at(path) {
             Some(resource) => resource.decide(request).await,
             None => unknown_resource(path),
@@ -148,7 +156,7 @@ impl McpAuth {
 
     /// [`McpAuth::decide_seen`], where a router has cut the path of the request.
     pub(crate) fn decide_seen_at(&self, path: &str, request: &Parts) -> Option<Forward> {
-        if path.starts_with("/.well-known/") {
+        if path.starts_with("/.well-known/") || self.0.notices.kind_at(path).is_some() {
             return None;
         }
         self.resource_at(path)?.decide_seen(request)
@@ -203,6 +211,7 @@ impl McpAuth {
     /// as after a `fork()`. Call it before anything is revoked here.
     pub fn take_over_revocations(&self, earlier: &Self) {
         self.0.cutoffs.take_over(&earlier.0.cutoffs);
+        self.0.notices.take_over(&earlier.0.notices);
     }
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.
@@ -301,6 +310,13 @@ impl McpAuth {
             routes.push((MetadataDocument::AuthorizationServer, path));
         }
         routes
+    }
+
+    /// Where issuers tell that sessions have ended or tokens are not to be believed any more, for routers that need every
+    /// path: `logout_path` and `shared_signals_path` of the configuration, each where something is received there. What
+    /// is sent there needs no token, and [`McpAuth::decide`] answers it.
+    pub fn notice_paths(&self) -> Vec<String> {
+        self.0.notices.paths().map(str::to_owned).collect()
     }
 
     /// The identifiers of the resources, in the order they were configured.

@@ -10,11 +10,11 @@ use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
 use crate::algorithm::Algorithm;
 use crate::authenticate::{
-    Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
+    AskedRevocations, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
     TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
-use crate::config::{Config, IntrospectionMethod, ProtectedResource};
+use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
 use crate::handles::{HandleSealer, KeyRing, StateSealer};
 use crate::inspection::principal_rule;
 use crate::issuer::{
@@ -23,6 +23,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
+use crate::notices::{NoticeIssuer, Notices};
 use crate::revocation::Cutoffs;
 use crate::serve::{BodyLimits, Resource};
 
@@ -40,6 +41,7 @@ pub(super) struct Assembler<'b> {
     known_headers: Arc<KnownHeaders>,
     pub(super) cutoffs: Arc<Cutoffs>,
     pub(super) issuers: Vec<Arc<Issuer>>,
+    notice_issuers: Vec<NoticeIssuer>,
 }
 
 impl<'b> Assembler<'b> {
@@ -71,6 +73,7 @@ impl<'b> Assembler<'b> {
             known_headers: Arc::default(),
             cutoffs: Arc::default(),
             issuers: Vec::new(),
+            notice_issuers: Vec::new(),
         }
     }
 
@@ -102,6 +105,7 @@ impl<'b> Assembler<'b> {
             known_headers: self.known_headers.clone(),
             cache: self.cache.clone(),
             cutoffs: self.cutoffs.clone(),
+            asked_revocations: self.asked_revocations(),
             clock: self.builder.clock.clone(),
         };
         let bodies = body_limits(&self.builder.config);
@@ -114,6 +118,49 @@ impl<'b> Assembler<'b> {
             resource.hide_metadata();
         }
         Arc::new(resource)
+    }
+
+    fn asked_revocations(&self) -> Option<AskedRevocations> {
+        let builder = self.builder;
+        let check = builder.revocation_check.clone()?;
+        let (cutoffs, clock) = (self.cutoffs.clone(), builder.clock.clone());
+        Some(AskedRevocations::new(check, cutoffs, clock, builder.spawner.clone()))
+    }
+
+    /// What receives notices of the issuers, after all resources were put together.
+    pub(super) fn notices(&mut self) -> Arc<Notices> {
+        let config = &self.builder.config;
+        Arc::new(Notices::new(
+            std::mem::take(&mut self.notice_issuers),
+            (&config.logout_path, &config.shared_signals_path),
+            token_limits(config),
+            config.clock_tolerance.as_secs(),
+            self.cutoffs.clone(),
+            self.builder.clock.clone(),
+        ))
+    }
+
+    /// Receives notices of this server, as it is configured for one resource. What is configured for another one counts as
+    /// well.
+    fn listen_to(&mut self, config: &AuthorizationServer, issuer: &Arc<Issuer>) {
+        if config.back_channel_logout.is_none() && config.shared_signals.is_none() {
+            return;
+        }
+        let known = self.notice_issuers.iter().position(|one| Arc::ptr_eq(&one.issuer, issuer));
+        let index = known.unwrap_or_else(|| {
+            self.notice_issuers.push(NoticeIssuer::new(issuer.clone()));
+            self.notice_issuers.len() - 1
+        });
+        let listened = &mut self.notice_issuers[index];
+        listened.names.extend_from_slice(&config.token_issuers);
+        listened.algorithms.extend_from_slice(&config.algorithms);
+        if let Some(logout) = &config.back_channel_logout {
+            listened.logout_audience.extend_from_slice(&logout.audience);
+        }
+        if let Some(signals) = &config.shared_signals {
+            listened.event_audience.extend_from_slice(&signals.audience);
+            listened.authorizations.extend(signals.authorization.clone());
+        }
     }
 
     /// What seals state for the server as a whole, which is known by its first resource.
@@ -150,6 +197,7 @@ impl<'b> Assembler<'b> {
                 new
             }
         };
+        self.listen_to(config, &issuer);
         let rules = Arc::new(IssuerRules {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,

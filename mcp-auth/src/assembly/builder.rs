@@ -18,6 +18,7 @@ use crate::config::{ClientAuthMethod, Config, ConfigError, Faults};
 use crate::inspection::{InspectedIssuer, IssuerReport, inspect};
 use crate::issuer::{HttpClient, MetadataPatch, UrlRules};
 use crate::mcp_auth::McpAuth;
+use crate::revocation::RevocationCheck;
 use crate::spawner::Spawner;
 
 /// Slow signatures that are checked in the background at once.
@@ -34,6 +35,7 @@ pub struct McpAuthBuilder {
     pub(super) patch: Option<MetadataPatch>,
     pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
     pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
+    pub(super) revocation_check: Option<Arc<dyn RevocationCheck>>,
     serve_authorization_server_metadata: bool,
     pub(super) hide_resource_metadata: bool,
 }
@@ -49,6 +51,7 @@ impl McpAuthBuilder {
             patch: None,
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
+            revocation_check: None,
             serve_authorization_server_metadata: false,
             hide_resource_metadata: false,
         }
@@ -113,6 +116,13 @@ impl McpAuthBuilder {
         self
     }
 
+    /// Asks this about every accepted token, for every resource: whether it was taken back since. Of several, the last one
+    /// is asked.
+    pub fn revocation_check(mut self, check: impl RevocationCheck + 'static) -> Self {
+        self.revocation_check = Some(Arc::new(check));
+        self
+    }
+
     /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
     /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
     pub fn serve_authorization_server_metadata(mut self) -> Self {
@@ -141,6 +151,7 @@ impl McpAuthBuilder {
         warn_of_weak_settings(&self.config);
         warn_of_rules(&self.authorizers);
         let state_sealer = assembler.state_sealer();
+        let notices = assembler.notices();
         Ok(McpAuth::from_parts(
             resources,
             assembler.issuers,
@@ -148,6 +159,7 @@ impl McpAuthBuilder {
             self.hide_resource_metadata,
             state_sealer,
             assembler.cutoffs,
+            notices,
             self.clock,
         ))
     }

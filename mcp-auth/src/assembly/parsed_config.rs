@@ -9,7 +9,7 @@ use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
 };
 use crate::handles::KeyRing;
-use crate::identifier::loosely;
+use crate::identifier::{ResourceIdentifier, loosely};
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
 
@@ -64,6 +64,7 @@ impl<'a> ParsedConfig<'a> {
         let handle_keys = read_handle_keys(config, &mut faults);
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
+        check_notice_paths(config, &mut faults);
         match handle_keys {
             Some(handle_keys) if found.is_empty() => {
                 Ok(Self { resources, trust_anchors, handle_keys })
@@ -139,6 +140,36 @@ fn check_path_is_free(
             );
             faults.add("resource", reason);
         }
+    }
+}
+
+/// Where notices are received is nothing else, for any router.
+fn check_notice_paths(config: &Config, faults: &mut Faults<'_>) {
+    let paths =
+        [("logout_path", &config.logout_path), ("shared_signals_path", &config.shared_signals_path)];
+    for (field, path) in paths {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let has_segments = path.len() > 1 && !path.ends_with('/') && !path.contains("//");
+        let has_dots = path.split('/').any(|segment| segment == "." || segment == "..");
+        if !path.starts_with('/') || !has_segments || has_dots || !path.bytes().all(is_plain) {
+            let reason = format!("{path:?} is no path such as \"/backchannel-logout\", of letters, digits and - . _ ~");
+            faults.add(field, reason);
+        } else if path.starts_with("/.well-known/") {
+            faults.add(field, "/.well-known/ is for metadata");
+        }
+        let is_of_resource = |resource: &ProtectedResource| {
+            let identifier = ResourceIdentifier::parse(&*resource.resource);
+            identifier.is_ok_and(|parsed| loosely(parsed.path()) == loosely(path))
+        };
+        let mut servers = config.resources.iter().flat_map(|one| &one.authorization_servers);
+        let is_used = servers
+            .any(|one| one.back_channel_logout.is_some() || one.shared_signals.is_some());
+        if is_used && config.resources.iter().any(is_of_resource) {
+            faults.add(field, format!("the path {path:?} is taken by a resource"));
+        }
+    }
+    if config.logout_path == config.shared_signals_path {
+        faults.add("shared_signals_path", "must differ from `logout_path`");
     }
 }
 

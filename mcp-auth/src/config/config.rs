@@ -29,6 +29,8 @@ use crate::scope::Scopes;
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
+/// - `logout_path`: `/backchannel-logout`
+/// - `shared_signals_path`: `/shared-signals`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -86,6 +88,12 @@ pub struct Config {
     pub handle_keys: Vec<Secret>,
     /// A file that holds such keys, one in each line. Read once, when the configuration is checked.
     pub handle_keys_file: Option<PathBuf>,
+    /// The path where authorization servers with `back_channel_logout` send their logout tokens: one for all of them, at the
+    /// origin of this server.
+    pub logout_path: String,
+    /// The path where authorization servers with `shared_signals` push their security events: one for all of them, at
+    /// the origin of this server.
+    pub shared_signals_path: String,
 }
 
 impl Config {
@@ -143,6 +151,8 @@ impl Default for Config {
             token_cache_max_age: Duration::from_secs(300),
             handle_keys: Vec::new(),
             handle_keys_file: None,
+            logout_path: "/backchannel-logout".to_owned(),
+            shared_signals_path: "/shared-signals".to_owned(),
         }
     }
 }
