@@ -4,6 +4,7 @@ mod challenge;
 mod cors;
 mod limits;
 mod logging;
+mod notices;
 mod request_bodies;
 mod seen_tokens;
 mod sessions;
