@@ -13,5 +13,6 @@ mod owner;
 mod pending;
 mod request;
 mod response;
+mod revocation_check;
 mod runtime;
 mod testing;
