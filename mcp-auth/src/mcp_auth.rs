@@ -388,6 +388,11 @@ impl McpAuth {
         self.0.mounts.resources()
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.0.notices
+    }
+
     fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
         self.0.mounts.resource_at(path)
     }

@@ -22,5 +22,3 @@ mod subject;
 
 pub(crate) use fault::NoticeFault;
 pub(crate) use notices::{NoticeIssuer, NoticeKind, Notices};
-#[cfg(fuzzing)]
-pub(crate) use subject::names_in as names_in_subject;

@@ -9,7 +9,7 @@ use http::request::Parts;
 
 use super::NoticeFault;
 use super::rate::Rate;
-use super::signed_notice::{NoticeClaims, TimeRules, UnverifiedNotice};
+use super::signed_notice::{NoticeClaims, TimeRules, Times, UnverifiedNotice};
 use super::{logout_token, security_event};
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
@@ -254,14 +254,7 @@ impl Notices {
         claims: &NoticeClaims,
         now: u64,
     ) -> Result<Received, NoticeFault> {
-        claims.check_audience(issuer.audience(kind))?;
-        let times = claims.check_times(&self.time_rules(kind), now)?;
-        let revocations = match kind {
-            NoticeKind::Logout => logout_token::revocations(claims, issuer, times, now)?,
-            NoticeKind::SecurityEvent => {
-                security_event::revocations(claims, issuer, times, self.tolerance, now)?
-            }
-        };
+        let (revocations, times) = self.revocations(kind, issuer, claims, now)?;
         let id = claims.text("jti")?.ok_or_else(|| NoticeFault::malformed("it has no `jti`"))?;
         match self.seen.see(issuer.name(), id, times.end, now) {
             Seen::First => {}
@@ -273,6 +266,38 @@ impl Notices {
             self.cutoffs.revoke(revocation, now);
         }
         Ok(Received { issuer: issuer.name().to_owned(), revocations: count })
+    }
+
+    /// What a verified notice takes back, and when it was made.
+    fn revocations(
+        &self,
+        kind: NoticeKind,
+        issuer: &NoticeIssuer,
+        claims: &NoticeClaims,
+        now: u64,
+    ) -> Result<(Vec<Revocation>, Times), NoticeFault> {
+        claims.check_audience(issuer.audience(kind))?;
+        let times = claims.check_times(&self.time_rules(kind), now)?;
+        let revocations = match kind {
+            NoticeKind::Logout => logout_token::revocations(claims, issuer, times, now)?,
+            NoticeKind::SecurityEvent => {
+                security_event::revocations(claims, issuer, times, self.tolerance, now)?
+            }
+        };
+        Ok((revocations, times))
+    }
+
+    /// What a notice of the first issuer would take back, if it had signed these claims.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn revocations_of_unverified(
+        &self,
+        kind: NoticeKind,
+        claims: serde_json::Map<String, serde_json::Value>,
+    ) -> Vec<Revocation> {
+        let claims = NoticeClaims::new(claims);
+        let now = self.clock.unix_seconds();
+        let told = self.revocations(kind, &self.issuers[0], &claims, now);
+        told.map_or_else(|_| Vec::new(), |(revocations, _)| revocations)
     }
 
     fn time_rules(&self, kind: NoticeKind) -> TimeRules {

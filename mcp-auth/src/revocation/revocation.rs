@@ -60,6 +60,12 @@ impl Revocation {
         Self::new(issuer, RevokedKind::SubjectWithoutSession, subject)
     }
 
+    /// Of whom it is, and the name of what is revoked.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (&self.issuer, &self.name)
+    }
+
     fn new(issuer: impl Into<String>, kind: RevokedKind, name: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), kind, name: name.into(), issued_until: None }
     }
