@@ -1,16 +1,17 @@
 // @ts-check
 // What issuers tell: logout tokens and security events; and code of one's own that says what was revoked.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import test from 'node:test';
 import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { ConfigError, McpAuth } from '../dist/index.js';
 import { protect as protectFastify } from '../dist/adapters/fastify.js';
 import { protect as protectHono } from '../dist/adapters/hono.js';
 import { protect } from '../dist/http.js';
-import { DevIssuer } from '../dist/testing.js';
 
 const RESOURCE = 'https://mcp.example.com/mcp';
 const FORM = 'application/x-www-form-urlencoded';
@@ -18,36 +19,36 @@ const SECEVENT = 'application/secevent+jwt';
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 const REVOKED = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
 
-const issuer = await DevIssuer.start();
-test.after(() => issuer.stop());
+const ISSUER = 'https://as.example.com';
+const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'ES256' }] };
+const issuer = { issuer: ISSUER, jwks };
+
+/** @param {string} typ @param {object} claims */
+function sign(typ, claims) {
+  const all = { iss: ISSUER, iat: Math.floor(Date.now() / 1000), ...claims };
+  return new SignJWT(all).setProtectedHeader({ alg: 'ES256', kid: 'k', typ }).sign(privateKey);
+}
+
+const inTwoMinutes = () => Math.floor(Date.now() / 1000) + 120;
+
+/** @param {object} [claims] */
+const accessToken = (claims) => sign('at+jwt', { aud: RESOURCE, sub: 'alice', exp: inTwoMinutes(), ...claims });
 
 /** @param {object} [more] */
 const listening = (more) =>
   new McpAuth({
     resource: RESOURCE,
-    authorizationServers: [
-      { issuer: issuer.issuer, backChannelLogout: { audience: ['our-client'] }, sharedSignals: { audience: ['our-stream'] }, ...more },
-    ],
+    authorizationServers: [{ ...issuer, backChannelLogout: { audience: ['our-client'] }, sharedSignals: { audience: ['our-stream'] }, ...more }],
   });
 
 /** @param {string} jti @param {object} [claims] */
 const logoutToken = (jti, claims) =>
-  issuer.mint({
-    audience: 'our-client',
-    header: { typ: 'logout+jwt' },
-    expiresIn: 120,
-    claims: { jti, sid: 's-1', events: { [LOGOUT_EVENT]: {} }, ...claims },
-    without: ['client_id', 'sub'],
-  });
+  sign('logout+jwt', { aud: 'our-client', exp: inTwoMinutes(), jti, sid: 's-1', events: { [LOGOUT_EVENT]: {} }, ...claims });
 
 /** @param {string} jti */
 const securityEvent = (jti) =>
-  issuer.mint({
-    audience: 'our-stream',
-    header: { typ: 'secevent+jwt' },
-    claims: { jti, sub_id: { format: 'iss_sub', iss: issuer.issuer, sub: 'alice' }, events: { [REVOKED]: {} } },
-    without: ['client_id', 'sub', 'exp'],
-  });
+  sign('secevent+jwt', { aud: 'our-stream', jti, sub_id: { format: 'iss_sub', iss: ISSUER, sub: 'alice' }, events: { [REVOKED]: {} } });
 
 /** @param {McpAuth} auth @param {string} path @param {string} type @param {string} body @param {object} [headers] */
 async function post(auth, path, type, body, headers) {
@@ -63,35 +64,35 @@ async function statusOf(auth, token) {
 
 test('a session that ends at the issuer ends here', async () => {
   const auth = listening();
-  const [ended, other] = ['s-1', 's-2'].map((sid) => issuer.mint({ audience: RESOURCE, claims: { sid } }));
-  assert.deepEqual([await statusOf(auth, ended ?? ''), await statusOf(auth, other ?? '')], [200, 200]);
-  const body = `logout_token=${logoutToken('l-1')}`;
+  const [ended, other] = [await accessToken({ sid: 's-1' }), await accessToken({ sid: 's-2' })];
+  assert.deepEqual([await statusOf(auth, ended), await statusOf(auth, other)], [200, 200]);
+  const body = `logout_token=${await logoutToken('l-1')}`;
   const answer = await post(auth, '/backchannel-logout', FORM, body);
   assert.deepEqual([answer.status, await answer.text(), answer.headers.get('cache-control')], [200, '', 'no-store']);
-  assert.deepEqual([await statusOf(auth, ended ?? ''), await statusOf(auth, other ?? '')], [401, 200]);
+  assert.deepEqual([await statusOf(auth, ended), await statusOf(auth, other)], [401, 200]);
   assert.equal((await post(auth, '/backchannel-logout', FORM, body)).status, 400);
 });
 
 test('a security event ends the tokens of before', async () => {
   const auth = listening({ sharedSignals: { audience: ['our-stream'], authorization: 'Bearer 4f1c9a' } });
-  const token = issuer.mint({ audience: RESOURCE, subject: 'alice' });
+  const token = await accessToken();
   assert.equal(await statusOf(auth, token), 200);
-  const refused = await post(auth, '/shared-signals', SECEVENT, securityEvent('e-1'));
+  const refused = await post(auth, '/shared-signals', SECEVENT, await securityEvent('e-1'));
   assert.deepEqual([refused.status, (await refused.json()).err], [400, 'authentication_failed']);
-  const answer = await post(auth, '/shared-signals', SECEVENT, securityEvent('e-1'), { authorization: 'Bearer 4f1c9a' });
+  const answer = await post(auth, '/shared-signals', SECEVENT, await securityEvent('e-1'), { authorization: 'Bearer 4f1c9a' });
   assert.equal(answer.status, 202);
   assert.equal(await statusOf(auth, token), 401);
 });
 
 test('what is no notice is refused', async () => {
   const auth = listening();
-  const good = logoutToken('l-1');
+  const good = await logoutToken('l-1');
   const bodies = [
     `logout_token=${good}&logout_token=${good}`,
-    `logout_token=${issuer.mint({ audience: RESOURCE })}`,
-    `logout_token=${logoutToken('l-2', { nonce: 'n' })}`,
-    `logout_token=${logoutToken('l-3', { events: {} })}`,
-    `logout_token=${securityEvent('e-1')}`,
+    `logout_token=${await accessToken()}`,
+    `logout_token=${await logoutToken('l-2', { nonce: 'n' })}`,
+    `logout_token=${await logoutToken('l-3', { events: {} })}`,
+    `logout_token=${await securityEvent('e-1')}`,
   ];
   for (const body of bodies) assert.equal((await post(auth, '/backchannel-logout', FORM, body)).status, 400, body);
   assert.equal((await post(auth, '/backchannel-logout', FORM, 'x'.repeat(20_000))).status, 413);
@@ -130,12 +131,12 @@ for (const [name, start] of Object.entries(FRAMEWORKS)) {
     const auth = listening();
     const { port, stop } = await start(auth);
     try {
-      const token = issuer.mint({ audience: RESOURCE, claims: { sid: 's-1' } });
+      const token = await accessToken({ sid: 's-1' });
       assert.equal(await statusOf(auth, token), 200);
       const headers = { 'content-type': FORM, connection: 'close' };
-      const answer = await fetch(`http://127.0.0.1:${port}/backchannel-logout`, { method: 'POST', headers, body: `logout_token=${logoutToken('l-1')}` });
+      const answer = await fetch(`http://127.0.0.1:${port}/backchannel-logout`, { method: 'POST', headers, body: `logout_token=${await logoutToken('l-1')}` });
       assert.equal(answer.status, 200);
-      const event = { method: 'POST', headers: { 'content-type': SECEVENT, connection: 'close' }, body: securityEvent('e-1') };
+      const event = { method: 'POST', headers: { 'content-type': SECEVENT, connection: 'close' }, body: await securityEvent('e-1') };
       assert.equal((await fetch(`http://127.0.0.1:${port}/shared-signals`, event)).status, 202);
       assert.equal(await statusOf(auth, token), 401);
     } finally {
@@ -155,9 +156,9 @@ test('a revocation check is asked about every accepted token', async () => {
     [() => 'no', 503, 503],
   ];
   for (const [revocationCheck, ofAlice, ofMallory] of rows) {
-    const auth = new McpAuth({ resource: RESOURCE, authorizationServers: [issuer.issuer] }, { revocationCheck });
+    const auth = new McpAuth({ resource: RESOURCE, authorizationServers: [issuer] }, { revocationCheck });
     for (const [subject, expected] of /** @type {[string, number][]} */ ([['alice', ofAlice], ['mallory', ofMallory]])) {
-      const token = issuer.mint({ audience: RESOURCE, subject });
+      const token = await accessToken({ sub: subject });
       for (let again = 0; again < 2; again++) assert.equal(await statusOf(auth, token), expected, `${revocationCheck}: ${subject}`);
     }
   }
@@ -168,4 +169,42 @@ test('what cannot work is a fault', () => {
   assert.throws(() => new McpAuth(config, { revocationCheckInterval: 0 }), ConfigError);
   assert.throws(() => new McpAuth(config, { revocationCheck: /** @type {any} */ (7) }), ConfigError);
   assert.throws(() => new McpAuth({ ...config, logoutPath: 'x' }), /logoutPath/);
+});
+
+test('the logout tokens of node-oidc-provider end sessions', async (context) => {
+  // @ts-expect-error: it comes without types
+  const { default: Provider } = await import('oidc-provider');
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  /** @type {McpAuth | undefined} */ let auth;
+  const receiving = await listen((/** @type {any} */ request, /** @type {any} */ response) => {
+    if (auth) protect(auth)(request, response, () => response.end());
+  });
+  context.after(receiving.stop);
+  const provider = new Provider(`http://127.0.0.1:${/** @type {any} */ (server.address()).port}`, {
+    clients: [
+      {
+        client_id: 'our-client',
+        client_secret: 'secret',
+        redirect_uris: ['https://app.example.com/callback'],
+        id_token_signed_response_alg: 'ES256',
+        backchannel_logout_uri: `http://127.0.0.1:${receiving.port}/backchannel-logout`,
+        backchannel_logout_session_required: true,
+      },
+    ],
+    jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'k', alg: 'ES256', use: 'sig' }] },
+    features: { backchannelLogout: { enabled: true } },
+    // Its own does not go to loopback.
+    fetch: (/** @type {URL} */ url, /** @type {object} */ options) => fetch(url, { ...options, dispatcher: undefined }),
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+  });
+  server.on('request', provider.callback());
+  auth = listening({ issuer: provider.issuer });
+  const tokens = [await accessToken({ iss: provider.issuer, sid: 's-1' }), await accessToken({ iss: provider.issuer, sid: 's-2' })];
+  const statuses = () => Promise.all(tokens.map((token) => statusOf(/** @type {McpAuth} */ (auth), token)));
+  assert.deepEqual(await statuses(), [200, 200]);
+  const client = await provider.Client.find('our-client');
+  await client.backchannelLogout('alice', 's-1');
+  assert.deepEqual(await statuses(), [401, 200]);
 });

@@ -62,7 +62,7 @@ RevocationCheck: TypeAlias = Callable[[AuthInfo], "bool | Awaitable[bool]"]
 REVOCATION_CHECK_TIMEOUT = 5
 
 
-def check_starter(check: RevocationCheck) -> Callable[[AuthInfo, Told], None]:
+def check_starter(check: RevocationCheck) -> Callable[[AuthInfo, Told, asyncio.AbstractEventLoop | None], None]:
     """A function that begins to ask whether a token was taken back, and does not wait."""
 
     import asyncio
@@ -79,10 +79,15 @@ def check_starter(check: RevocationCheck) -> Callable[[AuthInfo, Told], None]:
             if _is_cancelled(error):
                 raise
 
-    def start(caller: AuthInfo, told: Told) -> None:
+    def begin(caller: AuthInfo, told: Told) -> None:
         task = asyncio.get_running_loop().create_task(run(caller, told))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
+
+    def start(caller: AuthInfo, told: Told, event_loop: asyncio.AbstractEventLoop | None) -> None:
+        if event_loop is None:
+            return begin(caller, told)
+        event_loop.call_soon_threadsafe(begin, caller, told)
 
     return start
 

@@ -12,11 +12,13 @@ use tokio::sync::oneshot;
 
 use crate::auth_info::AuthInfo;
 use crate::gate;
+use crate::pending::EVENT_LOOP;
 
 type Answer = Result<bool, RevocationCheckError>;
 
-/// A function that says whether a token was taken back. It is called as `start(caller, told)` on the thread of the event
-/// loop, must not wait, and leaves the answer when it is there.
+/// A function that says whether a token was taken back. It is called as `start(caller, told, event_loop)`, must not wait,
+/// and leaves the answer when it is there. On the thread of the event loop, that one is `None`; it is called elsewhere
+/// where the request had to wait for keys before.
 pub(crate) struct PythonRevocationCheck {
     pub(crate) start: Py<PyAny>,
     pub(crate) interval: Duration,
@@ -30,7 +32,8 @@ impl RevocationCheck for PythonRevocationCheck {
             let begun = gate::attach(|py| {
                 let started = Py::new(py, AuthInfo::new(caller.clone())).and_then(|asked| {
                     let answer_to = Py::new(py, told)?;
-                    self.start.call1(py, (asked, answer_to))
+                    let event_loop = EVENT_LOOP.try_with(|waiting| waiting.clone_ref(py)).ok();
+                    self.start.call1(py, (asked, answer_to, event_loop))
                 });
                 started.map(drop).map_err(|error| error.to_string())
             });

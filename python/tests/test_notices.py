@@ -88,7 +88,7 @@ async def test_what_is_no_notice_is_refused(dev_issuer: DevIssuer) -> None:
     assert (await post(app, LOGOUT, FORM, "x" * 20_000)).status == 413
     assert (await call(app, "GET", LOGOUT)).status == 405
     refused = await post(app, EVENTS, SECEVENT, good)
-    assert (refused.status, refused.json()["err"]) == (400, "invalid_request")
+    assert (refused.status, refused.json["err"]) == (400, "invalid_request")
     assert (await call(app, token=token)).status == 200
 
 
@@ -100,7 +100,7 @@ async def test_a_transmitter_says_what_was_agreed(dev_issuer: DevIssuer) -> None
         answer = await post(app, EVENTS, SECEVENT, event, ("authorization", value))
         assert answer.status == status
         if status == 400:
-            assert answer.json()["err"] == "authentication_failed"
+            assert answer.json["err"] == "authentication_failed"
     with pytest.raises(ConfigError) as fault:
         listening(dev_issuer, shared_signals={"audience": [], "authorization": 4711})
     assert "4711" not in str(fault.value)
