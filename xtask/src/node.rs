@@ -19,7 +19,8 @@ fn test() -> Result<Outcome, Failure> {
     let examples = root().join("examples/node");
     let published = folder.join("test/published");
     let clients = root().join("xtask/clients/typescript");
-    for installed in [&folder, &examples, &published, &clients] {
+    let conformance = root().join("xtask/clients/conformance");
+    for installed in [&folder, &examples, &published, &clients, &conformance] {
         install::npm(installed, &version)?;
     }
     Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
