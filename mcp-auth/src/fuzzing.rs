@@ -19,7 +19,8 @@ use crate::authorize::{Messages, NormalUri, normal_pattern};
 use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::config::{
-    AuthorizationServer, BackChannelLogout, Config, ProtectedResource, Requirement, ScopePolicy, SharedSignals,
+    AuthorizationServer, BackChannelLogout, Config, ProtectedResource, Requirement, ScopePolicy,
+    SharedSignals,
 };
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};

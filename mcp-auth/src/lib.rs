@@ -104,7 +104,8 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        BackChannelLogout, ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret, ServerType, SharedSignals,
+        BackChannelLogout, ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret,
+        ServerType, SharedSignals,
     };
     pub use crate::principal::PrincipalClaim;
 }

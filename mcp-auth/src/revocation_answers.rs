@@ -24,10 +24,8 @@ impl RevocationAnswers {
     /// Whether the one who asks this should ask: nobody else has in this second.
     pub(crate) fn begin_to_ask(&self, now: u64) -> bool {
         let last = self.asked_at.load(Ordering::Relaxed);
-        let is_first = self
-            .asked_at
-            .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
+        let is_first =
+            self.asked_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         last != now && is_first
     }
 }

@@ -28,10 +28,10 @@ impl RevocationCheck for PythonRevocationCheck {
     fn is_revoked<'c>(&'c self, caller: &'c mcp_auth::AuthInfo) -> BoxFuture<'c, Answer> {
         async move {
             let (sender, answer) = oneshot::channel();
-            let told = Told(Mutex::new(Some(sender)));
+            let answer_here = Told(Mutex::new(Some(sender)));
             let begun = gate::attach(|py| {
                 let started = Py::new(py, AuthInfo::new(caller.clone())).and_then(|asked| {
-                    let answer_to = Py::new(py, told)?;
+                    let answer_to = Py::new(py, answer_here)?;
                     let event_loop = EVENT_LOOP.try_with(|waiting| waiting.clone_ref(py)).ok();
                     self.start.call1(py, (asked, answer_to, event_loop))
                 });
@@ -43,8 +43,10 @@ impl RevocationCheck for PythonRevocationCheck {
                 None => return Err(RevocationCheckError::new("the interpreter ends")),
             }
             // It was dropped: the event loop ended, or the function's task did.
-            let gone = || Err(RevocationCheckError::new("the function gave no answer"));
-            answer.await.unwrap_or_else(|_| gone())
+            match answer.await {
+                Ok(told) => told,
+                Err(_) => Err(RevocationCheckError::new("the function gave no answer")),
+            }
         }
         .boxed()
     }

@@ -10,8 +10,8 @@ use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
 use crate::algorithm::Algorithm;
 use crate::authenticate::{
-    AskedRevocations, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
-    TrustedIssuer,
+    AskedRevocations, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache,
+    TokenSource, TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};

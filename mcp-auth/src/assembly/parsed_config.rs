@@ -145,32 +145,45 @@ fn check_path_is_free(
 
 /// Where notices are received is nothing else, for any router.
 fn check_notice_paths(config: &Config, faults: &mut Faults<'_>) {
-    let paths =
-        [("logout_path", &config.logout_path), ("shared_signals_path", &config.shared_signals_path)];
+    let paths = [
+        ("logout_path", &config.logout_path),
+        ("shared_signals_path", &config.shared_signals_path),
+    ];
     for (field, path) in paths {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-        let has_segments = path.len() > 1 && !path.ends_with('/') && !path.contains("//");
-        let has_dots = path.split('/').any(|segment| segment == "." || segment == "..");
-        if !path.starts_with('/') || !has_segments || has_dots || !path.bytes().all(is_plain) {
-            let reason = format!("{path:?} is no path such as \"/backchannel-logout\", of letters, digits and - . _ ~");
+        if !is_plain_path(path) {
+            let reason = format!(
+                "{path:?} is no path such as \"/backchannel-logout\", of letters, digits and - . _ ~"
+            );
             faults.add(field, reason);
         } else if path.starts_with("/.well-known/") {
             faults.add(field, "/.well-known/ is for metadata");
         }
-        let is_of_resource = |resource: &ProtectedResource| {
-            let identifier = ResourceIdentifier::parse(&*resource.resource);
-            identifier.is_ok_and(|parsed| loosely(parsed.path()) == loosely(path))
-        };
         let mut servers = config.resources.iter().flat_map(|one| &one.authorization_servers);
-        let is_used = servers
-            .any(|one| one.back_channel_logout.is_some() || one.shared_signals.is_some());
-        if is_used && config.resources.iter().any(is_of_resource) {
+        let is_used =
+            servers.any(|one| one.back_channel_logout.is_some() || one.shared_signals.is_some());
+        if is_used && config.resources.iter().any(|resource| is_at(resource, path)) {
             faults.add(field, format!("the path {path:?} is taken by a resource"));
         }
     }
     if config.logout_path == config.shared_signals_path {
         faults.add("shared_signals_path", "must differ from `logout_path`");
     }
+}
+
+/// Whether every router reads the path in the same way.
+fn is_plain_path(path: &str) -> bool {
+    let Some(below_root) = path.strip_prefix('/') else { return false };
+    below_root.split('/').all(|segment| {
+        let is_plain =
+            segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        is_plain && !matches!(segment, "" | "." | "..")
+    })
+}
+
+/// Whether some router takes the path for that of the resource.
+fn is_at(resource: &ProtectedResource, path: &str) -> bool {
+    let identifier = ResourceIdentifier::parse(&*resource.resource);
+    identifier.is_ok_and(|parsed| loosely(parsed.path()) == loosely(path))
 }
 
 /// Issuers are shared between resources, so their own settings must be the same everywhere.

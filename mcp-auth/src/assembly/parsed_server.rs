@@ -1,7 +1,7 @@
 //! One authorization server, checked.
 
-use http::{HeaderName, HeaderValue};
 use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
 
 use super::key_source::{self, http_hint};
 use super::parsed_introspection::ParsedIntrospection;
@@ -107,7 +107,9 @@ fn check_notices(config: &AuthorizationServer, faults: &mut Faults<'_>) {
         }
     }
     let secret = config.shared_signals.as_ref().and_then(|one| one.authorization.as_ref());
-    if secret.is_some_and(|text| HeaderValue::from_str(text.expose()).is_err() || text.expose().trim().is_empty()) {
+    if secret.is_some_and(|text| {
+        HeaderValue::from_str(text.expose()).is_err() || text.expose().trim().is_empty()
+    }) {
         faults.below("shared_signals").add("authorization", "must be the whole value of a header");
     }
 }

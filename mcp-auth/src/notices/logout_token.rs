@@ -43,7 +43,9 @@ pub(super) fn revocations(
 ) -> Result<Vec<Revocation>, NoticeFault> {
     let events = claims.events()?;
     if !events.get(EVENT).is_some_and(serde_json::Value::is_object) {
-        return Err(NoticeFault::malformed("`events` has no `backchannel-logout` that is an object"));
+        return Err(NoticeFault::malformed(
+            "`events` has no `backchannel-logout` that is an object",
+        ));
     }
     // Also `null`: so nobody can pass off an ID token.
     if claims.has("nonce") {

@@ -121,10 +121,11 @@ impl NoticeIssuer {
         issued_until: u64,
         revocation: impl Fn(String, String) -> Revocation,
     ) -> Vec<Revocation> {
-        let revoked = |issuer: &String| {
-            revocation(issuer.clone(), name.to_owned()).issued_until(issued_until)
-        };
-        self.names.iter().map(revoked).collect()
+        let mut ended = Vec::new();
+        for issuer in &self.names {
+            ended.push(revocation(issuer.clone(), name.to_owned()).issued_until(issued_until));
+        }
+        ended
     }
 
     /// Ends a session; or a subject, where no session is named.
@@ -140,8 +141,7 @@ impl NoticeIssuer {
         now: u64,
     ) -> Vec<Revocation> {
         let Some(sid) = session else {
-            let subjects =
-                subject.map(|name| self.end(name, issued_until, Revocation::of_subject));
+            let subjects = subject.map(|name| self.end(name, issued_until, Revocation::of_subject));
             return subjects.unwrap_or_default();
         };
         let mut ended = self.end(sid, issued_until.max(now), Revocation::of_session);
@@ -161,9 +161,9 @@ impl Notices {
         cutoffs: Arc<Cutoffs>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let is_received = |kind| issuers.iter().any(|one| !one.audience(kind).is_empty());
-        let logout_path = is_received(NoticeKind::Logout).then(|| paths.0.into());
-        let shared_signals_path = is_received(NoticeKind::SecurityEvent).then(|| paths.1.into());
+        let logout_path = any_sends(&issuers, NoticeKind::Logout).then(|| paths.0.into());
+        let shared_signals_path =
+            any_sends(&issuers, NoticeKind::SecurityEvent).then(|| paths.1.into());
         let seen = SeenOnce::default();
         Self { logout_path, shared_signals_path, issuers, limits, tolerance, cutoffs, seen, clock }
     }
@@ -229,11 +229,11 @@ impl Notices {
         }
         let verified = issuer.issuer.verify(&jws, started_at).await.map_err(fault_of)?;
         issuer.rate.give_back();
-        let claims = verified.jws.all_claims();
-        let claims = NoticeClaims::new(
-            claims.map_err(|error| NoticeFault::Malformed(format!("claims: {error}")))?,
-        );
-        self.carry_out(kind, issuer, &claims, verified.now)
+        let members = verified
+            .jws
+            .all_claims()
+            .map_err(|error| NoticeFault::Malformed(format!("claims: {error}")))?;
+        self.carry_out(kind, issuer, &NoticeClaims::new(members), verified.now)
     }
 
     fn issuer_of(
@@ -294,9 +294,8 @@ impl Notices {
         kind: NoticeKind,
         claims: serde_json::Map<String, serde_json::Value>,
     ) -> Vec<Revocation> {
-        let claims = NoticeClaims::new(claims);
         let now = self.clock.unix_seconds();
-        let told = self.revocations(kind, &self.issuers[0], &claims, now);
+        let told = self.revocations(kind, &self.issuers[0], &NoticeClaims::new(claims), now);
         told.map_or_else(|_| Vec::new(), |(revocations, _)| revocations)
     }
 
@@ -311,6 +310,10 @@ impl Notices {
     pub(crate) fn take_over(&self, earlier: &Self) {
         self.seen.take_over(&earlier.seen);
     }
+}
+
+fn any_sends(issuers: &[NoticeIssuer], kind: NoticeKind) -> bool {
+    issuers.iter().any(|one| !one.audience(kind).is_empty())
 }
 
 /// The only `Authorization` header of a request.

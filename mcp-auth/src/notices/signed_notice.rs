@@ -72,17 +72,14 @@ impl NoticeClaims {
 
     /// Whether `aud` has one of these.
     pub(super) fn check_audience(&self, accepted: &[String]) -> Result<(), NoticeFault> {
-        let is_accepted = |value: &Value| {
-            value.as_str().is_some_and(|text| accepted.iter().any(|one| one == text))
-        };
         let is_for_us = match self.all.get("aud") {
             Some(Value::Array(list)) => {
                 if !list.iter().all(Value::is_string) {
                     return Err(NoticeFault::malformed("`aud` has what is no text"));
                 }
-                list.iter().any(is_accepted)
+                list.iter().any(|value| is_one_of(value, accepted))
             }
-            Some(one @ Value::String(_)) => is_accepted(one),
+            Some(one @ Value::String(_)) => is_one_of(one, accepted),
             Some(_) => return Err(NoticeFault::malformed("`aud` is no text and no list of them")),
             None => return Err(NoticeFault::malformed("it has no `aud`")),
         };
@@ -123,6 +120,11 @@ pub(super) struct Times {
     pub(super) end: u64,
 }
 
+/// Whether it is one of these texts.
+fn is_one_of(value: &Value, accepted: &[String]) -> bool {
+    value.as_str().is_some_and(|text| accepted.iter().any(|one| one == text))
+}
+
 /// A member that is a text and not empty; `None` when it is not there.
 pub(super) fn text_of<'m>(
     members: &'m Map<String, Value>,
@@ -136,12 +138,15 @@ pub(super) fn text_of<'m>(
 }
 
 /// A member that is a NumericDate (RFC 7519 §2), without its part of a second; `None` when it is not there.
-pub(super) fn time_of(members: &Map<String, Value>, name: &str) -> Result<Option<u64>, NoticeFault> {
+pub(super) fn time_of(
+    members: &Map<String, Value>,
+    name: &str,
+) -> Result<Option<u64>, NoticeFault> {
     /// The year 9999: what is beyond it is a mistake or an attack.
     const LIMIT: f64 = 253_402_300_800.0;
     let Some(value) = members.get(name) else { return Ok(None) };
-    let seconds = value.as_f64().filter(|seconds| (0.0..LIMIT).contains(seconds));
-    let Some(seconds) = seconds else {
+    let in_range = value.as_f64().filter(|read| (0.0..LIMIT).contains(read));
+    let Some(seconds) = in_range else {
         return Err(NoticeFault::malformed(format!("`{name}` is no time in seconds since 1970")));
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]

@@ -121,9 +121,7 @@ fn part(
 ) -> Result<Option<Names>, NoticeFault> {
     match identifier.get(name) {
         None => Ok(None),
-        Some(Value::Object(inner)) => {
-            names_in_simple(inner, text_of(inner, "format")?, issuer)
-        }
+        Some(Value::Object(inner)) => names_in_simple(inner, text_of(inner, "format")?, issuer),
         Some(_) => Err(NoticeFault::malformed(format!("`{name}` of the subject is no object"))),
     }
 }
@@ -150,10 +148,7 @@ fn names_in_aliases(
 }
 
 /// No issuer may speak of the subjects of another.
-fn check_issuer(
-    identifier: &Map<String, Value>,
-    issuer: &NoticeIssuer,
-) -> Result<(), NoticeFault> {
+fn check_issuer(identifier: &Map<String, Value>, issuer: &NoticeIssuer) -> Result<(), NoticeFault> {
     let named = needed(identifier, "iss")?;
     if issuer.is_named(&named) {
         return Ok(());

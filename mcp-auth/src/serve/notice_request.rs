@@ -194,8 +194,8 @@ fn check_label(kind: NoticeKind, headers: &HeaderMap) -> Result<(), NoticeFault>
 fn token_in(kind: NoticeKind, body: &[u8]) -> Result<String, NoticeFault> {
     crate::steps::take(body.len());
     if kind == NoticeKind::SecurityEvent {
-        let text = std::str::from_utf8(body);
-        let text = text.map_err(|_| NoticeFault::Malformed("it is no text".to_owned()))?;
+        let text = std::str::from_utf8(body)
+            .map_err(|_| NoticeFault::Malformed("it is no text".to_owned()))?;
         // Some transmitters end it with a line.
         return Ok(text.trim_ascii().to_owned());
     }

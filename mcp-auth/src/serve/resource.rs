@@ -31,8 +31,7 @@ use super::pending_decision::{Caller, PendingCall, announced_length};
 use super::response::ListRules;
 use super::unlisted_rules::UnlistedRules;
 use super::{
-    AllowedOrigins, Decision, Forward, Reply, TokenExplanation, mcp_headers,
-    metadata_document,
+    AllowedOrigins, Decision, Forward, Reply, TokenExplanation, mcp_headers, metadata_document,
 };
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{Authenticator, BearerToken, TokenSource};

@@ -85,7 +85,8 @@ impl Server {
 
     async fn call(&self) -> Answer {
         let bearer = format!("Bearer {}", self.token);
-        send(self.auth.protect(echo()), request("POST", "/mcp", &[("authorization", &bearer)])).await
+        send(self.auth.protect(echo()), request("POST", "/mcp", &[("authorization", &bearer)]))
+            .await
     }
 }
 

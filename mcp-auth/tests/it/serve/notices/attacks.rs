@@ -59,7 +59,14 @@ async fn only_a_post_of_the_right_form_is_read() {
     assert_eq!(server.send(encoded).await.status.as_u16(), 400);
     // None of them had an effect: both are still good.
     let form = format!("x=1&{form}&y=%C3%A9");
-    assert_eq!(server.post(LOGOUT, "application/x-www-form-urlencoded; charset=UTF-8", form).await.status.as_u16(), 200);
+    assert_eq!(
+        server
+            .post(LOGOUT, "application/x-www-form-urlencoded; charset=UTF-8", form)
+            .await
+            .status
+            .as_u16(),
+        200
+    );
     assert_eq!(server.push(format!("{event}\n")).await.status.as_u16(), 202);
 }
 
@@ -70,7 +77,10 @@ async fn a_long_body_is_refused_whether_it_says_so_or_not() {
         let long = "a".repeat(16 * 1024 + 1);
         assert_eq!(server.post(path, content_type, long.clone()).await.status.as_u16(), 413);
         let pieces = futures_util::stream::iter(
-            long.into_bytes().chunks(1000).map(|one| Ok::<_, std::io::Error>(one.to_vec())).collect::<Vec<_>>(),
+            long.into_bytes()
+                .chunks(1000)
+                .map(|one| Ok::<_, std::io::Error>(one.to_vec()))
+                .collect::<Vec<_>>(),
         );
         let head = Request::post(path).header("content-type", content_type);
         let streamed = head.body(Body::from_stream(pieces)).unwrap();

@@ -57,7 +57,10 @@ async fn of_a_session_and_its_subject_the_session_ends_and_what_names_none() {
         (server.access_token().sign(), "revoked"),
         (server.access_token().subject("bob").sign(), "ok"),
     ];
-    assert_eq!(server.log_out(&server.logout_token_of_alice("l-1").sign()).await.status.as_u16(), 200);
+    assert_eq!(
+        server.log_out(&server.logout_token_of_alice("l-1").sign()).await.status.as_u16(),
+        200
+    );
     for (token, expected) in &rows {
         assert_eq!(server.code(token).await, *expected);
     }

@@ -12,8 +12,7 @@ const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 async fn each_event_that_makes_tokens_worthless_ends_those_of_before() {
     let caep =
         ["session-revoked", "token-claims-change", "credential-change", "assurance-level-change"];
-    let risc =
-        ["account-disabled", "account-purged", "credential-compromise", "sessions-revoked"];
+    let risc = ["account-disabled", "account-purged", "credential-compromise", "sessions-revoked"];
     let types = caep.map(|name| format!("{CAEP}{name}")).into_iter();
     for event_type in types.chain(risc.map(|name| format!("{RISC}{name}"))) {
         let server = Server::start().await;
@@ -24,8 +23,7 @@ async fn each_event_that_makes_tokens_worthless_ends_those_of_before() {
         let event = json!({ "event_timestamp": server.now() });
         let answer = server.push(server.security_event("e-1", &event_type, event).sign()).await;
         assert_eq!((answer.status.as_u16(), answer.body.len()), (202, 0), "{event_type}");
-        let codes =
-            [server.code(&token).await, server.code(&later).await, server.code(&bob).await];
+        let codes = [server.code(&token).await, server.code(&later).await, server.code(&bob).await];
         assert_eq!(codes, ["revoked", "ok", "ok"], "{event_type}");
     }
 }
@@ -50,7 +48,8 @@ async fn the_subject_is_found_by_what_tokens_say_and_is_never_everybody() {
     let session = json!({ "format": "opaque", "id": "s-1" });
     let email = json!({ "format": "email", "email": "alice@example.com" });
     // Which of these end: alice's of the session s-1, of s-2, of none, bob's of s-1, the one with the identifier t-1.
-    let [all_of_alice, of_session] = [[true, true, true, false, true], [true, false, false, true, false]];
+    let [all_of_alice, of_session] =
+        [[true, true, true, false, true], [true, false, false, true, false]];
     let nothing = [false; 5];
     let rows = [
         (user.clone(), 202, all_of_alice),
@@ -77,7 +76,11 @@ async fn the_subject_is_found_by_what_tokens_say_and_is_never_everybody() {
         (json!({ "format": "complex", "user": email }), 400, nothing),
         (json!({ "format": "aliases", "identifiers": [] }), 400, nothing),
         (json!({ "format": "aliases", "identifiers": [email] }), 400, nothing),
-        (json!({ "format": "iss_sub", "iss": "https://other.example", "sub": "alice" }), 400, nothing),
+        (
+            json!({ "format": "iss_sub", "iss": "https://other.example", "sub": "alice" }),
+            400,
+            nothing,
+        ),
         (json!({ "format": "iss_sub", "sub": "alice" }), 400, nothing),
         (json!({ "format": "iss_sub", "iss": issuer, "sub": "" }), 400, nothing),
         (json!({ "format": "opaque", "id": 7 }), 400, nothing),
@@ -116,7 +119,12 @@ async fn a_security_event_token_is_whole() {
         ("typ JWT", good("d").header("typ", "JWT"), 400, "invalid_request"),
         ("typ of a logout token", good("e").header("typ", "logout+jwt"), 400, "invalid_request"),
         ("another audience", good("f").audience("other"), 400, "invalid_audience"),
-        ("the audience of logout tokens", good("g").audience("our-client"), 400, "invalid_audience"),
+        (
+            "the audience of logout tokens",
+            good("g").audience("our-client"),
+            400,
+            "invalid_audience",
+        ),
         ("no audience", good("h").without("aud"), 400, "invalid_request"),
         ("another issuer", good("i").issuer("https://other.example"), 400, "invalid_issuer"),
         ("no issuer", good("j").without("iss"), 400, "invalid_request"),
@@ -198,9 +206,8 @@ async fn a_transmitter_says_what_was_agreed() {
         trusted.shared_signals = Some(signals);
     })
     .await;
-    let event = |id: &str| {
-        server.security_event(id, &format!("{CAEP}session-revoked"), json!({})).sign()
-    };
+    let event =
+        |id: &str| server.security_event(id, &format!("{CAEP}session-revoked"), json!({})).sign();
     let rows = [
         (vec![], 400),
         (vec!["Bearer 4f1c9b"], 400),
