@@ -68,7 +68,6 @@ impl McpAuth {
         serve_authorization_server_metadata: bool,
         hide_resource_metadata: bool,
         state_sealer: StateSealer,
-        cutoffs: Arc<Cutoffs>,
         notices: Arc<Notices>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -79,7 +78,7 @@ impl McpAuth {
             serve_authorization_server_metadata,
             hide_resource_metadata,
             state_sealer,
-            cutoffs,
+            cutoffs: notices.cutoffs().clone(),
             notices,
             clock,
         };

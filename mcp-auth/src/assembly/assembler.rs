@@ -39,7 +39,7 @@ pub(super) struct Assembler<'b> {
     handle_keys: Arc<KeyRing>,
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
-    pub(super) cutoffs: Arc<Cutoffs>,
+    cutoffs: Arc<Cutoffs>,
     pub(super) issuers: Vec<Arc<Issuer>>,
     notice_issuers: Vec<NoticeIssuer>,
 }

@@ -158,7 +158,6 @@ impl McpAuthBuilder {
             self.serve_authorization_server_metadata,
             self.hide_resource_metadata,
             state_sealer,
-            assembler.cutoffs,
             notices,
             self.clock,
         ))

@@ -77,7 +77,7 @@ impl AskedRevocations {
             Ok(true) => Err(TokenError::Revoked.into()),
             Err(reason) => {
                 let seconds = 5;
-                let fault = Unavailable::new("a revocation check", &in_one_line(&reason), seconds);
+                let fault = Unavailable::new("a revocation check", in_one_line(&reason), seconds);
                 Err(AuthError::Unavailable(fault))
             }
         }

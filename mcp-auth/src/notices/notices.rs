@@ -168,6 +168,11 @@ impl Notices {
         Self { logout_path, shared_signals_path, issuers, limits, tolerance, cutoffs, seen, clock }
     }
 
+    /// Where what they take back is kept.
+    pub(crate) fn cutoffs(&self) -> &Arc<Cutoffs> {
+        &self.cutoffs
+    }
+
     /// What is received at this path.
     #[inline]
     pub(crate) fn kind_at(&self, path: &str) -> Option<NoticeKind> {
