@@ -14,6 +14,7 @@ use crate::error::{InsufficientScope, TokenError};
 use crate::json::{CheckedObject, JsonLimits};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
+use crate::revocation_answers::RevocationAnswers;
 use crate::scope::Scopes;
 
 /// The authenticated caller of a request: who they are and what their token grants.
@@ -38,7 +39,11 @@ struct Inner {
     issued_at: Option<u64>,
     /// What was revoked when it was last looked whether this caller was: a version of `Cutoffs`.
     revocations_seen: AtomicU64,
+    revocation_answers: RevocationAnswers,
 }
+
+/// In the place of what was revoked: this caller was, and nothing else has to be looked at.
+const TAKEN_BACK: u64 = u64::MAX;
 
 /// A token and the JSON text of its claims, one behind the other in one piece of memory, which is wiped when it goes.
 struct KeptTexts {
@@ -190,6 +195,7 @@ impl AuthInfo {
             json,
             issued_at: claims.iat,
             revocations_seen: AtomicU64::new(0),
+            revocation_answers: RevocationAnswers::default(),
         };
         Self(Arc::new(inner), None)
     }
@@ -301,8 +307,29 @@ impl AuthInfo {
         self.0.revocations_seen.load(Ordering::Relaxed) == version
     }
 
+    /// Remembers what was revoked when it was looked whether this caller was. One that was taken back meanwhile stays so.
     pub(crate) fn see_revocations(&self, version: u64) {
-        self.0.revocations_seen.store(version, Ordering::Relaxed);
+        let seen = &self.0.revocations_seen;
+        let last = seen.load(Ordering::Relaxed);
+        if last != TAKEN_BACK {
+            // Where another thread was first, it is looked at again.
+            let _ = seen.compare_exchange(last, version, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Refuses the token of this caller from now on.
+    pub(crate) fn take_back(&self) {
+        self.0.revocations_seen.store(TAKEN_BACK, Ordering::Relaxed);
+    }
+
+    /// Whether the token of this caller was taken back.
+    pub(crate) fn was_taken_back(&self) -> bool {
+        self.0.revocations_seen.load(Ordering::Relaxed) == TAKEN_BACK
+    }
+
+    /// What a revocation check said of this caller.
+    pub(crate) fn revocation_answers(&self) -> &RevocationAnswers {
+        &self.0.revocation_answers
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).

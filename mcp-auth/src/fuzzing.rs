@@ -17,12 +17,17 @@ use crate::algorithm::Algorithm;
 use crate::authenticate::{BearerToken, IssuerRules, Rules};
 use crate::authorize::{Messages, NormalUri, normal_pattern};
 use crate::claims::Claims;
-use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
+use crate::clock::Clock;
+use crate::config::{
+    AuthorizationServer, BackChannelLogout, Config, ProtectedResource, Requirement, ScopePolicy,
+    SharedSignals,
+};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Jws, TokenLimits, VerificationKey};
 use crate::json::{CheckedObject, JsonLimits};
 use crate::mcp_auth::McpAuth;
+use crate::notices::NoticeKind;
 use crate::serve::{Decision, Forward, Passage};
 
 mod handles;
@@ -336,6 +341,48 @@ fn sent_of<'b>(
     Some(sent)
 }
 
+/// What an issuer tells: the bytes as the bodies of POSTs that nobody has signed, and as the claims of notices that it
+/// has signed.
+pub fn notice(bytes: &[u8]) {
+    static AUTH: OnceLock<McpAuth> = OnceLock::new();
+    let auth = AUTH.get_or_init(|| {
+        let mut trusted = AuthorizationServer::new(ISSUER);
+        trusted.back_channel_logout = Some(BackChannelLogout::new(["client"]));
+        trusted.shared_signals = Some(SharedSignals::new(["client"]));
+        let resource = ProtectedResource::new(RESOURCE, [trusted]);
+        let builder = McpAuth::builder(Config::default().protect_resource(resource));
+        // Nothing is fetched.
+        builder.clock(Fixed).spawn_with(drop).build().expect("nothing is wrong with it")
+    });
+    let kinds = [
+        (NoticeKind::Logout, "/backchannel-logout", "application/x-www-form-urlencoded"),
+        (NoticeKind::SecurityEvent, "/shared-signals", "application/secevent+jwt"),
+    ];
+    for (kind, path, content_type) in kinds {
+        let request = Request::post(path).header(CONTENT_TYPE, content_type);
+        let (request, ()) = request.body(()).expect("a request").into_parts();
+        let decided = auth.decide(&request).now_or_never().expect("nothing is waited for");
+        let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
+        // What names the issuer waits for its keys.
+        if let Some(Decision::Reply(reply)) = pending.decide(&request, bytes).now_or_never() {
+            assert!(reply.status.is_client_error(), "{}", reply.status);
+        }
+        let Ok(claims) = CheckedObject::new(bytes).members() else { continue };
+        for revocation in auth.notices().revocations_of_unverified(kind, claims) {
+            let (issuer, name) = revocation.names();
+            assert!(issuer == ISSUER && !name.is_empty(), "{revocation:?}");
+        }
+    }
+}
+
+struct Fixed;
+
+impl Clock for Fixed {
+    fn unix_seconds(&self) -> u64 {
+        NOW
+    }
+}
+
 /// A call that needs no token, under a policy that hides a tool.
 fn forward(call: &str) -> Forward {
     static AUTH: OnceLock<McpAuth> = OnceLock::new();
@@ -499,7 +546,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 9] = [
+    const TARGETS: [Target; 10] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
@@ -509,6 +556,7 @@ mod tests {
         ("uri", uri),
         ("list", list),
         ("handle", handle),
+        ("notice", notice),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -61,10 +61,12 @@ mod message_fault;
 mod metadata_document;
 mod mounts;
 mod nearest;
+mod notices;
 mod number;
 mod principal;
 mod refusal;
 pub mod revocation;
+mod revocation_answers;
 mod scope;
 mod serve;
 mod spawner;
@@ -103,7 +105,8 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret, ServerType,
+        BackChannelLogout, ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret,
+        ServerType, SharedSignals,
     };
     pub use crate::principal::PrincipalClaim;
 }

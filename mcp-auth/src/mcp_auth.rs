@@ -23,8 +23,11 @@ use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Place;
+use crate::notices::{NoticeKind, Notices};
 use crate::revocation::{Cutoffs, Revocation};
-use crate::serve::{Decision, Forward, Reply, Resource, StreamEnd, TokenExplanation};
+use crate::serve::{
+    Decision, Forward, Reply, Resource, StreamEnd, TokenExplanation, decide_notice,
+};
 use crate::text::{Quoted, in_one_line};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -98,7 +101,8 @@ impl McpAuth {
 
     /// Decides what to do with a request to the server; an adapter then does it.
     ///
-    /// A request for a metadata document is answered. A request to a protected resource is checked: with several
+    /// A request for a metadata document is answered, and so is what an issuer tells at one of
+    /// [`McpAuth::notice_paths`], after its body was read. A request to a protected resource is checked: with several
     /// resources, its path says which one it is for. Where a policy depends on what is called, the answer to a POST is
     /// [`Decision::ReadBody`]. When a request may go on, [`Forward::respond`] says what to do with its response.
     pub async fn decide(&self, request: &Parts) -> Decision {
@@ -119,6 +123,9 @@ impl McpAuth {
         if let Some(document) = self.metadata_at(path, request).await {
             return Decision::Reply(document);
         }
+        if let Some((kind, notices)) = self.notices_at(path) {
+            return decide_notice(&notices, kind, self.body_timeout(), request);
+        }
         match self.resource_at(path) {
             Some(resource) => resource.decide(request).await,
             None => unknown_resource(path),
@@ -131,7 +138,11 @@ impl McpAuth {
             return None;
         }
         // No count is taken here, which all threads would write.
-        self.0.serving.load().mounts.resource_at(path)?.decide_seen(request)
+        let serving = self.0.serving.load();
+        if serving.notices.kind_at(path).is_some() {
+            return None;
+        }
+        serving.mounts.resource_at(path)?.decide_seen(request)
     }
 
     /// [`McpAuth::decide`], for the resource in this place.
@@ -218,6 +229,8 @@ impl McpAuth {
     /// as after a `fork()`. Call it before anything is revoked here.
     pub fn take_over_revocations(&self, earlier: &Self) {
         self.0.cutoffs.take_over(&earlier.0.cutoffs);
+        let (ours, theirs) = (self.0.serving.load(), earlier.0.serving.load());
+        ours.notices.take_over(&theirs.notices);
     }
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.
@@ -319,6 +332,13 @@ impl McpAuth {
         routes
     }
 
+    /// Where issuers tell that sessions have ended or tokens are not to be believed any more, for routers that need every
+    /// path: `logout_path` and `shared_signals_path` of the configuration, each where something is received there. What
+    /// is sent there needs no token, and [`McpAuth::decide`] answers it.
+    pub fn notice_paths(&self) -> Vec<String> {
+        self.0.serving.load().notices.paths().map(str::to_owned).collect()
+    }
+
     /// The identifiers of the resources, in the order they were configured.
     pub fn resource_identifiers(&self) -> Vec<ResourceIdentifier> {
         let serving = self.0.serving.load();
@@ -388,6 +408,18 @@ impl McpAuth {
 
     fn first_resource(&self) -> Option<Arc<Resource>> {
         self.0.serving.load().mounts.resources().first().cloned()
+    }
+
+    /// What is received at this path, and who receives it.
+    fn notices_at(&self, path: &str) -> Option<(NoticeKind, Arc<Notices>)> {
+        let serving = self.0.serving.load();
+        let kind = serving.notices.kind_at(path)?;
+        Some((kind, serving.notices.clone()))
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn notices(&self) -> Arc<Notices> {
+        self.0.serving.load().notices.clone()
     }
 
     fn resource_at(&self, path: &str) -> Option<Arc<Resource>> {

@@ -102,6 +102,10 @@ export type AuthorizationServer =
       dangerousAcceptClients?: string[];
       dangerousAcceptAnyIssuer?: boolean;
       introspection?: Introspection;
+      /** Accepts its logout tokens (OpenID Connect Back-Channel Logout) that have one of these in `aud`. */
+      backChannelLogout?: { audience: string[] };
+      /** Accepts its security events (Shared Signals, pushed) that have one of these in `aud`. */
+      sharedSignals?: { audience: string[]; authorization?: string };
       tokenHeader?: string;
       algorithms?: Algorithm[];
       requireAtJwt?: boolean;
@@ -175,6 +179,10 @@ export interface Limits {
   handleKeysFile?: string;
   /** For this long, a `requestState` that was sealed may come back. */
   requestStateMaxAge?: number;
+  /** Where logout tokens are sent. Default: `/backchannel-logout`. */
+  logoutPath?: string;
+  /** Where security events are pushed. Default: `/shared-signals`. */
+  sharedSignalsPath?: string;
 }
 
 /** One resource, or several. */

@@ -23,7 +23,7 @@ export {
   TokenError,
   UnavailableError,
 } from './errors.js';
-export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js';
+export type { Authorize, Operation, RevocationCheck, Verdict, VerifyToken } from './functions.js';
 export { type LogFields, type Logger, type LogLevel, setLogger } from './log.js';
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
 export { requires } from './requires.js';

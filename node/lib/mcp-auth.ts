@@ -1,7 +1,7 @@
 import { AuthInfo, type Requested } from './auth-info.js';
 import type { Config, ConfigData } from './config.js';
 import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
-import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
+import { beginRevocationCheck, beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type RevocationCheck, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
 import { faultsOfOptions, inOurWords, read } from './reading.js';
 import { type Revocation, revocationData } from './revocation.js';
@@ -23,6 +23,13 @@ export interface Options {
   verifyTimeout?: number;
   /** What tokens for {@link Options.verifyToken} begin with; without it, it is asked about all of them. */
   tokenPrefixes?: string[];
+  /** Asked about every accepted token: whether it was taken back. */
+  revocationCheck?: RevocationCheck;
+  /**
+   * For so many seconds an answer of {@link Options.revocationCheck} holds for a token that is kept; while there is no
+   * new one, for twice as long. Default: 60.
+   */
+  revocationCheckInterval?: number;
   /** Also serves the first issuer's metadata on our origin, for clients of the 2025-03-26 specification. */
   serveAuthorizationServerMetadata?: boolean;
   /** Serves no metadata of the resources and names none in challenges: where something else does, or nobody may. */
@@ -256,6 +263,11 @@ export class McpAuth {
     return this.native.documentPaths();
   }
 
+  /** @internal The paths where issuers tell something, by a POST that needs no token. */
+  noticePaths(): string[] {
+    return this.native.noticePaths();
+  }
+
   /** @internal */
   callerOf(forward: string | Forward, request: Requested): AuthInfo | undefined {
     if (typeof forward !== 'string' && !forward.hasCaller) return undefined;
@@ -336,19 +348,23 @@ function construct(data: object, options: Options): Constructed {
   const faults = faultsOfOptions(options);
   if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
   const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, testing } = options;
-  const { serveAuthorizationServerMetadata, hideResourceMetadata } = options;
+  const { serveAuthorizationServerMetadata, hideResourceMetadata, revocationCheck, revocationCheckInterval = 60 } = options;
   if (authorize?.constructor.name === 'AsyncFunction') faults.push('options.authorize: is async, and must not wait');
   if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
   // A timer of Node takes no more than some 24 days, and takes more for none at all.
   if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push(`options.verifyTimeout: must be above 0 and 3600 seconds at most, not ${verifyTimeout}`);
+  if (!(revocationCheckInterval >= 1 && revocationCheckInterval <= 3600)) {
+    faults.push(`options.revocationCheckInterval: must be 1 to 3600 seconds, not ${revocationCheckInterval}`);
+  }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
-  const extras = { serveAuthorizationServerMetadata, hideResourceMetadata, tokenPrefixes, ...testing };
+  const extras = { serveAuthorizationServerMetadata, hideResourceMetadata, tokenPrefixes, revocationCheckInterval, ...testing };
   try {
     const auth: NativeAuth = new native.NativeAuth(
       JSON.stringify(data),
       JSON.stringify(extras),
       authorize && policyFunction(authorize),
       verifyToken && beginVerification(verifyToken, verifyTimeout, (number, answer) => auth.verified(number, answer)),
+      revocationCheck && beginRevocationCheck(revocationCheck, (number, answer) => auth.verified(number, answer)),
     );
     return { native: auth, ofRequests: namesOfRequests(data, options), paths: pathsOf(data) };
   } catch (error) {

@@ -114,6 +114,7 @@ export interface NativeAuth {
   tokenHeaders(): string[];
   allowedHosts(): string[];
   documentPaths(): string[];
+  noticePaths(): string[];
   verified(number: number, answer: string): void;
 }
 
@@ -142,6 +143,7 @@ interface Native {
     extras: string,
     policy?: (caller: string, operation: string) => string,
     beginVerification?: (token: string, number: number) => void,
+    beginRevocationCheck?: (caller: string, number: number) => void,
   ) => NativeAuth;
   /** The configuration that is in the environment, in JSON. */
   configFromEnv(read: (name: string) => string | undefined): string;

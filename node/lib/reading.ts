@@ -75,6 +75,8 @@ const SERVER = {
   dangerousAcceptClients: 'texts',
   dangerousAcceptAnyIssuer: 'flag',
   introspection: { members: INTROSPECTION },
+  backChannelLogout: { members: { audience: 'texts' } },
+  sharedSignals: { members: { audience: 'texts', authorization: 'any' } },
   tokenHeader: 'text',
   algorithms: 'texts',
   requireAtJwt: 'flag',
@@ -130,6 +132,8 @@ const LIMITS = {
   handleKeys: 'secrets',
   handleKeysFile: 'text',
   requestStateMaxAge: 'seconds',
+  logoutPath: 'text',
+  sharedSignalsPath: 'text',
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {
@@ -137,6 +141,8 @@ const OPTIONS = {
   verifyToken: 'function',
   verifyTimeout: 'seconds',
   tokenPrefixes: 'texts',
+  revocationCheck: 'function',
+  revocationCheckInterval: 'seconds',
   serveAuthorizationServerMetadata: 'flag',
   hideResourceMetadata: 'flag',
 } satisfies Record<keyof Omit<Options, 'testing'>, Kind>;

@@ -17,6 +17,7 @@ use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
 use crate::response::Forward;
+use crate::revocation_check::Checker;
 use crate::stream::StreamEnd;
 use crate::testing::{Documents, FixedClock};
 use crate::{log, pending, request, runtime};
@@ -31,6 +32,8 @@ struct Extras {
     serve_authorization_server_metadata: bool,
     hide_resource_metadata: bool,
     token_prefixes: Vec<String>,
+    /// In seconds.
+    revocation_check_interval: f64,
     /// For tests: the time, and what authorization servers answer.
     now: Option<u64>,
     documents: Option<Documents>,
@@ -60,6 +63,7 @@ impl NativeAuth {
         extras: String,
         policy: Option<Function<'_, FnArgs<(String, String)>, String>>,
         begin_verification: Option<Function<'_, FnArgs<(String, u32)>, ()>>,
+        begin_revocation_check: Option<Function<'_, FnArgs<(String, u32)>, ()>>,
     ) -> Result<Self> {
         log::start();
         let config = Config::from_json(&config).map_err(|error| config_error(&error))?;
@@ -72,6 +76,12 @@ impl NativeAuth {
         if let Some(begin) = begin_verification {
             let begin = begin.create_ref()?;
             builder = builder.token_verifier(Verifier { begin, prefixes: extras.token_prefixes });
+        }
+        if let Some(begin) = begin_revocation_check {
+            // Seconds that are no number were refused in JavaScript.
+            let interval = Duration::try_from_secs_f64(extras.revocation_check_interval);
+            let interval = interval.map_err(|error| Error::from_reason(error.to_string()))?;
+            builder = builder.revocation_check(Checker { begin: begin.create_ref()?, interval });
         }
         if extras.serve_authorization_server_metadata {
             builder = builder.serve_authorization_server_metadata();
@@ -102,7 +112,8 @@ impl NativeAuth {
         let Some(parts) = request::parse(&method, target, headers) else {
             return Ok(Outcome::D(Answered::malformed()));
         };
-        if let Some(forward) = self.auth.decide_seen(&parts) {
+        // A revocation check may be asked, whose answer nobody waits for.
+        if let Some(forward) = functions::within(env, || self.auth.decide_seen(&parts)) {
             return Ok(outcome::of_seen(forward));
         }
         let auth = self.auth.clone();
@@ -303,6 +314,12 @@ impl NativeAuth {
         paths.sort();
         paths.dedup();
         paths
+    }
+
+    /// The paths where issuers tell something.
+    #[napi]
+    pub fn notice_paths(&self) -> Vec<String> {
+        self.auth.notice_paths()
     }
 
     /// Takes what a verifier of the user's found out, in JSON.

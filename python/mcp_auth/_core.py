@@ -20,7 +20,7 @@ from ._reload import Told, told_by_provider
 from ._requires import check_order
 from ._sdk import access_token
 from ._state import StateSealer
-from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
+from ._verifiers import VERIFY_TIMEOUT, RevocationCheck, VerifyFunction, check_starter, starter
 from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         verify_timeout: Seconds
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None
         serve_authorization_server_metadata: bool
+        revocation_check: RevocationCheck | None
+        revocation_check_interval: Seconds
 
     class _Data(Settings, total=False):
         """What is data among the keywords of `McpAuth`, besides the two that the environment has."""
@@ -104,6 +106,8 @@ class McpAuth:
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
+        revocation_check: RevocationCheck | None = None,
+        revocation_check_interval: Seconds = 60,
         **settings: Unpack[Settings],
     ) -> None:
         """Protects one resource.
@@ -118,6 +122,10 @@ class McpAuth:
             claims, or `None` to refuse, and may be coroutine functions.
         :param verify_timeout: how long these may take, in seconds; then it is a 503.
         :param patch_metadata: changes what an issuer says of itself: (issuer, document) -> document.
+        :param revocation_check: asked about every accepted token: (caller) -> whether it was taken back. It may be a
+            coroutine function. When it raises, or takes more than 5 seconds, nobody can tell, which is a 503.
+        :param revocation_check_interval: for so long its answer holds for a token that is kept, in seconds; while there
+            is no new one, for twice as long.
         :param settings: every other field of `Config` and `ProtectedResource`.
         """
         config: dict[str, Any] = {
@@ -139,6 +147,8 @@ class McpAuth:
             verify_timeout=verify_timeout,
             patch_metadata=patch_metadata,
             serve_authorization_server_metadata=serve_authorization_server_metadata,
+            revocation_check=revocation_check,
+            revocation_check_interval=revocation_check_interval,
         )
 
     @classmethod
@@ -151,6 +161,8 @@ class McpAuth:
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
+        revocation_check: RevocationCheck | None = None,
+        revocation_check_interval: Seconds = 60,
         **hooks: Unpack[_Testing],
     ) -> McpAuth:
         """From the fields of `Config` as data, such as a TOML file; several resources are possible."""
@@ -162,6 +174,8 @@ class McpAuth:
             verify_timeout=verify_timeout,
             patch_metadata=patch_metadata,
             serve_authorization_server_metadata=serve_authorization_server_metadata,
+            revocation_check=revocation_check,
+            revocation_check_interval=revocation_check_interval,
             **hooks,
         )
         return auth
@@ -232,15 +246,18 @@ class McpAuth:
         token_verifiers: Mapping[str, VerifyFunction] | None,
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
+        revocation_check: RevocationCheck | None = None,
+        revocation_check_interval: Seconds = 60,
         **hooks: Any,
     ) -> None:
         reading = Reading(has_scopes_as_text)
         data = reading.config(config)
         faults = reading.faults + _faults_of_code(authorizer, token_verifiers, patch_metadata)
-        seconds = verify_timeout.total_seconds() if isinstance(verify_timeout, timedelta) else verify_timeout
-        is_number = isinstance(cast("object", seconds), (int, float)) and not isinstance(cast("object", seconds), bool)
-        if not is_number or not 0 < seconds <= 3600:
-            faults.append(f"verify_timeout: must be seconds, above 0 and 3600 at most, not {seconds!r}")
+        seconds = _seconds_of("verify_timeout", verify_timeout, 0, faults)
+        interval = _seconds_of("revocation_check_interval", revocation_check_interval, 1, faults)
+        if revocation_check is not None and not callable(cast("object", revocation_check)):
+            faults.append("revocation_check: is no function")
+        checked = None if faults or revocation_check is None else (check_starter(revocation_check), interval)
         serves = hooks.get("serve_authorization_server_metadata", False)
         if not isinstance(serves, bool):
             faults.append(f"serve_authorization_server_metadata: must be True or False, not {serves!r}")
@@ -252,6 +269,7 @@ class McpAuth:
                 verifiers=[*verifiers, *hooks.pop("starters", [])],
                 authorizer=None if faults else authorizer,
                 patch_metadata=None if faults else patch_metadata,
+                revocation_check=checked,
                 **hooks,
             )
         except ConfigError as error:
@@ -321,7 +339,9 @@ class McpAuth:
         return Protected(routed, self._native, fault_of_place=lambda scope: fault_of_place(app, self._paths, scope))
 
     def metadata_routes(self) -> list[Route]:
-        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
+        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app, and for
+        what issuers tell: logout tokens and security events.
+        """
         from starlette.routing import Route
 
         self._told.metadata = (self._told.metadata or set()) | {path.rstrip("/") for path in self._paths}
@@ -330,6 +350,8 @@ class McpAuth:
             # A single resource is described at the root as well.
             paths.append(WELL_KNOWN)
         paths += self._native.metadata_routes("authorization_server")
+        # What issuers tell needs no token either, and is answered in the same way.
+        paths += self._native.notice_paths()
         answer = Protected(not_found, self._native)
         return [Route(path, answer, include_in_schema=False) for path in paths]
 
@@ -492,6 +514,16 @@ def listed(name: str, values: Iterable[T]) -> list[T]:
     if isinstance(values, str):
         raise _invalid(f"{name}: must be a list, as [{values!r}]")
     return list(values)
+
+
+def _seconds_of(name: str, given: Seconds, lowest: int, faults: list[str]) -> float:
+    """A time in seconds, with a fault where it is none, or not above 0 and at least `lowest`."""
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    is_number = isinstance(cast("object", seconds), (int, float)) and not isinstance(cast("object", seconds), bool)
+    if not is_number or not 0 < seconds <= 3600 or seconds < lowest:
+        least = f"{lowest} or more" if lowest else "above 0"
+        faults.append(f"{name}: must be seconds, {least} and 3600 at most, not {seconds!r}")
+    return seconds
 
 
 def _faults_of_code(

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal, cast, get_args, get_origin
 
 from .settings import (
+    BackChannelLogoutSettings,
     ConfigSettings,
     File,
     Files,
@@ -17,6 +18,7 @@ from .settings import (
     Seconds,
     Secrets,
     ServerSettings,
+    SharedSignalsSettings,
     Table,
     Text,
     Texts,
@@ -28,6 +30,8 @@ CONFIG: Fields = ConfigSettings.__annotations__
 RESOURCE: Fields = ResourceSettings.__annotations__
 SERVER: Fields = ServerSettings.__annotations__
 INTROSPECTION: Fields = IntrospectionSettings.__annotations__
+LOGOUT: Fields = BackChannelLogoutSettings.__annotations__
+SIGNALS: Fields = SharedSignalsSettings.__annotations__
 
 #: Beside `resources`, nothing of a single resource may stand.
 _ABOVE_RESOURCES: Fields = {name: kind for name, kind in CONFIG.items() if name not in RESOURCE}
@@ -67,7 +71,10 @@ _PLACES: list[tuple[Iterable[str], str]] = [
         'to a rule of the policy: `policy={{"tools": {{"delete_note": {{"{0}": …}}}}}}`',
     ),
     (
-        ("authorizer", "token_verifiers", "verify_timeout", "patch_metadata", "serve_authorization_server_metadata"),
+        (
+            "authorizer", "token_verifiers", "verify_timeout", "patch_metadata", "serve_authorization_server_metadata",
+            "revocation_check", "revocation_check_interval",
+        ),  # fmt: skip
         "to the keywords of `McpAuth`, `from_config` and `from_env`: `{0}=…`",
     ),
 ]
@@ -144,12 +151,16 @@ class Reading:
     def _value(self, where: str, kind: Any, value: Any) -> Any:
         if kind is IntrospectionSettings:
             return self._members(f"{where}.", _table(value), INTROSPECTION)
+        if kind is BackChannelLogoutSettings:
+            return self._members(f"{where}.", _table(value), LOGOUT)
+        if kind is SharedSignalsSettings:
+            return self._members(f"{where}.", _table(value), SIGNALS)
         if kind == CONFIG["resources"]:
             resources = enumerate(_each(value, _table))
             return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]
         if kind == RESOURCE["authorization_servers"]:
             return [self._server(f"{where}[{number}]", one) for number, one in enumerate(_listed(value))]
-        if where.endswith("client_secret") and not isinstance(value, str):
+        if where.endswith(("client_secret", "shared_signals.authorization")) and not isinstance(value, str):
             # Never shown, whatever it is.
             raise _Wrong("must be a text")
         if kind == str | Texts and isinstance(value, str) and self._has_scopes_as_text:

@@ -47,6 +47,19 @@ class IntrospectionSettings(TypedDict, total=False):
     cache_max_age: Seconds
 
 
+class BackChannelLogoutSettings(TypedDict, total=False):
+    """Which logout tokens of an authorization server are accepted: `back_channel_logout`."""
+
+    audience: Texts
+
+
+class SharedSignalsSettings(TypedDict, total=False):
+    """Which security events of an authorization server are accepted: `shared_signals`."""
+
+    audience: Texts
+    authorization: str
+
+
 class ServerSettings(TypedDict, total=False):
     """An authorization server: one of `authorization_servers`."""
 
@@ -68,6 +81,8 @@ class ServerSettings(TypedDict, total=False):
     dangerous_accept_any_issuer: bool
     dangerous_shared_audiences: Texts
     introspection: IntrospectionSettings
+    back_channel_logout: BackChannelLogoutSettings
+    shared_signals: SharedSignalsSettings
     token_header: str
     algorithms: Texts
     require_at_jwt: bool
@@ -106,6 +121,8 @@ class _ServerKeywords(TypedDict, total=False):
     fetch_timeout: Seconds
     handle_keys: Secrets
     handle_keys_file: File
+    logout_path: str
+    shared_signals_path: str
     key_max_age: Seconds
     key_max_stale: Seconds
     max_body_bytes: int
@@ -143,6 +160,7 @@ class ConfigSettings(ResourceSettings, _ServerKeywords, total=False):
 
 
 __all__ = [
+    "BackChannelLogoutSettings",
     "ConfigSettings",
     "File",
     "Files",
@@ -152,6 +170,7 @@ __all__ = [
     "Secrets",
     "ServerSettings",
     "Settings",
+    "SharedSignalsSettings",
     "Table",
     "Text",
     "Texts",

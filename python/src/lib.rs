@@ -13,6 +13,7 @@ mod logging;
 mod mcp_auth;
 mod pending;
 mod request;
+mod revocation_check;
 mod runtime;
 mod stream;
 mod testing;
@@ -29,6 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decision::Reply>()?;
     module.add_class::<decision::ResponseFilter>()?;
     module.add_class::<hooks::Answer>()?;
+    module.add_class::<revocation_check::Told>()?;
     module.add_class::<hooks::Operation>()?;
     module.add_class::<pending::Pending>()?;
     module.add_class::<stream::StreamEnd>()?;

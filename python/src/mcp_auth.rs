@@ -17,6 +17,7 @@ use crate::auth_info::AuthInfo;
 use crate::decision::{self, Forward, Reply};
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
+use crate::revocation_check::PythonRevocationCheck;
 use crate::runtime::{LazyRuntime, generation};
 use crate::{errors, json, logging, request};
 
@@ -45,6 +46,8 @@ struct Recipe {
     clock: Option<Py<PyAny>>,
     documents: Option<Py<PyAny>>,
     serve_authorization_server_metadata: bool,
+    /// A function, and after how many seconds its answer is old.
+    revocation_check: Option<(Py<PyAny>, f64)>,
 }
 
 #[pymethods]
@@ -53,7 +56,7 @@ impl McpAuth {
     #[new]
     #[pyo3(signature = (
         config, *, verifiers = vec![], authorizer = None, patch_metadata = None, clock = None, documents = None,
-        serve_authorization_server_metadata = false,
+        serve_authorization_server_metadata = false, revocation_check = None,
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn new(
@@ -65,6 +68,7 @@ impl McpAuth {
         clock: Option<Py<PyAny>>,
         documents: Option<Py<PyAny>>,
         serve_authorization_server_metadata: bool,
+        revocation_check: Option<(Py<PyAny>, f64)>,
     ) -> PyResult<Self> {
         logging::start();
         let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
@@ -76,6 +80,7 @@ impl McpAuth {
             clock,
             documents,
             serve_authorization_server_metadata,
+            revocation_check,
         };
         let current = recipe.build(py).map_err(|error| errors::config_error(py, &error))?;
         Ok(Self { recipe, current: Mutex::new(current) })
@@ -231,6 +236,11 @@ impl McpAuth {
         Ok(paths.map(|(_, path)| decoded(path.trim_end_matches('/'))).collect())
     }
 
+    /// The paths where issuers tell something.
+    fn notice_paths(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.current(py)?.auth.notice_paths())
+    }
+
     /// The host names that requests may be addressed to.
     fn allowed_hosts(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(self.current(py)?.auth.allowed_hosts())
@@ -324,6 +334,12 @@ impl Recipe {
         }
         if let Some(authorizer) = copy(&self.authorizer) {
             builder = builder.authorizer(PythonAuthorizer(authorizer));
+        }
+        if let Some((start, seconds)) = &self.revocation_check {
+            let start = start.clone_ref(py);
+            // Seconds that are no number were refused in Python.
+            let interval = Duration::try_from_secs_f64(*seconds).unwrap_or_default();
+            builder = builder.revocation_check(PythonRevocationCheck { start, interval });
         }
         if self.serve_authorization_server_metadata {
             builder = builder.serve_authorization_server_metadata();

@@ -71,6 +71,11 @@ impl McpAuth {
     /// ```
     pub fn layer(&self) -> AuthLayer {
         self.tell_every_path();
+        self.layer_around_all()
+    }
+
+    /// [`McpAuth::layer`], for a place to which not every request comes.
+    pub(super) fn layer_around_all(&self) -> AuthLayer {
         AuthLayer { auth: self.clone(), place: None }
     }
 

@@ -13,11 +13,11 @@ use super::parsed_server::ParsedServer;
 use super::serving::{Serving, Transport};
 use crate::algorithm::Algorithm;
 use crate::authenticate::{
-    Acceptance, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache,
-    TokenSource, TrustedIssuer,
+    Acceptance, AskedRevocations, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules,
+    TokenCache, TokenSource, TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
-use crate::config::{Config, IntrospectionMethod, ProtectedResource};
+use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
 use crate::handles::{HandleSealer, KeyRing};
 use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
@@ -28,6 +28,7 @@ use crate::issuer::{
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::mounts::Mounts;
+use crate::notices::{NoticeIssuer, Notices};
 use crate::revocation::Cutoffs;
 use crate::serve::{BodyLimits, Resource, SealedHandles};
 
@@ -44,6 +45,7 @@ pub(super) struct Assembler<'b> {
     known_headers: Arc<KnownHeaders>,
     cutoffs: &'b Arc<Cutoffs>,
     issuers: Vec<Arc<Issuer>>,
+    notice_issuers: Vec<NoticeIssuer>,
 }
 
 impl<'b> Assembler<'b> {
@@ -73,17 +75,20 @@ impl<'b> Assembler<'b> {
             known_headers: known_headers.unwrap_or_default(),
             cutoffs,
             issuers: Vec::new(),
+            notice_issuers: Vec::new(),
         }
     }
 
     /// Everything, with these resources.
     pub(super) fn finish(
-        self,
+        mut self,
         resources: Vec<Arc<Resource>>,
         handle_keys: Arc<KeyRing>,
         has_own_keys: bool,
     ) -> Serving {
+        let notices = self.notices();
         Serving {
+            notices,
             mounts: Mounts::new(resources),
             issuers: self.issuers,
             own_handle_keys: has_own_keys.then(|| handle_keys.clone()),
@@ -129,6 +134,7 @@ impl<'b> Assembler<'b> {
             known_headers: self.known_headers.clone(),
             cache: self.cache.clone(),
             cutoffs: self.cutoffs.clone(),
+            asked_revocations: self.asked_revocations(),
             clock: self.hooks.clock.clone(),
         };
         let bodies = body_limits(self.config);
@@ -174,6 +180,50 @@ impl<'b> Assembler<'b> {
         })
     }
 
+    fn asked_revocations(&self) -> Option<AskedRevocations> {
+        let hooks = self.hooks;
+        let check = hooks.revocation_check.clone()?;
+        let (cutoffs, clock) = (self.cutoffs.clone(), hooks.clock.clone());
+        Some(AskedRevocations::new(check, cutoffs, clock, hooks.spawner.clone()))
+    }
+
+    /// What receives notices of the issuers, after all resources were put together. What was seen before stays seen.
+    fn notices(&mut self) -> Arc<Notices> {
+        let seen = self.earlier.map(|before| before.notices.seen().clone());
+        Arc::new(Notices::new(
+            std::mem::take(&mut self.notice_issuers),
+            (&self.config.logout_path, &self.config.shared_signals_path),
+            token_limits(self.config),
+            self.config.clock_tolerance.as_secs(),
+            self.cutoffs.clone(),
+            seen.unwrap_or_default(),
+            self.hooks.clock.clone(),
+        ))
+    }
+
+    /// Receives notices of this server, as it is configured for one resource. What is configured for another one counts as
+    /// well.
+    fn listen_to(&mut self, config: &AuthorizationServer, issuer: &Arc<Issuer>) {
+        if config.back_channel_logout.is_none() && config.shared_signals.is_none() {
+            return;
+        }
+        let known = self.notice_issuers.iter().position(|one| Arc::ptr_eq(&one.issuer, issuer));
+        let index = known.unwrap_or_else(|| {
+            self.notice_issuers.push(NoticeIssuer::new(issuer.clone()));
+            self.notice_issuers.len() - 1
+        });
+        let listened = &mut self.notice_issuers[index];
+        listened.names.extend_from_slice(&config.token_issuers);
+        listened.algorithms.extend_from_slice(&config.algorithms);
+        if let Some(logout) = &config.back_channel_logout {
+            listened.logout_audience.extend_from_slice(&logout.audience);
+        }
+        if let Some(signals) = &config.shared_signals {
+            listened.event_audience.extend_from_slice(&signals.audience);
+            listened.authorizations.extend(signals.authorization.clone());
+        }
+    }
+
     fn authorizers(&self, config: &ProtectedResource) -> Authorizers {
         let policy = config.policy.clone().map(|policy| Arc::new(policy) as Arc<dyn Authorizer>);
         let given = policy.iter().chain(&self.hooks.authorizers);
@@ -201,6 +251,7 @@ impl<'b> Assembler<'b> {
                 issuer
             }
         };
+        self.listen_to(config, &issuer);
         let rules = Arc::new(IssuerRules {
             algorithms: config.algorithms.clone(),
             require_at_jwt: config.require_at_jwt,

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::inspection::{InspectedIssuer, IssuerReport, inspect};
 use crate::issuer::{HttpClient, UrlRules};
 use crate::mcp_auth::McpAuth;
+use crate::revocation::RevocationCheck;
 use crate::spawner::Spawner;
 
 /// Slow signatures that are checked in the background at once.
@@ -91,6 +92,13 @@ impl McpAuthBuilder {
     /// asked.
     pub fn token_verifier(mut self, verifier: impl TokenVerifier + 'static) -> Self {
         self.hooks.token_verifiers.push(Arc::new(verifier));
+        self
+    }
+
+    /// Asks this about every accepted token, for every resource: whether it was taken back since. Of several, the last one
+    /// is asked.
+    pub fn revocation_check(mut self, check: impl RevocationCheck + 'static) -> Self {
+        self.hooks.revocation_check = Some(Arc::new(check));
         self
     }
 

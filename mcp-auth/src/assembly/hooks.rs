@@ -14,7 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuthMethod, Config, ConfigError, ConfigFault, Faults};
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, MetadataPatch};
-use crate::revocation::Cutoffs;
+use crate::revocation::{Cutoffs, RevocationCheck};
 use crate::spawner::Spawner;
 
 /// What was added to the builder.
@@ -26,6 +26,7 @@ pub(crate) struct Hooks {
     pub(super) patch: Option<MetadataPatch>,
     pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
     pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
+    pub(super) revocation_check: Option<Arc<dyn RevocationCheck>>,
     pub(crate) serve_authorization_server_metadata: bool,
     pub(crate) hide_resource_metadata: bool,
 }
@@ -40,6 +41,7 @@ impl Default for Hooks {
             patch: None,
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
+            revocation_check: None,
             serve_authorization_server_metadata: false,
             hide_resource_metadata: false,
         }

@@ -9,7 +9,7 @@ use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
 };
 use crate::handles::KeyRing;
-use crate::identifier::loosely;
+use crate::identifier::{ResourceIdentifier, loosely};
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
 
@@ -65,6 +65,7 @@ impl<'a> ParsedConfig<'a> {
         let handle_keys = read_handle_keys(config, &mut faults);
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
+        check_notice_paths(config, &mut faults);
         if !found.is_empty() {
             return Err(ConfigError::new(found));
         }
@@ -142,6 +143,49 @@ fn check_path_is_free(
             faults.add("resource", reason);
         }
     }
+}
+
+/// Where notices are received is nothing else, for any router.
+fn check_notice_paths(config: &Config, faults: &mut Faults<'_>) {
+    let paths = [
+        ("logout_path", &config.logout_path),
+        ("shared_signals_path", &config.shared_signals_path),
+    ];
+    for (field, path) in paths {
+        if !is_plain_path(path) {
+            let reason = format!(
+                "{path:?} is no path such as \"/backchannel-logout\", of letters, digits and - . _ ~"
+            );
+            faults.add(field, reason);
+        } else if path.starts_with("/.well-known/") {
+            faults.add(field, "/.well-known/ is for metadata");
+        }
+        let mut servers = config.resources.iter().flat_map(|one| &one.authorization_servers);
+        let is_used =
+            servers.any(|one| one.back_channel_logout.is_some() || one.shared_signals.is_some());
+        if is_used && config.resources.iter().any(|resource| is_at(resource, path)) {
+            faults.add(field, format!("the path {path:?} is taken by a resource"));
+        }
+    }
+    if config.logout_path == config.shared_signals_path {
+        faults.add("shared_signals_path", "must differ from `logout_path`");
+    }
+}
+
+/// Whether every router reads the path in the same way.
+fn is_plain_path(path: &str) -> bool {
+    let Some(below_root) = path.strip_prefix('/') else { return false };
+    below_root.split('/').all(|segment| {
+        let is_plain =
+            segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        is_plain && !matches!(segment, "" | "." | "..")
+    })
+}
+
+/// Whether some router takes the path for that of the resource.
+fn is_at(resource: &ProtectedResource, path: &str) -> bool {
+    let identifier = ResourceIdentifier::parse(&*resource.resource);
+    identifier.is_ok_and(|parsed| loosely(parsed.path()) == loosely(path))
 }
 
 /// Issuers are shared between resources, so their own settings must be the same everywhere.

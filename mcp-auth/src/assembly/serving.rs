@@ -8,11 +8,13 @@ use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
 use crate::mounts::Mounts;
+use crate::notices::Notices;
 
 /// What answers requests, and what the next configuration may take over from it.
 pub(crate) struct Serving {
     pub(crate) mounts: Mounts,
     pub(crate) issuers: Vec<Arc<Issuer>>,
+    pub(crate) notices: Arc<Notices>,
     pub(crate) handle_keys: Arc<KeyRing>,
     /// The same, where they were made here and not configured.
     pub(super) own_handle_keys: Option<Arc<KeyRing>>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use super::asked_revocations::AskedRevocations;
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
 use super::own_verifier::OwnVerifier;
@@ -34,6 +35,8 @@ pub(crate) struct Authenticator {
     pub(crate) cache: Arc<TokenCache>,
     /// What was revoked.
     pub(crate) cutoffs: Arc<Cutoffs>,
+    /// Of the user: who else says what was revoked.
+    pub(crate) asked_revocations: Option<AskedRevocations>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -118,6 +121,9 @@ impl Authenticator {
         }
         let auth_info = self.authenticate_anew(token, now).await?;
         self.cutoffs.check(&auth_info)?;
+        if let Some(asked) = &self.asked_revocations {
+            asked.ask(&auth_info).await?;
+        }
         Ok(auth_info)
     }
 
@@ -158,7 +164,11 @@ impl Authenticator {
         };
         let is_good = is_current
             && trusted.source == token.source()
-            && self.cutoffs.check(&hit.auth_info).is_ok();
+            && self.cutoffs.check(&hit.auth_info).is_ok()
+            && self
+                .asked_revocations
+                .as_ref()
+                .is_none_or(|asked| asked.is_known_to_be_good(&hit.auth_info, now));
         is_good.then_some(hit.auth_info)
     }
 

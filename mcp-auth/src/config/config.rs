@@ -30,6 +30,8 @@ use crate::scope::Scopes;
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
 /// - `request_state_max_age`: 1 hour
+/// - `logout_path`: `/backchannel-logout`
+/// - `shared_signals_path`: `/shared-signals`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -91,6 +93,12 @@ pub struct Config {
     /// seconds.
     #[serde(with = "seconds")]
     pub request_state_max_age: Duration,
+    /// The path where authorization servers with `back_channel_logout` send their logout tokens: one for all of them, at the
+    /// origin of this server.
+    pub logout_path: String,
+    /// The path where authorization servers with `shared_signals` push their security events: one for all of them, at
+    /// the origin of this server.
+    pub shared_signals_path: String,
 }
 
 impl Config {
@@ -149,6 +157,8 @@ impl Default for Config {
             handle_keys: Vec::new(),
             handle_keys_file: None,
             request_state_max_age: Duration::from_secs(3600),
+            logout_path: "/backchannel-logout".to_owned(),
+            shared_signals_path: "/shared-signals".to_owned(),
         }
     }
 }

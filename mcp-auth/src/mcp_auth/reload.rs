@@ -23,6 +23,8 @@ use crate::text::in_one_line;
 pub(super) struct Told {
     /// The paths that routers were made for, without slashes at the end; `None`: no router was made, or something else takes every path too.
     paths: Option<Vec<String>>,
+    /// The paths where routers take notices; `None` as with `paths`.
+    notice_paths: Option<Vec<String>>,
     /// Whether something takes every path.
     takes_every_path: bool,
     /// The hosts that a framework lets through.
@@ -89,6 +91,15 @@ impl McpAuth {
         told.paths.get_or_insert_default().extend(paths);
     }
 
+    /// [`McpAuth::notice_paths`], for a router that has these alone.
+    #[cfg(feature = "axum")]
+    pub(crate) fn told_notice_paths(&self) -> Vec<String> {
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = self.notice_paths();
+        told.notice_paths.get_or_insert_default().extend_from_slice(&paths);
+        paths
+    }
+
     /// Takes note that every path can be asked for.
     pub(crate) fn tell_every_path(&self) {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner).takes_every_path = true;
@@ -115,6 +126,13 @@ impl Told {
             if paths.is_some_and(|known| !known.iter().any(|one| one == path)) {
                 let reason = format!("the router was made without a route for {path:?}: {RESTART}");
                 faults.push(ConfigFault::new(format!("resources[{index}].resource"), reason));
+            }
+        }
+        let routed = self.notice_paths.as_ref().filter(|_| !self.takes_every_path);
+        for path in serving.notices.paths() {
+            if routed.is_some_and(|known| !known.iter().any(|one| one == path)) {
+                let reason = format!("the router was made without a route for {path:?}: {RESTART}");
+                faults.push(ConfigFault::new("logout_path", reason));
             }
         }
         for host in allowed_hosts(serving) {

@@ -84,6 +84,12 @@ impl Cutoffs {
         self.tell();
     }
 
+    /// Refuses the token of one caller, of whom it was asked.
+    pub(crate) fn take_back(&self, caller: &AuthInfo) {
+        caller.take_back();
+        self.changes.send_modify(|_| {});
+    }
+
     /// Tells of entries. After them, so that whoever sees the number sees the entries.
     fn tell(&self) {
         let version = LAST_VERSION.fetch_add(1, Ordering::AcqRel) + 1;
@@ -111,6 +117,9 @@ impl Cutoffs {
 
     #[cold]
     fn look_up(&self, caller: &AuthInfo, version: u64) -> Result<(), TokenError> {
+        if caller.was_taken_back() {
+            return Err(TokenError::Revoked);
+        }
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let latest = entries.latest(caller);
         drop(entries);
@@ -163,10 +172,12 @@ impl Entries {
     /// Until when tokens of this caller were issued that are refused.
     fn latest(&self, caller: &AuthInfo) -> Option<u64> {
         let of_issuer = self.issuers.get(caller.issuer())?;
+        let sid = caller.text_claim("sid");
         let names = [
             (RevokedKind::Subject, caller.subject()),
+            (RevokedKind::SubjectWithoutSession, caller.subject().filter(|_| sid.is_none())),
             (RevokedKind::Client, caller.client_id()),
-            (RevokedKind::Session, caller.text_claim("sid")),
+            (RevokedKind::Session, sid),
             (RevokedKind::Token, caller.text_claim("jti")),
         ];
         let mut latest = of_issuer.everything;

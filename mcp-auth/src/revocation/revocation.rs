@@ -23,6 +23,8 @@ pub struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RevokedKind {
     Subject,
+    /// Of those tokens alone that do not say of which session they are.
+    SubjectWithoutSession,
     Client,
     Session,
     Token,
@@ -47,6 +49,21 @@ impl Revocation {
     /// This token (`jti`), whenever it was issued.
     pub fn of_token(issuer: impl Into<String>, jti: impl Into<String>) -> Self {
         Self::new(issuer, RevokedKind::Token, jti)
+    }
+
+    /// Of this subject, and of no session that the token names: which tokens belong to a session of the subject that has
+    /// ended cannot be told otherwise.
+    pub(crate) fn of_subject_without_session(
+        issuer: impl Into<String>,
+        subject: impl Into<String>,
+    ) -> Self {
+        Self::new(issuer, RevokedKind::SubjectWithoutSession, subject)
+    }
+
+    /// Of whom it is, and the name of what is revoked.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (&self.issuer, &self.name)
     }
 
     fn new(issuer: impl Into<String>, kind: RevokedKind, name: impl Into<String>) -> Self {

@@ -16,6 +16,7 @@ mod log_value;
 mod mcp_headers;
 mod metadata_document;
 mod mirrored_arguments;
+mod notice_request;
 mod pending_decision;
 mod resource;
 mod response;
@@ -37,6 +38,7 @@ pub(crate) use mcp_headers::{
 };
 #[cfg(test)]
 pub(crate) use mirrored_arguments::MirroredArguments;
+pub(crate) use notice_request::decide_notice;
 pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};

@@ -27,6 +27,7 @@ use serde_json::json;
 
 use super::decision_log::first_few;
 use super::exchange::{Called, Exchange};
+use super::notice_request::PendingNotice;
 use super::response::{ListRules, is_encoded};
 use super::sealed_handles::OpenedHandles;
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
@@ -44,7 +45,78 @@ use crate::scope::Scopes;
 ///    service must see what was judged.
 ///
 /// [`Decision`] has an example.
-pub struct PendingDecision {
+pub struct PendingDecision(Waiting);
+
+/// What waits for a body.
+enum Waiting {
+    /// A call.
+    Call(Box<PendingCall>),
+    /// What an issuer tells.
+    Notice(PendingNotice),
+}
+
+impl PendingDecision {
+    pub(super) fn of_notice(pending: PendingNotice) -> Self {
+        Self(Waiting::Notice(pending))
+    }
+
+    /// How long a body may be, in bytes: less for a caller without a good token.
+    pub fn max_bytes(&self) -> usize {
+        match &self.0 {
+            Waiting::Call(call) => call.max_bytes(),
+            Waiting::Notice(notice) => notice.max_bytes(),
+        }
+    }
+
+    /// How long the body may take, from the head of the request on.
+    pub fn timeout(&self) -> Duration {
+        match &self.0 {
+            Waiting::Call(call) => call.timeout(),
+            Waiting::Notice(notice) => notice.timeout(),
+        }
+    }
+
+    /// The answer to a body that is longer. A caller without a good token is told of that first.
+    pub fn too_large(self) -> Reply {
+        match self.0 {
+            Waiting::Call(call) => call.too_large(),
+            Waiting::Notice(notice) => notice.too_large(),
+        }
+    }
+
+    /// The answer to a body that did not come in time; the connection is of no use any more.
+    pub fn timed_out(self) -> Reply {
+        let mut reply = match self.0 {
+            Waiting::Call(call) => call.refuse(MessageFault::Timeout),
+            Waiting::Notice(notice) => notice.timed_out(),
+        };
+        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        reply
+    }
+
+    /// The answer where something in the application has read the body before, so that nobody can look at it. To the client
+    /// it is a body that is no JSON; the log says what to mend.
+    pub fn already_read(self) -> Reply {
+        match self.0 {
+            Waiting::Call(call) => call.already_read(),
+            Waiting::Notice(notice) => notice.already_read(),
+        }
+    }
+
+    /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
+    ///
+    /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
+    /// not public.
+    pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+        match self.0 {
+            Waiting::Call(call) => call.decide(request, body).await,
+            Waiting::Notice(notice) => notice.decide(request, body).await,
+        }
+    }
+}
+
+/// A call to a resource, whose head was looked at.
+pub(super) struct PendingCall {
     resource: Arc<Resource>,
     caller: Caller,
     cors: HeaderMap,
@@ -58,7 +130,7 @@ pub(super) enum Caller {
     Unchecked,
 }
 
-impl PendingDecision {
+impl PendingCall {
     /// Asks for the body, unless it says itself that it is too long.
     pub(super) fn begin(
         resource: Arc<Resource>,
@@ -73,11 +145,10 @@ impl PendingDecision {
         if announced_length(&request.headers).is_some_and(|length| length > pending.max_bytes()) {
             return Decision::Reply(pending.too_large());
         }
-        Decision::ReadBody(pending)
+        Decision::ReadBody(PendingDecision(Waiting::Call(Box::new(pending))))
     }
 
-    /// How long a body may be, in bytes: less for a caller without a good token.
-    pub fn max_bytes(&self) -> usize {
+    fn max_bytes(&self) -> usize {
         let bodies = &self.resource.bodies;
         match self.caller {
             Caller::Known(Ok(_)) => bodies.max_bytes,
@@ -87,13 +158,11 @@ impl PendingDecision {
         }
     }
 
-    /// How long the body may take, from the head of the request on.
-    pub fn timeout(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.resource.bodies.timeout
     }
 
-    /// The answer to a body that is longer. A caller without a good token is told of that first.
-    pub fn too_large(self) -> Reply {
+    fn too_large(self) -> Reply {
         match self.caller {
             Caller::Known(Err(error)) => self.resource.refuse(error).with_headers(self.cors),
             // It is longer than its head said, if nobody has looked at the token.
@@ -101,16 +170,7 @@ impl PendingDecision {
         }
     }
 
-    /// The answer to a body that did not come in time; the connection is of no use any more.
-    pub fn timed_out(self) -> Reply {
-        let mut reply = self.refuse(MessageFault::Timeout);
-        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        reply
-    }
-
-    /// The answer where something in the application has read the body before, so that nobody can look at it. To the client
-    /// it is a body that is no JSON; the log says what to mend.
-    pub fn already_read(self) -> Reply {
+    fn already_read(self) -> Reply {
         tracing::warn!(
             resource = %self.resource.identifier,
             "something before mcp-auth has read the body of a request: let mcp-auth come before it, or let it leave what it read where handlers find it"
@@ -122,11 +182,7 @@ impl PendingDecision {
         self.resource.refuse_message(fault, None).with_headers(self.cors)
     }
 
-    /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
-    ///
-    /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
-    /// not public.
-    pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+    async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
         if self.resource.is_in_force() {
             return self.decide_by(request, body).await;
         }
@@ -135,10 +191,12 @@ impl PendingDecision {
             return Decision::Reply(Reply::not_found());
         };
         match resource.decide(request).await {
-            Decision::ReadBody(anew) if body.len() > anew.max_bytes() => {
-                Decision::Reply(anew.too_large())
+            Decision::ReadBody(PendingDecision(Waiting::Call(anew))) => {
+                if body.len() > anew.max_bytes() {
+                    return Decision::Reply(anew.too_large());
+                }
+                anew.decide_by(request, body).await
             }
-            Decision::ReadBody(anew) => anew.decide_by(request, body).await,
             decided => decided,
         }
     }
@@ -280,7 +338,7 @@ fn is_utf8_json(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a parameter of a content type names no other charset than UTF-8.
-fn allows_utf8(parameter: &str) -> bool {
+pub(super) fn allows_utf8(parameter: &str) -> bool {
     let Some((name, written)) = parameter.split_once('=') else { return parameter.is_empty() };
     let value = written.trim().trim_matches('"');
     match name.trim().to_ascii_lowercase().strip_prefix("charset") {
@@ -336,6 +394,10 @@ fn as_tool_result(
 /// Says nothing of the caller.
 impl fmt::Debug for PendingDecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingDecision").field("resource", &self.resource).finish_non_exhaustive()
+        let resource = match &self.0 {
+            Waiting::Call(call) => Some(&call.resource),
+            Waiting::Notice(_) => None,
+        };
+        f.debug_struct("PendingDecision").field("resource", &resource).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Resource::begin`]: what the head says before anybody asks who sent it (origin, preflight, token).
 //! 2. The caller: the token is authenticated, or was accepted before.
-//! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`].
+//! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`](super::PendingDecision).
 //!
 //! Two requests take a shorter way, with the first and the last of these steps in common:
 //!
@@ -27,14 +27,13 @@ use super::cors::preflight;
 use super::exchange::{Called, Exchange};
 use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
-use super::pending_decision::{Caller, announced_length};
+use super::pending_decision::{Caller, PendingCall, announced_length};
 use super::response::ListRules;
 use super::sealed_handles::{OpenedHandles, SealedHandles};
 use super::succession::{Succession, next_number};
 use super::unlisted_rules::UnlistedRules;
 use super::{
-    AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
-    metadata_document,
+    AllowedOrigins, Decision, Forward, Reply, TokenExplanation, mcp_headers, metadata_document,
 };
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{Authenticator, BearerToken, TokenSource};
@@ -150,7 +149,7 @@ impl Resource {
             Err(end) => return Decision::Reply(self.reply_at_once(end, request)),
         };
         if self.may_need_no_token(request, &token) {
-            return PendingDecision::begin(self, Caller::Unchecked, cors, request);
+            return PendingCall::begin(self, Caller::Unchecked, cors, request);
         }
         let caller = match token {
             Ok(token) => self.authenticator.authenticate(token).await,
@@ -207,7 +206,7 @@ impl Resource {
         request: &Parts,
     ) -> Decision {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
-            return PendingDecision::begin(self, Caller::Known(caller), cors, request);
+            return PendingCall::begin(self, Caller::Known(caller), cors, request);
         }
         if caller.is_ok()
             && self.looks_at_messages()

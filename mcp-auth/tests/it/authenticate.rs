@@ -7,4 +7,5 @@ mod introspection;
 mod own_verifier;
 mod principal;
 mod revocation;
+mod revocation_check;
 mod token_cache;

@@ -4,6 +4,7 @@ mod challenge;
 mod cors;
 mod limits;
 mod logging;
+mod notices;
 mod reload;
 mod request_bodies;
 mod sealed_handles;
