@@ -28,6 +28,8 @@ pub enum AuthError {
     InvalidToken(TokenError),
     /// The request carries no bearer token.
     MissingToken,
+    /// Too many requests of this sender were refused, and this one is as well.
+    TooManyFailures(TooManyFailures),
     /// Whether the token is good cannot be told right now.
     Unavailable(Unavailable),
 }
@@ -47,6 +49,7 @@ impl AuthError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(error) => error.code(),
             Self::MissingToken => "missing_token",
+            Self::TooManyFailures(_) => "too_many_failures",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -75,6 +78,9 @@ impl AuthError {
             }
             Self::InvalidToken(error) => error.compared(),
             Self::MissingToken => Compared::new("a bearer token", "none"),
+            Self::TooManyFailures(reason) => {
+                Compared::new("fewer refusals, see `limits`", reason.refused_for)
+            }
             Self::Unavailable(reason) => {
                 Compared::new("an answer of the issuer", reason.to_string())
             }
@@ -114,6 +120,11 @@ impl AuthError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "an access token is required",
+            ),
+            Self::TooManyFailures(_) => Wire::in_body_alone(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                "too many requests were refused; try again later",
             ),
             Self::Unavailable(_) => Wire::in_body_alone(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -550,6 +561,28 @@ fn first_scopes(scopes: &Scopes) -> String {
         first.push("…".to_owned());
     }
     first.join(" ")
+}
+
+/// Too many requests of one address or one caller were refused, so that this refusal is not told in full: `limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TooManyFailures {
+    /// Seconds after which a refusal would be told in full again. What is allowed is allowed at any time.
+    pub retry_after: u64,
+    /// The code of the refusal, for operators.
+    pub refused_for: &'static str,
+}
+
+impl TooManyFailures {
+    pub(crate) fn new(retry_after: u64, refused_for: &'static str) -> Self {
+        Self { retry_after, refused_for }
+    }
+}
+
+impl From<TooManyFailures> for AuthError {
+    fn from(error: TooManyFailures) -> Self {
+        Self::TooManyFailures(error)
+    }
 }
 
 /// An authorization server could not be asked.

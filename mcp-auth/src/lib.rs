@@ -54,6 +54,7 @@ pub mod inspection;
 mod issuer;
 mod jose;
 mod json;
+mod limits;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
@@ -102,7 +103,8 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret, ServerType,
+        ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod, Limits, Secret,
+        ServerType,
     };
     pub use crate::principal::PrincipalClaim;
 }
@@ -169,7 +171,8 @@ pub mod policy {
 pub mod errors {
     pub use crate::config::ConfigFault;
     pub use crate::error::{
-        Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
+        Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, TooManyFailures,
+        Unavailable,
     };
     pub use crate::identifier::IdentifierError;
 }
@@ -220,6 +223,7 @@ pub mod explanation {
 /// ```
 pub mod decision {
     pub use crate::authenticate::KeyHint;
+    pub use crate::limits::PeerAddress;
     pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{
         Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter,

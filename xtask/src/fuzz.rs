@@ -5,8 +5,8 @@ use std::fs;
 use crate::command::{Failure, Run, root, version};
 use crate::step::Outcome;
 
-const TARGETS: [&str; 8] =
-    ["bearer", "jws", "jwk_set", "metadata", "claims", "message", "uri", "list"];
+const TARGETS: [&str; 9] =
+    ["bearer", "jws", "jwk_set", "metadata", "claims", "message", "uri", "list", "client_address"];
 /// How long each target runs as a part of the tests.
 const SECONDS_IN_TESTS: u64 = 20;
 

@@ -23,6 +23,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
+use crate::limits::{AddressRange, FailureLimits};
 use crate::revocation::Cutoffs;
 use crate::serve::{BodyLimits, Resource};
 
@@ -39,6 +40,7 @@ pub(super) struct Assembler<'b> {
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
     pub(super) cutoffs: Arc<Cutoffs>,
+    limits: Option<Arc<FailureLimits>>,
     pub(super) issuers: Vec<Arc<Issuer>>,
 }
 
@@ -70,8 +72,16 @@ impl<'b> Assembler<'b> {
             cache: Arc::new(cache),
             known_headers: Arc::default(),
             cutoffs: Arc::default(),
+            limits: None,
             issuers: Vec::new(),
         }
+    }
+
+    /// Counts the refusals of all resources, where the configuration limits them.
+    pub(super) fn limit_failures(&mut self, trusted_proxies: Vec<AddressRange>) {
+        let config = &self.builder.config.limits;
+        let limits = FailureLimits::new(config, trusted_proxies, self.builder.clock.clone());
+        self.limits = limits.map(Arc::new);
     }
 
     /// What answers the requests for one resource. `index` is its place in the configuration.
@@ -110,6 +120,7 @@ impl<'b> Assembler<'b> {
             .then(|| HandleSealer::new(self.handle_keys.clone(), identifier.as_str()));
         let mut resource =
             Resource::new(config, identifier, authenticator, authorizers, bodies, session_sealer);
+        resource.limits = self.limits.clone();
         if self.builder.hide_resource_metadata {
             resource.hide_metadata();
         }

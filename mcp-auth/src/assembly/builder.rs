@@ -134,6 +134,7 @@ impl McpAuthBuilder {
     pub fn build(self) -> Result<McpAuth, ConfigError> {
         let parsed = self.parse()?;
         let mut assembler = Assembler::new(&self, parsed.trust_anchors, parsed.handle_keys);
+        assembler.limit_failures(parsed.trusted_proxies);
         let mut resources = Vec::with_capacity(parsed.resources.len());
         for (index, parsed_resource) in parsed.resources.into_iter().enumerate() {
             resources.push(assembler.protect(index, parsed_resource));
@@ -170,7 +171,7 @@ impl McpAuthBuilder {
     /// [`ConfigError`] lists every fault of the configuration at once. What is wrong with an authorization
     /// server is no error: it is in that server's report.
     pub async fn inspect_issuers(self) -> Result<Vec<IssuerReport>, ConfigError> {
-        let ParsedConfig { resources, trust_anchors, handle_keys } = self.parse()?;
+        let ParsedConfig { resources, trust_anchors, handle_keys, .. } = self.parse()?;
         let assembler = Assembler::new(&self, trust_anchors, handle_keys);
         let mut reports = Vec::new();
         for ParsedResource { config, servers, .. } in resources {

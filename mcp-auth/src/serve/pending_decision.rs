@@ -30,6 +30,7 @@ use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, OperationKind};
 use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
+use crate::limits::Sender;
 use crate::scope::Scopes;
 
 /// A request whose head was looked at, and whose body was not: what it calls decides.
@@ -42,6 +43,8 @@ use crate::scope::Scopes;
 pub struct PendingDecision {
     resource: Arc<Resource>,
     caller: Caller,
+    /// Who is refused when the body is too long, as far as a limit asks for it.
+    sender: Option<Sender>,
     cors: HeaderMap,
 }
 
@@ -61,7 +64,11 @@ impl PendingDecision {
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
-        let pending = Self { resource, caller, cors };
+        let sender = match &caller {
+            Caller::Known(Err(_)) => resource.sender(request),
+            Caller::Known(Ok(_)) | Caller::Unchecked => None,
+        };
+        let pending = Self { resource, caller, sender, cors };
         if !is_utf8_json(&request.headers) {
             return Decision::Reply(pending.refuse(MessageFault::UnsupportedMediaType));
         }
@@ -90,7 +97,13 @@ impl PendingDecision {
     /// The answer to a body that is longer. A caller without a good token is told of that first.
     pub fn too_large(self) -> Reply {
         match self.caller {
-            Caller::Known(Err(error)) => self.resource.refuse(error).with_headers(self.cors),
+            Caller::Known(Err(error)) => {
+                let told = match &self.sender {
+                    Some(sender) => self.resource.limited_for(error, sender, None),
+                    None => error,
+                };
+                self.resource.refuse(told).with_headers(self.cors)
+            }
             // It is longer than its head said, if nobody has looked at the token.
             Caller::Known(Ok(_)) | Caller::Unchecked => self.refuse(MessageFault::TooLarge),
         }
@@ -133,7 +146,7 @@ impl PendingDecision {
         // A request about a task needs what the call needed that made it.
         let tasks = self.resource.known_tasks.named(&messages.tasks);
         messages.judge_besides(tasks.calls());
-        let Self { resource, caller: known, cors } = self;
+        let Self { resource, caller: known, cors, .. } = self;
         let authenticated = match known {
             Caller::Known(authenticated) => authenticated,
             Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
@@ -155,7 +168,8 @@ impl PendingDecision {
             });
         let caller = match admitted {
             Ok(caller) => caller,
-            Err(error) => {
+            Err(refused) => {
+                let error = resource.limited(refused, request, authenticated.as_ref().ok());
                 let needed = match &error {
                     AuthError::InvalidToken(_) | AuthError::MissingToken => {
                         resource.needed(&messages.operations, granted)

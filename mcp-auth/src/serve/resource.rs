@@ -41,6 +41,7 @@ use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, Forbidden, MessageFault};
 use crate::handles::HandleSealer;
 use crate::identifier::ResourceIdentifier;
+use crate::limits::FailureLimits;
 use crate::scope::Scopes;
 
 /// A protected resource with everything that its answers need.
@@ -62,6 +63,8 @@ pub(crate) struct Resource {
     pub(super) known_tasks_only: bool,
     /// Binds its sessions to those who began them.
     pub(super) session_sealer: Option<HandleSealer>,
+    /// Counts refusals; `None`: nothing is limited.
+    pub(crate) limits: Option<Arc<FailureLimits>>,
     /// Rules for what no list has shown so far.
     pub(super) unlisted_rules: UnlistedRules,
     pub(super) allowed_origins: AllowedOrigins,
@@ -108,6 +111,7 @@ impl Resource {
             // Without rules no answer is read, and every task is unknown.
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             session_sealer,
+            limits: None,
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
@@ -132,7 +136,7 @@ impl Resource {
             return PendingDecision::begin(self.clone(), Caller::Unchecked, cors, request);
         }
         let caller = match token {
-            Ok(token) => self.authenticator.authenticate(token).await,
+            Ok(token) => self.authenticate_unlimited(token, request).await,
             Err(error) => Err(error),
         };
         self.conclude(caller, cors, request)
@@ -192,11 +196,10 @@ impl Resource {
         {
             return Decision::Reply(reply.with_headers(cors));
         }
-        let outcome = caller.and_then(|known| {
-            self.authorize_head(&known)?;
-            let session = self.open_session(Some(&known), &request.headers)?;
-            Ok((known, session))
-        });
+        let outcome = match caller {
+            Ok(known) => self.admit_head(known, request),
+            Err(error) => Err(self.limited(error, request, None)),
+        };
         match outcome {
             Ok((admitted, session)) => {
                 Decision::Forward(self.forward(admitted, session, cors, request))
@@ -217,6 +220,19 @@ impl Resource {
         }
         announces_body(&request.headers)
             .then(|| self.refuse_message(MessageFault::Unexpected, None))
+    }
+
+    /// The caller, with the session of the request, where a request that names no operation may go on.
+    fn admit_head(
+        &self,
+        known: AuthInfo,
+        request: &Parts,
+    ) -> Result<(AuthInfo, Option<HeaderValue>), AuthError> {
+        if let Err(error) = self.authorize_head(&known) {
+            return Err(self.limited(error, request, Some(&known)));
+        }
+        let session = self.open_session(Some(&known), &request.headers)?;
+        Ok((known, session))
     }
 
     /// Whether the caller may send requests that name no operation: what the rules for everything ask for.
@@ -317,7 +333,7 @@ impl Resource {
     /// The caller behind a request, or why there is none.
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.authenticator.token_headers)?;
-        self.authenticator.authenticate(token).await
+        self.authenticate_unlimited(token, request).await
     }
 
     /// Only POST carries messages, and only an answer that depends on them needs them.
