@@ -51,6 +51,8 @@ export class McpAuth {
   readonly native: NativeAuth;
   /** @internal In lower case: where tokens may be. */
   readonly tokenHeaders: readonly string[];
+  /** @internal Whether refusals are counted by address: then that of the connection is needed. */
+  readonly countsAddresses: boolean;
   /** Settings that count where requests are decided, and not where tokens are verified. */
   readonly #ofRequests: readonly string[];
 
@@ -65,6 +67,7 @@ export class McpAuth {
     this.native = native;
     this.#ofRequests = ofRequests;
     this.tokenHeaders = this.native.tokenHeaders();
+    this.countsAddresses = this.native.countsAddresses();
   }
 
   /** The same from the form that files have: snake_case, a list of `resources`. */
@@ -91,9 +94,12 @@ export class McpAuth {
    * if (answer instanceof Response) return answer;
    * return answer.respond(await serve(answer.request, answer.authInfo));
    * ```
+   *
+   * For `limits.failuresPerAddress` it needs the address of the connection, which a request does not have: in Bun
+   * `server.requestIP(request)?.address`, in Deno `info.remoteAddr.hostname`.
    */
-  handle(request: Request): Promise<Response | Allowed> {
-    return handle(this, request);
+  handle(request: Request, connection: { remoteAddress?: string } = {}): Promise<Response | Allowed> {
+    return handle(this, request, connection.remoteAddress);
   }
 
   /** The same around a handler, such as that of `Bun.serve` or a route of Next.js. */

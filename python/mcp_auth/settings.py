@@ -47,6 +47,21 @@ class IntrospectionSettings(TypedDict, total=False):
     cache_max_age: Seconds
 
 
+class FailureLimitSettings(TypedDict, total=False):
+    """So many refusals in a period: one of `limits`."""
+
+    count: int
+    period: Seconds
+
+
+class LimitsSettings(TypedDict, total=False):
+    """After how many refusals a sender is answered 429: `limits`."""
+
+    failures_per_address: FailureLimitSettings
+    failures_per_principal: FailureLimitSettings
+    trusted_proxies: Texts
+
+
 class ServerSettings(TypedDict, total=False):
     """An authorization server: one of `authorization_servers`."""
 
@@ -105,6 +120,7 @@ class _ServerKeywords(TypedDict, total=False):
     handle_keys_file: File
     key_max_age: Seconds
     key_max_stale: Seconds
+    limits: LimitsSettings
     max_body_bytes: int
     max_anonymous_body_bytes: int
     body_timeout: Seconds
@@ -140,9 +156,11 @@ class ConfigSettings(ResourceSettings, _ServerKeywords, total=False):
 
 __all__ = [
     "ConfigSettings",
+    "FailureLimitSettings",
     "File",
     "Files",
     "IntrospectionSettings",
+    "LimitsSettings",
     "ResourceSettings",
     "Seconds",
     "Secrets",
