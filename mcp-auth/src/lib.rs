@@ -70,6 +70,7 @@ mod serve;
 mod spawner;
 mod steps;
 mod text;
+mod too_many_failures;
 
 pub use adapters::AuthLayer;
 #[cfg(feature = "rmcp3")]

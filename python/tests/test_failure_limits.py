@@ -27,7 +27,7 @@ def statuses(origin: str, token: str | None, times: int = 1, forwarded: str | No
 
 def test_forged_tokens_are_429_beyond_the_limit_and_all_else_is_as_before() -> None:
     with DevIssuer() as issuer, listening() as (listener, origin):
-        auth = McpAuth(f"{origin}/mcp", issuer.issuer, required_scopes=["mcp"], limits={"failures_per_address": LIMIT})
+        auth = McpAuth(f"{origin}/mcp", [issuer.issuer], required_scopes=["mcp"], limits={"failures_per_address": LIMIT})
         # It would take what a client writes for the address of the connection.
         with served(auth.protect(echo), listener, proxy_headers=False):
             assert statuses(origin, "forged", COUNT) == [401] * COUNT
@@ -61,7 +61,7 @@ def test_clients_behind_a_trusted_proxy_have_a_budget_each() -> None:
 def test_a_caller_is_429_for_what_it_may_not_do_and_for_nothing_else() -> None:
     with DevIssuer() as issuer, listening() as (listener, origin):
         resource = f"{origin}/mcp"
-        auth = McpAuth(resource, issuer.issuer, required_scopes=["mcp"], limits={"failures_per_principal": LIMIT})
+        auth = McpAuth(resource, [issuer.issuer], required_scopes=["mcp"], limits={"failures_per_principal": LIMIT})
         with served(auth.protect(echo), listener):
             tokens = [issuer.mint(audience=resource, subject="alice", scope="other") for _ in range(COUNT + 1)]
             assert [statuses(origin, token)[0] for token in tokens] == [403] * COUNT + [429]
@@ -71,7 +71,7 @@ def test_a_caller_is_429_for_what_it_may_not_do_and_for_nothing_else() -> None:
 
 @pytest.mark.parametrize("client", [None, ("testclient", 1), ("/run/app.sock", None)])
 async def test_a_server_that_tells_no_address_counts_for_none(client: tuple[str, Any] | None) -> None:
-    auth = McpAuth("http://localhost/mcp", "https://auth.example.com", limits={"failures_per_address": LIMIT})
+    auth = McpAuth("http://localhost/mcp", ["https://auth.example.com"], limits={"failures_per_address": LIMIT})
     inner = auth.protect(echo)
 
     async def app(scope: Mapping[str, Any], receive: Any, send: Any) -> None:

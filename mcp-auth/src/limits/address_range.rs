@@ -19,24 +19,23 @@ impl AddressRange {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let not_one = || format!("{text:?} is no range of addresses, such as \"10.0.0.0/8\"");
-        let first: IpAddr = address.parse().map_err(|_| not_one())?;
+        let first: IpAddr = address.parse().map_err(|_| no_range(text))?;
         if first != first.to_canonical() {
             return Err(format!("{text:?} must be written as a range of IPv4"));
         }
         let width = bits(first);
         let prefix_bits = match prefix {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().map_err(|_| not_one())?
+                digits.parse().map_err(|_| no_range(text))?
             }
-            Some(_) => return Err(not_one()),
+            Some(_) => return Err(no_range(text)),
             None => width,
         };
         if prefix_bits == 0 {
             return Err(format!("{text:?} would let every client choose its own address"));
         }
         if prefix_bits > width {
-            return Err(not_one());
+            return Err(no_range(text));
         }
         let network = network(first, prefix_bits);
         if network != first {
@@ -52,6 +51,10 @@ impl AddressRange {
         address.is_ipv4() == self.first.is_ipv4()
             && network(address, self.prefix_bits) == self.first
     }
+}
+
+fn no_range(text: &str) -> String {
+    format!("{text:?} is no range of addresses, such as \"10.0.0.0/8\"")
 }
 
 /// The address with its first bits alone; the others are 0. There is at least one bit.

@@ -94,10 +94,8 @@ impl FailureLimits {
 
     /// Whether the sender has been refused so often that its unknown tokens are asked about at a slower rate.
     pub(crate) fn is_beyond(&self, sender: &Sender) -> bool {
-        match (&self.by_address, sender.address) {
-            (Some(limiter), Some(address)) => limiter.is_beyond(&address),
-            _ => false,
-        }
+        let Some(limiter) = &self.by_address else { return false };
+        sender.address.is_some_and(|address| limiter.is_beyond(&address))
     }
 
     /// Counts a refusal: the same refusal, or what takes its place beyond the limit.
