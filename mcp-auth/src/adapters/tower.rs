@@ -136,7 +136,6 @@ impl AuthLayer {
         Q::Data: Send,
         R: From<Bytes>,
     {
-        #[cfg(feature = "axum")]
         if self.auth.counts_addresses() {
             note_peer(&mut parts);
         }
@@ -174,6 +173,10 @@ fn note_peer(request: &mut Parts) {
         extensions.insert(peer);
     }
 }
+
+/// Without axum, whoever made the request has noted it, or nobody knows it.
+#[cfg(not(feature = "axum"))]
+fn note_peer(_: &mut Parts) {}
 
 /// The path that the client asked for: a nested axum router cuts its own off.
 fn requested_path(request: &Parts) -> &str {
