@@ -54,6 +54,9 @@ same<Awaited<ReturnType<McpAuth['verifyAccessToken']>>, AuthInfo>(true);
 
 // @ts-expect-error: authorization servers are required
 new McpAuth({ resource: 'https://mcp.example.com/mcp' });
+({ resource: 'x', authorizationServers: [], limits: { failuresPerAddress: { count: 20, period: 60 }, trustedProxies: ['10.0.0.0/8'] } }) satisfies Config;
+// @ts-expect-error: a limit has a period
+({ resource: 'x', authorizationServers: [], limits: { failuresPerAddress: { count: 20 } } }) satisfies Config;
 // @ts-expect-error: a field in another case
 ({ resource: 'x', authorizationServers: [], required_scopes: ['a'] }) satisfies Config;
 ({

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | nobody who is trusted here has issued its token, or says so; or it carries the token in a wrong way | the address | 429 |
 //! | its token was issued by somebody trusted, and is not good here (any more) | that token | 429 |
-//! | its caller may not do that | the caller: issuer, subject and client | 429 |
+//! | its caller may not do that, by a rule or by a handler | the caller: issuer, subject and client | 429 |
 //! | it has no token; its origin, body or session is wrong; nobody can tell right now | nobody | never 429 |
 //!
 //! The second row is not the address's: a client that has to renew its token must be told so, whoever else is behind
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::request::Parts;
+use tracing::field::display;
 
 use super::address_range::AddressRange;
 use super::client_address::{PeerAddress, client_address, counted_as};
@@ -44,7 +45,7 @@ pub(crate) struct FailureLimits {
 struct PrincipalKey(u64);
 
 /// Who sent a request, as far as that counts.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Sender {
     /// `None`: it is not known, or no limit asks for it.
     address: Option<IpAddr>,
@@ -140,7 +141,7 @@ impl FailureLimits {
         if is_news {
             // A subject is personal data, and the log of decisions names none.
             let issuer = caller.map(AuthInfo::issuer);
-            let client = caller.and_then(AuthInfo::client_id).map(|id| Quoted(id).to_string());
+            let client = caller.and_then(AuthInfo::client_id).map(Quoted).map(display);
             tracing::warn!(target: "mcp_auth::decision", code = "too_many_failures", status = 429, issuer, client, refused_for, retry_after, "too many requests of one caller were refused: for now its refusals are 429, and logged at DEBUG");
         }
         TooManyFailures::new(retry_after, refused_for).into()

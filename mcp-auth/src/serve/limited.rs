@@ -53,6 +53,15 @@ impl Resource {
         }
     }
 
+    /// The same for what a handler refused, where the caller is known and nothing else has to be.
+    pub(super) fn limited_by_handler(
+        &self,
+        error: AuthError,
+        caller: Option<&AuthInfo>,
+    ) -> AuthError {
+        self.limited_for(error, &Sender::default(), caller)
+    }
+
     /// Who sent a request, as far as a limit asks for it.
     pub(super) fn sender(&self, request: &Parts) -> Option<Sender> {
         let limits = self.limits.as_ref()?;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
+use axum::response::IntoResponse as _;
 use dev_issuer::{Broken, DevIssuer};
 use futures_util::future::{BoxFuture, join_all};
 use mcp_auth::decision::PeerAddress;
 use mcp_auth::http_client::{HttpClient, HttpError};
 use mcp_auth::policy::Requirement;
 use mcp_auth::settings::FailureLimit;
-use mcp_auth::{Config, Introspection, McpAuth, ScopePolicy};
+use mcp_auth::{AuthInfo, Config, Introspection, McpAuth, ScopePolicy};
 use proptest::prelude::*;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -127,6 +128,24 @@ async fn two_clients_behind_a_trusted_proxy_have_a_budget_each() {
         assert_eq!(post(&url, Some("x"), Some(forged)).await.0, 429, "{forged}");
     }
     assert_eq!(post(&url, Some("x"), Some("203.0.113.3")).await.0, 401, "a third one");
+}
+
+#[tokio::test]
+async fn no_other_header_says_where_a_client_is() {
+    let server = Harness::with(|mut config| {
+        config.limits.trusted_proxies = vec!["10.0.0.0/8".to_owned()];
+        by_address(config)
+    })
+    .await;
+    let names = ["forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "x-client-ip"];
+    for peer in ["10.0.0.1", "192.0.2.1"] {
+        for (at, name) in names.into_iter().enumerate() {
+            let value = if name == "forwarded" { "for=203.0.113.1" } else { "203.0.113.1" };
+            let headers = [("authorization", "Bearer x"), (name, value)];
+            let status = server.send(from(peer, &headers)).await.status;
+            assert_eq!(status, if at < COUNT { 401 } else { 429 }, "{peer} {name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -293,6 +312,30 @@ async fn under_a_policy_the_same_holds_for_what_the_body_asks_for() {
     assert_eq!(call(None, "open", 0).await, 200);
     assert_eq!(call(Some("x"), "open", 0).await, 200, "nobody looks at the token");
     assert_eq!(call(None, "delete", 0).await, 401);
+}
+
+#[tokio::test]
+async fn what_a_handler_refuses_counts_for_its_caller() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let config = by_principal(Config::new(RESOURCE, issuer.issuer()).unwrap());
+    let clock = TestClock::new();
+    let auth = McpAuth::builder(config).clock(clock.clone()).build().unwrap();
+    let handler = async |caller: AuthInfo| match caller.require(["more"]) {
+        Ok(()) => "done".into_response(),
+        Err(error) => error.into_response(),
+    };
+    let server = Harness { issuer, clock, app: auth.protect(axum::routing::post(handler)) };
+    let token = server.mint().sign();
+    for _ in 0..COUNT {
+        let answer = server.call(&token).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (403, "insufficient_scope"));
+    }
+    let answer = server.call(&token).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, Some("20")));
+    assert_eq!(answer.challenge(), None);
+    assert_eq!(server.call(&server.mint().subject("bob").sign()).await.status, 403);
+    let more = server.mint().scope("mcp more").sign();
+    assert_eq!(server.call(&more).await.status, 200, "the same caller with the scope");
 }
 
 #[tokio::test]
