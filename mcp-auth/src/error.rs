@@ -7,6 +7,7 @@ use http::StatusCode;
 pub use crate::message_fault::MessageFault;
 use crate::scope::Scopes;
 use crate::text::{Quoted, QuotedList, in_one_line, shown};
+pub use crate::too_many_failures::TooManyFailures;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum AuthError {
     InvalidToken(TokenError),
     /// The request carries no bearer token.
     MissingToken,
+    /// Too many requests of this sender were refused, and this one is as well.
+    TooManyFailures(TooManyFailures),
     /// Whether the token is good cannot be told right now.
     Unavailable(Unavailable),
 }
@@ -48,6 +51,7 @@ impl AuthError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(error) => error.code(),
             Self::MissingToken => "missing_token",
+            Self::TooManyFailures(_) => "too_many_failures",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -74,6 +78,9 @@ impl AuthError {
             }
             Self::InvalidToken(error) => error.compared(),
             Self::MissingToken => Compared::new("a bearer token", "none"),
+            Self::TooManyFailures(reason) => {
+                Compared::new("fewer refusals, see `limits`", reason.refused_for)
+            }
             Self::Unavailable(reason) => {
                 Compared::new("an answer of the issuer", reason.to_string())
             }
@@ -113,6 +120,11 @@ impl AuthError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "an access token is required",
+            ),
+            Self::TooManyFailures(_) => Wire::in_body_alone(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                "too many requests were refused; try again later",
             ),
             Self::Unavailable(_) => Wire::in_body_alone(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -26,6 +26,7 @@ use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Jws, TokenLimits, VerificationKey};
 use crate::json::{CheckedObject, JsonLimits};
+use crate::limits::{AddressRange, PeerAddress, X_FORWARDED_FOR, client_address};
 use crate::mcp_auth::McpAuth;
 use crate::notices::NoticeKind;
 use crate::serve::{Decision, Forward, Passage};
@@ -69,6 +70,41 @@ pub fn bearer(bytes: &[u8]) {
     let mut names = names.map(|name| percent_decode_str(name).collect::<Vec<_>>());
     let uri_has_query = parts.uri.query().is_some_and(|kept| kept == query);
     assert!(!uri_has_query || !names.any(|name| name == b"access_token"), "{query:?}");
+}
+
+/// The first line is the address of a connection, each other one an `X-Forwarded-For` header.
+pub fn client_addresses(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let Some(peer) = PeerAddress::parse(&first) else { return };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let Ok(value) = HeaderValue::from_bytes(line) else { return };
+        headers.append(X_FORWARDED_FOR, value);
+    }
+    let trusted = [AddressRange::parse("10.0.0.0/8").expect("a good one")];
+    let client = bounded(bytes, || client_address(peer, &headers, &trusted));
+
+    // A stranger's connection says all.
+    if !trusted[0].contains(peer.ip()) {
+        assert_eq!(client, peer.ip(), "{headers:?}");
+    }
+    // What a trusted proxy adds at the end counts, whatever stands before it.
+    headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.9"));
+    let proxy = PeerAddress::parse("10.1.2.3").expect("a good one");
+    let added = client_address(proxy, &headers, &trusted);
+    assert_eq!(added.to_string(), "192.0.2.9", "{headers:?}");
+}
+
+/// What a client writes about itself, where a trusted proxy adds nothing to it.
+#[cfg(test)]
+pub(crate) fn read_client_address(text: &str) {
+    let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) else { return };
+    let mut headers = HeaderMap::new();
+    headers.append(X_FORWARDED_FOR, value);
+    let trusted = [AddressRange::parse("10.0.0.0/8").expect("a good one")];
+    let proxy = PeerAddress::parse("10.1.2.3").expect("a good one");
+    let _ = client_address(proxy, &headers, &trusted);
 }
 
 /// A token in compact serialization.
@@ -546,7 +582,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 10] = [
+    const TARGETS: [Target; 11] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
@@ -557,6 +593,7 @@ mod tests {
         ("list", list),
         ("handle", handle),
         ("notice", notice),
+        ("client_address", client_addresses),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

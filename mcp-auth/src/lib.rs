@@ -54,6 +54,7 @@ pub mod inspection;
 mod issuer;
 mod jose;
 mod json;
+mod limits;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
@@ -72,6 +73,7 @@ mod serve;
 mod spawner;
 mod steps;
 mod text;
+mod too_many_failures;
 
 pub use adapters::AuthLayer;
 #[cfg(feature = "rmcp3")]
@@ -105,8 +107,8 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        BackChannelLogout, ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret,
-        ServerType, SharedSignals,
+        BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
+        Limits, Secret, ServerType, SharedSignals,
     };
     pub use crate::principal::PrincipalClaim;
 }
@@ -173,7 +175,8 @@ pub mod policy {
 pub mod errors {
     pub use crate::config::ConfigFault;
     pub use crate::error::{
-        Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
+        Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, TooManyFailures,
+        Unavailable,
     };
     pub use crate::identifier::IdentifierError;
 }
@@ -224,6 +227,7 @@ pub mod explanation {
 /// ```
 pub mod decision {
     pub use crate::authenticate::KeyHint;
+    pub use crate::limits::PeerAddress;
     pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{
         Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter, StreamEnd,

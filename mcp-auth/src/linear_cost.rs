@@ -136,6 +136,11 @@ fn lists_of_servers() {
 }
 
 #[test]
+fn addresses_of_clients() {
+    hold(&readers::CLIENT_ADDRESSES);
+}
+
+#[test]
 fn streams_of_servers_byte_by_byte() {
     hold(&readers::STREAMS);
 }

@@ -375,6 +375,14 @@ impl McpAuth {
         names
     }
 
+    /// Whether refusals are counted by address, so that [`McpAuth::decide`] needs a
+    /// [`PeerAddress`](crate::decision::PeerAddress) in the extensions of the request: for adapters of your own.
+    pub fn counts_addresses(&self) -> bool {
+        let first = self.first_resource();
+        let limits = first.as_ref().and_then(|resource| resource.limits.as_ref());
+        limits.is_some_and(|limits| limits.count_addresses())
+    }
+
     /// The host names that requests may be addressed to, for the `Host` check of a framework:
     /// those of the resources, the configured ones, and loopback.
     pub fn allowed_hosts(&self) -> Vec<String> {

@@ -183,6 +183,24 @@ export interface Limits {
   logoutPath?: string;
   /** Where security events are pushed. Default: `/shared-signals`. */
   sharedSignalsPath?: string;
+  /** After how many refusals a sender is answered 429. What is allowed goes on. */
+  limits?: FailureLimits;
+}
+
+/** After how many refusals a sender is answered 429, for what would be refused anyway. */
+export interface FailureLimits {
+  /** Of one address, for tokens that nobody trusted has issued. */
+  failuresPerAddress?: FailureLimit;
+  /** Of one caller, for what it may not do; and of one token that is not good any more. */
+  failuresPerPrincipal?: FailureLimit;
+  /** Addresses, and ranges such as `10.0.0.0/8`, of proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies?: string[];
+}
+
+/** So many at once, and then one more each `count`-th part of the period, which is in seconds. */
+export interface FailureLimit {
+  count: number;
+  period: number;
 }
 
 /** One resource, or several. */

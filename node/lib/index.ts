@@ -7,6 +7,8 @@ export type {
   AuthorizationServer,
   Config,
   ConfigData,
+  FailureLimit,
+  FailureLimits,
   Introspection,
   Limits,
   ProtectedResource,
@@ -21,6 +23,7 @@ export {
   RequestError,
   StateError,
   TokenError,
+  TooManyFailuresError,
   UnavailableError,
 } from './errors.js';
 export type { Authorize, Operation, RevocationCheck, Verdict, VerifyToken } from './functions.js';

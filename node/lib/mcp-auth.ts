@@ -62,6 +62,8 @@ export class McpAuth {
   /** Code stays when the configuration is replaced. */
   readonly #options: Options;
   #tokenHeaders: readonly string[];
+  /** @internal Whether refusals are counted by address: then that of the connection is needed. */
+  countsAddresses: boolean;
   /** Settings that count where requests are decided, and not where tokens are verified. */
   #ofRequests: readonly string[];
   #paths: readonly string[];
@@ -79,6 +81,7 @@ export class McpAuth {
     this.#ofRequests = ofRequests;
     this.#paths = paths;
     this.#tokenHeaders = this.native.tokenHeaders();
+    this.countsAddresses = this.native.countsAddresses();
   }
 
   /** The same from the form that files have: snake_case, a list of `resources`. */
@@ -140,6 +143,7 @@ export class McpAuth {
     this.#paths = paths;
     // Those of before too: a request that was decided by them may be on its way to its handler.
     this.#tokenHeaders = [...new Set([...this.#tokenHeaders, ...this.native.tokenHeaders()])];
+    this.countsAddresses = this.native.countsAddresses();
   }
 
   /**
@@ -150,9 +154,12 @@ export class McpAuth {
    * if (answer instanceof Response) return answer;
    * return answer.respond(await serve(answer.request, answer.authInfo));
    * ```
+   *
+   * For `limits.failuresPerAddress` it needs the address of the connection, which a request does not have: in Bun
+   * `server.requestIP(request)?.address`, in Deno `info.remoteAddr.hostname`.
    */
-  handle(request: Request): Promise<Response | Allowed> {
-    return handle(this, request);
+  handle(request: Request, connection: { remoteAddress?: string } = {}): Promise<Response | Allowed> {
+    return handle(this, request, connection.remoteAddress);
   }
 
   /** The same around a handler, such as that of `Bun.serve` or a route of Next.js. */

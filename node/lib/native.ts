@@ -87,7 +87,9 @@ export interface NativeAuth {
    * A text is the caller, in JSON, of a request that names no session, whose response goes on as it is unless it names
    * one; see `reopen` and `sealSession`.
    */
-  decide(method: string, target: string, headers: string): Outcome;
+  decide(method: string, target: string, headers: string, peer?: string): Outcome;
+  /** Whether `decide` needs the address of the connection, for limits. */
+  countsAddresses(): boolean;
   reopen(method: string, target: string, headers: string): Forward | null;
   /** As that of {@link Forward}, where the decision was a text. */
   sealSession(target: string, caller: string, given: string): string | null;

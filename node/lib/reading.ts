@@ -1,5 +1,5 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
-import type { AuthorizationServer, Introspection, Limits, ProtectedResource, ScopePolicy } from './config.js';
+import type { AuthorizationServer, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, ScopePolicy } from './config.js';
 import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
@@ -114,6 +114,12 @@ const RESOURCE = {
   allowedOrigins: 'texts',
   allowedHosts: 'texts',
 } satisfies Record<keyof ProtectedResource, Kind>;
+const FAILURE_LIMIT = { count: 'number', period: 'seconds' } satisfies Record<keyof FailureLimit, Kind>;
+const FAILURE_LIMITS = {
+  failuresPerAddress: { members: FAILURE_LIMIT },
+  failuresPerPrincipal: { members: FAILURE_LIMIT },
+  trustedProxies: 'texts',
+} satisfies Record<keyof FailureLimits, Kind>;
 const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',
@@ -134,6 +140,7 @@ const LIMITS = {
   requestStateMaxAge: 'seconds',
   logoutPath: 'text',
   sharedSignalsPath: 'text',
+  limits: { members: FAILURE_LIMITS },
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {
@@ -153,6 +160,7 @@ const PLACES: [names: readonly string[], where: string][] = [
   [Object.keys(RESOURCE), 'to the resource, beside `authorizationServers`'],
   [Object.keys(LIMITS), 'to the configuration, beside the resources'],
   [Object.keys(OPTIONS), 'to the second argument: `new McpAuth(config, { NAME: … })`'],
+  [Object.keys(FAILURE_LIMITS), 'to `limits` of the configuration'],
   [Object.keys(INTROSPECTION), 'to `introspection` of an authorization server'],
   [Object.keys(POLICY), 'to the policy: `policy: { NAME: … }`'],
   [Object.keys(REQUIREMENT), 'to what a tool, prompt, resource or method needs: `policy: { tools: { x: { NAME: … } } }`'],

@@ -31,12 +31,12 @@ export interface Allowed {
 /** By the request that went on. */
 const decided = new WeakMap<Request, Decided>();
 
-export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
+export async function handle(auth: McpAuth, request: Request, peer?: string): Promise<Response | Allowed> {
   const before = decided.get(request);
   // What is around it looks at the response.
   if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, streamEnd: () => null, sealSession: (given) => given, replacedHeaders: [], replacedBody: null, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
-  let settled = await settle(auth.native.decide(...given));
+  let settled = await settle(auth.countsAddresses ? auth.native.decide(...given, peer) : auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
     const question = settled as ReadBody;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use mcp_auth::decision::{Decision, MetadataDocument};
+use mcp_auth::decision::{Decision, MetadataDocument, PeerAddress};
 use mcp_auth::sealed_state::StateError;
 use mcp_auth::{AuthError, Config, McpAuth};
 use napi::bindgen_prelude::{Buffer, Env, FnArgs, Function, Result, Uint8Array};
@@ -100,7 +100,8 @@ impl NativeAuth {
     }
 
     /// Decides about a request: all that is known of it before its body. A text is its caller, in
-    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session.
+    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session. `peer` is the
+    /// address of the connection, for limits.
     #[napi]
     pub fn decide(
         &self,
@@ -108,13 +109,17 @@ impl NativeAuth {
         method: String,
         target: String,
         headers: String,
+        peer: Option<String>,
     ) -> Result<Outcome> {
-        let Some(parts) = request::parse(&method, target, headers) else {
+        let Some(mut parts) = request::parse(&method, target, headers) else {
             return Ok(Outcome::D(Answered::malformed()));
         };
         // A revocation check may be asked, whose answer nobody waits for.
         if let Some(forward) = functions::within(env, || self.auth.decide_seen(&parts)) {
             return Ok(outcome::of_seen(forward));
+        }
+        if let Some(peer) = peer.as_deref().and_then(PeerAddress::parse) {
+            parts.extensions.insert(peer);
         }
         let auth = self.auth.clone();
         let work = async move {
@@ -137,6 +142,12 @@ impl NativeAuth {
     pub fn reopen(&self, method: String, target: String, headers: String) -> Option<Forward> {
         let parts = request::parse(&method, target, headers)?;
         Some(Forward::new(self.auth.decide_seen(&parts)?))
+    }
+
+    /// Whether refusals are counted by address: then `decide` needs that of the connection.
+    #[napi]
+    pub fn counts_addresses(&self) -> bool {
+        self.auth.counts_addresses()
     }
 
     /// A session identifier of the server's as this caller, in JSON, gets it, where the decision was a text.

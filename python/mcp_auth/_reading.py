@@ -11,9 +11,11 @@ from typing import Any, Literal, cast, get_args, get_origin
 from .settings import (
     BackChannelLogoutSettings,
     ConfigSettings,
+    FailureLimitSettings,
     File,
     Files,
     IntrospectionSettings,
+    LimitsSettings,
     ResourceSettings,
     Seconds,
     Secrets,
@@ -32,6 +34,17 @@ SERVER: Fields = ServerSettings.__annotations__
 INTROSPECTION: Fields = IntrospectionSettings.__annotations__
 LOGOUT: Fields = BackChannelLogoutSettings.__annotations__
 SIGNALS: Fields = SharedSignalsSettings.__annotations__
+LIMITS: Fields = LimitsSettings.__annotations__
+FAILURE_LIMIT: Fields = FailureLimitSettings.__annotations__
+
+#: Kinds of settings that are tables with settings of their own.
+_TABLES: dict[Any, Fields] = {
+    IntrospectionSettings: INTROSPECTION,
+    BackChannelLogoutSettings: LOGOUT,
+    SharedSignalsSettings: SIGNALS,
+    LimitsSettings: LIMITS,
+    FailureLimitSettings: FAILURE_LIMIT,
+}
 
 #: Beside `resources`, nothing of a single resource may stand.
 _ABOVE_RESOURCES: Fields = {name: kind for name, kind in CONFIG.items() if name not in RESOURCE}
@@ -62,6 +75,7 @@ _KEYS_OF_ISSUER = (
 #: Where a setting belongs that stands elsewhere.
 _PLACES: list[tuple[Iterable[str], str]] = [
     (INTROSPECTION, 'to `introspection` of an authorization server: `{{"issuer": …, "introspection": {{"{0}": …}}}}`'),
+    (LIMITS, 'to `limits`: `limits={{"{0}": …}}`'),
     (SERVER, 'to an authorization server: `authorization_servers=[{{"issuer": …, "{0}": …}}]`'),
     (RESOURCE, "to the resource, beside `authorization_servers`"),
     (CONFIG, "beside the resource, and to none of its parts"),
@@ -149,12 +163,8 @@ class Reading:
         return data
 
     def _value(self, where: str, kind: Any, value: Any) -> Any:
-        if kind is IntrospectionSettings:
-            return self._members(f"{where}.", _table(value), INTROSPECTION)
-        if kind is BackChannelLogoutSettings:
-            return self._members(f"{where}.", _table(value), LOGOUT)
-        if kind is SharedSignalsSettings:
-            return self._members(f"{where}.", _table(value), SIGNALS)
+        if kind in _TABLES:
+            return self._members(f"{where}.", _table(value), _TABLES[kind])
         if kind == CONFIG["resources"]:
             resources = enumerate(_each(value, _table))
             return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]

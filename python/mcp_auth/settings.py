@@ -60,6 +60,21 @@ class SharedSignalsSettings(TypedDict, total=False):
     authorization: str
 
 
+class FailureLimitSettings(TypedDict, total=False):
+    """So many refusals in a period: one of `limits`."""
+
+    count: int
+    period: Seconds
+
+
+class LimitsSettings(TypedDict, total=False):
+    """After how many refusals a sender is answered 429: `limits`."""
+
+    failures_per_address: FailureLimitSettings
+    failures_per_principal: FailureLimitSettings
+    trusted_proxies: Texts
+
+
 class ServerSettings(TypedDict, total=False):
     """An authorization server: one of `authorization_servers`."""
 
@@ -125,6 +140,7 @@ class _ServerKeywords(TypedDict, total=False):
     shared_signals_path: str
     key_max_age: Seconds
     key_max_stale: Seconds
+    limits: LimitsSettings
     max_body_bytes: int
     max_anonymous_body_bytes: int
     body_timeout: Seconds
@@ -162,9 +178,11 @@ class ConfigSettings(ResourceSettings, _ServerKeywords, total=False):
 __all__ = [
     "BackChannelLogoutSettings",
     "ConfigSettings",
+    "FailureLimitSettings",
     "File",
     "Files",
     "IntrospectionSettings",
+    "LimitsSettings",
     "ResourceSettings",
     "Seconds",
     "Secrets",

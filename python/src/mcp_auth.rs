@@ -90,12 +90,15 @@ impl McpAuth {
     /// `Reply`, or a `Pending` that becomes one of them.
     fn decide(&self, scope: &Bound<'_, PyDict>) -> PyResult<Py<PyAny>> {
         let py = scope.py();
-        let Some(parts) = request::parts(scope)? else {
+        let Some(mut parts) = request::parts(scope)? else {
             return Ok(Py::new(py, Reply::status(py, http::StatusCode::BAD_REQUEST))?.into_any());
         };
         let Current { auth, runtime, .. } = self.current(py)?;
         if let Some(forward) = auth.decide_seen(&parts) {
             return Ok(Py::new(py, Forward::new(scope, forward)?)?.into_any());
+        }
+        if auth.counts_addresses() {
+            request::note_peer(&mut parts, scope)?;
         }
         let scope = scope.clone().unbind();
         let decide = async move {

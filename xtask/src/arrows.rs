@@ -32,18 +32,20 @@ const OF_VALUES: &str = "json values";
 const ALL: &str = "all";
 
 /// Each room, and what it may import beside itself. What is not in its row is forbidden.
-const ROOMS: [(&str, &str); 16] = [
+const ROOMS: [(&str, &str); 17] = [
     ("lib", ALL),
     ("mcp_auth", ALL),
-    ("adapters", "mcp_auth mounts serve config values"),
+    ("adapters", "mcp_auth mounts serve limits config values"),
     (
         "assembly",
-        "mcp_auth mounts serve handles notices revocation authorize authenticate inspection issuer jose json config values",
+        "mcp_auth mounts serve handles limits notices revocation authorize authenticate inspection issuer jose json config values",
     ),
     ("mounts", "serve config values"),
-    ("serve", "handles notices authorize authenticate json config values"),
+    ("serve", "handles limits notices authorize authenticate json config values"),
     // Bytes and callers alone: what is sealed, and why, is its callers' business.
     ("handles", "values"),
+    // Refusals, callers and addresses alone: what is refused is decided elsewhere.
+    ("limits", "config values"),
     ("authorize", "json config values"),
     ("authenticate", "revocation issuer jose json config values"),
     ("revocation", "values"),

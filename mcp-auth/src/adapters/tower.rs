@@ -9,6 +9,8 @@
 //!    until that is certain.
 
 use std::fmt;
+#[cfg(feature = "axum")]
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -25,6 +27,8 @@ use tokio::runtime::Handle;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "axum")]
+use crate::limits::PeerAddress;
 use crate::mcp_auth::McpAuth;
 use crate::mounts::Place;
 use crate::serve::{
@@ -128,12 +132,19 @@ impl AuthLayer {
     ///
     /// # Errors
     /// The answer, where it goes no further.
-    async fn admit<Q, R>(&self, parts: Parts, body: Q) -> Result<(Request<Q>, Forward), Response<R>>
+    async fn admit<Q, R>(
+        &self,
+        mut parts: Parts,
+        body: Q,
+    ) -> Result<(Request<Q>, Forward), Response<R>>
     where
         Q: Body + From<Bytes> + Send + 'static,
         Q::Data: Send,
         R: From<Bytes>,
     {
+        if self.auth.counts_addresses() {
+            note_peer(&mut parts);
+        }
         let (decision, unread) = match self.decide(&parts).await {
             Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
             decision => (decision, Some(body)),
@@ -153,6 +164,25 @@ impl AuthLayer {
         }
     }
 }
+
+/// Notes the address of the connection where axum knows it, unless something in front has noted it.
+#[cfg(feature = "axum")]
+fn note_peer(request: &mut Parts) {
+    use axum::extract::ConnectInfo;
+
+    let extensions = &mut request.extensions;
+    if extensions.get::<PeerAddress>().is_some() {
+        return;
+    }
+    if let Some(ConnectInfo(address)) = extensions.get::<ConnectInfo<SocketAddr>>() {
+        let peer = PeerAddress::new(address.ip());
+        extensions.insert(peer);
+    }
+}
+
+/// Without axum, whoever made the request has noted it, or nobody knows it.
+#[cfg(not(feature = "axum"))]
+fn note_peer(_: &mut Parts) {}
 
 /// The path that the client asked for: a nested axum router cuts its own off.
 fn requested_path(request: &Parts) -> &str {

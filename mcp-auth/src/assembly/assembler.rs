@@ -27,6 +27,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
+use crate::limits::{AddressRange, FailureLimits};
 use crate::mounts::Mounts;
 use crate::notices::{NoticeIssuer, Notices};
 use crate::revocation::Cutoffs;
@@ -44,6 +45,7 @@ pub(super) struct Assembler<'b> {
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
     cutoffs: &'b Arc<Cutoffs>,
+    failure_limits: Option<Arc<FailureLimits>>,
     issuers: Vec<Arc<Issuer>>,
     notice_issuers: Vec<NoticeIssuer>,
 }
@@ -74,9 +76,23 @@ impl<'b> Assembler<'b> {
             cache: cache.unwrap_or_else(|| Arc::new(TokenCache::new(max_bytes, max_age))),
             known_headers: known_headers.unwrap_or_default(),
             cutoffs,
+            failure_limits: None,
             issuers: Vec::new(),
             notice_issuers: Vec::new(),
         }
+    }
+
+    /// Counts the refusals of all resources, where the configuration limits them. What was counted stays where the limits do.
+    pub(super) fn limit_failures(&mut self, trusted_proxies: Vec<AddressRange>) {
+        let config = &self.config.limits;
+        let before = self.earlier.filter(|earlier| earlier.limits_of_failures == *config);
+        self.failure_limits = match before {
+            Some(earlier) => earlier.failure_limits.clone(),
+            None => {
+                let clock = self.hooks.clock.clone();
+                FailureLimits::new(config, trusted_proxies, clock).map(Arc::new)
+            }
+        };
     }
 
     /// Everything, with these resources.
@@ -97,6 +113,8 @@ impl<'b> Assembler<'b> {
             cache: self.cache,
             known_headers: self.known_headers,
             limits: token_limits(self.config),
+            failure_limits: self.failure_limits,
+            limits_of_failures: self.config.limits.clone(),
         }
     }
 
@@ -151,6 +169,7 @@ impl<'b> Assembler<'b> {
             session_sealer,
             sealed_handles,
         );
+        resource.limits = self.failure_limits.clone();
         if self.hooks.hide_resource_metadata {
             resource.hide_metadata();
         }

@@ -60,7 +60,8 @@ impl Hooks {
         cutoffs: &Arc<Cutoffs>,
         earlier: Option<&Serving>,
     ) -> Result<Serving, ConfigError> {
-        let ParsedConfig { resources, trust_anchors, handle_keys } = self.parse(config)?;
+        let ParsedConfig { resources, trust_anchors, handle_keys, trusted_proxies } =
+            self.parse(config)?;
         let own_keys = earlier.and_then(|before| before.own_handle_keys.clone());
         let has_own_keys = handle_keys.is_none();
         let keys = match (handle_keys, own_keys) {
@@ -69,6 +70,7 @@ impl Hooks {
             (None, None) => Arc::new(KeyRing::random().ok_or_else(without_randomness)?),
         };
         let mut assembler = Assembler::new(self, config, cutoffs, trust_anchors, earlier);
+        assembler.limit_failures(trusted_proxies);
         let mut assembled = Vec::with_capacity(resources.len());
         for parsed in resources {
             assembled.push(assembler.protect(parsed, &keys));

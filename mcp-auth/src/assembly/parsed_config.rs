@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::handle_keys::read_handle_keys;
+use super::parsed_limits::parse_limits;
 use super::parsed_resource::ParsedResource;
 use super::trust_anchors::read_trust_anchors;
 use crate::config::{
@@ -12,6 +13,7 @@ use crate::handles::KeyRing;
 use crate::identifier::{ResourceIdentifier, loosely};
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
+use crate::limits::AddressRange;
 
 /// The largest `clock_tolerance`. A larger one is a fault, so that no setting lets a token live for longer than five
 /// minutes after its `exp`.
@@ -23,6 +25,7 @@ pub(super) struct ParsedConfig<'a> {
     pub(super) trust_anchors: TrustAnchors,
     /// `None`: none are configured.
     pub(super) handle_keys: Option<KeyRing>,
+    pub(super) trusted_proxies: Vec<AddressRange>,
 }
 
 impl Config {
@@ -63,13 +66,14 @@ impl<'a> ParsedConfig<'a> {
         check_limits(config, &mut faults);
         let trust_anchors = read_trust_anchors(&config.ca_files, &mut faults);
         let handle_keys = read_handle_keys(config, &mut faults);
+        let trusted_proxies = parse_limits(&config.limits, &mut faults.below("limits"));
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
         check_notice_paths(config, &mut faults);
         if !found.is_empty() {
             return Err(ConfigError::new(found));
         }
-        Ok(Self { resources, trust_anchors, handle_keys })
+        Ok(Self { resources, trust_anchors, handle_keys, trusted_proxies })
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authenticate::TokenCache;
+use crate::config::Limits;
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
+use crate::limits::FailureLimits;
 use crate::mounts::Mounts;
 use crate::notices::Notices;
 
@@ -22,6 +24,9 @@ pub(crate) struct Serving {
     pub(super) cache: Arc<TokenCache>,
     pub(super) known_headers: Arc<KnownHeaders>,
     pub(super) limits: TokenLimits,
+    /// Counts refusals, and what it was made of.
+    pub(super) failure_limits: Option<Arc<FailureLimits>>,
+    pub(super) limits_of_failures: Limits,
 }
 
 /// The HTTP clients.

@@ -212,7 +212,8 @@ impl Authenticator {
             let reason = "an opaque token whose beginning is in no `token_prefixes`".to_owned();
             return Err(TokenError::Malformed { reason }.into());
         };
-        let introspected = opaque.authenticate(text, trusted, &self.rules, now).await?;
+        let introspected =
+            opaque.authenticate(text, token.may_wait, trusted, &self.rules, now).await?;
         let circumstances = Circumstances {
             resource: self.resource,
             issuer,

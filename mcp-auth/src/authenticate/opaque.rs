@@ -19,6 +19,8 @@ use crate::json::{CheckedObject, JsonError, JsonLimits, read_as};
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
+/// The same for tokens of senders that were refused often, so that theirs do not take the turns of others.
+const MAX_OPEN_OF_REFUSED: usize = 4;
 /// How long a refusal is believed, in seconds: a good token may be refused so long when its issuer did
 /// not know it everywhere at once.
 const REFUSED_FOR: u64 = 5;
@@ -37,6 +39,8 @@ pub(crate) struct OpaqueTokens {
     binds_audience: bool,
     /// For tokens that anybody may have made up.
     opaque: Lane,
+    /// For those of senders that were refused often: they wait for each other and for nobody else.
+    of_refused: Lane,
     /// For JWTs that were verified: strangers cannot fill it.
     verified: Lane,
     refused: RefusedTokens,
@@ -49,8 +53,8 @@ struct Lane {
 }
 
 impl Lane {
-    fn new() -> Self {
-        Self { answers: Flights::new(), turns: Arc::new(Semaphore::new(MAX_OPEN)) }
+    fn new(max_open: usize) -> Self {
+        Self { answers: Flights::new(), turns: Arc::new(Semaphore::new(max_open)) }
     }
 }
 
@@ -73,8 +77,9 @@ impl OpaqueTokens {
             max_age: config.cache_max_age,
             also_jwts: config.also_jwts,
             binds_audience,
-            opaque: Lane::new(),
-            verified: Lane::new(),
+            opaque: Lane::new(MAX_OPEN),
+            of_refused: Lane::new(MAX_OPEN_OF_REFUSED),
+            verified: Lane::new(MAX_OPEN),
             refused: RefusedTokens::new(REFUSED_FOR.min(config.cache_max_age.as_secs())),
         }
     }
@@ -100,16 +105,18 @@ impl OpaqueTokens {
         prefixes.is_empty() || prefixes.iter().any(|one| token.starts_with(&**one))
     }
 
-    /// The caller behind an opaque token.
+    /// The caller behind an opaque token. One that `may_wait` is asked about when there is time for it.
     pub(super) async fn authenticate(
         &self,
         token: &str,
+        may_wait: bool,
         issuer: &TrustedIssuer,
         rules: &Rules,
         now: u64,
     ) -> Result<Introspected, AuthError> {
         let digest = sha256(token.as_bytes());
-        let claims = self.active(token, digest, &self.opaque, now).await?;
+        let lane = if may_wait { &self.of_refused } else { &self.opaque };
+        let claims = self.active(token, digest, lane, now).await?;
         // The question may have taken long.
         let answered_at = self.introspector.issuer.now();
         let auth_info = self.validate(claims, token, issuer, rules, answered_at).map_err(

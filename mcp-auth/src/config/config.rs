@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProtectedResource, Secret, seconds};
+use super::{Limits, ProtectedResource, Secret, seconds};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -32,6 +32,7 @@ use crate::scope::Scopes;
 /// - `request_state_max_age`: 1 hour
 /// - `logout_path`: `/backchannel-logout`
 /// - `shared_signals_path`: `/shared-signals`
+/// - `limits`: none
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -99,6 +100,8 @@ pub struct Config {
     /// The path where authorization servers with `shared_signals` push their security events: one for all of them, at
     /// the origin of this server.
     pub shared_signals_path: String,
+    /// After how many refusals a sender is answered 429.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -159,6 +162,7 @@ impl Default for Config {
             request_state_max_age: Duration::from_secs(3600),
             logout_path: "/backchannel-logout".to_owned(),
             shared_signals_path: "/shared-signals".to_owned(),
+            limits: Limits::default(),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Reader {
     pub(super) read: fn(&str),
 }
 
-pub(super) const ALL: [&Reader; 17] = [
+pub(super) const ALL: [&Reader; 18] = [
     &MESSAGES,
     &CALLS,
     &DECISIONS,
@@ -59,6 +59,7 @@ pub(super) const ALL: [&Reader; 17] = [
     &STREAMS,
     &HANDLES,
     &SEALED_ANSWERS,
+    &CLIENT_ADDRESSES,
 ];
 
 /// The body of a request.
@@ -87,6 +88,19 @@ pub(super) const DECISIONS: Reader = Reader {
     places: BODIES,
     most: Cost { steps: 512, allocated: 1024 },
     read: read_decision,
+};
+
+/// What a client writes about where it comes from, where a proxy is trusted that adds nothing.
+pub(super) const CLIENT_ADDRESSES: Reader = Reader {
+    name: "addresses of clients",
+    places: &[
+        Place::Text("X-Forwarded-For", str::to_owned),
+        Place::Text("a list of proxies", |text| {
+            format!("{text},{}", "10.0.0.1,".repeat(text.len() / 9))
+        }),
+    ],
+    most: Cost { steps: 16, allocated: 32 },
+    read: crate::fuzzing::read_client_address,
 };
 
 const BODIES: &[Place] = &[

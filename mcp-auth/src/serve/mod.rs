@@ -12,6 +12,7 @@ mod decision_log;
 mod exchange;
 mod held_bytes;
 mod known_tasks;
+mod limited;
 mod log_value;
 mod mcp_headers;
 mod metadata_document;

@@ -35,6 +35,7 @@ use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, OperationKind};
 use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
+use crate::limits::Sender;
 use crate::scope::Scopes;
 
 /// A request whose head was looked at, and whose body was not: what it calls decides.
@@ -119,6 +120,8 @@ impl PendingDecision {
 pub(super) struct PendingCall {
     resource: Arc<Resource>,
     caller: Caller,
+    /// Who is refused when the body is too long, as far as a limit asks for it.
+    sender: Option<Sender>,
     cors: HeaderMap,
 }
 
@@ -138,7 +141,11 @@ impl PendingCall {
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
-        let pending = Self { resource, caller, cors };
+        let sender = match &caller {
+            Caller::Known(Err(_)) => resource.sender(request),
+            Caller::Known(Ok(_)) | Caller::Unchecked => None,
+        };
+        let pending = Self { resource, caller, sender, cors };
         if !is_utf8_json(&request.headers) {
             return Decision::Reply(pending.refuse(MessageFault::UnsupportedMediaType));
         }
@@ -164,7 +171,13 @@ impl PendingCall {
 
     fn too_large(self) -> Reply {
         match self.caller {
-            Caller::Known(Err(error)) => self.resource.refuse(error).with_headers(self.cors),
+            Caller::Known(Err(error)) => {
+                let told = match &self.sender {
+                    Some(sender) => self.resource.limited_for(error, sender, None),
+                    None => error,
+                };
+                self.resource.refuse(told).with_headers(self.cors)
+            }
             // It is longer than its head said, if nobody has looked at the token.
             Caller::Known(Ok(_)) | Caller::Unchecked => self.refuse(MessageFault::TooLarge),
         }
@@ -210,7 +223,7 @@ impl PendingCall {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
-        let Self { resource, caller, cors } = self;
+        let Self { resource, caller, cors, .. } = self;
         let known = match caller {
             // It is to be known whose the handles are.
             Caller::Unchecked if resource.seals_bodies() => {
@@ -264,7 +277,8 @@ impl PendingCall {
             });
         let admitted_caller = match admitted {
             Ok(caller) => caller,
-            Err(error) => {
+            Err(refused) => {
+                let error = resource.limited(refused, request, authenticated.as_ref().ok());
                 let needed = match &error {
                     AuthError::InvalidToken(_) | AuthError::MissingToken => {
                         resource.needed(&messages.operations, granted)

@@ -42,6 +42,7 @@ use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, Forbidden, MessageFault};
 use crate::handles::HandleSealer;
 use crate::identifier::ResourceIdentifier;
+use crate::limits::FailureLimits;
 use crate::scope::Scopes;
 
 /// A protected resource with everything that its answers need.
@@ -68,6 +69,8 @@ pub(crate) struct Resource {
     pub(super) session_sealer: Option<HandleSealer>,
     /// Seals other handles, where a setting asks for it.
     pub(super) sealed_handles: Option<Arc<SealedHandles>>,
+    /// Counts refusals; `None`: nothing is limited.
+    pub(crate) limits: Option<Arc<FailureLimits>>,
     /// Rules for what no list has shown so far.
     pub(super) unlisted_rules: UnlistedRules,
     pub(super) allowed_origins: AllowedOrigins,
@@ -119,6 +122,7 @@ impl Resource {
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             session_sealer,
             sealed_handles: sealed_handles.map(Arc::new),
+            limits: None,
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
@@ -152,7 +156,7 @@ impl Resource {
             return PendingCall::begin(self, Caller::Unchecked, cors, request);
         }
         let caller = match token {
-            Ok(token) => self.authenticator.authenticate(token).await,
+            Ok(token) => self.authenticate_unlimited(token, request).await,
             Err(error) => Err(error),
         };
         self.conclude(caller, cors, request)
@@ -214,12 +218,10 @@ impl Resource {
         {
             return Decision::Reply(reply.with_headers(cors));
         }
-        let outcome = caller.and_then(|known| {
-            self.authorize_head(&known)?;
-            let session = self.open_session(Some(&known), &request.headers)?;
-            let event = self.open_last_event(Some(&known), session.as_ref(), &request.headers)?;
-            Ok((known, session, event))
-        });
+        let outcome = match caller {
+            Ok(known) => self.admit_head(known, request),
+            Err(error) => Err(self.limited(error, request, None)),
+        };
         match outcome {
             Ok((admitted, session, event)) => {
                 Decision::Forward(self.forward(admitted, session, event, cors, request))
@@ -240,6 +242,20 @@ impl Resource {
         }
         announces_body(&request.headers)
             .then(|| self.refuse_message(MessageFault::Unexpected, None))
+    }
+
+    /// The caller, with the session and the event that the request names, where one that names no operation may go on.
+    fn admit_head(
+        &self,
+        known: AuthInfo,
+        request: &Parts,
+    ) -> Result<(AuthInfo, Option<HeaderValue>, Option<HeaderValue>), AuthError> {
+        if let Err(error) = self.authorize_head(&known) {
+            return Err(self.limited(error, request, Some(&known)));
+        }
+        let session = self.open_session(Some(&known), &request.headers)?;
+        let event = self.open_last_event(Some(&known), session.as_ref(), &request.headers)?;
+        Ok((known, session, event))
     }
 
     /// Whether the caller may send requests that name no operation: what the rules for everything ask for.
@@ -353,7 +369,7 @@ impl Resource {
     /// The caller behind a request, or why there is none.
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.authenticator.token_headers)?;
-        self.authenticator.authenticate(token).await
+        self.authenticate_unlimited(token, request).await
     }
 
     /// Only POST carries messages, and only an answer that depends on them needs them.

@@ -2,6 +2,7 @@
 
 mod challenge;
 mod cors;
+mod failure_limits;
 mod limits;
 mod logging;
 mod notices;

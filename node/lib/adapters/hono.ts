@@ -31,7 +31,7 @@ export interface AuthEnv {
 export function protect(auth: McpAuth) {
   requireAuth(auth, '`app.use(protect(auth))`');
   return async (context: ContextLike, next: () => Promise<void>): Promise<Response | void> => {
-    const answer = await auth.handle(context.req.raw);
+    const answer = await auth.handle(context.req.raw, { remoteAddress: peerOf(context.env) });
     if (answer instanceof Response) return answer;
     context.req.raw = answer.request;
     context.set('auth' as never, answer.authInfo);
@@ -68,6 +68,11 @@ interface Originals {
 interface WithHeaders {
   headers?: object;
   multiValueHeaders?: object;
+}
+
+/** The address of the connection, where `@hono/node-server` has it. */
+function peerOf(env: unknown): string | undefined {
+  return typeof env === 'object' && env !== null ? (env as Originals).incoming?.socket?.remoteAddress : undefined;
 }
 
 /** Takes tokens out of the originals as well, puts what they name there as handlers know it, and watches the response that a handler can write to itself. */

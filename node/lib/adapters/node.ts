@@ -169,7 +169,9 @@ class Exchange implements Admitted, Requested {
 
   decide(): boolean | Promise<boolean> {
     if (this.isDecided()) return true;
-    const outcome = this.auth.native.decide(this.method, this.target, this.headers);
+    const outcome = this.auth.countsAddresses
+      ? this.auth.native.decide(this.method, this.target, this.headers, this.request.socket?.remoteAddress)
+      : this.auth.native.decide(this.method, this.target, this.headers);
     // Nearly every request is decided at once.
     if (typeof outcome === 'string') return this.admit(outcome);
     if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Reloaded, first, server_of};
 
-/// The settings of an authorization server, each with another value: all of them decide.
+/// The settings of an authorization server that decide, each with another value.
 fn of_server(server: &Reloaded) -> Vec<(&'static str, Value)> {
     let issuer = server.issuer.issuer();
     let metadata = json!({ "issuer": issuer, "jwks_uri": server.issuer.jwks_uri() });
@@ -37,6 +37,9 @@ fn of_server(server: &Reloaded) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What it may tell.
+const OF_SERVER_AND_NO_TOKEN: [&str; 2] = ["back_channel_logout", "shared_signals"];
+
 /// Those of a resource that decide.
 fn of_resource(server: &Reloaded) -> Vec<(&'static str, Value)> {
     vec![
@@ -48,12 +51,15 @@ fn of_resource(server: &Reloaded) -> Vec<(&'static str, Value)> {
 }
 
 /// Those that a token is not looked at for: they are about what its caller may do, or what clients are told.
-const OF_RESOURCE_AND_NO_TOKEN: [&str; 22] = [
+const OF_RESOURCE_AND_NO_TOKEN: [&str; 25] = [
     "required_scopes",
     "policy",
     "mirrored_arguments",
     "known_tasks_only",
     "dangerous_unbound_sessions",
+    "seal_task_ids",
+    "seal_request_state",
+    "seal_event_ids",
     "challenge_style",
     "scopes_supported",
     "dangerous_advertise_offline_access",
@@ -88,13 +94,17 @@ fn of_all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-const OF_ALL_AND_NO_TOKEN: [&str; 6] = [
+const OF_ALL_AND_NO_TOKEN: [&str; 10] = [
     "resources",
     "ca_files",
     "max_body_bytes",
     "max_anonymous_body_bytes",
     "body_timeout",
     "handle_keys_file",
+    "request_state_max_age",
+    "logout_path",
+    "shared_signals_path",
+    "limits",
 ];
 
 fn names_of(settings: impl serde::Serialize) -> Vec<String> {
@@ -114,7 +124,8 @@ async fn every_setting_is_known_to_decide_about_tokens_or_not() {
         all.sort();
         all
     };
-    assert_eq!(names_of(AuthorizationServer::default()), sorted(of_server(&server), &[]));
+    let of_issuer = names_of(AuthorizationServer::default());
+    assert_eq!(of_issuer, sorted(of_server(&server), &OF_SERVER_AND_NO_TOKEN));
     let resource = names_of(ProtectedResource::default());
     assert_eq!(resource, sorted(of_resource(&server), &OF_RESOURCE_AND_NO_TOKEN));
     assert_eq!(names_of(Config::default()), sorted(of_all(), &OF_ALL_AND_NO_TOKEN));
