@@ -4,6 +4,7 @@
 //! reader gets inputs of many shapes that grow to twice their size again and again, and none of them may cost more for
 //! each byte than the reader says.
 
+mod address_readers;
 mod handle_readers;
 mod inputs;
 mod readers;

@@ -380,7 +380,7 @@ impl McpAuth {
     pub fn counts_addresses(&self) -> bool {
         let first = self.first_resource();
         let limits = first.as_ref().and_then(|resource| resource.limits.as_ref());
-        limits.is_some_and(|limits| limits.count_addresses())
+        limits.is_some_and(|counted| counted.count_addresses())
     }
 
     /// The host names that requests may be addressed to, for the `Host` check of a framework:

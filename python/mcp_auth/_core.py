@@ -5,10 +5,8 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from . import _native
@@ -20,10 +18,12 @@ from ._reload import Told, told_by_provider
 from ._requires import check_order
 from ._sdk import access_token
 from ._state import StateSealer
+from ._times import seconds_of, unix_seconds
 from ._verifiers import VERIFY_TIMEOUT, RevocationCheck, VerifyFunction, check_starter, starter
 from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from starlette.routing import Route
     from typing_extensions import Unpack
 
@@ -253,8 +253,8 @@ class McpAuth:
         reading = Reading(has_scopes_as_text)
         data = reading.config(config)
         faults = reading.faults + _faults_of_code(authorizer, token_verifiers, patch_metadata)
-        seconds = _seconds_of("verify_timeout", verify_timeout, 0, faults)
-        interval = _seconds_of("revocation_check_interval", revocation_check_interval, 1, faults)
+        seconds = seconds_of("verify_timeout", verify_timeout, 0, faults)
+        interval = seconds_of("revocation_check_interval", revocation_check_interval, 1, faults)
         if revocation_check is not None and not callable(cast("object", revocation_check)):
             faults.append("revocation_check: is no function")
         checked = None if faults or revocation_check is None else (check_starter(revocation_check), interval)
@@ -454,7 +454,7 @@ class McpAuth:
             # Nobody would be refused, and nobody would notice.
             if not isinstance(text, str) or not text:
                 raise TypeError(f"revoke: {what} must be a text that is not empty, not {text!r}")
-        self._native.revoke(issuer, kind, cast("str", name), _unix_seconds(issued_until))
+        self._native.revoke(issuer, kind, cast("str", name), unix_seconds(issued_until))
 
     def state_sealer(self) -> StateSealer:
         """Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the
@@ -498,32 +498,11 @@ def _paths(data: Mapping[str, Any]) -> list[str]:
     return [path_of(one["resource"]) for one in data.get("resources") or [data]]
 
 
-def _unix_seconds(time: object) -> int | None:
-    """The first whole second that is not before this time."""
-    if isinstance(time, datetime):
-        if time.tzinfo is None:
-            raise ValueError("revoke: issued_until must have a timezone, as `datetime.now(timezone.utc)` has")
-        return math.ceil(time.timestamp())
-    if time is not None and (not isinstance(time, int) or isinstance(time, bool) or time < 0):
-        raise TypeError(f"revoke: issued_until must be seconds since 1970, or a datetime, not {time!r}")
-    return time
-
-
 def listed(name: str, values: Iterable[T]) -> list[T]:
     """The values; a single text, which would be taken apart, is a fault."""
     if isinstance(values, str):
         raise _invalid(f"{name}: must be a list, as [{values!r}]")
     return list(values)
-
-
-def _seconds_of(name: str, given: Seconds, lowest: int, faults: list[str]) -> float:
-    """A time in seconds, with a fault where it is none, or not above 0 and at least `lowest`."""
-    seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    is_number = isinstance(cast("object", seconds), (int, float)) and not isinstance(cast("object", seconds), bool)
-    if not is_number or not 0 < seconds <= 3600 or seconds < lowest:
-        least = f"{lowest} or more" if lowest else "above 0"
-        faults.append(f"{name}: must be seconds, {least} and 3600 at most, not {seconds!r}")
-    return seconds
 
 
 def _faults_of_code(

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde::Deserialize as _;
 use serde_json::json;
 
+use super::address_readers::CLIENT_ADDRESSES;
 use super::handle_readers::{HANDLES, SEALED_ANSWERS, with_sealed_handles};
 use super::inputs::Place;
 use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
@@ -88,19 +89,6 @@ pub(super) const DECISIONS: Reader = Reader {
     places: BODIES,
     most: Cost { steps: 512, allocated: 1024 },
     read: read_decision,
-};
-
-/// What a client writes about where it comes from, where a proxy is trusted that adds nothing.
-pub(super) const CLIENT_ADDRESSES: Reader = Reader {
-    name: "addresses of clients",
-    places: &[
-        Place::Text("X-Forwarded-For", str::to_owned),
-        Place::Text("a list of proxies", |text| {
-            format!("{text},{}", "10.0.0.1,".repeat(text.len() / 9))
-        }),
-    ],
-    most: Cost { steps: 16, allocated: 32 },
-    read: crate::fuzzing::read_client_address,
 };
 
 const BODIES: &[Place] = &[
@@ -566,8 +554,8 @@ fn read_claims(text: &str) {
     };
     let _ = claims.validate(&rules, &IssuerRules::default(), 1_800_000_000);
     drop(claims);
-    let Ok(claims) = read_object(text) else { return };
-    let Ok(caller) = AuthInfo::from_verified_claims(claims) else { return };
+    let Ok(members) = read_object(text) else { return };
+    let Ok(caller) = AuthInfo::from_verified_claims(members) else { return };
     let _ = (caller.json(), caller.claims(), caller.subject(), caller.audience());
     let operation = Operation::resource("notes://a/1");
     assert!(one_resource().explain("/mcp", Some(&caller), &operation).is_some());
@@ -602,8 +590,8 @@ pub(super) fn read_answer_of(auth: &McpAuth, media_type: &'static str, text: &st
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     let mut filter = forward.respond(StatusCode::OK, &mut headers);
-    for piece in text.as_bytes().chunks(piece) {
-        if let Passage::CutOff | Passage::Replace(_) = filter.push(piece) {
+    for chunk in text.as_bytes().chunks(piece) {
+        if let Passage::CutOff | Passage::Replace(_) = filter.push(chunk) {
             return;
         }
     }
