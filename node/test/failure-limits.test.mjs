@@ -98,6 +98,27 @@ for (const [name, adapt] of Object.entries(ADAPTERS)) {
   });
 }
 
+test('limits come and go with another configuration, and what was counted stays where they do', async (context) => {
+  const limits = { failuresPerAddress: LIMIT };
+  /** @type {any} */
+  let config = {};
+  /** @type {McpAuth | undefined} */
+  let made;
+  const { resource } = await start(context, (resource, issuer) => {
+    config = { resource, authorizationServers: [issuer.issuer] };
+    made = new McpAuth(config);
+    return node.protectListener(made, (_, response) => response.end('ok'));
+  });
+  const auth = /** @type {McpAuth} */ (made);
+  assert.deepEqual(await statuses(resource, 'x', 4), [401, 401, 401, 401]);
+  auth.reload({ ...config, limits });
+  assert.deepEqual(await statuses(resource, 'x', 4), [401, 401, 401, 429]);
+  auth.reload({ ...config, limits, resourceName: 'Notes' });
+  assert.deepEqual(await statuses(resource, 'x'), [429]);
+  auth.reload(config);
+  assert.deepEqual(await statuses(resource, 'x'), [401]);
+});
+
 test('a request without an address counts for none', async () => {
   const auth = new McpAuth({ resource: 'http://localhost/mcp', authorizationServers: ['https://auth.example.com'], limits: { failuresPerAddress: LIMIT } });
   for (let at = 0; at < 5; at++) {

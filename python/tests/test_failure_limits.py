@@ -69,6 +69,27 @@ def test_a_caller_is_429_for_what_it_may_not_do_and_for_nothing_else() -> None:
             assert statuses(origin, issuer.mint(audience=resource, subject="bob", scope="other")) == [403]
 
 
+async def test_limits_come_and_go_with_another_configuration_and_what_was_counted_stays() -> None:
+    config: dict[str, Any] = {"resource": "http://localhost/mcp", "authorization_servers": ["https://auth.example.com"]}
+    limits = {"failures_per_address": LIMIT}
+    auth = McpAuth.from_config(config)  # type: ignore[arg-type]
+    inner = auth.protect(echo)
+
+    async def app(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        await inner({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+
+    async def found(times: int) -> list[int]:
+        return [(await call(app, token="x")).status for _ in range(times)]
+
+    assert await found(COUNT + 1) == [401] * (COUNT + 1)
+    auth.reload({**config, "limits": limits})  # type: ignore[typeddict-item]
+    assert await found(COUNT + 1) == [401] * COUNT + [429]
+    auth.reload({**config, "limits": limits, "resource_name": "Notes"})  # type: ignore[typeddict-item]
+    assert await found(1) == [429]
+    auth.reload(config)  # type: ignore[arg-type]
+    assert await found(1) == [401]
+
+
 @pytest.mark.parametrize("client", [None, ("testclient", 1), ("/run/app.sock", None)])
 async def test_a_server_that_tells_no_address_counts_for_none(client: tuple[str, Any] | None) -> None:
     auth = McpAuth("http://localhost/mcp", ["https://auth.example.com"], limits={"failures_per_address": LIMIT})

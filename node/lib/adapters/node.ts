@@ -8,7 +8,6 @@ import { isSameAsBefore } from '../decided-before.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
-import { SESSION_HEADER } from '../session-header.js';
 import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled, type StreamEnd } from '../native.js';
 import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
 import { member } from './members.js';

@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, join_all};
 use mcp_auth::decision::PeerAddress;
 use mcp_auth::http_client::{HttpClient, HttpError};
 use mcp_auth::policy::Requirement;
-use mcp_auth::settings::FailureLimit;
+use mcp_auth::settings::{FailureLimit, Limits};
 use mcp_auth::{AuthInfo, Config, Introspection, McpAuth, ScopePolicy};
 use proptest::prelude::*;
 use serde_json::json;
@@ -336,6 +336,32 @@ async fn what_a_handler_refuses_counts_for_its_caller() {
     assert_eq!(server.call(&server.mint().subject("bob").sign()).await.status, 403);
     let more = server.mint().scope("mcp more").sign();
     assert_eq!(server.call(&more).await.status, 200, "the same caller with the scope");
+}
+
+#[tokio::test]
+async fn what_was_counted_counts_under_another_configuration_with_the_same_limits() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let config = by_address(Config::new(RESOURCE, issuer.issuer()).unwrap());
+    let clock = TestClock::new();
+    let auth = McpAuth::builder(config.clone()).clock(clock.clone()).build().unwrap();
+    let server = Harness { issuer, clock, app: auth.protect(echo()) };
+    for _ in 0..COUNT {
+        assert_eq!(call_from(&server, "192.0.2.1", "x").await.status, 401);
+    }
+    auth.reload(config.clone().with_required_scopes(["mcp", "more"])).unwrap();
+    assert_eq!(call_from(&server, "192.0.2.1", "x").await.status, 429);
+    let mut without = config.clone();
+    without.limits = Limits::default();
+    auth.reload(without).unwrap();
+    assert!(!auth.counts_addresses());
+    for _ in 0..COUNT + 1 {
+        assert_eq!(call_from(&server, "192.0.2.1", "x").await.status, 401);
+    }
+    let mut other = config;
+    other.limits.failures_per_address = Some(FailureLimit::new(1, Duration::from_secs(60)));
+    auth.reload(other).unwrap();
+    assert_eq!(call_from(&server, "192.0.2.1", "x").await.status, 401);
+    assert_eq!(call_from(&server, "192.0.2.1", "x").await.status, 429);
 }
 
 #[tokio::test]
