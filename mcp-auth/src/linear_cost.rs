@@ -138,7 +138,7 @@ fn lists_of_servers() {
 
 #[test]
 fn addresses_of_clients() {
-    hold(&readers::CLIENT_ADDRESSES);
+    hold(&address_readers::CLIENT_ADDRESSES);
 }
 
 #[test]

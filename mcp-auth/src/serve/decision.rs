@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::PendingDecision;
-use super::exchange::Exchange;
+use super::exchange::Held;
 use super::response::ListRules;
 use crate::auth_info::AuthInfo;
 use crate::error::AuthError;
@@ -121,8 +121,8 @@ pub struct Forward {
     token_headers: Option<Arc<[HeaderName]>>,
     /// What the lists in the response may show; `None`: it is passed on as it is.
     pub(super) lists: Option<Box<ListRules>>,
-    /// Where a handler's refusal is found.
-    pub(super) exchange: Arc<Exchange>,
+    /// Its request; a handler's refusal is found there.
+    pub(super) held: Held,
     /// Whether a refusal takes the place of the response; else the handler's error says it all.
     pub(super) looks_for_refusal: bool,
     /// Whether the start of a stream may wait for it.
@@ -132,18 +132,18 @@ pub struct Forward {
 
 impl Forward {
     pub(super) fn new(
-        exchange: Arc<Exchange>,
+        held: Held,
         auth_info: Option<AuthInfo>,
         response_headers: HeaderMap,
     ) -> Self {
-        let headers = &exchange.resource.authenticator.token_headers;
+        let headers = &held.admitted().resource.authenticator.token_headers;
         let token_headers = (!headers.is_empty()).then(|| headers.clone());
         Self {
-            auth_info: auth_info.map(|caller| caller.with_step_up(exchange.clone())),
+            auth_info: auth_info.map(|caller| caller.with_step_up(held.step_up())),
             response_headers,
             token_headers,
             lists: None,
-            exchange,
+            held,
             looks_for_refusal: false,
             may_wait: false,
             takes_body: true,
@@ -192,7 +192,7 @@ impl Forward {
 
     /// Seals the session that the service's response names, and adds our headers, keeping its own lists.
     pub fn add_headers(&self, response: &mut HeaderMap) {
-        self.exchange.prepare_response(response);
+        self.held.admitted().prepare_response(response);
         for (name, value) in &self.response_headers {
             if *name == header::ACCESS_CONTROL_ALLOW_ORIGIN {
                 response.insert(name, value.clone());

@@ -8,13 +8,14 @@ use http::HeaderValue;
 use super::Resource;
 use super::sealed_handles::OpenedHandles;
 use super::standing::Standing;
-use crate::auth_info::AuthInfo;
+use crate::auth_info::{AuthInfo, StepUp};
 use crate::authorize::Operation;
 use crate::error::InsufficientScope;
 use crate::scope::Scopes;
 
-/// A request that goes on. Shared by its handlers, through their [`AuthInfo`], and its response.
-pub(super) struct Exchange {
+/// What a request names that goes on, and who sent it.
+#[derive(Clone)]
+pub(super) struct Admitted {
     pub(super) resource: Arc<Resource>,
     /// Who sent it; `None`: somebody without a token.
     pub(super) sender: Option<AuthInfo>,
@@ -22,6 +23,11 @@ pub(super) struct Exchange {
     pub(super) session: Option<HeaderValue>,
     /// What else it names, as the server knows it; `None`: nothing that is sealed.
     pub(super) opened: Option<Box<OpenedHandles>>,
+}
+
+/// A request that goes on. Shared by its handlers, through their [`AuthInfo`], and its response.
+pub(super) struct Exchange {
+    pub(super) admitted: Admitted,
     pub(super) called: Called,
     /// What a handler has asked for in vain.
     pub(super) refused: Mutex<Option<InsufficientScope>>,
@@ -30,15 +36,50 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(
-        resource: Arc<Resource>,
-        sender: Option<AuthInfo>,
-        session: Option<HeaderValue>,
-        opened: Option<Box<OpenedHandles>>,
-        called: Called,
-    ) -> Arc<Self> {
+    pub(super) fn new(admitted: Admitted, called: Called) -> Arc<Self> {
         let (refused, renewed) = (Mutex::new(None), Mutex::new(None));
-        Arc::new(Self { resource, sender, session, opened, called, refused, renewed })
+        Arc::new(Self { admitted, called, refused, renewed })
+    }
+}
+
+/// What a [`Forward`](super::Forward) has of its request.
+pub(super) enum Held {
+    /// Of one that calls nothing, and whose response is not looked into: it takes no memory of its own.
+    Alone(Admitted),
+    Shared(Arc<Exchange>),
+}
+
+impl Held {
+    pub(super) fn admitted(&self) -> &Admitted {
+        match self {
+            Self::Alone(admitted) => admitted,
+            Self::Shared(exchange) => &exchange.admitted,
+        }
+    }
+
+    /// For what goes on beside it.
+    pub(super) fn shared(&self) -> Arc<Exchange> {
+        match self {
+            Self::Alone(admitted) => Exchange::new(admitted.clone(), Called::Unread),
+            Self::Shared(exchange) => exchange.clone(),
+        }
+    }
+
+    /// Whether a handler has asked for more scopes in vain.
+    pub(super) fn is_refused(&self) -> bool {
+        match self {
+            Self::Alone(_) => false,
+            Self::Shared(exchange) => exchange.is_refused(),
+        }
+    }
+
+    /// Where a handler asks for more.
+    pub(super) fn step_up(&self) -> Arc<dyn StepUp> {
+        match self {
+            // It leaves no refusal: nobody would look for it.
+            Self::Alone(admitted) => admitted.resource.clone(),
+            Self::Shared(exchange) => exchange.clone(),
+        }
     }
 }
 
@@ -76,6 +117,14 @@ impl Called {
 /// Says nothing of who sent it, and no identifier.
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchange").field("resource", &self.resource).finish_non_exhaustive()
+        f.debug_struct("Exchange")
+            .field("resource", &self.admitted.resource)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.admitted().resource.fmt(f)
     }
 }

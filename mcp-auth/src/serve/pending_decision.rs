@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::decision_log::first_few;
-use super::exchange::{Called, Exchange};
+use super::exchange::{Admitted, Called, Exchange, Held};
 use super::notice_request::PendingNotice;
 use super::response::{ListRules, is_encoded};
 use super::sealed_handles::OpenedHandles;
@@ -328,10 +328,12 @@ impl PendingCall {
         let may_wait = may_step_up(&messages);
         let task_name = resource.open_task_name(&request.headers, &messages);
         let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();
-        let exchange = Exchange::new(resource, authenticated.ok(), session, handles, called);
+        let known_sender = authenticated.ok();
+        let admitted = Admitted { resource, sender: known_sender, session, opened: handles };
+        let exchange = Exchange::new(admitted, called);
         let is_of_sender = admitted_caller.is_some();
         let lists = ListRules::for_answer(&exchange, request, &messages, is_of_sender);
-        let forward = Forward::new(exchange, admitted_caller, cors).with_lists(lists);
+        let forward = Forward::new(Held::Shared(exchange), admitted_caller, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(may_wait))
     }
 }

@@ -24,7 +24,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::cors::preflight;
-use super::exchange::{Called, Exchange};
+use super::exchange::{Admitted, Called, Exchange, Held};
 use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
 use super::pending_decision::{Caller, PendingCall, announced_length};
@@ -302,12 +302,17 @@ impl Resource {
     ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
         let reads_responses = self.has_rules() || self.sealed_handles.is_some();
+        let is_post = request.method == Method::POST;
         let sender = Some(caller.clone());
         let opened = OpenedHandles { last_event, ..OpenedHandles::default() }.boxed();
-        let exchange = Exchange::new(self.clone(), sender, session, opened, Called::Unread);
+        let admitted = Admitted { resource: self.clone(), sender, session, opened };
+        if !is_post && !reads_responses {
+            return Forward::new(Held::Alone(admitted), Some(caller), cors);
+        }
+        let exchange = Exchange::new(admitted, Called::Unread);
         let lists = reads_responses.then(|| ListRules::for_stream(&exchange, request)).flatten();
-        let filtered = Forward::new(exchange, Some(caller), cors).with_lists(lists);
-        if request.method == Method::POST {
+        let filtered = Forward::new(Held::Shared(exchange), Some(caller), cors).with_lists(lists);
+        if is_post {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
             return filtered.with_step_up(may_wait);
         }

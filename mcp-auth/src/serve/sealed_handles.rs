@@ -43,7 +43,7 @@ pub(crate) struct SealedHandles {
 }
 
 /// What a request names, as the server knows it: in place of what came.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct OpenedHandles {
     pub(super) body: Option<Bytes>,
     pub(super) task_name: Option<HeaderValue>,
@@ -225,7 +225,7 @@ impl Forward {
     /// The body that goes on in place of the one that came: its handles are those that the service gave. `None`: the body
     /// goes on as it came.
     pub fn body(&self) -> Option<&Bytes> {
-        self.exchange.opened.as_ref()?.body.as_ref()
+        self.held.admitted().opened.as_ref()?.body.as_ref()
     }
 
     /// What [`Forward::prepare_request`] puts in the place of headers of the request, where it has one of the name,
@@ -233,13 +233,13 @@ impl Forward {
     /// [another body](Self::body).
     pub fn replaced_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let session = self.session_header().map(|(name, value)| (name.clone(), value.clone()));
-        let opened = self.exchange.opened.as_deref();
+        let opened = self.held.admitted().opened.as_deref();
         session.into_iter().chain(opened.into_iter().flat_map(OpenedHandles::headers))
     }
 
     /// Whether there are any.
     pub fn replaces_headers(&self) -> bool {
-        self.session_header().is_some() || self.exchange.opened.is_some()
+        self.session_header().is_some() || self.held.admitted().opened.is_some()
     }
 }
 

@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use super::Resource;
-use super::exchange::Exchange;
+use super::exchange::Admitted;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Messages;
 use crate::error::MessageFault;
@@ -64,7 +64,7 @@ impl Resource {
     }
 }
 
-impl Exchange {
+impl Admitted {
     /// Whether sessions are bound to their callers.
     pub(super) fn binds_sessions(&self) -> bool {
         self.resource.session_sealer.is_some()

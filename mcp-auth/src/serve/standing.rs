@@ -26,8 +26,11 @@ pub(super) struct Standing {
 impl Exchange {
     /// What is in force for it; `None`: it would not be admitted any more.
     pub(super) fn standing(&self) -> Option<Standing> {
-        if self.resource.is_in_force() {
-            return Some(Standing { resource: self.resource.clone(), sender: self.sender.clone() });
+        if self.admitted.resource.is_in_force() {
+            return Some(Standing {
+                resource: self.admitted.resource.clone(),
+                sender: self.admitted.sender.clone(),
+            });
         }
         let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(standing) = renewed.as_ref().filter(|known| known.resource.is_in_force()) {
@@ -38,14 +41,16 @@ impl Exchange {
     }
 
     fn admitted_now(&self) -> Option<Standing> {
-        let resource = self.resource.in_force()?;
-        let sender = match &self.sender {
-            Some(sender) => {
-                Some(resource.authenticator.accepted_by(&self.resource.authenticator, sender)?)
-            }
+        let resource = self.admitted.resource.in_force()?;
+        let sender = match &self.admitted.sender {
+            Some(sender) => Some(
+                resource
+                    .authenticator
+                    .accepted_by(&self.admitted.resource.authenticator, sender)?,
+            ),
             None => None,
         };
-        let is_filtered = !self.resource.authorizers.is_empty();
+        let is_filtered = !self.admitted.resource.authorizers.is_empty();
         let needs_filter = !resource.authorizers.is_empty();
         let goes_on = is_filtered || !needs_filter;
         (goes_on && self.is_allowed_by(&resource, sender.as_ref()))

@@ -156,7 +156,7 @@ impl ResponseFilter {
         if matches!(state, State::Start { .. } | State::Unreadable(_)) {
             remove_headers_of_the_whole_body(headers);
         }
-        let step_up = forward.looks_for_refusal.then_some(forward.exchange);
+        let step_up = forward.looks_for_refusal.then(|| forward.held.shared());
         let response_headers = forward.response_headers;
         Self { state, status, is_stream, may_wait, step_up, has_begun: false, response_headers }
     }

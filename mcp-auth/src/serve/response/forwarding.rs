@@ -43,19 +43,19 @@ impl Forward {
     /// The session that the request names, as the service knows it: what [`Forward::prepare_request`] puts in the place of
     /// the header that it [withholds](Self::withholds). `None`: the request names none, or sessions are not bound.
     pub fn session_header(&self) -> Option<(&HeaderName, &HeaderValue)> {
-        Some((&MCP_SESSION_ID, self.exchange.session.as_ref()?))
+        Some((&MCP_SESSION_ID, self.held.admitted().session.as_ref()?))
     }
 
     /// A session identifier of the service's as the client gets it: what [`Forward::add_headers`] puts in the place of each.
     /// `None`: it must not be sent. Where sessions are not bound, it is the same.
     pub fn seal_session(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        self.exchange.seal(given)
+        self.held.admitted().seal(given)
     }
 
     /// Whether the identifiers of sessions in responses are sealed: each response must then be looked at for
     /// `Mcp-Session-Id`.
     pub fn binds_sessions(&self) -> bool {
-        self.exchange.binds_sessions()
+        self.held.admitted().binds_sessions()
     }
 
     /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked: but for streams of events,
@@ -79,7 +79,7 @@ impl Forward {
     pub(crate) fn passes(&self, response: &HeaderMap) -> bool {
         self.lists.is_none()
             && !(self.looks_for_refusal
-                && (self.exchange.is_refused() || (self.may_wait && is_event_stream(response))))
+                && (self.held.is_refused() || (self.may_wait && is_event_stream(response))))
     }
 
     /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one

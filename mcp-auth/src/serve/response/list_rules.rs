@@ -26,7 +26,7 @@ use super::list_trace::{has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Authorizers, Messages, Operation};
 use crate::config::Access;
-use crate::serve::exchange::Exchange;
+use crate::serve::exchange::{Admitted, Exchange};
 use crate::serve::mcp_headers;
 
 /// The policy of a resource, applied to the lists in a response.
@@ -60,7 +60,7 @@ impl ListRules {
         messages: &Messages<'_>,
         is_of_sender: bool,
     ) -> Option<Self> {
-        let resource = &exchange.resource;
+        let resource = &exchange.admitted.resource;
         let sent = messages.sent();
         let others = match sent {
             // Who may read it is decided by nobody, and what is read depends on no caller.
@@ -72,7 +72,8 @@ impl ListRules {
         };
         let mut methods = sent.iter().map(Operation::method);
         let is_list = methods.any(|method| ListKind::from_method(method).is_some());
-        let handles = HandleRules::for_answer(resource, messages, exchange.sender.as_ref());
+        let handles =
+            HandleRules::for_answer(resource, messages, exchange.admitted.sender.as_ref());
         let rules = Self::new(exchange, request, others, is_of_sender, handles)?;
         let lesson = Lesson::of_answer(resource, messages, &exchange.called);
         Some(Self { is_asked: is_list && resource.has_rules(), lesson, ..rules })
@@ -84,7 +85,8 @@ impl ListRules {
         if request.method == Method::HEAD {
             return None;
         }
-        let handles = HandleRules::for_stream(&exchange.resource, exchange.sender.as_ref());
+        let handles =
+            HandleRules::for_stream(&exchange.admitted.resource, exchange.admitted.sender.as_ref());
         Self::new(exchange, request, PrivateRule::IfCacheable, true, handles)
     }
 
@@ -96,7 +98,7 @@ impl ListRules {
         is_of_sender: bool,
         handles: Option<HandleRules>,
     ) -> Option<Self> {
-        if !exchange.resource.has_rules() && handles.is_none() {
+        if !exchange.admitted.resource.has_rules() && handles.is_none() {
             return None;
         }
         let lists = match mcp_headers::has_cache_scope(&request.headers) {
@@ -123,14 +125,15 @@ impl ListRules {
     /// the rules that are in force now, whatever it began under.
     pub(super) fn apply_to_event(&self, data: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            if self.exchange.resource.is_in_force() {
+            if self.exchange.admitted.resource.is_in_force() {
                 return self.apply(data);
             }
             let standing = self.exchange.standing().ok_or(Fault::NotAdmitted)?;
             return self.apply_by(&standing.resource.authorizers, standing.sender.as_ref(), data);
         }
         // A list is written with braces, whatever stands before them.
-        let has_list = self.is_asked || (self.exchange.resource.has_rules() && has_trace(data));
+        let has_list =
+            self.is_asked || (self.exchange.admitted.resource.has_rules() && has_trace(data));
         match data.contains(&b'{') && (has_list || self.has_handle(data)) {
             true => Err(Fault::NotAMessage),
             false => Ok(None),
@@ -139,7 +142,7 @@ impl ListRules {
 
     /// The document with what the caller may see; `None` when nothing needs to change.
     pub(super) fn apply(&self, document: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let Exchange { resource, sender, .. } = &*self.exchange;
+        let Admitted { resource, sender, .. } = &self.exchange.admitted;
         self.apply_by(&resource.authorizers, sender.as_ref(), document)
     }
 
@@ -177,7 +180,7 @@ impl ListRules {
             other => other?,
         };
         if let Some(lesson) = &self.lesson {
-            lesson.learn(document, &self.exchange.resource, self.owner());
+            lesson.learn(document, &self.exchange.admitted.resource, self.owner());
         }
         Ok(changed)
     }
@@ -191,7 +194,7 @@ impl ListRules {
     fn owner(&self) -> Option<&AuthInfo> {
         match &self.handles {
             Some(handles) => handles.sender(),
-            None => self.exchange.sender.as_ref().filter(|_| self.is_of_sender),
+            None => self.exchange.admitted.sender.as_ref().filter(|_| self.is_of_sender),
         }
     }
 }

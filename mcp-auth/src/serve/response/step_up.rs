@@ -17,16 +17,17 @@ use crate::serve::{Reply, Resource};
 
 impl Exchange {
     /// Whether the handler has asked for more.
-    pub(super) fn is_refused(&self) -> bool {
+    pub(in crate::serve) fn is_refused(&self) -> bool {
         self.refused().is_some()
     }
 
     /// The 403 that the handler asked for, if it did.
     pub(super) fn refusal(&self) -> Option<Reply> {
         let refused = self.refused().clone()?;
-        let error = self.resource.limited_by_handler(refused.into(), self.sender.as_ref());
-        self.resource.log_refused(&error, self.called.operations());
-        Some(refuse(&self.resource, error, &self.resource.required_scopes))
+        let resource = &self.admitted.resource;
+        let error = resource.limited_by_handler(refused.into(), self.admitted.sender.as_ref());
+        resource.log_refused(&error, self.called.operations());
+        Some(refuse(resource, error, &resource.required_scopes))
     }
 
     /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the layer around it to find.
@@ -37,11 +38,12 @@ impl Exchange {
 
 impl StepUp for Exchange {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
-        self.resource.grants(granted, wanted)
+        self.admitted.resource.grants(granted, wanted)
     }
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
-        require(&self.resource, || self.called.needed(&self.resource, granted), granted, required)
+        let resource = &self.admitted.resource;
+        require(resource, || self.called.needed(resource, granted), granted, required)
             .map_err(|error| self.refused().get_or_insert(error).clone())
     }
 
@@ -50,10 +52,17 @@ impl StepUp for Exchange {
     }
 }
 
-impl Resource {
+/// For a request that calls nothing: its handler's error is all that the client sees.
+impl StepUp for Resource {
     fn grants(&self, granted: &Scopes, wanted: &Scopes) -> bool {
         self.authorizers.uncovered(granted, wanted).is_none()
     }
+
+    fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
+        require(self, || self.required_scopes.clone(), granted, required)
+    }
+
+    fn withdraw(&self) {}
 }
 
 /// Nothing, or what to ask for: `needed` by the request and `required` by its handler.

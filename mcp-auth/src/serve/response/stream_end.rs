@@ -27,7 +27,7 @@ use tokio::sync::watch;
 
 use super::body_kind::{is_encoded, is_event_stream, names_event_stream};
 use crate::auth_info::AuthInfo;
-use crate::serve::exchange::{Called, Exchange};
+use crate::serve::exchange::{Admitted, Exchange, Held};
 use crate::serve::standing::Standing;
 use crate::serve::{Forward, Resource};
 
@@ -78,18 +78,14 @@ pub struct StreamEnd {
 
 impl StreamEnd {
     /// For a response with these headers, of which it takes the length; `None` where it is no stream of events.
-    fn of(
-        exchange: &Arc<Exchange>,
-        from_beginning: bool,
-        response: &mut HeaderMap,
-    ) -> Option<Self> {
+    fn of(held: &Held, from_beginning: bool, response: &mut HeaderMap) -> Option<Self> {
         if !is_event_stream(response) {
             return None;
         }
         // It may end before that.
         response.remove(CONTENT_LENGTH);
         Some(Self {
-            exchange: exchange.clone(),
+            exchange: held.shared(),
             revoked: None,
             from_beginning,
             is_plain: !is_encoded(response),
@@ -117,7 +113,7 @@ impl StreamEnd {
         tracing::info!(
             target: "mcp_auth::decision",
             code = "stream_ended",
-            resource = %self.exchange.resource.identifier,
+            resource = %self.exchange.admitted.resource.identifier,
             "a stream is ended: its token has expired or was revoked, or the configuration admits it no more"
         );
         Some(Bytes::from_static(if self.is_plain { RECONNECT } else { b"" }))
@@ -148,7 +144,7 @@ impl StreamEnd {
     pub fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(revoked) = &mut self.revoked else {
             // Before the first look, so that nothing is missed.
-            let changes = self.exchange.resource.authenticator.cutoffs.changes();
+            let changes = self.exchange.admitted.resource.authenticator.cutoffs.changes();
             self.revoked = Some(next_change(changes).boxed());
             return if self.is_still_good() { self.poll_revoked(context) } else { Poll::Ready(()) };
         };
@@ -169,7 +165,7 @@ impl StreamEnd {
 
     /// Whether the request would still be admitted, by the configuration that is in force.
     pub(super) fn is_still_good(&self) -> bool {
-        let Exchange { resource, sender, .. } = &*self.exchange;
+        let Admitted { resource, sender, .. } = &self.exchange.admitted;
         // Nearly always: without a look at what came in its place.
         if resource.is_in_force() {
             return is_good(resource, sender.as_ref());
@@ -220,8 +216,9 @@ impl Resource {
         caller: &AuthInfo,
         response: &mut HeaderMap,
     ) -> Option<StreamEnd> {
-        let exchange = Exchange::new(self, Some(caller.clone()), None, None, Called::Unread);
-        StreamEnd::of(&exchange, true, response)
+        let sender = Some(caller.clone());
+        let admitted = Admitted { resource: self, sender, session: None, opened: None };
+        StreamEnd::of(&Held::Alone(admitted), true, response)
     }
 }
 
@@ -230,7 +227,7 @@ impl Forward {
     /// layer does it by itself. `None`: it is no stream of events. Ask before [`Forward::respond`]. A `Content-Length` is
     /// removed, because the stream may end before that.
     pub fn stream_end(&self, response: &mut HeaderMap) -> Option<StreamEnd> {
-        StreamEnd::of(&self.exchange, !self.may_wait, response)
+        StreamEnd::of(&self.held, !self.may_wait, response)
     }
 }
 
