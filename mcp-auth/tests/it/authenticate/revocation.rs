@@ -22,8 +22,10 @@ impl Server {
         Self { issuer, clock, auth }
     }
 
+    /// By the clock of the server, which stands still: by that of the system it may be a second later.
     fn mint(&self) -> Mint {
-        self.issuer.mint().subject("alice").client_id("app").audience(RESOURCE)
+        let now = mcp_auth::clock::Clock::unix_seconds(&self.clock);
+        self.issuer.mint().subject("alice").client_id("app").audience(RESOURCE).issued_at(now)
     }
 
     /// The code of the answer to a request with this token.
