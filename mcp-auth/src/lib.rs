@@ -23,6 +23,7 @@
 //! | [`errors`] | the reasons inside an [`AuthError`] |
 //! | [`explanation`], [`inspection`] | people who look into a token or an issuer |
 //! | [`http_client`], [`clock`] | code of your own in the place of the library's |
+//! | [`revocation`], [`shared_store`] | tokens that were good; several instances |
 //! | [`sealed_state`] | servers that keep nothing themselves |
 //! | [`layer`], [`decision`] | naming the tower types; adapters to other frameworks |
 //!
@@ -32,6 +33,7 @@
 //! |---|---|---|
 //! | `axum` | yes | `McpAuth::protect`, `McpAuth::metadata_router`, [`AuthInfo`] as an extractor |
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
+//! | `redis` | | `shared_store.redis` in the configuration: several instances share what was revoked |
 
 mod adapters;
 mod algorithm;
@@ -66,6 +68,7 @@ mod refusal;
 pub mod revocation;
 mod scope;
 mod serve;
+pub mod shared_store;
 mod spawner;
 mod steps;
 mod text;
@@ -102,7 +105,8 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        ChallengeStyle, ClientAuthMethod, IntrospectionMethod, Secret, ServerType,
+        ChallengeStyle, ClientAuthMethod, IntrospectionMethod, RedisConfig, Secret, ServerType,
+        SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }

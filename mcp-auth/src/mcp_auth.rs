@@ -20,7 +20,7 @@ use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
 use crate::mounts::Mounts;
-use crate::revocation::{Cutoffs, Revocation};
+use crate::revocation::{Cutoffs, Feed, Revocation};
 use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
 use crate::text::{Quoted, in_one_line};
 
@@ -43,6 +43,7 @@ struct Inner {
     hide_resource_metadata: bool,
     state_sealer: StateSealer,
     cutoffs: Arc<Cutoffs>,
+    feed: Option<Arc<Feed>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,6 +68,7 @@ impl McpAuth {
         hide_resource_metadata: bool,
         state_sealer: StateSealer,
         cutoffs: Arc<Cutoffs>,
+        feed: Option<Arc<Feed>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mounts = Mounts::new(resources);
@@ -77,6 +79,7 @@ impl McpAuth {
             hide_resource_metadata,
             state_sealer,
             cutoffs,
+            feed,
             clock,
         };
         Self(Arc::new(inner))
@@ -89,9 +92,14 @@ impl McpAuth {
     /// An issuer that is asked about tokens (introspection) by every resource that trusts it needs no keys: it is
     /// ready as soon as it is known where to ask.
     ///
+    /// With a [`shared_store`](Config::shared_store), what was revoked on other instances is loaded too.
+    ///
     /// # Errors
-    /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had.
+    /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had, or for the shared store.
     pub async fn ready(&self) -> Result<(), Unavailable> {
+        if let Some(feed) = &self.0.feed {
+            feed.wait_until_current().await?;
+        }
         for issuer in &self.0.issuers {
             let Err(fault) = issuer.ready().await else { continue };
             if !self.can_introspect(issuer).await {
@@ -185,8 +193,10 @@ impl McpAuth {
 
     /// Refuses these tokens from now on, also those that were accepted before: 401, `revoked` in the log.
     ///
-    /// It is known to this instance alone, and until it ends: tell every instance. There is room for 100,000; where there
-    /// are more, the oldest of an issuer become one for all its tokens that were issued until then.
+    /// It counts here at once. Without a [`shared_store`](Config::shared_store) it is known to this instance alone, and until
+    /// it ends. With one, all instances are told in the background: while the store is away, until it is there again.
+    /// There is room for 100,000; where there are more, the oldest of an issuer become one for all its tokens that were
+    /// issued until then.
     ///
     /// ```
     /// # fn dismiss(auth: &mcp_auth::McpAuth) {
@@ -196,7 +206,27 @@ impl McpAuth {
     /// # }
     /// ```
     pub fn revoke(&self, revocation: Revocation) {
-        self.0.cutoffs.revoke(revocation, self.0.clock.unix_seconds());
+        let now = self.0.clock.unix_seconds();
+        if let Some(feed) = &self.0.feed {
+            feed.post(revocation.to_shared(now));
+        }
+        self.0.cutoffs.revoke(revocation, now);
+    }
+
+    /// [`McpAuth::revoke`], and waits until the shared store has it, so that every instance hears of it. Without a store it
+    /// is the same.
+    ///
+    /// # Errors
+    /// The store did not take it within the configured `timeout`. It counts here all the same, and the store is told
+    /// until it has it.
+    pub async fn revoke_everywhere(&self, revocation: Revocation) -> Result<(), Unavailable> {
+        let now = self.0.clock.unix_seconds();
+        let told = revocation.to_shared(now);
+        self.0.cutoffs.revoke(revocation, now);
+        match &self.0.feed {
+            Some(feed) => feed.tell(told).await,
+            None => Ok(()),
+        }
     }
 
     /// Refuses what the earlier one refuses by [`McpAuth::revoke`], for adapters that make it anew from the same configuration,

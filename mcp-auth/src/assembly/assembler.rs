@@ -8,6 +8,7 @@ use super::builder::McpAuthBuilder;
 use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
+use super::parsed_shared_store::ParsedSharedStore;
 use crate::algorithm::Algorithm;
 use crate::authenticate::{
     Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules, TokenCache, TokenSource,
@@ -23,7 +24,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
-use crate::revocation::Cutoffs;
+use crate::revocation::{Cutoffs, Feed};
 use crate::serve::{BodyLimits, Resource};
 
 /// Puts resources together, one after the other, and holds what all of them share: the HTTP clients, the cache of
@@ -39,6 +40,7 @@ pub(super) struct Assembler<'b> {
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
     pub(super) cutoffs: Arc<Cutoffs>,
+    pub(super) feed: Option<Arc<Feed>>,
     pub(super) issuers: Vec<Arc<Issuer>>,
 }
 
@@ -70,8 +72,17 @@ impl<'b> Assembler<'b> {
             cache: Arc::new(cache),
             known_headers: Arc::default(),
             cutoffs: Arc::default(),
+            feed: None,
             issuers: Vec::new(),
         }
+    }
+
+    /// Has all resources hear of what is revoked on other instances. Before any of them is made.
+    pub(super) fn share(&mut self, parsed: Option<ParsedSharedStore>) {
+        let Some(ParsedSharedStore { store, limits }) = parsed else { return };
+        let (clock, spawner) = (self.builder.clock.clone(), self.builder.spawner.clone());
+        let feed = Feed::new(store, self.cutoffs.clone(), clock, spawner, limits);
+        self.feed = Some(Arc::new(feed));
     }
 
     /// What answers the requests for one resource. `index` is its place in the configuration.
@@ -102,6 +113,7 @@ impl<'b> Assembler<'b> {
             known_headers: self.known_headers.clone(),
             cache: self.cache.clone(),
             cutoffs: self.cutoffs.clone(),
+            feed: self.feed.clone(),
             clock: self.builder.clock.clone(),
         };
         let bodies = body_limits(&self.builder.config);

@@ -18,6 +18,7 @@ use crate::config::{ClientAuthMethod, Config, ConfigError, Faults};
 use crate::inspection::{InspectedIssuer, IssuerReport, inspect};
 use crate::issuer::{HttpClient, MetadataPatch, UrlRules};
 use crate::mcp_auth::McpAuth;
+use crate::shared_store::SharedStore;
 use crate::spawner::Spawner;
 
 /// Slow signatures that are checked in the background at once.
@@ -34,6 +35,7 @@ pub struct McpAuthBuilder {
     pub(super) patch: Option<MetadataPatch>,
     pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
     pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
+    shared_store: Option<Arc<dyn SharedStore>>,
     serve_authorization_server_metadata: bool,
     pub(super) hide_resource_metadata: bool,
 }
@@ -49,6 +51,7 @@ impl McpAuthBuilder {
             patch: None,
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
+            shared_store: None,
             serve_authorization_server_metadata: false,
             hide_resource_metadata: false,
         }
@@ -113,6 +116,12 @@ impl McpAuthBuilder {
         self
     }
 
+    /// Shares with other instances by a store of your own, in place of a configured Redis.
+    pub fn shared_store(mut self, store: impl SharedStore + 'static) -> Self {
+        self.shared_store = Some(Arc::new(store));
+        self
+    }
+
     /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
     /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
     pub fn serve_authorization_server_metadata(mut self) -> Self {
@@ -134,6 +143,7 @@ impl McpAuthBuilder {
     pub fn build(self) -> Result<McpAuth, ConfigError> {
         let parsed = self.parse()?;
         let mut assembler = Assembler::new(&self, parsed.trust_anchors, parsed.handle_keys);
+        assembler.share(parsed.shared_store);
         let mut resources = Vec::with_capacity(parsed.resources.len());
         for (index, parsed_resource) in parsed.resources.into_iter().enumerate() {
             resources.push(assembler.protect(index, parsed_resource));
@@ -148,6 +158,7 @@ impl McpAuthBuilder {
             self.hide_resource_metadata,
             state_sealer,
             assembler.cutoffs,
+            assembler.feed,
             self.clock,
         ))
     }
@@ -170,7 +181,7 @@ impl McpAuthBuilder {
     /// [`ConfigError`] lists every fault of the configuration at once. What is wrong with an authorization
     /// server is no error: it is in that server's report.
     pub async fn inspect_issuers(self) -> Result<Vec<IssuerReport>, ConfigError> {
-        let ParsedConfig { resources, trust_anchors, handle_keys } = self.parse()?;
+        let ParsedConfig { resources, trust_anchors, handle_keys, .. } = self.parse()?;
         let assembler = Assembler::new(&self, trust_anchors, handle_keys);
         let mut reports = Vec::new();
         for ParsedResource { config, servers, .. } in resources {
@@ -199,7 +210,7 @@ impl McpAuthBuilder {
         if self.http.is_some() {
             check_files_are_used(&self.config, &mut faults);
         }
-        ParsedConfig::parse(&self.config, found)
+        ParsedConfig::parse(&self.config, self.shared_store.as_ref(), found)
     }
 }
 

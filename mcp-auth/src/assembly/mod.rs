@@ -24,6 +24,7 @@ mod parsed_config;
 mod parsed_introspection;
 mod parsed_resource;
 mod parsed_server;
+mod parsed_shared_store;
 mod trust_anchors;
 mod unreadable_config;
 mod warnings;

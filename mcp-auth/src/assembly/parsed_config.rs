@@ -1,9 +1,11 @@
 //! A configuration as a whole, checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle_keys::read_handle_keys;
 use super::parsed_resource::ParsedResource;
+use super::parsed_shared_store::ParsedSharedStore;
 use super::trust_anchors::read_trust_anchors;
 use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
@@ -12,6 +14,7 @@ use crate::handles::KeyRing;
 use crate::identifier::loosely;
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
+use crate::shared_store::SharedStore;
 
 /// The largest `clock_tolerance`. A larger one is a fault, so that no setting lets a token live for longer than five
 /// minutes after its `exp`.
@@ -22,6 +25,7 @@ pub(super) struct ParsedConfig<'a> {
     pub(super) resources: Vec<ParsedResource<'a>>,
     pub(super) trust_anchors: TrustAnchors,
     pub(super) handle_keys: KeyRing,
+    pub(super) shared_store: Option<ParsedSharedStore>,
 }
 
 impl Config {
@@ -47,7 +51,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with at least one fault.
     pub fn check(&self) -> Result<(), ConfigError> {
-        ParsedConfig::parse(self, Vec::new()).map(|_| ())
+        ParsedConfig::parse(self, None, Vec::new()).map(|_| ())
     }
 }
 
@@ -55,6 +59,7 @@ impl<'a> ParsedConfig<'a> {
     /// The configuration, checked; or every fault at once, those that were found elsewhere first.
     pub(super) fn parse(
         config: &'a Config,
+        given_store: Option<&Arc<dyn SharedStore>>,
         found_elsewhere: Vec<ConfigFault>,
     ) -> Result<Self, ConfigError> {
         let mut found = found_elsewhere;
@@ -62,11 +67,12 @@ impl<'a> ParsedConfig<'a> {
         check_limits(config, &mut faults);
         let trust_anchors = read_trust_anchors(&config.ca_files, &mut faults);
         let handle_keys = read_handle_keys(config, &mut faults);
+        let shared_store = ParsedSharedStore::parse(config, given_store, &mut faults);
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
         match handle_keys {
             Some(handle_keys) if found.is_empty() => {
-                Ok(Self { resources, trust_anchors, handle_keys })
+                Ok(Self { resources, trust_anchors, handle_keys, shared_store })
             }
             _ => Err(ConfigError::new(found)),
         }

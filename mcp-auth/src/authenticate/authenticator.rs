@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, KnownHeaders, TokenLimits};
-use crate::revocation::Cutoffs;
+use crate::revocation::{Cutoffs, Feed};
 
 /// Authenticates the callers of one protected resource, by their tokens.
 pub(crate) struct Authenticator {
@@ -34,6 +34,8 @@ pub(crate) struct Authenticator {
     pub(crate) cache: Arc<TokenCache>,
     /// What was revoked.
     pub(crate) cutoffs: Arc<Cutoffs>,
+    /// What keeps that up with other instances.
+    pub(crate) feed: Option<Arc<Feed>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -96,8 +98,24 @@ impl Authenticator {
             return Ok(auth_info);
         }
         let auth_info = self.authenticate_anew(token, now).await?;
-        self.cutoffs.check(&auth_info)?;
+        self.check_revocations(&auth_info).await?;
         Ok(auth_info)
+    }
+
+    /// Whether nobody has revoked it, here or on another instance.
+    async fn check_revocations(&self, auth_info: &AuthInfo) -> Result<(), AuthError> {
+        // Known here, it is revoked wherever the others are.
+        self.cutoffs.check(auth_info)?;
+        if let Some(feed) = self.feed.as_ref().filter(|_| !self.knows_all_revocations()) {
+            feed.wait_until_current().await.map_err(AuthError::Unavailable)?;
+            self.cutoffs.check(auth_info)?;
+        }
+        Ok(())
+    }
+
+    /// Whether what was revoked on other instances is known.
+    fn knows_all_revocations(&self) -> bool {
+        self.cutoffs.is_current(self.clock.unix_seconds())
     }
 
     async fn authenticate_anew(
@@ -135,6 +153,7 @@ impl Authenticator {
             None => true,
         };
         let is_good = is_current
+            && self.cutoffs.is_current(now)
             && trusted.source == token.source()
             && self.cutoffs.check(&hit.auth_info).is_ok();
         is_good.then_some(hit.auth_info)

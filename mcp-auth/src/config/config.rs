@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProtectedResource, Secret, seconds};
+use super::{ProtectedResource, Secret, SharedStoreConfig, seconds};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -29,6 +29,7 @@ use crate::scope::Scopes;
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
+/// - `shared_store`: none; what is revoked is known to this instance alone
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -86,6 +87,8 @@ pub struct Config {
     pub handle_keys: Vec<Secret>,
     /// A file that holds such keys, one in each line. Read once, when the configuration is checked.
     pub handle_keys_file: Option<PathBuf>,
+    /// What all instances of a server share.
+    pub shared_store: Option<SharedStoreConfig>,
 }
 
 impl Config {
@@ -143,6 +146,7 @@ impl Default for Config {
             token_cache_max_age: Duration::from_secs(300),
             handle_keys: Vec::new(),
             handle_keys_file: None,
+            shared_store: None,
         }
     }
 }

@@ -16,6 +16,7 @@ use super::Revocation;
 use super::revocation::RevokedKind;
 use crate::auth_info::AuthInfo;
 use crate::error::TokenError;
+use crate::shared_store::{CutoffKind, SharedCutoff};
 
 /// Entries of all issuers.
 const MAX_ENTRIES: usize = 100_000;
@@ -32,6 +33,8 @@ pub(crate) struct Cutoffs {
     version: AtomicU64,
     /// Wakes those who hold something open.
     changes: watch::Sender<u64>,
+    /// Until when they count as all that there is, in seconds since 1970. Always, unless other instances revoke too.
+    current_until: AtomicU64,
     max_entries: usize,
 }
 
@@ -63,18 +66,67 @@ impl Cutoffs {
         let entries = RwLock::default();
         let changes = watch::Sender::new(0);
         // Callers who were never looked at have seen none.
-        Self { entries, version: AtomicU64::new(0), changes, max_entries }
+        let (version, current_until) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Self { entries, version, changes, current_until, max_entries }
     }
 
     /// Refuses these tokens from now on.
     pub(crate) fn revoke(&self, revocation: Revocation, now: u64) {
-        let issued_until = revocation.issued_until.unwrap_or(now);
         {
             let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-            entries.add(revocation, issued_until);
+            entries.add(&revocation.to_shared(now));
             while entries.count > self.max_entries && entries.forget_one() {}
         }
         self.tell();
+    }
+
+    /// Refuses what was revoked on other instances, or what this one has told them.
+    pub(crate) fn add_shared(&self, cutoffs: &[SharedCutoff]) {
+        let mut is_new = false;
+        {
+            let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+            for cutoff in cutoffs {
+                is_new |= entries.add(cutoff);
+                while entries.count > self.max_entries && entries.forget_one() {}
+            }
+        }
+        if is_new {
+            self.tell();
+        }
+    }
+
+    /// Everything that is refused here.
+    pub(crate) fn to_shared(&self) -> Vec<SharedCutoff> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::with_capacity(entries.count);
+        for (issuer, of_issuer) in &entries.issuers {
+            if let Some(until) = of_issuer.everything {
+                all.push(SharedCutoff::new(&**issuer, CutoffKind::Everything, "", until));
+            }
+            for (kind, names) in &of_issuer.named {
+                let cutoffs = names.iter();
+                all.extend(cutoffs.map(|(name, until)| {
+                    SharedCutoff::new(&**issuer, (*kind).into(), &**name, *until)
+                }));
+            }
+        }
+        all
+    }
+
+    /// Whether these are all that there is: nobody else revokes, or others were heard of.
+    #[inline]
+    pub(crate) fn is_current(&self, now: u64) -> bool {
+        now < self.current_until.load(Ordering::Acquire)
+    }
+
+    /// Says until when these are all that there is. Whether that was any time before.
+    pub(super) fn set_current_until(&self, seconds: u64) -> bool {
+        self.current_until.swap(seconds, Ordering::AcqRel) > 0
+    }
+
+    /// Wakes those who hold something open, because they may have to end it for another reason.
+    pub(crate) fn wake(&self) {
+        self.changes.send_modify(|_| {});
     }
 
     /// Refuses what the earlier ones refuse, in place of all that was revoked here.
@@ -127,18 +179,29 @@ impl Cutoffs {
 }
 
 impl Entries {
-    fn add(&mut self, revocation: Revocation, issued_until: u64) {
-        let Revocation { issuer, kind, name, .. } = revocation;
-        let of_issuer = self.issuers.entry(issuer.into()).or_default();
+    /// Whether anything is refused by it that was not.
+    fn add(&mut self, cutoff: &SharedCutoff) -> bool {
+        let SharedCutoff { issuer, kind: shared_kind, name, issued_until } = cutoff;
+        let of_issuer = match self.issuers.get_mut(&**issuer) {
+            Some(known) => known,
+            None => self.issuers.entry(issuer.as_str().into()).or_default(),
+        };
+        let Some(kind) = RevokedKind::of_shared(*shared_kind) else {
+            let is_new = of_issuer.everything < Some(*issued_until);
+            of_issuer.everything = of_issuer.everything.max(Some(*issued_until));
+            return is_new;
+        };
         let names = of_issuer.named.entry(kind).or_default();
-        if let Some(known) = names.get_mut(&*name) {
-            *known = issued_until.max(*known);
-            return;
+        if let Some(known) = names.get_mut(&**name) {
+            let is_new = *known < *issued_until;
+            *known = (*known).max(*issued_until);
+            return is_new;
         }
-        let kept: Box<str> = name.into();
-        names.insert(kept.clone(), issued_until);
+        let kept: Box<str> = name.as_str().into();
+        names.insert(kept.clone(), *issued_until);
         of_issuer.order.push_back((kind, kept));
         self.count += 1;
+        true
     }
 
     /// Forgets the oldest entry of the issuer that has the most, and refuses all of that issuer's that were issued until

@@ -48,7 +48,9 @@ impl Exchange {
     fn is_still_good(&self) -> bool {
         let Some(sender) = &self.sender else { return true };
         let cutoffs = &self.resource.authenticator.cutoffs;
-        self.seconds_left() != Some(0) && cutoffs.check(sender).is_ok()
+        let now = self.resource.authenticator.clock.unix_seconds();
+        let is_unrevoked = cutoffs.is_current(now) && cutoffs.check(sender).is_ok();
+        self.seconds_left() != Some(0) && is_unrevoked
     }
 
     /// How long the token is good; `None`: it does not say.
