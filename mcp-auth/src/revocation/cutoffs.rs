@@ -191,6 +191,9 @@ impl Entries {
             of_issuer.everything = of_issuer.everything.max(Some(*issued_until));
             return is_new;
         };
+        if of_issuer.everything >= Some(*issued_until) {
+            return false;
+        }
         let names = of_issuer.named.entry(kind).or_default();
         if let Some(known) = names.get_mut(&**name) {
             let is_new = *known < *issued_until;

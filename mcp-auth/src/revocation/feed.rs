@@ -276,7 +276,10 @@ impl Shared {
                 timeout(LONGEST_LOAD, loading).await.unwrap_or_else(|_| Err(too_slow()))?
             }
         };
-        for some in loaded.cutoffs.chunks(AT_ONCE) {
+        let mut cutoffs = loaded.cutoffs;
+        // As if they had come one after the other: where there is no room, the first ones go.
+        cutoffs.sort_by_key(|cutoff| cutoff.issued_until);
+        for some in cutoffs.chunks(AT_ONCE) {
             self.cutoffs.add_shared(some);
             tokio::task::yield_now().await;
         }
@@ -350,19 +353,33 @@ impl Shared {
         loop {
             let some = {
                 let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-                outbox.first(AT_ONCE, || self.cutoffs.to_shared())
+                outbox.take(AT_ONCE, || self.cutoffs.to_shared())
             };
             if some.is_empty() {
                 return Ok(());
             }
-            self.put(&some).await?;
-            self.outbox.lock().unwrap_or_else(PoisonError::into_inner).remove(some.len());
+            let mut taken = Taken { outbox: &self.outbox, cutoffs: some };
+            self.put(&taken.cutoffs).await?;
+            taken.cutoffs.clear();
         }
     }
 
     async fn put(&self, cutoffs: &[SharedCutoff]) -> Result<(), StoreFault> {
         let put = timeout(self.limits.timeout * 2, self.store.put(cutoffs)).await;
         put.unwrap_or_else(|_| Err(too_slow()))
+    }
+}
+
+/// What is being told. It goes back if that comes to nothing, also where nobody waits for it any more.
+struct Taken<'s> {
+    outbox: &'s Mutex<Outbox>,
+    cutoffs: Vec<SharedCutoff>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let cutoffs = std::mem::take(&mut self.cutoffs);
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).put_back(cutoffs);
     }
 }
 

@@ -7,21 +7,21 @@ use crate::shared_store::SharedCutoff;
 /// More than these are not kept one by one: the store is told everything that is known, which is bounded too.
 const MAX_POSTED: usize = 10_000;
 
-/// What the shared store is still to be told, in order.
+/// What the shared store is still to be told.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
+    /// One by one, in order.
     posted: VecDeque<SharedCutoff>,
-    /// Whether all that is known is to be told, when `posted` is.
+    /// All that was known at a time, first of all.
+    known: VecDeque<SharedCutoff>,
+    /// Whether all that is known is to be told, when `known` was.
     everything: bool,
-    /// How many at the beginning of `posted` are being told, and no others.
-    lent: usize,
 }
 
 impl Outbox {
     pub(super) fn add(&mut self, cutoff: SharedCutoff) {
-        // What is lent is removed by whoever has it.
-        if self.posted.len() - self.lent >= MAX_POSTED {
-            self.posted.truncate(self.lent);
+        if self.posted.len() >= MAX_POSTED {
+            self.posted.clear();
             self.everything = true;
         }
         self.posted.push_back(cutoff);
@@ -32,24 +32,25 @@ impl Outbox {
         self.everything = true;
     }
 
-    /// The first of them. They stay until they are removed.
-    pub(super) fn first(
+    /// Takes out the first of them. What the store does not take is put back.
+    pub(super) fn take(
         &mut self,
         most: usize,
         known: impl FnOnce() -> Vec<SharedCutoff>,
     ) -> Vec<SharedCutoff> {
-        if self.everything {
+        if self.everything && self.known.is_empty() {
             self.everything = false;
-            self.posted = known().into();
+            self.known = known().into();
         }
-        self.lent = most.min(self.posted.len());
-        self.posted.iter().take(self.lent).cloned().collect()
+        let first = if self.known.is_empty() { &mut self.posted } else { &mut self.known };
+        first.drain(..most.min(first.len())).collect()
     }
 
-    /// Removes the first of them, which the store has.
-    pub(super) fn remove(&mut self, count: usize) {
-        self.lent = 0;
-        self.posted.drain(..count.min(self.posted.len()));
+    /// Puts back what the store did not take.
+    pub(super) fn put_back(&mut self, cutoffs: Vec<SharedCutoff>) {
+        for cutoff in cutoffs.into_iter().rev() {
+            self.known.push_front(cutoff);
+        }
     }
 }
 
@@ -67,19 +68,22 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.add(cutoff(1));
         outbox.add(cutoff(2));
-        assert_eq!(outbox.first(1, Vec::new), [cutoff(1)]);
-        assert_eq!(outbox.first(1, Vec::new), [cutoff(1)]);
-        outbox.remove(1);
-        assert_eq!(outbox.first(9, Vec::new), [cutoff(2)]);
-        // While it is told, so much is added that there is no room.
+        assert_eq!(outbox.take(1, Vec::new), [cutoff(1)]);
+        outbox.put_back(vec![cutoff(1)]);
+        assert_eq!(outbox.take(1, Vec::new), [cutoff(1)]);
+        assert_eq!(outbox.take(9, Vec::new), [cutoff(2)]);
         for number in 0..=2 * MAX_POSTED {
             outbox.add(cutoff(number));
         }
-        assert!(outbox.posted.len() <= MAX_POSTED + 1);
-        outbox.remove(1);
+        assert!(outbox.posted.len() <= MAX_POSTED);
         let known = || vec![cutoff(7), cutoff(8)];
-        assert_eq!(outbox.first(9, known), [cutoff(7), cutoff(8)]);
-        outbox.remove(2);
-        assert!(outbox.first(9, Vec::new).is_empty());
+        assert_eq!(outbox.take(1, known), [cutoff(7)]);
+        // What comes meanwhile does not begin it anew.
+        for number in 0..=MAX_POSTED {
+            outbox.add(cutoff(number));
+        }
+        assert_eq!(outbox.take(9, Vec::new), [cutoff(8)]);
+        assert_eq!(outbox.take(9, || vec![cutoff(9)]), [cutoff(9)]);
+        assert_eq!(outbox.take(1, Vec::new).len(), 1);
     }
 }

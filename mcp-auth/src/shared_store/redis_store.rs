@@ -38,8 +38,6 @@ pub(crate) struct RedisSettings {
 pub(crate) struct RedisStore {
     client: Client,
     keys: Keys,
-    /// A name for the memory of a Redis that has none.
-    new_memory: String,
     longest_answer: Duration,
     keep: Duration,
     /// For what must not wait behind those who follow.
@@ -91,7 +89,6 @@ impl RedisStore {
         Some(Self {
             client,
             keys: Keys::with_prefix(&prefix),
-            new_memory: random_name()?,
             longest_answer,
             keep,
             commands: RedisConnection::default(),
@@ -105,7 +102,7 @@ impl RedisStore {
         command.arg(PUT).arg(5);
         command.arg(&keys.cutoffs).arg(&keys.issuers).arg(&keys.changes);
         command.arg(&keys.number).arg(&keys.memory);
-        command.arg(self.keep.as_secs()).arg(MAX_CUTOFFS).arg(MAX_CHANGES).arg(&self.new_memory);
+        command.arg(self.keep.as_secs()).arg(MAX_CUTOFFS).arg(MAX_CHANGES).arg(random_name()?);
         for cutoff in cutoffs {
             let Some(line) = text_of(cutoff) else { continue };
             command.arg(line).arg(cutoff.issued_until.min(LARGEST_SCORE));
@@ -117,7 +114,7 @@ impl RedisStore {
     async fn load_all(&self) -> Result<Loaded, StoreFault> {
         let keys = &self.keys;
         let mut question = Pipeline::new();
-        question.cmd("SET").arg(&keys.memory).arg(&self.new_memory).arg("NX").ignore();
+        question.cmd("SET").arg(&keys.memory).arg(random_name()?).arg("NX").ignore();
         question.cmd("GET").arg(&keys.memory).cmd("GET").arg(&keys.number);
         let longest = self.longest_answer;
         // Before the rest: what changes meanwhile is followed afterwards.
@@ -233,9 +230,9 @@ fn seconds(score: f64) -> Result<u64, StoreFault> {
     text.parse().map_err(|_| StoreFault::new("it holds a time that cannot be read"))
 }
 
-/// A name that nobody else thinks of.
-fn random_name() -> Option<String> {
+/// A name for the memory of a Redis that has none: another one each time, so that one that has forgotten is noticed.
+fn random_name() -> Result<String, StoreFault> {
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| StoreFault::new("no randomness"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

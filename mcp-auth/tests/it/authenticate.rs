@@ -7,4 +7,6 @@ mod introspection;
 mod own_verifier;
 mod principal;
 mod revocation;
+#[cfg(all(unix, feature = "redis"))]
+mod shared_store;
 mod token_cache;
