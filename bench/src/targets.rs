@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::table::{ALLOCATIONS, OVER_BARE, OVER_EMPTY, RATIO};
+use crate::table::{ALLOCATIONS, MICROSECONDS, OVER_BARE, OVER_EMPTY, RATIO};
 
 /// The side on which the value must be.
 #[derive(Clone, Copy, Debug)]
@@ -79,5 +79,9 @@ pub(crate) const TARGETS: &[Target] = {
         target("1,000 resources, seen", RATIO, AtMost(1.15)),
         target("two threads, distinct", RATIO, AtLeast(1.95)),
         target("two threads, seen", RATIO, AtLeast(1.95)),
+        target("10,000 others are revoked", RATIO, AtMost(1.05)),
+        target("sealing a session", MICROSECONDS, AtMost(1.0)),
+        // That of the header.
+        target("sealing a session", ALLOCATIONS, AtMost(1.0)),
     ]
 };

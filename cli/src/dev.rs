@@ -3,24 +3,23 @@
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use axum::serve::ListenerExt as _;
 use clap::Args;
 use dev_issuer::{DevIssuer, StartError, User};
-use mcp_auth::policy::Requirement;
-use mcp_auth::{Config, McpAuth, ResourceIdentifier, ScopePolicy};
+use mcp_auth::{McpAuth, ResourceIdentifier};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::banner;
+use crate::sample::Sample;
 use crate::whoami::Whoami;
 
 /// Where the MCP server listens unless told otherwise; the issuer takes the next port.
 const SERVER_PORT: u16 = 3000;
-/// The MCP Inspector's page, when it connects without its own proxy.
-const INSPECTOR_ORIGINS: [&str; 2] = ["http://localhost:6274", "http://127.0.0.1:6274"];
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -40,6 +39,9 @@ pub(crate) struct Options {
     /// Sign in without the consent page, as the first user or the one in `login_hint`.
     #[arg(long)]
     auto_approve: bool,
+    /// Settings of the sample server, a JSON file such as `{ "policy": … }`. It is read again at a hangup (SIGHUP).
+    #[arg(long, value_name = "FILE", conflicts_with = "issuer_only")]
+    pub(crate) config: Option<PathBuf>,
     /// Print one line of JSON instead of the introduction, and stop when standard input closes.
     #[arg(long)]
     pub(crate) json: bool,
@@ -78,13 +80,8 @@ async fn serve(
     options: &Options,
 ) -> Result<(), Box<dyn Error>> {
     let resource = ResourceIdentifier::parse(format!("http://{}/mcp", listener.local_addr()?))?;
-    let mut config = Config::new(resource.as_str(), issuer.issuer())?
-        .with_required_scopes(options.scopes.split_whitespace())
-        .with_allowed_origins(INSPECTOR_ORIGINS);
-    // With a policy, lists are private to their caller.
-    let scopes = Requirement::all_of(options.scopes.split_whitespace());
-    config.resources[0].policy = Some(ScopePolicy::new().require_for_tool("whoami", scopes));
-    let auth = McpAuth::builder(config).serve_authorization_server_metadata().build()?;
+    let sample = Sample { resource: &resource, issuer: issuer.issuer(), options };
+    let auth = McpAuth::builder(sample.config()?).serve_authorization_server_metadata().build()?;
     let app = auth.protect(auth.streamable_http_service(|| Whoami));
     // Nagle's algorithm would hold the end of an answer back, often for 40 ms.
     let without_delay = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -92,10 +89,15 @@ async fn serve(
     if is_over(stopped.as_mut()).await? {
         return Ok(());
     }
+    let mut hangups = pin!(sample.follow_hangups(&auth));
+    if is_over(hangups.as_mut()).await? {
+        return Ok(());
+    }
     banner::server(&resource, issuer, options);
     tokio::select! {
         served = axum::serve(without_delay, app).into_future() => served?,
         stopped = stopped => stopped?,
+        gone = hangups => gone?,
     }
     Ok(())
 }
@@ -136,8 +138,8 @@ fn port_taken(port: u16, whose: &str) -> String {
     format!("port {port}, for {whose}, is taken; choose others with --port (0 picks free ones)")
 }
 
-/// Whether the request to stop has come already. It is noticed from now on: before, Ctrl-C would end the
-/// process at once, and whoever reads the introduction may send it.
+/// Whether the request to stop has come already. It is noticed from now on: before, Ctrl-C (or a hangup) would end
+/// the process at once, and whoever reads the introduction may send it.
 async fn is_over(mut stopped: Pin<&mut impl Future<Output = io::Result<()>>>) -> io::Result<bool> {
     std::future::poll_fn(|context| match stopped.as_mut().poll(context) {
         Poll::Ready(outcome) => Poll::Ready(outcome.map(|()| true)),

@@ -8,6 +8,7 @@ mod ending;
 mod explain;
 mod network_fault;
 mod output;
+mod sample;
 mod secrets;
 mod understand;
 mod whoami;

@@ -14,6 +14,7 @@ use crate::error::{InsufficientScope, TokenError};
 use crate::json::{CheckedObject, JsonLimits};
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
+use crate::revocation_answers::RevocationAnswers;
 use crate::scope::Scopes;
 
 /// The authenticated caller of a request: who they are and what their token grants.
@@ -38,7 +39,11 @@ struct Inner {
     issued_at: Option<u64>,
     /// What was revoked when it was last looked whether this caller was: a version of `Cutoffs`.
     revocations_seen: AtomicU64,
+    revocation_answers: RevocationAnswers,
 }
+
+/// In the place of what was revoked: this caller was, and nothing else has to be looked at.
+const TAKEN_BACK: u64 = u64::MAX;
 
 /// A token and the JSON text of its claims, one behind the other in one piece of memory, which is wiped when it goes.
 struct KeptTexts {
@@ -143,9 +148,23 @@ impl AuthInfo {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         // It should be there, but whoever wrote the verifier may have one issuer only.
         let issuer = claims.issuer.as_deref().unwrap_or_default().into();
+        Ok(Self::of_claims(issuer, &claims, payload))
+    }
+
+    /// The same of an issuer that the claims need not name: for adapters that keep what [`AuthInfo::json`] says of a caller,
+    /// its `issuer` and its `claims`.
+    ///
+    /// # Errors
+    /// As [`AuthInfo::from_verified_json`].
+    pub fn from_verified_json_of(issuer: &str, payload: &str) -> Result<Self, TokenError> {
+        let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
+        Ok(Self::of_claims(issuer.into(), &claims, payload))
+    }
+
+    fn of_claims(issuer: Arc<str>, claims: &Claims<'_>, payload: &str) -> Self {
         let whole = CheckedObject::new(payload.as_bytes());
         let (scopes, principal_rule) = (claims.granted_scopes(), Arc::default());
-        Ok(Self::new(issuer, scopes, &claims, whole, principal_rule, ""))
+        Self::new(issuer, scopes, claims, whole, principal_rule, "")
     }
 
     /// The caller behind a token that was verified, whose payload [`Claims::read`] accepts. The token is empty where a
@@ -176,6 +195,7 @@ impl AuthInfo {
             json,
             issued_at: claims.iat,
             revocations_seen: AtomicU64::new(0),
+            revocation_answers: RevocationAnswers::default(),
         };
         Self(Arc::new(inner), None)
     }
@@ -287,8 +307,29 @@ impl AuthInfo {
         self.0.revocations_seen.load(Ordering::Relaxed) == version
     }
 
+    /// Remembers what was revoked when it was looked whether this caller was. One that was taken back meanwhile stays so.
     pub(crate) fn see_revocations(&self, version: u64) {
-        self.0.revocations_seen.store(version, Ordering::Relaxed);
+        let seen = &self.0.revocations_seen;
+        let last = seen.load(Ordering::Relaxed);
+        if last != TAKEN_BACK {
+            // Where another thread was first, it is looked at again.
+            let _ = seen.compare_exchange(last, version, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Refuses the token of this caller from now on.
+    pub(crate) fn take_back(&self) {
+        self.0.revocations_seen.store(TAKEN_BACK, Ordering::Relaxed);
+    }
+
+    /// Whether the token of this caller was taken back.
+    pub(crate) fn was_taken_back(&self) -> bool {
+        self.0.revocations_seen.load(Ordering::Relaxed) == TAKEN_BACK
+    }
+
+    /// What a revocation check said of this caller.
+    pub(crate) fn revocation_answers(&self) -> &RevocationAnswers {
+        &self.0.revocation_answers
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).

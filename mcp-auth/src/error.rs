@@ -4,8 +4,10 @@ use std::fmt;
 
 use http::StatusCode;
 
+pub use crate::message_fault::MessageFault;
 use crate::scope::Scopes;
 use crate::text::{Quoted, QuotedList, in_one_line, shown};
+pub use crate::too_many_failures::TooManyFailures;
 
 /// Why a request is not forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum AuthError {
     InvalidToken(TokenError),
     /// The request carries no bearer token.
     MissingToken,
+    /// Too many requests of this sender were refused, and this one is as well.
+    TooManyFailures(TooManyFailures),
     /// Whether the token is good cannot be told right now.
     Unavailable(Unavailable),
 }
@@ -47,6 +51,7 @@ impl AuthError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(error) => error.code(),
             Self::MissingToken => "missing_token",
+            Self::TooManyFailures(_) => "too_many_failures",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -64,17 +69,18 @@ impl AuthError {
             Self::InsufficientScope { required, granted } => {
                 Compared::new(first_scopes(required), first_scopes(granted))
             }
-            Self::InvalidMessage(MessageFault::UnknownSession) => {
-                Compared::new("a session of this caller", "another one".to_owned())
-            }
             Self::InvalidMessage(fault) => {
-                Compared::new("one JSON-RPC message", fault.description())
+                let (expected, actual) = fault.compared();
+                Compared::new(expected, actual)
             }
             Self::InvalidRequest(fault) => {
                 Compared::new("one token in one Authorization header", fault.description())
             }
             Self::InvalidToken(error) => error.compared(),
             Self::MissingToken => Compared::new("a bearer token", "none"),
+            Self::TooManyFailures(reason) => {
+                Compared::new("fewer refusals, see `limits`", reason.refused_for)
+            }
             Self::Unavailable(reason) => {
                 Compared::new("an answer of the issuer", reason.to_string())
             }
@@ -114,6 +120,11 @@ impl AuthError {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "an access token is required",
+            ),
+            Self::TooManyFailures(_) => Wire::in_body_alone(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_requests",
+                "too many requests were refused; try again later",
             ),
             Self::Unavailable(_) => Wire::in_body_alone(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -234,94 +245,9 @@ impl RequestFault {
     }
 }
 
-/// Why the body of a request is refused before anything in it is carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MessageFault {
-    /// A batch, in a revision that has none (2025-06-18 and later).
-    Batch,
-    /// `Mcp-Method`, `Mcp-Name`, `MCP-Protocol-Version` or `Mcp-Param-*` says something else than the body, or is missing
-    /// in a revision that asks for it (2026-07-28 and later).
-    HeaderMismatch,
-    /// The body did not come within `body_timeout`.
-    Timeout,
-    /// Not JSON-RPC 2.0, or with two members of one name.
-    Invalid,
-    /// Not JSON.
-    NotJson,
-    /// A session that the caller did not begin, or that nobody has begun here.
-    UnknownSession,
-    /// Longer than `max_body_bytes`, or a batch of too many messages.
-    TooLarge,
-    /// A body in a request that must have none, such as GET. The server behind might act on it.
-    Unexpected,
-    /// Not JSON in UTF-8, or compressed: the server behind might read it differently.
-    UnsupportedMediaType,
-}
-
 impl From<MessageFault> for AuthError {
     fn from(fault: MessageFault) -> Self {
         Self::InvalidMessage(fault)
-    }
-}
-
-impl MessageFault {
-    fn code(self) -> &'static str {
-        match self {
-            Self::Batch => "batch_not_allowed",
-            Self::HeaderMismatch => "header_mismatch",
-            Self::Timeout => "body_timeout",
-            Self::Unexpected => "unexpected_body",
-            Self::Invalid => "invalid_message",
-            Self::NotJson => "not_json",
-            Self::TooLarge => "body_too_large",
-            Self::UnknownSession => "unknown_session",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-        }
-    }
-
-    fn status(self) -> StatusCode {
-        match self {
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownSession => StatusCode::NOT_FOUND,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// The error code in the JSON-RPC answer: of JSON-RPC 2.0 §5.1, and of MCP for headers.
-    pub(crate) fn json_rpc_code(self) -> i32 {
-        match self {
-            Self::NotJson => -32700,
-            Self::HeaderMismatch => -32020,
-            // As the official SDKs answer it.
-            Self::UnknownSession => -32001,
-            Self::Batch
-            | Self::Invalid
-            | Self::Timeout
-            | Self::TooLarge
-            | Self::Unexpected
-            | Self::UnsupportedMediaType => -32600,
-        }
-    }
-
-    pub(crate) fn description(self) -> &'static str {
-        match self {
-            Self::Batch => "batches exist in revision 2025-03-26 only",
-            Self::HeaderMismatch => {
-                "an Mcp-* or MCP-Protocol-Version header contradicts the body, or is missing"
-            }
-            Self::Invalid => "not a JSON-RPC 2.0 message that is complete and has distinct members",
-            Self::NotJson => "the body is not JSON",
-            Self::Timeout => "the body did not come in time",
-            Self::Unexpected => "only POST has a body",
-            Self::TooLarge => "the body is too large",
-            Self::UnknownSession => "Session not found",
-            Self::UnsupportedMediaType => {
-                "the body must be application/json in UTF-8, not compressed"
-            }
-        }
     }
 }
 

@@ -17,13 +17,23 @@ use crate::algorithm::Algorithm;
 use crate::authenticate::{BearerToken, IssuerRules, Rules};
 use crate::authorize::{Messages, NormalUri, normal_pattern};
 use crate::claims::Claims;
-use crate::config::{AuthorizationServer, Config, Requirement, ScopePolicy};
+use crate::clock::Clock;
+use crate::config::{
+    AuthorizationServer, BackChannelLogout, Config, ProtectedResource, Requirement, ScopePolicy,
+    SharedSignals,
+};
 use crate::identifier::{IssuerIdentifier, PlainHttp, ResourceIdentifier};
 use crate::issuer::{AllowedAddresses, KeySet, Metadata, UrlRules};
 use crate::jose::{Jws, TokenLimits, VerificationKey};
 use crate::json::{CheckedObject, JsonLimits};
+use crate::limits::{AddressRange, PeerAddress, X_FORWARDED_FOR, client_address};
 use crate::mcp_auth::McpAuth;
+use crate::notices::NoticeKind;
 use crate::serve::{Decision, Forward, Passage};
+
+mod handles;
+
+pub use handles::handle;
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";
@@ -60,6 +70,41 @@ pub fn bearer(bytes: &[u8]) {
     let mut names = names.map(|name| percent_decode_str(name).collect::<Vec<_>>());
     let uri_has_query = parts.uri.query().is_some_and(|kept| kept == query);
     assert!(!uri_has_query || !names.any(|name| name == b"access_token"), "{query:?}");
+}
+
+/// The first line is the address of a connection, each other one an `X-Forwarded-For` header.
+pub fn client_addresses(bytes: &[u8]) {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let Some(peer) = PeerAddress::parse(&first) else { return };
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let Ok(value) = HeaderValue::from_bytes(line) else { return };
+        headers.append(X_FORWARDED_FOR, value);
+    }
+    let trusted = [AddressRange::parse("10.0.0.0/8").expect("a good one")];
+    let client = bounded(bytes, || client_address(peer, &headers, &trusted));
+
+    // A stranger's connection says all.
+    if !trusted[0].contains(peer.ip()) {
+        assert_eq!(client, peer.ip(), "{headers:?}");
+    }
+    // What a trusted proxy adds at the end counts, whatever stands before it.
+    headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.9"));
+    let proxy = PeerAddress::parse("10.1.2.3").expect("a good one");
+    let added = client_address(proxy, &headers, &trusted);
+    assert_eq!(added.to_string(), "192.0.2.9", "{headers:?}");
+}
+
+/// What a client writes about itself, where a trusted proxy adds nothing to it.
+#[cfg(test)]
+pub(crate) fn read_client_address(text: &str) {
+    let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) else { return };
+    let mut headers = HeaderMap::new();
+    headers.append(X_FORWARDED_FOR, value);
+    let trusted = [AddressRange::parse("10.0.0.0/8").expect("a good one")];
+    let proxy = PeerAddress::parse("10.1.2.3").expect("a good one");
+    let _ = client_address(proxy, &headers, &trusted);
 }
 
 /// A token in compact serialization.
@@ -301,11 +346,21 @@ fn filtered<'b>(
     label: &'static str,
     pieces: impl IntoIterator<Item = &'b [u8]>,
 ) -> Option<Vec<u8>> {
+    sent_of(forward(call), status, label, pieces)
+}
+
+/// What the client gets of such an answer to this request.
+fn sent_of<'b>(
+    forward: Forward,
+    status: StatusCode,
+    label: &'static str,
+    pieces: impl IntoIterator<Item = &'b [u8]>,
+) -> Option<Vec<u8>> {
     let mut headers = HeaderMap::new();
     if !label.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(label));
     }
-    let mut filter = forward(call).respond(status, &mut headers);
+    let mut filter = forward.respond(status, &mut headers);
     let mut sent = Vec::new();
     let mut take = |passage: Passage| match passage {
         Passage::Hold => Some(()),
@@ -320,6 +375,48 @@ fn filtered<'b>(
     }
     take(filter.end())?;
     Some(sent)
+}
+
+/// What an issuer tells: the bytes as the bodies of POSTs that nobody has signed, and as the claims of notices that it
+/// has signed.
+pub fn notice(bytes: &[u8]) {
+    static AUTH: OnceLock<McpAuth> = OnceLock::new();
+    let auth = AUTH.get_or_init(|| {
+        let mut trusted = AuthorizationServer::new(ISSUER);
+        trusted.back_channel_logout = Some(BackChannelLogout::new(["client"]));
+        trusted.shared_signals = Some(SharedSignals::new(["client"]));
+        let resource = ProtectedResource::new(RESOURCE, [trusted]);
+        let builder = McpAuth::builder(Config::default().protect_resource(resource));
+        // Nothing is fetched.
+        builder.clock(Fixed).spawn_with(drop).build().expect("nothing is wrong with it")
+    });
+    let kinds = [
+        (NoticeKind::Logout, "/backchannel-logout", "application/x-www-form-urlencoded"),
+        (NoticeKind::SecurityEvent, "/shared-signals", "application/secevent+jwt"),
+    ];
+    for (kind, path, content_type) in kinds {
+        let request = Request::post(path).header(CONTENT_TYPE, content_type);
+        let (request, ()) = request.body(()).expect("a request").into_parts();
+        let decided = auth.decide(&request).now_or_never().expect("nothing is waited for");
+        let Decision::ReadBody(pending) = decided else { panic!("{decided:?}") };
+        // What names the issuer waits for its keys.
+        if let Some(Decision::Reply(reply)) = pending.decide(&request, bytes).now_or_never() {
+            assert!(reply.status.is_client_error(), "{}", reply.status);
+        }
+        let Ok(claims) = CheckedObject::new(bytes).members() else { continue };
+        for revocation in auth.notices().revocations_of_unverified(kind, claims) {
+            let (issuer, name) = revocation.names();
+            assert!(issuer == ISSUER && !name.is_empty(), "{revocation:?}");
+        }
+    }
+}
+
+struct Fixed;
+
+impl Clock for Fixed {
+    fn unix_seconds(&self) -> u64 {
+        NOW
+    }
 }
 
 /// A call that needs no token, under a policy that hides a tool.
@@ -485,7 +582,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 8] = [
+    const TARGETS: [Target; 11] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
@@ -494,6 +591,9 @@ mod tests {
         ("message", message),
         ("uri", uri),
         ("list", list),
+        ("handle", handle),
+        ("notice", notice),
+        ("client_address", client_addresses),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

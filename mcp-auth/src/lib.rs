@@ -23,7 +23,7 @@
 //! | [`errors`] | the reasons inside an [`AuthError`] |
 //! | [`explanation`], [`inspection`] | people who look into a token or an issuer |
 //! | [`http_client`], [`clock`] | code of your own in the place of the library's |
-//! | [`revocation`], [`shared_store`] | tokens that were good; several instances |
+//! | [`shared_store`] | several instances of one server |
 //! | [`sealed_state`] | servers that keep nothing themselves |
 //! | [`layer`], [`decision`] | naming the tower types; adapters to other frameworks |
 //!
@@ -56,22 +56,27 @@ pub mod inspection;
 mod issuer;
 mod jose;
 mod json;
+mod limits;
 #[cfg(test)]
 mod linear_cost;
 mod mcp_auth;
+mod message_fault;
 mod metadata_document;
 mod mounts;
 mod nearest;
+mod notices;
 mod number;
 mod principal;
 mod refusal;
 pub mod revocation;
+mod revocation_answers;
 mod scope;
 mod serve;
 pub mod shared_store;
 mod spawner;
 mod steps;
 mod text;
+mod too_many_failures;
 
 pub use adapters::AuthLayer;
 #[cfg(feature = "rmcp3")]
@@ -104,9 +109,9 @@ pub use scope::Scopes;
 /// ```
 pub mod settings {
     pub use crate::algorithm::Algorithm;
-    pub use crate::config::{
-        ChallengeStyle, ClientAuthMethod, IntrospectionMethod, RedisConfig, Secret, ServerType,
-        SharedStoreConfig,
+    pub use crate::config::{RedisConfig, SharedStoreConfig, 
+        BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
+        Limits, Secret, ServerType, SharedSignals,
     };
     pub use crate::principal::PrincipalClaim;
 }
@@ -173,7 +178,8 @@ pub mod policy {
 pub mod errors {
     pub use crate::config::ConfigFault;
     pub use crate::error::{
-        Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, Unavailable,
+        Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, TooManyFailures,
+        Unavailable,
     };
     pub use crate::identifier::IdentifierError;
 }
@@ -224,9 +230,10 @@ pub mod explanation {
 /// ```
 pub mod decision {
     pub use crate::authenticate::KeyHint;
+    pub use crate::limits::PeerAddress;
     pub use crate::metadata_document::MetadataDocument;
     pub use crate::serve::{
-        Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter,
+        Decision, Forward, LogValue, Passage, PendingDecision, Reply, ResponseFilter, StreamEnd,
     };
 }
 

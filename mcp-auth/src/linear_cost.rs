@@ -4,6 +4,7 @@
 //! reader gets inputs of many shapes that grow to twice their size again and again, and none of them may cost more for
 //! each byte than the reader says.
 
+mod handle_readers;
 mod inputs;
 mod readers;
 
@@ -135,8 +136,19 @@ fn lists_of_servers() {
 }
 
 #[test]
+fn addresses_of_clients() {
+    hold(&readers::CLIENT_ADDRESSES);
+}
+
+#[test]
 fn streams_of_servers_byte_by_byte() {
     hold(&readers::STREAMS);
+}
+
+#[test]
+fn handles_in_bodies() {
+    hold(&handle_readers::HANDLES);
+    hold(&handle_readers::SEALED_ANSWERS);
 }
 
 /// A reader that would pass every other test here if nothing were counted.

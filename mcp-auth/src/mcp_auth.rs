@@ -1,27 +1,33 @@
 //! The one object that protects a server.
 
+mod reload;
+
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::assembly::McpAuthBuilder;
+use self::reload::Told;
+use crate::assembly::{Hooks, McpAuthBuilder, Serving};
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
-use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::error::{AuthError, Unavailable};
 use crate::handles::StateSealer;
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
 use crate::issuer::Issuer;
 use crate::metadata_document::{AUTHORIZATION_SERVER_PATH, MetadataDocument, resource_path_behind};
-use crate::mounts::Mounts;
-use crate::revocation::{Cutoffs, Feed, Revocation};
-use crate::serve::{Decision, Forward, Reply, Resource, TokenExplanation};
+use crate::mounts::Place;
+use crate::notices::{NoticeKind, Notices};
+use crate::revocation::{Cutoffs, Revocation};
+use crate::serve::{
+    Decision, Forward, Reply, Resource, StreamEnd, TokenExplanation, decide_notice,
+};
 use crate::text::{Quoted, in_one_line};
 
 /// Protects an MCP server as an OAuth 2.1 resource server. Cheap to clone.
@@ -31,20 +37,21 @@ pub struct McpAuth(Arc<Inner>);
 /// Names the resources.
 impl fmt::Debug for McpAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resources = self.resources().iter().map(|resource| resource.identifier.as_str());
-        f.debug_tuple("McpAuth").field(&resources.collect::<Vec<_>>()).finish()
+        let resources = self.resource_identifiers();
+        let names: Vec<&str> = resources.iter().map(ResourceIdentifier::as_str).collect();
+        f.debug_tuple("McpAuth").field(&names).finish()
     }
 }
 
 struct Inner {
-    mounts: Mounts,
-    issuers: Vec<Arc<Issuer>>,
-    serve_authorization_server_metadata: bool,
-    hide_resource_metadata: bool,
+    /// Replaced as a whole.
+    serving: ArcSwap<Serving>,
+    /// What stays, whatever the configuration.
+    hooks: Hooks,
     state_sealer: StateSealer,
     cutoffs: Arc<Cutoffs>,
-    feed: Option<Arc<Feed>>,
-    clock: Arc<dyn Clock>,
+    /// What frameworks were told once; it is held while the configuration is replaced.
+    told: Mutex<Told>,
 }
 
 impl McpAuth {
@@ -61,28 +68,13 @@ impl McpAuth {
         McpAuthBuilder::new(config)
     }
 
-    pub(crate) fn from_parts(
-        resources: Vec<Arc<Resource>>,
-        issuers: Vec<Arc<Issuer>>,
-        serve_authorization_server_metadata: bool,
-        hide_resource_metadata: bool,
-        state_sealer: StateSealer,
-        cutoffs: Arc<Cutoffs>,
-        feed: Option<Arc<Feed>>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let mounts = Mounts::new(resources);
-        let inner = Inner {
-            mounts,
-            issuers,
-            serve_authorization_server_metadata,
-            hide_resource_metadata,
-            state_sealer,
-            cutoffs,
-            feed,
-            clock,
-        };
-        Self(Arc::new(inner))
+    pub(crate) fn serving(serving: Serving, hooks: Hooks, cutoffs: Arc<Cutoffs>) -> Self {
+        let name = name_of_server(&serving);
+        let keys = serving.handle_keys.clone();
+        let state_sealer = StateSealer::new(keys, &name, hooks.clock.clone());
+        let serving = ArcSwap::from_pointee(serving);
+        let told = Mutex::default();
+        Self(Arc::new(Inner { serving, hooks, state_sealer, cutoffs, told }))
     }
 
     /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
@@ -97,12 +89,11 @@ impl McpAuth {
     /// # Errors
     /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had, or for the shared store.
     pub async fn ready(&self) -> Result<(), Unavailable> {
-        if let Some(feed) = &self.0.feed {
-            feed.wait_until_current().await?;
-        }
-        for issuer in &self.0.issuers {
+        self.0.cutoffs.wait_until_current().await?;
+        let serving = self.0.serving.load_full();
+        for issuer in &serving.issuers {
             let Err(fault) = issuer.ready().await else { continue };
-            if !self.can_introspect(issuer).await {
+            if !can_introspect(&serving, issuer).await {
                 return Err(fault);
             }
             let name = issuer.identifier();
@@ -111,23 +102,10 @@ impl McpAuth {
         Ok(())
     }
 
-    /// Whether every resource that trusts the issuer can ask it about tokens.
-    async fn can_introspect(&self, issuer: &Arc<Issuer>) -> bool {
-        for resource in self.0.mounts.resources() {
-            let trusted = resource.authenticator.issuers.list.iter();
-            for one in trusted.filter(|one| Arc::ptr_eq(&one.issuer, issuer)) {
-                let Some(opaque) = &one.opaque else { return false };
-                if !opaque.can_ask().await {
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
     /// Decides what to do with a request to the server; an adapter then does it.
     ///
-    /// A request for a metadata document is answered. A request to a protected resource is checked: with several
+    /// A request for a metadata document is answered, and so is what an issuer tells at one of
+    /// [`McpAuth::notice_paths`], after its body was read. A request to a protected resource is checked: with several
     /// resources, its path says which one it is for. Where a policy depends on what is called, the answer to a POST is
     /// [`Decision::ReadBody`]. When a request may go on, [`Forward::respond`] says what to do with its response.
     pub async fn decide(&self, request: &Parts) -> Decision {
@@ -148,6 +126,9 @@ impl McpAuth {
         if let Some(document) = self.metadata_at(path, request).await {
             return Decision::Reply(document);
         }
+        if let Some((kind, notices)) = self.notices_at(path) {
+            return decide_notice(&notices, kind, self.body_timeout(), request);
+        }
         match self.resource_at(path) {
             Some(resource) => resource.decide(request).await,
             None => unknown_resource(path),
@@ -159,7 +140,34 @@ impl McpAuth {
         if path.starts_with("/.well-known/") {
             return None;
         }
-        self.resource_at(path)?.decide_seen(request)
+        // No count is taken here, which all threads would write.
+        let serving = self.0.serving.load();
+        if serving.notices.kind_at(path).is_some() {
+            return None;
+        }
+        serving.mounts.resource_at(path)?.decide_seen(request)
+    }
+
+    /// [`McpAuth::decide`], for the resource in this place.
+    pub(crate) async fn decide_in(&self, place: &Place, request: &Parts) -> Decision {
+        let found = self.0.serving.load().mounts.resource_in(place).cloned();
+        match found {
+            Some(resource) => resource.decide(request).await,
+            None => unknown_resource(request.uri.path()),
+        }
+    }
+
+    /// [`McpAuth::decide_seen`], for the resource in this place.
+    pub(crate) fn decide_seen_in(&self, place: &Place, request: &Parts) -> Option<Forward> {
+        self.0.serving.load().mounts.resource_in(place)?.decide_seen(request)
+    }
+
+    /// Where each resource is, for routers that need every path: there are no others in them.
+    #[cfg(feature = "axum")]
+    pub(crate) fn told_places(&self) -> Vec<Place> {
+        let places = self.0.serving.load().mounts.places();
+        self.tell_paths(&places);
+        places
     }
 
     /// Why an operation is allowed to a caller of the resource at this path, or not; `None` when
@@ -185,8 +193,21 @@ impl McpAuth {
         self.resource_at(path)?.seal_session(Some(caller), given)
     }
 
+    /// What [`Forward::stream_end`] says, for adapters that keep no [`Forward`] until the response begins: of the resource at
+    /// this path, and the caller whom [`Forward::auth_info`] named. The stream is watched from its beginning.
+    pub fn stream_end(
+        &self,
+        path: &str,
+        caller: &AuthInfo,
+        response: &mut HeaderMap,
+    ) -> Option<StreamEnd> {
+        self.resource_at(path)?.stream_end(caller, response)
+    }
+
     /// Seals state that a server gives to a client and takes back, for servers that keep nothing themselves; with the
     /// configured `handle_keys`, so that every instance opens what another has sealed.
+    ///
+    /// It follows the configuration: after [`McpAuth::reload`] it has the new keys.
     pub fn state_sealer(&self) -> StateSealer {
         self.0.state_sealer.clone()
     }
@@ -206,11 +227,7 @@ impl McpAuth {
     /// # }
     /// ```
     pub fn revoke(&self, revocation: Revocation) {
-        let now = self.0.clock.unix_seconds();
-        if let Some(feed) = &self.0.feed {
-            feed.post(revocation.to_shared(now));
-        }
-        self.0.cutoffs.revoke(revocation, now);
+        self.0.cutoffs.revoke(revocation, self.0.hooks.clock.unix_seconds());
     }
 
     /// [`McpAuth::revoke`], and waits until the shared store has it, so that every instance hears of it. Without a store it
@@ -220,19 +237,23 @@ impl McpAuth {
     /// The store did not take it within the configured `timeout`. It counts here all the same, and the store is told
     /// until it has it.
     pub async fn revoke_everywhere(&self, revocation: Revocation) -> Result<(), Unavailable> {
-        let now = self.0.clock.unix_seconds();
-        let told = revocation.to_shared(now);
-        self.0.cutoffs.revoke(revocation, now);
-        match &self.0.feed {
-            Some(feed) => feed.tell(told).await,
-            None => Ok(()),
-        }
+        self.0.cutoffs.revoke_everywhere(revocation, self.0.hooks.clock.unix_seconds()).await
+    }
+
+    /// Whether no instance was asked about this key before, for messages of your own that count once; it is remembered for
+    /// this long at least. `None`: there is no shared store, so that this instance has to remember it itself.
+    ///
+    /// An error is an answer that nobody can give: the store is away, and the message must not count.
+    pub async fn first_time(&self, key: &str, keep: Duration) -> Option<Result<bool, Unavailable>> {
+        self.0.cutoffs.first_time(key, keep).await
     }
 
     /// Refuses what the earlier one refuses by [`McpAuth::revoke`], for adapters that make it anew from the same configuration,
     /// as after a `fork()`. Call it before anything is revoked here.
     pub fn take_over_revocations(&self, earlier: &Self) {
         self.0.cutoffs.take_over(&earlier.0.cutoffs);
+        let (ours, theirs) = (self.0.serving.load(), earlier.0.serving.load());
+        ours.notices.take_over(&theirs.notices);
     }
 
     /// The caller behind a token, for the first resource; scopes and policies are not looked at.
@@ -243,7 +264,7 @@ impl McpAuth {
     /// # Errors
     /// Why the token is refused, or why that cannot be told right now.
     pub async fn authenticate(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        match self.resources().first() {
+        match self.first_resource() {
             Some(resource) => resource.authenticate_token(token).await,
             None => Err(AuthError::MissingToken),
         }
@@ -255,7 +276,7 @@ impl McpAuth {
     /// # Errors
     /// Why the token is none that a key could verify.
     pub fn unverified_key_hint(&self, token: &str) -> Result<KeyHint, AuthError> {
-        match self.resources().first() {
+        match self.first_resource() {
             Some(resource) => Ok(resource.authenticator.key_hint(token)?),
             None => Err(AuthError::MissingToken),
         }
@@ -265,7 +286,7 @@ impl McpAuth {
     ///
     /// `None` says nothing about the token: ask [`McpAuth::authenticate`].
     pub fn authenticate_seen(&self, token: &str) -> Option<AuthInfo> {
-        self.resources().first()?.authenticate_seen(token)
+        self.0.serving.load().mounts.resources().first()?.authenticate_seen(token)
     }
 
     /// [`McpAuth::authenticate`] for the resource at this path; `None` when there is no such resource.
@@ -298,16 +319,16 @@ impl McpAuth {
     /// [`McpAuth::metadata`], where a router has cut the path of the request.
     pub(crate) async fn metadata_at(&self, path: &str, request: &Parts) -> Option<Reply> {
         match MetadataDocument::at(path)? {
-            MetadataDocument::ProtectedResource if self.0.hide_resource_metadata => None,
+            MetadataDocument::ProtectedResource if self.0.hooks.hide_resource_metadata => None,
             MetadataDocument::ProtectedResource => {
-                match self.0.mounts.resource_described_at(path) {
+                match self.0.serving.load().mounts.resource_described_at(path) {
                     Some(resource) => Some(resource.metadata(request)),
                     // Of several resources, none is described at the root.
                     None => (path != WELL_KNOWN).then(Reply::not_found),
                 }
             }
             MetadataDocument::AuthorizationServer => {
-                if !self.0.serve_authorization_server_metadata {
+                if !self.0.hooks.serve_authorization_server_metadata {
                     return None;
                 }
                 Some(self.authorization_server_metadata(path, request).await)
@@ -322,26 +343,35 @@ impl McpAuth {
     /// A single resource is described at the root of its origin as well.
     pub fn metadata_routes(&self) -> Vec<(MetadataDocument, String)> {
         let mut routes = Vec::new();
-        if !self.0.hide_resource_metadata {
-            let paths = self.resources().iter().map(|resource| resource.identifier.metadata_path());
-            routes.extend(paths.map(|path| (MetadataDocument::ProtectedResource, path)));
+        if !self.0.hooks.hide_resource_metadata {
+            for identifier in self.resource_identifiers() {
+                routes.push((MetadataDocument::ProtectedResource, identifier.metadata_path()));
+            }
         }
-        if self.0.serve_authorization_server_metadata {
+        if self.0.hooks.serve_authorization_server_metadata {
             let path = AUTHORIZATION_SERVER_PATH.to_owned();
             routes.push((MetadataDocument::AuthorizationServer, path));
         }
         routes
     }
 
+    /// Where issuers tell that sessions have ended or tokens are not to be believed any more, for routers that need every
+    /// path: `logout_path` and `shared_signals_path` of the configuration, each where something is received there. What
+    /// is sent there needs no token, and [`McpAuth::decide`] answers it.
+    pub fn notice_paths(&self) -> Vec<String> {
+        self.0.serving.load().notices.paths().map(str::to_owned).collect()
+    }
+
     /// The identifiers of the resources, in the order they were configured.
-    pub fn resource_identifiers(&self) -> impl Iterator<Item = &ResourceIdentifier> {
-        self.resources().iter().map(|resource| &resource.identifier)
+    pub fn resource_identifiers(&self) -> Vec<ResourceIdentifier> {
+        let serving = self.0.serving.load();
+        serving.mounts.resources().iter().map(|resource| resource.identifier.clone()).collect()
     }
 
     /// The resource that a request to this path is for, as [`McpAuth::decide`] finds it; `None` when there is none.
     /// Its [`metadata_url`](ResourceIdentifier::metadata_url) is what the challenge names.
-    pub fn resource_for(&self, path: &str) -> Option<&ResourceIdentifier> {
-        Some(&self.resource_at(path)?.identifier)
+    pub fn resource_for(&self, path: &str) -> Option<ResourceIdentifier> {
+        Some(self.resource_at(path)?.identifier.clone())
     }
 
     /// The token as a request carries it, which nobody has verified: for what must hand it on beside the decision.
@@ -357,7 +387,10 @@ impl McpAuth {
     /// your own; [`Forward::withholds`](crate::decision::Forward::withholds) says it of one request.
     pub fn token_headers(&self) -> Vec<HeaderName> {
         let mut names = vec![AUTHORIZATION];
-        for name in self.resources().iter().flat_map(|one| &*one.authenticator.token_headers) {
+        let serving = self.0.serving.load();
+        for name in
+            serving.mounts.resources().iter().flat_map(|one| &*one.authenticator.token_headers)
+        {
             if !names.contains(name) {
                 names.push(name.clone());
             }
@@ -365,16 +398,18 @@ impl McpAuth {
         names
     }
 
+    /// Whether refusals are counted by address, so that [`McpAuth::decide`] needs a
+    /// [`PeerAddress`](crate::decision::PeerAddress) in the extensions of the request: for adapters of your own.
+    pub fn counts_addresses(&self) -> bool {
+        let first = self.first_resource();
+        let limits = first.as_ref().and_then(|resource| resource.limits.as_ref());
+        limits.is_some_and(|limits| limits.count_addresses())
+    }
+
     /// The host names that requests may be addressed to, for the `Host` check of a framework:
     /// those of the resources, the configured ones, and loopback.
     pub fn allowed_hosts(&self) -> Vec<String> {
-        let mut hosts = Vec::new();
-        for resource in self.resources() {
-            hosts.extend(resource.allowed_hosts.iter().cloned());
-        }
-        hosts.sort();
-        hosts.dedup();
-        hosts
+        allowed_hosts(&self.0.serving.load())
     }
 
     /// Learns which arguments of these tools of the resource at this path clients repeat in headers: names, and the
@@ -394,16 +429,32 @@ impl McpAuth {
 
     /// How long the body of a request may take. All resources have the `body_timeout` of the configuration.
     pub(crate) fn body_timeout(&self) -> Duration {
-        self.resources().first().map_or(Duration::ZERO, |resource| resource.bodies.timeout)
+        let serving = self.0.serving.load();
+        serving
+            .mounts
+            .resources()
+            .first()
+            .map_or(Duration::ZERO, |resource| resource.bodies.timeout)
     }
 
-    /// The resources, in the order they were configured.
-    pub(crate) fn resources(&self) -> &[Arc<Resource>] {
-        self.0.mounts.resources()
+    fn first_resource(&self) -> Option<Arc<Resource>> {
+        self.0.serving.load().mounts.resources().first().cloned()
     }
 
-    fn resource_at(&self, path: &str) -> Option<&Arc<Resource>> {
-        self.0.mounts.resource_at(path)
+    /// What is received at this path, and who receives it.
+    fn notices_at(&self, path: &str) -> Option<(NoticeKind, Arc<Notices>)> {
+        let serving = self.0.serving.load();
+        let kind = serving.notices.kind_at(path)?;
+        Some((kind, serving.notices.clone()))
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn notices(&self) -> Arc<Notices> {
+        self.0.serving.load().notices.clone()
+    }
+
+    fn resource_at(&self, path: &str) -> Option<Arc<Resource>> {
+        self.0.serving.load().mounts.resource_at(path).cloned()
     }
 
     /// Every path that [`McpAuth::metadata`] answers, for axum's router; what is not there is a
@@ -411,10 +462,10 @@ impl McpAuth {
     #[cfg(feature = "axum")]
     pub(crate) fn metadata_paths(&self) -> Vec<String> {
         let mut names = Vec::new();
-        if !self.0.hide_resource_metadata {
+        if !self.0.hooks.hide_resource_metadata {
             names.push(WELL_KNOWN);
         }
-        if self.0.serve_authorization_server_metadata {
+        if self.0.hooks.serve_authorization_server_metadata {
             names.push(AUTHORIZATION_SERVER_PATH);
         }
         let mut paths = Vec::new();
@@ -434,14 +485,47 @@ impl McpAuth {
         resource.public_document(request, document.map_err(AuthError::Unavailable))
     }
 
-    fn authorization_server_at(&self, path: &str) -> Option<(&Resource, &Arc<Issuer>)> {
+    fn authorization_server_at(&self, path: &str) -> Option<(Arc<Resource>, Arc<Issuer>)> {
+        let serving = self.0.serving.load();
         let resource_path = resource_path_behind(AUTHORIZATION_SERVER_PATH, path)?;
         if resource_path.trim_end_matches('/').is_empty() {
-            return Some((self.resources().first()?, self.0.issuers.first()?));
+            let resource = serving.mounts.resources().first()?;
+            return Some((resource.clone(), serving.issuers.first()?.clone()));
         }
-        let resource = self.0.mounts.resource_with_path(resource_path)?;
-        Some((resource, &resource.authenticator.issuers.list.first()?.issuer))
+        let resource = serving.mounts.resource_with_path(resource_path)?;
+        let issuer = resource.authenticator.issuers.list.first()?.issuer.clone();
+        Some((resource.clone(), issuer))
     }
+}
+
+/// What the server as a whole is known by: its first resource.
+fn name_of_server(serving: &Serving) -> String {
+    serving.mounts.resources().first().map_or_else(String::new, |one| one.identifier.to_string())
+}
+
+/// The host names that requests may be addressed to, each once.
+fn allowed_hosts(serving: &Serving) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for resource in serving.mounts.resources() {
+        hosts.extend(resource.allowed_hosts.iter().cloned());
+    }
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+/// Whether every resource that trusts the issuer can ask it about tokens.
+async fn can_introspect(serving: &Serving, issuer: &Arc<Issuer>) -> bool {
+    for resource in serving.mounts.resources() {
+        let trusted = resource.authenticator.issuers.list.iter();
+        for one in trusted.filter(|one| Arc::ptr_eq(&one.issuer, issuer)) {
+            let Some(opaque) = &one.opaque else { return false };
+            if !opaque.can_ask().await {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// The answer at a path that belongs to no resource.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::identifier::{WELL_KNOWN, loosely};
+use crate::identifier::{ResourceIdentifier, WELL_KNOWN, loosely};
 use crate::metadata_document::resource_path_behind;
 use crate::serve::Resource;
 
@@ -15,6 +15,22 @@ pub(crate) struct Mounts {
     by_path: HashMap<String, Arc<Resource>>,
     /// By path too, as a lenient router reads it: see [`loosely`].
     by_loose_path: HashMap<String, Arc<Resource>>,
+}
+
+/// Where a resource is, for a layer that was made for it: through all configurations, that is its path.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Where in the list it was then, and most likely still is.
+    index: usize,
+    path: Arc<str>,
+}
+
+impl Place {
+    /// The path, as its identifier has it.
+    #[cfg(feature = "axum")]
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl Mounts {
@@ -34,6 +50,32 @@ impl Mounts {
     /// All of them, in the order they were configured.
     pub(crate) fn resources(&self) -> &[Arc<Resource>] {
         &self.resources
+    }
+
+    /// Where each resource is.
+    #[cfg(feature = "axum")]
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for (index, resource) in self.resources.iter().enumerate() {
+            places.push(Place { index, path: resource.identifier.path().into() });
+        }
+        places
+    }
+
+    /// The resource in this place; `None`: there is none any more.
+    pub(crate) fn resource_in(&self, place: &Place) -> Option<&Arc<Resource>> {
+        match self.resources.get(place.index) {
+            Some(resource) if resource.identifier.path() == &*place.path => Some(resource),
+            _ => self.resource_with_path(&place.path),
+        }
+    }
+
+    /// The resource at the path of this identifier.
+    pub(crate) fn resource_at_place_of(
+        &self,
+        identifier: &ResourceIdentifier,
+    ) -> Option<&Arc<Resource>> {
+        self.resource_with_path(identifier.path())
     }
 
     /// The resource whose path is the longest prefix; a single resource takes every request.

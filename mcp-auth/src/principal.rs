@@ -108,7 +108,7 @@ impl PrincipalClaim {
 }
 
 /// How to tell who is behind the tokens of one authorization server: its settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PrincipalRule {
     pub(crate) claim: Option<PrincipalClaim>,
     /// Who it is when a token has neither the configured claim nor another that tells.

@@ -4,7 +4,7 @@
 //!
 //! | member | what |
 //! |---|---|
-//! | `kind` | `forbidden`, `request`, `scope`, `token` or `unavailable`: which class of error it is |
+//! | `kind` | `forbidden`, `limit`, `request`, `scope`, `token` or `unavailable`: which class of error it is |
 //! | `code` | what [`AuthError::code`] says |
 //! | `status` | the HTTP status |
 //! | `description` | the fixed text that the client gets |
@@ -47,6 +47,7 @@ impl AuthError {
             Self::InsufficientScope { .. } => "scope",
             Self::InvalidMessage(_) | Self::InvalidRequest(_) | Self::MissingToken => "request",
             Self::InvalidToken(_) => "token",
+            Self::TooManyFailures(_) => "limit",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -59,6 +60,10 @@ impl AuthError {
                 json!({ "required": required, "granted": granted })
             }
             Self::InvalidToken(error) => error.compared_values(),
+            Self::TooManyFailures(reason) => json!({
+                "refused_for": reason.refused_for,
+                "retry_after": reason.retry_after,
+            }),
             Self::Unavailable(unavailable) => json!({
                 "issuer": unavailable.issuer,
                 "reason": unavailable.reason,
@@ -112,7 +117,7 @@ impl InsufficientScope {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Unavailable;
+    use crate::error::{TooManyFailures, Unavailable};
     use crate::scope::Scopes;
 
     #[test]
@@ -146,6 +151,11 @@ mod tests {
                 AuthError::InsufficientScope { required, granted },
                 "scope",
                 json!({ "required": ["a", "b"], "granted": ["a"] }),
+            ),
+            (
+                AuthError::TooManyFailures(TooManyFailures::new(7, "inactive")),
+                "limit",
+                json!({ "refused_for": "inactive", "retry_after": 7 }),
             ),
             (TokenError::BadSignature { untried: 0 }.into(), "token", json!({})),
             (TokenError::BadSignature { untried: 2 }.into(), "token", json!({ "untried": 2 })),

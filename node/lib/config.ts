@@ -102,6 +102,10 @@ export type AuthorizationServer =
       dangerousAcceptClients?: string[];
       dangerousAcceptAnyIssuer?: boolean;
       introspection?: Introspection;
+      /** Accepts its logout tokens (OpenID Connect Back-Channel Logout) that have one of these in `aud`. */
+      backChannelLogout?: { audience: string[] };
+      /** Accepts its security events (Shared Signals, pushed) that have one of these in `aud`. */
+      sharedSignals?: { audience: string[]; authorization?: string };
       tokenHeader?: string;
       algorithms?: Algorithm[];
       requireAtJwt?: boolean;
@@ -126,6 +130,12 @@ export interface ProtectedResource {
   knownTasksOnly?: boolean;
   /** Let whoever has a session identifier use the session: for servers that bind sessions themselves. */
   dangerousUnboundSessions?: boolean;
+  /** Seal identifiers of tasks for the caller whose call made them. */
+  sealTaskIds?: boolean;
+  /** Seal `requestState` for the caller and the request that it was given to. */
+  sealRequestState?: boolean;
+  /** Seal identifiers of events for the caller whose stream has them. */
+  sealEventIds?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];
   dangerousAcceptAnyAudience?: boolean;
@@ -145,6 +155,25 @@ export interface ProtectedResource {
   signedMetadata?: string;
   allowedOrigins?: (string | URL)[];
   allowedHosts?: string[];
+}
+
+/** The Redis of all instances: `redis://`, `rediss://` or `unix://`, with its password, or a file that holds this URL. */
+export interface Redis {
+  url?: string;
+  urlFile?: string;
+  /** How all keys in Redis begin. */
+  prefix?: string;
+}
+
+/** What all instances of a server share: what is revoked on one is refused on all. */
+export interface SharedStore {
+  redis?: Redis;
+  /** For this long, what is known counts while the store is away. */
+  maxStale?: number;
+  /** No request waits longer for the store. */
+  timeout?: number;
+  /** How long access tokens live at most. */
+  longestTokenLifetime?: number;
 }
 
 /** What holds for all resources. Durations are in seconds. */
@@ -167,6 +196,32 @@ export interface Limits {
   handleKeys?: string[];
   /** A file that holds such keys, one in each line. */
   handleKeysFile?: string;
+  /** What all instances of a server share. */
+  sharedStore?: SharedStore;
+  /** For this long, a `requestState` that was sealed may come back. */
+  requestStateMaxAge?: number;
+  /** Where logout tokens are sent. Default: `/backchannel-logout`. */
+  logoutPath?: string;
+  /** Where security events are pushed. Default: `/shared-signals`. */
+  sharedSignalsPath?: string;
+  /** After how many refusals a sender is answered 429. What is allowed goes on. */
+  limits?: FailureLimits;
+}
+
+/** After how many refusals a sender is answered 429, for what would be refused anyway. */
+export interface FailureLimits {
+  /** Of one address, for tokens that nobody trusted has issued. */
+  failuresPerAddress?: FailureLimit;
+  /** Of one caller, for what it may not do; and of one token that is not good any more. */
+  failuresPerPrincipal?: FailureLimit;
+  /** Addresses, and ranges such as `10.0.0.0/8`, of proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies?: string[];
+}
+
+/** So many at once, and then one more each `count`-th part of the period, which is in seconds. */
+export interface FailureLimit {
+  count: number;
+  period: number;
 }
 
 /** One resource, or several. */

@@ -73,6 +73,15 @@ export class ForbiddenError extends McpAuthError {
   declare readonly reason?: string;
 }
 
+/** Too many requests of this address or this caller were refused, and this one is as well. */
+export class TooManyFailuresError extends McpAuthError {
+  override name = 'TooManyFailuresError';
+  /** The code of the refusal that it stands for. */
+  declare readonly refusedFor: string;
+  /** Seconds after which a refusal would be told in full again. */
+  declare readonly retryAfter: number;
+}
+
 /** Whether the token is good cannot be told right now. */
 export class UnavailableError extends McpAuthError {
   override name = 'UnavailableError';
@@ -95,6 +104,7 @@ export class StateError extends McpAuthError {
 
 const CLASSES = {
   forbidden: ForbiddenError,
+  limit: TooManyFailuresError,
   request: RequestError,
   scope: InsufficientScopeError,
   token: TokenError,

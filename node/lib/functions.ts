@@ -83,6 +83,36 @@ export function beginVerification(
   };
 }
 
+/**
+ * Whether the token of a caller was taken back. What is thrown, and what is neither `true` nor `false`, says that it
+ * cannot be told right now; so does an answer after more than 5 seconds.
+ */
+export type RevocationCheck = (caller: AuthInfo) => boolean | Promise<boolean>;
+
+/** @internal */
+export function beginRevocationCheck(
+  check: RevocationCheck,
+  answer: (number: number, answer: string) => void,
+): (caller: string, number: number) => void {
+  return (caller, number) => {
+    let isAnswered = false;
+    const finish = (told: object) => {
+      if (isAnswered) return;
+      isAnswered = true;
+      clearTimeout(timer);
+      answer(number, JSON.stringify(told));
+    };
+    const timer = setTimeout(() => finish({ unavailable: 'it did not answer within 5 s' }), 5000);
+    const read = (revoked: unknown) =>
+      finish(typeof revoked === 'boolean' ? { revoked } : { unavailable: `it returned ${nameOf(revoked)}, and must return true or false` });
+    // Never at once: whoever asks is still being asked.
+    void Promise.resolve(caller)
+      .then((text) => check(new AuthInfo(text)))
+      .then(read)
+      .catch((error: unknown) => finish({ unavailable: `it threw ${classOf(error)}` }));
+  };
+}
+
 /** What a verify function returned means nothing; its text is ours. */
 class Unusable extends Error {}
 

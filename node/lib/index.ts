@@ -7,6 +7,8 @@ export type {
   AuthorizationServer,
   Config,
   ConfigData,
+  FailureLimit,
+  FailureLimits,
   Introspection,
   Limits,
   ProtectedResource,
@@ -21,9 +23,10 @@ export {
   RequestError,
   StateError,
   TokenError,
+  TooManyFailuresError,
   UnavailableError,
 } from './errors.js';
-export type { Authorize, Operation, Verdict, VerifyToken } from './functions.js';
+export type { Authorize, Operation, RevocationCheck, Verdict, VerifyToken } from './functions.js';
 export { type LogFields, type Logger, type LogLevel, setLogger } from './log.js';
 export { McpAuth, type Options, type TokenVerifier } from './mcp-auth.js';
 export { requires } from './requires.js';

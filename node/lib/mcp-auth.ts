@@ -1,12 +1,13 @@
 import { AuthInfo, type Requested } from './auth-info.js';
 import type { Config, ConfigData } from './config.js';
 import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
-import { beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type VerifyToken } from './functions.js';
+import { beginRevocationCheck, beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type RevocationCheck, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
 import { faultsOfOptions, inOurWords, read } from './reading.js';
 import { type Revocation, revocationData } from './revocation.js';
 import { StateSealer } from './state.js';
 import { explainFailure, watchRequests } from './outage.js';
+import { pathsOf, Told } from './told.js';
 import { type Allowed, handle } from './web.js';
 
 /** What is code and not data. */
@@ -22,6 +23,13 @@ export interface Options {
   verifyTimeout?: number;
   /** What tokens for {@link Options.verifyToken} begin with; without it, it is asked about all of them. */
   tokenPrefixes?: string[];
+  /** Asked about every accepted token: whether it was taken back. */
+  revocationCheck?: RevocationCheck;
+  /**
+   * For so many seconds an answer of {@link Options.revocationCheck} holds for a token that is kept; while there is no
+   * new one, for twice as long. Default: 60.
+   */
+  revocationCheckInterval?: number;
   /** Also serves the first issuer's metadata on our origin, for clients of the 2025-03-26 specification. */
   serveAuthorizationServerMetadata?: boolean;
   /** Serves no metadata of the resources and names none in challenges: where something else does, or nobody may. */
@@ -49,10 +57,16 @@ export interface TokenVerifier {
 export class McpAuth {
   /** @internal */
   readonly native: NativeAuth;
-  /** @internal In lower case: where tokens may be. */
-  readonly tokenHeaders: readonly string[];
+  /** @internal What frameworks were told. */
+  readonly told = new Told();
+  /** Code stays when the configuration is replaced. */
+  readonly #options: Options;
+  #tokenHeaders: readonly string[];
+  /** @internal Whether refusals are counted by address: then that of the connection is needed. */
+  countsAddresses: boolean;
   /** Settings that count where requests are decided, and not where tokens are verified. */
-  readonly #ofRequests: readonly string[];
+  #ofRequests: readonly string[];
+  #paths: readonly string[];
 
   /**
    * Checks the configuration; does not touch the network.
@@ -61,10 +75,13 @@ export class McpAuth {
    */
   constructor(config: Config, options: Options = {}) {
     if (typeof config !== 'object' || config === null) throw new ConfigError('the configuration is no object');
-    const { native, ofRequests } = isData(config) ? construct(config[DATA], options) : constructRead(config, options);
+    const { native, ofRequests, paths } = withData(config, (data) => construct(data, options));
     this.native = native;
+    this.#options = options;
     this.#ofRequests = ofRequests;
-    this.tokenHeaders = this.native.tokenHeaders();
+    this.#paths = paths;
+    this.#tokenHeaders = this.native.tokenHeaders();
+    this.countsAddresses = this.native.countsAddresses();
   }
 
   /** The same from the form that files have: snake_case, a list of `resources`. */
@@ -74,13 +91,59 @@ export class McpAuth {
 
   /** Reads one resource from `MCP_AUTH_RESOURCE`, `MCP_AUTH_ISSUER` and `MCP_AUTH_SCOPES`. */
   static fromEnv(options?: Options): McpAuth {
-    let text: string;
+    return McpAuth.fromConfig(dataFromEnv(), options);
+  }
+
+  /**
+   * Puts this configuration in the place of the one that is in force, as a whole or not at all.
+   *
+   * ```ts
+   * process.on('SIGHUP', () => auth.reload(readConfig()));
+   * ```
+   *
+   * It is checked as that of the constructor, the files that it names are read again, and the functions that were given to the
+   * constructor stay. Requests that come later are decided by it. An issuer whose settings did not change keeps its keys and the
+   * tokens that it accepted; open streams go on under the new rules, and end where they would not be admitted any more.
+   *
+   * It is about this instance alone: tell every worker and each process of a cluster.
+   *
+   * @throws {ConfigError} which lists every fault at once, also of what cannot change while the server runs; everything is then
+   *   as it was
+   */
+  reload(config: Config): void {
+    if (typeof config !== 'object' || config === null) throw new ConfigError('the configuration is no object');
     try {
-      text = native.configFromEnv((name) => process.env[name]);
+      withData(config, (data, isFaulty) => this.#reloadData(data, isFaulty));
     } catch (error) {
-      throw configErrorOf(error);
+      if (error instanceof ConfigError) this.native.logRefusedConfiguration(error.faults.join('; '));
+      throw error;
     }
-    return McpAuth.fromConfig(JSON.parse(text) as ConfigData, options);
+  }
+
+  /** {@link reload} with the form that files have, as {@link fromConfig} takes it. */
+  reloadFromConfig(data: ConfigData): void {
+    this.reload({ [DATA]: data } as unknown as Config);
+  }
+
+  /** {@link reload} with what {@link fromEnv} reads. */
+  reloadFromEnv(): void {
+    this.reloadFromConfig(dataFromEnv());
+  }
+
+  #reloadData(data: object, isFaulty: boolean): void {
+    const text = JSON.stringify(data);
+    reloadNative(this.native, text, true);
+    // What is wrong is told with the faults that were found in it before.
+    if (isFaulty) return;
+    const [paths, ofRequests] = [pathsOf(data), namesOfRequests(data, this.#options)];
+    const faults = this.told.faults(paths, ofRequests);
+    if (faults.length > 0) throw new ConfigError(['the configuration cannot be used:', ...faults].join('\n- '), faults);
+    reloadNative(this.native, text, false);
+    this.#ofRequests = ofRequests;
+    this.#paths = paths;
+    // Those of before too: a request that was decided by them may be on its way to its handler.
+    this.#tokenHeaders = [...new Set([...this.#tokenHeaders, ...this.native.tokenHeaders()])];
+    this.countsAddresses = this.native.countsAddresses();
   }
 
   /**
@@ -91,9 +154,12 @@ export class McpAuth {
    * if (answer instanceof Response) return answer;
    * return answer.respond(await serve(answer.request, answer.authInfo));
    * ```
+   *
+   * For `limits.failuresPerAddress` it needs the address of the connection, which a request does not have: in Bun
+   * `server.requestIP(request)?.address`, in Deno `info.remoteAddr.hostname`.
    */
-  handle(request: Request): Promise<Response | Allowed> {
-    return handle(this, request);
+  handle(request: Request, connection: { remoteAddress?: string } = {}): Promise<Response | Allowed> {
+    return handle(this, request, connection.remoteAddress);
   }
 
   /** The same around a handler, such as that of `Bun.serve` or a route of Next.js. */
@@ -137,6 +203,7 @@ export class McpAuth {
           'Use `protect(auth)`, which does; or leave it out here, and give scopes to `requireBearerAuth({ requiredScopes })`',
       );
     }
+    this.told.verifiesAlone = true;
     watchRequests();
     return {
       verifyAccessToken: async (token) => {
@@ -192,9 +259,20 @@ export class McpAuth {
     return this.native.allowedHosts();
   }
 
-  /** @internal The paths at which there is a document for clients, which needs no token. */
+  /** @internal In lower case: where tokens may be. */
+  get tokenHeaders(): readonly string[] {
+    return this.#tokenHeaders;
+  }
+
+  /** @internal The paths at which there is a document for clients, which needs no token, for routes that are made once. */
   documentPaths(): string[] {
+    this.told.makeRoutes(this.#paths);
     return this.native.documentPaths();
+  }
+
+  /** @internal The paths where issuers tell something, by a POST that needs no token. */
+  noticePaths(): string[] {
+    return this.native.noticePaths();
   }
 
   /** @internal */
@@ -215,12 +293,29 @@ function isData(config: object): config is { [DATA]: ConfigData } {
   return DATA in config;
 }
 
-/** With the faults that only JavaScript can see, and those of the native half in our words. */
-function constructRead(config: object, options: Options): Constructed {
+function dataFromEnv(): ConfigData {
+  try {
+    return JSON.parse(native.configFromEnv((name) => process.env[name])) as ConfigData;
+  } catch (error) {
+    throw configErrorOf(error);
+  }
+}
+
+function reloadNative(auth: NativeAuth, data: string, onlyCheck: boolean): void {
+  try {
+    auth.reload(data, onlyCheck);
+  } catch (error) {
+    throw configErrorOf(error);
+  }
+}
+
+/** Uses the configuration as data; with the faults that only JavaScript can see, and those of the native half in our words. */
+function withData<Result>(config: object, use: (data: object, isFaulty: boolean) => Result): Result {
+  if (isData(config)) return use(config[DATA], false);
   const { data, faults, leftOut } = read(config);
   try {
-    const constructed = construct(data, options);
-    if (faults.length === 0) return constructed;
+    const result = use(data, faults.length > 0);
+    if (faults.length === 0) return result;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // Not of what was left out of the data.
@@ -238,6 +333,7 @@ function isElsewhere(fault: string, leftOut: string[]): boolean {
 interface Constructed {
   native: NativeAuth;
   ofRequests: string[];
+  paths: string[];
 }
 
 /** Settings that count where requests are decided alone, by their names in data. */
@@ -259,21 +355,25 @@ function construct(data: object, options: Options): Constructed {
   const faults = faultsOfOptions(options);
   if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
   const { authorize, verifyToken, verifyTimeout = VERIFY_TIMEOUT, tokenPrefixes, testing } = options;
-  const { serveAuthorizationServerMetadata, hideResourceMetadata } = options;
+  const { serveAuthorizationServerMetadata, hideResourceMetadata, revocationCheck, revocationCheckInterval = 60 } = options;
   if (authorize?.constructor.name === 'AsyncFunction') faults.push('options.authorize: is async, and must not wait');
   if (tokenPrefixes && !verifyToken) faults.push('options.tokenPrefixes: needs `verifyToken`');
   // A timer of Node takes no more than some 24 days, and takes more for none at all.
   if (!(verifyTimeout > 0 && verifyTimeout <= 3600)) faults.push(`options.verifyTimeout: must be above 0 and 3600 seconds at most, not ${verifyTimeout}`);
+  if (!(revocationCheckInterval >= 1 && revocationCheckInterval <= 3600)) {
+    faults.push(`options.revocationCheckInterval: must be 1 to 3600 seconds, not ${revocationCheckInterval}`);
+  }
   if (faults.length > 0) throw new ConfigError(faults.join('\n'), faults);
-  const extras = { serveAuthorizationServerMetadata, hideResourceMetadata, tokenPrefixes, ...testing };
+  const extras = { serveAuthorizationServerMetadata, hideResourceMetadata, tokenPrefixes, revocationCheckInterval, ...testing };
   try {
     const auth: NativeAuth = new native.NativeAuth(
       JSON.stringify(data),
       JSON.stringify(extras),
       authorize && policyFunction(authorize),
       verifyToken && beginVerification(verifyToken, verifyTimeout, (number, answer) => auth.verified(number, answer)),
+      revocationCheck && beginRevocationCheck(revocationCheck, (number, answer) => auth.verified(number, answer)),
     );
-    return { native: auth, ofRequests: namesOfRequests(data, options) };
+    return { native: auth, ofRequests: namesOfRequests(data, options), paths: pathsOf(data) };
   } catch (error) {
     throw configErrorOf(error);
   }

@@ -13,10 +13,17 @@ export interface Forward {
   readonly changesResponses: boolean;
   readonly readsLists: boolean;
   readonly takesBody: boolean;
-  /** The session that the request names, as handlers see it. */
-  readonly session: string | null;
+  /**
+   * What takes the place of headers of the request that are there, as handlers see them: names and values in turn, one
+   * per line. Nothing: they stay.
+   */
+  readonly replacedHeaders: string | null;
+  /** The body that goes on in place of the one that came. */
+  readonly body: Buffer | null;
   /** A session identifier of a handler's as the client gets it, or nothing where it must not be sent. Not after `respond`. */
   sealSession(given: string): string | null;
+  /** What ends the response with these headers in time; after `respond`, the one that was given there. Not for what is no stream of events. */
+  streamEnd(headers: string): StreamEnd | null;
   caller(): string | null;
   token(): string;
   has(scopes: string[]): boolean;
@@ -30,6 +37,24 @@ export interface Filter {
   readonly headers: string;
   push(chunk: Uint8Array): Piece;
   end(): Piece;
+}
+
+/** What ends a stream of events in time. */
+export interface StreamEnd {
+  /** Nothing: the stream goes on; bytes: it ends here, and they are the last of it. */
+  step(): Buffer | null;
+  /** Takes note of what was sent, and takes the next step. */
+  see(sent: Uint8Array): Buffer | null;
+  /** When to take a step at the latest; nothing: that is not known, or the next piece ends it. */
+  readonly millisecondsLeft: number | null;
+  /** Lets the bell ring when something is revoked. Whether something was since this was last asked. */
+  listen(bell: RevocationBell): boolean;
+  close(): void;
+}
+
+/** Calls a function some time after something was revoked, once until it is reset. */
+export interface RevocationBell {
+  reset(): void;
 }
 
 /** Send it, send something else instead, hold everything (`true`), or break off (`false`). */
@@ -62,10 +87,17 @@ export interface NativeAuth {
    * A text is the caller, in JSON, of a request that names no session, whose response goes on as it is unless it names
    * one; see `reopen` and `sealSession`.
    */
-  decide(method: string, target: string, headers: string): Outcome;
+  decide(method: string, target: string, headers: string, peer?: string): Outcome;
+  /** Whether `decide` needs the address of the connection, for limits. */
+  countsAddresses(): boolean;
   reopen(method: string, target: string, headers: string): Forward | null;
   /** As that of {@link Forward}, where the decision was a text. */
   sealSession(target: string, caller: string, given: string): string | null;
+  /** Takes a configuration, in JSON. */
+  reload(config: string, onlyCheck: boolean): void;
+  logRefusedConfiguration(faults: string): void;
+  /** As that of {@link Forward}, where the decision was a text. */
+  streamEnd(target: string, caller: string, headers: string): StreamEnd | null;
   /** Takes a revocation, in JSON. */
   revoke(revoked: string): void;
   /** `caller` is what {@link Forward.caller} says; `null` where the system has no randomness. */
@@ -84,6 +116,7 @@ export interface NativeAuth {
   tokenHeaders(): string[];
   allowedHosts(): string[];
   documentPaths(): string[];
+  noticePaths(): string[];
   verified(number: number, answer: string): void;
 }
 
@@ -112,6 +145,7 @@ interface Native {
     extras: string,
     policy?: (caller: string, operation: string) => string,
     beginVerification?: (token: string, number: number) => void,
+    beginRevocationCheck?: (caller: string, number: number) => void,
   ) => NativeAuth;
   /** The configuration that is in the environment, in JSON. */
   configFromEnv(read: (name: string) => string | undefined): string;
@@ -122,6 +156,7 @@ interface Native {
   runCommand(args: string[]): number;
   /** Without functions, events go to standard error. Neither function throws. */
   setLogger(wants?: (level: string, target: string) => boolean, tell?: (record: string) => void): void;
+  RevocationBell: new (tell: () => void) => RevocationBell;
   NativeDevIssuer: { start(options: string): NativeDevIssuer };
   Pending: Class<Pending>;
   Forward: Class<Forward>;

@@ -1,5 +1,5 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
-import type { AuthorizationServer, Introspection, Limits, ProtectedResource, ScopePolicy } from './config.js';
+import type { AuthorizationServer, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, Redis, ScopePolicy, SharedStore } from './config.js';
 import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
@@ -75,6 +75,8 @@ const SERVER = {
   dangerousAcceptClients: 'texts',
   dangerousAcceptAnyIssuer: 'flag',
   introspection: { members: INTROSPECTION },
+  backChannelLogout: { members: { audience: 'texts' } },
+  sharedSignals: { members: { audience: 'texts', authorization: 'any' } },
   tokenHeader: 'text',
   algorithms: 'texts',
   requireAtJwt: 'flag',
@@ -90,6 +92,9 @@ const RESOURCE = {
   mirroredArguments: 'object',
   knownTasksOnly: 'flag',
   dangerousUnboundSessions: 'flag',
+  sealTaskIds: 'flag',
+  sealRequestState: 'flag',
+  sealEventIds: 'flag',
   challengeStyle: ['http', 'tool_result'],
   scopesSupported: 'scopes',
   dangerousAcceptAnyAudience: 'flag',
@@ -109,6 +114,19 @@ const RESOURCE = {
   allowedOrigins: 'texts',
   allowedHosts: 'texts',
 } satisfies Record<keyof ProtectedResource, Kind>;
+const FAILURE_LIMIT = { count: 'number', period: 'seconds' } satisfies Record<keyof FailureLimit, Kind>;
+const FAILURE_LIMITS = {
+  failuresPerAddress: { members: FAILURE_LIMIT },
+  failuresPerPrincipal: { members: FAILURE_LIMIT },
+  trustedProxies: 'texts',
+} satisfies Record<keyof FailureLimits, Kind>;
+const REDIS = { url: 'any', urlFile: 'text', prefix: 'text' } satisfies Record<keyof Redis, Kind>;
+const SHARED_STORE = {
+  redis: { members: REDIS },
+  maxStale: 'seconds',
+  timeout: 'seconds',
+  longestTokenLifetime: 'seconds',
+} satisfies Record<keyof SharedStore, Kind>;
 const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',
@@ -126,6 +144,11 @@ const LIMITS = {
   tokenCacheMaxAge: 'seconds',
   handleKeys: 'secrets',
   handleKeysFile: 'text',
+  sharedStore: { members: SHARED_STORE },
+  requestStateMaxAge: 'seconds',
+  logoutPath: 'text',
+  sharedSignalsPath: 'text',
+  limits: { members: FAILURE_LIMITS },
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {
@@ -133,6 +156,8 @@ const OPTIONS = {
   verifyToken: 'function',
   verifyTimeout: 'seconds',
   tokenPrefixes: 'texts',
+  revocationCheck: 'function',
+  revocationCheckInterval: 'seconds',
   serveAuthorizationServerMetadata: 'flag',
   hideResourceMetadata: 'flag',
 } satisfies Record<keyof Omit<Options, 'testing'>, Kind>;
@@ -143,13 +168,14 @@ const PLACES: [names: readonly string[], where: string][] = [
   [Object.keys(RESOURCE), 'to the resource, beside `authorizationServers`'],
   [Object.keys(LIMITS), 'to the configuration, beside the resources'],
   [Object.keys(OPTIONS), 'to the second argument: `new McpAuth(config, { NAME: … })`'],
+  [Object.keys(FAILURE_LIMITS), 'to `limits` of the configuration'],
   [Object.keys(INTROSPECTION), 'to `introspection` of an authorization server'],
   [Object.keys(POLICY), 'to the policy: `policy: { NAME: … }`'],
   [Object.keys(REQUIREMENT), 'to what a tool, prompt, resource or method needs: `policy: { tools: { x: { NAME: … } } }`'],
 ];
 
 /** Names of settings as the native half has them, of which it speaks in its faults. */
-const KNOWN = new Set([...PLACES.flatMap(([names]) => names), ...Object.keys(ARGUMENT_RULE), 'resources', 'claim', 'user', 'client'].map(snakeCase));
+const KNOWN = new Set([...PLACES.flatMap(([names]) => names), ...Object.keys(ARGUMENT_RULE), ...Object.keys(SHARED_STORE), ...Object.keys(REDIS), 'resources', 'claim', 'user', 'client'].map(snakeCase));
 
 /** What `config` says, as data, and what is wrong with it. */
 export function read(config: object): { data: object; faults: string[]; leftOut: string[] } {

@@ -1,11 +1,12 @@
 /** Web-standard requests and responses. */
 import type { AuthInfo } from './auth-info.js';
 import { type Decided, isSameAsBefore } from './decided-before.js';
-import { lines, pairs } from './headers.js';
+import { type HeaderLines, lines, pairs } from './headers.js';
 import type { McpAuth } from './mcp-auth.js';
 import { inTime, LATE } from './in-time.js';
 import { SESSION_HEADER } from './session-header.js';
-import { type Answered, type Filter, type Forward, native, type Piece, type ReadBody, settle } from './native.js';
+import { type Answered, type Filter, type Forward, native, type Piece, type ReadBody, settle, type StreamEnd } from './native.js';
+import { OpenStream } from './open-streams.js';
 
 /** A request that may go on. */
 export interface Allowed {
@@ -17,19 +18,25 @@ export interface Allowed {
   respond(response: Response): Promise<Response>;
   /** @internal The native half of the request, for a response that goes another way than {@link Allowed.respond}. */
   opened(): Forward | undefined;
+  /** @internal What ends such a response in time, where it is a stream of events. */
+  streamEnd(headers: HeaderLines): StreamEnd | null;
   /** @internal A session identifier for such a response, or nothing where it must not be sent. */
   sealSession(given: string): string | null;
+  /** @internal What took the place of headers that are there. The names are in lower case. */
+  readonly replacedHeaders: readonly (readonly [name: string, value: string])[];
+  /** @internal The body that took the place of the one that came. */
+  readonly replacedBody: Uint8Array | null;
 }
 
 /** By the request that went on. */
 const decided = new WeakMap<Request, Decided>();
 
-export async function handle(auth: McpAuth, request: Request): Promise<Response | Allowed> {
+export async function handle(auth: McpAuth, request: Request, peer?: string): Promise<Response | Allowed> {
   const before = decided.get(request);
   // What is around it looks at the response.
-  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, sealSession: (given) => given, respond: async (response) => response };
+  if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, streamEnd: () => null, sealSession: (given) => given, replacedHeaders: [], replacedBody: null, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
-  let settled = await settle(auth.native.decide(...given));
+  let settled = await settle(auth.countsAddresses ? auth.native.decide(...given, peer) : auth.native.decide(...given));
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
     const question = settled as ReadBody;
@@ -55,17 +62,26 @@ export async function handle(auth: McpAuth, request: Request): Promise<Response 
   });
   const sealSession = (given: string): string | null =>
     typeof forward === 'string' ? auth.native.sealSession(request.url, forward, given) : forward.sealSession(given);
-  const goesOn = prepared(auth, forward, request, body);
+  const streamEnd = (headers: HeaderLines): StreamEnd | null =>
+    typeof forward === 'string' ? auth.native.streamEnd(request.url, forward, headers) : forward.streamEnd(headers);
+  const replacedHeaders = typeof forward === 'string' ? [] : pairs(forward.replacedHeaders ?? '');
+  const replacedBody = typeof forward === 'string' ? null : forward.body;
+  const goesOn = prepared(auth, forward, request, replacedBody ? new Uint8Array(replacedBody) : body, replacedHeaders);
   decided.set(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
   return {
     authInfo,
     request: goesOn,
     sealSession,
+    streamEnd,
+    replacedHeaders,
+    replacedBody,
     opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
     respond: async (response) => {
-      const isStream = response.headers.get('content-type')?.toLowerCase().startsWith('text/event-stream');
+      const isStream = isEventStream(response);
+      const end = isStream ? streamEnd(lines(response.headers)) : null;
       const opened = typeof forward !== 'string' ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
-      return opened ? respond(opened, response) : sealed(response, sealSession);
+      const answer = opened ? await respond(opened, response) : sealed(response, sealSession);
+      return end && isEventStream(answer) ? endingInTime(answer, end) : answer;
     },
   };
 }
@@ -82,18 +98,18 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<
   return Buffer.concat(chunks);
 }
 
-/** The request without tokens, with the session that its handler knows, and asking for no encoding where lists in the response are read. */
+/** The request without tokens, with what it names as its handler knows it, and asking for no encoding where lists in the response are read. */
 function prepared(
   auth: McpAuth,
   forward: string | Forward,
   request: Request,
   body: Uint8Array<ArrayBuffer> | undefined,
+  replaced: readonly (readonly [name: string, value: string])[],
 ): Request {
   const headers = new Headers(request.headers);
   for (const name of auth.tokenHeaders) headers.delete(name);
   if (typeof forward !== 'string' && forward.readsLists) headers.set('accept-encoding', 'identity');
-  const session = typeof forward === 'string' ? null : forward.session;
-  if (session !== null) headers.set(SESSION_HEADER, session);
+  for (const [name, value] of replaced) if (headers.has(name)) headers.set(name, value);
   if (typeof forward !== 'string' && !forward.takesBody) {
     const { method, signal, url } = request;
     return new Request(url, { method, headers, signal });
@@ -163,4 +179,57 @@ function emit(controller: ReadableStreamDefaultController<Uint8Array>, piece: Pi
   }
   controller.error(new Error('the response was cut off: its lists cannot be filtered'));
   return false;
+}
+
+function isEventStream({ headers }: Response): boolean {
+  return /text\/event-stream/i.test(headers.get('content-type') ?? '');
+}
+
+/** The same stream of events, which ends with the token of its caller: then its source is cancelled. */
+function endingInTime(response: Response, end: StreamEnd): Response {
+  if (!response.body) return response;
+  const source = response.body.getReader();
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const open = new OpenStream(end, (last) => {
+    if (last.length > 0) controller.enqueue(new Uint8Array(last));
+    controller.close();
+    // What it says of that interests nobody.
+    source.cancel().catch(() => {});
+  });
+  let isWatched = false;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (given) => void (controller = given),
+      pull: async () => {
+        // Of a response that nobody reads, nothing is waited for.
+        if (!isWatched) open.watch();
+        isWatched = true;
+        if (open.isOver) return;
+        let read;
+        try {
+          read = await source.read();
+        } catch (error) {
+          open.close();
+          throw error;
+        }
+        if (!open.goesOn()) return;
+        if (read.done) {
+          open.close();
+          return controller.close();
+        }
+        controller.enqueue(read.value);
+        open.sent(read.value);
+      },
+      cancel: (reason) => {
+        open.close();
+        return source.cancel(reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  // It may end before that.
+  headers.delete('content-length');
+  return new Response(body, { status, statusText, headers });
 }

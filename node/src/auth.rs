@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use mcp_auth::decision::{Decision, MetadataDocument};
+use mcp_auth::decision::{Decision, MetadataDocument, PeerAddress};
 use mcp_auth::sealed_state::StateError;
 use mcp_auth::{AuthError, Config, McpAuth};
 use napi::bindgen_prelude::{Buffer, Env, FnArgs, Function, Result, Uint8Array};
@@ -17,6 +17,8 @@ use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
 use crate::response::Forward;
+use crate::revocation_check::Checker;
+use crate::stream::StreamEnd;
 use crate::testing::{Documents, FixedClock};
 use crate::{log, pending, request, runtime};
 
@@ -30,6 +32,8 @@ struct Extras {
     serve_authorization_server_metadata: bool,
     hide_resource_metadata: bool,
     token_prefixes: Vec<String>,
+    /// In seconds.
+    revocation_check_interval: f64,
     /// For tests: the time, and what authorization servers answer.
     now: Option<u64>,
     documents: Option<Documents>,
@@ -59,6 +63,7 @@ impl NativeAuth {
         extras: String,
         policy: Option<Function<'_, FnArgs<(String, String)>, String>>,
         begin_verification: Option<Function<'_, FnArgs<(String, u32)>, ()>>,
+        begin_revocation_check: Option<Function<'_, FnArgs<(String, u32)>, ()>>,
     ) -> Result<Self> {
         log::start();
         let config = Config::from_json(&config).map_err(|error| config_error(&error))?;
@@ -71,6 +76,12 @@ impl NativeAuth {
         if let Some(begin) = begin_verification {
             let begin = begin.create_ref()?;
             builder = builder.token_verifier(Verifier { begin, prefixes: extras.token_prefixes });
+        }
+        if let Some(begin) = begin_revocation_check {
+            // Seconds that are no number were refused in JavaScript.
+            let interval = Duration::try_from_secs_f64(extras.revocation_check_interval);
+            let interval = interval.map_err(|error| Error::from_reason(error.to_string()))?;
+            builder = builder.revocation_check(Checker { begin: begin.create_ref()?, interval });
         }
         if extras.serve_authorization_server_metadata {
             builder = builder.serve_authorization_server_metadata();
@@ -89,7 +100,8 @@ impl NativeAuth {
     }
 
     /// Decides about a request: all that is known of it before its body. A text is its caller, in
-    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session.
+    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session. `peer` is the
+    /// address of the connection, for limits.
     #[napi]
     pub fn decide(
         &self,
@@ -97,12 +109,17 @@ impl NativeAuth {
         method: String,
         target: String,
         headers: String,
+        peer: Option<String>,
     ) -> Result<Outcome> {
-        let Some(parts) = request::parse(&method, target, headers) else {
+        let Some(mut parts) = request::parse(&method, target, headers) else {
             return Ok(Outcome::D(Answered::malformed()));
         };
-        if let Some(forward) = self.auth.decide_seen(&parts) {
+        // A revocation check may be asked, whose answer nobody waits for.
+        if let Some(forward) = functions::within(env, || self.auth.decide_seen(&parts)) {
             return Ok(outcome::of_seen(forward));
+        }
+        if let Some(peer) = peer.as_deref().and_then(PeerAddress::parse) {
+            parts.extensions.insert(peer);
         }
         let auth = self.auth.clone();
         let work = async move {
@@ -127,6 +144,12 @@ impl NativeAuth {
         Some(Forward::new(self.auth.decide_seen(&parts)?))
     }
 
+    /// Whether refusals are counted by address: then `decide` needs that of the connection.
+    #[napi]
+    pub fn counts_addresses(&self) -> bool {
+        self.auth.counts_addresses()
+    }
+
     /// A session identifier of the server's as this caller, in JSON, gets it, where the decision was a text.
     #[napi]
     pub fn seal_session(&self, target: String, caller: String, given: String) -> Option<String> {
@@ -135,6 +158,34 @@ impl NativeAuth {
         let value = HeaderValue::from_str(&given).ok()?;
         let sealed = self.auth.seal_session(&path, &owner, &value)?;
         sealed.to_str().ok().map(str::to_owned)
+    }
+
+    /// Puts this configuration in the place of the one that is in force; or only checks it.
+    #[napi]
+    pub fn reload(&self, config: String, only_check: bool) -> Result<()> {
+        let config = Config::from_json(&config).map_err(|error| config_error(&error))?;
+        let outcome = if only_check { config.check() } else { self.auth.reload(config) };
+        outcome.map_err(|error| config_error(&error))
+    }
+
+    /// Reports that a configuration was refused, with its faults in one line.
+    #[napi]
+    pub fn log_refused_configuration(&self, faults: String) {
+        tracing::error!(target: "mcp_auth", %faults, "the configuration is not replaced");
+    }
+
+    /// What ends the response with these headers to this caller, in JSON, in time, where the decision was a text.
+    #[napi]
+    pub fn stream_end(
+        &self,
+        target: String,
+        caller: String,
+        headers: String,
+    ) -> Result<Option<StreamEnd>> {
+        let mut map = request::headers(headers)?;
+        let path = request::path_of(&target).ok_or_else(|| Error::from_reason("no path"))?;
+        let whom = owner::caller_of(&caller)?;
+        Ok(self.auth.stream_end(&path, &whom, &mut map).map(StreamEnd::new))
     }
 
     /// Refuses tokens from now on: what is revoked, in JSON.
@@ -241,7 +292,7 @@ impl NativeAuth {
     pub fn resource_at(&self, target: Option<String>) -> Option<Resource> {
         let identifier = match target {
             Some(target) => self.auth.resource_for(&request::path_of(&target)?)?,
-            None => self.auth.resource_identifiers().next()?,
+            None => self.auth.resource_identifiers().into_iter().next()?,
         };
         Some(Resource {
             identifier: identifier.to_string(),
@@ -274,6 +325,12 @@ impl NativeAuth {
         paths.sort();
         paths.dedup();
         paths
+    }
+
+    /// The paths where issuers tell something.
+    #[napi]
+    pub fn notice_paths(&self) -> Vec<String> {
+        self.auth.notice_paths()
     }
 
     /// Takes what a verifier of the user's found out, in JSON.

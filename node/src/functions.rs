@@ -15,7 +15,7 @@ use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::sync::oneshot::{Sender, channel};
+use tokio::sync::oneshot::{Receiver, Sender, channel};
 
 thread_local! {
     /// Set while a decision is made: only then may JavaScript be called.
@@ -39,6 +39,21 @@ pub(crate) fn verified(number: u32, answer: String) {
         // Whoever asked may have gone.
         let _ = sender.send(answer);
     }
+}
+
+/// Calls a function that answers later, by [`verified`], with what it is asked about.
+pub(crate) fn ask(
+    begin: &FunctionRef<FnArgs<(String, u32)>, ()>,
+    about: String,
+) -> Result<Receiver<String>, String> {
+    let env = ENV.get().ok_or("asked outside of a request")?;
+    let number = NUMBER.get();
+    NUMBER.set(number.wrapping_add(1));
+    let (sender, answer) = channel();
+    WAITING.with_borrow_mut(|waiting| waiting.insert(number, sender));
+    let begun = begin.borrow_back(&env).and_then(|begin| begin.call(FnArgs::from((about, number))));
+    begun.map_err(|error| error.to_string())?;
+    Ok(answer)
 }
 
 /// A function that takes a caller and an operation, in JSON, and returns a verdict, in JSON.
@@ -124,19 +139,8 @@ fn unavailable(reason: String) -> AuthError {
 
 impl Verifier {
     async fn ask(&self, token: &str) -> Result<AuthInfo, AuthError> {
-        let number = NUMBER.get();
-        NUMBER.set(number.wrapping_add(1));
-        let (sender, answer) = channel();
-        WAITING.with_borrow_mut(|waiting| waiting.insert(number, sender));
-        let asked = match ENV.get() {
-            Some(env) => self
-                .begin
-                .borrow_back(&env)
-                .and_then(|begin| begin.call(FnArgs::from((token.to_owned(), number)))),
-            None => return Err(unavailable("asked outside of a request".to_owned())),
-        };
-        asked.map_err(|error| unavailable(error.to_string()))?;
-        let answer = answer.await.map_err(|error| unavailable(error.to_string()))?;
+        let asked = ask(&self.begin, token.to_owned()).map_err(unavailable)?;
+        let answer = asked.await.map_err(|error| unavailable(error.to_string()))?;
         match serde_json::from_str(&answer) {
             // Nothing of what is wrong with them: it may quote them.
             Ok(Found::Claims(claims)) => AuthInfo::from_verified_json(claims.get())

@@ -13,5 +13,7 @@ mod owner;
 mod pending;
 mod request;
 mod response;
+mod revocation_check;
 mod runtime;
+mod stream;
 mod testing;

@@ -45,7 +45,7 @@ impl Answer {
 /// A request of a caller whose token is known. It needs no object in JavaScript, which the garbage collector would be long
 /// busy with, where it names no session and nothing but a session is changed in the response to it.
 pub(crate) fn of_seen(forward: mcp_auth::decision::Forward) -> Outcome {
-    let is_plain = !forward.changes_responses() && forward.session_header().is_none();
+    let is_plain = !forward.changes_responses() && !forward.replaces_headers();
     match &forward.auth_info {
         Some(caller) if is_plain => Outcome::A(caller.json().to_owned()),
         _ => Outcome::B(Forward::new(forward)),

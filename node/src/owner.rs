@@ -5,6 +5,7 @@ use mcp_auth::revocation::Revocation;
 use napi::Error;
 use napi::bindgen_prelude::Result;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// What makes a caller the same one as before, of what [`AuthInfo::json`] says.
@@ -27,6 +28,24 @@ pub(crate) fn owner_of(caller: &str) -> Option<AuthInfo> {
         claims.insert("client_id".to_owned(), Value::from(client_id));
     }
     AuthInfo::from_verified_claims(claims).ok()
+}
+
+/// A caller of a request before, with all that their token says.
+///
+/// # Errors
+/// The text does not come of [`AuthInfo::json`].
+pub(crate) fn caller_of(caller: &str) -> Result<AuthInfo> {
+    let said: Said<'_> = serde_json::from_str(caller)?;
+    let whole = AuthInfo::from_verified_json_of(&said.issuer, said.claims.get());
+    whole.map_err(|error| Error::from_reason(error.to_string()))
+}
+
+#[derive(Deserialize)]
+struct Said<'c> {
+    issuer: String,
+    // As they were written: serde_json gives some member names a meaning when it makes a value.
+    #[serde(borrow)]
+    claims: &'c RawValue,
 }
 
 /// Tokens of an issuer: exactly one of the four.

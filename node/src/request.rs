@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use napi::Error;
+use napi::bindgen_prelude::Result;
 
 /// The start of a request; `None` when it is not what a server for HTTP would let through.
 pub(crate) fn parse(method: &str, target: String, headers: String) -> Option<Parts> {
@@ -34,6 +36,11 @@ pub(crate) fn parse_headers(text: String) -> Option<HeaderMap> {
         headers.try_append(HeaderName::from_bytes(name.as_bytes()).ok()?, value).ok()?;
     }
     Some(headers)
+}
+
+/// The headers of a response, in the same form.
+pub(crate) fn headers(text: String) -> Result<HeaderMap> {
+    parse_headers(text).ok_or_else(|| Error::from_reason("malformed headers"))
 }
 
 /// Headers in the same form.

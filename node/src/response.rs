@@ -1,12 +1,13 @@
 //! A request that goes on, and the response to it.
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_auth::decision::{Passage, ResponseFilter};
 use napi::bindgen_prelude::{Buffer, Either3, Env, Result, Uint8Array};
 use napi::{Either, Error};
 use napi_derive::napi;
 
 use crate::outcome::Answered;
+use crate::stream::StreamEnd;
 use crate::{functions, request};
 
 /// A request that may go on.
@@ -14,11 +15,13 @@ use crate::{functions, request};
 pub struct Forward {
     forward: Option<mcp_auth::decision::Forward>,
     caller: Option<mcp_auth::AuthInfo>,
+    /// What ends the response in time, once that has begun.
+    end: Option<mcp_auth::decision::StreamEnd>,
 }
 
 impl Forward {
     pub(crate) fn new(forward: mcp_auth::decision::Forward) -> Self {
-        Self { caller: forward.auth_info.clone(), forward: Some(forward) }
+        Self { caller: forward.auth_info.clone(), forward: Some(forward), end: None }
     }
 }
 
@@ -49,11 +52,19 @@ impl Forward {
         self.forward.as_ref().is_none_or(mcp_auth::decision::Forward::takes_body)
     }
 
-    /// The session that the request names, as handlers see it.
+    /// What takes the place of headers of the request that are there: names and values in turn, one per line; nothing:
+    /// they stay.
     #[napi(getter)]
-    pub fn session(&self) -> Option<String> {
-        let (_, named) = self.forward.as_ref()?.session_header()?;
-        named.to_str().ok().map(str::to_owned)
+    pub fn replaced_headers(&self) -> Option<String> {
+        let forward = self.forward.as_ref().filter(|forward| forward.replaces_headers())?;
+        Some(request::write(&forward.replaced_headers().collect::<HeaderMap>()))
+    }
+
+    /// The body that goes on in place of the one that came; nothing: it goes on as it came.
+    #[napi(getter)]
+    pub fn body(&self) -> Option<Buffer> {
+        let body = self.forward.as_ref()?.body()?;
+        Some(body.to_vec().into())
     }
 
     /// A session identifier of the server's as the client gets it; nothing where it must not be sent. Not after
@@ -99,16 +110,27 @@ impl Forward {
         }
     }
 
+    /// What ends the response with these headers in time; nothing where it is no stream of events, or nobody calls.
+    /// After [`Self::respond`] it is the response that was given there.
+    #[napi]
+    pub fn stream_end(&mut self, headers: String) -> Result<Option<StreamEnd>> {
+        let end = match &self.forward {
+            Some(forward) => forward.stream_end(&mut request::headers(headers)?),
+            None => self.end.take(),
+        };
+        Ok(end.map(StreamEnd::new))
+    }
+
     /// Looks at the start of the response: its headers as they are to be sent, or a filter that holds
     /// them until its body is there. Can be called once.
     #[napi]
     pub fn respond(&mut self, status: u16, headers: String) -> Result<Either<String, Filter>> {
         let forward = self.forward.take();
         let forward = forward.ok_or_else(|| Error::from_reason("this was answered before"))?;
-        let parsed = request::parse_headers(headers);
-        let mut map = parsed.ok_or_else(|| Error::from_reason("malformed headers"))?;
+        let mut map = request::headers(headers)?;
         let status_code =
             StatusCode::from_u16(status).map_err(|error| Error::from_reason(error.to_string()))?;
+        self.end = forward.stream_end(&mut map);
         let mut filter = forward.respond(status_code, &mut map);
         let headers_to_send = request::write(&map);
         if filter.is_transparent() {

@@ -170,4 +170,41 @@ for (const [generation, { makeServer, Transport, imported, Client, ClientTranspo
     await transport.terminateSession();
     assert.equal((await send(resource, token, 'POST', CALL, sessionId)).status, 404);
   });
+
+  test(`a client of ${generation} connects again when its stream has ended, and its session goes on`, async (context) => {
+    const route = await printedRoute(context, imported);
+    /** @type {any} */ let auth;
+    const { issuer, resource, mint } = await start(context, (resource, issuer) => {
+      auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] });
+      const app = express().use(protect(auth));
+      route(app, makeServer);
+      return app;
+    });
+    let token = mint({ subject: 'alice' });
+    /** @type {(token: string) => void} */ let onStream = () => {};
+    const transport = new ClientTransport(new URL(resource), {
+      fetch: async (/** @type {any} */ url, /** @type {any} */ given = {}) => {
+        const headers = new Headers(given.headers);
+        const used = token;
+        headers.set('authorization', `Bearer ${used}`);
+        const answer = await fetch(url, { ...given, headers });
+        if ((given.method ?? 'GET') === 'GET' && answer.ok) onStream(used);
+        return answer;
+      },
+    });
+    const opened = () => new Promise((resolve) => (onStream = resolve));
+    const first = opened();
+    const client = new Client({ name: 'client', version: '1' });
+    await client.connect(transport);
+    context.after(() => client.close());
+    assert.equal(await first, token);
+    const { sessionId } = transport;
+    const again = opened();
+    token = mint({ subject: 'alice', issuedAt: Math.floor(Date.now() / 1000) + 5 });
+    auth.revoke({ issuer: issuer.issuer, subject: 'alice' });
+    assert.equal(await again, token);
+    const called = await client.callTool({ name: 'whoami', arguments: {} });
+    assert.deepEqual(JSON.parse(called.content[0].text), ['alice', 'alice']);
+    assert.equal(transport.sessionId, sessionId);
+  });
 }

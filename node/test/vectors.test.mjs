@@ -23,6 +23,33 @@ for (const file of ['decisions', 'introspection', 'operations', 'rules']) {
   });
 }
 
+test('vectors/handles.json', async (context) => {
+  const text = readFileSync(new URL('../../vectors/handles.json', import.meta.url), 'utf8');
+  const { now, config, documents, cases } = JSON.parse(text);
+  const auth = McpAuth.fromConfig(config, /** @type {any} */ ({ testing: { now, documents } }));
+  assert.ok(cases.length > 40);
+  for (const { name, request, answer, expect } of cases) {
+    await context.test(name, async () => {
+      const { method, target, authorization, headers, body } = request;
+      const sent = new Request(new URL(target, 'https://mcp.example.com'), {
+        method,
+        headers: { ...headers, authorization: authorization[0], 'content-length': String(Buffer.byteLength(body)) },
+        body,
+      });
+      const allowed = await auth.handle(sent);
+      if (allowed instanceof Response) {
+        assert.deepEqual([allowed.status, expect.seen], [expect.status, undefined]);
+        return;
+      }
+      const seen = await allowed.request.text();
+      assert.equal(seen, expect.seen);
+      assert.equal(allowed.request.headers.get('content-length'), String(Buffer.byteLength(seen)));
+      const response = await allowed.respond(new Response(answer, { headers: { 'content-type': 'application/json' } }));
+      assert.deepEqual([response.status, await response.text()], [expect.status, expect.told]);
+    });
+  }
+});
+
 /** @param {any} auth @param {any} request */
 async function decide(auth, { method, target, authorization, headers = {}, body = '' }) {
   const lines = [...authorization.map((/** @type {string} */ value) => ['authorization', value]), ...Object.entries(headers)];

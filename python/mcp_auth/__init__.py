@@ -39,6 +39,7 @@ from .errors import (
     MissingToken,
     StateError,
     TokenError,
+    TooManyFailures,
     Unavailable,
 )
 from .exceptions import (
@@ -97,6 +98,7 @@ __all__ = [
     "StateError",
     "StateSealer",
     "TokenError",
+    "TooManyFailures",
     "Unavailable",
     "UnavailableMiddleware",
     "VerifyAccessTokenFunction",

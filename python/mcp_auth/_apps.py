@@ -194,14 +194,16 @@ class Routed:
     def __init__(self, app: Any, paths: list[str]) -> None:
         self._app = app
         self._paths = paths
-        self._other: dict[str, str] | None = None
+        self._other: dict[str, str] = {}
+        self._known: list[str] = []
+        """The paths that the others were found for: a new configuration has others."""
 
     def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The app as `Protected` calls it: no coroutine, and no `__call__`, as a method is called faster."""
         if scope["type"] == "http":
-            if self._other is None:
+            if self._known != self._paths:
                 # Now, because routes may be added until the first request comes.
-                self._other = self._other_paths()
+                self._other, self._known = self._other_paths(), list(self._paths)
             other = self._other.get(scope["path"])
             if other is not None:
                 scope = with_path(scope, other)

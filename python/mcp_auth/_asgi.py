@@ -12,6 +12,7 @@ from ._context import current
 from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
 from ._sdk import SDK, forget_caller, name_caller
+from ._streams import Exchange, Stream
 from .errors import InsufficientScope
 
 T = TypeVar("T")
@@ -69,10 +70,13 @@ class Protected:
             if settled is None:
                 return
             forward, receive = settled
-        if kind == "http" and not forward.is_plain:
-            send = responding(forward, send)
+        exchange = None
+        if kind == "http":
             if not forward.takes_body:
                 receive = _without_body(receive)
+            exchange = Exchange(receive)
+            receive = exchange.receive
+            send = responding(forward, send, exchange)
         caller = forward.auth_info
         app_scope = forward.scope
         token = current.set(caller)
@@ -86,12 +90,17 @@ class Protected:
             if kind != "http":
                 raise
             await _challenge(error, send)
+        except BaseException as error:
+            if exchange is None or not exchange.has_caused(error):
+                raise
         finally:
             if named is not None:
                 forget_caller(named)
             current.reset(token)
             if leave is not None:
                 leave()
+            if exchange is not None and exchange.stream is not None:
+                await exchange.leave()
 
     def _warn_of_place(self, fault: str | None) -> None:
         """Says at the first request why clients do not find the app; later ones are like the first."""
@@ -130,6 +139,9 @@ class Protected:
                     decision = decision.decide(body)
                     if isinstance(decision, Pending):
                         decision = await wait(decision)
+                    if isinstance(decision, Forward) and decision.body is not None:
+                        # What was decided about is what the app sees.
+                        body = decision.body
                     receive = _again(body, receive)
         if isinstance(decision, Forward):
             return decision, receive
@@ -152,10 +164,8 @@ async def _challenge(error: InsufficientScope, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def responding(forward: Forward, send: Send) -> Send:
+def responding(forward: Forward, send: Send, exchange: Exchange) -> Send:
     """Sends the app's response as the client may see it."""
-    if forward.passes_every_response:
-        return send
     sent: Send | None = None
 
     def begin(message: Message) -> Awaitable[None]:
@@ -165,13 +175,14 @@ def responding(forward: Forward, send: Send) -> Send:
             return sent(message)
         if message["type"] != "http.response.start":
             return send(message)
-        headers, body = forward.respond(message["status"], message.get("headers", ()))
+        headers, body, end = forward.respond(message["status"], message.get("headers", ()))
         if headers is not None:
             message = {**message, "headers": headers}
+        stream = None if end is None else exchange.begin_stream(end, send)
         if body is None:
-            sent = send
-            return send(message)
-        filtered = _Filtered(body, message, send)
+            sent = send if stream is None else stream.send
+            return sent(message)
+        filtered = _Filtered(body, message, send, stream)
         sent = filtered.pass_on
         return filtered.begin() if body.has_begun else _nothing()
 
@@ -185,10 +196,15 @@ async def _nothing() -> None:
 class _Filtered:
     """A response that passes through a filter, and whose start waits for what that says."""
 
-    def __init__(self, body: ResponseFilter, start: Message, send: Send) -> None:
+    def __init__(self, body: ResponseFilter, start: Message, send: Send, stream: Stream | None) -> None:
+        """
+        :param stream: what ends it in time, behind the filter.
+        """
         self._filter = body
         self._start: Message | None = start
-        self._send = send
+        self._reply_with = send
+        self._send = send if stream is None else stream.send
+        self._stream = stream
         self._is_over = False
 
     async def begin(self) -> None:
@@ -215,7 +231,9 @@ class _Filtered:
             return
         if isinstance(passage, Reply):
             self._is_over = True
-            return await _send_reply(passage, passage.body, self._send)
+            if self._stream is not None:
+                self._stream.stop()
+            return await _send_reply(passage, passage.body, self._reply_with)
         if not isinstance(passage, bytes):
             self._is_over = True
             raise RuntimeError("the response is broken off: its lists cannot be filtered")

@@ -19,6 +19,7 @@ from ._core import McpAuth, listed
 from ._pending import wait
 from ._model import Model
 from ._sdk import forget_caller, name_caller
+from ._streams import Exchange
 from ._verifiers import call, starter
 from .config import AuthServerConfig, ResourceServerConfig, ResourceServerMetadata
 from .errors import InsufficientScope, TokenError, Unavailable
@@ -286,7 +287,7 @@ class BearerAuthMiddleware:
             leave()
 
         async def passed(scope: Scope, receive: Receive, send: Send) -> None:
-            await response(scope, receive, responding(decision, send))
+            await Exchange(receive).run(response, scope, partial(responding, decision, send))
 
         return passed
 

@@ -16,10 +16,11 @@ from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of
 from ._asgi import ASGIApp, Protected
 from ._pending import wait
 from ._reading import Reading, warnings_of
+from ._reload import Told, told_by_provider
 from ._requires import check_order
 from ._sdk import access_token
 from ._state import StateSealer
-from ._verifiers import VERIFY_TIMEOUT, VerifyFunction, starter
+from ._verifiers import VERIFY_TIMEOUT, RevocationCheck, VerifyFunction, check_starter, starter
 from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenError
 
 if TYPE_CHECKING:
@@ -37,15 +38,20 @@ if TYPE_CHECKING:
         verify_timeout: Seconds
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None
         serve_authorization_server_metadata: bool
+        revocation_check: RevocationCheck | None
+        revocation_check_interval: Seconds
 
-    class _Options(Settings, _Code, total=False):
-        """The keywords of `McpAuth` besides the two that the environment has."""
+    class _Data(Settings, total=False):
+        """What is data among the keywords of `McpAuth`, besides the two that the environment has."""
 
         required_scopes: Iterable[str]
         scopes_supported: Iterable[str]
         audiences: Iterable[str]
         allowed_origins: Iterable[str]
         policy: Table | None
+
+    class _Options(_Data, _Code, total=False):
+        """The keywords of `McpAuth` besides the two that the environment has."""
 
     class _Testing(TypedDict, total=False):
         """For tests of this package."""
@@ -100,6 +106,8 @@ class McpAuth:
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
+        revocation_check: RevocationCheck | None = None,
+        revocation_check_interval: Seconds = 60,
         **settings: Unpack[Settings],
     ) -> None:
         """Protects one resource.
@@ -114,6 +122,10 @@ class McpAuth:
             claims, or `None` to refuse, and may be coroutine functions.
         :param verify_timeout: how long these may take, in seconds; then it is a 503.
         :param patch_metadata: changes what an issuer says of itself: (issuer, document) -> document.
+        :param revocation_check: asked about every accepted token: (caller) -> whether it was taken back. It may be a
+            coroutine function. When it raises, or takes more than 5 seconds, nobody can tell, which is a 503.
+        :param revocation_check_interval: for so long its answer holds for a token that is kept, in seconds; while there
+            is no new one, for twice as long.
         :param settings: every other field of `Config` and `ProtectedResource`.
         """
         config: dict[str, Any] = {
@@ -135,6 +147,8 @@ class McpAuth:
             verify_timeout=verify_timeout,
             patch_metadata=patch_metadata,
             serve_authorization_server_metadata=serve_authorization_server_metadata,
+            revocation_check=revocation_check,
+            revocation_check_interval=revocation_check_interval,
         )
 
     @classmethod
@@ -147,6 +161,8 @@ class McpAuth:
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None = None,
         serve_authorization_server_metadata: bool = False,
+        revocation_check: RevocationCheck | None = None,
+        revocation_check_interval: Seconds = 60,
         **hooks: Unpack[_Testing],
     ) -> McpAuth:
         """From the fields of `Config` as data, such as a TOML file; several resources are possible."""
@@ -158,6 +174,8 @@ class McpAuth:
             verify_timeout=verify_timeout,
             patch_metadata=patch_metadata,
             serve_authorization_server_metadata=serve_authorization_server_metadata,
+            revocation_check=revocation_check,
+            revocation_check_interval=revocation_check_interval,
             **hooks,
         )
         return auth
@@ -168,10 +186,56 @@ class McpAuth:
 
         :param options: every keyword of `McpAuth` besides.
         """
-        config = json.loads(_native.config_from_env(os.environ.get))
-        [resource] = config["resources"]
+        resource = _resource_from_env()
         options.setdefault("required_scopes", resource["required_scopes"])
         return cls(resource["resource"], resource["authorization_servers"], **options)
+
+    def reload(self, config: ConfigSettings | Mapping[str, Any]) -> None:
+        """Puts this configuration, as `from_config` takes it, in the place of the one that is in force::
+
+            auth.reload(tomllib.loads(Path("mcp-auth.toml").read_text()))
+
+        It is checked as a whole, and the files that it names are read again; after a fault everything is as it was. The
+        functions that were given when this was made stay. Requests that come later are decided by it. An issuer whose
+        settings did not change keeps its keys and the tokens that it accepted; open streams go on under the new rules, and
+        end where they would not be admitted any more.
+
+        It is about this process, and those that it forks later: tell every worker.
+
+        Raises `ConfigError` with every fault, also of what cannot change while the server runs.
+        """
+        self._reload(config, has_scopes_as_text=True)
+
+    def reload_from_env(self, **settings: Unpack[_Data]) -> None:
+        """`reload` with what `from_env` reads.
+
+        :param settings: every keyword of `McpAuth` besides that is data.
+        """
+        self._reload({**_resource_from_env(), **settings}, has_scopes_as_text=False)
+
+    def _reload(self, config: Mapping[str, Any], *, has_scopes_as_text: bool) -> None:
+        reading = Reading(has_scopes_as_text)
+        data = reading.config(config)
+        text = json.dumps(data)
+        with self._told.one_at_a_time():
+            faults = list(reading.faults)
+            try:
+                self._native.reload(text, only_check=True)
+            except ConfigError as error:
+                faults += reading.others(error.fields["faults"])
+            if not faults:
+                of_requests = _for_requests(data, self._authorizer)
+                faults += self._told.faults(data, _paths(data), of_requests)
+            if faults:
+                _logger.error("the configuration is not replaced: %s", "; ".join(faults))
+                raise _invalid(faults)
+            self._native.reload(text, only_check=False)
+            # In place: apps look into it.
+            self._paths[:] = _paths(data)
+            self._for_requests = _for_requests(data, self._authorizer)
+            self._of_provider = told_by_provider(data)
+        for warning in warnings_of(data):
+            _logger.warning("%s", warning)
 
     def _build(
         self,
@@ -182,15 +246,18 @@ class McpAuth:
         token_verifiers: Mapping[str, VerifyFunction] | None,
         verify_timeout: Seconds = VERIFY_TIMEOUT,
         patch_metadata: Callable[[str, dict[str, Any]], dict[str, Any]] | None,
+        revocation_check: RevocationCheck | None = None,
+        revocation_check_interval: Seconds = 60,
         **hooks: Any,
     ) -> None:
         reading = Reading(has_scopes_as_text)
         data = reading.config(config)
         faults = reading.faults + _faults_of_code(authorizer, token_verifiers, patch_metadata)
-        seconds = verify_timeout.total_seconds() if isinstance(verify_timeout, timedelta) else verify_timeout
-        is_number = isinstance(cast("object", seconds), (int, float)) and not isinstance(cast("object", seconds), bool)
-        if not is_number or not 0 < seconds <= 3600:
-            faults.append(f"verify_timeout: must be seconds, above 0 and 3600 at most, not {seconds!r}")
+        seconds = _seconds_of("verify_timeout", verify_timeout, 0, faults)
+        interval = _seconds_of("revocation_check_interval", revocation_check_interval, 1, faults)
+        if revocation_check is not None and not callable(cast("object", revocation_check)):
+            faults.append("revocation_check: is no function")
+        checked = None if faults or revocation_check is None else (check_starter(revocation_check), interval)
         serves = hooks.get("serve_authorization_server_metadata", False)
         if not isinstance(serves, bool):
             faults.append(f"serve_authorization_server_metadata: must be True or False, not {serves!r}")
@@ -202,6 +269,7 @@ class McpAuth:
                 verifiers=[*verifiers, *hooks.pop("starters", [])],
                 authorizer=None if faults else authorizer,
                 patch_metadata=None if faults else patch_metadata,
+                revocation_check=checked,
                 **hooks,
             )
         except ConfigError as error:
@@ -212,12 +280,21 @@ class McpAuth:
             raise _invalid(faults)
         for warning in warnings_of(data):
             _logger.warning("%s", warning)
+        self._authorizer = authorizer
         self._for_requests = _for_requests(data, authorizer)
-        self._paths = [path_of(one["resource"]) for one in data.get("resources") or [data]]
-        self.resource: str = self._native.resource
+        self._paths = _paths(data)
+        self._told = Told()
+        self._of_provider = told_by_provider(data)
+
+    @property
+    def resource(self) -> str:
         """The identifier of the first resource."""
-        self.required_scopes: list[str] = self._native.required_scopes
+        return self._native.resource
+
+    @property
+    def required_scopes(self) -> list[str]:
         """What every request to the first resource needs."""
+        return self._native.required_scopes
 
     def protect(self, app: ASGIApp) -> ASGIApp:
         """The app behind this: metadata, CORS, challenges, policies; only allowed requests get through.
@@ -227,6 +304,7 @@ class McpAuth:
         Raises `ConfigError` when this is no app that could be protected.
         """
         self._check_app(app, "protect")
+        self._told.takes_every_path = True
         return self._protected(app)
 
     def routes(self, app: ASGIApp) -> list[Route]:
@@ -243,6 +321,7 @@ class McpAuth:
         if is_inner(app, self._paths):
             app = Mounted(app, path)
         self._check_app(app, "routes")
+        self._told.paths = (self._told.paths or set()) | {path.rstrip("/")}
         protected = self._protected(app)
         below = f"{path.rstrip('/')}/{{below:path}}"
         paths = [path, below] if path != "/" else [below]
@@ -260,14 +339,19 @@ class McpAuth:
         return Protected(routed, self._native, fault_of_place=lambda scope: fault_of_place(app, self._paths, scope))
 
     def metadata_routes(self) -> list[Route]:
-        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app."""
+        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app, and for
+        what issuers tell: logout tokens and security events.
+        """
         from starlette.routing import Route
 
+        self._told.metadata = (self._told.metadata or set()) | {path.rstrip("/") for path in self._paths}
         paths = self._native.metadata_routes("protected_resource")
         if len(paths) == 1 and WELL_KNOWN not in paths:
             # A single resource is described at the root as well.
             paths.append(WELL_KNOWN)
         paths += self._native.metadata_routes("authorization_server")
+        # What issuers tell needs no token either, and is answered in the same way.
+        paths += self._native.notice_paths()
         answer = Protected(not_found, self._native)
         return [Route(path, answer, include_in_schema=False) for path in paths]
 
@@ -288,6 +372,7 @@ class McpAuth:
         `protect` looks at everything.
         """
         self._check_verifier(f"auth.protect({OFFICIAL_APP})")
+        self._told.verifies_alone = True
         return TokenVerifier(self)
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -402,6 +487,17 @@ class McpAuth:
         return self._native.allowed_hosts()
 
 
+def _resource_from_env() -> dict[str, Any]:
+    """The settings of a resource that the environment has."""
+    [resource] = json.loads(_native.config_from_env(os.environ.get))["resources"]
+    return {name: resource[name] for name in ("resource", "authorization_servers", "required_scopes")}
+
+
+def _paths(data: Mapping[str, Any]) -> list[str]:
+    """Where the resources are, as ASGI has it."""
+    return [path_of(one["resource"]) for one in data.get("resources") or [data]]
+
+
 def _unix_seconds(time: object) -> int | None:
     """The first whole second that is not before this time."""
     if isinstance(time, datetime):
@@ -418,6 +514,16 @@ def listed(name: str, values: Iterable[T]) -> list[T]:
     if isinstance(values, str):
         raise _invalid(f"{name}: must be a list, as [{values!r}]")
     return list(values)
+
+
+def _seconds_of(name: str, given: Seconds, lowest: int, faults: list[str]) -> float:
+    """A time in seconds, with a fault where it is none, or not above 0 and at least `lowest`."""
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    is_number = isinstance(cast("object", seconds), (int, float)) and not isinstance(cast("object", seconds), bool)
+    if not is_number or not 0 < seconds <= 3600 or seconds < lowest:
+        least = f"{lowest} or more" if lowest else "above 0"
+        faults.append(f"{name}: must be seconds, {least} and 3600 at most, not {seconds!r}")
+    return seconds
 
 
 def _faults_of_code(

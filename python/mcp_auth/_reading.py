@@ -9,14 +9,20 @@ from enum import Enum
 from typing import Any, Literal, cast, get_args, get_origin
 
 from .settings import (
+    BackChannelLogoutSettings,
     ConfigSettings,
+    FailureLimitSettings,
     File,
     Files,
     IntrospectionSettings,
+    LimitsSettings,
+    RedisSettings,
     ResourceSettings,
     Seconds,
     Secrets,
     ServerSettings,
+    SharedSignalsSettings,
+    SharedStoreSettings,
     Table,
     Text,
     Texts,
@@ -28,6 +34,23 @@ CONFIG: Fields = ConfigSettings.__annotations__
 RESOURCE: Fields = ResourceSettings.__annotations__
 SERVER: Fields = ServerSettings.__annotations__
 INTROSPECTION: Fields = IntrospectionSettings.__annotations__
+LOGOUT: Fields = BackChannelLogoutSettings.__annotations__
+SIGNALS: Fields = SharedSignalsSettings.__annotations__
+LIMITS: Fields = LimitsSettings.__annotations__
+FAILURE_LIMIT: Fields = FailureLimitSettings.__annotations__
+SHARED_STORE: Fields = SharedStoreSettings.__annotations__
+REDIS: Fields = RedisSettings.__annotations__
+
+#: Kinds of settings that are tables with settings of their own.
+_TABLES: dict[Any, Fields] = {
+    IntrospectionSettings: INTROSPECTION,
+    BackChannelLogoutSettings: LOGOUT,
+    SharedSignalsSettings: SIGNALS,
+    LimitsSettings: LIMITS,
+    FailureLimitSettings: FAILURE_LIMIT,
+    SharedStoreSettings: SHARED_STORE,
+    RedisSettings: REDIS,
+}
 
 #: Beside `resources`, nothing of a single resource may stand.
 _ABOVE_RESOURCES: Fields = {name: kind for name, kind in CONFIG.items() if name not in RESOURCE}
@@ -58,6 +81,7 @@ _KEYS_OF_ISSUER = (
 #: Where a setting belongs that stands elsewhere.
 _PLACES: list[tuple[Iterable[str], str]] = [
     (INTROSPECTION, 'to `introspection` of an authorization server: `{{"issuer": …, "introspection": {{"{0}": …}}}}`'),
+    (LIMITS, 'to `limits`: `limits={{"{0}": …}}`'),
     (SERVER, 'to an authorization server: `authorization_servers=[{{"issuer": …, "{0}": …}}]`'),
     (RESOURCE, "to the resource, beside `authorization_servers`"),
     (CONFIG, "beside the resource, and to none of its parts"),
@@ -67,7 +91,10 @@ _PLACES: list[tuple[Iterable[str], str]] = [
         'to a rule of the policy: `policy={{"tools": {{"delete_note": {{"{0}": …}}}}}}`',
     ),
     (
-        ("authorizer", "token_verifiers", "verify_timeout", "patch_metadata", "serve_authorization_server_metadata"),
+        (
+            "authorizer", "token_verifiers", "verify_timeout", "patch_metadata", "serve_authorization_server_metadata",
+            "revocation_check", "revocation_check_interval",
+        ),  # fmt: skip
         "to the keywords of `McpAuth`, `from_config` and `from_env`: `{0}=…`",
     ),
 ]
@@ -142,14 +169,14 @@ class Reading:
         return data
 
     def _value(self, where: str, kind: Any, value: Any) -> Any:
-        if kind is IntrospectionSettings:
-            return self._members(f"{where}.", _table(value), INTROSPECTION)
+        if kind in _TABLES:
+            return self._members(f"{where}.", _table(value), _TABLES[kind])
         if kind == CONFIG["resources"]:
             resources = enumerate(_each(value, _table))
             return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]
         if kind == RESOURCE["authorization_servers"]:
             return [self._server(f"{where}[{number}]", one) for number, one in enumerate(_listed(value))]
-        if where.endswith("client_secret") and not isinstance(value, str):
+        if where.endswith(("client_secret", "shared_signals.authorization", "redis.url")) and not isinstance(value, str):
             # Never shown, whatever it is.
             raise _Wrong("must be a text")
         if kind == str | Texts and isinstance(value, str) and self._has_scopes_as_text:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from ._native import Answer
+from ._native import Answer, AuthInfo, Told
 from .errors import InsufficientScope, TokenError, Unavailable
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ VerifyFunction: TypeAlias = Callable[[str], "Claims | None | Awaitable[Claims | 
 StartFunction: TypeAlias = Callable[[str, Answer], None]
 
 T = TypeVar("T")
+G = TypeVar("G")
 _tasks: set[asyncio.Task[None]] = set()
 
 #: How long a verify function may take where nothing else is said, in seconds.
@@ -51,6 +52,42 @@ def starter(verify: VerifyFunction, seconds: float = VERIFY_TIMEOUT) -> StartFun
             _tasks.discard(task)
 
         task.add_done_callback(end)
+
+    return start
+
+
+RevocationCheck: TypeAlias = Callable[[AuthInfo], "bool | Awaitable[bool]"]
+
+#: How long a revocation check may take, in seconds.
+REVOCATION_CHECK_TIMEOUT = 5
+
+
+def check_starter(check: RevocationCheck) -> Callable[[AuthInfo, Told, asyncio.AbstractEventLoop | None], None]:
+    """A function that begins to ask whether a token was taken back, and does not wait."""
+
+    import asyncio
+
+    async def run(caller: AuthInfo, told: Told) -> None:
+        try:
+            is_revoked = await asyncio.wait_for(call(check, caller), REVOCATION_CHECK_TIMEOUT)
+            if not isinstance(is_revoked, bool):
+                return told.fail(f"it returned {type(is_revoked).__name__}, and must return True or False")
+            told.tell(is_revoked)
+        except BaseException as error:
+            # Also what would end the loop, such as `SystemExit`: a token must not.
+            told.fail(f"it raised {type(error).__name__}")
+            if _is_cancelled(error):
+                raise
+
+    def begin(caller: AuthInfo, told: Told) -> None:
+        task = asyncio.get_running_loop().create_task(run(caller, told))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+    def start(caller: AuthInfo, told: Told, event_loop: asyncio.AbstractEventLoop | None) -> None:
+        if event_loop is None:
+            return begin(caller, told)
+        event_loop.call_soon_threadsafe(begin, caller, told)
 
     return start
 
@@ -103,7 +140,7 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError)
 
 
-async def call(verify: Callable[[str], T | Awaitable[T]], token: str) -> T:
+async def call(verify: Callable[[G], T | Awaitable[T]], token: G) -> T:
     """What the function says, without blocking the event loop."""
     import asyncio
     import inspect
@@ -117,7 +154,7 @@ async def call(verify: Callable[[str], T | Awaitable[T]], token: str) -> T:
     return await result if inspect.isawaitable(result) else cast("T", result)
 
 
-def _outcome(verify: Callable[[str], T], token: str) -> tuple[T, None] | tuple[None, BaseException]:
+def _outcome(verify: Callable[[G], T], token: G) -> tuple[T, None] | tuple[None, BaseException]:
     try:
         return verify(token), None
     except BaseException as error:

@@ -62,6 +62,10 @@ class InsufficientScope(AuthError):
         return self.fields.get("challenge")
 
 
+class TooManyFailures(AuthError):
+    """Too many requests of this address or this caller were refused, and this one is as well: 429."""
+
+
 class Unavailable(AuthError):
     """Whether the token is good cannot be told right now: 503."""
 
@@ -86,6 +90,7 @@ class StateError(Exception):
 _BY_KIND: dict[str, type[AuthError]] = {
     "config": ConfigError,
     "forbidden": Forbidden,
+    "limit": TooManyFailures,
     "request": InvalidRequest,
     "scope": InsufficientScope,
     "token": TokenError,

@@ -44,6 +44,8 @@ def provider(auth: McpAuth, path: str = "/mcp") -> RemoteAuthProvider:
     auth._check_verifier("auth.protect(mcp.http_app())", honours_scopes=True)
     if not auth.resource.endswith(path):
         raise ValueError(f"the resource {auth.resource!r} does not end in the path {path!r}")
+    auth._told.verifies_alone = auth._told.honours_scopes = True
+    auth._told.of_provider = auth._of_provider
     return _Provider(
         token_verifier=_Verifier(auth),
         authorization_servers=[_URL.validate_python(issuer) for issuer in auth.metadata["authorization_servers"]],

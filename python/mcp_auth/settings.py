@@ -47,6 +47,34 @@ class IntrospectionSettings(TypedDict, total=False):
     cache_max_age: Seconds
 
 
+class BackChannelLogoutSettings(TypedDict, total=False):
+    """Which logout tokens of an authorization server are accepted: `back_channel_logout`."""
+
+    audience: Texts
+
+
+class SharedSignalsSettings(TypedDict, total=False):
+    """Which security events of an authorization server are accepted: `shared_signals`."""
+
+    audience: Texts
+    authorization: str
+
+
+class FailureLimitSettings(TypedDict, total=False):
+    """So many refusals in a period: one of `limits`."""
+
+    count: int
+    period: Seconds
+
+
+class LimitsSettings(TypedDict, total=False):
+    """After how many refusals a sender is answered 429: `limits`."""
+
+    failures_per_address: FailureLimitSettings
+    failures_per_principal: FailureLimitSettings
+    trusted_proxies: Texts
+
+
 class ServerSettings(TypedDict, total=False):
     """An authorization server: one of `authorization_servers`."""
 
@@ -68,6 +96,8 @@ class ServerSettings(TypedDict, total=False):
     dangerous_accept_any_issuer: bool
     dangerous_shared_audiences: Texts
     introspection: IntrospectionSettings
+    back_channel_logout: BackChannelLogoutSettings
+    shared_signals: SharedSignalsSettings
     token_header: str
     algorithms: Texts
     require_at_jwt: bool
@@ -80,6 +110,9 @@ class _ResourceKeywords(TypedDict, total=False):
     dangerous_advertise_offline_access: bool
     dangerous_accept_any_audience: bool
     dangerous_unbound_sessions: bool
+    seal_task_ids: bool
+    seal_request_state: bool
+    seal_event_ids: bool
     resource_name: str
     resource_documentation: Text
     resource_policy_uri: Text
@@ -97,14 +130,35 @@ class _ResourceKeywords(TypedDict, total=False):
     known_tasks_only: bool
 
 
+class RedisSettings(TypedDict, total=False):
+    """The Redis of all instances: `redis` of `shared_store`."""
+
+    url: str
+    url_file: File
+    prefix: str
+
+
+class SharedStoreSettings(TypedDict, total=False):
+    """What all instances of a server share: `shared_store`."""
+
+    redis: RedisSettings
+    max_stale: Seconds
+    timeout: Seconds
+    longest_token_lifetime: Seconds
+
+
 class _ServerKeywords(TypedDict, total=False):
     ca_files: Files
     clock_tolerance: Seconds
     fetch_timeout: Seconds
     handle_keys: Secrets
     handle_keys_file: File
+    shared_store: SharedStoreSettings
+    logout_path: str
+    shared_signals_path: str
     key_max_age: Seconds
     key_max_stale: Seconds
+    limits: LimitsSettings
     max_body_bytes: int
     max_anonymous_body_bytes: int
     body_timeout: Seconds
@@ -114,6 +168,7 @@ class _ServerKeywords(TypedDict, total=False):
     max_token_header_bytes: int
     token_cache_bytes: int
     token_cache_max_age: Seconds
+    request_state_max_age: Seconds
 
 
 class Settings(_ResourceKeywords, _ServerKeywords, total=False):
@@ -139,15 +194,19 @@ class ConfigSettings(ResourceSettings, _ServerKeywords, total=False):
 
 
 __all__ = [
+    "BackChannelLogoutSettings",
     "ConfigSettings",
+    "FailureLimitSettings",
     "File",
     "Files",
     "IntrospectionSettings",
+    "LimitsSettings",
     "ResourceSettings",
     "Seconds",
     "Secrets",
     "ServerSettings",
     "Settings",
+    "SharedSignalsSettings",
     "Table",
     "Text",
     "Texts",

@@ -9,12 +9,13 @@ use mcp_auth::decision::{Decision, Passage, PendingDecision};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple};
 
 use crate::auth_info::AuthInfo;
 use crate::pending::poll_once;
 use crate::request::{listed, name_and_value, read_headers};
 use crate::runtime::LazyRuntime;
+use crate::stream::StreamEnd;
 
 /// The decision about the request of this scope, as an object of one of the classes below.
 pub(crate) fn to_python(
@@ -71,17 +72,14 @@ pub(crate) struct Forward {
     /// The scope for the app: without tokens, and with the caller as `mcp_auth`.
     #[pyo3(get)]
     scope: Py<PyDict>,
-    /// Whether nothing but the scope differs: the body goes on, and so does every response.
-    #[pyo3(get)]
-    is_plain: Py<PyBool>,
-    /// Whether every response goes on as it is; else each has to `respond`.
-    #[pyo3(get)]
-    passes_every_response: bool,
-    /// Whether nothing of any response changes but the session that it names.
+    /// Whether nothing of any response changes but the session that it names, and a stream's end.
     only_seals_sessions: bool,
     /// Whether the request goes on with its body.
     #[pyo3(get)]
     takes_body: bool,
+    /// The body that goes on in place of the one that came; `None`: it goes on as it came.
+    #[pyo3(get)]
+    body: Option<Py<PyBytes>>,
 }
 
 impl Forward {
@@ -102,17 +100,17 @@ impl Forward {
         if forward.changes_responses() {
             without_files(&app_scope)?;
         }
-        let passes_every_response = forward.passes_every_response();
-        let only_seals_sessions = forward.only_seals_sessions();
+        let only_seals_sessions =
+            forward.passes_every_response() || forward.only_seals_sessions();
         let takes_body = forward.takes_body();
+        let body = forward.body().map(|bytes| PyBytes::new(py, bytes).unbind());
         Ok(Self {
             inner: Mutex::new(Some(forward)),
             auth_info,
             scope: app_scope.unbind(),
-            is_plain: PyBool::new(py, passes_every_response && takes_body).to_owned().unbind(),
-            passes_every_response,
             only_seals_sessions,
             takes_body,
+            body,
         })
     }
 }
@@ -134,40 +132,56 @@ fn without_files(scope: &Bound<'_, PyDict>) -> PyResult<()> {
     scope.set_item(intern!(py, "extensions"), extensions)
 }
 
-/// The headers of the request without what the app must not see, and with the session as it knows it.
+/// The headers of the request without what the app must not see, and with what they name as it knows it.
 fn headers_for_app<'py>(
     headers: &Bound<'py, PyAny>,
     forward: &mcp_auth::decision::Forward,
 ) -> PyResult<Bound<'py, PyList>> {
-    let Some((session_name, session)) = forward.session_header() else {
+    if !forward.replaces_headers() {
         return filter_headers(headers, |name| !forward.withholds(name));
-    };
+    }
     let py = headers.py();
+    let replaced: Vec<(HeaderName, HeaderValue)> = forward.replaced_headers().collect();
     let handed_on = filter_headers(headers, |name| {
-        name.eq_ignore_ascii_case(session_name.as_str()) || !forward.withholds(name)
+        let mut names = replaced.iter().map(|(one, _)| one.as_str());
+        names.any(|one| name.eq_ignore_ascii_case(one)) || !forward.withholds(name)
     })?;
     for (index, pair) in handed_on.iter().enumerate() {
         let (name, _) = name_and_value(&pair)?;
-        if is_named(&name, session_name)? {
-            handed_on.set_item(index, (name, PyBytes::new(py, session.as_bytes())))?;
+        for (replaced_name, value) in &replaced {
+            if is_named(&name, replaced_name)? {
+                handed_on.set_item(index, (&name, PyBytes::new(py, value.as_bytes())))?;
+            }
         }
     }
     Ok(handed_on)
 }
 
-/// The headers of a response with its session sealed for the caller; `None`: it names none.
+/// What the headers of a response tell of it.
+#[derive(Default)]
+struct HeadersTell {
+    names_session: bool,
+    is_stream: bool,
+}
+
+impl HeadersTell {
+    fn read(headers: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut told = Self::default();
+        for pair in PyIterator::from_object(headers)? {
+            let (name, value) = name_and_value(&pair?)?;
+            told.names_session |= is_named(&name, &MCP_SESSION_ID)?;
+            told.is_stream |= is_named(&name, &CONTENT_TYPE)?
+                && mcp_auth::decision::StreamEnd::is_for(value.cast::<PyBytes>()?.as_bytes());
+        }
+        Ok(told)
+    }
+}
+
+/// The headers of a response with its session sealed for the caller.
 fn seal_sessions<'py>(
     headers: &Bound<'py, PyAny>,
     forward: &mcp_auth::decision::Forward,
-) -> PyResult<Option<Bound<'py, PyList>>> {
-    let mut names_session = false;
-    for pair in PyIterator::from_object(headers)? {
-        let (name, _) = name_and_value(&pair?)?;
-        names_session |= is_named(&name, &MCP_SESSION_ID)?;
-    }
-    if !names_session {
-        return Ok(None);
-    }
+) -> PyResult<Bound<'py, PyList>> {
     let py = headers.py();
     let list = PyList::empty(py);
     for pair in PyIterator::from_object(headers)? {
@@ -186,7 +200,7 @@ fn seal_sessions<'py>(
             }
         }
     }
-    Ok(Some(list))
+    Ok(list)
 }
 
 /// Whether a header of ASGI, whose name this is, has this name.
@@ -220,26 +234,19 @@ const DESCRIBE_BODY: [HeaderName; 4] =
 
 #[pymethods]
 impl Forward {
-    /// The headers of the response as they are to be sent, and what its body must pass through.
-    /// `None` for either: as they came.
-    #[allow(clippy::type_complexity, reason = "a pair of optional objects")]
-    fn respond<'py>(
-        &self,
-        status: u16,
-        headers: &Bound<'py, PyAny>,
-    ) -> PyResult<(Option<Bound<'py, PyAny>>, Option<ResponseFilter>)> {
+    /// The headers of the response as they are to be sent, what its body must pass through, and what ends it in time, if it
+    /// is a stream of events. `None` for headers and filter: as they came.
+    fn respond<'py>(&self, status: u16, headers: &Bound<'py, PyAny>) -> PyResult<Response<'py>> {
         let forward = take_once(&self.inner)?;
         let mut list = listed(headers)?;
         let has_own = !forward.response_headers.is_empty();
+        let told = HeadersTell::read(&list)?;
         // With headers of ours, the session is sealed as they are added.
-        if forward.binds_sessions()
-            && !has_own
-            && let Some(sealed) = seal_sessions(&list, &forward)?
-        {
-            list = sealed.into_any();
+        if told.names_session && forward.binds_sessions() && !has_own {
+            list = seal_sessions(&list, &forward)?.into_any();
         }
-        if self.only_seals_sessions {
-            return Ok(((!list.is(headers)).then_some(list), None));
+        if self.only_seals_sessions && !told.is_stream {
+            return Ok(((!list.is(headers)).then_some(list), None, None));
         }
         let Ok(status) = StatusCode::from_u16(status) else {
             return Err(PyValueError::new_err(
@@ -252,7 +259,8 @@ impl Forward {
             return Err(PyValueError::new_err("a header of the response is not what HTTP allows"));
         };
         let had_length = map.contains_key(CONTENT_LENGTH);
-        let mut filter = forward.respond(status, &mut map);
+        let end = forward.stream_end(&mut map).map(StreamEnd::new);
+        let filter = (!self.only_seals_sessions).then(|| forward.respond(status, &mut map));
         let changed = if has_own {
             Some(pairs(list.py(), &map)?.into_any())
         } else if had_length && !map.contains_key(CONTENT_LENGTH) {
@@ -262,13 +270,16 @@ impl Forward {
         } else {
             (!list.is(headers)).then_some(list)
         };
-        if filter.is_transparent() {
-            return Ok((changed, None));
-        }
-        let has_begun = filter.begin_at_once();
-        Ok((changed, Some(ResponseFilter { filter: Mutex::new(filter), has_begun })))
+        let changing = filter.filter(|filter| !filter.is_transparent()).map(|mut filter| {
+            let has_begun = filter.begin_at_once();
+            ResponseFilter { filter: Mutex::new(filter), has_begun }
+        });
+        Ok((changed, changing, end))
     }
 }
+
+/// Headers, what the body passes through, and what ends it.
+type Response<'py> = (Option<Bound<'py, PyAny>>, Option<ResponseFilter>, Option<StreamEnd>);
 
 /// A request whose body says what it asks for.
 #[pyclass(frozen)]

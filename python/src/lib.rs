@@ -13,7 +13,9 @@ mod logging;
 mod mcp_auth;
 mod pending;
 mod request;
+mod revocation_check;
 mod runtime;
+mod stream;
 mod testing;
 
 use pyo3::prelude::*;
@@ -28,8 +30,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decision::Reply>()?;
     module.add_class::<decision::ResponseFilter>()?;
     module.add_class::<hooks::Answer>()?;
+    module.add_class::<revocation_check::Told>()?;
     module.add_class::<hooks::Operation>()?;
     module.add_class::<pending::Pending>()?;
+    module.add_class::<stream::StreamEnd>()?;
     module.add_class::<testing::DevIssuer>()?;
     module.add_function(wrap_pyfunction!(mcp_auth::config_from_env, module)?)?;
     module.add_function(wrap_pyfunction!(mcp_auth::is_url, module)?)?;

@@ -1,6 +1,6 @@
 //! The object that protects a server, and what it is made of again after a `fork()`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mcp_auth::errors::IdentifierError;
@@ -17,6 +17,7 @@ use crate::auth_info::AuthInfo;
 use crate::decision::{self, Forward, Reply};
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
+use crate::revocation_check::PythonRevocationCheck;
 use crate::runtime::{LazyRuntime, generation};
 use crate::{errors, json, logging, request};
 
@@ -37,13 +38,16 @@ struct Current {
 
 /// Configuration and code of the user's.
 struct Recipe {
-    config: Config,
+    /// The one that is in force.
+    config: Mutex<Config>,
     verifiers: Vec<(String, Py<PyAny>)>,
     authorizer: Option<Py<PyAny>>,
     patch_metadata: Option<Py<PyAny>>,
     clock: Option<Py<PyAny>>,
     documents: Option<Py<PyAny>>,
     serve_authorization_server_metadata: bool,
+    /// A function, and after how many seconds its answer is old.
+    revocation_check: Option<(Py<PyAny>, f64)>,
 }
 
 #[pymethods]
@@ -52,7 +56,7 @@ impl McpAuth {
     #[new]
     #[pyo3(signature = (
         config, *, verifiers = vec![], authorizer = None, patch_metadata = None, clock = None, documents = None,
-        serve_authorization_server_metadata = false,
+        serve_authorization_server_metadata = false, revocation_check = None,
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn new(
@@ -64,17 +68,19 @@ impl McpAuth {
         clock: Option<Py<PyAny>>,
         documents: Option<Py<PyAny>>,
         serve_authorization_server_metadata: bool,
+        revocation_check: Option<(Py<PyAny>, f64)>,
     ) -> PyResult<Self> {
         logging::start();
         let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
         let recipe = Recipe {
-            config,
+            config: Mutex::new(config),
             verifiers,
             authorizer,
             patch_metadata,
             clock,
             documents,
             serve_authorization_server_metadata,
+            revocation_check,
         };
         let current = recipe.build(py).map_err(|error| errors::config_error(py, &error))?;
         Ok(Self { recipe, current: Mutex::new(current) })
@@ -84,12 +90,15 @@ impl McpAuth {
     /// `Reply`, or a `Pending` that becomes one of them.
     fn decide(&self, scope: &Bound<'_, PyDict>) -> PyResult<Py<PyAny>> {
         let py = scope.py();
-        let Some(parts) = request::parts(scope)? else {
+        let Some(mut parts) = request::parts(scope)? else {
             return Ok(Py::new(py, Reply::status(py, http::StatusCode::BAD_REQUEST))?.into_any());
         };
         let Current { auth, runtime, .. } = self.current(py)?;
         if let Some(forward) = auth.decide_seen(&parts) {
             return Ok(Py::new(py, Forward::new(scope, forward)?)?.into_any());
+        }
+        if auth.counts_addresses() {
+            request::note_peer(&mut parts, scope)?;
         }
         let scope = scope.clone().unbind();
         let decide = async move {
@@ -137,6 +146,20 @@ impl McpAuth {
             Ok(()) => Ok(py.None()),
             Err(error) => Err(errors::auth_error(py, &mcp_auth::AuthError::Unavailable(error))),
         })
+    }
+
+    /// Puts this configuration, as JSON, in the place of the one that is in force; or only checks it. One thread at a time.
+    ///
+    /// With the interpreter's lock, so that no `fork()` happens meanwhile.
+    fn reload(&self, py: Python<'_>, config: &str, only_check: bool) -> PyResult<()> {
+        let config = Config::from_json(config).map_err(|error| errors::config_error(py, &error))?;
+        if only_check {
+            return config.check().map_err(|error| errors::config_error(py, &error));
+        }
+        let auth = self.current(py)?.auth;
+        auth.reload(config.clone()).map_err(|error| errors::config_error(py, &error))?;
+        *self.recipe.config() = config;
+        Ok(())
     }
 
     /// Refuses tokens of this issuer that are known by this name, of a subject, client, session or token.
@@ -197,14 +220,15 @@ impl McpAuth {
 
     /// The identifier of the first resource.
     #[getter]
-    fn resource(&self) -> &str {
-        self.first().map_or("", |resource| &resource.resource)
+    fn resource(&self) -> String {
+        self.first().map_or_else(String::new, |resource| resource.resource)
     }
 
     /// What every request to the first resource needs.
     #[getter]
-    fn required_scopes(&self) -> Vec<&str> {
-        self.first().map(|resource| resource.required_scopes.iter().collect()).unwrap_or_default()
+    fn required_scopes(&self) -> Vec<String> {
+        let required = self.first().map(|resource| resource.required_scopes);
+        required.iter().flat_map(|scopes| scopes.iter()).map(str::to_owned).collect()
     }
 
     /// The paths of the documents of this name, `protected_resource` or `authorization_server`. They are decoded, as
@@ -213,6 +237,11 @@ impl McpAuth {
         let routes = self.current(py)?.auth.metadata_routes();
         let paths = routes.into_iter().filter(|(which, _)| which.name() == document);
         Ok(paths.map(|(_, path)| decoded(path.trim_end_matches('/'))).collect())
+    }
+
+    /// The paths where issuers tell something.
+    fn notice_paths(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.current(py)?.auth.notice_paths())
     }
 
     /// The host names that requests may be addressed to.
@@ -254,8 +283,8 @@ pub(crate) fn is_url(text: &str) -> bool {
 }
 
 impl McpAuth {
-    fn first(&self) -> Option<&ProtectedResource> {
-        self.recipe.config.resources.first()
+    fn first(&self) -> Option<ProtectedResource> {
+        self.recipe.config().resources.first().cloned()
     }
 
     fn current(&self, py: Python<'_>) -> PyResult<Current> {
@@ -275,16 +304,23 @@ impl McpAuth {
 }
 
 impl Recipe {
+    /// Held for a moment, and never while Python runs.
+    fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn build(&self, py: Python<'_>) -> Result<Current, ConfigError> {
         let runtime = Arc::new(LazyRuntime::default());
         let copy = |hook: &Option<Py<PyAny>>| hook.as_ref().map(|hook| hook.clone_ref(py));
         let background = runtime.clone();
-        let mut builder = mcp_auth::McpAuth::builder(self.config.clone()).spawn_with(move |work| {
+        let config = self.config().clone();
+        let longest = config.fetch_timeout;
+        let mut builder = mcp_auth::McpAuth::builder(config).spawn_with(move |work| {
             // What is dropped is an answer to whoever waits for it.
             background.spawn(work);
         });
         if let Some(patch) = copy(&self.patch_metadata) {
-            let (patch, longest) = (Arc::new(patch), self.config.fetch_timeout);
+            let patch = Arc::new(patch);
             builder = builder.patch_metadata(move |issuer, document| {
                 hooks::patch_metadata(&patch, longest, issuer, document);
             });
@@ -301,6 +337,12 @@ impl Recipe {
         }
         if let Some(authorizer) = copy(&self.authorizer) {
             builder = builder.authorizer(PythonAuthorizer(authorizer));
+        }
+        if let Some((start, seconds)) = &self.revocation_check {
+            let start = start.clone_ref(py);
+            // Seconds that are no number were refused in Python.
+            let interval = Duration::try_from_secs_f64(*seconds).unwrap_or_default();
+            builder = builder.revocation_check(PythonRevocationCheck { start, interval });
         }
         if self.serve_authorization_server_metadata {
             builder = builder.serve_authorization_server_metadata();

@@ -17,6 +17,11 @@ use crate::runtime::LazyRuntime;
 /// Makes the Python value, with the interpreter at hand.
 type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
+tokio::task_local! {
+    /// Where the request is that waits, for functions of the user's that are called meanwhile.
+    pub(crate) static EVENT_LOOP: Py<PyAny>;
+}
+
 /// A result that has to be waited for; `mcp_auth._pending.wait` does.
 #[pyclass(frozen)]
 pub(crate) struct Pending {
@@ -49,7 +54,7 @@ pub(crate) fn poll_once<T: Send + 'static>(
 #[pymethods]
 impl Pending {
     /// Goes on in the background, and gives the result to an asyncio future of this loop.
-    fn start(&self, event_loop: Py<PyAny>, future: Py<PyAny>) -> PyResult<()> {
+    fn start(&self, py: Python<'_>, event_loop: Py<PyAny>, future: Py<PyAny>) -> PyResult<()> {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(work) = work else {
             return Err(PyRuntimeError::new_err("this was started before"));
@@ -57,11 +62,12 @@ impl Pending {
         if gate::has_ended() {
             return Err(PyRuntimeError::new_err("the interpreter ends"));
         }
+        let asked_on = event_loop.clone_ref(py);
         let is_started = self.runtime.spawn(async move {
-            let finish = work.await;
+            let finish = EVENT_LOOP.scope(asked_on, work).await;
             // Neither an interpreter that ends nor a loop that is closed has anybody waiting.
-            gate::attach(|py| {
-                let _ = settle(py, finish, &event_loop, &future);
+            gate::attach(|later_py| {
+                let _ = settle(later_py, finish, &event_loop, &future);
             });
         });
         if is_started { Ok(()) } else { Err(PyOSError::new_err("no thread could be started")) }

@@ -2,6 +2,7 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use mcp_auth::decision::PeerAddress;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
@@ -49,6 +50,22 @@ pub(crate) fn parts(scope: &Bound<'_, PyDict>) -> PyResult<Option<Parts>> {
     let (mut parts, ()) = Request::new(()).into_parts();
     (parts.method, parts.uri, parts.headers) = (method, uri, headers);
     Ok(Some(parts))
+}
+
+/// Notes the address of the connection, where the server tells it: `client` is a pair, or `None` on a socket without addresses.
+pub(crate) fn note_peer(request: &mut Parts, scope: &Bound<'_, PyDict>) -> PyResult<()> {
+    let Some(client) = scope.get_item(intern!(scope.py(), "client"))? else { return Ok(()) };
+    if client.is_none() {
+        return Ok(());
+    }
+    let host = client.get_item(0)?;
+    // What is no text is no address either.
+    if let Ok(text) = host.cast::<PyString>()
+        && let Some(peer) = PeerAddress::parse(text.to_str()?)
+    {
+        request.extensions.insert(peer);
+    }
+    Ok(())
 }
 
 fn is_websocket(scope: &Bound<'_, PyDict>) -> PyResult<bool> {

@@ -236,5 +236,6 @@ def test_the_names_are_those_of_the_native_part() -> None:
         (_reading.SERVER, fields_in_rust(f'{{"resources": [{{"authorization_servers": [{wrong}]}}]}}')),
         (_reading.INTROSPECTION, fields_in_rust(f'{{"resources": [{{"authorization_servers": [{{"introspection": {wrong}}}]}}]}}')),
     ]
+    rows.append((_reading.LIMITS, fields_in_rust(f'{{"limits": {wrong}}}')))
     for ours, theirs in rows:
         assert set(ours) == theirs

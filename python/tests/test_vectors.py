@@ -60,5 +60,33 @@ async def test_case(file: str, case: dict[str, Any], monkeypatch: pytest.MonkeyP
         assert f'scope="{expect["scope"]}"' in challenge
 
 
+HANDLES = json.loads((VECTORS / "handles.json").read_text())
+HANDLES_AUTH = protected(HANDLES)
+
+
+@pytest.mark.parametrize("case", HANDLES["cases"], ids=[case["name"] for case in HANDLES["cases"]])
+async def test_handle(case: dict[str, Any]) -> None:
+    seen: list[str] = []
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        seen.append(body.decode())
+        assert dict(scope["headers"])[b"content-length"] == b"%d" % len(body)
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": case["answer"].encode()})
+
+    sent, expect = case["request"], case["expect"]
+    headers = [("authorization", value) for value in sent["authorization"]]
+    headers += list(sent["headers"].items())
+    headers.append(("content-length", str(len(sent["body"].encode()))))
+    app = HANDLES_AUTH.protect(server)
+    answer = await call(app, sent["method"], sent["target"], headers, sent["body"].encode())
+    assert answer.status == expect["status"]
+    assert seen == ([expect["seen"]] if "seen" in expect else [])
+    if "told" in expect:
+        assert answer.body.decode() == expect["told"]
+
+
 def test_there_are_as_many_cases_as_for_rust() -> None:
-    assert all(len(content["cases"]) > 40 for content in FILES.values())
+    assert all(len(content["cases"]) > 40 for content in [*FILES.values(), HANDLES])

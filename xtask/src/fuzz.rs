@@ -5,8 +5,19 @@ use std::fs;
 use crate::command::{Failure, Run, root, version};
 use crate::step::Outcome;
 
-const TARGETS: [&str; 8] =
-    ["bearer", "jws", "jwk_set", "metadata", "claims", "message", "uri", "list"];
+const TARGETS: [&str; 11] = [
+    "bearer",
+    "jws",
+    "jwk_set",
+    "metadata",
+    "claims",
+    "message",
+    "uri",
+    "list",
+    "handle",
+    "notice",
+    "client_address",
+];
 /// How long each target runs as a part of the tests.
 const SECONDS_IN_TESTS: u64 = 20;
 

@@ -32,6 +32,7 @@ mod real_servers;
 mod rust_example;
 mod rust_source;
 mod silent_defaults;
+mod soak;
 mod source_checks;
 mod step;
 mod test;
@@ -97,6 +98,15 @@ enum Task {
         seconds: u64,
         /// The targets to run; all of them when none is named.
         targets: Vec<String>,
+    },
+    /// Two protected servers under full load while everything around them changes, against an oracle; in release.
+    Soak {
+        /// How long it runs.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// What chance begins with; another one at each run when it is not given.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// cargo-mutants on the library: changes of the code that no test notices.
     Mutants {
@@ -174,6 +184,7 @@ fn run(task: Task) -> Result<ExitCode, Failure> {
         Task::Mutants { folder, shard, rest } => {
             mutants::run(folder.as_deref(), shard.as_deref(), &rest).map(|()| ExitCode::SUCCESS)
         }
+        Task::Soak { seconds, seed } => soak::run(seconds, seed).map(|()| ExitCode::SUCCESS),
         Task::Fuzz { seconds, targets } => fuzz::run(seconds, &targets).map(|()| ExitCode::SUCCESS),
     }
 }

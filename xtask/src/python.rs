@@ -8,8 +8,8 @@ use crate::install;
 use crate::providers;
 use crate::step::{Outcome, Step, missing_tool};
 
-/// One step for what it does, one for what it says of itself, and one for what it has of the original.
-pub(crate) fn steps() -> [Step; 3] {
+/// One step for what it does, one for what it says of itself, one for what it has of the original, and one for what it mends.
+pub(crate) fn steps() -> [Step; 4] {
     [
         Step {
             name: "python",
@@ -24,7 +24,12 @@ pub(crate) fn steps() -> [Step; 3] {
         Step {
             name: "original-python",
             about: "every name of the original's package, called beside ours",
-            run: original,
+            run: || beside("original"),
+        },
+        Step {
+            name: "advisories-python",
+            about: "a version of the official SDK with known holes, alone and behind us",
+            run: || beside("advisories"),
         },
     ]
 }
@@ -91,10 +96,10 @@ fn types() -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
-/// The published package and the wheel in one environment.
-fn original() -> Result<Outcome, Failure> {
+/// Published packages that the folder of this name asks for, and the wheel, in one environment.
+fn beside(name: &str) -> Result<Outcome, Failure> {
     let Some(version) = version(python()) else { return missing_tool(python()) };
-    let directory = folder().join("original");
+    let directory = folder().join(name);
     let interpreter = install::pip(&directory, python(), &version)?;
     let wheel = build(&install::pip(&folder(), python(), &version)?, &[])?;
     install_wheel(&interpreter, &wheel)?;

@@ -16,7 +16,7 @@ pub(crate) const FOREIGN_FOLDERS: [&str; 5] =
 const READS_FOR_STRANGERS: [&str; 3] = ["mcp-auth/src/", "node/src/", "python/src/"];
 /// What serde_json itself may read there: what is ours or the operator's, and pieces of messages that it only cuts
 /// out or takes as texts. A `Value` or `Map` of a stranger is none of that: it gives some member names a meaning.
-const READS_WITH_SERDE_JSON: [&str; 16] = [
+const READS_WITH_SERDE_JSON: [&str; 17] = [
     "mcp-auth/src/config/policy/argument_rule.rs",
     "mcp-auth/src/authorize/policy/uri/tests",
     "mcp-auth/src/fuzzing.rs",
@@ -28,6 +28,7 @@ const READS_WITH_SERDE_JSON: [&str; 16] = [
     "mcp-auth/src/serve/response/list_filter.rs",
     "node/src/auth.rs",
     "node/src/functions.rs",
+    "node/src/revocation_check.rs",
     "node/src/owner.rs",
     "node/src/testing.rs",
     "python/src/hooks.rs",

@@ -13,6 +13,7 @@ use crate::node;
 use crate::providers;
 use crate::python;
 use crate::real_servers;
+use crate::soak;
 use crate::step::{Outcome, Step, missing_tool};
 
 /// The steps of `cargo xtask test`.
@@ -31,6 +32,7 @@ pub(crate) fn steps() -> Vec<Step> {
         about: "servers that are shown, and ours, have Nagle's algorithm off",
         run: no_delay::run,
     });
+    steps.push(soak::step());
     steps.extend(clients::steps());
     steps.extend(providers::steps());
     steps.push(real_servers::step());

@@ -4,6 +4,7 @@ use axum::Router;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use mcp_auth::decision::Decision;
+use mcp_auth::revocation::Revocation;
 use mcp_auth::{AuthInfo, Config, McpAuth, ScopePolicy};
 
 use super::{Contender, Entrant, ReadSubject};
@@ -34,6 +35,18 @@ impl OurOwn {
     pub(super) fn unasked(world: &World) -> Entrant {
         let config = Config::new(RESOURCE, world.issuer.issuer())?;
         Self::of(config, Some(world.documents()), false)
+    }
+
+    /// With metadata and keys from memory, and 10,000 subjects that are revoked.
+    pub(super) fn beside_revocations(world: &World) -> Entrant {
+        let config = Config::new(RESOURCE, world.issuer.issuer())?;
+        let documents = world.documents();
+        let auth = build(&config, Some(&documents))?;
+        for number in 0..10_000 {
+            let subject = format!("dismissed-{number}");
+            auth.revoke(Revocation::of_subject(world.issuer.issuer(), subject));
+        }
+        Ok(Box::new(Self { config, documents: Some(documents), auth, asks: true }))
     }
 
     /// With metadata and keys from memory, and a policy with a rule for each of so many tools.

@@ -98,6 +98,10 @@ pub(crate) const MCP_AUTH_UNASKED: Entry = Entry {
     make: |world, _| ready(OurOwn::unasked(world)).boxed(),
 };
 
+/// Ours, where 10,000 other subjects are revoked.
+pub(crate) const REVOKED_OTHERS: Entry =
+    Entry { name: OURS, make: |world, _| ready(OurOwn::beside_revocations(world)).boxed() };
+
 /// Ours, which asks the issuer over the network as every peer does.
 pub(crate) const MCP_AUTH_OVER_HTTP: Entry =
     Entry { name: OURS, make: |world, _| ready(OurOwn::over_http(world)).boxed() };

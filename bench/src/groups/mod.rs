@@ -4,6 +4,7 @@ mod axum;
 mod burst;
 mod growth;
 mod http;
+mod lasting;
 mod latency;
 mod policy;
 mod repeat;
@@ -30,6 +31,7 @@ pub(crate) enum Group {
     Burst,
     Growth,
     Latency,
+    Lasting,
 }
 
 /// How much is measured.
@@ -43,7 +45,7 @@ pub(crate) struct Plan {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Verify,
         Self::Axum,
         Self::Rmcp,
@@ -51,6 +53,7 @@ impl Group {
         Self::Burst,
         Self::Growth,
         Self::Latency,
+        Self::Lasting,
     ];
 
     pub(crate) fn run(self, plan: &Plan) -> Result<Section, Failure> {
@@ -62,6 +65,7 @@ impl Group {
             Self::Burst => burst::run(plan),
             Self::Growth => growth::run(plan),
             Self::Latency => latency::run(plan),
+            Self::Lasting => lasting::run(plan),
         }
     }
 }

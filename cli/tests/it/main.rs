@@ -133,8 +133,80 @@ fn an_interrupt_stops_it_while_its_input_is_open() {
 /// What Ctrl-C does, to this process alone.
 #[cfg(unix)]
 fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    send(child, "-INT");
+}
+
+#[cfg(unix)]
+fn send(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hangup_reads_the_configuration_again_and_a_faulty_one_changes_nothing() {
+    let file = std::env::temp_dir().join(format!("mcp-auth-dev-{}.json", std::process::id()));
+    let required = |scope: &str| {
+        let settings =
+            json!({ "required_scopes": scope, "policy": { "tools": { "whoami": [scope] } } });
+        std::fs::write(&file, settings.to_string()).unwrap();
+    };
+    required("mcp");
+    let mut child = command(&["--port", "0", "--json", "--config", file.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let dev = Dev { child, ready: serde_json::from_str(&line).unwrap() };
+    let (resource, issuer) = (dev.url("resource"), dev.url("issuer"));
+    let form = [("user", "alice"), ("scope", "mcp"), ("resource", resource)];
+    let minted =
+        reqwest::Client::new().post(format!("{issuer}/dev/mint")).form(&form).send().await.unwrap();
+    let token = minted.text().await.unwrap();
+    assert_eq!(call_whoami(resource, &token).await.status(), 200);
+    let rows: [(&str, &str, u16); 4] = [
+        ("admin", "the configuration is replaced", 403),
+        ("mcp", "the configuration is replaced", 200),
+        ("{", "not JSON", 200),
+        ("[]", "is needed", 200),
+    ];
+    for (written, told, status) in rows {
+        match written {
+            "admin" | "mcp" => required(written),
+            other => std::fs::write(&file, other).unwrap(),
+        }
+        send(&dev.child, "-HUP");
+        assert!(log.any(|one| one.contains(told)), "{told}");
+        assert_eq!(call_whoami(resource, &token).await.status(), status, "{written}");
+    }
+    std::fs::write(&file, r#"{ "clock_tolerance": 1000, "required_scopes": "admin" }"#).unwrap();
+    send(&dev.child, "-HUP");
+    assert!(log.any(|one| one.contains("the configuration is not replaced")));
+    assert_eq!(call_whoami(resource, &token).await.status(), 200);
+    assert!(dev.stop());
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn what_the_sample_server_is_cannot_be_configured() {
+    let file = std::env::temp_dir().join(format!("mcp-auth-dev-own-{}.json", std::process::id()));
+    for settings in [
+        json!({ "resource": "https://mcp.example.com/mcp" }),
+        json!({ "authorization_servers": ["https://auth.example.com"] }),
+        json!({ "resources": [{}, {}] }),
+        json!({ "polici": {} }),
+    ] {
+        std::fs::write(&file, settings.to_string()).unwrap();
+        let options = ["--port", "0", "--config", file.to_str().unwrap()];
+        let output = command(&options).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{settings}");
+        assert!(!output.stderr.is_empty());
+    }
+    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Writes `vectors/decisions.json`, `introspection.json`, `operations.json` and `rules.json`: requests, and what must be
-//! decided about them.
+//! Writes `vectors/decisions.json`, `handles.json`, `introspection.json`, `operations.json` and `rules.json`: requests, and
+//! what must be decided about them.
 //!
 //! `cargo run -p mcp-auth-dev-issuer --example vectors`, at the project's root
 //!
@@ -7,6 +7,7 @@
 
 mod decisions;
 mod expect;
+mod handles;
 mod introspection;
 mod operations;
 mod rules;
@@ -23,6 +24,7 @@ async fn main() {
     let issuer = DevIssuer::start().await.expect("a loopback port");
     let files = [
         ("decisions", decisions::config(), decisions::cases(&issuer)),
+        ("handles", handles::config(), handles::cases(&issuer)),
         ("introspection", introspection::config(), introspection::cases()),
         ("operations", operations::config(), operations::cases(&issuer)),
         ("rules", rules::config(), rules::cases(&issuer)),

@@ -24,11 +24,12 @@ use crate::serve::Reply;
 use crate::text::Quoted;
 
 impl McpAuth {
-    /// A router with the service at the path of every resource, and the metadata documents.
+    /// A router with the service at the path of every resource, and what [`McpAuth::metadata_router`] has.
     ///
     /// `/mcp` and `/mcp/` both answer, without a redirect: some clients drop the token when they follow one. It
     /// has no other routes and no fallback, so it can be merged into a router of yours. Behind a prefix that
-    /// your router cuts off (`nest`), the path that the client asked for counts.
+    /// your router cuts off (`nest`), the path that the client asked for counts. The routes are made once: see
+    /// [`McpAuth::reload`].
     pub fn protect<S, B>(&self, service: S) -> Router
     where
         S: Service<Request, Response = http::Response<B>, Error = Infallible>
@@ -41,24 +42,34 @@ impl McpAuth {
         B::Error: Into<axum::BoxError> + Send,
     {
         let mut router = self.metadata_router();
-        for resource in self.resources() {
-            let protected = self.layer_for(resource).layer(service.clone());
-            for path in with_and_without_slash(resource.identifier.path()) {
+        for place in self.told_places() {
+            let protected = self.layer_for(&place).layer(service.clone());
+            for path in with_and_without_slash(place.path()) {
                 router = router.route_service(&path, protected.clone());
             }
         }
         router
     }
 
-    /// A router with the metadata documents alone, to merge into one of yours. Needed where [`McpAuth::layer`]
-    /// stands around the MCP endpoint only: clients look for the documents at the root of the origin.
+    /// A router with the metadata documents, and the paths where issuers tell something ([`McpAuth::notice_paths`]), to
+    /// merge into one of yours. Needed where [`McpAuth::layer`] stands around the MCP endpoint only: clients look for the
+    /// documents at the root of the origin.
     pub fn metadata_router(&self) -> Router {
         let mut router = Router::new().without_v07_checks();
         for path in self.metadata_paths() {
             router = router.route(&path, any(metadata));
         }
+        for path in self.told_notice_paths() {
+            // The layer answers all that comes there.
+            let answered = self.layer_around_all().layer(any(nothing_is_there));
+            router = router.route_service(&path, answered);
+        }
         router.with_state(self.clone())
     }
+}
+
+async fn nothing_is_there() -> Reply {
+    Reply::not_found()
 }
 
 async fn metadata(State(auth): State<McpAuth>, request: Request) -> Response {

@@ -29,7 +29,7 @@ impl McpAuth {
     /// `Origin` is checked before a request reaches rmcp. Without the hosts, rmcp answers 403 to everybody who
     /// does not call by a loopback name.
     pub fn streamable_http_config(&self) -> StreamableHttpServerConfig {
-        StreamableHttpServerConfig::default().with_allowed_hosts(self.allowed_hosts())
+        StreamableHttpServerConfig::default().with_allowed_hosts(self.tell_hosts())
     }
 
     /// A Streamable HTTP service for [`McpAuth::protect`], with sessions in memory.

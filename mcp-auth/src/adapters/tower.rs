@@ -2,14 +2,16 @@
 //!
 //! 1. A caller whose token was accepted before goes on at once, without a task of its own.
 //! 2. Everybody else waits for the decision: for keys of an issuer, or for the body where a policy has to read it.
-//! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on.
+//! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on, or those that the decision
+//!    puts in their place.
 //! 4. A refusal does not wait for the body. What still comes of it is read and thrown away meanwhile, within limits.
 //! 5. The service's response goes through [`Forward::filter`]. Where something in it may have to change, its start waits
 //!    until that is certain.
 
 use std::fmt;
+#[cfg(feature = "axum")]
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -25,10 +27,12 @@ use tokio::runtime::Handle;
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[cfg(feature = "axum")]
+use crate::limits::PeerAddress;
 use crate::mcp_auth::McpAuth;
+use crate::mounts::Place;
 use crate::serve::{
-    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, Resource, announced_length,
-    poll_start,
+    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, announced_length, poll_start,
 };
 
 impl McpAuth {
@@ -70,13 +74,19 @@ impl McpAuth {
     /// # }
     /// ```
     pub fn layer(&self) -> AuthLayer {
-        AuthLayer { auth: self.clone(), resource: None }
+        self.tell_every_path();
+        self.layer_around_all()
     }
 
-    /// A layer for one resource, whatever the path that it is mounted at.
+    /// [`McpAuth::layer`], for a place to which not every request comes.
+    pub(super) fn layer_around_all(&self) -> AuthLayer {
+        AuthLayer { auth: self.clone(), place: None }
+    }
+
+    /// A layer for the resource in one place, whatever the path that it is mounted at.
     #[cfg(feature = "axum")]
-    pub(super) fn layer_for(&self, resource: &Arc<Resource>) -> AuthLayer {
-        AuthLayer { auth: self.clone(), resource: Some(resource.clone()) }
+    pub(super) fn layer_for(&self, place: &Place) -> AuthLayer {
+        AuthLayer { auth: self.clone(), place: Some(place.clone()) }
     }
 }
 
@@ -86,7 +96,7 @@ impl McpAuth {
 #[derive(Clone, Debug)]
 pub struct AuthLayer {
     auth: McpAuth,
-    resource: Option<Arc<Resource>>,
+    place: Option<Place>,
 }
 
 impl<S> Layer<S> for AuthLayer {
@@ -105,15 +115,15 @@ impl AuthLayer {
 
     /// What needs neither a signature nor the network: a caller whose token was accepted before.
     fn decide_seen(&self, request: &Parts) -> Option<Forward> {
-        match &self.resource {
-            Some(resource) => resource.decide_seen(request),
+        match &self.place {
+            Some(place) => self.auth.decide_seen_in(place, request),
             None => self.auth.decide_seen_at(requested_path(request), request),
         }
     }
 
     async fn decide(&self, request: &Parts) -> Decision {
-        match &self.resource {
-            Some(resource) => resource.decide(request).await,
+        match &self.place {
+            Some(place) => self.auth.decide_in(place, request).await,
             None => self.auth.decide_at(requested_path(request), request).await,
         }
     }
@@ -122,12 +132,19 @@ impl AuthLayer {
     ///
     /// # Errors
     /// The answer, where it goes no further.
-    async fn admit<Q, R>(&self, parts: Parts, body: Q) -> Result<(Request<Q>, Forward), Response<R>>
+    async fn admit<Q, R>(
+        &self,
+        mut parts: Parts,
+        body: Q,
+    ) -> Result<(Request<Q>, Forward), Response<R>>
     where
         Q: Body + From<Bytes> + Send + 'static,
         Q::Data: Send,
         R: From<Bytes>,
     {
+        if self.auth.counts_addresses() {
+            note_peer(&mut parts);
+        }
         let (decision, unread) = match self.decide(&parts).await {
             Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
             decision => (decision, Some(body)),
@@ -147,6 +164,25 @@ impl AuthLayer {
         }
     }
 }
+
+/// Notes the address of the connection where axum knows it, unless something in front has noted it.
+#[cfg(feature = "axum")]
+fn note_peer(request: &mut Parts) {
+    use axum::extract::ConnectInfo;
+
+    let extensions = &mut request.extensions;
+    if extensions.get::<PeerAddress>().is_some() {
+        return;
+    }
+    if let Some(ConnectInfo(address)) = extensions.get::<ConnectInfo<SocketAddr>>() {
+        let peer = PeerAddress::new(address.ip());
+        extensions.insert(peer);
+    }
+}
+
+/// Without axum, whoever made the request has noted it, or nobody knows it.
+#[cfg(not(feature = "axum"))]
+fn note_peer(_: &mut Parts) {}
 
 /// The path that the client asked for: a nested axum router cuts its own off.
 fn requested_path(request: &Parts) -> &str {
@@ -287,7 +323,11 @@ const MAX_DISCARDED: usize = 256 * 1024;
 /// looked at although somebody should have.
 fn admitted<B: From<Bytes>>(mut parts: Parts, body: B, forward: &mut Forward) -> Request<B> {
     forward.prepare_request(&mut parts.headers);
-    let shown = if forward.takes_body() { body } else { B::from(Bytes::new()) };
+    let shown = match forward.body() {
+        Some(replaced) => B::from(replaced.clone()),
+        None if forward.takes_body() => body,
+        None => B::from(Bytes::new()),
+    };
     if let Some(caller) = forward.auth_info.take() {
         parts.extensions.insert(caller);
     }

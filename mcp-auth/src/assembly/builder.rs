@@ -8,16 +8,17 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::assembler::Assembler;
+use super::hooks::Hooks;
 use super::parsed_config::ParsedConfig;
 use super::parsed_resource::ParsedResource;
-use super::warnings::{warn_of_rules, warn_of_weak_settings};
 use crate::authenticate::TokenVerifier;
 use crate::authorize::Authorizer;
-use crate::clock::{Clock, SystemClock};
-use crate::config::{ClientAuthMethod, Config, ConfigError, Faults};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
 use crate::inspection::{InspectedIssuer, IssuerReport, inspect};
-use crate::issuer::{HttpClient, MetadataPatch, UrlRules};
+use crate::issuer::{HttpClient, UrlRules};
 use crate::mcp_auth::McpAuth;
+use crate::revocation::RevocationCheck;
 use crate::shared_store::SharedStore;
 use crate::spawner::Spawner;
 
@@ -27,45 +28,24 @@ const MAX_SLOW_CHECKS: usize = 16;
 /// Makes a [`McpAuth`] with code of your own in it.
 #[must_use = "nothing is protected until `build` is called"]
 pub struct McpAuthBuilder {
-    pub(super) config: Config,
-    pub(super) http: Option<Arc<dyn HttpClient>>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) spawner: Spawner,
-    pub(super) slow_checks: Option<Arc<Semaphore>>,
-    pub(super) patch: Option<MetadataPatch>,
-    pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
-    pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
-    shared_store: Option<Arc<dyn SharedStore>>,
-    serve_authorization_server_metadata: bool,
-    pub(super) hide_resource_metadata: bool,
+    config: Config,
+    hooks: Hooks,
 }
 
 impl McpAuthBuilder {
     pub(crate) fn new(config: Config) -> Self {
-        Self {
-            config,
-            http: None,
-            clock: Arc::new(SystemClock),
-            spawner: Spawner::default(),
-            slow_checks: None,
-            patch: None,
-            authorizers: Vec::new(),
-            token_verifiers: Vec::new(),
-            shared_store: None,
-            serve_authorization_server_metadata: false,
-            hide_resource_metadata: false,
-        }
+        Self { config, hooks: Hooks::default() }
     }
 
     /// Fetches metadata and keys with this client instead of the built-in one.
     pub fn http_client(mut self, client: impl HttpClient + 'static) -> Self {
-        self.http = Some(Arc::new(client));
+        self.hooks.http = Some(Arc::new(client));
         self
     }
 
     /// Tells the time with this clock instead of the system's.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.hooks.clock = Arc::new(clock);
         self
     }
 
@@ -77,7 +57,7 @@ impl McpAuthBuilder {
         mut self,
         spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static,
     ) -> Self {
-        self.spawner = Spawner::new(spawn);
+        self.hooks.spawner = Spawner::new(spawn);
         self
     }
 
@@ -87,7 +67,7 @@ impl McpAuthBuilder {
     ///
     /// For all other signatures, handing them over and back would take as long.
     pub fn spawn_slow_checks(mut self) -> Self {
-        self.slow_checks = Some(Arc::new(Semaphore::new(MAX_SLOW_CHECKS)));
+        self.hooks.slow_checks = Some(Arc::new(Semaphore::new(MAX_SLOW_CHECKS)));
         self
     }
 
@@ -98,41 +78,48 @@ impl McpAuthBuilder {
         mut self,
         patch: impl Fn(&str, &mut Value) + Send + Sync + 'static,
     ) -> Self {
-        self.patch = Some(Arc::new(patch));
+        self.hooks.patch = Some(Arc::new(patch));
         self
     }
 
     /// Adds rules for every resource: a [`ScopePolicy`](crate::ScopePolicy), or an [`Authorizer`]
     /// of your own. All that are added must allow, and the policy of the resource as well.
     pub fn authorizer(mut self, authorizer: impl Authorizer + 'static) -> Self {
-        self.authorizers.push(Arc::new(authorizer));
+        self.hooks.authorizers.push(Arc::new(authorizer));
         self
     }
 
     /// Verifies tokens in a way of your own, for every resource, before the authorization servers are
     /// asked.
     pub fn token_verifier(mut self, verifier: impl TokenVerifier + 'static) -> Self {
-        self.token_verifiers.push(Arc::new(verifier));
+        self.hooks.token_verifiers.push(Arc::new(verifier));
+        self
+    }
+
+    /// Asks this about every accepted token, for every resource: whether it was taken back since. Of several, the last one
+    /// is asked.
+    pub fn revocation_check(mut self, check: impl RevocationCheck + 'static) -> Self {
+        self.hooks.revocation_check = Some(Arc::new(check));
         self
     }
 
     /// Shares with other instances by a store of your own, in place of a configured Redis.
     pub fn shared_store(mut self, store: impl SharedStore + 'static) -> Self {
-        self.shared_store = Some(Arc::new(store));
+        self.hooks.shared_store = Some(Arc::new(store));
         self
     }
 
     /// Also serves the first issuer's metadata at `/.well-known/oauth-authorization-server` on our
     /// origin, its endpoints as they are. Clients of the 2025-03-26 specification look there.
     pub fn serve_authorization_server_metadata(mut self) -> Self {
-        self.serve_authorization_server_metadata = true;
+        self.hooks.serve_authorization_server_metadata = true;
         self
     }
 
     /// Serves no metadata of the resources, and names none in challenges: for servers that have no URL of their own
     /// to tell, or whose metadata something else serves. MCP clients cannot find the authorization server then.
     pub fn hide_resource_metadata(mut self) -> Self {
-        self.hide_resource_metadata = true;
+        self.hooks.hide_resource_metadata = true;
         self
     }
 
@@ -141,26 +128,9 @@ impl McpAuthBuilder {
     /// # Errors
     /// [`ConfigError`] lists every fault at once.
     pub fn build(self) -> Result<McpAuth, ConfigError> {
-        let parsed = self.parse()?;
-        let mut assembler = Assembler::new(&self, parsed.trust_anchors, parsed.handle_keys);
-        assembler.share(parsed.shared_store);
-        let mut resources = Vec::with_capacity(parsed.resources.len());
-        for (index, parsed_resource) in parsed.resources.into_iter().enumerate() {
-            resources.push(assembler.protect(index, parsed_resource));
-        }
-        warn_of_weak_settings(&self.config);
-        warn_of_rules(&self.authorizers);
-        let state_sealer = assembler.state_sealer();
-        Ok(McpAuth::from_parts(
-            resources,
-            assembler.issuers,
-            self.serve_authorization_server_metadata,
-            self.hide_resource_metadata,
-            state_sealer,
-            assembler.cutoffs,
-            assembler.feed,
-            self.clock,
-        ))
+        let cutoffs = Arc::default();
+        let serving = self.hooks.assemble(&self.config, &cutoffs, None)?;
+        Ok(McpAuth::serving(serving, self.hooks, cutoffs))
     }
 
     /// Asks every authorization server for its metadata and keys, as the server that `build` makes
@@ -181,8 +151,9 @@ impl McpAuthBuilder {
     /// [`ConfigError`] lists every fault of the configuration at once. What is wrong with an authorization
     /// server is no error: it is in that server's report.
     pub async fn inspect_issuers(self) -> Result<Vec<IssuerReport>, ConfigError> {
-        let ParsedConfig { resources, trust_anchors, handle_keys, .. } = self.parse()?;
-        let assembler = Assembler::new(&self, trust_anchors, handle_keys);
+        let ParsedConfig { resources, trust_anchors, .. } = self.hooks.parse(&self.config)?;
+        let cutoffs = Arc::default();
+        let assembler = Assembler::new(&self.hooks, &self.config, &cutoffs, trust_anchors, None);
         let mut reports = Vec::new();
         for ParsedResource { config, servers, .. } in resources {
             for server in servers {
@@ -198,33 +169,6 @@ impl McpAuthBuilder {
             }
         }
         Ok(reports)
-    }
-
-    /// The configuration, checked; or every fault at once, those of the code that was added to the builder first.
-    fn parse(&self) -> Result<ParsedConfig<'_>, ConfigError> {
-        let mut found = Vec::new();
-        let mut faults = Faults::of_all(&mut found);
-        for authorizer in &self.authorizers {
-            faults.below("authorizer").add_all(authorizer.config_faults());
-        }
-        if self.http.is_some() {
-            check_files_are_used(&self.config, &mut faults);
-        }
-        ParsedConfig::parse(&self.config, self.shared_store.as_ref(), found)
-    }
-}
-
-/// Adds a fault for each file that only the built-in HTTP client reads, when another client is used.
-fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
-    const UNUSED: &str = "the HTTP client that was given does not use it";
-    if !config.ca_files.is_empty() {
-        faults.add("ca_files", UNUSED);
-    }
-    let servers = config.resources.iter().flat_map(|resource| &resource.authorization_servers);
-    for introspection in servers.flat_map(|server| &server.introspection) {
-        if introspection.auth_method == ClientAuthMethod::TlsClientAuth {
-            faults.add("certificate_file", UNUSED);
-        }
     }
 }
 

@@ -8,14 +8,20 @@ use rustls_pki_types::pem::PemObject as _;
 
 use crate::config::{ClientAuthMethod, Faults, Introspection, Secret};
 use crate::issuer::ClientCredentials;
-use crate::jose::SigningKey;
+use crate::jose::{Digest, SigningKey, sha256};
 use crate::text::without_byte_order_mark;
 
 /// What proves who we are: to the introspection endpoint in each request, or on the connection by a certificate.
 pub(super) struct Credentials {
     pub(super) client: ClientCredentials,
     /// The certificate that we show when we connect.
-    pub(super) identity: Option<Identity>,
+    pub(super) identity: Option<ClientCertificate>,
+}
+
+/// A certificate with its key, and the digest of the file that both were read from.
+pub(super) struct ClientCertificate {
+    pub(super) identity: Identity,
+    pub(super) digest: Digest,
 }
 
 impl Credentials {
@@ -85,7 +91,7 @@ fn signing_key_in(pem: &[u8]) -> Option<SigningKey> {
     SigningKey::from_pkcs8(der.secret_pkcs8_der())
 }
 
-fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<Identity> {
+fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<ClientCertificate> {
     const FIELD: &str = "certificate_file";
     let file = named_file(FIELD, config.certificate_file.as_deref(), faults)?;
     let pem = read_file(FIELD, file, faults)?;
@@ -94,7 +100,7 @@ fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<Iden
         let reason = format!("{file:?} must hold a certificate and its private key");
         faults.add(FIELD, reason);
     }
-    identity.ok()
+    Some(ClientCertificate { identity: identity.ok()?, digest: sha256(&pem) })
 }
 
 /// The file that this field names; a fault when it names none, because the `auth_method` needs the file.

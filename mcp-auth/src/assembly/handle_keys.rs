@@ -4,8 +4,7 @@ use crate::config::{Config, Faults, Secret};
 use crate::handles::KeyRing;
 use crate::text::without_byte_order_mark;
 
-/// The ring of the configured keys, those of the file behind the others; of a new key where none is configured. `None`
-/// when a fault was found.
+/// The ring of the configured keys, those of the file behind the others; `None` where none is configured.
 pub(super) fn read_handle_keys(config: &Config, faults: &mut Faults<'_>) -> Option<KeyRing> {
     let mut keys: Vec<Secret> = Vec::new();
     for (index, key) in config.handle_keys.iter().enumerate() {
@@ -39,14 +38,8 @@ pub(super) fn read_handle_keys(config: &Config, faults: &mut Faults<'_>) -> Opti
             format!("at most {} are allowed, with those of the file", KeyRing::MAX_KEYS),
         );
     }
-    if !keys.is_empty() {
-        return Some(KeyRing::new(keys.iter().map(|key| key.expose().as_bytes())));
-    }
-    let new = KeyRing::random();
-    if new.is_none() {
-        faults.add("handle_keys", "the system has no randomness, so that no key can be made");
-    }
-    new
+    let configured = keys.iter().map(|key| key.expose().as_bytes());
+    (!keys.is_empty()).then(|| KeyRing::new(configured))
 }
 
 fn check_length(key: &Secret, faults: &mut Faults<'_>) {

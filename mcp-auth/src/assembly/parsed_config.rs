@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle_keys::read_handle_keys;
+use super::parsed_limits::parse_limits;
 use super::parsed_resource::ParsedResource;
 use super::parsed_shared_store::ParsedSharedStore;
 use super::trust_anchors::read_trust_anchors;
@@ -11,9 +12,10 @@ use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
 };
 use crate::handles::KeyRing;
-use crate::identifier::loosely;
+use crate::identifier::{ResourceIdentifier, loosely};
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
+use crate::limits::AddressRange;
 use crate::shared_store::SharedStore;
 
 /// The largest `clock_tolerance`. A larger one is a fault, so that no setting lets a token live for longer than five
@@ -24,7 +26,9 @@ const MAX_CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
 pub(super) struct ParsedConfig<'a> {
     pub(super) resources: Vec<ParsedResource<'a>>,
     pub(super) trust_anchors: TrustAnchors,
-    pub(super) handle_keys: KeyRing,
+    /// `None`: none are configured.
+    pub(super) handle_keys: Option<KeyRing>,
+    pub(super) trusted_proxies: Vec<AddressRange>,
     pub(super) shared_store: Option<ParsedSharedStore>,
 }
 
@@ -68,14 +72,14 @@ impl<'a> ParsedConfig<'a> {
         let trust_anchors = read_trust_anchors(&config.ca_files, &mut faults);
         let handle_keys = read_handle_keys(config, &mut faults);
         let shared_store = ParsedSharedStore::parse(config, given_store, &mut faults);
+        let trusted_proxies = parse_limits(&config.limits, &mut faults.below("limits"));
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
-        match handle_keys {
-            Some(handle_keys) if found.is_empty() => {
-                Ok(Self { resources, trust_anchors, handle_keys, shared_store })
-            }
-            _ => Err(ConfigError::new(found)),
+        check_notice_paths(config, &mut faults);
+        if !found.is_empty() {
+            return Err(ConfigError::new(found));
         }
+        Ok(Self { resources, trust_anchors, handle_keys, trusted_proxies, shared_store })
     }
 }
 
@@ -102,6 +106,9 @@ fn check_limits(config: &Config, faults: &mut Faults<'_>) {
         if is_zero {
             faults.add(field, ABOVE_0);
         }
+    }
+    if config.request_state_max_age.as_secs() == 0 {
+        faults.add("request_state_max_age", "must be 1 second or more");
     }
     let deepest = JsonLimits::LARGEST.depth;
     if !(1..=deepest).contains(&config.max_token_depth) {
@@ -146,6 +153,49 @@ fn check_path_is_free(
             faults.add("resource", reason);
         }
     }
+}
+
+/// Where notices are received is nothing else, for any router.
+fn check_notice_paths(config: &Config, faults: &mut Faults<'_>) {
+    let paths = [
+        ("logout_path", &config.logout_path),
+        ("shared_signals_path", &config.shared_signals_path),
+    ];
+    for (field, path) in paths {
+        if !is_plain_path(path) {
+            let reason = format!(
+                "{path:?} is no path such as \"/backchannel-logout\", of letters, digits and - . _ ~"
+            );
+            faults.add(field, reason);
+        } else if path.starts_with("/.well-known/") {
+            faults.add(field, "/.well-known/ is for metadata");
+        }
+        let mut servers = config.resources.iter().flat_map(|one| &one.authorization_servers);
+        let is_used =
+            servers.any(|one| one.back_channel_logout.is_some() || one.shared_signals.is_some());
+        if is_used && config.resources.iter().any(|resource| is_at(resource, path)) {
+            faults.add(field, format!("the path {path:?} is taken by a resource"));
+        }
+    }
+    if config.logout_path == config.shared_signals_path {
+        faults.add("shared_signals_path", "must differ from `logout_path`");
+    }
+}
+
+/// Whether every router reads the path in the same way.
+fn is_plain_path(path: &str) -> bool {
+    let Some(below_root) = path.strip_prefix('/') else { return false };
+    below_root.split('/').all(|segment| {
+        let is_plain =
+            segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        is_plain && !matches!(segment, "" | "." | "..")
+    })
+}
+
+/// Whether some router takes the path for that of the resource.
+fn is_at(resource: &ProtectedResource, path: &str) -> bool {
+    let identifier = ResourceIdentifier::parse(&*resource.resource);
+    identifier.is_ok_and(|parsed| loosely(parsed.path()) == loosely(path))
 }
 
 /// Issuers are shared between resources, so their own settings must be the same everywhere.

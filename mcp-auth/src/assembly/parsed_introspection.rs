@@ -1,8 +1,6 @@
 //! The introspection of one authorization server, checked: how its opaque tokens are looked up.
 
-use reqwest::Identity;
-
-use super::credentials::Credentials;
+use super::credentials::{ClientCertificate, Credentials};
 use super::key_source::http_hint;
 use crate::config::{
     AuthorizationServer, ClientAuthMethod, Faults, Introspection, IntrospectionMethod,
@@ -15,7 +13,7 @@ pub(super) struct ParsedIntrospection<'a> {
     pub(super) config: &'a Introspection,
     pub(super) client: ClientCredentials,
     /// The certificate that we show when we connect.
-    pub(super) identity: Option<Identity>,
+    pub(super) identity: Option<ClientCertificate>,
 }
 
 impl<'a> ParsedIntrospection<'a> {

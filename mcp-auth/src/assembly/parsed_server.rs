@@ -1,7 +1,7 @@
 //! One authorization server, checked.
 
-use http::HeaderName;
 use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
 
 use super::key_source::{self, http_hint};
 use super::parsed_introspection::ParsedIntrospection;
@@ -25,6 +25,7 @@ impl<'a> ParsedServer<'a> {
         let identifier = parse_identifier(config, faults);
         let source = key_source::parse(config, identifier.as_ref(), faults);
         check_values(config, faults);
+        check_notices(config, faults);
         let token_header = parse_token_header(config, faults);
         let introspection = match &config.introspection {
             Some(introspection) => Some(ParsedIntrospection::parse(
@@ -85,6 +86,31 @@ fn check_values(config: &AuthorizationServer, faults: &mut Faults<'_>) {
     }
     if let Some(reason) = config.principal_claim.as_ref().and_then(PrincipalClaim::fault) {
         faults.add("principal_claim", reason);
+    }
+}
+
+/// Adds a fault for each setting of notices with which none would be received, or nobody found whom it is about.
+fn check_notices(config: &AuthorizationServer, faults: &mut Faults<'_>) {
+    let audiences = [
+        ("back_channel_logout", config.back_channel_logout.as_ref().map(|one| &one.audience)),
+        ("shared_signals", config.shared_signals.as_ref().map(|one| &one.audience)),
+    ];
+    for (field, configured) in audiences {
+        let Some(audience) = configured else { continue };
+        let mut section = faults.below(field);
+        if audience.is_empty() || audience.iter().any(String::is_empty) {
+            section.add("audience", "at least one is needed, and none may be empty");
+        }
+        if config.dangerous_accept_any_issuer {
+            let reason = "cannot be there beside `dangerous_accept_any_issuer`: nobody can tell whose tokens it is about";
+            section.add_here(reason);
+        }
+    }
+    let secret = config.shared_signals.as_ref().and_then(|one| one.authorization.as_ref());
+    if secret.is_some_and(|text| {
+        HeaderValue::from_str(text.expose()).is_err() || text.expose().trim().is_empty()
+    }) {
+        faults.below("shared_signals").add("authorization", "must be the whole value of a header");
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
+use super::asked_revocations::AskedRevocations;
 use super::cache::{Circumstances, TokenCache};
 use super::opaque::OpaqueTokens;
 use super::own_verifier::OwnVerifier;
-use super::{BearerToken, IssuerRules, Rules, TokenSource};
+use super::{Acceptance, BearerToken, IssuerRules, Rules, TokenSource};
 use crate::algorithm::Algorithm;
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
@@ -16,11 +17,11 @@ use crate::clock::Clock;
 use crate::error::{AuthError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::{Jws, JwsError, KnownHeaders, TokenLimits};
-use crate::revocation::{Cutoffs, Feed};
+use crate::revocation::Cutoffs;
 
 /// Authenticates the callers of one protected resource, by their tokens.
 pub(crate) struct Authenticator {
-    /// Which resource it is, for the cache that all share.
+    /// Which resource it is, for the cache that all share: the same number through all its configurations.
     pub(crate) resource: usize,
     /// Where tokens may be besides `Authorization`.
     pub(crate) token_headers: Arc<[HeaderName]>,
@@ -34,8 +35,8 @@ pub(crate) struct Authenticator {
     pub(crate) cache: Arc<TokenCache>,
     /// What was revoked.
     pub(crate) cutoffs: Arc<Cutoffs>,
-    /// What keeps that up with other instances.
-    pub(crate) feed: Option<Arc<Feed>>,
+    /// Of the user: who else says what was revoked.
+    pub(crate) asked_revocations: Option<AskedRevocations>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -60,6 +61,25 @@ impl TrustedIssuers {
     /// As many are compared one by one, which takes less time than to hash a name.
     const FEW: usize = 4;
 
+    /// The issuer with this name.
+    pub(super) fn named(&self, name: &str) -> Option<&TrustedIssuer> {
+        self.position_of(name).map(|position| &self.list[position])
+    }
+
+    /// The issuer of a caller.
+    pub(super) fn of_caller(&self, caller: &AuthInfo) -> Option<&TrustedIssuer> {
+        let position = self.position_of(caller.issuer()).or(self.position_of_any)?;
+        self.list.get(position)
+    }
+
+    /// The issuer by whose rules a token was accepted, which stood at this place then; `None`: there are other rules now.
+    fn accepting(&self, position: usize, acceptance: Acceptance) -> Option<&TrustedIssuer> {
+        match self.list.get(position) {
+            Some(trusted) if trusted.acceptance == acceptance => Some(trusted),
+            _ => self.list.iter().find(|trusted| trusted.acceptance == acceptance),
+        }
+    }
+
     /// Where the issuer with this name is.
     fn position_of(&self, name: &str) -> Option<usize> {
         if self.list.len() <= Self::FEW {
@@ -79,6 +99,8 @@ pub(crate) struct TrustedIssuer {
     pub(crate) source: TokenSource,
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) rules: Arc<IssuerRules>,
+    /// These rules, as the cache knows them.
+    pub(crate) acceptance: Acceptance,
     /// How its opaque tokens are checked, if they are.
     pub(crate) opaque: Option<Arc<OpaqueTokens>>,
 }
@@ -99,6 +121,9 @@ impl Authenticator {
         }
         let auth_info = self.authenticate_anew(token, now).await?;
         self.check_revocations(&auth_info).await?;
+        if let Some(asked) = &self.asked_revocations {
+            asked.ask(&auth_info).await?;
+        }
         Ok(auth_info)
     }
 
@@ -106,16 +131,11 @@ impl Authenticator {
     async fn check_revocations(&self, auth_info: &AuthInfo) -> Result<(), AuthError> {
         // Known here, it is revoked wherever the others are.
         self.cutoffs.check(auth_info)?;
-        if let Some(feed) = self.feed.as_ref().filter(|_| !self.knows_all_revocations()) {
-            feed.wait_until_current().await.map_err(AuthError::Unavailable)?;
+        if !self.cutoffs.is_current(self.clock.unix_seconds()) {
+            self.cutoffs.wait_until_current().await.map_err(AuthError::Unavailable)?;
             self.cutoffs.check(auth_info)?;
         }
         Ok(())
-    }
-
-    /// Whether what was revoked on other instances is known.
-    fn knows_all_revocations(&self) -> bool {
-        self.cutoffs.is_current(self.clock.unix_seconds())
     }
 
     async fn authenticate_anew(
@@ -147,7 +167,8 @@ impl Authenticator {
 
     fn authenticated_before_at(&self, token: BearerToken<'_>, now: u64) -> Option<AuthInfo> {
         let hit = self.cache.find(self.resource, token.as_bytes(), now)?;
-        let trusted = &self.issuers.list[hit.circumstances.issuer];
+        let Circumstances { issuer, acceptance, .. } = hit.circumstances;
+        let trusted = self.issuers.accepting(issuer, acceptance)?;
         let is_current = match hit.circumstances.key_generation {
             Some(generation) => trusted.issuer.key_generation(now) == Some(generation),
             None => true,
@@ -155,7 +176,11 @@ impl Authenticator {
         let is_good = is_current
             && self.cutoffs.is_current(now)
             && trusted.source == token.source()
-            && self.cutoffs.check(&hit.auth_info).is_ok();
+            && self.cutoffs.check(&hit.auth_info).is_ok()
+            && self
+                .asked_revocations
+                .as_ref()
+                .is_none_or(|asked| asked.is_known_to_be_good(&hit.auth_info, now));
         is_good.then_some(hit.auth_info)
     }
 
@@ -199,8 +224,14 @@ impl Authenticator {
             let reason = "an opaque token whose beginning is in no `token_prefixes`".to_owned();
             return Err(TokenError::Malformed { reason }.into());
         };
-        let introspected = opaque.authenticate(text, trusted, &self.rules, now).await?;
-        let circumstances = Circumstances { resource: self.resource, issuer, key_generation: None };
+        let introspected =
+            opaque.authenticate(text, token.may_wait, trusted, &self.rules, now).await?;
+        let circumstances = Circumstances {
+            resource: self.resource,
+            issuer,
+            acceptance: trusted.acceptance,
+            key_generation: None,
+        };
         self.cache.insert(&introspected.auth_info, circumstances, introspected.until, now);
         Ok(introspected.auth_info)
     }

@@ -22,6 +22,8 @@ pub(crate) enum TokenSource {
 pub(crate) struct BearerToken<'r> {
     bytes: &'r [u8],
     source: TokenSource,
+    /// Whether its sender was refused so often that others are asked about first.
+    pub(crate) may_wait: bool,
 }
 
 impl<'r> BearerToken<'r> {
@@ -39,7 +41,7 @@ impl<'r> BearerToken<'r> {
                 let bytes = value.as_bytes().trim_ascii();
                 return match bytes.is_empty() {
                     true => Err(AuthError::MissingToken),
-                    false => Ok(Self { bytes, source: TokenSource::Header(at) }),
+                    false => Ok(Self::from_bytes(bytes, TokenSource::Header(at))),
                 };
             }
         }
@@ -54,7 +56,7 @@ impl<'r> BearerToken<'r> {
         match rest[0] {
             b' ' => {
                 let bytes = without_leading_spaces(rest);
-                Ok(Self { bytes, source: TokenSource::Authorization })
+                Ok(Self::from_bytes(bytes, TokenSource::Authorization))
             }
             // RFC 6750 §2.1: `"Bearer" 1*SP b64token`. Some readers take a tab for a space.
             b'\t' => Err(Self::malformed()),
@@ -64,7 +66,11 @@ impl<'r> BearerToken<'r> {
 
     /// A token that came another way than in a request.
     pub(crate) fn new(token: &'r str, source: TokenSource) -> Self {
-        Self { bytes: token.as_bytes(), source }
+        Self::from_bytes(token.as_bytes(), source)
+    }
+
+    fn from_bytes(bytes: &'r [u8], source: TokenSource) -> Self {
+        Self { bytes, source, may_wait: false }
     }
 
     /// Where it was.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
+use super::Acceptance;
 use crate::auth_info::AuthInfo;
 
 /// Bytes of a token that are hashed: its end is its signature, which differs between any two.
@@ -26,16 +27,19 @@ const WINDOW: usize = 16;
 pub(crate) struct TokenCache {
     shards: Vec<ArcSwap<Shard>>,
     hasher: RandomState,
+    max_bytes: usize,
     max_age: Duration,
 }
 
 /// Under what circumstances a token was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Circumstances {
-    /// Which resource accepted it, as an index.
+    /// Which resource accepted it, as a number.
     pub(crate) resource: usize,
-    /// Which of its issuers, as an index.
+    /// Which of its issuers, as an index at that time.
     pub(crate) issuer: usize,
+    /// By which rules.
+    pub(crate) acceptance: Acceptance,
     /// Which keys that issuer had; `None` for a token that no key signed.
     pub(crate) key_generation: Option<u64>,
 }
@@ -75,7 +79,12 @@ impl TokenCache {
         let count = (max_bytes / SHARD_BYTES).clamp(1, 64);
         let generation_bytes = max_bytes / count / 2;
         let shards = (0..count).map(|_| ArcSwap::from_pointee(Shard::new(generation_bytes)));
-        Self { shards: shards.collect(), hasher: RandomState::new(), max_age }
+        Self { shards: shards.collect(), hasher: RandomState::new(), max_bytes, max_age }
+    }
+
+    /// Whether one of this size would be the same.
+    pub(crate) fn is_made_like(&self, max_bytes: usize, max_age: Duration) -> bool {
+        self.max_bytes == max_bytes && self.max_age == max_age
     }
 
     /// The caller behind a token that this resource accepted before, unless that is too long ago.
@@ -206,7 +215,11 @@ mod tests {
     use crate::json::CheckedObject;
     use crate::scope::Scopes;
 
-    const FIRST: Circumstances = Circumstances { resource: 0, issuer: 0, key_generation: Some(1) };
+    fn first() -> Circumstances {
+        static ACCEPTANCE: OnceLock<Acceptance> = OnceLock::new();
+        let acceptance = *ACCEPTANCE.get_or_init(Acceptance::of_new_rules);
+        Circumstances { resource: 0, issuer: 0, acceptance, key_generation: Some(1) }
+    }
 
     fn auth(token: &str) -> AuthInfo {
         let payload = CheckedObject::new(b"{}");
@@ -238,8 +251,8 @@ mod tests {
     #[test]
     fn a_token_is_found_until_it_expires_or_is_too_old() {
         let cache = TokenCache::new(1 << 20, Duration::from_secs(300));
-        cache.insert(&auth("short"), FIRST, 1_100, 1_000);
-        cache.insert(&auth("long"), FIRST, 9_000, 1_000);
+        cache.insert(&auth("short"), first(), 1_100, 1_000);
+        cache.insert(&auth("long"), first(), 9_000, 1_000);
         assert!(found(&cache, 0, "short", 1_099) && !found(&cache, 0, "short", 1_100));
         assert!(found(&cache, 0, "long", 1_299) && !found(&cache, 0, "long", 1_300));
     }
@@ -248,7 +261,7 @@ mod tests {
     fn another_resource_or_another_token_with_the_same_end_is_not_found() {
         let cache = TokenCache::new(1 << 20, Duration::from_secs(300));
         let end = "x".repeat(HASHED);
-        cache.insert(&auth(&format!("a{end}")), FIRST, 9_000, 1_000);
+        cache.insert(&auth(&format!("a{end}")), first(), 9_000, 1_000);
         assert!(found(&cache, 0, &format!("a{end}"), 1_000));
         assert!(!found(&cache, 0, &format!("b{end}"), 1_000));
         assert!(!found(&cache, 1, &format!("a{end}"), 1_000));
@@ -261,9 +274,9 @@ mod tests {
             let now = 1_000 + key_generation * 300;
             assert!(!found(&cache, 0, "again", now));
             let key_generation = Some(key_generation);
-            let circumstances = Circumstances { key_generation, ..FIRST };
+            let circumstances = Circumstances { key_generation, ..first() };
             cache.insert(&auth("again"), circumstances, 999_999, now);
-            cache.insert(&auth("other"), FIRST, 999_999, now);
+            cache.insert(&auth("other"), first(), 999_999, now);
             let hit = cache.find(0, b"again", now + 299).unwrap();
             assert_eq!(hit.circumstances, circumstances);
         }
@@ -273,10 +286,10 @@ mod tests {
     fn it_is_bounded_and_keeps_what_is_used() {
         let max_bytes = 64 * 64 * 1024;
         let cache = TokenCache::new(max_bytes, Duration::from_secs(300));
-        cache.insert(&auth("favourite"), FIRST, 9_000, 1_000);
+        cache.insert(&auth("favourite"), first(), 9_000, 1_000);
         for index in 0..100_000 {
             assert!(found(&cache, 0, "favourite", 1_000), "{index}");
-            cache.insert(&auth(&format!("token-{index}")), FIRST, 9_000, 1_000);
+            cache.insert(&auth(&format!("token-{index}")), first(), 9_000, 1_000);
         }
         assert!(bytes(&cache) <= max_bytes);
         assert!(count(&cache) > 1_000);
@@ -288,7 +301,7 @@ mod tests {
             let cache = TokenCache::new(max_bytes, Duration::from_secs(300));
             for index in 0..3_000 {
                 let token = format!("{}{index}", "x".repeat(index * 97 % 16_000));
-                cache.insert(&auth(&token), FIRST, 9_000, 1_000);
+                cache.insert(&auth(&token), first(), 9_000, 1_000);
                 let fits = auth(&token).weight() <= cache.shards[0].load().room;
                 assert_eq!(found(&cache, 0, &token, 1_000), fits);
             }
@@ -309,7 +322,7 @@ mod tests {
                     for index in 0..5_000 {
                         let token = format!("token-{}", (index * 7 + thread) % 3_000);
                         if !found(cache, 0, &token, 1_000) {
-                            cache.insert(&auth(&token), FIRST, 9_000, 1_000);
+                            cache.insert(&auth(&token), first(), 9_000, 1_000);
                             lost += usize::from(!found(cache, 0, &token, 1_000));
                         }
                     }
@@ -323,14 +336,14 @@ mod tests {
     #[test]
     fn what_would_never_be_found_takes_no_room() {
         let cache = TokenCache::new(1 << 20, Duration::from_secs(300));
-        cache.insert(&auth("a"), FIRST, 1_000, 1_000);
+        cache.insert(&auth("a"), first(), 1_000, 1_000);
         assert_eq!(count(&cache), 0);
     }
 
     #[test]
     fn a_cache_without_room_keeps_nothing() {
         let cache = TokenCache::new(0, Duration::from_secs(300));
-        cache.insert(&auth("a"), FIRST, 9_000, 1_000);
+        cache.insert(&auth("a"), first(), 9_000, 1_000);
         assert!(!found(&cache, 0, "a", 1_000));
     }
 }

@@ -11,7 +11,7 @@ use crate::identifier::ResourceIdentifier;
 use crate::json::StringOrList;
 
 /// What a token must fulfil besides its signature and issuer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Rules {
     pub(crate) resource: ResourceIdentifier,
     /// Audiences accepted besides the resource itself; exact.

@@ -15,7 +15,7 @@ use crate::principal::PrincipalRule;
 use crate::scope::Scopes;
 
 /// The settings of an authorization server that are about its tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct IssuerRules {
     /// Accepted algorithms; empty for all supported ones.
     pub(crate) algorithms: Vec<Algorithm>,

@@ -48,7 +48,12 @@ impl Authenticator {
             until = until.min(verified.now.saturating_add(opaque.max_age.as_secs()));
         }
         let key_generation = Some(verified.key_generation);
-        let circumstances = Circumstances { resource: self.resource, issuer, key_generation };
+        let circumstances = Circumstances {
+            resource: self.resource,
+            issuer,
+            acceptance: trusted.acceptance,
+            key_generation,
+        };
         self.cache.insert(&auth_info, circumstances, until, verified.now);
         Ok(auth_info)
     }

@@ -1,5 +1,7 @@
 //! WHO IS CALLING? From a request's headers to an [`AuthInfo`](crate::AuthInfo).
 
+mod acceptance;
+mod asked_revocations;
 mod authenticator;
 mod bearer;
 mod cache;
@@ -13,6 +15,8 @@ mod refused_tokens;
 mod token_checks;
 mod token_verifier;
 
+pub(crate) use acceptance::Acceptance;
+pub(crate) use asked_revocations::AskedRevocations;
 pub use authenticator::KeyHint;
 pub(crate) use authenticator::{Authenticator, TrustedIssuer};
 pub(crate) use bearer::{BearerToken, TokenSource};

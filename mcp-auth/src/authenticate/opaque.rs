@@ -11,6 +11,7 @@ use super::refused_tokens::RefusedTokens;
 use super::{Rules, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
+use crate::config::Introspection;
 use crate::error::{AuthError, TokenError, Unavailable};
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
@@ -18,6 +19,8 @@ use crate::json::{CheckedObject, JsonError, JsonLimits, read_as};
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
+/// The same for tokens of senders that were refused often, so that theirs do not take the turns of others.
+const MAX_OPEN_OF_REFUSED: usize = 4;
 /// How long a refusal is believed, in seconds: a good token may be refused so long when its issuer did
 /// not know it everywhere at once.
 const REFUSED_FOR: u64 = 5;
@@ -27,8 +30,7 @@ const RETRY_AFTER: u64 = 1;
 /// The opaque tokens of one issuer, as one resource accepts them.
 pub(crate) struct OpaqueTokens {
     introspector: Arc<Introspector>,
-    /// How they begin; empty: any.
-    prefixes: Vec<String>,
+    config: Introspection,
     /// For how long at most an answer is believed.
     pub(super) max_age: Duration,
     /// Whether JWTs are asked about too.
@@ -37,6 +39,8 @@ pub(crate) struct OpaqueTokens {
     binds_audience: bool,
     /// For tokens that anybody may have made up.
     opaque: Lane,
+    /// For those of senders that were refused often: they wait for each other and for nobody else.
+    of_refused: Lane,
     /// For JWTs that were verified: strangers cannot fill it.
     verified: Lane,
     refused: RefusedTokens,
@@ -49,8 +53,8 @@ struct Lane {
 }
 
 impl Lane {
-    fn new() -> Self {
-        Self { answers: Flights::new(), turns: Arc::new(Semaphore::new(MAX_OPEN)) }
+    fn new(max_open: usize) -> Self {
+        Self { answers: Flights::new(), turns: Arc::new(Semaphore::new(max_open)) }
     }
 }
 
@@ -64,19 +68,30 @@ pub(super) struct Introspected {
 impl OpaqueTokens {
     pub(crate) fn new(
         introspector: Introspector,
-        config: &crate::config::Introspection,
+        config: &Introspection,
         binds_audience: bool,
     ) -> Self {
         Self {
             introspector: Arc::new(introspector),
-            prefixes: config.token_prefixes.clone(),
+            config: config.clone(),
             max_age: config.cache_max_age,
             also_jwts: config.also_jwts,
             binds_audience,
-            opaque: Lane::new(),
-            verified: Lane::new(),
+            opaque: Lane::new(MAX_OPEN),
+            of_refused: Lane::new(MAX_OPEN_OF_REFUSED),
+            verified: Lane::new(MAX_OPEN),
             refused: RefusedTokens::new(REFUSED_FOR.min(config.cache_max_age.as_secs())),
         }
+    }
+
+    /// Whether the same is asked in the same way, with the same credentials, and believed for as long.
+    pub(super) fn asks_like(&self, other: &Self) -> bool {
+        self.config == other.config && self.introspector.asks_like(&other.introspector)
+    }
+
+    /// How they begin; empty: any.
+    pub(super) fn prefixes(&self) -> &[String] {
+        &self.config.token_prefixes
     }
 
     /// Whether it is known where to ask; metadata is fetched if it has to say.
@@ -86,19 +101,22 @@ impl OpaqueTokens {
 
     /// Whether a token that is no JWT is for this issuer.
     pub(super) fn is_for(&self, token: &str) -> bool {
-        self.prefixes.is_empty() || self.prefixes.iter().any(|one| token.starts_with(&**one))
+        let prefixes = self.prefixes();
+        prefixes.is_empty() || prefixes.iter().any(|one| token.starts_with(&**one))
     }
 
-    /// The caller behind an opaque token.
+    /// The caller behind an opaque token. One that `may_wait` is asked about when there is time for it.
     pub(super) async fn authenticate(
         &self,
         token: &str,
+        may_wait: bool,
         issuer: &TrustedIssuer,
         rules: &Rules,
         now: u64,
     ) -> Result<Introspected, AuthError> {
         let digest = sha256(token.as_bytes());
-        let claims = self.active(token, digest, &self.opaque, now).await?;
+        let lane = if may_wait { &self.of_refused } else { &self.opaque };
+        let claims = self.active(token, digest, lane, now).await?;
         // The question may have taken long.
         let answered_at = self.introspector.issuer.now();
         let auth_info = self.validate(claims, token, issuer, rules, answered_at).map_err(

@@ -19,7 +19,7 @@ const MAX_BATCH: usize = 100;
 const MAX_TEMPLATE: usize = 8192;
 
 /// The member of `_meta` that says to which task a message belongs (MCP 2025-11-25, "Related Task Metadata").
-const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+pub(crate) const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
@@ -31,6 +31,8 @@ pub(crate) struct Messages<'m> {
     /// Every task that it is about: `taskId` of `tasks/*`, those that a subscription is for, and those to which messages
     /// say that they belong.
     pub(crate) tasks: Vec<Cow<'m, str>>,
+    /// What comes back of that a server gave away: the same tasks, and states of requests.
+    pub(crate) handles: Vec<WrittenHandle<'m>>,
     pub(crate) is_batch: bool,
     /// The `id` of a single request, as it was written.
     pub(crate) id: Option<&'m str>,
@@ -38,6 +40,17 @@ pub(crate) struct Messages<'m> {
     pub(crate) has_cursor: bool,
     /// The revision that a single message says it follows; of a batch, the latest that one of its messages does.
     pub(crate) revision: Option<Cow<'m, str>>,
+}
+
+/// A handle that comes back in a message: a JSON string as it was written there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WrittenHandle<'m> {
+    Task(&'m str),
+    /// `requestState`, which need not be a string, and which of the operations it is the state of.
+    State {
+        written: &'m str,
+        of: usize,
+    },
 }
 
 impl<'m> Messages<'m> {
@@ -84,9 +97,23 @@ impl<'m> Messages<'m> {
     }
 
     fn empty(is_batch: bool) -> Self {
-        let (operations, tasks) = (Vec::new(), Vec::new());
-        let (id, revision) = (None, None);
-        Self { operations, beside: 0, tasks, is_batch, id, has_cursor: false, revision }
+        Self {
+            operations: Vec::new(),
+            beside: 0,
+            tasks: Vec::new(),
+            handles: Vec::new(),
+            is_batch,
+            id: None,
+            has_cursor: false,
+            revision: None,
+        }
+    }
+
+    /// Adds a task that a message names.
+    fn add_task(&mut self, written: &'m str) -> Result<(), MessageFault> {
+        self.tasks.push(text_of(written)?);
+        self.handles.push(WrittenHandle::Task(written));
+        Ok(())
     }
 
     /// Has these calls judged as well, which are not carried out: those that made the tasks.
@@ -222,7 +249,7 @@ impl<'m> Message<'m> {
         }
         for related in [self.params.related_task, self.task_of_result].into_iter().flatten() {
             let task: RelatedTask<'m> = object_of(related)?;
-            messages.tasks.push(required_text(task.id)?);
+            messages.add_task(task.id.ok_or(MessageFault::Invalid)?)?;
         }
         let Some(method) = method else {
             messages.operations.push(Operation::nothing());
@@ -230,8 +257,15 @@ impl<'m> Message<'m> {
         };
         let operation = Operation::new(method).notifying(self.id.is_none());
         messages.has_cursor |= self.params.cursor.is_some();
-        self.params.add_tasks(&operation, &mut messages.tasks)?;
-        self.params.add_operations(operation, &mut messages.operations)
+        self.params.add_tasks(&operation, messages)?;
+        let state = self.params.request_state;
+        self.params.add_operations(operation, &mut messages.operations)?;
+        if let Some(written) = state {
+            // The last operation is what the message itself is about.
+            let of = messages.operations.len().saturating_sub(1);
+            messages.handles.push(WrittenHandle::State { written, of });
+        }
+        Ok(())
     }
 }
 
@@ -248,6 +282,7 @@ struct Params<'m> {
     arguments: Option<&'m str>,
     revision: Option<&'m str>,
     cursor: Option<&'m str>,
+    request_state: Option<&'m str>,
     /// Whether `_meta` is there, and neither an object nor `null`.
     has_wrong_type: bool,
 }
@@ -263,6 +298,7 @@ impl<'m> Params<'m> {
             "notifications" => self.notifications = value.written()?,
             "arguments" => self.arguments = value.written()?,
             "cursor" => self.cursor = value.written()?,
+            "requestState" => self.request_state = value.written()?,
             "_meta" => match value.next_byte() {
                 Some(b'{') => {
                     value.object(|meta_name, inner| self.meta_member(meta_name, inner))?;
@@ -288,13 +324,20 @@ impl<'m> Params<'m> {
     fn add_tasks(
         &self,
         operation: &Operation<'m>,
-        tasks: &mut Vec<Cow<'m, str>>,
+        messages: &mut Messages<'m>,
     ) -> Result<(), MessageFault> {
-        if operation.is_about_task() {
-            tasks.extend(self.task_id.map(text_of).transpose()?);
+        match self.task_id {
+            Some(task) if operation.is_about_task() => messages.add_task(task)?,
+            // A client tells of a task that it made itself.
+            Some(_) if operation.method().starts_with("notifications/tasks") => {}
+            // Of another method it is no task that a policy knows, and a server may take it for one all the same.
+            Some(task) => messages.handles.push(WrittenHandle::Task(task)),
+            None => {}
         }
         if operation.method() == "subscriptions/listen" {
-            tasks.extend(subscribed(self.notifications, "taskIds")?);
+            for task in subscribed(self.notifications, "taskIds")? {
+                messages.add_task(task)?;
+            }
         }
         Ok(())
     }
@@ -312,7 +355,7 @@ impl<'m> Params<'m> {
                 let uris = subscribed(self.notifications, "resourceSubscriptions")?;
                 let mut resources = Vec::with_capacity(uris.len());
                 for uri in uris {
-                    resources.push(operation.beside().naming(Resource, uri));
+                    resources.push(operation.beside().naming(Resource, text_of(uri)?));
                 }
                 operations.push(operation);
                 operations.extend(resources);
@@ -486,11 +529,12 @@ fn filled_in<'m>(
     Ok(Cow::Owned(filled))
 }
 
-/// The resources or tasks that `subscriptions/listen` is for (2026-07-28), which this member of `notifications` lists.
+/// The resources or tasks that `subscriptions/listen` is for (2026-07-28), which this member of `notifications` lists: JSON
+/// strings as they were written.
 fn subscribed<'m>(
     notifications: Option<&'m str>,
     member: &str,
-) -> Result<Vec<Cow<'m, str>>, MessageFault> {
+) -> Result<Vec<&'m str>, MessageFault> {
     let Some(written) = notifications else { return Ok(Vec::new()) };
     let mut listed = Vec::new();
     let read = read_whole(written.as_bytes(), JsonLimits::LARGEST, |reader| {
@@ -500,7 +544,10 @@ fn subscribed<'m>(
             }
             value.nullable(|items| {
                 items.list(|item| {
-                    listed.push(item.string()?);
+                    if item.next_byte() != Some(b'"') {
+                        return item.string().map(drop);
+                    }
+                    listed.extend(item.written()?);
                     Ok(())
                 })
             })?;

@@ -9,7 +9,7 @@ mod policy;
 
 pub use authorizer::{AccessRequest, Asked, Authorizer, Explanation, Verdict};
 pub(crate) use authorizers::Authorizers;
-pub(crate) use message::Messages;
+pub(crate) use message::{Messages, RELATED_TASK, WrittenHandle};
 pub use operation::{Operation, OperationKind};
 #[cfg(any(fuzzing, test))]
 pub(crate) use policy::{NormalUri, normal_pattern};

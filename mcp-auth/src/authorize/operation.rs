@@ -201,7 +201,7 @@ impl<'m> Operation<'m> {
     }
 
     /// Whether the method does something with the task that `taskId` names.
-    pub(super) fn is_about_task(&self) -> bool {
+    pub(crate) fn is_about_task(&self) -> bool {
         self.method().starts_with("tasks/")
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Introspection;
+use super::{BackChannelLogout, Introspection, SharedSignals};
 use crate::algorithm::Algorithm;
 use crate::identifier::{IdentifierError, IssuerIdentifier, PlainHttp};
 use crate::principal::{Principal, PrincipalClaim};
@@ -75,6 +75,10 @@ pub struct AuthorizationServer {
     pub dangerous_accept_any_issuer: bool,
     /// How its opaque tokens are checked; absent: they are refused.
     pub introspection: Option<Introspection>,
+    /// Accepts its logout tokens: whose session ends there is out here. Absent: they are refused.
+    pub back_channel_logout: Option<BackChannelLogout>,
+    /// Accepts its security events, which it pushes: whoever it tells of is out. Absent: they are refused.
+    pub shared_signals: Option<SharedSignals>,
     /// The header that its tokens come in, as they are and without a scheme, instead of
     /// `Authorization: Bearer`: `Cf-Access-Jwt-Assertion`. Tokens of this server are then accepted
     /// there alone, and tokens of others not there.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProtectedResource, Secret, SharedStoreConfig, seconds};
+use super::{Limits, ProtectedResource, Secret, SharedStoreConfig, seconds};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -30,6 +30,10 @@ use crate::scope::Scopes;
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
 /// - `shared_store`: none; what is revoked is known to this instance alone
+/// - `request_state_max_age`: 1 hour
+/// - `logout_path`: `/backchannel-logout`
+/// - `shared_signals_path`: `/shared-signals`
+/// - `limits`: none
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -89,6 +93,18 @@ pub struct Config {
     pub handle_keys_file: Option<PathBuf>,
     /// What all instances of a server share.
     pub shared_store: Option<SharedStoreConfig>,
+    /// For this long, a `requestState` that was sealed may come back (`seal_request_state` of a resource). In data:
+    /// seconds.
+    #[serde(with = "seconds")]
+    pub request_state_max_age: Duration,
+    /// The path where authorization servers with `back_channel_logout` send their logout tokens: one for all of them, at the
+    /// origin of this server.
+    pub logout_path: String,
+    /// The path where authorization servers with `shared_signals` push their security events: one for all of them, at
+    /// the origin of this server.
+    pub shared_signals_path: String,
+    /// After how many refusals a sender is answered 429.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -147,6 +163,10 @@ impl Default for Config {
             handle_keys: Vec::new(),
             handle_keys_file: None,
             shared_store: None,
+            request_state_max_age: Duration::from_secs(3600),
+            logout_path: "/backchannel-logout".to_owned(),
+            shared_signals_path: "/shared-signals".to_owned(),
+            limits: Limits::default(),
         }
     }
 }

@@ -40,6 +40,16 @@ pub struct ProtectedResource {
     /// server's is sealed for the caller who got it, and unknown (404) to everybody else. For servers that bind
     /// sessions themselves. Warns at start-up.
     pub dangerous_unbound_sessions: bool,
+    /// Seal the identifiers of tasks for the caller whose call made them: another caller's is unknown (-32602) and does
+    /// not reach the server. Every body is read then.
+    pub seal_task_ids: bool,
+    /// Seal the `requestState` of an answer for the caller, the method and what was called: anybody else's, or in
+    /// another request, is refused (-32602), and so is one that is older than `request_state_max_age`. Every body is read
+    /// then.
+    pub seal_request_state: bool,
+    /// Seal the identifiers of events for the caller whose stream has them: with another caller's, no stream is taken
+    /// up again (404).
+    pub seal_event_ids: bool,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,
     /// `scopes_supported` of the metadata. Empty: the required scopes.

@@ -10,5 +10,5 @@ mod sealer;
 mod state_sealer;
 
 pub(crate) use key_ring::KeyRing;
-pub(crate) use sealer::{HandleKind, HandleSealer};
+pub(crate) use sealer::{HandleKind, HandleSealer, StateOf};
 pub use state_sealer::{StateError, StateSealer};

@@ -16,19 +16,39 @@ const TAG_BYTES: usize = 16;
 const TAG_CHARACTERS: usize = 22;
 /// Between the handle and its tag.
 const SEPARATOR: char = '.';
+/// Bytes of the time at which a state ends, in seconds since 1970: enough for eight million years.
+const EXPIRY_BYTES: usize = 6;
+/// Characters of that time and a tag, in base64url.
+const STATE_TAG_CHARACTERS: usize = 30;
 
 /// What a handle is for: one that was given as the identifier of a session is no other handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandleKind {
     Session,
+    Task,
+    /// Where a stream of events is taken up again.
+    Event,
 }
 
 impl HandleKind {
     fn name(self) -> &'static str {
         match self {
             Self::Session => "session",
+            Self::Task => "task",
+            Self::Event => "event",
         }
     }
+}
+
+/// In the place of a kind, for the state of a request: nothing else ends.
+const REQUEST_STATE: &str = "request state";
+
+/// The request that a state belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StateOf<'r> {
+    pub(crate) method: &'r str,
+    /// What it names: a tool, a prompt, a resource, a task.
+    pub(crate) name: Option<&'r str>,
 }
 
 /// Seals and opens the handles of one resource.
@@ -51,12 +71,8 @@ impl HandleSealer {
         owner: Option<&AuthInfo>,
         handle: &str,
     ) -> Option<String> {
-        let tag = self.tag(self.keys.sealing()?, kind, owner, handle);
-        let mut sealed = String::with_capacity(handle.len() + 1 + TAG_CHARACTERS);
-        sealed.push_str(handle);
-        sealed.push(SEPARATOR);
-        URL_SAFE_NO_PAD.encode_append(&tag.as_ref()[..TAG_BYTES], &mut sealed);
-        Some(sealed)
+        let tag = self.context(self.keys.sealing()?, kind.name(), owner, handle).sign();
+        Some(with_tag(handle, &tag.as_ref()[..TAG_BYTES], TAG_CHARACTERS))
     }
 
     /// The handle without its tag; `None` where it was not given to this caller as such a handle of this resource.
@@ -66,40 +82,106 @@ impl HandleSealer {
         owner: Option<&AuthInfo>,
         sealed: &'h str,
     ) -> Option<&'h str> {
-        let end = sealed.len().checked_sub(1 + TAG_CHARACTERS)?;
-        let (handle, tag) = sealed.split_at_checked(end)?;
-        let mut given = [0; TAG_BYTES];
-        let decoded = URL_SAFE_NO_PAD
-            .decode(
-                tag.strip_prefix(SEPARATOR)?.as_bytes(),
-                base64_simd::Out::from_slice(&mut given),
-            )
-            .ok()?;
-        // All keys are tried: which one it was is nobody's business.
-        let mut is_own = false;
+        let (handle, tag) = without_tag::<TAG_BYTES>(sealed, TAG_CHARACTERS)?;
+        self.is_signed(&tag, |key| self.context(key, kind.name(), owner, handle)).then_some(handle)
+    }
+
+    /// The state of a request with the time at which it ends, in seconds since 1970, and a tag: for this caller and for
+    /// the same request alone. `None`: there is no key.
+    pub(crate) fn seal_state(
+        &self,
+        owner: Option<&AuthInfo>,
+        of: StateOf<'_>,
+        ends: u64,
+        state: &str,
+    ) -> Option<String> {
+        let [_, _, expiry @ ..] = ends.to_be_bytes();
+        let tag = self.state_context(self.keys.sealing()?, owner, of, &expiry, state).sign();
+        let mut end = [0; EXPIRY_BYTES + TAG_BYTES];
+        let (first, last) = end.split_at_mut(EXPIRY_BYTES);
+        first.copy_from_slice(&expiry);
+        last.copy_from_slice(&tag.as_ref()[..TAG_BYTES]);
+        Some(with_tag(state, &end, STATE_TAG_CHARACTERS))
+    }
+
+    /// The state as the server knows it; `None` where it was not given to this caller for this request, or has ended.
+    pub(crate) fn open_state<'s>(
+        &self,
+        owner: Option<&AuthInfo>,
+        of: StateOf<'_>,
+        now: u64,
+        sealed: &'s str,
+    ) -> Option<&'s str> {
+        let (state, end) =
+            without_tag::<{ EXPIRY_BYTES + TAG_BYTES }>(sealed, STATE_TAG_CHARACTERS)?;
+        let (expiry, tag) = end.split_first_chunk::<EXPIRY_BYTES>()?;
+        let is_own = self.is_signed(tag, |key| self.state_context(key, owner, of, expiry, state));
+        let [a, b, c, d, e, f] = *expiry;
+        let ends = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        (is_own && now < ends).then_some(state)
+    }
+
+    /// Whether one of the keys made this tag. All are tried: which one it was is nobody's business.
+    fn is_signed(&self, tag: &[u8], context_of: impl Fn(&hmac::Key) -> hmac::Context) -> bool {
+        let mut is_signed = false;
         for key in self.keys.opening() {
-            let expected = self.tag(key, kind, owner, handle);
-            is_own |= verify_slices_are_equal(&expected.as_ref()[..TAG_BYTES], decoded).is_ok();
+            let expected = context_of(key).sign();
+            is_signed |= verify_slices_are_equal(&expected.as_ref()[..TAG_BYTES], tag).is_ok();
         }
-        is_own.then_some(handle)
+        is_signed
     }
 
     /// What binds the handle to everything that it is for.
-    fn tag(
+    fn context(
         &self,
         key: &hmac::Key,
-        kind: HandleKind,
+        kind: &str,
         owner: Option<&AuthInfo>,
         handle: &str,
-    ) -> hmac::Tag {
+    ) -> hmac::Context {
+        crate::steps::take(handle.len());
         let mut context = hmac::Context::with_key(key);
         context.update(b"mcp-auth handle 1");
         add_text(&mut context, Some(&self.resource));
-        add_text(&mut context, Some(kind.name()));
+        add_text(&mut context, Some(kind));
         add_owner(&mut context, owner);
         add_text(&mut context, Some(handle));
-        context.sign()
+        context
     }
+
+    /// The same for a state, which is bound to its request and its end as well.
+    fn state_context(
+        &self,
+        key: &hmac::Key,
+        owner: Option<&AuthInfo>,
+        of: StateOf<'_>,
+        expiry: &[u8; EXPIRY_BYTES],
+        state: &str,
+    ) -> hmac::Context {
+        let mut context = self.context(key, REQUEST_STATE, owner, state);
+        add_text(&mut context, Some(of.method));
+        add_text(&mut context, of.name);
+        context.update(expiry);
+        context
+    }
+}
+
+/// The handle, and behind it these bytes in so many characters.
+fn with_tag(handle: &str, tag: &[u8], characters: usize) -> String {
+    let mut sealed = String::with_capacity(handle.len() + 1 + characters);
+    sealed.push_str(handle);
+    sealed.push(SEPARATOR);
+    URL_SAFE_NO_PAD.encode_append(tag, &mut sealed);
+    sealed
+}
+
+/// The handle and the bytes behind it, which have so many characters; `None` where it has no such end.
+fn without_tag<const BYTES: usize>(sealed: &str, characters: usize) -> Option<(&str, [u8; BYTES])> {
+    let (handle, tag) = sealed.split_at_checked(sealed.len().checked_sub(1 + characters)?)?;
+    let encoded = tag.strip_prefix(SEPARATOR)?.as_bytes();
+    let mut bytes = [0; BYTES];
+    URL_SAFE_NO_PAD.decode(encoded, base64_simd::Out::from_slice(&mut bytes)).ok()?;
+    Some((handle, bytes))
 }
 
 #[cfg(test)]
@@ -197,6 +279,60 @@ mod tests {
             for other in others {
                 assert_eq!(ours.open(SESSION, Some(&owner), &other), None, "{other}");
             }
+        }
+    }
+
+    #[test]
+    fn a_state_comes_back_in_its_request_from_its_caller_until_it_ends() {
+        let ours = sealer(&["new", "old"], "https://h.example/mcp");
+        let owner = caller(json!({ "sub": "alice", "client_id": "app" }));
+        let of = StateOf { method: "tools/call", name: Some("pay") };
+        for state in ["", "a.b", "é", "{\"step\":1}"] {
+            let sealed = ours.seal_state(Some(&owner), of, 100, state).unwrap();
+            assert!(sealed.starts_with(state) && sealed.len() == state.len() + 31, "{sealed}");
+            let open = |who, request, now, text: &str| {
+                ours.open_state(who, request, now, text).map(str::to_owned)
+            };
+            assert_eq!(open(Some(&owner), of, 99, &sealed).as_deref(), Some(state));
+            assert_eq!(open(Some(&owner), of, 100, &sealed), None);
+            let others = [
+                StateOf { method: "tools/call", name: Some("refund") },
+                StateOf { method: "prompts/get", name: Some("pay") },
+                StateOf { method: "tools/call", name: None },
+                StateOf { method: "tools/callpay", name: None },
+            ];
+            for other in others {
+                assert_eq!(open(Some(&owner), other, 99, &sealed), None, "{other:?}");
+            }
+            let bob = caller(json!({ "sub": "bob", "client_id": "app" }));
+            assert_eq!(open(Some(&bob), of, 99, &sealed), None);
+            assert_eq!(open(None, of, 99, &sealed), None);
+            // One that ends later is another one.
+            let later = ours.seal_state(Some(&owner), of, 200, state).unwrap();
+            let start = state.len() + 1;
+            let mixed = format!("{}{}", &later[..start + 8], &sealed[start + 8..]);
+            assert_eq!(open(Some(&owner), of, 99, &mixed), None);
+            for end in 0..sealed.len() {
+                if let Some(cut) = sealed.get(..end) {
+                    assert_eq!(open(Some(&owner), of, 99, cut), None, "{cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_given_as_one_kind_of_handle_is_no_other() {
+        let ours = sealer(&["key"], "https://h.example/mcp");
+        let owner = caller(json!({ "sub": "alice" }));
+        let kinds = [HandleKind::Session, HandleKind::Task, HandleKind::Event];
+        for given in kinds {
+            let sealed = ours.seal(given, Some(&owner), "x").unwrap();
+            for asked in kinds {
+                let is_open = ours.open(asked, Some(&owner), &sealed).is_some();
+                assert_eq!(is_open, asked == given, "{given:?} as {asked:?}");
+            }
+            let of = StateOf { method: "tools/call", name: None };
+            assert_eq!(ours.open_state(Some(&owner), of, 0, &sealed), None);
         }
     }
 

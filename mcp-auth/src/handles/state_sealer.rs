@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hmac, rand};
 use base64_simd::URL_SAFE_NO_PAD;
@@ -43,9 +44,15 @@ const EXPIRY_BYTES: usize = 8;
 /// ```
 #[derive(Clone)]
 pub struct StateSealer {
-    keys: Arc<KeyRing>,
-    resource: Arc<str>,
+    /// Shared by all copies of it: they change with the configuration.
+    sealing: Arc<ArcSwap<Sealing>>,
     clock: Arc<dyn Clock>,
+}
+
+/// What states are sealed with, and for which resource.
+struct Sealing {
+    keys: Arc<KeyRing>,
+    resource: Box<str>,
 }
 
 /// Why a state is not accepted, or cannot be sealed. Say the same of both to whoever sent it.
@@ -74,7 +81,13 @@ impl std::error::Error for StateError {}
 
 impl StateSealer {
     pub(crate) fn new(keys: Arc<KeyRing>, resource: &str, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, resource: resource.into(), clock }
+        let sealing = Sealing { keys, resource: resource.into() };
+        Self { sealing: Arc::new(ArcSwap::from_pointee(sealing)), clock }
+    }
+
+    /// Seals and opens with these keys from now on, for this resource, wherever a copy of it is.
+    pub(crate) fn change(&self, keys: Arc<KeyRing>, resource: &str) {
+        self.sealing.store(Arc::new(Sealing { keys, resource: resource.into() }));
     }
 
     /// The state as a text for the client, which this caller may bring back for this purpose within this time.
@@ -88,14 +101,15 @@ impl StateSealer {
         lifetime: Duration,
         state: &[u8],
     ) -> Result<String, StateError> {
-        let master = self.keys.sealing().ok_or(StateError::NoRandomness)?;
+        let sealing = self.sealing.load();
+        let master = sealing.keys.sealing().ok_or(StateError::NoRandomness)?;
         let mut salt = [0; SALT_BYTES];
         rand::fill(&mut salt).map_err(|_| StateError::NoRandomness)?;
         let ends = self.clock.unix_seconds().saturating_add(lifetime.as_secs());
         let mut secret = Vec::with_capacity(EXPIRY_BYTES + state.len() + AES_256_GCM.tag_len());
         secret.extend_from_slice(&ends.to_be_bytes());
         secret.extend_from_slice(state);
-        let bound = Aad::from(self.bound_to(caller, purpose));
+        let bound = Aad::from(sealing.bound_to(caller, purpose));
         let key = key_of_state(master, &salt).ok_or(StateError::Invalid)?;
         key.seal_in_place_append_tag(only_nonce(), bound, &mut secret)
             .map_err(|_| StateError::Invalid)?;
@@ -114,8 +128,9 @@ impl StateSealer {
     ) -> Result<Vec<u8>, StateError> {
         let bytes = URL_SAFE_NO_PAD.decode_to_vec(sealed).map_err(|_| StateError::Invalid)?;
         let (salt, secret) = bytes.split_at_checked(SALT_BYTES).ok_or(StateError::Invalid)?;
-        let bound = self.bound_to(caller, purpose);
-        for master in self.keys.opening() {
+        let sealing = self.sealing.load();
+        let bound = sealing.bound_to(caller, purpose);
+        for master in sealing.keys.opening() {
             let key = key_of_state(master, salt).ok_or(StateError::Invalid)?;
             let mut copy = secret.to_vec();
             let Ok(opened) = key.open_in_place(only_nonce(), Aad::from(&bound), &mut copy) else {
@@ -130,7 +145,9 @@ impl StateSealer {
         }
         Err(StateError::Invalid)
     }
+}
 
+impl Sealing {
     fn bound_to(&self, caller: &AuthInfo, purpose: &str) -> Vec<u8> {
         let mut bound = Vec::new();
         add_text(&mut bound, Some(&self.resource));
@@ -157,7 +174,7 @@ fn only_nonce() -> Nonce {
 /// Shows no key.
 impl fmt::Debug for StateSealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StateSealer").field(&self.resource).finish()
+        f.debug_tuple("StateSealer").field(&self.sealing.load().resource).finish()
     }
 }
 

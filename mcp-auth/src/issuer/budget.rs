@@ -9,7 +9,7 @@ pub(super) const MAX_PAUSE: u64 = 300;
 
 /// A budget of fetches instead of a fixed pause: a key rotation right after a fetch heals on the
 /// first request, and ten thousand random `kid`s still cause a handful of fetches.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Budget {
     left: u64,
     refilled_at: u64,

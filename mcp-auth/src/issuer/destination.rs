@@ -44,6 +44,7 @@ impl Destination {
 }
 
 /// Which URLs a metadata document may name.
+#[derive(PartialEq, Eq)]
 pub(crate) struct UrlRules {
     plain_http: PlainHttp,
     /// Hosts that may be at any address, in lower case; `None`: every host.

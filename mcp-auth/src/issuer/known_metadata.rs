@@ -31,6 +31,11 @@ impl KnownMetadata {
         Self(watch::Sender::new(None))
     }
 
+    /// What the other one knows.
+    pub(super) fn as_known_to(other: &Self) -> Self {
+        Self(watch::Sender::new(other.last()))
+    }
+
     /// Replaces what was known, and tells whoever waits.
     pub(super) fn publish(&self, metadata: Arc<Metadata>, now: u64) {
         self.0.send_replace(Some(DatedMetadata { metadata, fetched_at: now }));

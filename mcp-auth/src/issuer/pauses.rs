@@ -1,13 +1,13 @@
 //! Endpoints that asked to be left alone for a while.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::budget::MAX_PAUSE;
 
 /// Until when each endpoint of an issuer is not asked, in seconds since 1970.
-#[derive(Default)]
-pub(super) struct Pauses(Mutex<HashMap<String, u64>>);
+#[derive(Clone, Default)]
+pub(super) struct Pauses(Arc<Mutex<HashMap<String, u64>>>);
 
 impl Pauses {
     /// Leaves an endpoint alone for so many seconds, but for five minutes at most. A longer pause that it asked for

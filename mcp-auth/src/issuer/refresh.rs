@@ -104,6 +104,49 @@ impl Issuer {
         Self { identifier, source, context, metadata, snapshot, freshness, control, pauses }
     }
 
+    /// The same issuer as a new configuration has it. Where its keys come from the same place it is the one that is there, or
+    /// a new one with its keys, if it is now waited for longer or shorter; `None`: its keys must be fetched.
+    ///
+    /// `is_transport_trusted`: whether the same certificate authorities are trusted.
+    pub(crate) fn kept_as(
+        self: &Arc<Self>,
+        source: &KeySource,
+        context: &FetchContext,
+        is_transport_trusted: bool,
+    ) -> Option<Arc<Self>> {
+        let is_same_place = self.source.is_same_as(source) && self.context.trusts_like(context);
+        if !is_same_place || !is_transport_trusted {
+            return None;
+        }
+        if self.context.is_as_patient_as(context) {
+            return Some(self.clone());
+        }
+        Some(Arc::new(self.with_other_patience(context)))
+    }
+
+    fn with_other_patience(&self, context: &FetchContext) -> Self {
+        let (budget, failure) = {
+            let control = self.lock();
+            (control.budget.clone(), control.failure.clone())
+        };
+        let snapshot =
+            self.snapshot.load_full().map(|known| known.fresh_for_at_most(context.max_age));
+        let freshness = Freshness::of_nothing();
+        if let Some(known) = &snapshot {
+            freshness.publish(known);
+        }
+        Self {
+            identifier: self.identifier.clone(),
+            source: self.source.clone(),
+            context: context.clone(),
+            metadata: KnownMetadata::as_known_to(&self.metadata),
+            snapshot: ArcSwapOption::new(snapshot),
+            freshness,
+            control: Mutex::new(Control { flight: None, failure, budget }),
+            pauses: self.pauses.clone(),
+        }
+    }
+
     pub(crate) fn identifier(&self) -> &IssuerIdentifier {
         &self.identifier
     }

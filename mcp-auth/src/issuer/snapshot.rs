@@ -19,6 +19,7 @@ use crate::spawner::Spawner;
 const MIN_FRESH: Duration = Duration::from_secs(60);
 
 /// Where an issuer's keys come from.
+#[derive(Clone)]
 pub(crate) enum KeySource {
     /// Metadata at the well-known URLs of the issuer.
     Discover(ServerType),
@@ -28,6 +29,25 @@ pub(crate) enum KeySource {
     Metadata(Arc<Metadata>),
     /// Keys given by hand, and with them metadata or none.
     Keys(Arc<KeySet>, Option<Arc<Metadata>>),
+}
+
+impl KeySource {
+    /// Whether both are the same place, or the same documents given by hand.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Discover(server_type), Self::Discover(other_type)) => server_type == other_type,
+            (Self::MetadataUrl(url), Self::MetadataUrl(other_url)) => url == other_url,
+            (Self::Metadata(given), Self::Metadata(other_given)) => {
+                given.content == other_given.content
+            }
+            (Self::Keys(keys, given), Self::Keys(other_keys, other_given)) => {
+                let content = given.as_ref().map(|metadata| &metadata.content);
+                let other_content = other_given.as_ref().map(|metadata| &metadata.content);
+                keys.is_same_as(other_keys) && content == other_content
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What fetching needs.
@@ -51,7 +71,23 @@ pub(crate) struct FetchContext {
     pub(crate) max_stale: Duration,
 }
 
+impl FetchContext {
+    /// Whether both believe the same documents, however long they wait for them and keep them.
+    pub(super) fn trusts_like(&self, other: &Self) -> bool {
+        self.needs_keys == other.needs_keys && self.url_rules == other.url_rules
+    }
+
+    /// Whether both wait and keep as long, on the same connections.
+    pub(super) fn is_as_patient_as(&self, other: &Self) -> bool {
+        self.timeout == other.timeout
+            && self.max_age == other.max_age
+            && self.max_stale == other.max_stale
+            && Arc::ptr_eq(&self.http, &other.http)
+    }
+}
+
 /// The keys of an issuer.
+#[derive(Clone)]
 pub(super) struct Snapshot {
     pub(super) keys: Arc<KeySet>,
     /// Counts the changes of the keys; known when it is published.
@@ -108,6 +144,11 @@ impl Snapshot {
         let keys = KeySet::read(&jwks.document, issuer.as_str())
             .map_err(|fault| FetchFault::from(fault).at(&jwks_uri.url))?;
         Ok(Self::new(Arc::new(keys), jwks.fresh_for, context))
+    }
+
+    /// The same keys, for which a refresh is due after this time at the latest.
+    pub(super) fn fresh_for_at_most(&self, max_age: Duration) -> Arc<Self> {
+        Arc::new(Self { fresh_for: self.fresh_for.min(max_age), ..self.clone() })
     }
 
     /// Whether no refresh is due.

@@ -14,7 +14,7 @@ use crate::json::{
 };
 
 /// How large a token may be; what is larger is refused unread.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenLimits {
     /// All of it, in bytes.
     pub(crate) token_bytes: usize,

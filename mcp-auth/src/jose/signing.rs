@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING as P256, ECDSA_P384_SHA384_FIXED_SIGNING as P384, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -46,6 +46,19 @@ impl SigningKey {
             .or_else(|| Some((KeyPair::ed25519(der)?, Algorithm::EdDsa)))
             .or_else(|| Some((KeyPair::rsa(der)?, Algorithm::Rs256)))?;
         Some(Self { pair, algorithm })
+    }
+
+    /// Whether both are the same key.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.public_key() == other.public_key()
+    }
+
+    fn public_key(&self) -> &[u8] {
+        match &self.pair {
+            KeyPair::Ecdsa(pair) => pair.public_key().as_ref(),
+            KeyPair::Ed25519(pair) => pair.public_key().as_ref(),
+            KeyPair::Rsa(pair) => pair.public_key().as_ref(),
+        }
     }
 
     /// These claims as a compact JWS; `None` when the system has no randomness.

@@ -12,7 +12,7 @@ use super::wrong_type::{WrongType, type_by_first_byte};
 const RESERVED: &str = "$serde_json::private::";
 
 /// What a text may have at most; more is taken for an attack.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JsonLimits {
     /// Objects and arrays inside each other.
     pub(crate) depth: usize,

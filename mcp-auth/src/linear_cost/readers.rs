@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde::Deserialize as _;
 use serde_json::json;
 
+use super::handle_readers::{HANDLES, SEALED_ANSWERS, with_sealed_handles};
 use super::inputs::Place;
 use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
@@ -28,8 +29,8 @@ use crate::serve::{
 use crate::steps::Cost;
 use crate::{AuthError, AuthInfo, McpAuth, ScopePolicy};
 
-const ISSUER: &str = "https://issuer.example.com";
-const RESOURCE: &str = "https://mcp.example.com/mcp";
+pub(super) const ISSUER: &str = "https://issuer.example.com";
+pub(super) const RESOURCE: &str = "https://mcp.example.com/mcp";
 
 /// One of them, and the places of its input.
 pub(super) struct Reader {
@@ -40,7 +41,7 @@ pub(super) struct Reader {
     pub(super) read: fn(&str),
 }
 
-pub(super) const ALL: [&Reader; 15] = [
+pub(super) const ALL: [&Reader; 18] = [
     &MESSAGES,
     &CALLS,
     &DECISIONS,
@@ -56,6 +57,9 @@ pub(super) const ALL: [&Reader; 15] = [
     &LISTS,
     &SCHEMAS,
     &STREAMS,
+    &HANDLES,
+    &SEALED_ANSWERS,
+    &CLIENT_ADDRESSES,
 ];
 
 /// The body of a request.
@@ -84,6 +88,19 @@ pub(super) const DECISIONS: Reader = Reader {
     places: BODIES,
     most: Cost { steps: 512, allocated: 1024 },
     read: read_decision,
+};
+
+/// What a client writes about where it comes from, where a proxy is trusted that adds nothing.
+pub(super) const CLIENT_ADDRESSES: Reader = Reader {
+    name: "addresses of clients",
+    places: &[
+        Place::Text("X-Forwarded-For", str::to_owned),
+        Place::Text("a list of proxies", |text| {
+            format!("{text},{}", "10.0.0.1,".repeat(text.len() / 9))
+        }),
+    ],
+    most: Cost { steps: 16, allocated: 32 },
+    read: crate::fuzzing::read_client_address,
 };
 
 const BODIES: &[Place] = &[
@@ -332,11 +349,11 @@ pub(super) const STREAMS: Reader = Reader {
     read: |text| read_response("text/event-stream", text, 1),
 };
 
-fn message(method: &str, params: &str) -> String {
+pub(super) fn message(method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
 }
 
-fn answer(result: &str) -> String {
+pub(super) fn answer(result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#)
 }
 
@@ -395,7 +412,7 @@ impl TokenVerifier for Accepting {
     }
 }
 
-fn build(config: Config) -> McpAuth {
+pub(super) fn build(config: Config) -> McpAuth {
     McpAuth::builder(config).token_verifier(Accepting).build().expect("a good configuration")
 }
 
@@ -435,10 +452,14 @@ fn caller() -> &'static AuthInfo {
 
 /// Makes at once what is made once.
 pub(super) fn prepare() {
-    let _ = (one_resource(), two_resources(), with_alternatives(), caller());
+    let _ = (one_resource(), two_resources(), with_alternatives(), with_sealed_handles(), caller());
 }
 
-fn request(method: Method, target: &str, headers: &[(HeaderName, &str)]) -> Option<Parts> {
+pub(super) fn request(
+    method: Method,
+    target: &str,
+    headers: &[(HeaderName, &str)],
+) -> Option<Parts> {
     let mut request = Request::builder().method(method).uri(target);
     for (name, value) in headers {
         request = request.header(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
@@ -568,10 +589,15 @@ fn read_key_set(text: &str) {
 
 /// Sends a response of this type through the filter, in pieces of this size.
 fn read_response(media_type: &'static str, text: &str, piece: usize) {
+    read_answer_of(one_resource(), media_type, text, piece);
+}
+
+/// The same with the rules of this server.
+pub(super) fn read_answer_of(auth: &McpAuth, media_type: &'static str, text: &str, piece: usize) {
     let Some(parts) = request(Method::GET, "/mcp", &[(AUTHORIZATION, "Bearer good")]) else {
         return;
     };
-    let decision = one_resource().decide(&parts).now_or_never().expect("nothing to wait for");
+    let decision = auth.decide(&parts).now_or_never().expect("nothing to wait for");
     let Decision::Forward(forward) = decision else { panic!("{decision:?}") };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

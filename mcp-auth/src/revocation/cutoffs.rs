@@ -8,14 +8,15 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Revocation;
+use super::{Feed, Revocation};
 use super::revocation::RevokedKind;
 use crate::auth_info::AuthInfo;
-use crate::error::TokenError;
+use crate::error::{TokenError, Unavailable};
 use crate::shared_store::{CutoffKind, SharedCutoff};
 
 /// Entries of all issuers.
@@ -35,6 +36,8 @@ pub(crate) struct Cutoffs {
     changes: watch::Sender<u64>,
     /// Until when they count as all that there is, in seconds since 1970. Always, unless other instances revoke too.
     current_until: AtomicU64,
+    /// What keeps up with other instances, if there are any.
+    feed: OnceLock<Feed>,
     max_entries: usize,
 }
 
@@ -67,17 +70,59 @@ impl Cutoffs {
         let changes = watch::Sender::new(0);
         // Callers who were never looked at have seen none.
         let (version, current_until) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
-        Self { entries, version, changes, current_until, max_entries }
+        let feed = OnceLock::new();
+        Self { entries, version, changes, current_until, feed, max_entries }
     }
 
-    /// Refuses these tokens from now on.
+    /// Keeps up with other instances from now on, by this feed. Once: of two, the first stays.
+    pub(crate) fn share(&self, feed: Feed) {
+        let _ = self.feed.set(feed);
+    }
+
+    /// Refuses these tokens from now on, here and on other instances.
     pub(crate) fn revoke(&self, revocation: Revocation, now: u64) {
-        {
-            let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-            entries.add(&revocation.to_shared(now));
-            while entries.count > self.max_entries && entries.forget_one() {}
+        let cutoff = revocation.to_shared(now);
+        self.add_shared(std::slice::from_ref(&cutoff));
+        if let Some(feed) = self.feed.get() {
+            feed.post(cutoff);
         }
-        self.tell();
+    }
+
+    /// The same, and waits until the other instances can know.
+    ///
+    /// # Errors
+    /// They cannot yet. They are told until they can.
+    pub(crate) async fn revoke_everywhere(
+        &self,
+        revocation: Revocation,
+        now: u64,
+    ) -> Result<(), Unavailable> {
+        let cutoff = revocation.to_shared(now);
+        self.add_shared(std::slice::from_ref(&cutoff));
+        match self.feed.get() {
+            Some(feed) => feed.tell(cutoff).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether no instance has seen this key before; `None`: this is the only one.
+    pub(crate) async fn first_time(
+        &self,
+        key: &str,
+        keep: Duration,
+    ) -> Option<Result<bool, Unavailable>> {
+        Some(self.feed.get()?.first_time(key.to_owned(), keep).await)
+    }
+
+    /// Waits until these are all that there is.
+    ///
+    /// # Errors
+    /// Nobody can tell: the shared store is away.
+    pub(crate) async fn wait_until_current(&self) -> Result<(), Unavailable> {
+        match self.feed.get() {
+            Some(feed) => feed.wait_until_current().await,
+            None => Ok(()),
+        }
     }
 
     /// Refuses what was revoked on other instances, or what this one has told them.
@@ -136,6 +181,12 @@ impl Cutoffs {
         self.tell();
     }
 
+    /// Refuses the token of one caller, of whom it was asked.
+    pub(crate) fn take_back(&self, caller: &AuthInfo) {
+        caller.take_back();
+        self.changes.send_modify(|_| {});
+    }
+
     /// Tells of entries. After them, so that whoever sees the number sees the entries.
     fn tell(&self) {
         let version = LAST_VERSION.fetch_add(1, Ordering::AcqRel) + 1;
@@ -158,6 +209,9 @@ impl Cutoffs {
 
     #[cold]
     fn look_up(&self, caller: &AuthInfo, version: u64) -> Result<(), TokenError> {
+        if caller.was_taken_back() {
+            return Err(TokenError::Revoked);
+        }
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         let latest = entries.latest(caller);
         drop(entries);
@@ -224,10 +278,12 @@ impl Entries {
     /// Until when tokens of this caller were issued that are refused.
     fn latest(&self, caller: &AuthInfo) -> Option<u64> {
         let of_issuer = self.issuers.get(caller.issuer())?;
+        let sid = caller.text_claim("sid");
         let names = [
             (RevokedKind::Subject, caller.subject()),
+            (RevokedKind::SubjectWithoutSession, caller.subject().filter(|_| sid.is_none())),
             (RevokedKind::Client, caller.client_id()),
-            (RevokedKind::Session, caller.text_claim("sid")),
+            (RevokedKind::Session, sid),
             (RevokedKind::Token, caller.text_claim("jti")),
         ];
         let mut latest = of_issuer.everything;

@@ -6,7 +6,8 @@
 //! 3. What is revoked here counts here at once. It is told to the store until the store has it.
 //! 4. It begins with the first request, since constructors start nothing; and begins anew where its task broke off.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -38,7 +39,7 @@ pub(crate) struct FeedLimits {
     pub(crate) timeout: Duration,
 }
 
-/// Keeps [`Cutoffs`] at what all instances know. It goes on as long as this is there.
+/// Keeps [`Cutoffs`] at what all instances know. It goes on as long as they are there.
 pub(crate) struct Feed {
     shared: Arc<Shared>,
     spawner: Spawner,
@@ -50,7 +51,8 @@ pub(crate) struct Feed {
 /// What the task needs.
 struct Shared {
     store: Arc<dyn SharedStore>,
-    cutoffs: Arc<Cutoffs>,
+    /// Whose this is.
+    cutoffs: Weak<Cutoffs>,
     clock: Arc<dyn Clock>,
     limits: FeedLimits,
     progress: watch::Sender<Progress>,
@@ -81,7 +83,7 @@ impl Feed {
     /// Makes what is known count for nothing until the store was asked.
     pub(crate) fn new(
         store: Arc<dyn SharedStore>,
-        cutoffs: Arc<Cutoffs>,
+        cutoffs: &Arc<Cutoffs>,
         clock: Arc<dyn Clock>,
         spawner: Spawner,
         limits: FeedLimits,
@@ -89,6 +91,7 @@ impl Feed {
         cutoffs.set_current_until(0);
         let progress = watch::Sender::new(Progress { state: State::Off, beats: 0 });
         let (outbox, posted) = (Mutex::default(), Notify::new());
+        let cutoffs = Arc::downgrade(cutoffs);
         let shared = Shared { store, cutoffs, clock, limits, progress, outbox, posted };
         Self {
             shared: Arc::new(shared),
@@ -210,14 +213,32 @@ struct End(Arc<Shared>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.cutoffs.set_current_until(0);
+        self.0.set_current_until(0);
         self.0.set_state(State::Off);
     }
 }
 
 impl Shared {
     fn is_current(&self) -> bool {
-        self.cutoffs.is_current(self.clock.unix_seconds())
+        let cutoffs = self.cutoffs.upgrade();
+        cutoffs.is_some_and(|known| known.is_current(self.clock.unix_seconds()))
+    }
+
+    /// Whether anything was current before.
+    fn set_current_until(&self, seconds: u64) -> bool {
+        let cutoffs = self.cutoffs.upgrade();
+        cutoffs.is_some_and(|known| known.set_current_until(seconds))
+    }
+
+    fn add_shared(&self, cutoffs: &[SharedCutoff]) {
+        if let Some(known) = self.cutoffs.upgrade() {
+            known.add_shared(cutoffs);
+        }
+    }
+
+    /// Everything that is refused here.
+    fn to_shared(&self) -> Vec<SharedCutoff> {
+        self.cutoffs.upgrade().map_or_else(Vec::new, |known| known.to_shared())
     }
 
     fn set_state(&self, state: State) {
@@ -254,7 +275,7 @@ impl Shared {
                 let longest = BEAT + self.limits.timeout * 2;
                 match timeout(longest, following).await {
                     Ok(Ok(Followed::New { cutoffs, position: next })) => {
-                        self.cutoffs.add_shared(&cutoffs);
+                        self.add_shared(&cutoffs);
                         position = next;
                     }
                     Ok(Ok(Followed::Lost)) => break,
@@ -280,7 +301,7 @@ impl Shared {
         // As if they had come one after the other: where there is no room, the first ones go.
         cutoffs.sort_by_key(|cutoff| cutoff.issued_until);
         for some in cutoffs.chunks(AT_ONCE) {
-            self.cutoffs.add_shared(some);
+            self.add_shared(some);
             tokio::task::yield_now().await;
         }
         if memory.as_ref().is_some_and(|known| *known != loaded.memory) {
@@ -297,7 +318,7 @@ impl Shared {
         *contact = Some(Instant::now());
         pause.reset();
         let until = self.clock.unix_seconds().saturating_add(self.limits.max_stale.as_secs());
-        self.cutoffs.set_current_until(until);
+        self.set_current_until(until);
         let before = self.progress.borrow().state;
         self.progress.send_modify(|progress| {
             *progress = Progress { state: State::Following, beats: progress.beats + 1 };
@@ -313,11 +334,13 @@ impl Shared {
         let max_stale = self.limits.max_stale;
         let before = self.progress.borrow().state;
         if contact.is_none_or(|last| last.elapsed() >= max_stale) {
-            let was_current = self.cutoffs.set_current_until(0);
+            let was_current = self.set_current_until(0);
             if was_current || before == State::Beginning {
                 tracing::error!(%reason, "the shared store is away: tokens are refused, because nobody can tell what was revoked elsewhere");
                 // Streams that are open have to end.
-                self.cutoffs.wake();
+                if let Some(known) = self.cutoffs.upgrade() {
+                    known.wake();
+                }
             }
         } else if before != State::Away {
             let seconds = max_stale.as_secs();
@@ -353,7 +376,7 @@ impl Shared {
         loop {
             let some = {
                 let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-                outbox.take(AT_ONCE, || self.cutoffs.to_shared())
+                outbox.take(AT_ONCE, || self.to_shared())
             };
             if some.is_empty() {
                 return Ok(());
@@ -389,4 +412,11 @@ fn too_slow() -> StoreFault {
 
 fn unavailable(reason: &str) -> Unavailable {
     Unavailable::new("the shared store", in_one_line(reason), 1)
+}
+
+/// Says nothing of what it is told.
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Feed")
+    }
 }

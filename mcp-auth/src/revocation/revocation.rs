@@ -25,6 +25,8 @@ pub struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum RevokedKind {
     Subject,
+    /// Of those tokens alone that do not say of which session they are.
+    SubjectWithoutSession,
     Client,
     Session,
     Token,
@@ -36,6 +38,7 @@ impl RevokedKind {
         match kind {
             CutoffKind::Everything => None,
             CutoffKind::Subject => Some(Self::Subject),
+            CutoffKind::SubjectWithoutSession => Some(Self::SubjectWithoutSession),
             CutoffKind::Client => Some(Self::Client),
             CutoffKind::Session => Some(Self::Session),
             CutoffKind::Token => Some(Self::Token),
@@ -47,6 +50,7 @@ impl From<RevokedKind> for CutoffKind {
     fn from(kind: RevokedKind) -> Self {
         match kind {
             RevokedKind::Subject => Self::Subject,
+            RevokedKind::SubjectWithoutSession => Self::SubjectWithoutSession,
             RevokedKind::Client => Self::Client,
             RevokedKind::Session => Self::Session,
             RevokedKind::Token => Self::Token,
@@ -73,6 +77,21 @@ impl Revocation {
     /// This token (`jti`), whenever it was issued.
     pub fn of_token(issuer: impl Into<String>, jti: impl Into<String>) -> Self {
         Self::new(issuer, RevokedKind::Token, jti)
+    }
+
+    /// Of this subject, and of no session that the token names: which tokens belong to a session of the subject that has
+    /// ended cannot be told otherwise.
+    pub(crate) fn of_subject_without_session(
+        issuer: impl Into<String>,
+        subject: impl Into<String>,
+    ) -> Self {
+        Self::new(issuer, RevokedKind::SubjectWithoutSession, subject)
+    }
+
+    /// Of whom it is, and the name of what is revoked.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (&self.issuer, &self.name)
     }
 
     fn new(issuer: impl Into<String>, kind: RevokedKind, name: impl Into<String>) -> Self {

@@ -8,6 +8,7 @@
 //! | too few scopes | 403 | `error="insufficient_scope"`, with the scopes that would do |
 //! | a request in which credentials are given wrongly | 400 | `error="invalid_request"` |
 //! | a rule that no scope satisfies, an origin, a body | 403, 4xx | none: signing in again would not help |
+//! | too many refusals of one sender, with limits | 429 | none, but `Retry-After` |
 //! | an issuer that cannot be asked | 503 | none, but `Retry-After`: a sign-in loop would hide the outage |
 //!
 //! Tested in `serve::challenge` and `authenticate::bearer`.
@@ -44,7 +45,12 @@ impl Resource {
         let id_or_null = id.unwrap_or("null");
         let wrong = json!({ "code": fault.json_rpc_code(), "message": fault.description() });
         let body = format!(r#"{{"jsonrpc":"2.0","id":{id_or_null},"error":{wrong}}}"#);
-        let mut reply = Reply::json(error.status(), Bytes::from(body));
+        // MCP, Streamable HTTP: what has no answer of its own, and cannot be accepted, is an error of HTTP.
+        let status = match id {
+            None if error.status() == StatusCode::OK => StatusCode::BAD_REQUEST,
+            _ => error.status(),
+        };
+        let mut reply = Reply::json(status, Bytes::from(body));
         reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         reply.error = Some(error);
         reply
@@ -58,8 +64,13 @@ pub(super) fn refuse(resource: &Resource, error: AuthError, needed: &Scopes) -> 
     if let Some(challenge) = challenge(resource, &error, needed) {
         reply.headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    if let AuthError::Unavailable(reason) = &error {
-        reply.headers.insert(RETRY_AFTER, HeaderValue::from(reason.retry_after));
+    let retry_after = match &error {
+        AuthError::TooManyFailures(reason) => Some(reason.retry_after),
+        AuthError::Unavailable(reason) => Some(reason.retry_after),
+        _ => None,
+    };
+    if let Some(seconds) = retry_after {
+        reply.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     reply.error = Some(error);
     reply
@@ -77,9 +88,10 @@ pub(super) fn challenge(
 ) -> Option<HeaderValue> {
     let wire = error.wire();
     let asked = match error {
-        AuthError::Forbidden(_) | AuthError::InvalidMessage(_) | AuthError::Unavailable(_) => {
-            return None;
-        }
+        AuthError::Forbidden(_)
+        | AuthError::InvalidMessage(_)
+        | AuthError::TooManyFailures(_)
+        | AuthError::Unavailable(_) => return None,
         AuthError::InvalidRequest(_) => None,
         AuthError::InsufficientScope { required, .. } => Some(required),
         AuthError::InvalidToken(_) | AuthError::MissingToken => Some(needed),

@@ -45,7 +45,9 @@ use crate::error::AuthError;
 ///         _ => panic!("it is asked for the body once"),
 ///     };
 ///     forward.prepare_request(&mut head.headers);
-///     if !forward.takes_body() {
+///     if let Some(replaced) = forward.body() {
+///         body = replaced.clone();
+///     } else if !forward.takes_body() {
 ///         body = Bytes::new();
 ///     }
 ///     head.extensions.insert(forward.auth_info.clone());

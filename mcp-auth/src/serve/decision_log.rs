@@ -5,6 +5,7 @@
 //! | what happened | level | fields beside `code` and `resource` |
 //! |---|---|---|
 //! | a request was refused | WARN | `status`, `methods`, `rules`, `expected`, `actual`, `hint` |
+//! | a request was refused by a sender that is refused often, with limits; the first of a period is a WARN of `limits/` | DEBUG | `status`, `actual` |
 //! | a request was allowed | INFO | `issuer`, `methods` |
 //! | a preflight was answered | DEBUG | |
 //!
@@ -42,6 +43,17 @@ impl Resource {
     /// A request does not go on. What was compared is here and not in the answer: it tells an operator what to mend, and
     /// would tell an attacker what to try next.
     pub(super) fn log_refused(&self, error: &AuthError, operations: &[Operation<'_>]) {
+        if let AuthError::TooManyFailures(reason) = error {
+            tracing::debug!(
+                target: "mcp_auth::decision",
+                code = error.code(),
+                status = error.status().as_u16(),
+                resource = %self.identifier,
+                actual = reason.refused_for,
+                "request refused"
+            );
+            return;
+        }
         let Compared { expected, actual } = error.compared();
         let logged = first_few(operations);
         let rules = logged.iter().flat_map(|operation| self.authorizers.rules(operation));

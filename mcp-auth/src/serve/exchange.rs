@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use http::HeaderValue;
 
 use super::Resource;
+use super::sealed_handles::OpenedHandles;
+use super::standing::Standing;
 use crate::auth_info::AuthInfo;
 use crate::authorize::Operation;
 use crate::error::InsufficientScope;
@@ -18,9 +20,13 @@ pub(super) struct Exchange {
     pub(super) sender: Option<AuthInfo>,
     /// The session that it names, as the server knows it; `None`: none, or sessions are not bound.
     pub(super) session: Option<HeaderValue>,
+    /// What else it names, as the server knows it; `None`: nothing that is sealed.
+    pub(super) opened: Option<Box<OpenedHandles>>,
     pub(super) called: Called,
     /// What a handler has asked for in vain.
     pub(super) refused: Mutex<Option<InsufficientScope>>,
+    /// What is in force for it, since something was replaced.
+    pub(super) renewed: Mutex<Option<Standing>>,
 }
 
 impl Exchange {
@@ -28,9 +34,11 @@ impl Exchange {
         resource: Arc<Resource>,
         sender: Option<AuthInfo>,
         session: Option<HeaderValue>,
+        opened: Option<Box<OpenedHandles>>,
         called: Called,
     ) -> Arc<Self> {
-        Arc::new(Self { resource, sender, session, called, refused: Mutex::new(None) })
+        let (refused, renewed) = (Mutex::new(None), Mutex::new(None));
+        Arc::new(Self { resource, sender, session, opened, called, refused, renewed })
     }
 }
 

@@ -119,6 +119,13 @@ impl KnownTasks {
         inner.keep(task, without_arguments);
     }
 
+    /// Whether a task is this caller's; `None`: it is not known whose.
+    pub(super) fn is_of(&self, task: &str, caller: Option<&AuthInfo>) -> Option<bool> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = inner.tasks.get(task)?;
+        Some(known.owner == caller.map(Owner::of))
+    }
+
     /// What is known of the tasks that a message names.
     pub(super) fn named(&self, tasks: &[Cow<'_, str>]) -> NamedTasks {
         if tasks.is_empty() {

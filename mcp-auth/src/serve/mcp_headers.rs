@@ -21,7 +21,7 @@ use crate::json::read_value;
 use crate::number::is_same_number;
 
 static METHOD: HeaderName = HeaderName::from_static("mcp-method");
-static NAME: HeaderName = HeaderName::from_static("mcp-name");
+pub(super) static MCP_NAME: HeaderName = HeaderName::from_static("mcp-name");
 static REVISION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The revisions in which a body may hold several messages; a client without the header follows the
@@ -44,7 +44,7 @@ pub(crate) fn check(headers: &HeaderMap, messages: &Messages<'_>) -> Result<(), 
     let must_repeat = must_repeat(headers, messages);
     let needs_name = must_repeat && call.is_some_and(has_name_header);
     let agrees = agrees(headers, &METHOD, call.map(Operation::method), must_repeat)
-        && agrees(headers, &NAME, call.and(named), needs_name)
+        && agrees(headers, &MCP_NAME, call.and(named), needs_name)
         && revision_agrees(headers, messages);
     if agrees { Ok(()) } else { Err(MessageFault::HeaderMismatch) }
 }
@@ -188,5 +188,20 @@ fn decoded(value: &HeaderValue) -> Option<Cow<'_, str>> {
             Some(Cow::Owned(plain))
         }
         None => Some(Cow::Borrowed(text)),
+    }
+}
+
+/// A text as the value of such a header: in base64 where it would not fit into one, or would be read as base64.
+pub(super) fn encoded(text: &str) -> HeaderValue {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let is_trimmed = text.trim() == text && !text.is_empty();
+    let plain = HeaderValue::from_str(text).ok().filter(|_| is_plain && is_trimmed);
+    match plain.filter(|_| !text.starts_with("=?base64?")) {
+        Some(value) => value,
+        None => {
+            let encoded = format!("=?base64?{}?=", STANDARD.encode_to_string(text));
+            // Base64 has visible ASCII alone.
+            HeaderValue::try_from(encoded).unwrap_or(HeaderValue::from_static(""))
+        }
     }
 }

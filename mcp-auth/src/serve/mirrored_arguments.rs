@@ -24,7 +24,8 @@ type OfTool = Arc<[MirroredArgument]>;
 #[derive(Debug, Default)]
 pub(crate) struct MirroredArguments {
     configured: HashMap<String, OfTool>,
-    learnt: RwLock<Learnt>,
+    /// Shared by all configurations of the resource.
+    learnt: Arc<RwLock<Learnt>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +45,12 @@ impl MirroredArguments {
                 .filter_map(|(header, argument)| MirroredArgument::new(header, argument.clone()));
             tools.insert(tool.clone(), arguments.collect());
         }
-        Self { configured: tools, learnt: RwLock::default() }
+        Self { configured: tools, learnt: Arc::default() }
+    }
+
+    /// The same, with what the other one has learnt and will learn.
+    pub(super) fn learning_with(self, other: &Self) -> Self {
+        Self { learnt: other.learnt.clone(), ..self }
     }
 
     /// Those of this tool, as far as they are known.

@@ -12,14 +12,20 @@ mod decision_log;
 mod exchange;
 mod held_bytes;
 mod known_tasks;
+mod limited;
 mod log_value;
 mod mcp_headers;
 mod metadata_document;
 mod mirrored_arguments;
+mod notice_request;
 mod pending_decision;
 mod resource;
 mod response;
+mod sealed_handles;
 mod sessions;
+mod splice;
+mod standing;
+mod succession;
 mod token_explanation;
 mod unlisted_rules;
 
@@ -33,9 +39,11 @@ pub(crate) use mcp_headers::{
 };
 #[cfg(test)]
 pub(crate) use mirrored_arguments::MirroredArguments;
+pub(crate) use notice_request::decide_notice;
 pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};
 pub(crate) use response::poll_start;
-pub use response::{Passage, ProtectedBody, ResponseFilter};
+pub use response::{Passage, ProtectedBody, ResponseFilter, StreamEnd};
+pub(crate) use sealed_handles::SealedHandles;
 pub use token_explanation::TokenExplanation;

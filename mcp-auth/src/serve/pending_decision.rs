@@ -10,6 +10,9 @@
 //! 6. The `Mcp-Param-*` headers. After the rules, so that a refused caller learns nothing of a tool's arguments.
 //! 7. The session, which must be the caller's.
 //!
+//! Where handles in bodies are sealed, the sender is looked at first, and what is judged from then on is the body in which
+//! the server will find its own handles. One that does not open is refused after the caller and the rules.
+//!
 //! Tested in `authorize::policy` and `serve::request_bodies`.
 
 use std::fmt;
@@ -24,24 +27,101 @@ use serde_json::json;
 
 use super::decision_log::first_few;
 use super::exchange::{Called, Exchange};
+use super::notice_request::PendingNotice;
 use super::response::{ListRules, is_encoded};
+use super::sealed_handles::OpenedHandles;
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, OperationKind};
 use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
+use crate::limits::Sender;
 use crate::scope::Scopes;
 
 /// A request whose head was looked at, and whose body was not: what it calls decides.
 ///
 /// 1. Read the body, [`PendingDecision::max_bytes`] at most and no longer than [`PendingDecision::timeout`].
 /// 2. If it is longer, answer [`PendingDecision::too_large`]; if it comes too late, [`PendingDecision::timed_out`].
-/// 3. Else ask [`PendingDecision::decide`], and hand the same bytes on: the service must see what was judged.
+/// 3. Else ask [`PendingDecision::decide`], and hand the same bytes on, or those of [`Forward::body`] where it has some: the
+///    service must see what was judged.
 ///
 /// [`Decision`] has an example.
-pub struct PendingDecision {
+pub struct PendingDecision(Waiting);
+
+/// What waits for a body.
+enum Waiting {
+    /// A call.
+    Call(Box<PendingCall>),
+    /// What an issuer tells.
+    Notice(PendingNotice),
+}
+
+impl PendingDecision {
+    pub(super) fn of_notice(pending: PendingNotice) -> Self {
+        Self(Waiting::Notice(pending))
+    }
+
+    /// How long a body may be, in bytes: less for a caller without a good token.
+    pub fn max_bytes(&self) -> usize {
+        match &self.0 {
+            Waiting::Call(call) => call.max_bytes(),
+            Waiting::Notice(notice) => notice.max_bytes(),
+        }
+    }
+
+    /// How long the body may take, from the head of the request on.
+    pub fn timeout(&self) -> Duration {
+        match &self.0 {
+            Waiting::Call(call) => call.timeout(),
+            Waiting::Notice(notice) => notice.timeout(),
+        }
+    }
+
+    /// The answer to a body that is longer. A caller without a good token is told of that first.
+    pub fn too_large(self) -> Reply {
+        match self.0 {
+            Waiting::Call(call) => call.too_large(),
+            Waiting::Notice(notice) => notice.too_large(),
+        }
+    }
+
+    /// The answer to a body that did not come in time; the connection is of no use any more.
+    pub fn timed_out(self) -> Reply {
+        let mut reply = match self.0 {
+            Waiting::Call(call) => call.refuse(MessageFault::Timeout),
+            Waiting::Notice(notice) => notice.timed_out(),
+        };
+        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        reply
+    }
+
+    /// The answer where something in the application has read the body before, so that nobody can look at it. To the client
+    /// it is a body that is no JSON; the log says what to mend.
+    pub fn already_read(self) -> Reply {
+        match self.0 {
+            Waiting::Call(call) => call.already_read(),
+            Waiting::Notice(notice) => notice.already_read(),
+        }
+    }
+
+    /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
+    ///
+    /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
+    /// not public.
+    pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+        match self.0 {
+            Waiting::Call(call) => call.decide(request, body).await,
+            Waiting::Notice(notice) => notice.decide(request, body).await,
+        }
+    }
+}
+
+/// A call to a resource, whose head was looked at.
+pub(super) struct PendingCall {
     resource: Arc<Resource>,
     caller: Caller,
+    /// Who is refused when the body is too long, as far as a limit asks for it.
+    sender: Option<Sender>,
     cors: HeaderMap,
 }
 
@@ -53,7 +133,7 @@ pub(super) enum Caller {
     Unchecked,
 }
 
-impl PendingDecision {
+impl PendingCall {
     /// Asks for the body, unless it says itself that it is too long.
     pub(super) fn begin(
         resource: Arc<Resource>,
@@ -61,18 +141,21 @@ impl PendingDecision {
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
-        let pending = Self { resource, caller, cors };
+        let sender = match &caller {
+            Caller::Known(Err(_)) => resource.sender(request),
+            Caller::Known(Ok(_)) | Caller::Unchecked => None,
+        };
+        let pending = Self { resource, caller, sender, cors };
         if !is_utf8_json(&request.headers) {
             return Decision::Reply(pending.refuse(MessageFault::UnsupportedMediaType));
         }
         if announced_length(&request.headers).is_some_and(|length| length > pending.max_bytes()) {
             return Decision::Reply(pending.too_large());
         }
-        Decision::ReadBody(pending)
+        Decision::ReadBody(PendingDecision(Waiting::Call(Box::new(pending))))
     }
 
-    /// How long a body may be, in bytes: less for a caller without a good token.
-    pub fn max_bytes(&self) -> usize {
+    fn max_bytes(&self) -> usize {
         let bodies = &self.resource.bodies;
         match self.caller {
             Caller::Known(Ok(_)) => bodies.max_bytes,
@@ -82,30 +165,25 @@ impl PendingDecision {
         }
     }
 
-    /// How long the body may take, from the head of the request on.
-    pub fn timeout(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.resource.bodies.timeout
     }
 
-    /// The answer to a body that is longer. A caller without a good token is told of that first.
-    pub fn too_large(self) -> Reply {
+    fn too_large(self) -> Reply {
         match self.caller {
-            Caller::Known(Err(error)) => self.resource.refuse(error).with_headers(self.cors),
+            Caller::Known(Err(error)) => {
+                let told = match &self.sender {
+                    Some(sender) => self.resource.limited_for(error, sender, None),
+                    None => error,
+                };
+                self.resource.refuse(told).with_headers(self.cors)
+            }
             // It is longer than its head said, if nobody has looked at the token.
             Caller::Known(Ok(_)) | Caller::Unchecked => self.refuse(MessageFault::TooLarge),
         }
     }
 
-    /// The answer to a body that did not come in time; the connection is of no use any more.
-    pub fn timed_out(self) -> Reply {
-        let mut reply = self.refuse(MessageFault::Timeout);
-        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        reply
-    }
-
-    /// The answer where something in the application has read the body before, so that nobody can look at it. To the client
-    /// it is a body that is no JSON; the log says what to mend.
-    pub fn already_read(self) -> Reply {
+    fn already_read(self) -> Reply {
         tracing::warn!(
             resource = %self.resource.identifier,
             "something before mcp-auth has read the body of a request: let mcp-auth come before it, or let it leave what it read where handlers find it"
@@ -117,11 +195,26 @@ impl PendingDecision {
         self.resource.refuse_message(fault, None).with_headers(self.cors)
     }
 
-    /// Decides, by what the body asks for; never [`Decision::ReadBody`] again.
-    ///
-    /// It has to wait only where a token needs keys or an answer of its issuer, and where what is called is
-    /// not public.
-    pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+    async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+        if self.resource.is_in_force() {
+            return self.decide_by(request, body).await;
+        }
+        // The configuration was replaced while the body came.
+        let Some(resource) = self.resource.in_force() else {
+            return Decision::Reply(Reply::not_found());
+        };
+        match resource.decide(request).await {
+            Decision::ReadBody(PendingDecision(Waiting::Call(anew))) => {
+                if body.len() > anew.max_bytes() {
+                    return Decision::Reply(anew.too_large());
+                }
+                anew.decide_by(request, body).await
+            }
+            decided => decided,
+        }
+    }
+
+    async fn decide_by(self, request: &Parts, body: &[u8]) -> Decision {
         let mut messages = match Messages::parse(body) {
             Ok(messages) => messages,
             Err(fault) => return Decision::Reply(self.refuse(fault)),
@@ -130,10 +223,39 @@ impl PendingDecision {
             let reply = self.resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(self.cors));
         }
+        let Self { resource, caller, cors, .. } = self;
+        let known = match caller {
+            // It is to be known whose the handles are.
+            Caller::Unchecked if resource.seals_bodies() => {
+                Caller::Known(resource.authenticate(request).await)
+            }
+            other => other,
+        };
+        let owner = match &known {
+            Caller::Known(Ok(sender)) => Some(sender),
+            Caller::Known(Err(_)) | Caller::Unchecked => None,
+        };
+        let (opened, unopened) = match resource.open_body(owner, &messages, body) {
+            Ok(opened) => (opened, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        if let Some(as_server_sees_it) = &opened {
+            messages = match Messages::parse(as_server_sees_it) {
+                Ok(reread) => reread,
+                Err(fault) => {
+                    return Decision::Reply(
+                        resource.refuse_message(fault, None).with_headers(cors),
+                    );
+                }
+            };
+        }
+        if unopened.is_some() {
+            // Nothing is said of a task that may be another caller's.
+            messages.tasks.clear();
+        }
         // A request about a task needs what the call needed that made it.
-        let tasks = self.resource.known_tasks.named(&messages.tasks);
+        let tasks = resource.known_tasks.named(&messages.tasks);
         messages.judge_besides(tasks.calls());
-        let Self { resource, caller: known, cors } = self;
         let authenticated = match known {
             Caller::Known(authenticated) => authenticated,
             Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
@@ -153,9 +275,10 @@ impl PendingDecision {
                 tasks.check(authenticated.as_ref().ok(), resource.known_tasks_only)?;
                 Ok(caller.cloned())
             });
-        let caller = match admitted {
+        let admitted_caller = match admitted {
             Ok(caller) => caller,
-            Err(error) => {
+            Err(refused) => {
+                let error = resource.limited(refused, request, authenticated.as_ref().ok());
                 let needed = match &error {
                     AuthError::InvalidToken(_) | AuthError::MissingToken => {
                         resource.needed(&messages.operations, granted)
@@ -167,20 +290,31 @@ impl PendingDecision {
                 return Decision::Reply(reply.with_headers(cors));
             }
         };
+        if let Some(fault) = unopened {
+            // The `id` of an answer is that of a request of the server's.
+            let id = messages.id.filter(|_| !messages.sent().iter().any(Operation::is_nothing));
+            let reply = resource.refuse_message(fault, id);
+            return Decision::Reply(reply.with_headers(cors));
+        }
         // After the rules: whoever may not call a tool learns nothing of its arguments.
         let mirrored = &resource.mirrored_arguments;
         if let Err(fault) = mcp_headers::check_arguments(&request.headers, &messages, mirrored) {
             let reply = resource.refuse_message(fault, messages.id);
             return Decision::Reply(reply.with_headers(cors));
         }
-        let session = match resource.open_session(authenticated.as_ref().ok(), &request.headers) {
-            Ok(session) => session,
+        let sender = authenticated.as_ref().ok();
+        let named = resource.open_session(sender, &request.headers).and_then(|session| {
+            let event = resource.open_last_event(sender, session.as_ref(), &request.headers)?;
+            Ok((session, event))
+        });
+        let (session, last_event) = match named {
+            Ok(named) => named,
             Err(fault) => {
                 let reply = resource.refuse_message(fault, messages.id);
                 return Decision::Reply(reply.with_headers(cors));
             }
         };
-        resource.log_allowed(caller.as_ref(), messages.sent());
+        resource.log_allowed(admitted_caller.as_ref(), messages.sent());
         let called = match &*messages.operations {
             [only] => Called::One(Arc::new(only.whole_copy())),
             all => Called::Several {
@@ -191,10 +325,13 @@ impl PendingDecision {
                 needed: resource.needed(all, granted),
             },
         };
-        let lists = ListRules::for_answer(&resource, request, &messages, caller.as_ref(), &called);
         let may_wait = may_step_up(&messages);
-        let exchange = Exchange::new(resource, authenticated.ok(), session, called);
-        let forward = Forward::new(exchange, caller, cors).with_lists(lists);
+        let task_name = resource.open_task_name(&request.headers, &messages);
+        let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();
+        let exchange = Exchange::new(resource, authenticated.ok(), session, handles, called);
+        let is_of_sender = admitted_caller.is_some();
+        let lists = ListRules::for_answer(&exchange, request, &messages, is_of_sender);
+        let forward = Forward::new(exchange, admitted_caller, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(may_wait))
     }
 }
@@ -215,7 +352,7 @@ fn is_utf8_json(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a parameter of a content type names no other charset than UTF-8.
-fn allows_utf8(parameter: &str) -> bool {
+pub(super) fn allows_utf8(parameter: &str) -> bool {
     let Some((name, written)) = parameter.split_once('=') else { return parameter.is_empty() };
     let value = written.trim().trim_matches('"');
     match name.trim().to_ascii_lowercase().strip_prefix("charset") {
@@ -271,6 +408,10 @@ fn as_tool_result(
 /// Says nothing of the caller.
 impl fmt::Debug for PendingDecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingDecision").field("resource", &self.resource).finish_non_exhaustive()
+        let resource = match &self.0 {
+            Waiting::Call(call) => Some(&call.resource),
+            Waiting::Notice(_) => None,
+        };
+        f.debug_struct("PendingDecision").field("resource", &resource).finish_non_exhaustive()
     }
 }

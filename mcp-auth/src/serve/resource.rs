@@ -2,7 +2,7 @@
 //!
 //! 1. [`Resource::begin`]: what the head says before anybody asks who sent it (origin, preflight, token).
 //! 2. The caller: the token is authenticated, or was accepted before.
-//! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`].
+//! 3. [`Resource::conclude`]: may the caller do this? What depends on the body is a [`PendingDecision`](super::PendingDecision).
 //!
 //! Two requests take a shorter way, with the first and the last of these steps in common:
 //!
@@ -27,12 +27,13 @@ use super::cors::preflight;
 use super::exchange::{Called, Exchange};
 use super::known_tasks::KnownTasks;
 use super::mirrored_arguments::MirroredArguments;
-use super::pending_decision::{Caller, announced_length};
+use super::pending_decision::{Caller, PendingCall, announced_length};
 use super::response::ListRules;
+use super::sealed_handles::{OpenedHandles, SealedHandles};
+use super::succession::{Succession, next_number};
 use super::unlisted_rules::UnlistedRules;
 use super::{
-    AllowedOrigins, Decision, Forward, PendingDecision, Reply, TokenExplanation, mcp_headers,
-    metadata_document,
+    AllowedOrigins, Decision, Forward, Reply, TokenExplanation, mcp_headers, metadata_document,
 };
 use crate::auth_info::AuthInfo;
 use crate::authenticate::{Authenticator, BearerToken, TokenSource};
@@ -41,11 +42,15 @@ use crate::config::{ChallengeStyle, ProtectedResource};
 use crate::error::{AuthError, Forbidden, MessageFault};
 use crate::handles::HandleSealer;
 use crate::identifier::ResourceIdentifier;
+use crate::limits::FailureLimits;
 use crate::scope::Scopes;
 
 /// A protected resource with everything that its answers need.
 pub(crate) struct Resource {
     pub(crate) identifier: ResourceIdentifier,
+    /// What came before and comes after it.
+    pub(super) succession: Arc<Succession>,
+    pub(super) number: u64,
     /// What challenges name.
     pub(super) metadata_url: Option<String>,
     pub(super) required_scopes: Scopes,
@@ -58,10 +63,14 @@ pub(crate) struct Resource {
     /// Which arguments of its tools clients repeat in headers.
     pub(crate) mirrored_arguments: MirroredArguments,
     /// Who made its tasks.
-    pub(super) known_tasks: KnownTasks,
+    pub(super) known_tasks: Arc<KnownTasks>,
     pub(super) known_tasks_only: bool,
     /// Binds its sessions to those who began them.
     pub(super) session_sealer: Option<HandleSealer>,
+    /// Seals other handles, where a setting asks for it.
+    pub(super) sealed_handles: Option<Arc<SealedHandles>>,
+    /// Counts refusals; `None`: nothing is limited.
+    pub(crate) limits: Option<Arc<FailureLimits>>,
     /// Rules for what no list has shown so far.
     pub(super) unlisted_rules: UnlistedRules,
     pub(super) allowed_origins: AllowedOrigins,
@@ -93,8 +102,12 @@ impl Resource {
         authorizers: Authorizers,
         bodies: BodyLimits,
         session_sealer: Option<HandleSealer>,
+        sealed_handles: Option<SealedHandles>,
     ) -> Self {
+        let number = next_number();
         let mut resource = Self {
+            succession: Succession::beginning_with(number),
+            number,
             metadata_url: Some(identifier.metadata_url()),
             required_scopes: config.required_scopes.clone(),
             challenge_style: config.challenge_style,
@@ -103,11 +116,13 @@ impl Resource {
             allowed_origins: AllowedOrigins::new(identifier.origin(), &config.allowed_origins),
             advertise_offline_access: config.dangerous_advertise_offline_access,
             mirrored_arguments: MirroredArguments::new(&config.mirrored_arguments),
-            known_tasks: KnownTasks::default(),
+            known_tasks: Arc::default(),
             unlisted_rules: UnlistedRules::new(authorizers.named()),
             // Without rules no answer is read, and every task is unknown.
             known_tasks_only: config.known_tasks_only && !authorizers.is_empty(),
             session_sealer,
+            sealed_handles: sealed_handles.map(Arc::new),
+            limits: None,
             metadata_document: Bytes::new(),
             identifier,
             authenticator,
@@ -117,22 +132,31 @@ impl Resource {
         resource
     }
 
+    /// Comes in the place of an earlier configuration of the same resource, and knows what that one has learnt.
+    pub(crate) fn take_over(&mut self, earlier: &Self) {
+        self.succession = earlier.succession.clone();
+        self.known_tasks = earlier.known_tasks.clone();
+        let mirrored_arguments = std::mem::take(&mut self.mirrored_arguments);
+        self.mirrored_arguments = mirrored_arguments.learning_with(&earlier.mirrored_arguments);
+        self.authenticator.take_over(&earlier.authenticator);
+    }
+
     /// Names its metadata in no challenge.
     pub(crate) fn hide_metadata(&mut self) {
         self.metadata_url = None;
     }
 
     /// Decides about a request, up to its body.
-    pub(crate) async fn decide(self: &Arc<Self>, request: &Parts) -> Decision {
+    pub(crate) async fn decide(self: Arc<Self>, request: &Parts) -> Decision {
         let Begun { cors, token } = match self.begin(request) {
             Ok(begun) => begun,
             Err(end) => return Decision::Reply(self.reply_at_once(end, request)),
         };
         if self.may_need_no_token(request, &token) {
-            return PendingDecision::begin(self.clone(), Caller::Unchecked, cors, request);
+            return PendingCall::begin(self, Caller::Unchecked, cors, request);
         }
         let caller = match token {
-            Ok(token) => self.authenticator.authenticate(token).await,
+            Ok(token) => self.authenticate_unlimited(token, request).await,
             Err(error) => Err(error),
         };
         self.conclude(caller, cors, request)
@@ -141,14 +165,16 @@ impl Resource {
     /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
     /// [`Self::decide`].
     pub(crate) fn decide_seen(self: &Arc<Self>, request: &Parts) -> Option<Forward> {
-        if !self.authorizers.is_empty() || self.reads_body(request) {
+        if self.has_rules() || self.sealed_handles.is_some() || self.reads_body(request) {
             return None;
         }
         let Begun { cors, token } = self.begin(request).ok()?;
         let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
         let session = self.open_session(Some(&caller), &request.headers).ok()?;
-        Some(self.forward(caller, session, cors, request))
+        let opened =
+            self.open_last_event(Some(&caller), session.as_ref(), &request.headers).ok()?;
+        Some(self.forward(caller, session, opened, cors, request))
     }
 
     /// What the head says before anybody asks who sent it.
@@ -178,28 +204,27 @@ impl Resource {
     // Not inlined: the future of every `decide` would be larger by what is only held here.
     #[inline(never)]
     fn conclude(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         caller: Result<AuthInfo, AuthError>,
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
-            return PendingDecision::begin(self.clone(), Caller::Known(caller), cors, request);
+            return PendingCall::begin(self, Caller::Known(caller), cors, request);
         }
         if caller.is_ok()
-            && !self.authorizers.is_empty()
+            && self.looks_at_messages()
             && let Some(reply) = self.refuse_form(request)
         {
             return Decision::Reply(reply.with_headers(cors));
         }
-        let outcome = caller.and_then(|known| {
-            self.authorize_head(&known)?;
-            let session = self.open_session(Some(&known), &request.headers)?;
-            Ok((known, session))
-        });
+        let outcome = match caller {
+            Ok(known) => self.admit_head(known, request),
+            Err(error) => Err(self.limited(error, request, None)),
+        };
         match outcome {
-            Ok((admitted, session)) => {
-                Decision::Forward(self.forward(admitted, session, cors, request))
+            Ok((admitted, session, event)) => {
+                Decision::Forward(self.forward(admitted, session, event, cors, request))
             }
             Err(AuthError::MissingToken) if self.is_stream_of_nobody(request) => {
                 Decision::Reply(Reply::method_not_allowed("POST").with_headers(cors))
@@ -219,9 +244,23 @@ impl Resource {
             .then(|| self.refuse_message(MessageFault::Unexpected, None))
     }
 
+    /// The caller, with the session and the event that the request names, where one that names no operation may go on.
+    fn admit_head(
+        &self,
+        known: AuthInfo,
+        request: &Parts,
+    ) -> Result<(AuthInfo, Option<HeaderValue>, Option<HeaderValue>), AuthError> {
+        if let Err(error) = self.authorize_head(&known) {
+            return Err(self.limited(error, request, Some(&known)));
+        }
+        let session = self.open_session(Some(&known), &request.headers)?;
+        let event = self.open_last_event(Some(&known), session.as_ref(), &request.headers)?;
+        Ok((known, session, event))
+    }
+
     /// Whether the caller may send requests that name no operation: what the rules for everything ask for.
     #[inline]
-    fn authorize_head(&self, caller: &AuthInfo) -> Result<(), AuthError> {
+    pub(super) fn authorize_head(&self, caller: &AuthInfo) -> Result<(), AuthError> {
         if !self.authorizers.is_empty() {
             return self.authorizers.authorize(caller, &[Operation::nothing()]);
         }
@@ -240,26 +279,39 @@ impl Resource {
         Scopes::union([&self.required_scopes, &of_rules])
     }
 
+    /// Whether there are rules for what is called.
+    #[inline]
+    pub(super) fn has_rules(&self) -> bool {
+        !self.authorizers.is_empty()
+    }
+
+    /// Whether every message is looked at, so that none may come another way than in a POST.
+    fn looks_at_messages(&self) -> bool {
+        self.has_rules() || self.seals_bodies()
+    }
+
     /// Hands the request on, of which no rule wants to see the body.
     #[inline]
     fn forward(
         self: &Arc<Self>,
         caller: AuthInfo,
         session: Option<HeaderValue>,
+        last_event: Option<HeaderValue>,
         cors: HeaderMap,
         request: &Parts,
     ) -> Forward {
         self.log_allowed(Some(&caller), &[]);
-        let has_rules = !self.authorizers.is_empty();
-        let lists = has_rules.then(|| ListRules::for_stream(self, request, &caller)).flatten();
+        let reads_responses = self.has_rules() || self.sealed_handles.is_some();
         let sender = Some(caller.clone());
-        let exchange = Exchange::new(self.clone(), sender, session, Called::Unread);
+        let opened = OpenedHandles { last_event, ..OpenedHandles::default() }.boxed();
+        let exchange = Exchange::new(self.clone(), sender, session, opened, Called::Unread);
+        let lists = reads_responses.then(|| ListRules::for_stream(&exchange, request)).flatten();
         let filtered = Forward::new(exchange, Some(caller), cors).with_lists(lists);
         if request.method == Method::POST {
             let may_wait = !mcp_headers::is_subscription(&request.headers);
             return filtered.with_step_up(may_wait);
         }
-        if has_rules { filtered.without_body() } else { filtered }
+        if self.looks_at_messages() { filtered.without_body() } else { filtered }
     }
 
     /// Why an operation is allowed to a caller, or not.
@@ -317,13 +369,13 @@ impl Resource {
     /// The caller behind a request, or why there is none.
     pub(super) async fn authenticate(&self, request: &Parts) -> Result<AuthInfo, AuthError> {
         let token = BearerToken::from_request(request, &self.authenticator.token_headers)?;
-        self.authenticator.authenticate(token).await
+        self.authenticate_unlimited(token, request).await
     }
 
     /// Only POST carries messages, and only an answer that depends on them needs them.
     fn reads_body(&self, request: &Parts) -> bool {
         let depends =
-            !self.authorizers.is_empty() || self.challenge_style == ChallengeStyle::ToolResult;
+            self.looks_at_messages() || self.challenge_style == ChallengeStyle::ToolResult;
         request.method == Method::POST && depends
     }
 

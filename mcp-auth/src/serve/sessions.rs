@@ -72,14 +72,12 @@ impl Exchange {
 
     /// An identifier of the server's with its tag, where sessions are bound; `None`: it cannot be sealed.
     pub(super) fn seal(&self, given: &HeaderValue) -> Option<HeaderValue> {
-        self.resource.seal_session(self.sender.as_ref(), given)
-    }
-
-    /// Lets the server read the identifier that it gave.
-    pub(super) fn prepare_request(&self, headers: &mut HeaderMap) {
-        if let Some(named) = &self.session {
-            headers.insert(&MCP_SESSION_ID, named.clone());
+        let sender = self.sender.as_ref();
+        if self.resource.is_in_force() {
+            return self.resource.seal_session(sender, given);
         }
+        // With the keys that will open it.
+        self.resource.in_force()?.seal_session(sender, given)
     }
 
     /// Seals the identifiers that the server gives. One that cannot be sealed, because it is no visible ASCII as the

@@ -5,9 +5,11 @@
 
 use super::{CutoffKind, SharedCutoff, StoreFault};
 
-const KINDS: [(CutoffKind, &str); 5] = [
+/// Letters alone, which a script of Redis relies on.
+const KINDS: [(CutoffKind, &str); 6] = [
     (CutoffKind::Everything, "all"),
     (CutoffKind::Subject, "sub"),
+    (CutoffKind::SubjectWithoutSession, "subwithoutsid"),
     (CutoffKind::Client, "client"),
     (CutoffKind::Session, "sid"),
     (CutoffKind::Token, "jti"),

@@ -64,6 +64,8 @@ pub enum CutoffKind {
     Everything,
     /// `sub`.
     Subject,
+    /// `sub`, of tokens without `sid`.
+    SubjectWithoutSession,
     /// The client.
     Client,
     /// `sid`.

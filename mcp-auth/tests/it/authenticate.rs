@@ -7,6 +7,7 @@ mod introspection;
 mod own_verifier;
 mod principal;
 mod revocation;
+mod revocation_check;
 #[cfg(all(unix, feature = "redis"))]
 mod shared_store;
 mod token_cache;

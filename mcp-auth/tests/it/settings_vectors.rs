@@ -95,7 +95,7 @@ fn each_path_belongs_to_the_expected_resource() {
             McpAuth::new(resources.fold(Config::default(), Config::protect_resource)).unwrap();
         for (target, expected) in case.rows {
             let path = target.parse::<Uri>().unwrap();
-            let actual = auth.resource_for(path.path()).map(ToString::to_string);
+            let actual = auth.resource_for(path.path()).map(|one| one.to_string());
             assert_eq!(actual, expected, "{}: {target}", case.name);
         }
         let mut routes = auth.metadata_routes().into_iter();

@@ -1,9 +1,11 @@
 //! The language-neutral cases of `vectors/`, which every SDK runs.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::any_service;
 use futures_util::future::{BoxFuture, ready};
@@ -106,6 +108,62 @@ async fn every_case_is_decided_as_expected() {
         assert!(vectors.cases.len() > 40);
         for case in vectors.cases {
             check(app.clone(), case).await;
+        }
+    }
+}
+
+/// A case of `handles.json`.
+#[derive(Deserialize)]
+struct HandleCase {
+    name: String,
+    request: CaseRequest,
+    /// What the server answers.
+    answer: String,
+    expect: Passage,
+}
+
+#[derive(Deserialize)]
+struct Passage {
+    status: u16,
+    code: String,
+    /// The body that the server sees; none: it sees nothing.
+    seen: Option<String>,
+    /// What the client gets, where the server was asked.
+    told: Option<String>,
+}
+
+#[tokio::test]
+async fn every_handle_is_sealed_and_opened_as_expected() {
+    let file: Value = serde_json::from_str(include_str!("../../../vectors/handles.json")).unwrap();
+    let cases: Vec<HandleCase> = serde_json::from_value(file["cases"].clone()).unwrap();
+    let mut vectors = file;
+    vectors["cases"] = Value::Array(Vec::new());
+    let auth = serde_json::from_value::<Vectors>(vectors).unwrap().protect();
+    assert!(cases.len() > 40);
+    for case in cases {
+        let seen = Arc::new(Mutex::new(None));
+        let (noted, answer) = (seen.clone(), case.answer.clone());
+        let server = any_service(service_fn(move |request: Request<Body>| {
+            let (noted, answer) = (noted.clone(), answer.clone());
+            async move {
+                let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+                *noted.lock().unwrap() = Some(String::from_utf8(body.to_vec()).unwrap());
+                let response = Response::builder().header("content-type", "application/json");
+                Ok::<_, Infallible>(response.body(Body::from(answer)).unwrap())
+            }
+        }));
+        let sent = &case.request;
+        let authorization = sent.authorization.iter().map(|value| ("authorization", &**value));
+        let headers = sent.headers.iter().map(|(name, value)| (&**name, &**value));
+        let headers: Vec<_> = authorization.chain(headers).collect();
+        let mut request = request(&sent.method, &sent.target, &headers);
+        *request.body_mut() = Body::from(sent.body.clone());
+        let answer = send(auth.protect(server), request).await;
+        let actual = (answer.status.as_u16(), answer.code());
+        assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
+        assert_eq!(*seen.lock().unwrap(), case.expect.seen, "{}", case.name);
+        if let Some(told) = case.expect.told {
+            assert_eq!(String::from_utf8(answer.body.to_vec()).unwrap(), told, "{}", case.name);
         }
     }
 }

@@ -3,12 +3,10 @@ import type { IncomingMessage } from 'node:http';
 
 import type { Decided } from '../decided-before.js';
 import { member } from './members.js';
+import type { Streamed } from './node-stream.js';
 
-/** A request that went on, and what may still become of its response. */
-export interface Admitted extends Decided {
-  readonly request: IncomingMessage;
-  /** Who handlers find in `request.auth`. */
-  readonly shown: unknown;
+/** What is to be known of a request, when its response begins. */
+export interface Watched extends Streamed {
   /** Whether its response is looked at when it begins. */
   isWatched: boolean;
   /** Whether it is held where an event stream begins. */
@@ -21,6 +19,13 @@ export interface Admitted extends Decided {
   hold(): boolean;
   /** The response begins: it is never held. */
   letGo(): void;
+}
+
+/** A request that went on, and what may still become of its response. */
+export interface Admitted extends Decided, Watched {
+  readonly request: IncomingMessage;
+  /** Who handlers find in `request.auth`. */
+  readonly shown: unknown;
 }
 
 /** What was noted about a request, if it went on. */

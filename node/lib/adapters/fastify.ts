@@ -130,4 +130,7 @@ function addRoutes(instance: Instance, auth: McpAuth): void {
     const methods = ['GET', 'HEAD', 'OPTIONS'].filter((method) => !instance.hasRoute({ method, url }));
     if (methods.length > 0) instance.route({ method: methods, url, handler: () => undefined });
   }
+  for (const url of auth.noticePaths()) {
+    if (!instance.hasRoute({ method: 'POST', url })) instance.route({ method: ['POST'], url, handler: () => undefined });
+  }
 }

@@ -4,9 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuthInfo } from '../auth-info.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { requireAuth } from '../right-auth.js';
-import { SESSION_HEADER } from '../session-header.js';
 import type { Allowed } from '../web.js';
-import { removeHeaders, replaceHeader } from './node-headers.js';
+import { removeHeaders, replaceHeader, replaceHeaders } from './node-headers.js';
 import { type Guard, guardResponse } from './node-response.js';
 
 interface ContextLike {
@@ -32,7 +31,7 @@ export interface AuthEnv {
 export function protect(auth: McpAuth) {
   requireAuth(auth, '`app.use(protect(auth))`');
   return async (context: ContextLike, next: () => Promise<void>): Promise<Response | void> => {
-    const answer = await auth.handle(context.req.raw);
+    const answer = await auth.handle(context.req.raw, { remoteAddress: peerOf(context.env) });
     if (answer instanceof Response) return answer;
     context.req.raw = answer.request;
     context.set('auth' as never, answer.authInfo);
@@ -58,7 +57,7 @@ interface Originals {
   incoming?: IncomingMessage;
   outgoing?: ServerResponse;
   /** Of AWS Lambda; of Lambda@Edge with the request in its records. */
-  event?: WithHeaders & { Records?: { cf?: { request?: WithHeaders } }[] };
+  event?: WithHeaders & { body?: unknown } & { Records?: { cf?: { request?: WithHeaders } }[] };
   /** Of Lambda@Edge; of others it may be a request as it came. */
   request?: WithHeaders | Request;
   /** Of Cloudflare Pages. */
@@ -71,24 +70,32 @@ interface WithHeaders {
   multiValueHeaders?: object;
 }
 
-/** Takes tokens out of the originals as well, puts the session there that handlers know, and watches the response that a handler can write to itself. */
+/** The address of the connection, where `@hono/node-server` has it. */
+function peerOf(env: unknown): string | undefined {
+  return typeof env === 'object' && env !== null ? (env as Originals).incoming?.socket?.remoteAddress : undefined;
+}
+
+/** Takes tokens out of the originals as well, puts what they name there as handlers know it, and watches the response that a handler can write to itself. */
 function protectOriginals(auth: McpAuth, env: unknown, answer: Allowed): Guard | undefined {
   if (typeof env !== 'object' || env === null) return undefined;
-  const session = answer.request.headers.get(SESSION_HEADER);
+  const { replacedHeaders, replacedBody } = answer;
   const { incoming, outgoing, event, request, eventContext } = env as Originals;
   if (Array.isArray(incoming?.rawHeaders)) {
     removeHeaders(incoming, auth.tokenHeaders);
     const encoding = answer.request.headers.get('accept-encoding');
     if (encoding === 'identity') replaceHeader(incoming, 'accept-encoding', encoding);
-    if (session !== null) replaceHeader(incoming, SESSION_HEADER, session);
+    replaceHeaders(incoming, replacedHeaders);
   }
   if (request instanceof Request) (env as Originals).request = answer.request;
   const records = Array.isArray(event?.Records) ? event.Records : [];
   for (const original of [event, request as WithHeaders | undefined, ...records.map((record) => record?.cf?.request)]) {
     for (const headers of [original?.headers, original?.multiValueHeaders]) {
       removeFrom(headers, auth.tokenHeaders);
-      if (session !== null) replaceSession(headers, session);
+      for (const [name, value] of replacedHeaders) replaceIn(headers, name, value);
     }
+  }
+  if (replacedBody && typeof event?.body === 'string') {
+    Object.assign(event, { body: Buffer.from(replacedBody).toString(), isBase64Encoded: false });
   }
   if (eventContext?.request) eventContext.request = answer.request;
   return typeof outgoing?.writeHead === 'function' ? guardResponse(outgoing, answer) : undefined;
@@ -100,12 +107,12 @@ function removeFrom(headers: object | null | undefined, names: readonly string[]
 }
 
 /** Each value keeps its form: a text, texts, or what CloudFront makes of them. */
-function replaceSession(headers: object | null | undefined, session: string): void {
+function replaceIn(headers: object | null | undefined, replaced: string, text: string): void {
   for (const [name, value] of Object.entries(headers ?? {})) {
-    if (name.toLowerCase() !== SESSION_HEADER) continue;
+    if (name.toLowerCase() !== replaced) continue;
     const [first] = Array.isArray(value) ? value : [];
-    const one = typeof first === 'object' ? { ...first, value: session } : session;
-    (headers as Record<string, unknown>)[name] = Array.isArray(value) ? [one] : session;
+    const one = typeof first === 'object' ? { ...first, value: text } : text;
+    (headers as Record<string, unknown>)[name] = Array.isArray(value) ? [one] : text;
   }
 }
 

@@ -20,6 +20,12 @@ export async function readBody(request: IncomingMessage & { body?: unknown }, ma
   return body && body.length <= maxBytes ? body : undefined;
 }
 
+/** A body in the form that a parser before us has given it: bytes, text, or the value. */
+export function inFormOf(parsed: unknown, body: Buffer): unknown {
+  if (Buffer.isBuffer(parsed)) return body;
+  return typeof parsed === 'string' ? body.toString() : JSON.parse(body.toString());
+}
+
 /** Nothing that is JSON: what cannot be read is refused as such, with its line in the log. */
 const UNREADABLE = Buffer.from('no JSON');
 

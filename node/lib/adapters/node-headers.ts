@@ -40,6 +40,13 @@ export function replaceHeader(request: IncomingMessage, name: string, value: str
   if (distinct) distinct[name] = [value];
 }
 
+/** Gives headers that are there other values. The names are in lower case. */
+export function replaceHeaders(request: IncomingMessage, replaced: Iterable<readonly [name: string, value: string]>): void {
+  for (const [name, value] of replaced) {
+    if (member(request, 'headers')[name] !== undefined) replaceHeader(request, name, value);
+  }
+}
+
 /** How many items of the list they were. */
 function removeRaw(raw: string[], name: string): number {
   const before = raw.length;

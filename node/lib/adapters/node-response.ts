@@ -1,11 +1,12 @@
 /** Responses of `node:http`, held until it is certain what the client may see. */
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
-import { lines, pairs } from '../headers.js';
-import { type Answered, type Filter, type Forward, type Piece } from '../native.js';
-import { admittedOf } from './admitted.js';
+import { type HeaderLines, lines, pairs } from '../headers.js';
+import { type Answered, type Filter, type Forward, type Piece, type StreamEnd } from '../native.js';
+import { admittedOf, type Watched } from './admitted.js';
 import { member } from './members.js';
-import { namesSession, sealIn, sealSession } from './node-session.js';
+import { sealSession } from './node-session.js';
+import { bytes, isEventStream, type Methods, type ResponseStream, streamOf } from './node-stream.js';
 
 type HeadersArgument = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type Callback = (error?: Error | null) => void;
@@ -14,8 +15,6 @@ type Callback = (error?: Error | null) => void;
 export function holdResponse(forward: Forward, response: ServerResponse): void {
   new HeldResponse(forward, response).install();
 }
-
-type Methods = Pick<ServerResponse, 'writeHead' | 'flushHeaders' | 'write' | 'end'>;
 
 const METHODS = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
 
@@ -74,26 +73,41 @@ function pick({ writeHead, flushHeaders, write, end }: Methods): Methods {
   return { writeHead, flushHeaders, write, end };
 }
 
+/** The request to a response of Node's. */
+const requestOf = (response: ServerResponse): Watched | undefined => admittedOf(member(response, 'req'));
+
 /** Methods to be put before `own`: those of a response, or of a prototype of responses. */
-function hooks(own: Methods): Methods {
-  // Whoever holds a response has put methods of their own before these.
+function hooks(own: Methods, find: (response: ServerResponse) => Watched | undefined = requestOf): Methods {
+  // Whoever holds a response has put methods of their own before these: what comes here goes to the client.
   return {
     writeHead(this: ServerResponse, ...given: unknown[]) {
       const at = typeof given[1] === 'string' ? 2 : 1;
-      if (begins(this, given[at])) return this.writeHead.apply(this, given as never);
+      const request = find(this);
+      if (!request) return own.writeHead.apply(this, given as never);
+      if (begins(request, this, given[at])) return this.writeHead.apply(this, given as never);
       // Whatever is sent first, its head comes here.
-      const headers = sealSession(this, given[at]);
+      const headers = sealSession(request, this, given[at]);
       if (headers !== given[at]) given[at] = headers;
-      return own.writeHead.apply(this, given as never);
+      const stream = streamOf(request, this, own, given[at]);
+      return stream ? stream.writeHead(given, at) : own.writeHead.apply(this, given as never);
     },
     flushHeaders(this: ServerResponse) {
-      (begins(this) ? this : own).flushHeaders.call(this);
+      const request = find(this);
+      (request && begins(request, this) ? this : own).flushHeaders.call(this);
     },
     write(this: ServerResponse, ...given: unknown[]) {
-      return (begins(this) ? this : own).write.apply(this, given as never);
+      const request = find(this);
+      if (!request) return own.write.apply(this, given as never);
+      if (begins(request, this)) return this.write.apply(this, given as never);
+      const stream = streamOf(request, this, own);
+      return stream ? stream.write(given) : own.write.apply(this, given as never);
     },
     end: function (this: ServerResponse, ...given: unknown[]) {
-      return (begins(this) ? this : own).end.apply(this, given as never);
+      const request = find(this);
+      if (!request) return own.end.apply(this, given as never);
+      if (begins(request, this)) return this.end.apply(this, given as never);
+      const stream = streamOf(request, this, own);
+      return stream ? stream.end(given) : own.end.apply(this, given as never);
     } as ServerResponse['end'],
   };
 }
@@ -102,26 +116,12 @@ function hooks(own: Methods): Methods {
 const NODES = hooks(ServerResponse.prototype);
 
 /** Whether it is held from now on; asked once. */
-function begins(response: ServerResponse, headers?: unknown): boolean {
-  const request = admittedOf(member(response, 'req'));
-  if (!request?.isWatched) return false;
+function begins(request: Watched, response: ServerResponse, headers?: unknown): boolean {
+  if (!request.isWatched) return false;
   request.isWatched = false;
   if (request.holdsStreams && isEventStream(response, headers) && !response.hasHeader('content-encoding')) return request.hold();
   request.letGo();
   return false;
-}
-
-function isEventStream(response: ServerResponse, headers: unknown): boolean {
-  let type = response.getHeader('content-type');
-  if (Array.isArray(headers)) {
-    const all = headers.flat() as unknown[];
-    const at = all.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === 'content-type');
-    if (at >= 0) type = String(all[at + 1]);
-  } else if (headers) {
-    const named = Object.entries(headers as object).find(([name]) => name.toLowerCase() === 'content-type');
-    if (named) type = String(named[1]);
-  }
-  return String(type ?? '').toLowerCase().startsWith('text/event-stream');
 }
 
 /** Watches a response that belongs to a framework, where a handler may write to it all the same. */
@@ -136,6 +136,7 @@ export interface Guard {
 export interface Guarded {
   opened(): Forward | undefined;
   sealSession(given: string): string | null;
+  streamEnd(headers: HeaderLines): StreamEnd | null;
 }
 
 export function guardResponse(response: ServerResponse, guarded: Guarded): Guard {
@@ -149,8 +150,9 @@ export function guardResponse(response: ServerResponse, guarded: Guarded): Guard
     release();
     if (response.headersSent) return;
     const forward = guarded.opened();
+    const request = new GuardedRequest(guarded, forward !== undefined);
+    put(hooks(pick(response), () => request), response);
     if (forward) holdResponse(forward, response);
-    else sealAtHead(response, guarded);
   };
   const guards = {} as Record<(typeof METHODS)[number], unknown>;
   for (const name of METHODS) {
@@ -163,15 +165,34 @@ export function guardResponse(response: ServerResponse, guarded: Guarded): Guard
   return { hasBegun: () => hasBegun, release };
 }
 
-/** Seals the session of a response that is not held, when its head is written. */
-function sealAtHead(response: ServerResponse, guarded: Guarded): void {
-  const { writeHead } = response;
-  response.writeHead = ((...given: unknown[]) => {
-    response.writeHead = writeHead;
-    const at = typeof given[1] === 'string' ? 2 : 1;
-    if (namesSession(response, given[at])) given[at] = sealIn(response, given[at], guarded);
-    return writeHead.apply(response, given as never);
-  }) as never;
+/** The request to a response that belongs to a framework, and that a handler writes to. */
+class GuardedRequest implements Watched {
+  readonly isWatched = false;
+  readonly holdsStreams = false;
+  stream: ResponseStream | null | undefined = undefined;
+  readonly #guarded: Guarded;
+
+  /** @param isSealed whether the native half seals its session, as it holds the response */
+  constructor(
+    guarded: Guarded,
+    public isSealed: boolean,
+  ) {
+    this.#guarded = guarded;
+  }
+
+  sealSession(given: string): string | null {
+    return this.#guarded.sealSession(given);
+  }
+
+  streamEnd(headers: HeaderLines): StreamEnd | null {
+    return this.#guarded.streamEnd(headers);
+  }
+
+  hold(): boolean {
+    return false;
+  }
+
+  letGo(): void {}
 }
 
 class HeldResponse {
@@ -292,11 +313,6 @@ class HeldResponse {
     setHeaders(response, headers);
     this.#own.end.apply(response, [body] as never);
   }
-}
-
-function bytes(chunk: unknown, encoding: unknown): Uint8Array {
-  if (typeof chunk !== 'string') return chunk as Uint8Array;
-  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
 }
 
 function* list(response: ServerResponse): Generator<[string, string]> {

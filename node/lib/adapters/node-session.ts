@@ -2,35 +2,33 @@
 import type { ServerResponse } from 'node:http';
 
 import { SESSION_HEADER } from '../session-header.js';
-import { admittedOf } from './admitted.js';
-import { member } from './members.js';
 
 /** What seals an identifier, or says with nothing that it must not be sent. */
 interface Sealer {
+  /** Whether that was done. */
+  isSealed: boolean;
   sealSession(given: string): string | null;
 }
 
 /** Whether a head names a session; `headers` is what `writeHead` is given. */
-export function namesSession(response: ServerResponse, headers: unknown): boolean {
+function namesSession(response: ServerResponse, headers: unknown): boolean {
   if (response.hasHeader(SESSION_HEADER)) return true;
   if (typeof headers !== 'object' || headers === null) return false;
   if (!Array.isArray(headers)) {
-    for (const name in headers) if (isItsName(name)) return true;
+    for (const name in headers) if (isNamed(name, SESSION_HEADER)) return true;
     return false;
   }
-  return headers.flat().some(isItsName);
+  return headers.flat().some((one) => isNamed(one, SESSION_HEADER));
 }
 
 /** Seals the sessions that a head names, once, and returns what `writeHead` is to be given. */
-export function sealSession(response: ServerResponse, headers: unknown): unknown {
-  const request = admittedOf(member(response, 'req'));
-  if (!request || request.isSealed || !namesSession(response, headers)) return headers;
+export function sealSession(request: Sealer, response: ServerResponse, headers: unknown): unknown {
+  if (request.isSealed || !namesSession(response, headers)) return headers;
   request.isSealed = true;
   return sealIn(response, headers, request);
 }
 
-/** The same, by whatever seals it. */
-export function sealIn(response: ServerResponse, headers: unknown, sealer: Sealer): unknown {
+function sealIn(response: ServerResponse, headers: unknown, sealer: Sealer): unknown {
   const set = response.getHeader(SESSION_HEADER);
   if (set !== undefined) {
     const sealed = sealAll(set, sealer);
@@ -40,8 +38,8 @@ export function sealIn(response: ServerResponse, headers: unknown, sealer: Seale
   if (typeof headers !== 'object' || headers === null) return headers;
   const isList = Array.isArray(headers);
   const sealed: [name: unknown, value: unknown][] = [];
-  for (const [name, value] of isList ? pairsOf(headers) : Object.entries(headers)) {
-    if (!isItsName(name)) {
+  for (const [name, value] of pairsGiven(headers)) {
+    if (!isNamed(name, SESSION_HEADER)) {
       sealed.push([name, value]);
       continue;
     }
@@ -51,16 +49,17 @@ export function sealIn(response: ServerResponse, headers: unknown, sealer: Seale
   return isList ? sealed.flat(1) : Object.fromEntries(sealed);
 }
 
-function isItsName(name: unknown): boolean {
-  return typeof name === 'string' && name.length === SESSION_HEADER.length && name.toLowerCase() === SESSION_HEADER;
+/** Whether what was given is this name, which is in lower case. */
+export function isNamed(given: unknown, name: string): boolean {
+  return typeof given === 'string' && given.length === name.length && given.toLowerCase() === name;
 }
 
-/** Of names and values in turn, or of pairs of them. */
-function pairsOf(list: unknown[]): [name: unknown, value: unknown][] {
-  if (Array.isArray(list[0])) return list as [unknown, unknown][];
-  const pairs: [unknown, unknown][] = [];
-  for (let at = 0; at + 1 < list.length; at += 2) pairs.push([list[at], list[at + 1]]);
-  return pairs;
+/** Names and values of what `writeHead` is given: an object, a list of them in turn, or a list of pairs. */
+export function* pairsGiven(headers: unknown): Generator<[name: unknown, value: unknown]> {
+  if (typeof headers !== 'object' || headers === null) return;
+  if (!Array.isArray(headers)) yield* Object.entries(headers);
+  else if (Array.isArray(headers[0])) yield* headers as [unknown, unknown][];
+  else for (let at = 0; at + 1 < headers.length; at += 2) yield [headers[at], headers[at + 1]];
 }
 
 function sealAll(value: unknown, sealer: Sealer): string[] {

@@ -9,12 +9,13 @@ import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
 import { SESSION_HEADER } from '../session-header.js';
-import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled } from '../native.js';
+import { type Answered, type Forward, native, type Outcome, type ReadBody, type Resource, settle, type Settled, type StreamEnd } from '../native.js';
 import { type Admitted, admittedOf, noteAdmitted } from './admitted.js';
 import { member } from './members.js';
-import { ALREADY_READ, discard, hasBody, readBody } from './node-body.js';
-import { removeHeaders, replaceHeader } from './node-headers.js';
+import { ALREADY_READ, discard, hasBody, inFormOf, readBody } from './node-body.js';
+import { removeHeaders, replaceHeader, replaceHeaders } from './node-headers.js';
 import { holdResponse, watch } from './node-response.js';
+import type { ResponseStream } from './node-stream.js';
 import { showCaller } from './request-auth.js';
 
 /**
@@ -143,6 +144,7 @@ class Exchange implements Admitted, Requested {
   isWatched = false;
   holdsStreams = false;
   isSealed = false;
+  stream: ResponseStream | null | undefined = undefined;
   /** What was decided; a text is the caller, in JSON. */
   private forward: string | Forward = '';
   /** Whether the native half seals the session of the response, which is held. */
@@ -167,7 +169,9 @@ class Exchange implements Admitted, Requested {
 
   decide(): boolean | Promise<boolean> {
     if (this.isDecided()) return true;
-    const outcome = this.auth.native.decide(this.method, this.target, this.headers);
+    const outcome = this.auth.countsAddresses
+      ? this.auth.native.decide(this.method, this.target, this.headers, this.request.socket?.remoteAddress)
+      : this.auth.native.decide(this.method, this.target, this.headers);
     // Nearly every request is decided at once.
     if (typeof outcome === 'string') return this.admit(outcome);
     if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {
@@ -208,6 +212,12 @@ class Exchange implements Admitted, Requested {
     const { forward } = this;
     if (typeof forward === 'string') return this.auth.native.sealSession(this.target, forward, given);
     return forward.sealSession(given);
+  }
+
+  streamEnd(headers: HeaderLines): StreamEnd | null {
+    const { forward } = this;
+    if (typeof forward === 'string') return this.auth.native.streamEnd(this.target, forward, headers);
+    return forward.streamEnd(headers);
   }
 
   private holdFor(forward: Forward): void {
@@ -267,8 +277,8 @@ class Exchange implements Admitted, Requested {
 /** What handlers see in place of some headers. */
 function prepare(request: IncomingMessage, forward: Forward): void {
   if (forward.readsLists) replaceHeader(request, 'accept-encoding', 'identity');
-  const { session } = forward;
-  if (session !== null) replaceHeader(request, SESSION_HEADER, session);
+  const { replacedHeaders } = forward;
+  if (replacedHeaders !== null) replaceHeaders(request, pairs(replacedHeaders));
 }
 
 /** Every MCP client says so; for others, no stream has to be held. */
@@ -329,7 +339,11 @@ async function decideByBody(question: ReadBody, request: HandledRequest): Promis
   if (!body) return question.tooLarge();
   const settled = await settle(question.decide(body));
   // What was decided about is what the service sees.
-  if (settled instanceof native.Forward) request.body ??= JSON.parse(body.toString());
+  if (settled instanceof native.Forward) {
+    const replaced = (settled as Forward).body;
+    if (replaced !== null) request.body = inFormOf(request.body, replaced);
+    else request.body ??= JSON.parse(body.toString());
+  }
   return settled;
 }
 

@@ -72,6 +72,36 @@ async fn the_caller_sees_their_claims() {
     assert!(body.contains(r#""structuredContent""#) && body.contains(r#""sub":"bob""#), "{body}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hangup_reads_the_configuration_again() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (bind, resource) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}/mcp"));
+    let file = std::env::temp_dir().join(format!("whoami-{port}.json"));
+    let configure = |settings: serde_json::Value| {
+        std::fs::write(&file, settings.to_string()).unwrap();
+    };
+    let config = json!({ "resource": resource, "authorization_servers": [issuer.issuer()] });
+    configure(config.clone());
+    let variables = [("MCP_AUTH_CONFIG", file.to_str().unwrap())];
+    let server = Server::start(&bind, &variables);
+    let token = issuer.mint().subject("bob").audience(&resource).scope("mcp").sign();
+    let call = async || {
+        let request = reqwest::Client::new().post(&resource).bearer_auth(&token);
+        request.send().await.unwrap().status().as_u16()
+    };
+    // rmcp says that it is no message.
+    assert_ne!(call().await, 403);
+    let mut stricter = config.clone();
+    stricter["required_scopes"] = json!(["admin"]);
+    configure(stricter);
+    let pid = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    while call().await != 403 {}
+    std::fs::remove_file(file).unwrap();
+}
+
 #[test]
 fn a_missing_variable_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_whoami")).env_clear().output().unwrap();

@@ -28,6 +28,20 @@ pub(crate) enum ClientCredentials {
 }
 
 impl ClientCredentials {
+    /// Whether both prove the same; which certificate it is, the HTTP client knows.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) | (Self::Certificate, Self::Certificate) => true,
+            (Self::Basic(secret), Self::Basic(other_secret))
+            | (Self::Post(secret), Self::Post(other_secret)) => secret == other_secret,
+            (
+                Self::PrivateKey { key, key_id },
+                Self::PrivateKey { key: other_key, key_id: other_key_id },
+            ) => key.is_same_as(other_key) && key_id == other_key_id,
+            _ => false,
+        }
+    }
+
     /// Adds the proof, and our identifier, to the headers or the form of a request.
     pub(super) fn prove(
         &self,

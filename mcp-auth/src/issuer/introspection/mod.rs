@@ -75,6 +75,13 @@ impl Introspector {
         }
     }
 
+    /// Whether both ask as the same client, on the same connections.
+    pub(crate) fn asks_like(&self, other: &Self) -> bool {
+        self.client_id == other.client_id
+            && self.credentials.is_same_as(&other.credentials)
+            && Arc::ptr_eq(&self.http, &other.http)
+    }
+
     /// What the issuer says of an active token; `None` when it is not active.
     ///
     /// `turns` bounds how many questions are open at one time; more wait.

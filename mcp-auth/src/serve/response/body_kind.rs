@@ -123,14 +123,17 @@ pub(super) fn carries_nothing(status: StatusCode) -> bool {
         || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
 
-/// Whether one of the labels says so, whatever stands around it.
+/// Whether one of the labels says so.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    const NAME: &[u8] = b"text/event-stream";
     let mut labels = headers.get_all(CONTENT_TYPE).iter();
+    labels.any(|label| names_event_stream(label.as_bytes()))
+}
+
+/// Whether a label says so, whatever stands around it.
+pub(super) fn names_event_stream(label: &[u8]) -> bool {
+    const NAME: &[u8] = b"text/event-stream";
     // Asked about every response, so no copy is made of the label.
-    labels.any(|label| {
-        label.as_bytes().windows(NAME.len()).any(|part| part.eq_ignore_ascii_case(NAME))
-    })
+    label.windows(NAME.len()).any(|part| part.eq_ignore_ascii_case(NAME))
 }
 
 /// Whether the bytes of the body are not those of its text.

@@ -7,6 +7,8 @@
 //! 4. An event that is too long to be held ends the stream where a list was asked for. Elsewhere it goes on, until the
 //!    trace of a list shows in it.
 //! 5. What has no blank line behind it at the end is no event, and is dropped if it has data.
+//! 6. Where identifiers of events are sealed, the value of each `id` line is replaced, also of events without data. A line
+//!    whose value cannot be sealed is left out: a client goes on from the event before then.
 
 use std::borrow::Cow;
 use std::iter;
@@ -31,6 +33,7 @@ pub(super) struct EventStream {
     pending: HeldBytes,
     units: Units,
     longer: Option<LongerEvent>,
+    seal_id: Option<SealId>,
 }
 
 /// Where the unit ends that is not complete yet, as far as its bytes have come.
@@ -54,6 +57,9 @@ struct LongerEvent {
 /// Something that can replace the data of an event; `None` leaves the event as it is.
 pub(super) type Rewrite<'r> = dyn FnMut(&[u8]) -> Result<Option<Vec<u8>>, Fault> + 'r;
 
+/// What seals the identifier of an event; `None`: it must not be sent.
+pub(super) type SealId = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 impl EventStream {
     pub(super) fn new(max_event_bytes: usize) -> Self {
         Self { max_event_bytes, ..Self::default() }
@@ -62,6 +68,12 @@ impl EventStream {
     /// The same, where no list is expected: longer events go on unless one shows.
     pub(super) fn passing_longer(mut self, passes_longer: bool) -> Self {
         self.passes_longer = passes_longer;
+        self
+    }
+
+    /// The same, which seals the identifiers of events with this, if it is there.
+    pub(super) fn sealing_ids(mut self, seal_id: Option<SealId>) -> Self {
+        self.seal_id = seal_id;
         self
     }
 
@@ -89,7 +101,13 @@ impl EventStream {
             if self.is_longer(unit)? {
                 continue;
             }
-            if let Some(new) = rewritten(unit, rewrite)? {
+            let mut new = rewritten(unit, rewrite)?;
+            if let Some(seal_id) = &self.seal_id
+                && has_id(unit)
+            {
+                new = Some(with_sealed_id(new.as_deref().unwrap_or(unit), seal_id));
+            }
+            if let Some(new) = new {
                 out.extend_from_slice(&bytes[written..start]);
                 out.extend_from_slice(&new);
                 written = end;
@@ -123,7 +141,8 @@ impl EventStream {
         if has_stray_json(&rest) {
             return Err(Fault::StrayLine);
         }
-        Ok(if has_data(&rest) { Bytes::new() } else { rest })
+        let is_dropped = has_data(&rest) || (self.seal_id.is_some() && has_id(&rest));
+        Ok(if is_dropped { Bytes::new() } else { rest })
     }
 
     /// Takes what belongs to an event that is too long to be held, to be sent on.
@@ -336,6 +355,31 @@ fn with_data(event: &[u8], new: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Whether an event says where to resume.
+fn has_id(event: &[u8]) -> bool {
+    lines(event).any(|line| id(line).is_some())
+}
+
+/// The event with its identifier sealed. An empty one says that there is none, and stays.
+fn with_sealed_id(event: &[u8], seal_id: &SealId) -> Vec<u8> {
+    let mut out = Vec::with_capacity(event.len());
+    for line in lines(event) {
+        let Some(value) = id(line).filter(|value| !value.is_empty()) else {
+            // A CR whose next line is gone must not become one line end with this LF.
+            if line == b"\n" && out.ends_with(b"\r") {
+                out.push(b'\n');
+            }
+            out.extend_from_slice(line);
+            continue;
+        };
+        if let Some(sealed) = std::str::from_utf8(value).ok().and_then(seal_id) {
+            let end = &line[content(line).len()..];
+            out.extend([b"id: ", sealed.as_bytes(), end].concat());
+        }
+    }
+    out
+}
+
 /// The lines of an event, each with its end.
 fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
     iter::from_fn(move || {
@@ -359,7 +403,17 @@ fn is_line_end(byte: u8) -> bool {
 
 /// The value of a line that is a `data` field.
 fn data(line: &[u8]) -> Option<&[u8]> {
-    match content(line).strip_prefix(b"data")? {
+    field(line, b"data")
+}
+
+/// The value of a line that is an `id` field.
+fn id(line: &[u8]) -> Option<&[u8]> {
+    field(line, b"id")
+}
+
+/// The value of a line that is the field of this name.
+fn field<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+    match content(line).strip_prefix(name)? {
         [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
         _ => None,
     }
@@ -580,6 +634,47 @@ mod tests {
         assert!((0..1000).any(|_| beginning.push(&[b'x'; 100])), "it is not held for ever");
     }
 
+    /// Each identifier between brackets; one with a `!` must not be sent.
+    fn with_ids(chunks: &[&[u8]]) -> String {
+        let seal = |id: &str| (!id.contains('!')).then(|| format!("[{id}]"));
+        let mut stream = EventStream::new(100).sealing_ids(Some(Box::new(seal)));
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.extend(stream.push(Bytes::copy_from_slice(chunk), &mut doubled).unwrap());
+        }
+        out.extend(stream.finish().unwrap());
+        text(&out)
+    }
+
+    #[test]
+    fn the_identifiers_of_all_events_are_sealed() {
+        let rows = [
+            ("id: 1\ndata: ab\n\n", "id: [1]\ndata: ab\n\n"),
+            ("data: a\nid:2\r\n\n", "data: a\ndata: a\nid: [2]\r\n\n"),
+            // Without data it says where to begin.
+            (
+                "id: 1\nretry: 5\n\n: c\n\nid: 2\rdata:\r\r",
+                "id: [1]\nretry: 5\n\n: c\n\nid: [2]\rdata:\r\r",
+            ),
+            // An empty one says that there is none; one that cannot be sealed is left out.
+            ("id:\ndata: ab\n\nid\n\n", "id:\ndata: ab\n\nid\n\n"),
+            ("id: !\ndata: ab\n\n", "data: ab\n\n"),
+            ("data: ab\rid: !\n\n", "data: ab\r\n\n"),
+            // Other fields, and what is no event.
+            (
+                "ID: 1\n id: 1\nidx: 1\n:id: 1\ndata: ab\n\n",
+                "ID: 1\n id: 1\nidx: 1\n:id: 1\ndata: ab\n\n",
+            ),
+            ("data: id: 1\n\nid: 1\n", "data: id: 1\n\n"),
+            ("\u{feff}id: 1\n\n", "\u{feff}id: [1]\n\n"),
+        ];
+        for (stream, expected) in rows {
+            assert_eq!(with_ids(&[stream.as_bytes()]), expected, "{stream:?}");
+            let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+            assert_eq!(with_ids(&bytes), expected, "{stream:?}");
+        }
+    }
+
     #[test]
     fn json_that_is_no_field_of_an_event_is_a_fault() {
         for line in [
@@ -705,6 +800,22 @@ mod tests {
                 let bytes: Vec<&[u8]> = stream.chunks(1).collect();
                 prop_assert_eq!(text(&rewritten_by(&bytes, &mut some)), text(&whole));
             }
+        }
+
+        #[test]
+        fn a_client_sees_sealed_identifiers_alone(stream in any_stream()) {
+            let plain = dispatched(&rewritten_by(&[&stream], &mut |_| Ok(None)));
+            let seal = |id: &str| Some(format!("[{id}]"));
+            let mut sealing = EventStream::new(usize::MAX).sealing_ids(Some(Box::new(seal)));
+            let pushed = sealing.push(Bytes::copy_from_slice(&stream), &mut |_| Ok(None));
+            let Ok(mut out) = pushed.map(|bytes| bytes.to_vec()) else { return Ok(()) };
+            let Ok(rest) = sealing.finish() else { return Ok(()) };
+            out.extend(rest);
+            let expected: Vec<_> = plain
+                .into_iter()
+                .map(|(id, kind, data)| (if id.is_empty() { id } else { format!("[{id}]") }, kind, data))
+                .collect();
+            prop_assert_eq!(dispatched(&out), expected);
         }
 
         #[test]

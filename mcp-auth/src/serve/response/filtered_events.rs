@@ -19,7 +19,9 @@ pub(super) struct FilteredEvents {
 
 impl FilteredEvents {
     pub(super) fn new(lists: Box<ListRules>) -> Self {
-        let stream = EventStream::new(MAX_EVENT_BYTES).passing_longer(!lists.is_asked);
+        let stream = EventStream::new(MAX_EVENT_BYTES)
+            .passing_longer(!lists.is_asked)
+            .sealing_ids(lists.event_sealer());
         Self { stream, lists }
     }
 

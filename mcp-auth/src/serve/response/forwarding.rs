@@ -9,18 +9,24 @@ use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 
-use super::body_kind::{is_encoded, is_event_stream};
-use super::stream_end::StreamEnd;
+use super::body_kind::is_event_stream;
+use super::timed_stream::TimedStream;
 use super::{Passage, ProtectedBody, ResponseFilter};
 use crate::serve::Forward;
 use crate::serve::sessions::MCP_SESSION_ID;
 
 impl Forward {
-    /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens),
-    /// and asking for no encoding of a response that has to be read.
+    /// Makes the headers of the request what the service may see: [without tokens](Self::remove_tokens), with the
+    /// length of the [body](Self::body) that goes on, and asking for no encoding of a response that has to be read.
     pub fn prepare_request(&self, request: &mut HeaderMap) {
         self.remove_tokens(request);
-        self.exchange.prepare_request(request);
+        if self.replaces_headers() {
+            for (name, value) in self.replaced_headers() {
+                if request.contains_key(&name) {
+                    request.insert(name, value);
+                }
+            }
+        }
         if self.lists.is_some() {
             request.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -28,9 +34,9 @@ impl Forward {
 
     /// Whether [`Forward::prepare_request`] removes or replaces the header of this name.
     pub fn withholds(&self, name: &str) -> bool {
-        let names_session = self.session_header().is_some();
         self.is_token_header(name)
-            || (names_session && name.eq_ignore_ascii_case(MCP_SESSION_ID.as_str()))
+            || (self.replaces_headers()
+                && self.replaced_headers().any(|(one, _)| name.eq_ignore_ascii_case(one.as_str())))
             || (self.lists.is_some() && name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
     }
 
@@ -52,13 +58,15 @@ impl Forward {
         self.exchange.binds_sessions()
     }
 
-    /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked.
+    /// Whether every response goes on as it is, so that [`Forward::respond`] need not be asked: but for streams of events,
+    /// which [`Forward::stream_end`] ends.
     pub fn passes_every_response(&self) -> bool {
         self.passes_all_but_sessions() && !self.binds_sessions()
     }
 
     /// Whether nothing of any response changes but the session that it names: [`Forward::seal_session`] for each
-    /// `Mcp-Session-Id` is then all that [`Forward::respond`] would do.
+    /// `Mcp-Session-Id` is then all that [`Forward::respond`] would do. Streams of events are ended as well: see
+    /// [`Forward::stream_end`].
     pub fn only_seals_sessions(&self) -> bool {
         self.passes_all_but_sessions() && self.binds_sessions()
     }
@@ -97,7 +105,8 @@ impl Forward {
     where
         B: Body<Data = Bytes>,
     {
-        let end = self.stream_end(response.headers());
+        let stream_end = self.stream_end(response.headers_mut());
+        let end = stream_end.map(|end| Box::new(TimedStream::new(end)));
         if self.passes(response.headers()) {
             self.add_headers(response.headers_mut());
             return response.map(|body| ProtectedBody::passed(body).ending_with(end));
@@ -109,15 +118,6 @@ impl Forward {
             return reply.into_response();
         }
         response.map(|body| ProtectedBody::filtered(filter, body, had_length).ending_with(end))
-    }
-
-    /// What ends the response, if it is a stream of events, when its caller's token is good no more.
-    fn stream_end(&self, response: &HeaderMap) -> Option<Box<StreamEnd>> {
-        self.exchange.sender.as_ref()?;
-        is_event_stream(response).then(|| {
-            let from_beginning = !self.may_wait;
-            Box::new(StreamEnd::new(self.exchange.clone(), from_beginning, !is_encoded(response)))
-        })
     }
 }
 

@@ -64,7 +64,7 @@ impl Lesson {
         let first_page =
             list.filter(|kind| resource.unlisted_rules.wait_for(*kind) && !messages.has_cursor);
         let subject = match (call.method(), called) {
-            ("tools/list", _) => Subject::Tools,
+            ("tools/list", _) if resource.has_rules() => Subject::Tools,
             ("tools/call", Called::One(only)) => Subject::Task(only.clone()),
             ("tools/call", _) => Subject::Task(Arc::new(call.whole_copy())),
             _ if first_page.is_some() => Subject::OtherList,

@@ -12,12 +12,13 @@
 //! The time is linear in the document: each level is read once for its members, and none is read again for its values.
 
 use std::fmt;
-use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::handle_rules::HandleRules;
 use super::list_trace::{folded_eq, has_trace};
+use crate::serve::splice::Splice;
 use crate::text::Text;
 
 /// A list that a server answers with.
@@ -99,6 +100,8 @@ pub(crate) enum Fault {
     ReservedName,
     StrayLine,
     TooLong,
+    /// The configuration was replaced by one that admits the caller no more.
+    NotAdmitted,
 }
 
 impl fmt::Display for Fault {
@@ -113,6 +116,7 @@ impl fmt::Display for Fault {
             Self::ReservedName => "the answer has a member in which some readers find others",
             Self::StrayLine => "a line of the answer is JSON, and no field of an event",
             Self::TooLong => "an event of the answer is too long",
+            Self::NotAdmitted => "the configuration was replaced, and admits the caller no more",
         })
     }
 }
@@ -125,17 +129,13 @@ impl std::error::Error for Fault {}
 /// the rule says so.
 /// They are looked for where a client takes them from, a `result`, and where one that is careless could: in an
 /// error and its `data`, in objects that are listed in their place; and without all of that, where a list was asked for (`is_asked`), since other
-/// documents have members of these names too. `None`: there is nothing to change.
+/// documents have members of these names too. Handles are sealed by their rules, if there are any. `None`: there is nothing
+/// to change.
 ///
 /// # Errors
 /// What readers could understand differently, so that nothing of it may be passed on.
-pub(super) fn rewrite(
-    document: &[u8],
-    is_asked: bool,
-    keep: &dyn Fn(ListKind, &str) -> bool,
-    privacy: Privacy,
-) -> Result<Option<Vec<u8>>, Fault> {
-    let mut rewriting = Rewriting { document, is_asked, keep, privacy, edits: Vec::new() };
+pub(super) fn rewrite(document: &[u8], rules: Rules<'_>) -> Result<Option<Vec<u8>>, Fault> {
+    let mut rewriting = Rewriting { rules, splice: Splice::new(document) };
     if document.trim_ascii_start().starts_with(b"[") {
         let batch: Vec<&RawValue> =
             serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?;
@@ -143,36 +143,51 @@ pub(super) fn rewrite(
     } else {
         rewriting.message(serde_json::from_slice(document).map_err(|_| Fault::NotAMessage)?)?;
     }
-    Ok(rewriting.rewritten())
+    Ok(rewriting.splice.finish())
+}
+
+/// Whether an item of this list and name stays.
+type Keep<'r> = dyn Fn(ListKind, &str) -> bool + 'r;
+
+/// What is to be changed in a document.
+pub(super) struct Rules<'r> {
+    pub(super) is_asked: bool,
+    /// Whether lists are looked for, and which of their items stay.
+    pub(super) filters_lists: bool,
+    pub(super) keep: &'r Keep<'r>,
+    pub(super) privacy: Privacy,
+    pub(super) handles: Option<&'r HandleRules>,
 }
 
 /// A document with the changes that were found to be needed.
-struct Rewriting<'d> {
-    document: &'d [u8],
-    is_asked: bool,
-    keep: &'d dyn Fn(ListKind, &str) -> bool,
-    privacy: Privacy,
-    /// What to put in place of which bytes; they do not overlap.
-    edits: Vec<(Range<usize>, String)>,
+struct Rewriting<'d, 'r> {
+    rules: Rules<'r>,
+    splice: Splice<'d>,
 }
 
-impl<'d> Rewriting<'d> {
+impl<'d> Rewriting<'d, '_> {
     /// A message is what its members are, whichever of them say that it is a call.
     fn message(&mut self, message: &'d RawValue) -> Result<(), Fault> {
         let has_members = message.get().starts_with(['{', '[']);
-        if !has_members && !self.is_asked {
+        if !has_members && !self.rules.is_asked {
             return Ok(());
         }
         let members = Members::of(message)?;
+        if let Some(handles) = self.rules.handles {
+            handles.seal(&members, &mut self.splice)?;
+        }
+        if !self.rules.filters_lists {
+            return Ok(());
+        }
         members.check_names()?;
-        if self.is_asked {
+        if self.rules.is_asked {
             self.lists(&members, false)?;
         }
         for result in objects_of(members.one("result")?)? {
             let result_members = Members::of(result)?;
             let rule = match self.lists(&result_members, false)? {
-                true => self.privacy.lists,
-                false => self.privacy.others,
+                true => self.rules.privacy.lists,
+                false => self.rules.privacy.others,
             };
             self.make_private(result, &result_members, rule);
         }
@@ -213,11 +228,11 @@ impl<'d> Rewriting<'d> {
             return Err(Fault::NotAList);
         }
         let shown = items.iter().copied().filter(|item| {
-            identifier(kind, item).is_some_and(|identifier| (self.keep)(kind, &identifier.0))
+            identifier(kind, item).is_some_and(|identifier| (self.rules.keep)(kind, &identifier.0))
         });
         let kept: Vec<_> = shown.map(RawValue::get).collect();
         if kept.len() < items.len() {
-            self.edits.push((self.range(list), format!("[{}]", kept.join(","))));
+            self.splice.replace(list.get(), format!("[{}]", kept.join(",")));
         }
         Ok(())
     }
@@ -231,38 +246,15 @@ impl<'d> Rewriting<'d> {
         let is_cacheable = members.all("ttlMs").next().is_some();
         let mut scopes = members.all("cacheScope").peekable();
         if scopes.peek().is_none() && (is_cacheable || rule == PrivateRule::Always) {
-            let first = self.range(result).start + 1;
             let comma = if members.0.is_empty() { "" } else { "," };
-            self.edits.push((first..first, format!(r#""cacheScope":"private"{comma}"#)));
+            let member = format!(r#""cacheScope":"private"{comma}"#);
+            self.splice.insert_after_first(result.get(), member);
         }
         for scope in scopes {
             if text(scope).is_none_or(|value| value.0 != "private") {
-                self.edits.push((self.range(scope), r#""private""#.to_owned()));
+                self.splice.replace(scope.get(), r#""private""#.to_owned());
             }
         }
-    }
-
-    /// Where a part, which is borrowed from the document, stands in it.
-    fn range(&self, part: &'d RawValue) -> Range<usize> {
-        let start = part.get().as_ptr().addr() - self.document.as_ptr().addr();
-        start..start + part.get().len()
-    }
-
-    /// The document with all changes made; `None` if there are none.
-    fn rewritten(mut self) -> Option<Vec<u8>> {
-        if self.edits.is_empty() {
-            return None;
-        }
-        self.edits.sort_by_key(|(range, _)| range.start);
-        let mut rewritten = Vec::with_capacity(self.document.len());
-        let mut done = 0;
-        for (range, text) in self.edits {
-            rewritten.extend_from_slice(&self.document[done..range.start]);
-            rewritten.extend_from_slice(text.as_bytes());
-            done = range.end;
-        }
-        rewritten.extend_from_slice(&self.document[done..]);
-        Some(rewritten)
     }
 }
 
@@ -277,11 +269,11 @@ fn identifier(kind: ListKind, item: &RawValue) -> Option<Text<'_>> {
     text(Members::of(item).ok()?.one(kind.identifier()).ok()??)
 }
 
-fn text(value: &RawValue) -> Option<Text<'_>> {
+pub(super) fn text(value: &RawValue) -> Option<Text<'_>> {
     serde_json::from_str(value.get()).ok()
 }
 
-fn is_object(value: &RawValue) -> bool {
+pub(super) fn is_object(value: &RawValue) -> bool {
     value.get().starts_with('{')
 }
 
@@ -301,11 +293,20 @@ fn objects_of(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
     Ok(items.into_iter().filter(|item| is_object(item)).collect())
 }
 
+/// The items of a value that is a list.
+pub(super) fn items(value: Option<&RawValue>) -> Result<Vec<&RawValue>, Fault> {
+    let Some(list) = value.filter(|one| one.get().starts_with('[')) else {
+        return Ok(Vec::new());
+    };
+    crate::steps::take(list.get().len());
+    serde_json::from_str(list.get()).map_err(|_| Fault::NotAMessage)
+}
+
 /// The members of an object, in order, their names decoded and their values unread.
-struct Members<'d>(Vec<(Text<'d>, &'d RawValue)>);
+pub(super) struct Members<'d>(Vec<(Text<'d>, &'d RawValue)>);
 
 impl<'d> Members<'d> {
-    fn of(object: &'d RawValue) -> Result<Self, Fault> {
+    pub(super) fn of(object: &'d RawValue) -> Result<Self, Fault> {
         crate::steps::take(object.get().len());
         serde_json::from_str(object.get()).map_err(|_| Fault::NotAMessage)
     }
@@ -329,6 +330,16 @@ impl<'d> Members<'d> {
             }
         }
         Ok(first)
+    }
+
+    /// The member of exactly this name; two are a fault.
+    pub(super) fn exact(&self, name: &str) -> Result<Option<&'d RawValue>, Fault> {
+        crate::steps::take(self.0.len());
+        let mut found = self.0.iter().filter(|member| member.0.0 == name).map(|member| member.1);
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err(Fault::Duplicate),
+            (first, None) => Ok(first),
+        }
     }
 
     /// A name is a fault that makes some readers find members which are not written.
@@ -378,6 +389,17 @@ mod tests {
         let keep = |_, name: &str| !name.starts_with("hidden");
         let new = rewrite(document.as_bytes(), true, &keep, of_lists(private))?;
         Ok(new.map(|bytes| String::from_utf8(bytes).unwrap()))
+    }
+
+    /// Without handles.
+    fn rewrite(
+        document: &[u8],
+        is_asked: bool,
+        keep: &dyn Fn(ListKind, &str) -> bool,
+        privacy: Privacy,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let rules = Rules { is_asked, filters_lists: true, keep, privacy, handles: None };
+        super::rewrite(document, rules)
     }
 
     fn of_lists(lists: PrivateRule) -> Privacy {

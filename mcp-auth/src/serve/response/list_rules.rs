@@ -18,27 +18,32 @@ use std::sync::Arc;
 use http::Method;
 use http::request::Parts;
 
+use super::event_stream::SealId;
+use super::handle_rules::HandleRules;
 use super::lesson::Lesson;
-use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, rewrite};
+use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, Rules, rewrite};
 use super::list_trace::{has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Messages, Operation};
+use crate::authorize::{Authorizers, Messages, Operation};
 use crate::config::Access;
-use crate::serve::exchange::Called;
-use crate::serve::{Resource, mcp_headers};
+use crate::serve::exchange::Exchange;
+use crate::serve::mcp_headers;
 
 /// The policy of a resource, applied to the lists in a response.
 ///
 /// Lists of every kind are filtered in every response: a server that keeps sessions may answer one request on
 /// the stream of another.
 pub(in crate::serve) struct ListRules {
-    resource: Arc<Resource>,
-    caller: Option<AuthInfo>,
+    exchange: Arc<Exchange>,
+    /// Whether it is the sender's; else it is anybody's.
+    is_of_sender: bool,
     /// Whether the request asks for a list: then what is not understood is withheld as a whole.
     pub(super) is_asked: bool,
     privacy: Privacy,
     /// What the answer teaches.
     lesson: Option<Lesson>,
+    /// Which handles are sealed, if any are.
+    handles: Option<Arc<HandleRules>>,
 }
 
 /// Names of members for whose sake an answer is read, in small letters: lists, how long a result may be kept and by whom,
@@ -47,14 +52,15 @@ const READ_FOR: [&str; 7] =
     ["tools", "prompts", "resource", "cachescope", "ttlms", "taskid", "$serde_json::private"];
 
 impl ListRules {
-    /// For the answer to these messages; `None` without a policy.
+    /// For the answer to these messages of this sender, who is a caller where one is needed; `None` without a policy and
+    /// handles that are sealed.
     pub(in crate::serve) fn for_answer(
-        resource: &Arc<Resource>,
+        exchange: &Arc<Exchange>,
         request: &Parts,
         messages: &Messages<'_>,
-        caller: Option<&AuthInfo>,
-        called: &Called,
+        is_of_sender: bool,
     ) -> Option<Self> {
+        let resource = &exchange.resource;
         let sent = messages.sent();
         let others = match sent {
             // Who may read it is decided by nobody, and what is read depends on no caller.
@@ -65,33 +71,32 @@ impl ListRules {
             _ => PrivateRule::IfCacheable,
         };
         let mut methods = sent.iter().map(Operation::method);
-        let is_asked = methods.any(|method| ListKind::from_method(method).is_some());
-        let rules = Self::new(resource, request, others, caller)?;
-        let lesson = Lesson::of_answer(resource, messages, called);
-        Some(Self { is_asked, lesson, ..rules })
+        let is_list = methods.any(|method| ListKind::from_method(method).is_some());
+        let handles = HandleRules::for_answer(resource, messages, exchange.sender.as_ref());
+        let rules = Self::new(exchange, request, others, is_of_sender, handles)?;
+        let lesson = Lesson::of_answer(resource, messages, &exchange.called);
+        Some(Self { is_asked: is_list && resource.has_rules(), lesson, ..rules })
     }
 
     /// For a stream that may repeat answers given elsewhere.
-    pub(in crate::serve) fn for_stream(
-        resource: &Arc<Resource>,
-        request: &Parts,
-        caller: &AuthInfo,
-    ) -> Option<Self> {
+    pub(in crate::serve) fn for_stream(exchange: &Arc<Exchange>, request: &Parts) -> Option<Self> {
         // RFC 9110 §9.3.2: nothing of the body is sent, and the headers are those of another response.
         if request.method == Method::HEAD {
             return None;
         }
-        Self::new(resource, request, PrivateRule::IfCacheable, Some(caller))
+        let handles = HandleRules::for_stream(&exchange.resource, exchange.sender.as_ref());
+        Self::new(exchange, request, PrivateRule::IfCacheable, true, handles)
     }
 
-    /// For a response of this resource; `None` without a policy.
+    /// For a response of this resource; `None` as before.
     fn new(
-        resource: &Arc<Resource>,
+        exchange: &Arc<Exchange>,
         request: &Parts,
         others: PrivateRule,
-        caller: Option<&AuthInfo>,
+        is_of_sender: bool,
+        handles: Option<HandleRules>,
     ) -> Option<Self> {
-        if resource.authorizers.is_empty() {
+        if !exchange.resource.has_rules() && handles.is_none() {
             return None;
         }
         let lists = match mcp_headers::has_cache_scope(&request.headers) {
@@ -99,21 +104,34 @@ impl ListRules {
             false => PrivateRule::IfCacheable,
         };
         Some(Self {
-            resource: resource.clone(),
-            caller: caller.cloned(),
+            exchange: exchange.clone(),
+            is_of_sender,
             is_asked: false,
             privacy: Privacy { lists, others },
             lesson: None,
+            handles: handles.map(Arc::new),
         })
     }
 
-    /// The same for the data of an event, which need not be a message: some are only a sign of life.
+    /// What seals the identifiers of events, if anything does.
+    pub(super) fn event_sealer(&self) -> Option<SealId> {
+        let handles = self.handles.clone().filter(|handles| handles.seals_events())?;
+        Some(Box::new(move |event| handles.seal_event(event)))
+    }
+
+    /// The same for the data of an event, which need not be a message: some are only a sign of life. A stream goes on under
+    /// the rules that are in force now, whatever it began under.
     pub(super) fn apply_to_event(&self, data: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            return self.apply(data);
+            if self.exchange.resource.is_in_force() {
+                return self.apply(data);
+            }
+            let standing = self.exchange.standing().ok_or(Fault::NotAdmitted)?;
+            return self.apply_by(&standing.resource.authorizers, standing.sender.as_ref(), data);
         }
         // A list is written with braces, whatever stands before them.
-        match data.contains(&b'{') && (self.is_asked || has_trace(data)) {
+        let has_list = self.is_asked || (self.exchange.resource.has_rules() && has_trace(data));
+        match data.contains(&b'{') && (has_list || self.has_handle(data)) {
             true => Err(Fault::NotAMessage),
             false => Ok(None),
         }
@@ -121,32 +139,70 @@ impl ListRules {
 
     /// The document with what the caller may see; `None` when nothing needs to change.
     pub(super) fn apply(&self, document: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
-        let is_read = self.is_asked || self.privacy.others == PrivateRule::Always;
-        if !is_read && !may_have_member(document, &READ_FOR) {
+        let Exchange { resource, sender, .. } = &*self.exchange;
+        self.apply_by(&resource.authorizers, sender.as_ref(), document)
+    }
+
+    /// The same by these rules.
+    fn apply_by(
+        &self,
+        authorizers: &Authorizers,
+        sender: Option<&AuthInfo>,
+        document: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let has_rules = !authorizers.is_empty();
+        let has_handle = self.has_handle(document);
+        let is_private = self.privacy.others == PrivateRule::Always;
+        let is_read =
+            self.is_asked || (has_rules && (is_private || may_have_member(document, &READ_FOR)));
+        if !is_read && !has_handle {
             return Ok(None);
         }
-        let rewritten =
-            rewrite(document, self.is_asked, &|kind, name| self.may_see(kind, name), self.privacy);
+        let caller = sender.filter(|_| self.is_of_sender);
+        let rewritten = rewrite(
+            document,
+            Rules {
+                is_asked: self.is_asked,
+                filters_lists: has_rules,
+                keep: &|kind, name| authorizers.lists(caller, &item(kind, name)),
+                privacy: self.privacy,
+                handles: self.handles.as_deref().filter(|_| has_handle),
+            },
+        );
         let changed = match rewritten {
             // What is no message is no result that a client keeps.
-            Err(Fault::NotAMessage) if !self.is_asked && !has_trace(document) => None,
+            Err(Fault::NotAMessage) if !self.is_asked && !has_handle && !has_trace(document) => {
+                None
+            }
             other => other?,
         };
         if let Some(lesson) = &self.lesson {
-            lesson.learn(document, &self.resource, self.caller.as_ref());
+            lesson.learn(document, &self.exchange.resource, self.owner());
         }
         Ok(changed)
     }
 
-    /// Whether a list shows the item of this name.
-    fn may_see(&self, kind: ListKind, name: &str) -> bool {
-        let operation = match kind {
-            ListKind::Tools => Operation::tool(name),
-            ListKind::Prompts => Operation::prompt(name),
-            ListKind::Resources => Operation::resource(name),
-            ListKind::ResourceTemplates => Operation::template(name),
-        };
-        self.resource.authorizers.lists(self.caller.as_ref(), &operation)
+    /// Whether a document could hold a handle that is sealed.
+    fn has_handle(&self, document: &[u8]) -> bool {
+        self.handles.as_ref().is_some_and(|handles| handles.may_be_in(document))
+    }
+
+    /// Whose the tasks are that are made: where their identifiers are sealed, of whoever that is for.
+    fn owner(&self) -> Option<&AuthInfo> {
+        match &self.handles {
+            Some(handles) => handles.sender(),
+            None => self.exchange.sender.as_ref().filter(|_| self.is_of_sender),
+        }
+    }
+}
+
+/// What an item of a list would call.
+fn item(kind: ListKind, name: &str) -> Operation<'_> {
+    match kind {
+        ListKind::Tools => Operation::tool(name),
+        ListKind::Prompts => Operation::prompt(name),
+        ListKind::Resources => Operation::resource(name),
+        ListKind::ResourceTemplates => Operation::template(name),
     }
 }
 

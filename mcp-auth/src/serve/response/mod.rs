@@ -8,13 +8,16 @@
 //! 2. Under a policy every response is read by its bytes, whatever its label says ([`body_kind`]).
 //! 3. Lists show what the policy allows ([`list_rules`]), in JSON and in events ([`event_stream`]).
 //! 4. What could be a list and cannot be read is withheld.
-//! 5. Some answers teach what later requests are judged by ([`lesson`]).
+//! 5. Handles are sealed for the caller where a setting asks for it ([`handle_rules`]).
+//! 6. Some answers teach what later requests are judged by ([`lesson`]).
+//! 7. Streams of events end with the token of their caller ([`stream_end`]), also those that go on unchanged.
 
 mod body_kind;
 mod event_stream;
 mod filter;
 mod filtered_events;
 mod forwarding;
+mod handle_rules;
 mod lesson;
 mod list_filter;
 mod list_rules;
@@ -22,6 +25,7 @@ mod list_trace;
 mod protected_body;
 mod step_up;
 mod stream_end;
+mod timed_stream;
 
 pub(super) use body_kind::is_encoded;
 pub use filter::{Passage, ResponseFilter};
@@ -29,3 +33,4 @@ pub(crate) use forwarding::poll_start;
 pub(super) use list_filter::ListKind;
 pub(super) use list_rules::ListRules;
 pub use protected_body::ProtectedBody;
+pub use stream_end::StreamEnd;

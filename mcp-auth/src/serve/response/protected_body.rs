@@ -26,7 +26,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use super::stream_end::StreamEnd;
+use super::timed_stream::TimedStream;
 use super::{Passage, ResponseFilter};
 use crate::serve::Reply;
 
@@ -40,7 +40,7 @@ pin_project! {
         #[pin]
         kind: Kind<B>,
         // Of a stream of events.
-        end: Option<Box<StreamEnd>>,
+        end: Option<Box<TimedStream>>,
     }
 }
 
@@ -95,7 +95,7 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
     }
 
     /// The same, which ends in time if it is a stream of events.
-    pub(super) fn ending_with(self, end: Option<Box<StreamEnd>>) -> Self {
+    pub(super) fn ending_with(self, end: Option<Box<TimedStream>>) -> Self {
         Self { end, ..self }
     }
 
@@ -251,13 +251,13 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let ProtectedBodyProjection { kind, end } = self.project();
         let Some(end) = end else { return kind.poll_frame(context) };
-        if let Some(last) = end.poll_end(context) {
+        if let Some(last) = end.end() {
             return Poll::Ready(last.map(|data| Ok(Frame::data(data))));
         }
         match kind.poll_frame(context) {
             Poll::Pending => {
                 ready!(end.poll_wait(context));
-                let last = end.poll_end(context).flatten();
+                let last = end.end().flatten();
                 Poll::Ready(last.map(|data| Ok(Frame::data(data))))
             }
             Poll::Ready(next) => {

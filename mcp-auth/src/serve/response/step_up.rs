@@ -24,7 +24,7 @@ impl Exchange {
     /// The 403 that the handler asked for, if it did.
     pub(super) fn refusal(&self) -> Option<Reply> {
         let refused = self.refused().clone()?;
-        let error = AuthError::from(refused);
+        let error = self.resource.limited_by_handler(refused.into(), self.sender.as_ref());
         self.resource.log_refused(&error, self.called.operations());
         Some(refuse(&self.resource, error, &self.resource.required_scopes))
     }

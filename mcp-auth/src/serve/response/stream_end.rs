@@ -1,123 +1,187 @@
-//! When a stream of events has to end: the token of its caller has expired, or was revoked.
+//! When a stream of events has to end: the token of its caller has expired or was revoked, or the configuration was replaced
+//! by one that does not admit the request.
+//!
+//! One machine without IO, for every adapter; tower's is driven by [`TimedStream`](super::timed_stream::TimedStream).
 //!
 //! 1. It ends between two events, so that nothing is sent by halves, and the last thing that is sent is `retry`, after
 //!    which clients connect again: with a new token, if they have one.
 //! 2. A stream of a GET is watched from the beginning. One that answers a POST is watched from its first event on, because
 //!    nearly all of them end by themselves at once. Until then nothing is sent of it after its time either.
+//! 3. Nobody looks at it from time to time. It says how long it is good at most, and wakes whoever waits when something was
+//!    revoked.
+//!
+//! Tested in `adapters::stream_end`.
 
 use std::fmt;
 use std::future::pending;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, select};
-use tokio::runtime::Handle;
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use tokio::sync::watch;
 
-use crate::serve::exchange::Exchange;
+use super::body_kind::{is_encoded, is_event_stream, names_event_stream};
+use crate::auth_info::AuthInfo;
+use crate::serve::exchange::{Called, Exchange};
+use crate::serve::standing::Standing;
+use crate::serve::{Forward, Resource};
 
 /// Asks for a new connection after a second (WHATWG HTML, server-sent events).
 const RECONNECT: &[u8] = b"retry: 1000\n\n";
 
-/// Ends one stream in time.
-pub(super) struct StreamEnd {
+/// The longest end of an event: so many bytes are remembered.
+const LONGEST_END: usize = 3;
+
+/// Ends one stream of events when the token of its caller is good no more; made by
+/// [`Forward::stream_end`](crate::decision::Forward::stream_end), for adapters of your own.
+///
+/// It stands behind the [`ResponseFilter`](crate::decision::ResponseFilter): what it is told of is what the client gets.
+///
+/// 1. Before anything is sent, ask [`StreamEnd::step`], and after that tell it what was sent with [`StreamEnd::see`].
+/// 2. While there is nothing to send and it [is to be watched](StreamEnd::is_watched), ask again after
+///    [`StreamEnd::time_left`], and when [`StreamEnd::poll_revoked`] wakes you. One timer is enough for a stream, and
+///    nothing has to look from time to time.
+/// 3. When it says that the stream ends, send the last piece, end the response, take nothing more of the handler's, and
+///    tell the handler, as if the client had gone.
+///
+/// ```
+/// use mcp_auth::decision::StreamEnd;
+///
+/// /// What is sent in place of a piece of the handler's, and whether that is the last.
+/// fn sent(end: &mut StreamEnd, piece: Vec<u8>) -> (Vec<u8>, bool) {
+///     match end.step() {
+///         Some(last) => (last.to_vec(), true),
+///         None => {
+///             end.see(&piece);
+///             (piece, false)
+///         }
+///     }
+/// }
+/// ```
+pub struct StreamEnd {
     exchange: Arc<Exchange>,
-    /// Ready when the caller's token is good no more; `None`: nobody waits for that yet.
-    over: Option<BoxFuture<'static, ()>>,
+    /// Ready when something was revoked; `None`: nobody waits for that yet.
+    revoked: Option<BoxFuture<'static, watch::Receiver<u64>>>,
     /// Whether it is watched although nothing came of it yet.
     from_beginning: bool,
-    /// Whether something can be put between its events: it is not compressed.
+    /// Whether something can be put between its events: it is not encoded.
     is_plain: bool,
     /// The last bytes that were sent.
     tail: Vec<u8>,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// The last thing was sent.
-    Ended,
-}
-
-impl Exchange {
-    /// Whether a request with its sender's token would still be authenticated.
-    fn is_still_good(&self) -> bool {
-        let Some(sender) = &self.sender else { return true };
-        let cutoffs = &self.resource.authenticator.cutoffs;
-        let now = self.resource.authenticator.clock.unix_seconds();
-        let is_unrevoked = cutoffs.is_current(now) && cutoffs.check(sender).is_ok();
-        self.seconds_left() != Some(0) && is_unrevoked
-    }
-
-    /// How long the token is good; `None`: it does not say.
-    fn seconds_left(&self) -> Option<u64> {
-        let authenticator = &self.resource.authenticator;
-        let tolerance = authenticator.rules.clock_tolerance.as_secs();
-        let until = self.sender.as_ref()?.expires_at()?.saturating_add(tolerance);
-        Some(until.saturating_sub(authenticator.clock.unix_seconds()))
-    }
+    has_ended: bool,
 }
 
 impl StreamEnd {
-    pub(super) fn new(exchange: Arc<Exchange>, from_beginning: bool, is_plain: bool) -> Self {
-        let (tail, state) = (Vec::new(), State::Open);
-        Self { exchange, over: None, from_beginning, is_plain, tail, state }
-    }
-
-    /// What to send in place of the stream's next piece: `None`, the stream goes on; `Some(None)`, it is over.
-    pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Option<Option<Bytes>> {
-        if self.state == State::Ended {
-            return Some(None);
-        }
-        let is_over = match &mut self.over {
-            Some(over) => over.as_mut().poll(context).is_ready(),
-            None => !self.exchange.is_still_good(),
-        };
-        if !is_over || !self.is_between_events() {
-            if is_over {
-                // It was ready, and is not asked again.
-                self.over = None;
-            }
+    /// For a response with these headers, of which it takes the length; `None` where it is no stream of events.
+    fn of(
+        exchange: &Arc<Exchange>,
+        from_beginning: bool,
+        response: &mut HeaderMap,
+    ) -> Option<Self> {
+        if !is_event_stream(response) {
             return None;
         }
-        self.state = State::Ended;
+        // It may end before that.
+        response.remove(CONTENT_LENGTH);
+        Some(Self {
+            exchange: exchange.clone(),
+            revoked: None,
+            from_beginning,
+            is_plain: !is_encoded(response),
+            tail: Vec::new(),
+            has_ended: false,
+        })
+    }
+
+    /// Whether a response with this `Content-Type` is a stream of events, for adapters that make no [`HeaderMap`] of the headers
+    /// of others.
+    pub fn is_for(content_type: &[u8]) -> bool {
+        names_event_stream(content_type)
+    }
+
+    /// What ends the stream here: the last piece, which may be empty. `None`: the next piece may be sent, because the token is
+    /// good, or in the middle of an event.
+    pub fn step(&mut self) -> Option<Bytes> {
+        if self.has_ended {
+            return Some(Bytes::new());
+        }
+        if !self.is_due() {
+            return None;
+        }
+        self.has_ended = true;
         tracing::info!(
             target: "mcp_auth::decision",
             code = "stream_ended",
             resource = %self.exchange.resource.identifier,
-            "a stream is ended: its token has expired or was revoked"
+            "a stream is ended: its token has expired or was revoked, or the configuration admits it no more"
         );
-        Some(self.is_plain.then(|| Bytes::from_static(RECONNECT)))
-    }
-
-    /// Waits for the end, where the stream has nothing to send. `Ready`: it has come.
-    pub(super) fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.from_beginning && self.tail.is_empty() {
-            return Poll::Pending;
-        }
-        let exchange = &self.exchange;
-        let over = self.over.get_or_insert_with(|| until_over(exchange.clone()).boxed());
-        let is_over = over.as_mut().poll(context).is_ready();
-        if is_over {
-            self.over = None;
-        }
-        match is_over && self.is_between_events() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        Some(Bytes::from_static(if self.is_plain { RECONNECT } else { b"" }))
     }
 
     /// Takes note of what is sent.
-    pub(super) fn see(&mut self, data: &[u8]) {
-        const LONGEST: usize = 4;
-        let end = &data[data.len().saturating_sub(LONGEST)..];
+    pub fn see(&mut self, sent: &[u8]) {
+        let end = &sent[sent.len().saturating_sub(LONGEST_END)..];
         self.tail.extend_from_slice(end);
-        let surplus = self.tail.len().saturating_sub(LONGEST);
+        let surplus = self.tail.len().saturating_sub(LONGEST_END);
         self.tail.drain(..surplus);
+    }
+
+    /// Whether its end is to be waited for now: an answer to a POST need not be watched before its first event.
+    pub fn is_watched(&self) -> bool {
+        !self.has_ended && (self.from_beginning || !self.tail.is_empty())
+    }
+
+    /// After how long to ask for the next [step](Self::step) at the latest. `None`: there is nothing to wait for, because
+    /// the token does not say how long it is good, or because what ends the stream is the next piece of it.
+    pub fn time_left(&self) -> Option<Duration> {
+        let seconds = self.seconds_left().filter(|seconds| *seconds > 0)?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Ready when the next [step](Self::step) is to be asked for, because something was revoked since this was last asked;
+    /// until then it wakes the task. It needs no runtime.
+    pub fn poll_revoked(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(revoked) = &mut self.revoked else {
+            // Before the first look, so that nothing is missed.
+            let changes = self.exchange.resource.authenticator.cutoffs.changes();
+            self.revoked = Some(next_change(changes).boxed());
+            return if self.is_still_good() { self.poll_revoked(context) } else { Poll::Ready(()) };
+        };
+        let changes = ready!(revoked.as_mut().poll(context));
+        self.revoked = Some(next_change(changes).boxed());
+        Poll::Ready(())
+    }
+
+    /// Wakes nobody any more, and lets go of whoever it would have woken.
+    pub fn stop_waking(&mut self) {
+        self.revoked = None;
+    }
+
+    /// Whether it ends at the next [step](Self::step).
+    pub(super) fn is_due(&self) -> bool {
+        self.has_ended || (!self.is_still_good() && self.is_between_events())
+    }
+
+    /// Whether the request would still be admitted, by the configuration that is in force.
+    pub(super) fn is_still_good(&self) -> bool {
+        let Exchange { resource, sender, .. } = &*self.exchange;
+        // Nearly always: without a look at what came in its place.
+        if resource.is_in_force() {
+            return is_good(resource, sender.as_ref());
+        }
+        let standing = self.exchange.standing();
+        standing.is_some_and(|now| is_good(&now.resource, now.sender.as_ref()))
+    }
+
+    /// How long the token is good; `None`: it does not say.
+    fn seconds_left(&self) -> Option<u64> {
+        let Standing { resource, sender } = self.exchange.standing()?;
+        seconds_left(&resource, &sender?)
     }
 
     /// Whether the last thing that was sent is a whole event. An encoded stream is ended wherever it is.
@@ -127,27 +191,54 @@ impl StreamEnd {
     }
 }
 
-/// Waits until the sender's token is good no more.
-async fn until_over(exchange: Arc<Exchange>) {
-    // Before the first look, so that nothing is missed.
-    let mut changes = exchange.resource.authenticator.cutoffs.changes();
-    while exchange.is_still_good() {
-        let changed = pin!(changes.changed());
-        match exchange.seconds_left().filter(|_| Handle::try_current().is_ok()) {
-            Some(seconds) => {
-                let time = pin!(tokio::time::sleep(Duration::from_secs(seconds)));
-                select(changed, time).await;
-            }
-            // Without tokio, time is the business of whoever runs the service.
-            None if changed.await.is_err() => pending().await,
-            None => {}
-        }
+/// Whether this resource would still authenticate its sender.
+fn is_good(resource: &Resource, sender: Option<&AuthInfo>) -> bool {
+    let Some(caller) = sender else { return true };
+    let (cutoffs, clock) = (&resource.authenticator.cutoffs, &resource.authenticator.clock);
+    seconds_left(resource, caller) != Some(0)
+        && cutoffs.is_current(clock.unix_seconds())
+        && cutoffs.check(caller).is_ok()
+}
+
+/// How long this resource takes the token for good; `None`: it does not say.
+fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
+    let tolerance = resource.authenticator.rules.clock_tolerance.as_secs();
+    let until = sender.expires_at()?.saturating_add(tolerance);
+    Some(until.saturating_sub(resource.authenticator.clock.unix_seconds()))
+}
+
+/// Waits until something is revoked; for ever, where nobody can revoke anything any more.
+async fn next_change(mut changes: watch::Receiver<u64>) -> watch::Receiver<u64> {
+    if changes.changed().await.is_err() {
+        pending::<()>().await;
+    }
+    changes
+}
+
+impl Resource {
+    /// What ends a stream of events to this caller, of whose request nothing else is known.
+    pub(crate) fn stream_end(
+        self: Arc<Self>,
+        caller: &AuthInfo,
+        response: &mut HeaderMap,
+    ) -> Option<StreamEnd> {
+        let exchange = Exchange::new(self, Some(caller.clone()), None, None, Called::Unread);
+        StreamEnd::of(&exchange, true, response)
+    }
+}
+
+impl Forward {
+    /// What ends the response with these headers when its caller's token is good no more, for adapters of your own; the
+    /// layer does it by itself. `None`: it is no stream of events. Ask before [`Forward::respond`]. A `Content-Length` is
+    /// removed, because the stream may end before that.
+    pub fn stream_end(&self, response: &mut HeaderMap) -> Option<StreamEnd> {
+        StreamEnd::of(&self.exchange, !self.may_wait, response)
     }
 }
 
 /// Says nothing of the caller.
 impl fmt::Debug for StreamEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamEnd").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("StreamEnd").field("has_ended", &self.has_ended).finish_non_exhaustive()
     }
 }

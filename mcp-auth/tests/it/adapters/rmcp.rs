@@ -5,6 +5,7 @@ mod handlers;
 mod hosts;
 mod sessions;
 mod step_up;
+mod tasks;
 mod tools;
 
 use std::net::SocketAddr;

@@ -1,25 +1,31 @@
 //! Streams end when the token of their caller is good no more.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response};
+use axum::http::{HeaderMap, Request, Response};
 use axum::routing::any_service;
 use dev_issuer::DevIssuer;
 use futures_util::stream::{self, StreamExt as _};
+use mcp_auth::decision::{Decision, Forward};
+use mcp_auth::policy::Requirement;
 use mcp_auth::revocation::Revocation;
 use mcp_auth::{Config, McpAuth, ScopePolicy};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 use tower::service_fn;
 
-use crate::support::RESOURCE;
+use crate::support::{RESOURCE, TestClock};
 
 const EVENT: &str = "id: 1\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n";
 const RETRY: &str = "retry: 1000\n\n";
 
-/// A server whose streams send these pieces and then nothing for ever.
+/// A server of streams of events.
 struct Streams {
     issuer: DevIssuer,
     auth: McpAuth,
@@ -27,19 +33,31 @@ struct Streams {
 }
 
 impl Streams {
+    /// Its streams send these pieces, and then nothing for ever.
     async fn sending(pieces: &'static [&'static str], change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_bodies(change, move || {
+            let sent = pieces
+                .iter()
+                .map(|piece| Ok::<_, Infallible>(Bytes::from_static(piece.as_bytes())));
+            Body::from_stream(stream::iter(sent).chain(stream::pending()))
+        })
+        .await
+    }
+
+    /// Its streams are these.
+    async fn with_bodies(
+        change: impl FnOnce(&mut Config),
+        make_body: impl Fn() -> Body + Clone + Send + Sync + 'static,
+    ) -> Self {
         let issuer = DevIssuer::start().await.unwrap();
         let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
         config.clock_tolerance = Duration::ZERO;
         change(&mut config);
         let auth = McpAuth::new(config).unwrap();
-        let server = any_service(service_fn(move |_: Request<Body>| async move {
-            let sent = pieces
-                .iter()
-                .map(|piece| Ok::<_, Infallible>(Bytes::from_static(piece.as_bytes())));
-            let body = Body::from_stream(stream::iter(sent).chain(stream::pending()));
+        let server = any_service(service_fn(move |_: Request<Body>| {
             let response = Response::builder().header("content-type", "text/event-stream");
-            Ok::<_, Infallible>(response.body(body).unwrap())
+            let answer = response.body(make_body()).unwrap();
+            async move { Ok::<_, Infallible>(answer) }
         }));
         let app: Router = auth.protect(server);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -106,4 +124,144 @@ async fn a_stream_without_an_event_ends_at_once() {
     let answer = server.get(&server.token("alice", 3600)).await;
     server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "alice"));
     assert_eq!(answer.text().await.unwrap(), RETRY);
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A request that goes on, as an adapter has it.
+async fn admitted(auth: &McpAuth, method: &str, token: Option<&str>) -> Forward {
+    let mut request = Request::builder().method(method).uri("/mcp");
+    request = request.header("content-type", "application/json");
+    if let Some(text) = token {
+        request = request.header("authorization", format!("Bearer {text}"));
+    }
+    let head = request.body(()).unwrap().into_parts().0;
+    let mut decision = auth.decide(&head).await;
+    if let Decision::ReadBody(pending) = decision {
+        let body = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        decision = pending.decide(&head, body).await;
+    }
+    match decision {
+        Decision::Forward(forward) => forward,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn headers_of(rows: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in rows {
+        headers.insert(*name, value.parse().unwrap());
+    }
+    headers
+}
+
+/// The rest of an event that was begun is sent, and nothing after it.
+#[tokio::test]
+async fn an_event_that_was_begun_is_sent_whole_before_its_stream_ends() {
+    let (half, rest) = EVENT.split_at(20);
+    let (sender, receiver) = unbounded_channel::<&'static str>();
+    let pieces = Arc::new(Mutex::new(Some(receiver)));
+    let server = Streams::with_bodies(
+        |_| {},
+        move || {
+            let receiver = pieces.lock().unwrap().take().unwrap();
+            Body::from_stream(stream::unfold(receiver, |mut receiver| async move {
+                let piece = Bytes::from_static(receiver.recv().await?.as_bytes());
+                Some((Ok::<_, Infallible>(piece), receiver))
+            }))
+        },
+    )
+    .await;
+    sender.send(EVENT).unwrap();
+    sender.send(half).unwrap();
+    let mut answer = server.get(&server.token("alice", 3600)).await;
+    let mut received = String::new();
+    while received.len() < EVENT.len() + half.len() {
+        let chunk = answer.chunk().await.unwrap().unwrap();
+        received.push_str(str::from_utf8(&chunk).unwrap());
+    }
+    server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "alice"));
+    sender.send(rest).unwrap();
+    received.push_str(&answer.text().await.unwrap());
+    assert_eq!(received, format!("{EVENT}{EVENT}{RETRY}"));
+    // Whoever sends the events is told.
+    sender.closed().await;
+}
+
+/// What adapters without tower do.
+#[tokio::test]
+async fn whoever_drives_a_stream_knows_how_long_it_is_good_and_is_woken_by_revocations() {
+    const STREAM: (&str, &str) = ("content-type", "text/event-stream; charset=utf-8");
+    let issuer = DevIssuer::start().await.unwrap();
+    let clock = TestClock::new();
+    let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
+    config.clock_tolerance = Duration::from_secs(30);
+    let policy = ScopePolicy::new().require_for_method("ping", Requirement::public());
+    config.resources[0].policy = Some(policy);
+    let auth = McpAuth::builder(config).clock(clock.clone()).build().unwrap();
+    let token = issuer.mint().subject("alice").audience(RESOURCE).expires_in(100).sign();
+    let get = admitted(&auth, "GET", Some(&token)).await;
+    let anonymous = admitted(&auth, "POST", None).await;
+    assert!(get.stream_end(&mut headers_of(&[("content-type", "application/json")])).is_none());
+    assert!(get.stream_end(&mut HeaderMap::new()).is_none());
+    let mut of_nobody = anonymous.stream_end(&mut headers_of(&[STREAM])).unwrap();
+    assert_eq!((of_nobody.step(), of_nobody.time_left()), (None, None));
+
+    let mut of_known_length = headers_of(&[STREAM, ("content-length", "1000")]);
+    let mut plain = get.stream_end(&mut of_known_length).unwrap();
+    assert!(!of_known_length.contains_key("content-length"), "it may end before that");
+    let mut gzip = headers_of(&[STREAM, ("content-encoding", "gzip")]);
+    let mut encoded = get.stream_end(&mut gzip).unwrap();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    for one in [&mut plain, &mut encoded] {
+        assert!(one.is_watched());
+        assert_eq!(one.step(), None);
+        assert_eq!(one.time_left(), Some(Duration::from_secs(130)));
+        assert!(one.poll_revoked(&mut context).is_pending());
+    }
+    auth.revoke(Revocation::of_subject(issuer.issuer(), "bob"));
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    for one in [&mut plain, &mut encoded] {
+        assert!(one.poll_revoked(&mut context).is_ready());
+        assert!(one.poll_revoked(&mut context).is_pending());
+        assert_eq!(one.step(), None, "it was somebody else");
+    }
+    clock.advance(129);
+    assert_eq!(plain.time_left(), Some(Duration::from_secs(1)));
+    plain.see(b"data: 1");
+    encoded.see(b"\x1f\x8b");
+    clock.advance(1);
+    assert_eq!((plain.step(), plain.time_left()), (None, None), "in the middle of an event");
+    plain.see(b"\r\n\r\n");
+    assert_eq!(plain.step(), Some(Bytes::from_static(RETRY.as_bytes())));
+    assert_eq!(plain.step(), Some(Bytes::new()));
+    assert_eq!(encoded.step(), Some(Bytes::new()), "nothing can be put between its events");
+}
+
+#[tokio::test]
+async fn an_answer_to_a_post_is_watched_from_its_first_event_on() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let token = issuer.mint().audience(RESOURCE).sign();
+    let post = admitted(&auth, "POST", Some(&token)).await;
+    let mut answer =
+        post.stream_end(&mut headers_of(&[("content-type", "text/event-stream")])).unwrap();
+    assert!(!answer.is_watched());
+    answer.see(EVENT.as_bytes());
+    assert!(answer.is_watched());
+    auth.revoke(Revocation::of_subject(issuer.issuer(), "alice"));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(answer.poll_revoked(&mut context).is_ready(), "it was revoked before anybody waited");
+    assert_eq!(answer.step(), Some(Bytes::from_static(RETRY.as_bytes())));
+    assert!(!answer.is_watched());
 }

@@ -1,10 +1,11 @@
 //! Keycloak with the realms of `xtask/providers/keycloak/`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::post;
-use mcp_auth::Introspection;
+use mcp_auth::settings::BackChannelLogout;
+use mcp_auth::{AuthorizationServer, Introspection};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -165,6 +166,49 @@ async fn after_a_logout_the_access_token_is_inactive_and_the_logout_token_is_no_
     let trusting = Server::trusting(&realm.issuer);
     assert_eq!(trusting.code(&access_token).await, "ok", "nobody asks");
     assert_eq!(trusting.code(&logouts.next().await).await, "wrong_type");
+}
+
+#[tokio::test]
+#[ignore = "needs a provider: cargo xtask test --only provider-keycloak"]
+async fn a_session_that_an_administrator_ends_is_over_at_the_next_request() {
+    let realm = realm("mcp").await;
+    let mut trusted = AuthorizationServer::new(&*realm.issuer);
+    trusted.back_channel_logout = Some(BackChannelLogout::new(["app-told-of-logout"]));
+    let server = Server::with(trusted);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/backchannel-logout", listener.local_addr().unwrap());
+    let app = server.app.clone();
+    tokio::spawn(async { axum::serve(listener, app).await });
+    let admin = Admin::sign_in().await;
+    let client = json!({
+        "clientId": "app-told-of-logout",
+        "publicClient": true,
+        "redirectUris": [REDIRECT_URI],
+        "attributes": { "backchannel.logout.url": url, "backchannel.logout.session.required": "true" },
+        "optionalClientScopes": ["mcp"],
+    });
+    admin.post("mcp/clients", client).await;
+    let [ended, other] = [
+        realm.sign_in("app-told-of-logout", OPENID_MCP, &[], ALICE).await,
+        realm.sign_in("app-told-of-logout", OPENID_MCP, &[], ALICE).await,
+    ];
+    let [ended, other] = [text(&ended["access_token"]), text(&other["access_token"])];
+    assert_eq!([server.code(&ended).await, server.code(&other).await], ["ok", "ok"]);
+
+    let session = text(&claims(&ended)["sid"]);
+    let started = Instant::now();
+    admin.send(Method::DELETE, &format!("mcp/sessions/{session}"), json!({})).await;
+    let answered = started.elapsed();
+    while server.code(&ended).await == "ok" {
+        tokio::task::yield_now().await;
+    }
+    eprintln!(
+        "out {:.3} s after the administrator's click, which was answered after {:.3} s",
+        started.elapsed().as_secs_f64(),
+        answered.as_secs_f64()
+    );
+    assert_eq!(server.code(&ended).await, "revoked");
+    assert_eq!(server.code(&other).await, "ok", "another session of the same person");
 }
 
 async fn realm(name: &str) -> Issuer {

@@ -1,0 +1,134 @@
+//! Code of the user's own, which no configuration holds: it stays when the configuration is replaced.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::assembler::Assembler;
+use super::parsed_config::ParsedConfig;
+use super::parsed_shared_store::ParsedSharedStore;
+use super::serving::Serving;
+use super::warnings::{warn_of_rules, warn_of_weak_settings};
+use crate::authenticate::TokenVerifier;
+use crate::authorize::Authorizer;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ClientAuthMethod, Config, ConfigError, ConfigFault, Faults};
+use crate::handles::KeyRing;
+use crate::issuer::{HttpClient, MetadataPatch};
+use crate::revocation::{Cutoffs, Feed, RevocationCheck};
+use crate::shared_store::SharedStore;
+use crate::spawner::Spawner;
+
+/// What was added to the builder.
+pub(crate) struct Hooks {
+    pub(super) http: Option<Arc<dyn HttpClient>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(super) spawner: Spawner,
+    pub(super) slow_checks: Option<Arc<Semaphore>>,
+    pub(super) patch: Option<MetadataPatch>,
+    pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
+    pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
+    pub(super) revocation_check: Option<Arc<dyn RevocationCheck>>,
+    pub(super) shared_store: Option<Arc<dyn SharedStore>>,
+    pub(crate) serve_authorization_server_metadata: bool,
+    pub(crate) hide_resource_metadata: bool,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            http: None,
+            clock: Arc::new(SystemClock),
+            spawner: Spawner::default(),
+            slow_checks: None,
+            patch: None,
+            authorizers: Vec::new(),
+            token_verifiers: Vec::new(),
+            revocation_check: None,
+            shared_store: None,
+            serve_authorization_server_metadata: false,
+            hide_resource_metadata: false,
+        }
+    }
+}
+
+impl Hooks {
+    /// What answers requests by this configuration, with what still holds of the one before. Nothing of that one changes
+    /// until it is replaced.
+    ///
+    /// # Errors
+    /// [`ConfigError`] lists every fault at once.
+    pub(crate) fn assemble(
+        &self,
+        config: &Config,
+        cutoffs: &Arc<Cutoffs>,
+        earlier: Option<&Serving>,
+    ) -> Result<Serving, ConfigError> {
+        let parsed = self.parse(config)?;
+        let ParsedConfig { resources, trust_anchors, handle_keys, trusted_proxies, shared_store } =
+            parsed;
+        match earlier {
+            Some(before) if before.shared_store != config.shared_store => {
+                let fault = ConfigFault::new("shared_store", "this takes a restart");
+                return Err(ConfigError::new(vec![fault]));
+            }
+            Some(_) => {}
+            None => self.share(cutoffs, shared_store),
+        }
+        let own_keys = earlier.and_then(|before| before.own_handle_keys.clone());
+        let has_own_keys = handle_keys.is_none();
+        let keys = match (handle_keys, own_keys) {
+            (Some(configured), _) => Arc::new(configured),
+            (None, Some(own)) => own,
+            (None, None) => Arc::new(KeyRing::random().ok_or_else(without_randomness)?),
+        };
+        let mut assembler = Assembler::new(self, config, cutoffs, trust_anchors, earlier);
+        assembler.limit_failures(trusted_proxies);
+        let mut assembled = Vec::with_capacity(resources.len());
+        for parsed in resources {
+            assembled.push(assembler.protect(parsed, &keys));
+        }
+        warn_of_weak_settings(config);
+        warn_of_rules(&self.authorizers);
+        Ok(assembler.finish(assembled, keys, has_own_keys))
+    }
+
+    /// Has what is revoked here and on other instances told to and fro.
+    fn share(&self, cutoffs: &Arc<Cutoffs>, parsed: Option<ParsedSharedStore>) {
+        let Some(ParsedSharedStore { store, limits }) = parsed else { return };
+        let (clock, spawner) = (self.clock.clone(), self.spawner.clone());
+        cutoffs.share(Feed::new(store, cutoffs, clock, spawner, limits));
+    }
+
+    /// The configuration, checked; or every fault at once, those of the code that was added to the builder first.
+    pub(super) fn parse<'c>(&self, config: &'c Config) -> Result<ParsedConfig<'c>, ConfigError> {
+        let mut found = Vec::new();
+        let mut faults = Faults::of_all(&mut found);
+        for authorizer in &self.authorizers {
+            faults.below("authorizer").add_all(authorizer.config_faults());
+        }
+        if self.http.is_some() {
+            check_files_are_used(config, &mut faults);
+        }
+        ParsedConfig::parse(config, self.shared_store.as_ref(), found)
+    }
+}
+
+fn without_randomness() -> ConfigError {
+    let reason = "the system has no randomness, so that no key can be made";
+    ConfigError::new(vec![ConfigFault::new("handle_keys", reason)])
+}
+
+/// Adds a fault for each file that only the built-in HTTP client reads, when another client is used.
+fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
+    const UNUSED: &str = "the HTTP client that was given does not use it";
+    if !config.ca_files.is_empty() {
+        faults.add("ca_files", UNUSED);
+    }
+    let servers = config.resources.iter().flat_map(|resource| &resource.authorization_servers);
+    for introspection in servers.flat_map(|server| &server.introspection) {
+        if introspection.auth_method == ClientAuthMethod::TlsClientAuth {
+            faults.add("certificate_file", UNUSED);
+        }
+    }
+}

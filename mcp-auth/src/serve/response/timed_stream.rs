@@ -1,0 +1,70 @@
+//! Ends a stream of the tower layer in time: the [`StreamEnd`] with a timer of tokio's.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
+
+use super::stream_end::StreamEnd;
+
+/// A stream that ends in time.
+pub(super) struct TimedStream {
+    end: StreamEnd,
+    /// `None`: nobody waits yet.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl TimedStream {
+    pub(super) fn new(end: StreamEnd) -> Self {
+        Self { end, timer: None }
+    }
+
+    /// What to send in place of the stream's next piece: `None`, the stream goes on; `Some(None)`, it is over.
+    pub(super) fn end(&mut self) -> Option<Option<Bytes>> {
+        let last = self.end.step()?;
+        Some((!last.is_empty()).then_some(last))
+    }
+
+    /// Waits for the end, where the stream has nothing to send. `Ready`: it has come.
+    pub(super) fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.end.is_watched() {
+            return Poll::Pending;
+        }
+        loop {
+            if self.end.is_due() {
+                return Poll::Ready(());
+            }
+            if !self.end.is_still_good() {
+                // In the middle of an event: the rest of it wakes us.
+                return Poll::Pending;
+            }
+            if self.end.poll_revoked(context).is_ready() {
+                continue;
+            }
+            // Without tokio, time is the business of whoever runs the service.
+            let has_timers = Handle::try_current().is_ok();
+            let Some(left) = self.end.time_left().filter(|_| has_timers) else {
+                return Poll::Pending;
+            };
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+            if timer.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
+        }
+    }
+
+    /// Takes note of what is sent.
+    pub(super) fn see(&mut self, sent: &[u8]) {
+        self.end.see(sent);
+    }
+}
+
+impl fmt::Debug for TimedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.end.fmt(f)
+    }
+}
