@@ -109,9 +109,9 @@ pub use scope::Scopes;
 /// ```
 pub mod settings {
     pub use crate::algorithm::Algorithm;
-    pub use crate::config::{RedisConfig, SharedStoreConfig, 
+    pub use crate::config::{
         BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
-        Limits, Secret, ServerType, SharedSignals,
+        Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }

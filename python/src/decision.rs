@@ -100,8 +100,7 @@ impl Forward {
         if forward.changes_responses() {
             without_files(&app_scope)?;
         }
-        let only_seals_sessions =
-            forward.passes_every_response() || forward.only_seals_sessions();
+        let only_seals_sessions = forward.passes_every_response() || forward.only_seals_sessions();
         let takes_body = forward.takes_body();
         let body = forward.body().map(|bytes| PyBytes::new(py, bytes).unbind());
         Ok(Self {

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Feed, Revocation};
 use super::revocation::RevokedKind;
+use super::{Feed, Revocation};
 use crate::auth_info::AuthInfo;
 use crate::error::{TokenError, Unavailable};
 use crate::shared_store::{CutoffKind, SharedCutoff};

@@ -59,8 +59,17 @@ mod tests {
 
     #[test]
     fn what_nobody_wrote_is_a_fault() {
-        let lines =
-            ["", "sub", "sub ", "sub x", "sub 1", "sub 2 a b", "sub 1 ab c", "sub 1 é b", "x 1 a b"];
+        let lines = [
+            "",
+            "sub",
+            "sub ",
+            "sub x",
+            "sub 1",
+            "sub 2 a b",
+            "sub 1 ab c",
+            "sub 1 é b",
+            "x 1 a b",
+        ];
         for line in lines {
             assert!(read(line, 7).is_err(), "{line:?}");
         }

@@ -33,7 +33,8 @@ impl RedisConnection {
         longest: Duration,
     ) -> Result<T, StoreFault> {
         let connected = timeout(longest, self.connect(client)).await;
-        let mut connection = connected.map_err(|_| too_slow("does not let us connect", longest))??;
+        let mut connection =
+            connected.map_err(|_| too_slow("does not let us connect", longest))??;
         let asked = async {
             match question {
                 Question::Command(command) => command.query_async(&mut connection).await,
@@ -57,9 +58,8 @@ impl RedisConnection {
             return Ok(connection.clone());
         }
         // Whoever asks says how long it may take.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         // `rustls` panics where several providers of cryptography are in one program, and none of them is the default.
         let connected = AssertUnwindSafe(connecting).catch_unwind().await;

@@ -126,10 +126,8 @@ impl RedisStore {
             loop {
                 let mut command = redis::cmd("ZSCAN");
                 command.arg(set).arg(next).arg("COUNT").arg(1000);
-                let (cursor, page): Page = self
-                    .following
-                    .ask(&self.client, Question::Command(command), longest)
-                    .await?;
+                let (cursor, page): Page =
+                    self.following.ask(&self.client, Question::Command(command), longest).await?;
                 for (line, score) in page {
                     cutoffs.push(read(&line, seconds(score)?)?);
                 }
@@ -147,7 +145,9 @@ impl RedisStore {
     async fn follow_from(&self, position: &str, wait: Duration) -> Result<Followed, StoreFault> {
         let read_position = position.split_once(' ');
         let known = read_position.and_then(|(last, memory)| Some((last.parse().ok()?, memory)));
-        let Some((mut last, memory)): Option<(u64, &str)> = known else { return Ok(Followed::Lost) };
+        let Some((mut last, memory)): Option<(u64, &str)> = known else {
+            return Ok(Followed::Lost);
+        };
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(1000).arg("BLOCK").arg(wait.as_millis().max(1));
         command.arg("STREAMS").arg(&self.keys.changes).arg(format!("{last}-0"));

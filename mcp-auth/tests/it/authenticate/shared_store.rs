@@ -2,6 +2,7 @@
 
 mod absence;
 mod nginx;
+mod notices;
 mod store;
 
 use std::convert::Infallible;

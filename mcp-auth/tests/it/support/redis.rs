@@ -35,7 +35,8 @@ impl Redis {
             return None;
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("mcp-auth-redis-{}-{number}", std::process::id()));
+        let folder =
+            env::temp_dir().join(format!("mcp-auth-redis-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let mut redis = Self { process: None, folder, is_kept, password };
         redis.begin().await;

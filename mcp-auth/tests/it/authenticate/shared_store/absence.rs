@@ -144,7 +144,8 @@ async fn an_entry_that_nobody_can_read_is_as_an_absence() {
     let Some(two) = Two::start().await else { return };
     let alice = two.token("alice");
     assert_eq!(two.b.status(&alice).await, 200);
-    let _: u64 = two.redis.ask(&["ZADD", "{mcp-auth:1}:cutoffs", "9999999999", "garbage"]).await.unwrap();
+    let _: u64 =
+        two.redis.ask(&["ZADD", "{mcp-auth:1}:cutoffs", "9999999999", "garbage"]).await.unwrap();
     let new = Instance::start(&two.issuer, &two.redis).await;
     assert_eq!(new.status(&alice).await, 503);
     let _: u64 = two.redis.ask(&["ZREM", "{mcp-auth:1}:cutoffs", "garbage"]).await.unwrap();

@@ -217,8 +217,7 @@ async fn a_session_is_its_owners_through_both_instances_and_nobody_elses() {
         let statuses = cluster.statuses(method, token, Some(&session)).await;
         assert_eq!(statuses, [200; 4]);
     }
-    let strangers =
-        [mint(issuer, "bob").sign(), mint(issuer, "alice").client_id("another").sign()];
+    let strangers = [mint(issuer, "bob").sign(), mint(issuer, "alice").client_id("another").sign()];
     for stranger in strangers {
         for method in [Method::POST, Method::GET, Method::DELETE] {
             let statuses = cluster.statuses(method, &stranger, Some(&session)).await;
@@ -283,9 +282,7 @@ async fn a_revocation_ends_streams_and_sessions_through_nginx() {
     for stream in streams {
         assert_eq!(stream.text().await.unwrap(), RETRY);
     }
-    wait_until(async || {
-        cluster.statuses(Method::POST, &alice, Some(&of_alice)).await == [401; 4]
-    })
-    .await;
+    wait_until(async || cluster.statuses(Method::POST, &alice, Some(&of_alice)).await == [401; 4])
+        .await;
     assert_eq!(cluster.statuses(Method::POST, &bob, Some(&of_bob)).await, [200; 4]);
 }
