@@ -22,7 +22,7 @@ function hasRedis() {
 
 /** The code of what comes of a token. @param {McpAuth} auth @param {string} token */
 const code = (auth, token) =>
-  auth.authenticate(token).then(
+  auth.verifyAccessToken(token).then(
     () => 'ok',
     (error) => error.code,
   );
