@@ -83,15 +83,15 @@ impl Feed {
     /// Makes what is known count for nothing until the store was asked.
     pub(crate) fn new(
         store: Arc<dyn SharedStore>,
-        cutoffs: &Arc<Cutoffs>,
+        owner: &Arc<Cutoffs>,
         clock: Arc<dyn Clock>,
         spawner: Spawner,
         limits: FeedLimits,
     ) -> Self {
-        cutoffs.set_current_until(0);
+        owner.set_current_until(0);
         let progress = watch::Sender::new(Progress { state: State::Off, beats: 0 });
         let (outbox, posted) = (Mutex::default(), Notify::new());
-        let cutoffs = Arc::downgrade(cutoffs);
+        let cutoffs = Arc::downgrade(owner);
         let shared = Shared { store, cutoffs, clock, limits, progress, outbox, posted };
         Self {
             shared: Arc::new(shared),

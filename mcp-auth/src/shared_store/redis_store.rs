@@ -58,14 +58,14 @@ struct Keys {
 impl Keys {
     fn with_prefix(prefix: &str) -> Self {
         // In braces, so that a cluster keeps them together.
-        let key = |name: &str| format!("{{{prefix}:1}}:{name}");
+        let beginning = format!("{{{prefix}:1}}");
         Self {
-            cutoffs: key("cutoffs"),
-            issuers: key("issuers"),
-            changes: key("changes"),
-            number: key("number"),
-            memory: key("memory"),
-            once: key("once"),
+            cutoffs: format!("{beginning}:cutoffs"),
+            issuers: format!("{beginning}:issuers"),
+            changes: format!("{beginning}:changes"),
+            number: format!("{beginning}:number"),
+            memory: format!("{beginning}:memory"),
+            once: format!("{beginning}:once"),
         }
     }
 }
@@ -138,7 +138,7 @@ impl RedisStore {
             }
         }
         // No number yet: nothing was ever kept.
-        let last = number.map_or(0, |number| number);
+        let last = number.unwrap_or(0);
         Ok(Loaded::new(cutoffs, format!("{last} {memory}"), memory))
     }
 
@@ -158,9 +158,9 @@ impl RedisStore {
             // Nothing, or nothing any more: a Redis that has forgotten begins to count anew.
             let mut question = redis::cmd("GET");
             question.arg(&self.keys.memory);
-            let longest = self.longest_answer;
+            let asked = Question::Command(question);
             let now: Option<String> =
-                self.following.ask(&self.client, Question::Command(question), longest).await?;
+                self.following.ask(&self.client, asked, self.longest_answer).await?;
             if now.as_deref() != Some(memory) {
                 return Ok(Followed::Lost);
             }
