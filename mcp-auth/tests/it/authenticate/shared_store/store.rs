@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
+use mcp_auth::settings::{RedisConfig, SharedStoreConfig};
 use mcp_auth::shared_store::{Followed, Loaded, SharedCutoff, SharedStore, StoreFuture};
 use mcp_auth::{Config, McpAuth};
 
@@ -74,4 +75,16 @@ async fn a_store_is_asked_once_for_any_number_of_requests() {
 async fn a_store_that_hangs_holds_no_request_for_longer_than_the_bound() {
     let store = Counting { hangs: true, ..Counting::default() };
     assert_eq!(codes(store, 3).await, ["unavailable"; 3]);
+}
+
+#[tokio::test]
+async fn another_store_takes_a_restart() {
+    let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let url = "redis://127.0.0.1:1";
+    config.shared_store = Some(SharedStoreConfig::redis(RedisConfig::new(url)));
+    let auth = McpAuth::new(config.clone()).unwrap();
+    auth.reload(config.clone()).unwrap();
+    config.shared_store = None;
+    let error = auth.reload(config).unwrap_err();
+    assert_eq!(error.faults, ["shared_store: this takes a restart"]);
 }
