@@ -23,6 +23,7 @@
 //! | [`errors`] | the reasons inside an [`AuthError`] |
 //! | [`explanation`], [`inspection`] | people who look into a token or an issuer |
 //! | [`http_client`], [`clock`] | code of your own in the place of the library's |
+//! | [`shared_store`] | several instances of one server |
 //! | [`sealed_state`] | servers that keep nothing themselves |
 //! | [`layer`], [`decision`] | naming the tower types; adapters to other frameworks |
 //!
@@ -32,6 +33,7 @@
 //! |---|---|---|
 //! | `axum` | yes | `McpAuth::protect`, `McpAuth::metadata_router`, [`AuthInfo`] as an extractor |
 //! | `rmcp3` | | [`AuthInfo`] as an argument of rmcp 3 handlers, `McpAuth::streamable_http_service` |
+//! | `redis` | | `shared_store.redis` in the configuration: several instances share what was revoked |
 
 mod adapters;
 mod algorithm;
@@ -70,6 +72,7 @@ pub mod revocation;
 mod revocation_answers;
 mod scope;
 mod serve;
+pub mod shared_store;
 mod spawner;
 mod steps;
 mod text;
@@ -108,7 +111,7 @@ pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
         BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
-        Limits, Secret, ServerType, SharedSignals,
+        Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }

@@ -84,9 +84,12 @@ impl McpAuth {
     /// An issuer that is asked about tokens (introspection) by every resource that trusts it needs no keys: it is
     /// ready as soon as it is known where to ask.
     ///
+    /// With a [`shared_store`](Config::shared_store), what was revoked on other instances is loaded too.
+    ///
     /// # Errors
-    /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had.
+    /// [`Unavailable`] for the first issuer whose metadata or keys cannot be had, or for the shared store.
     pub async fn ready(&self) -> Result<(), Unavailable> {
+        self.0.cutoffs.wait_until_current().await?;
         let serving = self.0.serving.load_full();
         for issuer in &serving.issuers {
             let Err(fault) = issuer.ready().await else { continue };
@@ -211,8 +214,10 @@ impl McpAuth {
 
     /// Refuses these tokens from now on, also those that were accepted before: 401, `revoked` in the log.
     ///
-    /// It is known to this instance alone, and until it ends: tell every instance. There is room for 100,000; where there
-    /// are more, the oldest of an issuer become one for all its tokens that were issued until then.
+    /// It counts here at once. Without a [`shared_store`](Config::shared_store) it is known to this instance alone, and until
+    /// it ends. With one, all instances are told in the background: while the store is away, until it is there again.
+    /// There is room for 100,000; where there are more, the oldest of an issuer become one for all its tokens that were
+    /// issued until then.
     ///
     /// ```
     /// # fn dismiss(auth: &mcp_auth::McpAuth) {
@@ -223,6 +228,24 @@ impl McpAuth {
     /// ```
     pub fn revoke(&self, revocation: Revocation) {
         self.0.cutoffs.revoke(revocation, self.0.hooks.clock.unix_seconds());
+    }
+
+    /// [`McpAuth::revoke`], and waits until the shared store has it, so that every instance hears of it. Without a store it
+    /// is the same.
+    ///
+    /// # Errors
+    /// The store did not take it within the configured `timeout`. It counts here all the same, and the store is told
+    /// until it has it.
+    pub async fn revoke_everywhere(&self, revocation: Revocation) -> Result<(), Unavailable> {
+        self.0.cutoffs.revoke_everywhere(revocation, self.0.hooks.clock.unix_seconds()).await
+    }
+
+    /// Whether no instance was asked about this key before, for messages of your own that count once; it is remembered for
+    /// this long at least. `None`: there is no shared store, so that this instance has to remember it itself.
+    ///
+    /// An error is an answer that nobody can give: the store is away, and the message must not count.
+    pub async fn first_time(&self, key: &str, keep: Duration) -> Option<Result<bool, Unavailable>> {
+        self.0.cutoffs.first_time(key, keep).await
     }
 
     /// Refuses what the earlier one refuses by [`McpAuth::revoke`], for adapters that make it anew from the same configuration,

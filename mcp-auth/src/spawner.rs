@@ -5,20 +5,30 @@ use std::sync::{Arc, Weak};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// Starts work in the background. It goes on when nobody waits for its result any more.
 #[derive(Clone)]
-pub(crate) struct Spawner(Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>);
+pub(crate) struct Spawner {
+    spawn: Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>,
+    /// Whether it needs a caller in a tokio runtime.
+    needs_runtime: bool,
+}
 
 impl Spawner {
     pub(crate) fn new(spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(spawn))
+        Self { spawn: Arc::new(spawn), needs_runtime: false }
+    }
+
+    /// Whether work can be started from here.
+    pub(crate) fn can_start(&self) -> bool {
+        !self.needs_runtime || Handle::try_current().is_ok()
     }
 
     /// Starts the work. It may run, or be dropped, before this returns: hold no lock that it takes.
     pub(crate) fn start(&self, work: Work) {
-        (self.0)(work);
+        (self.spawn)(work);
     }
 }
 
@@ -45,7 +55,7 @@ pub(crate) fn background<T: Send + 'static>(
 /// In the tokio runtime of the caller.
 impl Default for Spawner {
     fn default() -> Self {
-        Self::new(|work| drop(tokio::spawn(work)))
+        Self { needs_runtime: true, ..Self::new(|work| drop(tokio::spawn(work))) }
     }
 }
 

@@ -157,6 +157,25 @@ export interface ProtectedResource {
   allowedHosts?: string[];
 }
 
+/** The Redis of all instances: `redis://`, `rediss://` or `unix://`, with its password, or a file that holds this URL. */
+export interface Redis {
+  url?: string;
+  urlFile?: string;
+  /** How all keys in Redis begin. */
+  prefix?: string;
+}
+
+/** What all instances of a server share: what is revoked on one is refused on all. */
+export interface SharedStore {
+  redis?: Redis;
+  /** For this long, what is known counts while the store is away. */
+  maxStale?: number;
+  /** No request waits longer for the store. */
+  timeout?: number;
+  /** How long access tokens live at most. */
+  longestTokenLifetime?: number;
+}
+
 /** What holds for all resources. Durations are in seconds. */
 export interface Limits {
   caFiles?: string[];
@@ -177,6 +196,8 @@ export interface Limits {
   handleKeys?: string[];
   /** A file that holds such keys, one in each line. */
   handleKeysFile?: string;
+  /** What all instances of a server share. */
+  sharedStore?: SharedStore;
   /** For this long, a `requestState` that was sealed may come back. */
   requestStateMaxAge?: number;
   /** Where logout tokens are sent. Default: `/backchannel-logout`. */

@@ -12,8 +12,10 @@ export type {
   Introspection,
   Limits,
   ProtectedResource,
+  Redis,
   Requirement,
   ScopePolicy,
+  SharedStore,
 } from './config.js';
 export {
   ConfigError,

@@ -238,7 +238,7 @@ export class McpAuth {
    * ```
    *
    * It is about tokens that were issued until now, or until `issuedUntil`. It is known to this instance alone, and until it
-   * ends: tell every instance, and each process of a cluster.
+   * ends, unless all instances and processes have one `sharedStore`.
    *
    * @throws {TypeError} for anything but an issuer and one of `subject`, `clientId`, `sid` and `jti`
    */

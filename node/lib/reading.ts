@@ -1,5 +1,5 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
-import type { AuthorizationServer, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, ScopePolicy } from './config.js';
+import type { AuthorizationServer, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, Redis, ScopePolicy, SharedStore } from './config.js';
 import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
@@ -120,6 +120,13 @@ const FAILURE_LIMITS = {
   failuresPerPrincipal: { members: FAILURE_LIMIT },
   trustedProxies: 'texts',
 } satisfies Record<keyof FailureLimits, Kind>;
+const REDIS = { url: 'any', urlFile: 'text', prefix: 'text' } satisfies Record<keyof Redis, Kind>;
+const SHARED_STORE = {
+  redis: { members: REDIS },
+  maxStale: 'seconds',
+  timeout: 'seconds',
+  longestTokenLifetime: 'seconds',
+} satisfies Record<keyof SharedStore, Kind>;
 const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',
@@ -137,6 +144,7 @@ const LIMITS = {
   tokenCacheMaxAge: 'seconds',
   handleKeys: 'secrets',
   handleKeysFile: 'text',
+  sharedStore: { members: SHARED_STORE },
   requestStateMaxAge: 'seconds',
   logoutPath: 'text',
   sharedSignalsPath: 'text',
@@ -167,7 +175,7 @@ const PLACES: [names: readonly string[], where: string][] = [
 ];
 
 /** Names of settings as the native half has them, of which it speaks in its faults. */
-const KNOWN = new Set([...PLACES.flatMap(([names]) => names), ...Object.keys(ARGUMENT_RULE), 'resources', 'claim', 'user', 'client'].map(snakeCase));
+const KNOWN = new Set([...PLACES.flatMap(([names]) => names), ...Object.keys(ARGUMENT_RULE), ...Object.keys(SHARED_STORE), ...Object.keys(REDIS), 'resources', 'claim', 'user', 'client'].map(snakeCase));
 
 /** What `config` says, as data, and what is wrong with it. */
 export function read(config: object): { data: object; faults: string[]; leftOut: string[] } {

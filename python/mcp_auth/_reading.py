@@ -16,11 +16,13 @@ from .settings import (
     Files,
     IntrospectionSettings,
     LimitsSettings,
+    RedisSettings,
     ResourceSettings,
     Seconds,
     Secrets,
     ServerSettings,
     SharedSignalsSettings,
+    SharedStoreSettings,
     Table,
     Text,
     Texts,
@@ -36,6 +38,8 @@ LOGOUT: Fields = BackChannelLogoutSettings.__annotations__
 SIGNALS: Fields = SharedSignalsSettings.__annotations__
 LIMITS: Fields = LimitsSettings.__annotations__
 FAILURE_LIMIT: Fields = FailureLimitSettings.__annotations__
+SHARED_STORE: Fields = SharedStoreSettings.__annotations__
+REDIS: Fields = RedisSettings.__annotations__
 
 #: Kinds of settings that are tables with settings of their own.
 _TABLES: dict[Any, Fields] = {
@@ -44,6 +48,8 @@ _TABLES: dict[Any, Fields] = {
     SharedSignalsSettings: SIGNALS,
     LimitsSettings: LIMITS,
     FailureLimitSettings: FAILURE_LIMIT,
+    SharedStoreSettings: SHARED_STORE,
+    RedisSettings: REDIS,
 }
 
 #: Beside `resources`, nothing of a single resource may stand.
@@ -170,7 +176,7 @@ class Reading:
             return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]
         if kind == RESOURCE["authorization_servers"]:
             return [self._server(f"{where}[{number}]", one) for number, one in enumerate(_listed(value))]
-        if where.endswith(("client_secret", "shared_signals.authorization")) and not isinstance(value, str):
+        if where.endswith(("client_secret", "shared_signals.authorization", "redis.url")) and not isinstance(value, str):
             # Never shown, whatever it is.
             raise _Wrong("must be a text")
         if kind == str | Texts and isinstance(value, str) and self._has_scopes_as_text:

@@ -130,12 +130,30 @@ class _ResourceKeywords(TypedDict, total=False):
     known_tasks_only: bool
 
 
+class RedisSettings(TypedDict, total=False):
+    """The Redis of all instances: `redis` of `shared_store`."""
+
+    url: str
+    url_file: File
+    prefix: str
+
+
+class SharedStoreSettings(TypedDict, total=False):
+    """What all instances of a server share: `shared_store`."""
+
+    redis: RedisSettings
+    max_stale: Seconds
+    timeout: Seconds
+    longest_token_lifetime: Seconds
+
+
 class _ServerKeywords(TypedDict, total=False):
     ca_files: Files
     clock_tolerance: Seconds
     fetch_timeout: Seconds
     handle_keys: Secrets
     handle_keys_file: File
+    shared_store: SharedStoreSettings
     logout_path: str
     shared_signals_path: str
     key_max_age: Seconds

@@ -115,6 +115,7 @@ impl<'b> Assembler<'b> {
             limits: token_limits(self.config),
             failure_limits: self.failure_limits,
             limits_of_failures: self.config.limits.clone(),
+            shared_store: self.config.shared_store.clone(),
         }
     }
 

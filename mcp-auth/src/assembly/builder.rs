@@ -19,6 +19,7 @@ use crate::inspection::{InspectedIssuer, IssuerReport, inspect};
 use crate::issuer::{HttpClient, UrlRules};
 use crate::mcp_auth::McpAuth;
 use crate::revocation::RevocationCheck;
+use crate::shared_store::SharedStore;
 use crate::spawner::Spawner;
 
 /// Slow signatures that are checked in the background at once.
@@ -99,6 +100,12 @@ impl McpAuthBuilder {
     /// is asked.
     pub fn revocation_check(mut self, check: impl RevocationCheck + 'static) -> Self {
         self.hooks.revocation_check = Some(Arc::new(check));
+        self
+    }
+
+    /// Shares with other instances by a store of your own, in place of a configured Redis.
+    pub fn shared_store(mut self, store: impl SharedStore + 'static) -> Self {
+        self.hooks.shared_store = Some(Arc::new(store));
         self
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::assembler::Assembler;
 use super::parsed_config::ParsedConfig;
+use super::parsed_shared_store::ParsedSharedStore;
 use super::serving::Serving;
 use super::warnings::{warn_of_rules, warn_of_weak_settings};
 use crate::authenticate::TokenVerifier;
@@ -14,7 +15,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuthMethod, Config, ConfigError, ConfigFault, Faults};
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, MetadataPatch};
-use crate::revocation::{Cutoffs, RevocationCheck};
+use crate::revocation::{Cutoffs, Feed, RevocationCheck};
+use crate::shared_store::SharedStore;
 use crate::spawner::Spawner;
 
 /// What was added to the builder.
@@ -27,6 +29,7 @@ pub(crate) struct Hooks {
     pub(super) authorizers: Vec<Arc<dyn Authorizer>>,
     pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
     pub(super) revocation_check: Option<Arc<dyn RevocationCheck>>,
+    pub(super) shared_store: Option<Arc<dyn SharedStore>>,
     pub(crate) serve_authorization_server_metadata: bool,
     pub(crate) hide_resource_metadata: bool,
 }
@@ -42,6 +45,7 @@ impl Default for Hooks {
             authorizers: Vec::new(),
             token_verifiers: Vec::new(),
             revocation_check: None,
+            shared_store: None,
             serve_authorization_server_metadata: false,
             hide_resource_metadata: false,
         }
@@ -60,8 +64,17 @@ impl Hooks {
         cutoffs: &Arc<Cutoffs>,
         earlier: Option<&Serving>,
     ) -> Result<Serving, ConfigError> {
-        let ParsedConfig { resources, trust_anchors, handle_keys, trusted_proxies } =
-            self.parse(config)?;
+        let parsed = self.parse(config)?;
+        let ParsedConfig { resources, trust_anchors, handle_keys, trusted_proxies, shared_store } =
+            parsed;
+        match earlier {
+            Some(before) if before.shared_store != config.shared_store => {
+                let fault = ConfigFault::new("shared_store", "this takes a restart");
+                return Err(ConfigError::new(vec![fault]));
+            }
+            Some(_) => {}
+            None => self.share(cutoffs, shared_store),
+        }
         let own_keys = earlier.and_then(|before| before.own_handle_keys.clone());
         let has_own_keys = handle_keys.is_none();
         let keys = match (handle_keys, own_keys) {
@@ -80,6 +93,13 @@ impl Hooks {
         Ok(assembler.finish(assembled, keys, has_own_keys))
     }
 
+    /// Has what is revoked here and on other instances told to and fro.
+    fn share(&self, cutoffs: &Arc<Cutoffs>, parsed: Option<ParsedSharedStore>) {
+        let Some(ParsedSharedStore { store, limits }) = parsed else { return };
+        let (clock, spawner) = (self.clock.clone(), self.spawner.clone());
+        cutoffs.share(Feed::new(store, cutoffs, clock, spawner, limits));
+    }
+
     /// The configuration, checked; or every fault at once, those of the code that was added to the builder first.
     pub(super) fn parse<'c>(&self, config: &'c Config) -> Result<ParsedConfig<'c>, ConfigError> {
         let mut found = Vec::new();
@@ -90,7 +110,7 @@ impl Hooks {
         if self.http.is_some() {
             check_files_are_used(config, &mut faults);
         }
-        ParsedConfig::parse(config, found)
+        ParsedConfig::parse(config, self.shared_store.as_ref(), found)
     }
 }
 

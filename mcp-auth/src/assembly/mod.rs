@@ -27,6 +27,7 @@ mod parsed_introspection;
 mod parsed_limits;
 mod parsed_resource;
 mod parsed_server;
+mod parsed_shared_store;
 mod serving;
 mod trust_anchors;
 mod unreadable_config;

@@ -1,10 +1,12 @@
 //! A configuration as a whole, checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle_keys::read_handle_keys;
 use super::parsed_limits::parse_limits;
 use super::parsed_resource::ParsedResource;
+use super::parsed_shared_store::ParsedSharedStore;
 use super::trust_anchors::read_trust_anchors;
 use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
@@ -14,6 +16,7 @@ use crate::identifier::{ResourceIdentifier, loosely};
 use crate::issuer::TrustAnchors;
 use crate::json::JsonLimits;
 use crate::limits::AddressRange;
+use crate::shared_store::SharedStore;
 
 /// The largest `clock_tolerance`. A larger one is a fault, so that no setting lets a token live for longer than five
 /// minutes after its `exp`.
@@ -26,6 +29,7 @@ pub(super) struct ParsedConfig<'a> {
     /// `None`: none are configured.
     pub(super) handle_keys: Option<KeyRing>,
     pub(super) trusted_proxies: Vec<AddressRange>,
+    pub(super) shared_store: Option<ParsedSharedStore>,
 }
 
 impl Config {
@@ -51,7 +55,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with at least one fault.
     pub fn check(&self) -> Result<(), ConfigError> {
-        ParsedConfig::parse(self, Vec::new()).map(|_| ())
+        ParsedConfig::parse(self, None, Vec::new()).map(|_| ())
     }
 }
 
@@ -59,6 +63,7 @@ impl<'a> ParsedConfig<'a> {
     /// The configuration, checked; or every fault at once, those that were found elsewhere first.
     pub(super) fn parse(
         config: &'a Config,
+        given_store: Option<&Arc<dyn SharedStore>>,
         found_elsewhere: Vec<ConfigFault>,
     ) -> Result<Self, ConfigError> {
         let mut found = found_elsewhere;
@@ -66,6 +71,7 @@ impl<'a> ParsedConfig<'a> {
         check_limits(config, &mut faults);
         let trust_anchors = read_trust_anchors(&config.ca_files, &mut faults);
         let handle_keys = read_handle_keys(config, &mut faults);
+        let shared_store = ParsedSharedStore::parse(config, given_store, &mut faults);
         let trusted_proxies = parse_limits(&config.limits, &mut faults.below("limits"));
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
@@ -73,7 +79,7 @@ impl<'a> ParsedConfig<'a> {
         if !found.is_empty() {
             return Err(ConfigError::new(found));
         }
-        Ok(Self { resources, trust_anchors, handle_keys, trusted_proxies })
+        Ok(Self { resources, trust_anchors, handle_keys, trusted_proxies, shared_store })
     }
 }
 

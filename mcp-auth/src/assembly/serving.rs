@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::authenticate::TokenCache;
-use crate::config::Limits;
+use crate::config::{Limits, SharedStoreConfig};
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
@@ -27,6 +27,7 @@ pub(crate) struct Serving {
     /// Counts refusals, and what it was made of.
     pub(super) failure_limits: Option<Arc<FailureLimits>>,
     pub(super) limits_of_failures: Limits,
+    pub(super) shared_store: Option<SharedStoreConfig>,
 }
 
 /// The HTTP clients.

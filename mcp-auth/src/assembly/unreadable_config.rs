@@ -67,7 +67,7 @@ fn locate<'c>(value: &'c Value, place: &mut Vec<Step<'c>>, faults: &mut Faults<'
 fn is_for_secrets(path: &str) -> bool {
     let name = path.rsplit('.').next().unwrap_or(path);
     let without_index = name.split('[').next().unwrap_or(name);
-    matches!(without_index, "client_secret" | "handle_keys" | "authorization")
+    matches!(without_index, "client_secret" | "handle_keys" | "url" | "authorization")
 }
 
 /// The reason in words that do not take Rust for granted.

@@ -120,11 +120,22 @@ impl Authenticator {
             return Ok(auth_info);
         }
         let auth_info = self.authenticate_anew(token, now).await?;
-        self.cutoffs.check(&auth_info)?;
+        self.check_revocations(&auth_info).await?;
         if let Some(asked) = &self.asked_revocations {
             asked.ask(&auth_info).await?;
         }
         Ok(auth_info)
+    }
+
+    /// Whether nobody has revoked it, here or on another instance.
+    async fn check_revocations(&self, auth_info: &AuthInfo) -> Result<(), AuthError> {
+        // Known here, it is revoked wherever the others are.
+        self.cutoffs.check(auth_info)?;
+        if !self.cutoffs.is_current(self.clock.unix_seconds()) {
+            self.cutoffs.wait_until_current().await.map_err(AuthError::Unavailable)?;
+            self.cutoffs.check(auth_info)?;
+        }
+        Ok(())
     }
 
     async fn authenticate_anew(
@@ -163,6 +174,7 @@ impl Authenticator {
             None => true,
         };
         let is_good = is_current
+            && self.cutoffs.is_current(now)
             && trusted.source == token.source()
             && self.cutoffs.check(&hit.auth_info).is_ok()
             && self

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, ProtectedResource, Secret, seconds};
+use super::{Limits, ProtectedResource, Secret, SharedStoreConfig, seconds};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -29,6 +29,7 @@ use crate::scope::Scopes;
 /// - `token_cache_bytes`: 32 MiB
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
+/// - `shared_store`: none; what is revoked is known to this instance alone
 /// - `request_state_max_age`: 1 hour
 /// - `logout_path`: `/backchannel-logout`
 /// - `shared_signals_path`: `/shared-signals`
@@ -90,6 +91,8 @@ pub struct Config {
     pub handle_keys: Vec<Secret>,
     /// A file that holds such keys, one in each line. Read once, when the configuration is checked.
     pub handle_keys_file: Option<PathBuf>,
+    /// What all instances of a server share.
+    pub shared_store: Option<SharedStoreConfig>,
     /// For this long, a `requestState` that was sealed may come back (`seal_request_state` of a resource). In data:
     /// seconds.
     #[serde(with = "seconds")]
@@ -159,6 +162,7 @@ impl Default for Config {
             token_cache_max_age: Duration::from_secs(300),
             handle_keys: Vec::new(),
             handle_keys_file: None,
+            shared_store: None,
             request_state_max_age: Duration::from_secs(3600),
             logout_path: "/backchannel-logout".to_owned(),
             shared_signals_path: "/shared-signals".to_owned(),

@@ -15,6 +15,7 @@ mod policy;
 mod protected_resource;
 mod seconds;
 mod secret;
+mod shared_store_config;
 
 pub use self::authorization_server::{AuthorizationServer, ServerType};
 pub use self::config::Config;
@@ -28,3 +29,4 @@ pub(crate) use self::policy::ScopesByArguments;
 pub use self::policy::{Access, ArgumentRule, Requirement, ScopePolicy};
 pub use self::protected_resource::{ChallengeStyle, ProtectedResource};
 pub use self::secret::Secret;
+pub use self::shared_store_config::{RedisConfig, SharedStoreConfig};

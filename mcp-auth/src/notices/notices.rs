@@ -1,8 +1,10 @@
 //! Receives what issuers tell: verifies it, and carries it out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -238,7 +240,7 @@ impl Notices {
             .jws
             .all_claims()
             .map_err(|error| NoticeFault::Malformed(format!("claims: {error}")))?;
-        self.carry_out(kind, issuer, &NoticeClaims::new(members), verified.now)
+        self.carry_out(kind, issuer, &NoticeClaims::new(members), verified.now).await
     }
 
     fn issuer_of(
@@ -252,7 +254,7 @@ impl Notices {
         found.ok_or_else(|| NoticeFault::UnknownIssuer(iss.to_owned()))
     }
 
-    fn carry_out(
+    async fn carry_out(
         &self,
         kind: NoticeKind,
         issuer: &NoticeIssuer,
@@ -261,6 +263,20 @@ impl Notices {
     ) -> Result<Received, NoticeFault> {
         let (revocations, times) = self.revocations(kind, issuer, claims, now)?;
         let id = claims.text("jti")?.ok_or_else(|| NoticeFault::malformed("it has no `jti`"))?;
+        // Another instance may have got it before.
+        let keep = Duration::from_secs(times.end.saturating_sub(now));
+        match self.cutoffs.first_time(&key_of(issuer.name(), id), keep).await {
+            Some(Ok(false)) => return Err(NoticeFault::SeenBefore),
+            Some(Err(fault)) => {
+                // Whether it came before cannot be told: it is sent again. To carry it out twice refuses nothing more, and
+                // not to carry it out could refuse less.
+                for revocation in revocations {
+                    self.cutoffs.revoke(revocation, now);
+                }
+                return Err(NoticeFault::Unavailable(fault));
+            }
+            Some(Ok(true)) | None => {}
+        }
         match self.seen.see(issuer.name(), id, times.end, now) {
             Seen::First => {}
             Seen::Before => return Err(NoticeFault::SeenBefore),
@@ -333,4 +349,10 @@ fn fault_of(error: VerifyError) -> NoticeFault {
         VerifyError::BadSignature { .. } | VerifyError::UnknownKey => NoticeFault::BadSignature,
         VerifyError::Unavailable(reason) => NoticeFault::Unavailable(reason),
     }
+}
+
+/// By what instances tell each other of a notice: identifiers may be long.
+fn key_of(issuer: &str, id: &str) -> String {
+    let hashed = digest(&SHA256, format!("{} {issuer} {id}", issuer.len()).as_bytes());
+    hashed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

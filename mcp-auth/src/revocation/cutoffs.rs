@@ -8,14 +8,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Revocation;
 use super::revocation::RevokedKind;
+use super::{Feed, Revocation};
 use crate::auth_info::AuthInfo;
-use crate::error::TokenError;
+use crate::error::{TokenError, Unavailable};
+use crate::shared_store::{CutoffKind, SharedCutoff};
 
 /// Entries of all issuers.
 const MAX_ENTRIES: usize = 100_000;
@@ -32,6 +34,10 @@ pub(crate) struct Cutoffs {
     version: AtomicU64,
     /// Wakes those who hold something open.
     changes: watch::Sender<u64>,
+    /// Until when they count as all that there is, in seconds since 1970. Always, unless other instances revoke too.
+    current_until: AtomicU64,
+    /// What keeps up with other instances, if there are any.
+    feed: OnceLock<Feed>,
     max_entries: usize,
 }
 
@@ -63,18 +69,109 @@ impl Cutoffs {
         let entries = RwLock::default();
         let changes = watch::Sender::new(0);
         // Callers who were never looked at have seen none.
-        Self { entries, version: AtomicU64::new(0), changes, max_entries }
+        let (version, current_until) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        let feed = OnceLock::new();
+        Self { entries, version, changes, current_until, feed, max_entries }
     }
 
-    /// Refuses these tokens from now on.
+    /// Keeps up with other instances from now on, by this feed. Once: of two, the first stays.
+    pub(crate) fn share(&self, feed: Feed) {
+        let _ = self.feed.set(feed);
+    }
+
+    /// Refuses these tokens from now on, here and on other instances.
     pub(crate) fn revoke(&self, revocation: Revocation, now: u64) {
-        let issued_until = revocation.issued_until.unwrap_or(now);
+        let cutoff = revocation.to_shared(now);
+        self.add_shared(std::slice::from_ref(&cutoff));
+        if let Some(feed) = self.feed.get() {
+            feed.post(cutoff);
+        }
+    }
+
+    /// The same, and waits until the other instances can know.
+    ///
+    /// # Errors
+    /// They cannot yet. They are told until they can.
+    pub(crate) async fn revoke_everywhere(
+        &self,
+        revocation: Revocation,
+        now: u64,
+    ) -> Result<(), Unavailable> {
+        let cutoff = revocation.to_shared(now);
+        self.add_shared(std::slice::from_ref(&cutoff));
+        match self.feed.get() {
+            Some(feed) => feed.tell(cutoff).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether no instance has seen this key before; `None`: this is the only one.
+    pub(crate) async fn first_time(
+        &self,
+        key: &str,
+        keep: Duration,
+    ) -> Option<Result<bool, Unavailable>> {
+        Some(self.feed.get()?.first_time(key.to_owned(), keep).await)
+    }
+
+    /// Waits until these are all that there is.
+    ///
+    /// # Errors
+    /// Nobody can tell: the shared store is away.
+    pub(crate) async fn wait_until_current(&self) -> Result<(), Unavailable> {
+        match self.feed.get() {
+            Some(feed) => feed.wait_until_current().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what was revoked on other instances, or what this one has told them.
+    pub(crate) fn add_shared(&self, cutoffs: &[SharedCutoff]) {
+        let mut is_new = false;
         {
             let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-            entries.add(revocation, issued_until);
-            while entries.count > self.max_entries && entries.forget_one() {}
+            for cutoff in cutoffs {
+                is_new |= entries.add(cutoff);
+                while entries.count > self.max_entries && entries.forget_one() {}
+            }
         }
-        self.tell();
+        if is_new {
+            self.tell();
+        }
+    }
+
+    /// Everything that is refused here.
+    pub(crate) fn to_shared(&self) -> Vec<SharedCutoff> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::with_capacity(entries.count);
+        for (issuer, of_issuer) in &entries.issuers {
+            if let Some(until) = of_issuer.everything {
+                all.push(SharedCutoff::new(&**issuer, CutoffKind::Everything, "", until));
+            }
+            for (kind, names) in &of_issuer.named {
+                let cutoffs = names.iter();
+                all.extend(cutoffs.map(|(name, until)| {
+                    SharedCutoff::new(&**issuer, (*kind).into(), &**name, *until)
+                }));
+            }
+        }
+        all
+    }
+
+    /// Whether these are all that there is: nobody else revokes, or others were heard of.
+    #[inline]
+    pub(crate) fn is_current(&self, now: u64) -> bool {
+        now < self.current_until.load(Ordering::Acquire)
+    }
+
+    /// Says until when these are all that there is. Whether that was any time before.
+    pub(super) fn set_current_until(&self, seconds: u64) -> bool {
+        self.current_until.swap(seconds, Ordering::AcqRel) > 0
+    }
+
+    /// Wakes those who hold something open, because they may have to end it for another reason.
+    pub(crate) fn wake(&self) {
+        self.changes.send_modify(|_| {});
     }
 
     /// Refuses what the earlier ones refuse, in place of all that was revoked here.
@@ -95,11 +192,6 @@ impl Cutoffs {
         let version = LAST_VERSION.fetch_add(1, Ordering::AcqRel) + 1;
         self.version.fetch_max(version, Ordering::Release);
         self.changes.send_replace(version);
-    }
-
-    /// Wakes those who hold something open, because they may have to end it for another reason.
-    pub(crate) fn wake(&self) {
-        self.changes.send_modify(|_| {});
     }
 
     /// Whether nothing was revoked that this caller could be known by.
@@ -141,18 +233,32 @@ impl Cutoffs {
 }
 
 impl Entries {
-    fn add(&mut self, revocation: Revocation, issued_until: u64) {
-        let Revocation { issuer, kind, name, .. } = revocation;
-        let of_issuer = self.issuers.entry(issuer.into()).or_default();
-        let names = of_issuer.named.entry(kind).or_default();
-        if let Some(known) = names.get_mut(&*name) {
-            *known = issued_until.max(*known);
-            return;
+    /// Whether anything is refused by it that was not.
+    fn add(&mut self, cutoff: &SharedCutoff) -> bool {
+        let SharedCutoff { issuer, kind: shared_kind, name, issued_until } = cutoff;
+        let of_issuer = match self.issuers.get_mut(&**issuer) {
+            Some(known) => known,
+            None => self.issuers.entry(issuer.as_str().into()).or_default(),
+        };
+        let Some(kind) = RevokedKind::of_shared(*shared_kind) else {
+            let is_new = of_issuer.everything < Some(*issued_until);
+            of_issuer.everything = of_issuer.everything.max(Some(*issued_until));
+            return is_new;
+        };
+        if of_issuer.everything >= Some(*issued_until) {
+            return false;
         }
-        let kept: Box<str> = name.into();
-        names.insert(kept.clone(), issued_until);
+        let names = of_issuer.named.entry(kind).or_default();
+        if let Some(known) = names.get_mut(&**name) {
+            let is_new = *known < *issued_until;
+            *known = (*known).max(*issued_until);
+            return is_new;
+        }
+        let kept: Box<str> = name.as_str().into();
+        names.insert(kept.clone(), *issued_until);
         of_issuer.order.push_back((kind, kept));
         self.count += 1;
+        true
     }
 
     /// Forgets the oldest entry of the issuer that has the most, and refuses all of that issuer's that were issued until

@@ -1,5 +1,7 @@
 //! What is revoked.
 
+use crate::shared_store::{CutoffKind, SharedCutoff};
+
 /// Tokens of an issuer that are refused from now on: for [`McpAuth::revoke`](crate::McpAuth::revoke).
 ///
 /// It is about tokens that were issued until a time, so that whoever signs in again comes in again. A token that does not
@@ -28,6 +30,32 @@ pub(super) enum RevokedKind {
     Client,
     Session,
     Token,
+}
+
+impl RevokedKind {
+    /// The kind of what is shared; `None`: everything of the issuer.
+    pub(super) fn of_shared(kind: CutoffKind) -> Option<Self> {
+        match kind {
+            CutoffKind::Everything => None,
+            CutoffKind::Subject => Some(Self::Subject),
+            CutoffKind::SubjectWithoutSession => Some(Self::SubjectWithoutSession),
+            CutoffKind::Client => Some(Self::Client),
+            CutoffKind::Session => Some(Self::Session),
+            CutoffKind::Token => Some(Self::Token),
+        }
+    }
+}
+
+impl From<RevokedKind> for CutoffKind {
+    fn from(kind: RevokedKind) -> Self {
+        match kind {
+            RevokedKind::Subject => Self::Subject,
+            RevokedKind::SubjectWithoutSession => Self::SubjectWithoutSession,
+            RevokedKind::Client => Self::Client,
+            RevokedKind::Session => Self::Session,
+            RevokedKind::Token => Self::Token,
+        }
+    }
 }
 
 impl Revocation {
@@ -75,5 +103,13 @@ impl Revocation {
     pub fn issued_until(mut self, seconds: u64) -> Self {
         self.issued_until = Some(seconds);
         self
+    }
+
+    /// As instances tell it each other: carried out now.
+    pub(crate) fn to_shared(&self, now: u64) -> SharedCutoff {
+        // A token is refused whenever it was issued, and the time says how long that is to be known.
+        let said = self.issued_until.filter(|_| self.kind != RevokedKind::Token);
+        let issued_until = said.unwrap_or(now);
+        SharedCutoff::new(&*self.issuer, self.kind.into(), &*self.name, issued_until)
     }
 }

@@ -8,4 +8,6 @@ mod own_verifier;
 mod principal;
 mod revocation;
 mod revocation_check;
+#[cfg(all(unix, feature = "redis"))]
+mod shared_store;
 mod token_cache;

@@ -72,6 +72,10 @@ fn faults<T>(result: Result<T, ConfigError>) -> Vec<String> {
 #[test]
 fn configurations_have_the_expected_faults() {
     for case in settings().configurations {
+        // A build without Redis says of each that it has none.
+        if !cfg!(feature = "redis") && case.config["shared_store"]["redis"].is_object() {
+            continue;
+        }
         let built = Config::from_json(&case.config.to_string()).and_then(McpAuth::new);
         assert_eq!(faults(built), case.faults, "{}", case.name);
     }

@@ -4,6 +4,8 @@ pub(crate) mod hostile;
 pub(crate) mod kept_connections;
 pub(crate) mod log;
 pub(crate) mod policy_server;
+#[cfg(all(unix, feature = "redis"))]
+pub(crate) mod redis;
 pub(crate) mod scripted;
 
 use std::sync::Arc;

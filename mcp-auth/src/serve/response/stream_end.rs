@@ -190,8 +190,10 @@ impl StreamEnd {
 /// Whether this resource would still authenticate its sender.
 fn is_good(resource: &Resource, sender: Option<&AuthInfo>) -> bool {
     let Some(caller) = sender else { return true };
+    let (cutoffs, clock) = (&resource.authenticator.cutoffs, &resource.authenticator.clock);
     seconds_left(resource, caller) != Some(0)
-        && resource.authenticator.cutoffs.check(caller).is_ok()
+        && cutoffs.is_current(clock.unix_seconds())
+        && cutoffs.check(caller).is_ok()
 }
 
 /// How long this resource takes the token for good; `None`: it does not say.

@@ -94,7 +94,7 @@ fn of_all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-const OF_ALL_AND_NO_TOKEN: [&str; 10] = [
+const OF_ALL_AND_NO_TOKEN: [&str; 11] = [
     "resources",
     "ca_files",
     "max_body_bytes",
@@ -104,6 +104,7 @@ const OF_ALL_AND_NO_TOKEN: [&str; 10] = [
     "request_state_max_age",
     "logout_path",
     "shared_signals_path",
+    "shared_store",
     "limits",
 ];
 

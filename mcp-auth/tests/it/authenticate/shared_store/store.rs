@@ -1,0 +1,90 @@
+//! A store of one's own in place of Redis.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dev_issuer::DevIssuer;
+use futures_util::FutureExt as _;
+use mcp_auth::settings::{RedisConfig, SharedStoreConfig};
+use mcp_auth::shared_store::{Followed, Loaded, SharedCutoff, SharedStore, StoreFuture};
+use mcp_auth::{Config, McpAuth};
+
+use super::mint;
+use crate::support::{RESOURCE, echo, request, send};
+
+/// Counts what it is asked. It holds nothing, and answers nothing new for ever; or nothing at all.
+#[derive(Clone, Default)]
+struct Counting {
+    questions: Arc<AtomicUsize>,
+    hangs: bool,
+}
+
+impl SharedStore for Counting {
+    fn put<'s>(&'s self, _: &'s [SharedCutoff]) -> StoreFuture<'s, ()> {
+        std::future::pending().boxed()
+    }
+
+    fn load(&self) -> StoreFuture<'_, Loaded> {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        let hangs = self.hangs;
+        async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Ok(Loaded::new(Vec::new(), "0", "memory"))
+        }
+        .boxed()
+    }
+
+    fn follow<'s>(&'s self, position: &'s str, wait: Duration) -> StoreFuture<'s, Followed> {
+        async move {
+            tokio::time::sleep(wait).await;
+            Ok(Followed::New { cutoffs: Vec::new(), position: position.to_owned() })
+        }
+        .boxed()
+    }
+
+    fn first_time<'s>(&'s self, _: &'s str, _: Duration) -> StoreFuture<'s, bool> {
+        std::future::pending().boxed()
+    }
+}
+
+async fn codes(store: Counting, requests: usize) -> Vec<&'static str> {
+    let issuer = DevIssuer::start().await.unwrap();
+    let config = Config::new(RESOURCE, issuer.issuer()).unwrap();
+    let auth = McpAuth::builder(config).shared_store(store).build().unwrap();
+    let bearer = format!("Bearer {}", mint(&issuer, "alice").sign());
+    let app = auth.protect(echo());
+    let mut codes = Vec::new();
+    for _ in 0..requests {
+        let asked = request("POST", "/mcp", &[("authorization", &bearer)]);
+        codes.push(send(app.clone(), asked).await.code());
+    }
+    codes
+}
+
+#[tokio::test]
+async fn a_store_is_asked_once_for_any_number_of_requests() {
+    let store = Counting::default();
+    assert_eq!(codes(store.clone(), 100).await, ["ok"; 100]);
+    assert_eq!(store.questions.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_holds_no_request_for_longer_than_the_bound() {
+    let store = Counting { hangs: true, ..Counting::default() };
+    assert_eq!(codes(store, 3).await, ["unavailable"; 3]);
+}
+
+#[tokio::test]
+async fn another_store_takes_a_restart() {
+    let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let url = "redis://127.0.0.1:1";
+    config.shared_store = Some(SharedStoreConfig::redis(RedisConfig::new(url)));
+    let auth = McpAuth::new(config.clone()).unwrap();
+    auth.reload(config.clone()).unwrap();
+    config.shared_store = None;
+    let error = auth.reload(config).unwrap_err();
+    assert_eq!(error.faults, ["shared_store: this takes a restart"]);
+}
