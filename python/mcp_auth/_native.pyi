@@ -13,6 +13,7 @@ __all__ = [
     "ResponseFilter",
     "StreamEnd",
     "Answer",
+    "Told",
     "Operation",
     "Pending",
     "DevIssuer",
