@@ -148,7 +148,7 @@ mod tests {
     fn config(number: usize) -> Config {
         let data = json!({
             "token_cache_max_age": 60 + number % 2,
-            "fetch_timeout": 5 + number % 3,
+            "fetch_timeout": 5 + number / 100 % 3,
             "resources": [
                 {
                     "resource": "https://h.example/mcp",
