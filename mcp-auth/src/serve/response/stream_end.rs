@@ -8,7 +8,7 @@
 //! 2. A stream of a GET is watched from the beginning. One that answers a POST is watched from its first event on, because
 //!    nearly all of them end by themselves at once. Until then nothing is sent of it after its time either.
 //! 3. Nobody looks at it from time to time. It says how long it is good at most, and wakes whoever waits when something was
-//!    revoked.
+//!    revoked. Only where a revocation check of the user's is asked, it asks as often as requests do.
 //!
 //! Tested in `adapters::stream_end`.
 
@@ -27,6 +27,7 @@ use tokio::sync::watch;
 
 use super::body_kind::{is_encoded, is_event_stream, names_event_stream};
 use crate::auth_info::AuthInfo;
+use crate::authenticate::Authenticator;
 use crate::serve::exchange::{Admitted, Exchange, Held};
 use crate::serve::standing::Standing;
 use crate::serve::{Forward, Resource};
@@ -174,7 +175,7 @@ impl StreamEnd {
         standing.is_some_and(|now| is_good(&now.resource, now.sender.as_ref()))
     }
 
-    /// How long the token is good; `None`: it does not say.
+    /// After how many seconds to look again; `None`: only when something was revoked.
     fn seconds_left(&self) -> Option<u64> {
         let Standing { resource, sender } = self.exchange.standing()?;
         seconds_left(&resource, &sender?)
@@ -190,14 +191,26 @@ impl StreamEnd {
 /// Whether this resource would still authenticate its sender.
 fn is_good(resource: &Resource, sender: Option<&AuthInfo>) -> bool {
     let Some(caller) = sender else { return true };
-    let (cutoffs, clock) = (&resource.authenticator.cutoffs, &resource.authenticator.clock);
-    seconds_left(resource, caller) != Some(0)
-        && cutoffs.is_current(clock.unix_seconds())
+    let Authenticator { cutoffs, asked_revocations, clock, .. } = &resource.authenticator;
+    let now = clock.unix_seconds();
+    seconds_until_expired(resource, caller) != Some(0)
+        && cutoffs.is_current(now)
+        && asked_revocations.as_ref().is_none_or(|asked| asked.is_known_to_be_good(caller, now))
+        // After it was asked, which may be answered at once.
         && cutoffs.check(caller).is_ok()
 }
 
-/// How long this resource takes the token for good; `None`: it does not say.
+/// After how long it is to be looked again whether this resource takes the token for good; `None`: only when something was
+/// revoked.
 fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
+    let until_expired = seconds_until_expired(resource, sender);
+    let Some(asked) = &resource.authenticator.asked_revocations else { return until_expired };
+    let until_asked = asked.seconds_left(sender, resource.authenticator.clock.unix_seconds());
+    Some(until_expired.map_or(until_asked, |seconds| seconds.min(until_asked)))
+}
+
+/// How long this resource takes the token for good; `None`: it does not say.
+fn seconds_until_expired(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
     let tolerance = resource.authenticator.rules.clock_tolerance.as_secs();
     let until = sender.expires_at()?.saturating_add(tolerance);
     Some(until.saturating_sub(resource.authenticator.clock.unix_seconds()))
@@ -219,6 +232,9 @@ impl Resource {
         response: &mut HeaderMap,
     ) -> Option<StreamEnd> {
         let sender = Some(caller.clone());
+        if let Some(asked) = &self.authenticator.asked_revocations {
+            asked.has_gone_on(caller);
+        }
         let admitted = Admitted { resource: self, sender, session: None, opened: None };
         StreamEnd::of(&Held::Alone(admitted), true, response)
     }
