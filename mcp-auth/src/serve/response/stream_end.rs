@@ -66,6 +66,8 @@ const LONGEST_END: usize = 3;
 /// ```
 pub struct StreamEnd {
     exchange: Arc<Exchange>,
+    /// Whether nothing is known of the request but its caller, so that nobody can tell what another configuration says of it.
+    is_unknown: bool,
     /// Ready when something was revoked; `None`: nobody waits for that yet.
     revoked: Option<BoxFuture<'static, watch::Receiver<u64>>>,
     /// Whether it is watched although nothing came of it yet.
@@ -87,6 +89,7 @@ impl StreamEnd {
         response.remove(CONTENT_LENGTH);
         Some(Self {
             exchange: held.shared(),
+            is_unknown: false,
             revoked: None,
             from_beginning,
             is_plain: !is_encoded(response),
@@ -171,7 +174,7 @@ impl StreamEnd {
         if resource.is_in_force() {
             return is_good(resource, sender.as_ref());
         }
-        let standing = self.exchange.standing();
+        let standing = self.exchange.standing().filter(|_| !self.is_unknown);
         standing.is_some_and(|now| is_good(&now.resource, now.sender.as_ref()))
     }
 
@@ -236,7 +239,8 @@ impl Resource {
             asked.has_gone_on(caller);
         }
         let admitted = Admitted { resource: self, sender, session: None, opened: None };
-        StreamEnd::of(&Held::Alone(admitted), true, response)
+        let end = StreamEnd::of(&Held::Alone(admitted), true, response)?;
+        Some(StreamEnd { is_unknown: true, ..end })
     }
 }
 
