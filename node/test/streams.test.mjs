@@ -412,7 +412,7 @@ test('an open stream asks the revocation check, though its caller sends nothing'
       response.write(EVENT);
     });
   });
-  const headers = { authorization: `Bearer ${server.mint({ sub: 'mallory' })}`, accept: 'text/event-stream' };
+  const headers = { authorization: `Bearer ${server.mint({ subject: 'mallory' })}`, accept: 'text/event-stream' };
   const stream = await fetch(server.resource, { headers });
   dismissed.add('mallory');
   assert.equal(await stream.text(), EVENT + RETRY);
