@@ -194,7 +194,8 @@ impl McpAuth {
     }
 
     /// What [`Forward::stream_end`] says, for adapters that keep no [`Forward`] until the response begins: of the resource at
-    /// this path, and the caller whom [`Forward::auth_info`] named. The stream is watched from its beginning.
+    /// this path, and the caller whom [`Forward::auth_info`] named. The stream is watched from its beginning, and ends when the
+    /// configuration is replaced, because nothing else is known of its request.
     pub fn stream_end(
         &self,
         path: &str,

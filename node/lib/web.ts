@@ -62,8 +62,12 @@ export async function handle(auth: McpAuth, request: Request, peer?: string): Pr
   });
   const sealSession = (given: string): string | null =>
     typeof forward === 'string' ? auth.native.sealSession(request.url, forward, given) : forward.sealSession(given);
-  const streamEnd = (headers: HeaderLines): StreamEnd | null =>
-    typeof forward === 'string' ? auth.native.streamEnd(request.url, forward, headers) : forward.streamEnd(headers);
+  const streamEnd = (headers: HeaderLines): StreamEnd | null => {
+    if (typeof forward !== 'string') return forward.streamEnd(headers);
+    // By the request itself where it can be had: what is known of it tells whether it goes on under another configuration.
+    const opened = authInfo?.opened();
+    return opened ? opened.streamEnd(headers) : auth.native.streamEnd(request.url, forward, headers);
+  };
   const replacedHeaders = typeof forward === 'string' ? [] : pairs(forward.replacedHeaders ?? '');
   const replacedBody = typeof forward === 'string' ? null : forward.body;
   const goesOn = prepared(auth, forward, request, replacedBody ? new Uint8Array(replacedBody) : body, replacedHeaders);

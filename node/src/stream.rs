@@ -6,9 +6,11 @@ use std::task::{Context, Wake, Waker};
 
 use bytes::Bytes;
 use napi::Status;
-use napi::bindgen_prelude::{Buffer, Function, Result, Uint8Array};
+use napi::bindgen_prelude::{Buffer, Env, Function, Result, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
+
+use crate::functions::within;
 
 /// A function that JavaScript calls for us when it has time; it does not keep the process alive.
 type Tell = ThreadsafeFunction<(), (), (), Status, false, true>;
@@ -49,7 +51,7 @@ impl RevocationBell {
     }
 }
 
-/// What ends a stream of events in time.
+/// What ends a stream of events in time. A revocation check of JavaScript's may be asked meanwhile.
 #[napi]
 pub struct StreamEnd(mcp_auth::decision::StreamEnd);
 
@@ -64,15 +66,15 @@ impl StreamEnd {
     /// Asked before something is sent, and by whoever is woken. Nothing: the stream goes on; bytes: it ends here, and they
     /// are the last of it.
     #[napi]
-    pub fn step(&mut self) -> Option<Buffer> {
-        last_piece(self.0.step())
+    pub fn step(&mut self, env: Env) -> Option<Buffer> {
+        last_piece(within(env, || self.0.step()))
     }
 
     /// Takes note of what was sent, and takes the next step.
     #[napi]
-    pub fn see(&mut self, sent: Uint8Array) -> Option<Buffer> {
+    pub fn see(&mut self, env: Env, sent: Uint8Array) -> Option<Buffer> {
         self.0.see(&sent);
-        last_piece(self.0.step())
+        last_piece(within(env, || self.0.step()))
     }
 
     /// After how many milliseconds to take a step at the latest; nothing: that is not known, or the next piece ends it.
@@ -84,9 +86,9 @@ impl StreamEnd {
     /// Lets the bell ring when something is revoked. Whether something was since this was last asked: then it is time for a
     /// step.
     #[napi]
-    pub fn listen(&mut self, bell: &RevocationBell) -> bool {
+    pub fn listen(&mut self, env: Env, bell: &RevocationBell) -> bool {
         let waker = Waker::from(bell.0.clone());
-        self.0.poll_revoked(&mut Context::from_waker(&waker)).is_ready()
+        within(env, || self.0.poll_revoked(&mut Context::from_waker(&waker)).is_ready())
     }
 
     /// The bell does not ring for it any more.

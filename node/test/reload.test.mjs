@@ -176,6 +176,46 @@ test('what frameworks were told once is a fault', async () => {
   routed.reload({ ...config, resource: 'https://other.example.com/mcp/' });
 });
 
+test('a stream goes on where its caller is still admitted, and ends where not', async (context) => {
+  /** @type {McpAuth | undefined} */ let auth;
+  /** @type {object} */ let config = {};
+  /** @type {((piece: string) => void) | undefined} */ let write;
+  const opened = (/** @type {any} */ response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(': hello\n\n');
+    write = (piece) => response.write(piece);
+  };
+  const server = await start(context, (resource, issuer) => {
+    config = { resource, authorizationServers: [issuer.issuer] };
+    auth = new McpAuth(/** @type {any} */ (config));
+    const app = express();
+    app.use(protect(auth));
+    app.all('/mcp', (_request, response) => opened(response));
+    return app;
+  });
+  const token = server.mint({ scope: 'mcp' });
+  for (const [change, goesOn] of /** @type {[object, boolean][]} */ ([
+    [{ requiredScopes: ['mcp'] }, true],
+    [{ requiredScopes: ['admin'] }, false],
+    [{ authorizationServers: [ISSUER] }, false],
+  ])) {
+    auth?.reload(/** @type {any} */ (config));
+    for (const method of ['GET', 'POST']) {
+      const body = method === 'POST' ? '{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}' : null;
+      const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream', 'content-type': 'application/json' };
+      auth?.reload(/** @type {any} */ (config));
+      const stream = await fetch(server.resource, { method, headers, body });
+      const chunks = /** @type {ReadableStream<Uint8Array>} */ (stream.body).getReader();
+      assert.match(new TextDecoder().decode((await chunks.read()).value), /hello/);
+      auth?.reload(/** @type {any} */ ({ ...config, ...change }));
+      if (goesOn) write?.(': more\n\n');
+      const next = new TextDecoder().decode((await chunks.read()).value);
+      assert.equal(next, goesOn ? ': more\n\n' : 'retry: 1000\n\n', `${method}: ${JSON.stringify(change)}`);
+      await chunks.cancel();
+    }
+  }
+});
+
 test('lists of a stream that is open are those of the new policy', async (context) => {
   /** @type {((message: object) => void) | undefined} */
   let write;

@@ -401,3 +401,19 @@ test('neither a timer nor a stream that nobody reads keeps the process alive', a
   })()`);
   assert.equal(printed, 'ends');
 });
+
+test('an open stream asks the revocation check, though its caller sends nothing', async (context) => {
+  const dismissed = new Set();
+  const options = { revocationCheck: (/** @type {any} */ caller) => dismissed.has(caller.subject), revocationCheckInterval: 1 };
+  const server = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer] }, options);
+    return node.protectListener(auth, (_, response) => {
+      response.writeHead(200, TYPE);
+      response.write(EVENT);
+    });
+  });
+  const headers = { authorization: `Bearer ${server.mint({ subject: 'mallory' })}`, accept: 'text/event-stream' };
+  const stream = await fetch(server.resource, { headers });
+  dismissed.add('mallory');
+  assert.equal(await stream.text(), EVENT + RETRY);
+});

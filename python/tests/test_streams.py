@@ -187,6 +187,26 @@ def test_a_stream_ends_with_the_token_of_its_caller(dev_issuer: DevIssuer) -> No
 
 
 @every_kind
+def test_an_open_stream_asks_the_revocation_check_though_its_caller_sends_nothing(
+    dev_issuer: DevIssuer, kind: Callable[..., Awaitable[None]]
+) -> None:
+    dismissed: set[str] = set()
+
+    async def check(caller: Any) -> bool:
+        return caller.subject in dismissed
+
+    settings = {"revocation_check": check, "revocation_check_interval": 1}
+    with serving(dev_issuer, kind, **settings) as server:
+        token = dev_issuer.mint(server.auth.resource, subject="mallory")
+        with server.open(token) as stream:
+            stream.sender.send(EVENT)
+            assert stream.read(len(EVENT)) == EVENT
+            dismissed.add("mallory")
+            assert stream.read() == RETRY
+            assert stream.sender.has_ended.wait(20)
+
+
+@every_kind
 @every_method
 @with_and_without_policy
 def test_a_stream_ends_when_its_caller_is_revoked_and_no_other_does(

@@ -9,6 +9,8 @@
 //! | younger than twice the interval | it goes on, and one of them asks in the background |
 //! | older, or there is none | the request waits for an answer |
 //!
+//! An open stream asks in the same way, and ends where a request would wait: its client connects again.
+//!
 //! Tested in `authenticate::revocation_check`.
 
 use std::panic::AssertUnwindSafe;
@@ -52,21 +54,33 @@ impl AskedRevocations {
         Self { check, interval, cutoffs, clock, spawner }
     }
 
-    /// Whether the last answer is enough for a request to go on.
-    pub(super) fn is_known_to_be_good(&self, caller: &AuthInfo, now: u64) -> bool {
-        let last = caller.revocation_answers();
-        // A clock that was set back makes no answer good for longer.
-        let age = last.good_at().and_then(|good_at| now.checked_sub(good_at));
-        match age {
+    /// Whether the last answer is enough for a request or a stream to go on.
+    pub(crate) fn is_known_to_be_good(&self, caller: &AuthInfo, now: u64) -> bool {
+        match age_of_answer(caller, now) {
             Some(age) if age < self.interval => true,
             Some(age) if age < self.interval.saturating_mul(2) => {
-                if last.begin_to_ask(now) {
+                if caller.revocation_answers().begin_to_ask(now) {
                     self.ask_in_background(caller.clone());
                 }
                 true
             }
             _ => false,
         }
+    }
+
+    /// After how many seconds a stream has to look whether that still holds. Where an answer is missing, it asks again after
+    /// half of the time for which it may go on.
+    pub(crate) fn seconds_left(&self, caller: &AuthInfo, now: u64) -> u64 {
+        let age = age_of_answer(caller, now).unwrap_or(u64::MAX);
+        if age < self.interval {
+            return self.interval - age;
+        }
+        self.interval.saturating_mul(2).saturating_sub(age).div_ceil(2)
+    }
+
+    /// Takes note of a caller of whom nothing is known but that their request has just gone on.
+    pub(crate) fn has_gone_on(&self, caller: &AuthInfo) {
+        caller.revocation_answers().is_good(self.clock.unix_seconds());
     }
 
     /// Asks, and waits for the answer.
@@ -88,6 +102,10 @@ impl AskedRevocations {
         let mut answer = self.answer(caller.clone());
         if let Some(at_once) = (&mut answer).now_or_never() {
             drop(self.take(&caller, at_once));
+            return;
+        }
+        if !self.spawner.can_start() {
+            // Where nothing runs in the background, a request that has to wait asks.
             return;
         }
         let asked = self.clone();
@@ -125,6 +143,11 @@ impl AskedRevocations {
         }
         answer
     }
+}
+
+/// How old the last answer is. A clock that was set back makes none good for longer.
+fn age_of_answer(caller: &AuthInfo, now: u64) -> Option<u64> {
+    caller.revocation_answers().good_at().and_then(|good_at| now.checked_sub(good_at))
 }
 
 async fn in_time(longest: Duration, answer: BoxFuture<'static, Answer>) -> Answer {

@@ -215,6 +215,10 @@ impl Drop for End {
     fn drop(&mut self) {
         self.0.set_current_until(0);
         self.0.set_state(State::Off);
+        // Streams that are open have to end.
+        if let Some(known) = self.0.cutoffs.upgrade() {
+            known.wake();
+        }
     }
 }
 

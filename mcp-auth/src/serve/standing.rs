@@ -4,7 +4,7 @@
 //! 2. Where something was, it is looked once whether the request would be admitted now: by its token, and for what it calls. If
 //!    so, its stream goes on, under the rules that are in force.
 //! 3. Otherwise the stream ends, and its client finds out why when it connects again. It also ends where the caller can only be
-//!    told by asking their issuer, and where there are rules now and were none: nobody looks into that stream.
+//!    told by asking their issuer, and where there are rules or sealed handles now that nobody looks for in that stream.
 //!
 //! Tested in `serve::reload`.
 
@@ -21,6 +21,19 @@ pub(super) struct Standing {
     pub(super) resource: Arc<Resource>,
     /// Who sent it, as the resource sees them now; `None`: somebody without a token.
     pub(super) sender: Option<AuthInfo>,
+}
+
+impl Resource {
+    /// Whether whoever reads a stream for this resource looks for what the later one has changed.
+    fn looks_for_all_that(&self, later: &Self) -> bool {
+        let before = self.sealed_handles.as_deref();
+        let after = later.sealed_handles.as_deref();
+        let has_handles = before.is_some() || after.is_none();
+        let seals_events = before.is_some_and(|sealed| sealed.events)
+            || !after.is_some_and(|sealed| sealed.events);
+        let has_rules = self.has_rules() || !later.has_rules();
+        has_rules && has_handles && seals_events
+    }
 }
 
 impl Exchange {
@@ -50,9 +63,7 @@ impl Exchange {
             ),
             None => None,
         };
-        let is_filtered = !self.admitted.resource.authorizers.is_empty();
-        let needs_filter = !resource.authorizers.is_empty();
-        let goes_on = is_filtered || !needs_filter;
+        let goes_on = self.admitted.resource.looks_for_all_that(&resource);
         (goes_on && self.is_allowed_by(&resource, sender.as_ref()))
             .then_some(Standing { resource, sender })
     }

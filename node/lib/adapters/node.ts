@@ -215,8 +215,10 @@ class Exchange implements Admitted, Requested {
 
   streamEnd(headers: HeaderLines): StreamEnd | null {
     const { forward } = this;
-    if (typeof forward === 'string') return this.auth.native.streamEnd(this.target, forward, headers);
-    return forward.streamEnd(headers);
+    if (typeof forward !== 'string') return forward.streamEnd(headers);
+    // By the request itself where it can be had: what is known of it tells whether it goes on under another configuration.
+    const opened = this.authInfo?.opened();
+    return opened ? opened.streamEnd(headers) : this.auth.native.streamEnd(this.target, forward, headers);
   }
 
   private holdFor(forward: Forward): void {

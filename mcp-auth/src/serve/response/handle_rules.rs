@@ -38,7 +38,6 @@ const NAMES: [&str; 2] = ["taskid", "requeststate"];
 /// The handles of one response, and for whom they are sealed.
 pub(super) struct HandleRules {
     resource: Arc<Resource>,
-    sealed: Arc<SealedHandles>,
     sender: Option<AuthInfo>,
     /// The tasks that the request names, as the server knows them.
     named: HashSet<String>,
@@ -67,14 +66,19 @@ impl HandleRules {
 
     /// For a stream that may repeat answers given elsewhere.
     pub(super) fn for_stream(resource: &Arc<Resource>, sender: Option<&AuthInfo>) -> Option<Self> {
+        resource.sealed_handles.as_ref()?;
         Some(Self {
-            sealed: resource.sealed_handles.clone()?,
             resource: resource.clone(),
             sender: sender.cloned(),
             named: HashSet::new(),
             may_make_task: true,
             request: None,
         })
+    }
+
+    /// What seals them, by the configuration that is in force: what it will open. `None`: nothing does any more.
+    fn sealed(&self) -> Option<Arc<SealedHandles>> {
+        self.resource.in_force()?.sealed_handles.clone()
     }
 
     /// For whom handles are sealed.
@@ -84,17 +88,18 @@ impl HandleRules {
 
     /// Whether a document could hold one.
     pub(super) fn may_be_in(&self, document: &[u8]) -> bool {
-        self.sealed.are_in_bodies() && may_have_member(document, &NAMES)
+        may_have_member(document, &NAMES)
+            && self.sealed().is_some_and(|sealed| sealed.are_in_bodies())
     }
 
     /// Whether identifiers of events are sealed.
     pub(super) fn seals_events(&self) -> bool {
-        self.sealed.events
+        self.sealed().is_some_and(|sealed| sealed.events)
     }
 
     /// An identifier of an event with its tag.
     pub(super) fn seal_event(&self, event: &str) -> Option<String> {
-        self.sealed.seal_event(self.sender(), event)
+        self.sealed()?.seal_event(self.sender(), event)
     }
 
     /// Seals the handles of one message.
@@ -135,8 +140,10 @@ impl HandleRules {
             && let Some(plain) = text(state)
         {
             let of = StateOf { method: request.method(), name: request.name() };
-            if let Some(sealed) = self.sealed.seal_state(self.sender(), of, &plain.0) {
-                splice.replace(state.get(), in_json(&sealed));
+            let now = self.sealed();
+            let sealed = now.and_then(|now| now.seal_state(self.sender(), of, &plain.0));
+            if let Some(text) = sealed {
+                splice.replace(state.get(), in_json(&text));
             }
         }
         Ok(())
@@ -198,7 +205,7 @@ impl HandleRules {
             let changed = item_splice.finish().and_then(|bytes| String::from_utf8(bytes).ok());
             shown.extend(changed);
         }
-        if has_changed && self.sealed.tasks {
+        if has_changed && self.sealed().is_some_and(|sealed| sealed.tasks) {
             splice.replace(tasks.get(), format!("[{}]", shown.join(",")));
         }
         Ok(())
@@ -209,7 +216,7 @@ impl HandleRules {
         let is_named = self.named.contains(task);
         let known = self.resource.known_tasks.is_of(task, self.sender());
         let is_own = is_named || known.unwrap_or(is_made);
-        self.sealed.seal_task(self.sender(), task).filter(|_| is_own)
+        self.sealed()?.seal_task(self.sender(), task).filter(|_| is_own)
     }
 }
 
@@ -221,6 +228,6 @@ fn object(value: Option<&RawValue>) -> Result<Option<Members<'_>>, Fault> {
 /// Says nothing of the sender.
 impl fmt::Debug for HandleRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandleRules").field("sealed", &self.sealed).finish_non_exhaustive()
+        f.debug_struct("HandleRules").field("sealed", &self.sealed()).finish_non_exhaustive()
     }
 }

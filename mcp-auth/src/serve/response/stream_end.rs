@@ -8,7 +8,7 @@
 //! 2. A stream of a GET is watched from the beginning. One that answers a POST is watched from its first event on, because
 //!    nearly all of them end by themselves at once. Until then nothing is sent of it after its time either.
 //! 3. Nobody looks at it from time to time. It says how long it is good at most, and wakes whoever waits when something was
-//!    revoked.
+//!    revoked. Only where a revocation check of the user's is asked, it asks as often as requests do.
 //!
 //! Tested in `adapters::stream_end`.
 
@@ -27,6 +27,7 @@ use tokio::sync::watch;
 
 use super::body_kind::{is_encoded, is_event_stream, names_event_stream};
 use crate::auth_info::AuthInfo;
+use crate::authenticate::Authenticator;
 use crate::serve::exchange::{Admitted, Exchange, Held};
 use crate::serve::standing::Standing;
 use crate::serve::{Forward, Resource};
@@ -65,6 +66,8 @@ const LONGEST_END: usize = 3;
 /// ```
 pub struct StreamEnd {
     exchange: Arc<Exchange>,
+    /// Whether nothing is known of the request but its caller, so that nobody can tell what another configuration says of it.
+    is_unknown: bool,
     /// Ready when something was revoked; `None`: nobody waits for that yet.
     revoked: Option<BoxFuture<'static, watch::Receiver<u64>>>,
     /// Whether it is watched although nothing came of it yet.
@@ -86,6 +89,7 @@ impl StreamEnd {
         response.remove(CONTENT_LENGTH);
         Some(Self {
             exchange: held.shared(),
+            is_unknown: false,
             revoked: None,
             from_beginning,
             is_plain: !is_encoded(response),
@@ -170,11 +174,11 @@ impl StreamEnd {
         if resource.is_in_force() {
             return is_good(resource, sender.as_ref());
         }
-        let standing = self.exchange.standing();
+        let standing = self.exchange.standing().filter(|_| !self.is_unknown);
         standing.is_some_and(|now| is_good(&now.resource, now.sender.as_ref()))
     }
 
-    /// How long the token is good; `None`: it does not say.
+    /// After how many seconds to look again; `None`: only when something was revoked.
     fn seconds_left(&self) -> Option<u64> {
         let Standing { resource, sender } = self.exchange.standing()?;
         seconds_left(&resource, &sender?)
@@ -190,14 +194,26 @@ impl StreamEnd {
 /// Whether this resource would still authenticate its sender.
 fn is_good(resource: &Resource, sender: Option<&AuthInfo>) -> bool {
     let Some(caller) = sender else { return true };
-    let (cutoffs, clock) = (&resource.authenticator.cutoffs, &resource.authenticator.clock);
-    seconds_left(resource, caller) != Some(0)
-        && cutoffs.is_current(clock.unix_seconds())
+    let Authenticator { cutoffs, asked_revocations, clock, .. } = &resource.authenticator;
+    let now = clock.unix_seconds();
+    seconds_until_expired(resource, caller) != Some(0)
+        && cutoffs.is_current(now)
+        && asked_revocations.as_ref().is_none_or(|asked| asked.is_known_to_be_good(caller, now))
+        // After it was asked, which may be answered at once.
         && cutoffs.check(caller).is_ok()
 }
 
-/// How long this resource takes the token for good; `None`: it does not say.
+/// After how long it is to be looked again whether this resource takes the token for good; `None`: only when something was
+/// revoked.
 fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
+    let until_expired = seconds_until_expired(resource, sender);
+    let Some(asked) = &resource.authenticator.asked_revocations else { return until_expired };
+    let until_asked = asked.seconds_left(sender, resource.authenticator.clock.unix_seconds());
+    Some(until_expired.map_or(until_asked, |seconds| seconds.min(until_asked)))
+}
+
+/// How long this resource takes the token for good; `None`: it does not say.
+fn seconds_until_expired(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
     let tolerance = resource.authenticator.rules.clock_tolerance.as_secs();
     let until = sender.expires_at()?.saturating_add(tolerance);
     Some(until.saturating_sub(resource.authenticator.clock.unix_seconds()))
@@ -219,8 +235,12 @@ impl Resource {
         response: &mut HeaderMap,
     ) -> Option<StreamEnd> {
         let sender = Some(caller.clone());
+        if let Some(asked) = &self.authenticator.asked_revocations {
+            asked.has_gone_on(caller);
+        }
         let admitted = Admitted { resource: self, sender, session: None, opened: None };
-        StreamEnd::of(&Held::Alone(admitted), true, response)
+        let end = StreamEnd::of(&Held::Alone(admitted), true, response)?;
+        Some(StreamEnd { is_unknown: true, ..end })
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderValue};
 use dev_issuer::DevIssuer;
 use futures_util::future::BoxFuture;
+use mcp_auth::decision::{Decision, StreamEnd};
 use mcp_auth::revocation::{RevocationCheck, RevocationCheckError};
 use mcp_auth::{AuthInfo, Config, McpAuth};
 
@@ -159,4 +161,60 @@ async fn a_frequent_caller_asks_once_in_a_second() {
     assert_eq!(server.asked(), 2);
     server.clock.advance(1);
     assert_eq!((server.call().await.code(), server.asked()), ("ok", 3));
+}
+
+/// A stream of events, of a request that the caller of this server has sent.
+async fn stream(server: &Server) -> StreamEnd {
+    let bearer = format!("Bearer {}", server.token);
+    let (head, _) = request("GET", "/mcp", &[("authorization", &bearer)]).into_parts();
+    let Decision::Forward(forward) = server.auth.decide(&head).await else { panic!() };
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("text/event-stream"));
+    forward.stream_end(&mut headers).unwrap()
+}
+
+#[tokio::test]
+async fn an_open_stream_asks_as_requests_do_though_its_caller_sends_none() {
+    for cache_bytes in [0, 1 << 20] {
+        let server = Server::start(cache_bytes).await;
+        let mut open = stream(&server).await;
+        assert_eq!((open.step(), open.time_left()), (None, Some(Duration::from_secs(60))));
+        server.clock.advance(60);
+        assert_eq!((open.step(), server.asked()), (None, 2), "it asks");
+        assert_eq!((open.step(), open.time_left()), (None, Some(Duration::from_secs(60))));
+        server.let_it_say(Says::Revoked);
+        server.clock.advance(60);
+        assert!(open.step().is_some(), "it was told at once");
+        assert_eq!(server.asked(), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_open_stream_ends_where_no_answer_comes_for_twice_the_interval() {
+    for says in [Says::Error, Says::Panic, Says::PanicAtOnce, Says::Nothing] {
+        let server = Server::start(1 << 20).await;
+        let mut open = stream(&server).await;
+        server.let_it_say(says);
+        for left in [60, 30, 15, 8, 4, 2, 1] {
+            assert_eq!((open.step(), open.time_left()), (None, Some(Duration::from_secs(left))));
+            server.clock.advance(left);
+        }
+        assert!(open.step().is_some(), "{says:?}");
+    }
+}
+
+/// The token is verified anew after five minutes, and the answer about it is then kept elsewhere.
+#[tokio::test]
+async fn a_stream_that_is_older_than_what_is_kept_of_its_token_ends_too() {
+    let server = Server::start(1 << 20).await;
+    let mut open = stream(&server).await;
+    for _ in 0..6 {
+        server.clock.advance(59);
+        assert_eq!((server.call().await.code(), open.step()), ("ok", None));
+    }
+    server.let_it_say(Says::Revoked);
+    server.clock.advance(60);
+    server.call().await;
+    assert_eq!(server.call().await.code(), "revoked");
+    assert!(open.step().is_some());
 }

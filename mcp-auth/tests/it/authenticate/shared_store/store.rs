@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
-use mcp_auth::settings::{RedisConfig, SharedStoreConfig};
+use mcp_auth::settings::{BackChannelLogout, RedisConfig, SharedStoreConfig};
 use mcp_auth::shared_store::{Followed, Loaded, SharedCutoff, SharedStore, StoreFuture};
-use mcp_auth::{Config, McpAuth};
+use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
+use serde_json::json;
 
 use super::mint;
 use crate::support::{RESOURCE, echo, request, send};
@@ -87,4 +88,28 @@ async fn another_store_takes_a_restart() {
     config.shared_store = None;
     let error = auth.reload(config).unwrap_err();
     assert_eq!(error.faults, ["shared_store: this takes a restart"]);
+}
+
+/// A store that remembers what it is asked about, and never answers.
+#[tokio::test]
+async fn a_notice_is_carried_out_though_its_sender_goes_while_the_store_is_asked() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let mut trusted = AuthorizationServer::new(issuer.issuer());
+    trusted.back_channel_logout = Some(BackChannelLogout::new(["our-client"]));
+    let resource = ProtectedResource::new(RESOURCE, [trusted]);
+    let config = Config::default().protect_resource(resource);
+    let auth = McpAuth::builder(config).shared_store(Counting::default()).build().unwrap();
+    let bearer = format!("Bearer {}", mint(&issuer, "alice").sign());
+    let app = auth.protect(echo());
+    let asked = request("POST", "/mcp", &[("authorization", &bearer)]);
+    assert_eq!(send(app.clone(), asked).await.code(), "ok");
+    let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    let token = issuer.mint().header("typ", "logout+jwt").audience("our-client").subject("alice");
+    let notice = token.expires_in(100).claim("jti", "l-1").claim("events", events).sign();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let mut posted = request("POST", "/backchannel-logout", &form);
+    *posted.body_mut() = format!("logout_token={notice}").into();
+    assert_eq!(send(app.clone(), posted).now_or_never().map(|_| ()), None, "it waits");
+    let asked = request("POST", "/mcp", &[("authorization", &bearer)]);
+    assert_eq!(send(app, asked).await.code(), "revoked");
 }

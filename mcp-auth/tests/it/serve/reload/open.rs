@@ -1,6 +1,7 @@
 //! What is open while the configuration is replaced: streams, and bodies that are still coming.
 
-use axum::http::{Method, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
+use mcp_auth::AuthInfo;
 use mcp_auth::decision::Decision;
 use serde_json::{Value, json};
 
@@ -164,6 +165,72 @@ async fn a_stream_without_rules_ends_when_there_are_some() {
     server.reload(with_policy).unwrap();
     got.ends().await;
     listening.ends().await;
+}
+
+/// With these keys, of which the first seals.
+fn with_sealed_events(config: &mut Value, key: &str) {
+    config["handle_keys"] = json!([key]);
+    first(config)["seal_event_ids"] = json!(true);
+}
+
+const KEY: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+const NEXT_KEY: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=";
+
+#[tokio::test]
+async fn handles_in_an_open_stream_are_sealed_so_that_the_new_configuration_opens_them() {
+    let server = Reloaded::with(|config, _| with_sealed_events(config, KEY)).await;
+    let token = server.mint().sign();
+    let mut open = Open::of_get(&server, &token).await;
+    for change in [(|config, _| with_sealed_events(config, KEY)) as Change, |config, _| {
+        with_sealed_events(config, NEXT_KEY)
+    }] {
+        server.reload(change).unwrap();
+        server.events.send("id: e1\ndata: {}\n\n".to_owned()).unwrap();
+        let event = open.read_until("\n\n").await;
+        let id = event.lines().find_map(|line| line.strip_prefix("id: ")).unwrap();
+        let again = server.request(Method::GET, "/mcp", &token).header("last-event-id", id);
+        assert_eq!(again.send().await.unwrap().status(), 200, "{event}");
+    }
+}
+
+/// Nobody looks for these handles in such a stream.
+#[tokio::test]
+async fn a_stream_ends_when_handles_are_sealed_that_were_not() {
+    const SEALING: [Change; 3] = [
+        |config, _| first(config)["seal_task_ids"] = json!(true),
+        |config, _| first(config)["seal_request_state"] = json!(true),
+        |config, _| with_sealed_events(config, KEY),
+    ];
+    for change in SEALING {
+        let server = Reloaded::start().await;
+        let token = server.mint().sign();
+        let (got, listening) =
+            (Open::of_get(&server, &token).await, Open::of_post(&server, &token).await);
+        server.reload(change).unwrap();
+        got.ends().await;
+        listening.ends().await;
+    }
+    let server = Reloaded::with(|config, _| first(config)["seal_task_ids"] = json!(true)).await;
+    let got = Open::of_get(&server, &server.mint().sign()).await;
+    server.reload(|config, _| with_sealed_events(config, KEY)).unwrap();
+    got.ends().await;
+}
+
+/// An adapter that keeps nothing of the request cannot tell whether it would be admitted.
+#[tokio::test]
+async fn a_stream_of_an_unknown_request_ends_when_the_configuration_is_replaced() {
+    let server = Reloaded::start().await;
+    let caller = server.auth.authenticate(&server.mint().sign()).await.unwrap();
+    let claims = serde_json::to_string(caller.claims()).unwrap();
+    let same = AuthInfo::from_verified_json_of(caller.issuer(), &claims).unwrap();
+    for known in [caller, same] {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("text/event-stream"));
+        let mut end = server.auth.stream_end("/mcp", &known, &mut headers).unwrap();
+        assert!(end.step().is_none());
+        server.reload(|_, _| {}).unwrap();
+        assert!(end.step().is_some());
+    }
 }
 
 #[tokio::test]
