@@ -263,28 +263,29 @@ impl Notices {
     ) -> Result<Received, NoticeFault> {
         let (revocations, times) = self.revocations(kind, issuer, claims, now)?;
         let id = claims.text("jti")?.ok_or_else(|| NoticeFault::malformed("it has no `jti`"))?;
+        let seen = self.seen.see(issuer.name(), id, times.end, now);
+        if seen == Seen::Before {
+            return Err(NoticeFault::SeenBefore);
+        }
+        let count = revocations.len();
+        // Before anything is waited for, and before anybody else is told that it came: whoever sent it may hang up, and would
+        // hear the next time that it came before. To carry it out twice refuses nothing more.
+        for revocation in revocations {
+            self.cutoffs.revoke(revocation, now);
+        }
+        if seen == Seen::NoRoom {
+            return Err(NoticeFault::TooMany);
+        }
         // Another instance may have got it before.
         let keep = Duration::from_secs(times.end.saturating_sub(now));
         match self.cutoffs.first_time(&key_of(issuer.name(), id), keep).await {
             Some(Ok(false)) => return Err(NoticeFault::SeenBefore),
             Some(Err(fault)) => {
-                // Whether it came before cannot be told: it is sent again. To carry it out twice refuses nothing more, and
-                // not to carry it out could refuse less.
-                for revocation in revocations {
-                    self.cutoffs.revoke(revocation, now);
-                }
+                // It is sent again.
+                self.seen.forget(issuer.name(), id);
                 return Err(NoticeFault::Unavailable(fault));
             }
             Some(Ok(true)) | None => {}
-        }
-        match self.seen.see(issuer.name(), id, times.end, now) {
-            Seen::First => {}
-            Seen::Before => return Err(NoticeFault::SeenBefore),
-            Seen::NoRoom => return Err(NoticeFault::TooMany),
-        }
-        let count = revocations.len();
-        for revocation in revocations {
-            self.cutoffs.revoke(revocation, now);
         }
         Ok(Received { issuer: issuer.name().to_owned(), revocations: count })
     }
