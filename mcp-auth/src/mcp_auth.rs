@@ -227,7 +227,18 @@ impl McpAuth {
     /// # }
     /// ```
     pub fn revoke(&self, revocation: Revocation) {
+        self.warn_of_issuer(&revocation);
         self.0.cutoffs.revoke(revocation, self.0.hooks.clock.unix_seconds());
+    }
+
+    /// Says that no token of a caller can be meant, as where an issuer was written without its slash.
+    fn warn_of_issuer(&self, revocation: &Revocation) {
+        let serving = self.0.serving.load();
+        let mut resources = serving.mounts.resources().iter();
+        if !resources.any(|resource| resource.authenticator.may_trust(revocation.issuer())) {
+            let issuer = in_one_line(revocation.issuer());
+            tracing::warn!(%issuer, "what is revoked is of an issuer that no resource trusts: it is written as in the configuration");
+        }
     }
 
     /// [`McpAuth::revoke`], and waits until the shared store has it, so that every instance hears of it. Without a store it
@@ -237,6 +248,7 @@ impl McpAuth {
     /// The store did not take it within the configured `timeout`. It counts here all the same, and the store is told
     /// until it has it.
     pub async fn revoke_everywhere(&self, revocation: Revocation) -> Result<(), Unavailable> {
+        self.warn_of_issuer(&revocation);
         self.0.cutoffs.revoke_everywhere(revocation, self.0.hooks.clock.unix_seconds()).await
     }
 

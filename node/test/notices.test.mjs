@@ -196,7 +196,7 @@ test('the logout tokens of node-oidc-provider end sessions', async (context) => 
     jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'k', alg: 'ES256', use: 'sig' }] },
     features: { backchannelLogout: { enabled: true } },
     // Its own does not go to loopback.
-    fetch: (/** @type {URL} */ url, /** @type {object} */ options) => fetch(url, { ...options, dispatcher: undefined }),
+    fetch: (/** @type {URL} */ url, /** @type {object} */ options) => fetch(url, /** @type {RequestInit} */ ({ ...options, dispatcher: undefined })),
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
   });
   server.on('request', provider.callback());

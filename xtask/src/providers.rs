@@ -99,7 +99,7 @@ fn test(module: &str, url: &str) -> Result<(), Failure> {
 /// The library's ignored tests with these names, told where the provider is.
 fn ignored_tests(filter: &str, url: &str) -> Run {
     cargo(&["test", "--package", "mcp-auth", "--all-features", "--test", "it", "--"])
-        .args(["--ignored", filter])
+        .args(["--ignored", "--show-output", filter])
         .env("MCP_AUTH_TEST_PROVIDER", url)
 }
 

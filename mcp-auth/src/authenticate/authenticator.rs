@@ -256,6 +256,12 @@ impl Authenticator {
         issuer.map(|one| one.source).unwrap_or_default()
     }
 
+    /// Whether a caller may come from the issuer of this name.
+    pub(crate) fn may_trust(&self, issuer: &str) -> bool {
+        let is_any_trusted = self.issuers.position_of_any.is_some() || !self.own.is_empty();
+        is_any_trusted || self.issuers.named(issuer).is_some()
+    }
+
     /// `iss` picks issuer, keys and rules before anything is fetched.
     pub(super) fn position_of(
         &self,

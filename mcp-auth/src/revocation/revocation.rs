@@ -98,6 +98,10 @@ impl Revocation {
         Self { issuer: issuer.into(), kind, name: name.into(), issued_until: None }
     }
 
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Those that were issued until this time, in seconds since 1970, instead of until now.
     #[must_use]
     pub fn issued_until(mut self, seconds: u64) -> Self {

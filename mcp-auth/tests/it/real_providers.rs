@@ -19,6 +19,7 @@ fn provider_url() -> String {
 
 /// [`RESOURCE`] protected by one of its issuers, with the scope `mcp` required.
 struct Server {
+    auth: McpAuth,
     app: Router,
     clock: TestClock,
 }
@@ -41,7 +42,8 @@ impl Server {
         let config = Config::default().protect_resource(resource).with_required_scopes(["mcp"]);
         let clock = TestClock::new();
         let auth = McpAuth::builder(config).clock(clock.clone()).build().unwrap();
-        Self { app: auth.protect(echo()), clock }
+        let app = auth.protect(echo());
+        Self { auth, app, clock }
     }
 
     async fn call(&self, token: &str) -> Answer {

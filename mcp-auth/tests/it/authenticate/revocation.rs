@@ -4,6 +4,7 @@ use dev_issuer::{DevIssuer, Mint};
 use mcp_auth::revocation::Revocation;
 use mcp_auth::{Config, McpAuth};
 
+use crate::support::log::Log;
 use crate::support::{RESOURCE, TestClock, echo, request, send};
 
 struct Server {
@@ -141,4 +142,16 @@ async fn one_that_is_made_anew_refuses_what_the_earlier_one_did() {
     assert_eq!(anew.code(&tokens[1]).await, "revoked");
     let before = Server { auth: earlier, ..anew };
     assert_eq!(before.code(&tokens[1]).await, "ok");
+}
+
+#[tokio::test]
+async fn a_revocation_of_an_issuer_that_nobody_trusts_is_warned_of() {
+    const WARNING: &str = "of an issuer that no resource trusts";
+    Log::start();
+    let server = Server::start(|_| {}).await;
+    server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "alice"));
+    assert!(!Log::take().contains(WARNING));
+    let with_slash = format!("{}/", server.issuer.issuer());
+    server.auth.revoke(Revocation::of_subject(with_slash, "alice"));
+    assert!(Log::take().contains(WARNING));
 }

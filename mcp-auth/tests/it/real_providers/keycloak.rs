@@ -1,9 +1,14 @@
 //! Keycloak with the realms of `xtask/providers/keycloak/`.
 
+use std::future::ready;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::routing::post;
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::{get, post};
 use mcp_auth::settings::BackChannelLogout;
 use mcp_auth::{AuthorizationServer, Introspection};
 use reqwest::Method;
@@ -13,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::flow::{Http, Issuer, REDIRECT_URI, claims, header, text};
 use super::{Server, provider_url};
-use crate::support::RESOURCE;
+use crate::support::{RESOURCE, request, send};
 
 const ALICE: &[(&str, &str)] = &[("username", "alice"), ("password", "alice-password")];
 /// Asks for the client scope that has the audience mapper.
@@ -195,6 +200,20 @@ async fn a_session_that_an_administrator_ends_is_over_at_the_next_request() {
     let [ended, other] = [text(&ended["access_token"]), text(&other["access_token"])];
     assert_eq!([server.code(&ended).await, server.code(&other).await], ["ok", "ok"]);
 
+    let (opened, mut opening) = mpsc::unbounded_channel();
+    let streams = server.auth.protect(get(move || {
+        opened.send(()).unwrap();
+        ready(([(CONTENT_TYPE, "text/event-stream")], Body::new(Endless)))
+    }));
+    let [ended_stream, other_stream] = [&ended, &other].map(|token| {
+        let bearer = format!("Bearer {token}");
+        let listening = request("GET", "/mcp", &[("authorization", &bearer)]);
+        tokio::spawn(send(streams.clone(), listening))
+    });
+    for _ in 0..2 {
+        opening.recv().await.unwrap();
+    }
+
     let session = text(&claims(&ended)["sid"]);
     let started = Instant::now();
     admin.send(Method::DELETE, &format!("mcp/sessions/{session}"), json!({})).await;
@@ -202,13 +221,33 @@ async fn a_session_that_an_administrator_ends_is_over_at_the_next_request() {
     while server.code(&ended).await == "ok" {
         tokio::task::yield_now().await;
     }
+    let refused = started.elapsed();
+    ended_stream.await.unwrap();
     eprintln!(
-        "out {:.3} s after the administrator's click, which was answered after {:.3} s",
-        started.elapsed().as_secs_f64(),
-        answered.as_secs_f64()
+        "after the administrator's click: answered {:.3} s, 401 {:.3} s, end of the stream {:.3} s",
+        answered.as_secs_f64(),
+        refused.as_secs_f64(),
+        started.elapsed().as_secs_f64()
     );
+    assert!(!other_stream.is_finished());
+    other_stream.abort();
     assert_eq!(server.code(&ended).await, "revoked");
     assert_eq!(server.code(&other).await, "ok", "another session of the same person");
+}
+
+/// The body of a stream that says nothing.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        Poll::Pending
+    }
 }
 
 async fn realm(name: &str) -> Issuer {
