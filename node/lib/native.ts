@@ -43,6 +43,8 @@ export interface Filter {
 export interface StreamEnd {
   /** Nothing: the stream goes on; bytes: it ends here, and they are the last of it. */
   step(): Buffer | null;
+  /** How much of the next piece may be sent, after a step that let the stream go on; nothing: the whole piece. */
+  cut(piece: Uint8Array): number | null;
   /** Takes note of what was sent, and takes the next step. */
   see(sent: Uint8Array): Buffer | null;
   /** When to take a step at the latest; nothing: that is not known, or the next piece ends it. */

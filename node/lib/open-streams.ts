@@ -48,6 +48,12 @@ export class OpenStream {
     return !this.#isOver;
   }
 
+  /** What may be sent of the next piece: where it is in the middle of an event, the stream may end within it. */
+  cut(piece: Uint8Array): Uint8Array {
+    const length = this.#isOver ? null : this.#end.cut(piece);
+    return length === null ? piece : piece.subarray(0, length);
+  }
+
   /** Takes note of what was sent. */
   sent(piece: Uint8Array): void {
     if (!this.#isOver) this.#carryOut(this.#end.see(piece));

@@ -221,8 +221,9 @@ function endingInTime(response: Response, end: StreamEnd): Response {
           open.close();
           return controller.close();
         }
-        controller.enqueue(read.value);
-        open.sent(read.value);
+        const piece = open.cut(read.value);
+        controller.enqueue(piece);
+        open.sent(piece);
       },
       cancel: (reason) => {
         open.close();

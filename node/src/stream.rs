@@ -70,6 +70,12 @@ impl StreamEnd {
         last_piece(within(env, || self.0.step()))
     }
 
+    /// How much of the next piece may be sent, after a step that let the stream go on; nothing: the whole piece.
+    #[napi]
+    pub fn cut(&self, piece: Uint8Array) -> Option<u32> {
+        u32::try_from(self.0.cut(&piece)?).ok()
+    }
+
     /// Takes note of what was sent, and takes the next step.
     #[napi]
     pub fn see(&mut self, env: Env, sent: Uint8Array) -> Option<Buffer> {

@@ -263,6 +263,18 @@ for (const [name, serverFor] of Object.entries(SERVERS)) {
     await sender.told;
   });
 
+  test(`${name}: a stream whose pieces all end within an event ends behind the first whole one`, async (context) => {
+    const { mint, open, revoke } = await serving(context, serverFor);
+    const { sender, client } = await open(mint(), 'GET');
+    const [half, rest] = [EVENT.slice(0, 20), EVENT.slice(20)];
+    sender.send(half);
+    assert.equal(await client.read(half.length), half);
+    revoke('alice');
+    sender.send(rest + EVENT + half);
+    assert.equal(await client.read(), rest + RETRY);
+    await sender.told;
+  });
+
   test(`${name}: a stream ends by itself as it would alone, and with a client that goes`, async (context) => {
     const { mint, open } = await serving(context, serverFor);
     for (const method of ['GET', 'POST']) {

@@ -149,6 +149,8 @@ class Stream:
         is_body = message["type"] == "http.response.body"
         if self.is_over or (is_body and self._ends(self._end.step())):
             return
+        if is_body:
+            message = self._cut(message)
         self._is_sending = True
         try:
             await self._send(message)
@@ -160,6 +162,12 @@ class Stream:
             self._is_watched = self._end.is_watched
             if self._is_watched:
                 self._look()
+
+    def _cut(self, message: Message) -> Message:
+        """The message without what comes after the end of the stream, which may be in the middle of it."""
+        body = bytes(message.get("body", b""))
+        length = self._end.cut(body)
+        return message if length is None else {**message, "body": body[:length], "more_body": True}
 
     def stop(self) -> None:
         """Nothing more comes, and nothing is waited for."""

@@ -31,6 +31,11 @@ impl StreamEnd {
         last_piece(py, self.end().step())
     }
 
+    /// How much of the next piece may be sent, after a `step` that let the stream go on; `None`: the whole piece.
+    fn cut(&self, piece: &[u8]) -> Option<usize> {
+        self.end().cut(piece)
+    }
+
     /// Takes note of what was sent, and takes the next `step`.
     fn see<'py>(&self, py: Python<'py>, sent: &[u8]) -> Option<Bound<'py, PyBytes>> {
         let mut end = self.end();

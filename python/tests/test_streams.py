@@ -245,6 +245,21 @@ def test_an_event_that_was_begun_is_sent_whole_before_its_stream_ends(dev_issuer
 
 
 @every_kind
+def test_a_stream_whose_pieces_all_end_within_an_event_ends_behind_the_first_whole_one(
+    dev_issuer: DevIssuer, kind: Any
+) -> None:
+    half, rest = EVENT[:20], EVENT[20:]
+    with serving(dev_issuer, kind) as server:
+        with server.open(dev_issuer.mint(server.auth.resource)) as stream:
+            stream.sender.send(half)
+            assert stream.read(len(half)) == half
+            server.auth.revoke(dev_issuer.issuer, subject="alice")
+            stream.sender.send(rest + EVENT + half)
+            assert stream.read() == rest + RETRY
+            assert stream.sender.has_ended.wait(20)
+
+
+@every_kind
 def test_a_stream_without_an_event_ends_too(dev_issuer: DevIssuer, kind: Any) -> None:
     with serving(dev_issuer, kind) as server:
         with server.open(dev_issuer.mint(server.auth.resource)) as stream:

@@ -6,20 +6,37 @@
 //! reason to allow it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use super::Operation;
 use super::OperationKind::{Other, Prompt, Resource, Tool};
+use super::completion::{Context, Reference, filled_in};
+use super::member_names::{is_in_other_letters, skip_unless_in_other_letters};
 use crate::error::MessageFault;
 use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_whole};
 
 /// Messages that a batch may have, and resources that a subscription may be for.
 const MAX_BATCH: usize = 100;
-/// Bytes of a template with its variables filled in; no rule is about a URI that is longer.
-const MAX_TEMPLATE: usize = 8192;
 
 /// The member of `_meta` that says to which task a message belongs (MCP 2025-11-25, "Related Task Metadata").
 pub(crate) const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+/// The member of `_meta` that says which revision a message follows.
+const REVISION: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// The members that are looked at: none may be there in other letters.
+const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+const MEMBERS_OF_META: [&str; 2] = [REVISION, RELATED_TASK];
+const MEMBERS_OF_PARAMS: [&str; 10] = [
+    "name",
+    "uri",
+    "taskId",
+    "ref",
+    "context",
+    "notifications",
+    "arguments",
+    "cursor",
+    "requestState",
+    "_meta",
+];
 
 /// What a request's body asks for.
 pub(crate) struct Messages<'m> {
@@ -177,7 +194,10 @@ impl<'m> Object<'m> for Message<'m> {
                 self.has_answer = true;
                 value.skip()?;
             }
-            _ => value.skip()?,
+            _ => {
+                self.has_wrong_type |= is_in_other_letters(name, &MEMBERS);
+                value.skip()?;
+            }
         }
         Ok(())
     }
@@ -204,6 +224,7 @@ impl<'m> Message<'m> {
         }
         value.object(|name, inner| {
             if name != "_meta" {
+                self.has_wrong_type |= is_in_other_letters(name, &["_meta"]);
                 return inner.skip();
             }
             if inner.next_byte() != Some(b'{') {
@@ -212,6 +233,7 @@ impl<'m> Message<'m> {
             }
             inner.object(|meta_name, meta| {
                 if meta_name != RELATED_TASK {
+                    self.has_wrong_type |= is_in_other_letters(meta_name, &MEMBERS_OF_META);
                     return meta.skip();
                 }
                 self.task_of_result = meta.written()?;
@@ -305,7 +327,10 @@ impl<'m> Params<'m> {
                 }
                 _ => self.has_wrong_type |= value.written()?.is_some(),
             },
-            _ => value.skip()?,
+            _ => {
+                self.has_wrong_type |= is_in_other_letters(name, &MEMBERS_OF_PARAMS);
+                value.skip()?;
+            }
         }
         Ok(())
     }
@@ -313,9 +338,12 @@ impl<'m> Params<'m> {
     /// Reads one member of `_meta`.
     fn meta_member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
         match name {
-            "io.modelcontextprotocol/protocolVersion" => self.revision = value.written()?,
+            REVISION => self.revision = value.written()?,
             RELATED_TASK => self.related_task = value.written()?,
-            _ => value.skip()?,
+            _ => {
+                self.has_wrong_type |= is_in_other_letters(name, &MEMBERS_OF_META);
+                value.skip()?;
+            }
         }
         Ok(())
     }
@@ -443,90 +471,10 @@ impl<'m> Object<'m> for RelatedTask<'m> {
     fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
         match name {
             "taskId" => self.id = value.written()?,
-            _ => value.skip()?,
+            _ => skip_unless_in_other_letters(name, &["taskId"], value)?,
         }
         Ok(())
     }
-}
-
-/// `ref` of `completion/complete`.
-#[derive(Default)]
-struct Reference<'m> {
-    kind: Option<&'m str>,
-    name: Option<&'m str>,
-    uri: Option<&'m str>,
-}
-
-impl<'m> Object<'m> for Reference<'m> {
-    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
-        match name {
-            "type" => self.kind = value.written()?,
-            "name" => self.name = value.written()?,
-            "uri" => self.uri = value.written()?,
-            _ => value.skip()?,
-        }
-        Ok(())
-    }
-}
-
-/// `context` of `completion/complete`: what the client has chosen already.
-#[derive(Default)]
-struct Context<'m> {
-    arguments: Option<&'m str>,
-    chosen: HashMap<String, Cow<'m, str>>,
-}
-
-impl<'m> Object<'m> for Context<'m> {
-    fn member(&mut self, name: &str, value: &mut JsonReader<'m>) -> Result<(), JsonError> {
-        if name != "arguments" {
-            return value.skip();
-        }
-        self.arguments = value.written()?;
-        if let Some(arguments) = self.arguments {
-            read_whole(arguments.as_bytes(), JsonLimits::LARGEST, |reader| {
-                reader.object(|variable, chosen| {
-                    self.chosen.insert(variable.to_owned(), chosen.string()?);
-                    Ok(())
-                })
-            })?;
-        }
-        Ok(())
-    }
-}
-
-/// The template with the chosen variables in place of `{name}` and `{+name}`. What is put in is not
-/// looked at again: a value that holds braces would make expansion grow without bound.
-fn filled_in<'m>(
-    template: &Cow<'m, str>,
-    chosen: &HashMap<String, Cow<'_, str>>,
-) -> Result<Cow<'m, str>, MessageFault> {
-    if template.len() > MAX_TEMPLATE {
-        return Err(MessageFault::TooLarge);
-    }
-    if chosen.is_empty() {
-        return Ok(template.clone());
-    }
-    let mut filled = String::with_capacity(template.len());
-    let mut rest: &str = template;
-    while let Some((fixed, variable)) = rest.split_once('{') {
-        let Some((expression, after)) = variable.split_once('}') else { break };
-        crate::steps::take(fixed.len() + expression.len() + 2);
-        filled.push_str(fixed);
-        let name = expression.strip_prefix('+').unwrap_or(expression);
-        match chosen.get(name) {
-            Some(value) => {
-                crate::steps::take(value.len());
-                filled.push_str(value);
-            }
-            None => filled.extend(["{", expression, "}"]),
-        }
-        if filled.len() > MAX_TEMPLATE {
-            return Err(MessageFault::TooLarge);
-        }
-        rest = after;
-    }
-    filled.push_str(rest);
-    Ok(Cow::Owned(filled))
 }
 
 /// The resources or tasks that `subscriptions/listen` is for (2026-07-28), which this member of `notifications` lists: JSON
@@ -540,7 +488,7 @@ fn subscribed<'m>(
     let read = read_whole(written.as_bytes(), JsonLimits::LARGEST, |reader| {
         reader.object(|name, value| {
             if name != member {
-                return value.skip();
+                return skip_unless_in_other_letters(name, &[member], value);
             }
             value.nullable(|items| {
                 items.list(|item| {
@@ -627,11 +575,12 @@ mod tests {
             Messages::parse(written.as_bytes()).err()
         };
         let start = "n://{v}/";
-        let longest = format!("{start}{}", "a".repeat(MAX_TEMPLATE - start.len()));
+        let longest =
+            format!("{start}{}", "a".repeat(super::super::completion::MAX_TEMPLATE - start.len()));
         assert_eq!(completing(&longest, "one"), None);
         assert_eq!(completing(&format!("{longest}a"), ""), Some(MessageFault::TooLarge));
         // What is put in counts as well.
-        let value = "b".repeat(MAX_TEMPLATE - "n://".len());
+        let value = "b".repeat(super::super::completion::MAX_TEMPLATE - "n://".len());
         assert_eq!(completing("n://{v}", &value), None);
         assert_eq!(completing("n://{v}", &format!("{value}b")), Some(MessageFault::TooLarge));
     }

@@ -2,7 +2,9 @@
 
 mod authorizer;
 mod authorizers;
+mod completion;
 mod guarded;
+mod member_names;
 mod message;
 mod operation;
 mod policy;

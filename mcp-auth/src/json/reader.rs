@@ -66,6 +66,8 @@ pub(crate) fn read_whole<'t, T>(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JsonError {
     DuplicateMember,
+    /// A member name that some readers take for another one, because they look at no letter case.
+    OtherLetters,
     /// A member name that serde_json gives a meaning.
     ReservedName,
     /// Not JSON at this byte.
@@ -108,6 +110,7 @@ impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DuplicateMember => f.write_str("duplicate member"),
+            Self::OtherLetters => f.write_str("a member name in other letters"),
             Self::ReservedName => f.write_str("a member name that is reserved"),
             Self::Syntax(at) => write!(f, "not JSON at byte {at}"),
             Self::TooDeep => f.write_str("nested too deeply"),

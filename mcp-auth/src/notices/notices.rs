@@ -263,46 +263,31 @@ impl Notices {
     ) -> Result<Received, NoticeFault> {
         let (revocations, times) = self.revocations(kind, issuer, claims, now)?;
         let id = claims.text("jti")?.ok_or_else(|| NoticeFault::malformed("it has no `jti`"))?;
-        let count = revocations.len();
-        // Whoever sent it may go while the store is asked, which remembers it all the same: it would never be carried out.
-        let mut carried_out = CarriedOut { cutoffs: &self.cutoffs, revocations, now };
-        let first = self.see_first(issuer, id, times, now).await;
-        if matches!(first, Err(NoticeFault::SeenBefore | NoticeFault::TooMany)) {
-            carried_out.revocations.clear();
+        let seen = self.seen.see(issuer.name(), id, times.end, now);
+        if seen == Seen::Before {
+            return Err(NoticeFault::SeenBefore);
         }
-        drop(carried_out);
-        first?;
-        Ok(Received { issuer: issuer.name().to_owned(), revocations: count })
-    }
-
-    /// Remembers a notice that was never seen, here or on another instance.
-    ///
-    /// # Errors
-    /// [`NoticeFault::SeenBefore`] and [`NoticeFault::TooMany`]: it is not to be carried out.
-    /// [`NoticeFault::Unavailable`]: whether it came before cannot be told. It is sent again. To carry it out twice refuses
-    /// nothing more, and not to carry it out could refuse less.
-    async fn see_first(
-        &self,
-        issuer: &NoticeIssuer,
-        id: &str,
-        times: Times,
-        now: u64,
-    ) -> Result<(), NoticeFault> {
+        let count = revocations.len();
+        // Before anything is waited for, and before anybody else is told that it came: whoever sent it may hang up, and would
+        // hear the next time that it came before. To carry it out twice refuses nothing more.
+        for revocation in revocations {
+            self.cutoffs.revoke(revocation, now);
+        }
+        if seen == Seen::NoRoom {
+            return Err(NoticeFault::TooMany);
+        }
         // Another instance may have got it before.
         let keep = Duration::from_secs(times.end.saturating_sub(now));
-        let is_remembered = match self.cutoffs.first_time(&key_of(issuer.name(), id), keep).await {
-            Some(Ok(true)) => true,
+        match self.cutoffs.first_time(&key_of(issuer.name(), id), keep).await {
             Some(Ok(false)) => return Err(NoticeFault::SeenBefore),
-            Some(Err(fault)) => return Err(NoticeFault::Unavailable(fault)),
-            None => false,
-        };
-        match self.seen.see(issuer.name(), id, times.end, now) {
-            Seen::First => Ok(()),
-            Seen::Before => Err(NoticeFault::SeenBefore),
-            // It would be refused as one that was seen, whenever it is sent again.
-            Seen::NoRoom if is_remembered => Ok(()),
-            Seen::NoRoom => Err(NoticeFault::TooMany),
+            Some(Err(fault)) => {
+                // It is sent again.
+                self.seen.forget(issuer.name(), id);
+                return Err(NoticeFault::Unavailable(fault));
+            }
+            Some(Ok(true)) | None => {}
         }
+        Ok(Received { issuer: issuer.name().to_owned(), revocations: count })
     }
 
     /// What a verified notice takes back, and when it was made.
@@ -346,21 +331,6 @@ impl Notices {
     /// Remembers what the earlier one has seen.
     pub(crate) fn take_over(&self, earlier: &Self) {
         self.seen.take_over(&earlier.seen);
-    }
-}
-
-/// What is carried out when this goes, whatever the reason.
-struct CarriedOut<'c> {
-    cutoffs: &'c Cutoffs,
-    revocations: Vec<Revocation>,
-    now: u64,
-}
-
-impl Drop for CarriedOut<'_> {
-    fn drop(&mut self) {
-        for revocation in self.revocations.drain(..) {
-            self.cutoffs.revoke(revocation, self.now);
-        }
     }
 }
 

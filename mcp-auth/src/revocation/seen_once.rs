@@ -51,9 +51,7 @@ impl SeenOnce {
     pub(crate) fn see(&self, issuer: &str, id: &str, until: u64, now: u64) -> Seen {
         let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         let of_issuer = issuers.entry(issuer.into()).or_default();
-        let Ok(key) = <[u8; 32]>::try_from(digest(&SHA256, id.as_bytes()).as_ref()) else {
-            return Seen::NoRoom;
-        };
+        let Some(key) = key_of(id) else { return Seen::NoRoom };
         // Also one that is over: the clock may have been set back.
         if of_issuer.until.contains_key(&key) {
             return Seen::Before;
@@ -66,11 +64,24 @@ impl SeenOnce {
         Seen::First
     }
 
+    /// Forgets one that is to come again.
+    pub(crate) fn forget(&self, issuer: &str, id: &str) {
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(of_issuer), Some(key)) = (issuers.get_mut(issuer), key_of(id)) {
+            of_issuer.until.remove(&key);
+        }
+    }
+
     /// Remembers what the earlier one does, in place of all that was seen here.
     pub(crate) fn take_over(&self, earlier: &Self) {
         let copy = earlier.issuers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         *self.issuers.lock().unwrap_or_else(PoisonError::into_inner) = copy;
     }
+}
+
+/// A digest of an identifier.
+fn key_of(id: &str) -> Option<[u8; 32]> {
+    digest(&SHA256, id.as_bytes()).as_ref().try_into().ok()
 }
 
 impl OfIssuer {

@@ -113,7 +113,7 @@ fn is_like_one_of(audience: &str, expected: &[String]) -> bool {
 }
 
 /// As many operations as are logged of a batch.
-pub(super) fn first_few<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
+fn first_few<'o, 'm>(operations: &'o [Operation<'m>]) -> &'o [Operation<'m>] {
     const MOST: usize = 8;
     &operations[..operations.len().min(MOST)]
 }

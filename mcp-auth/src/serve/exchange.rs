@@ -90,18 +90,29 @@ pub(super) enum Called {
     /// Nearly every message. What it needs is found when a handler asks for more.
     One(Arc<Operation<'static>>),
     Several {
-        /// For the log.
-        first: Box<[Operation<'static>]>,
+        /// With what is judged besides: all of it is judged again where the configuration is replaced.
+        all: Box<[Operation<'static>]>,
+        /// How many of them were sent: the first ones.
+        sent: usize,
         needed: Scopes,
     },
 }
 
 impl Called {
-    pub(super) fn operations(&self) -> &[Operation<'static>] {
+    /// What was sent, for the log.
+    pub(super) fn sent(&self) -> &[Operation<'static>] {
+        match self {
+            Self::Several { all, sent, .. } => &all[..*sent],
+            Self::Unread | Self::One(_) => self.judged(),
+        }
+    }
+
+    /// What the rules are asked about.
+    pub(super) fn judged(&self) -> &[Operation<'static>] {
         match self {
             Self::Unread => &[],
             Self::One(operation) => std::slice::from_ref(operation),
-            Self::Several { first, .. } => first,
+            Self::Several { all, .. } => all,
         }
     }
 

@@ -25,7 +25,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
-use super::decision_log::first_few;
 use super::exchange::{Admitted, Called, Exchange, Held};
 use super::notice_request::PendingNotice;
 use super::response::{ListRules, is_encoded};
@@ -318,10 +317,8 @@ impl PendingCall {
         let called = match &*messages.operations {
             [only] => Called::One(Arc::new(only.whole_copy())),
             all => Called::Several {
-                first: first_few(messages.sent())
-                    .iter()
-                    .map(Operation::without_arguments)
-                    .collect(),
+                all: all.iter().map(Operation::whole_copy).collect(),
+                sent: messages.sent().len(),
                 needed: resource.needed(all, granted),
             },
         };

@@ -75,7 +75,7 @@ impl Exchange {
             (Called::Unread, None) => false,
             (Called::One(_) | Called::Several { .. }, _) => {
                 let caller = sender.ok_or(&AuthError::MissingToken);
-                resource.authorizers.admit(caller, self.called.operations()).is_ok()
+                resource.authorizers.admit(caller, self.called.judged()).is_ok()
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Redis as the store of several instances.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -43,6 +44,8 @@ pub(crate) struct RedisStore {
     /// For what must not wait behind those who follow.
     commands: RedisConnection,
     following: RedisConnection,
+    /// The number of the last change that is known here.
+    last_known: AtomicU64,
 }
 
 /// The names of our keys. The number says how what is in them is written.
@@ -93,6 +96,7 @@ impl RedisStore {
             keep,
             commands: RedisConnection::default(),
             following: RedisConnection::default(),
+            last_known: AtomicU64::new(0),
         })
     }
 
@@ -113,13 +117,14 @@ impl RedisStore {
     /// Everything that is kept.
     async fn load_all(&self) -> Result<Loaded, StoreFault> {
         let keys = &self.keys;
-        let mut question = Pipeline::new();
-        question.cmd("SET").arg(&keys.memory).arg(random_name()?).arg("NX").ignore();
-        question.cmd("GET").arg(&keys.memory).cmd("GET").arg(&keys.number);
         let longest = self.longest_answer;
         // Before the rest: what changes meanwhile is followed afterwards.
-        let (memory, number): (String, Option<u64>) =
-            self.following.ask(&self.client, Question::Pipeline(question), longest).await?;
+        let (named, number) = self.memory_and_number(false).await?;
+        let has_lost_changes = number < self.last_known.load(Ordering::Relaxed);
+        // A replica that took over may lack the last changes, and a Redis that broke down too. Another name has all instances
+        // tell it again what they know.
+        let memory = if has_lost_changes { self.memory_and_number(true).await?.0 } else { named };
+        self.last_known.store(number, Ordering::Relaxed);
         let mut cutoffs = Vec::new();
         for set in [&keys.cutoffs, &keys.issuers] {
             let mut next = 0;
@@ -137,9 +142,23 @@ impl RedisStore {
                 }
             }
         }
+        Ok(Loaded::new(cutoffs, format!("{number} {memory}"), memory))
+    }
+
+    /// The name of its memory, which gets another one, or one at all; and the number of its last change.
+    async fn memory_and_number(&self, rename: bool) -> Result<(String, u64), StoreFault> {
+        let keys = &self.keys;
+        let mut question = Pipeline::new();
+        question.cmd("SET").arg(&keys.memory).arg(random_name()?);
+        if !rename {
+            question.arg("NX");
+        }
+        question.ignore().cmd("GET").arg(&keys.memory).cmd("GET").arg(&keys.number);
+        let asked = Question::Pipeline(question);
+        let (memory, number): (String, Option<u64>) =
+            self.following.ask(&self.client, asked, self.longest_answer).await?;
         // No number yet: nothing was ever kept.
-        let last = number.unwrap_or(0);
-        Ok(Loaded::new(cutoffs, format!("{last} {memory}"), memory))
+        Ok((memory, number.unwrap_or(0)))
     }
 
     async fn follow_from(&self, position: &str, wait: Duration) -> Result<Followed, StoreFault> {
@@ -177,6 +196,7 @@ impl RedisStore {
                 cutoffs.push(read(&line, issued_until)?);
             }
         }
+        self.last_known.store(last, Ordering::Relaxed);
         Ok(Followed::New { cutoffs, position: format!("{last} {memory}") })
     }
 

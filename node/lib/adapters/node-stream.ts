@@ -95,10 +95,14 @@ export class ResponseStream {
   write(given: unknown[]): boolean {
     const [chunk, encoding, callback] = given;
     if (!this.#open.goesOn()) return this.#refuse(typeof encoding === 'function' ? encoding : callback);
+    const whole = bytes(chunk, encoding);
+    // What is no piece at all is refused by the response itself.
+    const piece = whole instanceof Uint8Array ? this.#open.cut(whole) : whole;
+    const written = piece === whole ? given : [piece, typeof encoding === 'function' ? encoding : callback];
     this.#isWriting = true;
-    const isTaken = this.#own.write.apply(this.#response, given as never);
+    const isTaken = this.#own.write.apply(this.#response, written as never);
     this.#isWriting = false;
-    this.#open.sent(bytes(chunk, encoding));
+    this.#open.sent(piece);
     this.#watch();
     return isTaken;
   }

@@ -261,12 +261,8 @@ impl<B: Body<Data = Bytes>> Body for ProtectedBody<B> {
                 Poll::Ready(last.map(|data| Ok(Frame::data(data))))
             }
             Poll::Ready(next) => {
-                if let Some(Ok(frame)) = &next
-                    && let Some(data) = frame.data_ref()
-                {
-                    end.see(data);
-                }
-                Poll::Ready(next)
+                let sent = next.map(|frame| Ok(frame?.map_data(|data| end.send(data))));
+                Poll::Ready(sent)
             }
         }
     }

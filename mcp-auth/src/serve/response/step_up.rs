@@ -26,7 +26,7 @@ impl Exchange {
         let refused = self.refused().clone()?;
         let resource = &self.admitted.resource;
         let error = resource.limited_by_handler(refused.into(), self.admitted.sender.as_ref());
-        resource.log_refused(&error, self.called.operations());
+        resource.log_refused(&error, self.called.sent());
         Some(refuse(resource, error, &resource.required_scopes))
     }
 

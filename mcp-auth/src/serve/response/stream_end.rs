@@ -3,7 +3,7 @@
 //!
 //! One machine without IO, for every adapter; tower's is driven by [`TimedStream`](super::timed_stream::TimedStream).
 //!
-//! 1. It ends between two events, so that nothing is sent by halves, and the last thing that is sent is `retry`, after
+//! 1. It ends between two events, so that nothing is sent by halves: a piece of the handler's is cut where that is. The last thing that is sent is `retry`, after
 //!    which clients connect again: with a new token, if they have one.
 //! 2. A stream of a GET is watched from the beginning. One that answers a POST is watched from its first event on, because
 //!    nearly all of them end by themselves at once. Until then nothing is sent of it after its time either.
@@ -43,7 +43,8 @@ const LONGEST_END: usize = 3;
 ///
 /// It stands behind the [`ResponseFilter`](crate::decision::ResponseFilter): what it is told of is what the client gets.
 ///
-/// 1. Before anything is sent, ask [`StreamEnd::step`], and after that tell it what was sent with [`StreamEnd::see`].
+/// 1. Before anything is sent, ask [`StreamEnd::step`], send no more of the piece than [`StreamEnd::cut`] says, and tell it what
+///    was sent with [`StreamEnd::see`]. Of a piece that was cut, the rest is not sent: ask for the next step at once.
 /// 2. While there is nothing to send and it [is to be watched](StreamEnd::is_watched), ask again after
 ///    [`StreamEnd::time_left`], and when [`StreamEnd::poll_revoked`] wakes you. One timer is enough for a stream, and
 ///    nothing has to look from time to time.
@@ -54,14 +55,15 @@ const LONGEST_END: usize = 3;
 /// use mcp_auth::decision::StreamEnd;
 ///
 /// /// What is sent in place of a piece of the handler's, and whether that is the last.
-/// fn sent(end: &mut StreamEnd, piece: Vec<u8>) -> (Vec<u8>, bool) {
-///     match end.step() {
-///         Some(last) => (last.to_vec(), true),
-///         None => {
-///             end.see(&piece);
-///             (piece, false)
-///         }
+/// fn sent(end: &mut StreamEnd, mut piece: Vec<u8>) -> (Vec<u8>, bool) {
+///     if let Some(last) = end.step() {
+///         return (last.to_vec(), true);
 ///     }
+///     piece.truncate(end.cut(&piece).unwrap_or(piece.len()));
+///     end.see(&piece);
+///     let last = end.step();
+///     piece.extend_from_slice(last.as_deref().unwrap_or_default());
+///     (piece, last.is_some())
 /// }
 /// ```
 pub struct StreamEnd {
@@ -121,6 +123,24 @@ impl StreamEnd {
             "a stream is ended: its token has expired or was revoked, or the configuration admits it no more"
         );
         Some(Bytes::from_static(if self.is_plain { RECONNECT } else { b"" }))
+    }
+
+    /// How much of the next piece may be sent, after a [step](Self::step) that let the stream go on: up to the end of the event
+    /// in whose middle it is, if the stream ends there. `None`: the whole piece.
+    ///
+    /// A piece need not end with an event, and where pieces come one after the other, none may.
+    pub fn cut(&self, piece: &[u8]) -> Option<usize> {
+        if self.is_still_good() || self.is_between_events() {
+            return None;
+        }
+        let mut last = [0; LONGEST_END];
+        last[LONGEST_END - self.tail.len()..].copy_from_slice(&self.tail);
+        let ends = piece.iter().position(|byte| {
+            last.rotate_left(1);
+            last[LONGEST_END - 1] = *byte;
+            ends_event(&last)
+        });
+        ends.map(|place| place + 1).filter(|length| *length < piece.len())
     }
 
     /// Takes note of what is sent.
@@ -186,9 +206,14 @@ impl StreamEnd {
 
     /// Whether the last thing that was sent is a whole event. An encoded stream is ended wherever it is.
     fn is_between_events(&self) -> bool {
-        let ends: [&[u8]; 4] = [b"\n\n", b"\r\r", b"\n\r", b"\n\r\n"];
-        !self.is_plain || self.tail.is_empty() || ends.iter().any(|end| self.tail.ends_with(end))
+        !self.is_plain || self.tail.is_empty() || ends_event(&self.tail)
     }
+}
+
+/// Whether an event ends with these bytes.
+fn ends_event(bytes: &[u8]) -> bool {
+    let ends: [&[u8]; 4] = [b"\n\n", b"\r\r", b"\n\r", b"\n\r\n"];
+    ends.iter().any(|end| bytes.ends_with(end))
 }
 
 /// Whether this resource would still authenticate its sender.

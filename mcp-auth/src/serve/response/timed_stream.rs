@@ -57,9 +57,13 @@ impl TimedStream {
         }
     }
 
-    /// Takes note of what is sent.
-    pub(super) fn see(&mut self, sent: &[u8]) {
-        self.end.see(sent);
+    /// What may be sent of the stream's next piece.
+    pub(super) fn send(&mut self, mut piece: Bytes) -> Bytes {
+        if let Some(length) = self.end.cut(&piece) {
+            piece.truncate(length);
+        }
+        self.end.see(&piece);
+        piece
     }
 }
 

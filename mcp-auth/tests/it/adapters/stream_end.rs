@@ -196,6 +196,70 @@ async fn an_event_that_was_begun_is_sent_whole_before_its_stream_ends() {
     sender.closed().await;
 }
 
+/// As a proxy in front of a busy server makes them: no piece ends where an event does.
+#[tokio::test]
+async fn a_stream_whose_pieces_all_end_within_an_event_ends_behind_the_first_whole_one() {
+    for (line, count) in [("\n", 1), ("\r\n", 3), ("\r", 2)] {
+        let (sender, receiver) = unbounded_channel::<String>();
+        let pieces = Arc::new(Mutex::new(Some(receiver)));
+        let server = Streams::with_bodies(
+            |_| {},
+            move || {
+                let receiver = pieces.lock().unwrap().take().unwrap();
+                Body::from_stream(stream::unfold(receiver, |mut receiver| async move {
+                    let piece = Bytes::from(receiver.recv().await?);
+                    Some((Ok::<_, Infallible>(piece), receiver))
+                }))
+            },
+        )
+        .await;
+        let mut answer = server.get(&server.token("alice", 3600)).await;
+        sender.send("data: be".to_owned()).unwrap();
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: be");
+        server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "alice"));
+        let next = format!("fore{line}{line}data: after{line}{line}").repeat(count);
+        sender.send(format!("{next}data: be")).unwrap();
+        sender.send(format!("{next}data: be")).unwrap();
+        let rest = answer.text().await.unwrap();
+        // Where a line ends with one character, the next event may begin behind the first of two.
+        let whole = format!("fore{line}{line}");
+        assert!(whole.starts_with(rest.strip_suffix(RETRY).unwrap()), "{rest:?}");
+        assert!(rest.len() >= whole.len() - 1 + RETRY.len(), "{rest:?}");
+        sender.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_piece_is_cut_where_the_event_ends_in_whose_middle_the_stream_is() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let token = issuer.mint().subject("alice").audience(RESOURCE).sign();
+    let get = admitted(&auth, "GET", Some(&token)).await;
+    let stream = ("content-type", "text/event-stream");
+    let begun = |sent: &str, more: &[(&'static str, &'static str)]| {
+        let headers = [&[stream], more].concat();
+        let mut end = get.stream_end(&mut headers_of(&headers)).unwrap();
+        end.see(sent.as_bytes());
+        end
+    };
+    assert_eq!(begun("data: 1", &[]).cut(b"\n\ndata: 2"), None, "the token is good");
+    auth.revoke(Revocation::of_subject(issuer.issuer(), "alice"));
+    for (sent, piece, length) in [
+        ("data: 1", "\n\ndata: 2", Some(2)),
+        ("data: 1\n", "\ndata: 2", Some(1)),
+        ("data: 1\r\n\r", "\ndata: 2", None),
+        ("data: 1\r\n", "\r\ndata: 2", Some(1)),
+        ("x\r", "\rdata: 2", Some(1)),
+        ("x", "y\nz\n\n", None),
+        ("x", "y\nz", None),
+        ("x", "", None),
+        ("x", "\ny\n\nz\n\n", Some(4)),
+    ] {
+        assert_eq!(begun(sent, &[]).cut(piece.as_bytes()), length, "{sent:?} {piece:?}");
+    }
+    assert_eq!(begun("x", &[("content-encoding", "gzip")]).cut(b"\n\ndata"), None);
+}
+
 /// What adapters without tower do.
 #[tokio::test]
 async fn whoever_drives_a_stream_knows_how_long_it_is_good_and_is_woken_by_revocations() {

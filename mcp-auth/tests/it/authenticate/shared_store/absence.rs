@@ -139,6 +139,30 @@ async fn a_redis_that_has_forgotten_is_told_again() {
     }
 }
 
+/// As when a replica takes over that lacks the last changes, or a Redis breaks down before they are on its disk.
+#[tokio::test]
+async fn a_redis_that_has_lost_its_last_changes_is_told_them_again() {
+    let Some(two) = Two::start().await else { return };
+    two.a.auth.revoke(two.revocation("alice"));
+    two.b.wait_for(&two.token("alice"), 401).await;
+    let before: String = two.redis.ask(&["GET", "{mcp-auth:1}:number"]).await.unwrap();
+    two.a.auth.revoke(two.revocation("bob"));
+    two.b.wait_for(&two.token("bob"), 401).await;
+    let kept: Vec<String> =
+        two.redis.ask(&["ZRANGE", "{mcp-auth:1}:cutoffs", "0", "-1"]).await.unwrap();
+    for line in kept.iter().filter(|line| line.ends_with(" bob")) {
+        let _: u64 = two.redis.ask(&["ZREM", "{mcp-auth:1}:cutoffs", line]).await.unwrap();
+    }
+    let _: u64 = two.redis.ask(&["DEL", "{mcp-auth:1}:changes"]).await.unwrap();
+    let _: String = two.redis.ask(&["SET", "{mcp-auth:1}:number", &before]).await.unwrap();
+    assert_eq!(two.status_of_new_instance("bob").await, 200);
+    // Whoever is connected notices it.
+    let _: u64 = two.redis.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await.unwrap();
+    wait_until(async || two.status_of_new_instance("bob").await == 401).await;
+    two.a.auth.revoke(two.revocation("carol"));
+    two.b.wait_for(&two.token("carol"), 401).await;
+}
+
 #[tokio::test]
 async fn an_entry_that_nobody_can_read_is_as_an_absence() {
     let Some(two) = Two::start().await else { return };

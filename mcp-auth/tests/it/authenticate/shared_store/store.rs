@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
+use mcp_auth::decision::Decision;
 use mcp_auth::settings::{BackChannelLogout, RedisConfig, SharedStoreConfig};
 use mcp_auth::shared_store::{Followed, Loaded, SharedCutoff, SharedStore, StoreFuture};
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
@@ -76,6 +77,33 @@ async fn a_store_is_asked_once_for_any_number_of_requests() {
 async fn a_store_that_hangs_holds_no_request_for_longer_than_the_bound() {
     let store = Counting { hangs: true, ..Counting::default() };
     assert_eq!(codes(store, 3).await, ["unavailable"; 3]);
+}
+
+/// It would hear the next time that the notice came before.
+#[tokio::test]
+async fn a_notice_counts_although_its_sender_hangs_up_while_the_store_is_asked() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let mut trusted = AuthorizationServer::new(issuer.issuer());
+    trusted.back_channel_logout = Some(BackChannelLogout::new(["our-client"]));
+    let config = Config::default().protect_resource(ProtectedResource::new(RESOURCE, [trusted]));
+    let auth = McpAuth::builder(config).shared_store(Counting::default()).build().unwrap();
+    auth.ready().await.unwrap();
+    let bearer = format!("Bearer {}", mint(&issuer, "alice").sign());
+    let code = async || {
+        let asked = request("POST", "/mcp", &[("authorization", &bearer)]);
+        send(auth.protect(echo()), asked).await.code()
+    };
+    assert_eq!(code().await, "ok");
+    let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    let token = issuer.mint().header("typ", "logout+jwt").audience("our-client").subject("alice");
+    let logout =
+        token.without("client_id").expires_in(100).claim("jti", "1").claim("events", events);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let (head, _) = request("POST", "/backchannel-logout", &form).into_parts();
+    let Decision::ReadBody(pending) = auth.decide(&head).await else { panic!() };
+    let body = format!("logout_token={}", logout.sign());
+    assert!(pending.decide(&head, body.as_bytes()).now_or_never().is_none(), "it waits");
+    assert_eq!(code().await, "revoked");
 }
 
 #[tokio::test]

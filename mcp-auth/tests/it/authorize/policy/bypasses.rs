@@ -200,3 +200,22 @@ async fn methods_without_a_body_do_nothing_that_a_policy_names() {
         assert_eq!(answer.status.as_u16(), status, "{method}");
     }
 }
+
+/// Readers that look at no letter case (Go's, and those of .NET) take the last of these.
+#[tokio::test]
+async fn a_member_in_other_letters_names_nothing_else() {
+    let server = PolicyServer::start(policy()).await;
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"delete_note"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_note","Name":"delete_note"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_note"},"PARAMS":{"name":"delete_note"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_note","Arguments":{}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"notes://public/a","Uri":"notes://private/a"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"notes://public/a","URI":"notes://private/a"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"ResourceSubscriptions":["notes://private/a"]}}}"#,
+        r#"{"jsonrpc":"2.0","ID":1,"method":"tools/call","params":{"name":"read_note"}}"#,
+    ] {
+        must_not_run(&server, &[], body).await;
+        must_not_run(&server, &[], &format!("[{body}]")).await;
+    }
+}

@@ -253,6 +253,36 @@ async fn a_stream_of_nobody_ends_when_what_it_called_is_open_no_more() {
     stays.ends().await;
 }
 
+/// However many there are, and also what a task was made by.
+#[tokio::test]
+async fn a_stream_ends_where_one_of_the_calls_that_it_answers_is_allowed_no_more() {
+    const MANY: usize = 20;
+    let admin_alone: Change = |config, given| {
+        with_policy(config, given);
+        first(config)["policy"]["tools"] = json!({ "write": ["read"], "last": ["admin"] });
+    };
+    let call = |id: usize, name: &str, arguments: Value| {
+        let params = json!({ "name": name, "arguments": arguments });
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+    };
+    for last in ["last", "write"] {
+        let server = Reloaded::with(with_policy).await;
+        let token = server.mint().sign();
+        let mut batch: Vec<Value> = (0..MANY).map(|id| call(id, "write", json!({}))).collect();
+        batch.push(call(MANY, last, json!({})));
+        let request = server.request(Method::POST, "/mcp", &token).body(json!(batch).to_string());
+        let request = request.header("content-type", "application/json").header("listens", "1");
+        let mut open = Open::from(request.send().await.unwrap()).await;
+        server.reload(admin_alone).unwrap();
+        if last == "last" {
+            open.ends().await;
+        } else {
+            server.events.send("data: on\n\n".to_owned()).unwrap();
+            assert_eq!(open.read_until("\n\n").await, "data: on\n\n");
+        }
+    }
+}
+
 /// What a call may do is decided by what is in force when its body is there.
 #[tokio::test]
 async fn a_body_that_is_still_coming_is_judged_by_the_new_configuration() {

@@ -279,3 +279,46 @@ async fn a_policy_judges_the_call_that_made_a_task_by_the_servers_own_identifier
     let answer = send(server.app.clone(), request.body(Body::from(body)).unwrap()).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
+
+/// Some readers look at no letter case: to the server behind, each of these would name a task.
+#[tokio::test]
+async fn no_identifier_goes_on_in_a_member_in_other_letters() {
+    let server = HandleServer::start(of_tasks).await;
+    let bob = server.token("bob", "app");
+    let own = made(&server, &bob, "bobs").await;
+    server.seen();
+    let related =
+        |member: &str| json!({ "io.modelcontextprotocol/related-task": { member: "t1" } });
+    let bodies = [
+        message("tasks/get", json!({ "TaskId": "t1" })),
+        message("tasks/get", json!({ "taskId": own, "taskid": "t1" })),
+        message("tasks/get", json!({ "ta\u{17f}\u{212a}\u{131}d": "t1" })),
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tasks/get", "Params": { "taskId": "t1" } }),
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "METHOD": "tasks/get",
+            "params": { "taskId": own } }),
+        message("tools/call", json!({ "name": "slow", "requeststate": "s" })),
+        message("tools/call", json!({ "name": "slow", "_Meta": related("taskId") })),
+        message("tools/call", json!({ "name": "slow", "_meta": related("TaskId") })),
+        message(
+            "tools/call",
+            json!({ "name": "slow",
+            "_meta": { "IO.modelcontextprotocol/related-task": { "taskId": "t1" } } }),
+        ),
+        message("subscriptions/listen", json!({ "notifications": { "TaskIds": ["t1"] } })),
+        json!({ "jsonrpc": "2.0", "id": 1, "result": { "_Meta": related("taskId") } }),
+    ];
+    for body in bodies {
+        for sent in [body.clone(), json!([body])] {
+            let answer = server.post(&bob, &[], &sent).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{sent}");
+        }
+    }
+    assert!(server.seen().is_empty());
+    // What nobody looks at may be written in any way.
+    for params in [
+        json!({ "name": "slow", "arguments": { "TaskId": "t1", "Name": 1 } }),
+        json!({ "name": "slow", "Note": 1 }),
+    ] {
+        assert_eq!(server.call(&bob, "tools/call", params).await.status, 200);
+    }
+}
