@@ -17,7 +17,7 @@ use mcp_auth::policy::Requirement;
 use mcp_auth::revocation::Revocation;
 use mcp_auth::{Config, McpAuth, ScopePolicy};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tower::service_fn;
 
 use crate::support::{RESOURCE, TestClock};
@@ -163,23 +163,27 @@ fn headers_of(rows: &[(&'static str, &'static str)]) -> HeaderMap {
     headers
 }
 
+/// A body of the pieces that come, for one response.
+fn body_of<P>(receiver: UnboundedReceiver<P>) -> impl Fn() -> Body + Clone + Send + Sync + 'static
+where
+    P: Into<Bytes> + Send + 'static,
+{
+    let pieces = Arc::new(Mutex::new(Some(receiver)));
+    move || {
+        let taken = pieces.lock().unwrap().take().unwrap();
+        Body::from_stream(stream::unfold(taken, |mut receiver| async move {
+            let piece = receiver.recv().await?.into();
+            Some((Ok::<Bytes, Infallible>(piece), receiver))
+        }))
+    }
+}
+
 /// The rest of an event that was begun is sent, and nothing after it.
 #[tokio::test]
 async fn an_event_that_was_begun_is_sent_whole_before_its_stream_ends() {
     let (half, rest) = EVENT.split_at(20);
     let (sender, receiver) = unbounded_channel::<&'static str>();
-    let pieces = Arc::new(Mutex::new(Some(receiver)));
-    let server = Streams::with_bodies(
-        |_| {},
-        move || {
-            let receiver = pieces.lock().unwrap().take().unwrap();
-            Body::from_stream(stream::unfold(receiver, |mut receiver| async move {
-                let piece = Bytes::from_static(receiver.recv().await?.as_bytes());
-                Some((Ok::<_, Infallible>(piece), receiver))
-            }))
-        },
-    )
-    .await;
+    let server = Streams::with_bodies(|_| {}, body_of(receiver)).await;
     sender.send(EVENT).unwrap();
     sender.send(half).unwrap();
     let mut answer = server.get(&server.token("alice", 3600)).await;
@@ -201,18 +205,7 @@ async fn an_event_that_was_begun_is_sent_whole_before_its_stream_ends() {
 async fn a_stream_whose_pieces_all_end_within_an_event_ends_behind_the_first_whole_one() {
     for (line, count) in [("\n", 1), ("\r\n", 3), ("\r", 2)] {
         let (sender, receiver) = unbounded_channel::<String>();
-        let pieces = Arc::new(Mutex::new(Some(receiver)));
-        let server = Streams::with_bodies(
-            |_| {},
-            move || {
-                let receiver = pieces.lock().unwrap().take().unwrap();
-                Body::from_stream(stream::unfold(receiver, |mut receiver| async move {
-                    let piece = Bytes::from(receiver.recv().await?);
-                    Some((Ok::<_, Infallible>(piece), receiver))
-                }))
-            },
-        )
-        .await;
+        let server = Streams::with_bodies(|_| {}, body_of(receiver)).await;
         let mut answer = server.get(&server.token("alice", 3600)).await;
         sender.send("data: be".to_owned()).unwrap();
         assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: be");
