@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
-use mcp_auth::decision::Decision;
-use mcp_auth::settings::{BackChannelLogout, RedisConfig, SharedStoreConfig};
+use mcp_auth::decision::{Decision, PeerAddress};
+use mcp_auth::settings::{BackChannelLogout, FailureLimit, RedisConfig, SharedStoreConfig};
 use mcp_auth::shared_store::{Followed, Loaded, SharedCutoff, SharedStore, StoreFuture};
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
 use super::mint;
+use crate::support::log::Log;
+use crate::support::redis::wait_until;
 use crate::support::{RESOURCE, echo, request, send};
 
 /// Counts what it is asked. It holds nothing, and answers nothing new for ever; or nothing at all.
@@ -104,6 +106,24 @@ async fn a_notice_counts_although_its_sender_hangs_up_while_the_store_is_asked()
     let body = format!("logout_token={}", logout.sign());
     assert!(pending.decide(&head, body.as_bytes()).now_or_never().is_none(), "it waits");
     assert_eq!(code().await, "revoked");
+}
+
+#[tokio::test]
+async fn where_a_store_counts_no_refusals_each_instance_counts_for_itself_and_says_so() {
+    Log::start();
+    let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
+    let limit = FailureLimit::new(2, Duration::from_secs(60));
+    config.limits.failures_per_address = Some(limit);
+    let auth = McpAuth::builder(config).shared_store(Counting::default()).build().unwrap();
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        let mut asked = request("POST", "/mcp", &[("authorization", "Bearer no-token")]);
+        asked.extensions_mut().insert(PeerAddress::parse("203.0.113.1").unwrap());
+        codes.push(send(auth.protect(echo()), asked).await.code());
+    }
+    assert_eq!(codes, ["malformed", "malformed", "too_many_failures", "too_many_failures"]);
+    wait_until(async || Log::peek().contains("each instance counts for its limits alone")).await;
+    assert!(Log::take().contains("it counts no refusals"));
 }
 
 #[tokio::test]
