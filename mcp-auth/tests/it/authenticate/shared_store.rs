@@ -4,6 +4,7 @@ mod absence;
 mod limits;
 mod nginx;
 mod notices;
+mod reached;
 mod store;
 
 use std::convert::Infallible;
