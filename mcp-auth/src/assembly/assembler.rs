@@ -223,7 +223,7 @@ impl<'b> Assembler<'b> {
     /// What receives notices of the issuers, after all resources were put together. What was seen before stays seen.
     fn notices(&mut self) -> Arc<Notices> {
         let seen = self.earlier.map(|before| before.notices.seen().clone());
-        Arc::new(Notices::new(
+        let mut notices = Notices::new(
             std::mem::take(&mut self.notice_issuers),
             (&self.config.logout_path, &self.config.shared_signals_path),
             token_limits(self.config),
@@ -231,7 +231,11 @@ impl<'b> Assembler<'b> {
             self.cutoffs.clone(),
             seen.unwrap_or_default(),
             self.hooks.clock.clone(),
-        ))
+        );
+        if let Some(before) = self.earlier {
+            notices.follow(&before.notices);
+        }
+        Arc::new(notices)
     }
 
     /// Receives notices of this server, as it is configured for one resource. What is configured for another one counts as
