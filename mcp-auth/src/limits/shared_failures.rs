@@ -62,13 +62,16 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
 {
     pub(super) fn new(limiter: FailureLimiter<K>, common: Option<&CommonCount>) -> Self {
-        let limiter = Arc::new(limiter);
-        let telling = common.map(|common| {
-            let waiting = Mutex::new(Waiting { counted: HashMap::new(), has_task: false });
-            let (limiter, common) = (limiter.clone(), common.clone());
-            Arc::new(Telling { limiter, common, waiting, is_away: AtomicBool::new(false) })
+        let counting = Arc::new(limiter);
+        let telling = common.map(|shared| {
+            Arc::new(Telling {
+                limiter: counting.clone(),
+                common: shared.clone(),
+                waiting: Mutex::new(Waiting { counted: HashMap::new(), has_task: false }),
+                is_away: AtomicBool::new(false),
+            })
         });
-        Self { limiter, telling }
+        Self { limiter: counting, telling }
     }
 
     /// Whether one more refusal would be beyond the limit.
