@@ -1,5 +1,7 @@
 //! Keycloak with the realms of `xtask/providers/keycloak/`.
 
+mod signals;
+
 use std::future::ready;
 use std::pin::Pin;
 use std::task::{Context, Poll};
