@@ -18,4 +18,40 @@ pub struct Requests {
     pub introspect: u64,
     /// Revocation.
     pub revoke: u64,
+    /// Token endpoint: codes, as far as the request could be read. So it is with the other grants.
+    pub authorization_code: u64,
+    /// Token endpoint: refresh tokens.
+    pub refresh_token: u64,
+    /// Token endpoint: a client for itself.
+    pub client_credentials: u64,
+    /// Token endpoint: RFC 8693, but for an ID-JAG.
+    pub token_exchange: u64,
+    /// Token endpoint: RFC 8693 for an ID-JAG.
+    pub id_jag: u64,
+    /// Token endpoint: `jwt-bearer` on behalf of a user, as Entra ID has it.
+    pub on_behalf_of: u64,
+    /// Token endpoint: `jwt-bearer` with an ID-JAG.
+    pub jwt_bearer: u64,
+}
+
+impl Requests {
+    /// Each count by its name.
+    pub fn by_name(&self) -> [(&'static str, u64); 14] {
+        [
+            ("metadata", self.metadata),
+            ("jwks", self.jwks),
+            ("token", self.token),
+            ("authorize", self.authorize),
+            ("register", self.register),
+            ("introspect", self.introspect),
+            ("revoke", self.revoke),
+            ("authorization_code", self.authorization_code),
+            ("refresh_token", self.refresh_token),
+            ("client_credentials", self.client_credentials),
+            ("token_exchange", self.token_exchange),
+            ("id_jag", self.id_jag),
+            ("on_behalf_of", self.on_behalf_of),
+            ("jwt_bearer", self.jwt_bearer),
+        ]
+    }
 }

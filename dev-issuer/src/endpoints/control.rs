@@ -130,7 +130,7 @@ pub(super) async fn rotate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `mode=online`, `offline`, `hang`, `garbage` or `status:NNN`.
+/// `mode=online`, `offline`, `hang`, `garbage`, `status:NNN` or `token:NAME`.
 pub(super) async fn mode(
     State(issuer): State<Arc<Issuer>>,
     body: Bytes,
@@ -141,18 +141,10 @@ pub(super) async fn mode(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How many requests each endpoint received.
+/// How many requests each endpoint received, and how many of each grant.
 pub(super) async fn requests(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
-    let requests = issuer.counters.snapshot();
-    Json(json!({
-        "metadata": requests.metadata,
-        "jwks": requests.jwks,
-        "token": requests.token,
-        "authorize": requests.authorize,
-        "register": requests.register,
-        "introspect": requests.introspect,
-        "revoke": requests.revoke,
-    }))
+    let counts = issuer.counters.snapshot().by_name();
+    Json(counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect())
 }
 
 /// One of a few; the fault lists them.
