@@ -1,23 +1,35 @@
 //! A client that is there from the start, as a test describes it.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
 /// A client that the issuer knows from the start, beside `dev` and `dev-public`. It may use every grant that its kind can: without a
 /// secret it is a public one, which signs users in and does nothing else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It can be read from JSON, with the names of the fields, also in camel case.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DevClient {
     /// `client_id`.
     pub id: String,
     /// The secret of a confidential client.
+    #[serde(default)]
     pub secret: Option<String>,
     /// Scopes that it may get in exchange for a token that does not have them.
+    #[serde(default, alias = "mayGet")]
     pub may_get: Vec<String>,
     /// For which audiences and resources it may exchange tokens. Default none: for any.
+    #[serde(default)]
     pub targets: Option<Vec<String>>,
     /// Resource servers whose tokens it may exchange, when
     /// [`exchanges_own_tokens_only`](crate::Builder::exchanges_own_tokens_only) is set.
+    #[serde(default, alias = "actsFor")]
     pub acts_for: Vec<String>,
     /// What it is called at other authorization servers, by their issuer; for the `client_id` of ID-JAGs. Default: as here.
-    pub ids_elsewhere: Vec<(String, String)>,
+    #[serde(default, alias = "idsElsewhere")]
+    pub ids_elsewhere: BTreeMap<String, String>,
 }
 
 impl DevClient {
@@ -29,7 +41,7 @@ impl DevClient {
             may_get: Vec::new(),
             targets: None,
             acts_for: Vec::new(),
-            ids_elsewhere: Vec::new(),
+            ids_elsewhere: BTreeMap::new(),
         }
     }
 
@@ -64,7 +76,7 @@ impl DevClient {
     /// What it is called at another authorization server.
     #[must_use]
     pub fn id_at(mut self, issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
-        self.ids_elsewhere.push((issuer.into(), client_id.into()));
+        self.ids_elsewhere.insert(issuer.into(), client_id.into());
         self
     }
 }

@@ -35,16 +35,10 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Each count by its name.
-    pub fn by_name(&self) -> [(&'static str, u64); 14] {
+    /// The counts of the token endpoint by their names: all, and those of each grant.
+    pub fn of_tokens(&self) -> [(&'static str, u64); 8] {
         [
-            ("metadata", self.metadata),
-            ("jwks", self.jwks),
             ("token", self.token),
-            ("authorize", self.authorize),
-            ("register", self.register),
-            ("introspect", self.introspect),
-            ("revoke", self.revoke),
             ("authorization_code", self.authorization_code),
             ("refresh_token", self.refresh_token),
             ("client_credentials", self.client_credentials),

@@ -1,5 +1,7 @@
 //! One OAuth client, however it became known.
 
+use std::collections::BTreeMap;
+
 use super::{GrantType, RedirectUris};
 use crate::dev_client::DevClient;
 use crate::oauth_error::OAuthError;
@@ -50,8 +52,7 @@ impl Client {
 
     /// What this client is called at another authorization server.
     pub(crate) fn id_at(&self, issuer: &str) -> &str {
-        let elsewhere = self.exchange.ids_elsewhere.iter().find(|(known, _)| known == issuer);
-        elsewhere.map_or(&self.id, |(_, id)| id)
+        self.exchange.ids_elsewhere.get(issuer).unwrap_or(&self.id)
     }
 }
 
@@ -61,5 +62,5 @@ pub(crate) struct ExchangePolicy {
     pub(crate) may_get: Vec<String>,
     pub(crate) targets: Option<Vec<String>>,
     pub(crate) acts_for: Vec<String>,
-    pub(crate) ids_elsewhere: Vec<(String, String)>,
+    pub(crate) ids_elsewhere: BTreeMap<String, String>,
 }

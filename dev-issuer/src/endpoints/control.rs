@@ -143,8 +143,19 @@ pub(super) async fn mode(
 
 /// How many requests each endpoint received, and how many of each grant.
 pub(super) async fn requests(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
-    let counts = issuer.counters.snapshot().by_name();
-    Json(counts.into_iter().map(|(name, count)| (name.to_owned(), json!(count))).collect())
+    let requests = issuer.counters.snapshot();
+    let mut counts = json!({
+        "metadata": requests.metadata,
+        "jwks": requests.jwks,
+        "authorize": requests.authorize,
+        "register": requests.register,
+        "introspect": requests.introspect,
+        "revoke": requests.revoke,
+    });
+    for (name, count) in requests.of_tokens() {
+        counts[name] = json!(count);
+    }
+    Json(counts)
 }
 
 /// One of a few; the fault lists them.
