@@ -328,6 +328,11 @@ mod providers {}
 #[doc = include_str!("../../docs/policies.md")]
 mod policies {}
 
+/// Compiles the examples of the page on calling other APIs.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/downstream.md")]
+mod downstream_page {}
+
 /// Compiles the example of the page on sessions.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/sessions.md")]
