@@ -141,7 +141,8 @@ fn is_standing(had_with: &Option<AuthInfo>, cutoffs: &Cutoffs) -> bool {
     had_with.as_ref().is_none_or(|caller| !is_revoked(cutoffs, caller))
 }
 
-fn is_revoked(cutoffs: &Cutoffs, caller: &AuthInfo) -> bool {
+/// Whether this caller's token was taken back.
+pub(super) fn is_revoked(cutoffs: &Cutoffs, caller: &AuthInfo) -> bool {
     matches!(cutoffs.check(caller), Err(TokenError::Revoked))
 }
 
