@@ -58,7 +58,8 @@ fn api(revoked: Option<Revocation>) -> Arc<DownstreamApi> {
 
 fn caller(subject: &str, token: &str) -> AuthInfo {
     let ends = SystemClock.unix_seconds() + 300;
-    let payload = format!(r#"{{"iss":"{ISSUER}","sub":"{subject}","sid":"s","iat":10,"exp":{ends}}}"#);
+    let payload =
+        format!(r#"{{"iss":"{ISSUER}","sub":"{subject}","sid":"s","iat":10,"exp":{ends}}}"#);
     let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap();
     let whole = CheckedObject::new(payload.as_bytes());
     AuthInfo::new(ISSUER.into(), Scopes::default(), &claims, whole, Arc::default(), token)
