@@ -157,8 +157,8 @@ pub(super) fn error_of(config: &DownstreamConfig, refusal: &OAuthRefusal) -> Dow
         return DownstreamError::Refused;
     }
     if let Some(claims) = refusal.claims.as_deref().filter(|claims| are_claims(claims)) {
-        let claims = STANDARD.encode_to_string(claims);
-        return DownstreamError::Caller(DownstreamRefusal::StepUp { claims });
+        let encoded = STANDARD.encode_to_string(claims);
+        return DownstreamError::Caller(DownstreamRefusal::StepUp { claims: encoded });
     }
     let needs_consent = refusal.error == "consent_required" || refusal.codes.contains(&NO_CONSENT);
     if needs_consent {
