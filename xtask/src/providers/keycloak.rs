@@ -12,6 +12,9 @@ const VERSION: &str = "26.7.3";
 /// The Maven plugin that downloads it.
 const PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 
+/// What is off by default, or is named because the tests need it.
+const FEATURES: &str = "token-exchange-standard,token-exchange-delegation,parameterized-scopes,jwt-authorization-grant,identity-assertion-jwt";
+
 /// Starts the server, and ends it when standard input is closed: it would not do so itself.
 const UNTIL_STDIN_CLOSES: &str = r#"
 exec 3<&0
@@ -79,6 +82,7 @@ fn start(home: &Path) -> Result<Command, Failure> {
         .arg(home.join("bin/kc.sh"))
         .args(["start-dev", "--import-realm", "--db=dev-mem"])
         .args(["--http-host=127.0.0.1", "--http-port=0"])
+        .arg(format!("--features={FEATURES}"))
         .env("KC_BOOTSTRAP_ADMIN_USERNAME", "admin")
         .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "admin");
     Ok(command)

@@ -20,6 +20,9 @@ const VERIFIER: &str = "a-code-verifier-of-a-test-0123456789-0123456789";
 /// Pages between the first one and the way back.
 const MOST_PAGES: usize = 12;
 
+/// RFC 8693 §3.
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
 /// Names and values, of a form or a query.
 pub(super) type Fields<'a> = &'a [(&'a str, &'a str)];
 
@@ -54,6 +57,23 @@ impl Issuer {
         let own = [("client_id", client), ("client_secret", &secret)];
         let fields = [&[("grant_type", "client_credentials")], &own[..], more].concat();
         text(&self.token(&fields).await["access_token"])
+    }
+
+    /// Asks for a token in exchange for an access token (RFC 8693), as a client with the secret `{client}-secret`.
+    pub(super) async fn exchange(&self, client: &str, token: &str, more: Fields<'_>) -> Page {
+        let own = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", ACCESS_TOKEN),
+        ];
+        self.confidential(client, &[&own, more].concat()).await
+    }
+
+    /// What the token endpoint answers to a client with the secret `{client}-secret`.
+    pub(super) async fn confidential(&self, client: &str, fields: Fields<'_>) -> Page {
+        let secret = format!("{client}-secret");
+        let own = [("client_id", client), ("client_secret", &secret)];
+        self.http.post_form(self.endpoint("token_endpoint"), &[&own, fields].concat()).await
     }
 
     /// Registers a public client that uses the authorization code (RFC 7591); returns its id.
@@ -213,6 +233,13 @@ impl Page {
     pub(super) fn json(&self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.body);
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The code of an error of OAuth, and its description.
+    pub(super) fn oauth_error(&self) -> (String, String) {
+        assert!(self.status.is_client_error(), "{}: {}", self.status, self.body);
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        (text(&body["error"]), text(&body["error_description"]))
     }
 
     /// Where the form is sent, and what is hidden in it.

@@ -1,5 +1,7 @@
 //! Keycloak with the realms of `xtask/providers/keycloak/`.
 
+mod exchange;
+
 use std::future::ready;
 use std::pin::Pin;
 use std::task::{Context, Poll};
