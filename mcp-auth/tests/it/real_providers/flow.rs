@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE,
@@ -71,9 +71,11 @@ impl Issuer {
 
     /// What the token endpoint answers to a client with the secret `{client}-secret`.
     pub(super) async fn confidential(&self, client: &str, fields: Fields<'_>) -> Page {
-        let secret = format!("{client}-secret");
-        let own = [("client_id", client), ("client_secret", &secret)];
-        self.http.post_form(self.endpoint("token_endpoint"), &[&own, fields].concat()).await
+        let credentials = BASE64_STANDARD.encode(format!("{client}:{client}-secret"));
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, form_type)]);
+        headers.insert(AUTHORIZATION, format!("Basic {credentials}").parse().unwrap());
+        self.http.send(Method::POST, self.endpoint("token_endpoint"), headers, form(fields)).await
     }
 
     /// Registers a public client that uses the authorization code (RFC 7591); returns its id.
@@ -235,11 +237,12 @@ impl Page {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The code of an error of OAuth, and its description.
+    /// The code of an error of OAuth, and its description, empty if there is none.
     pub(super) fn oauth_error(&self) -> (String, String) {
         assert!(self.status.is_client_error(), "{}: {}", self.status, self.body);
         let body: Value = serde_json::from_str(&self.body).unwrap();
-        (text(&body["error"]), text(&body["error_description"]))
+        let description = body["error_description"].as_str().unwrap_or_default();
+        (text(&body["error"]), description.to_owned())
     }
 
     /// Where the form is sent, and what is hidden in it.
