@@ -24,6 +24,7 @@
 //! | [`explanation`], [`inspection`] | people who look into a token or an issuer |
 //! | [`http_client`], [`clock`] | code of your own in the place of the library's |
 //! | [`shared_store`] | several instances of one server |
+//! | [`downstream`] | calling other APIs for the caller |
 //! | [`sealed_state`] | servers that keep nothing themselves |
 //! | [`layer`], [`decision`] | naming the tower types; adapters to other frameworks |
 //!
@@ -46,7 +47,10 @@ mod claim_path;
 mod claims;
 pub mod clock;
 mod config;
+pub mod downstream;
+mod downstream_refusal;
 mod error;
+mod flights;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -111,7 +115,7 @@ pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
         BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
-        Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
+        ActorToken, DownstreamConfig, DownstreamGrant, DownstreamTarget, Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }
@@ -177,6 +181,7 @@ pub mod policy {
 /// ```
 pub mod errors {
     pub use crate::config::ConfigFault;
+    pub use crate::downstream_refusal::DownstreamRefusal;
     pub use crate::error::{
         Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, TooManyFailures,
         Unavailable,
@@ -254,7 +259,7 @@ pub mod sealed_state {
 /// }
 /// ```
 pub mod layer {
-    pub use crate::adapters::{AuthFuture, AuthService};
+    pub use crate::adapters::{AuthFuture, AuthService, DownstreamClient, DownstreamLayer};
     pub use crate::serve::ProtectedBody;
 }
 

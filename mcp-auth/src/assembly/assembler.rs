@@ -7,6 +7,7 @@ use http::HeaderName;
 
 use super::credentials::ClientCertificate;
 use super::hooks::Hooks;
+use super::parsed_downstream::{ParsedClient, ParsedDownstream};
 use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
@@ -18,12 +19,13 @@ use crate::authenticate::{
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
+use crate::downstream::{DownstreamApi, DownstreamParts, Downstreams};
 use crate::handles::{HandleSealer, KeyRing};
 use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
 use crate::issuer::{
-    FetchContext, HttpClient, Introspector, Issuer, KeySource, ReqwestClient, SignedAnswerRules,
-    TrustAnchors, UrlRules,
+    EndpointClient, EndpointPlace, FetchContext, HttpClient, Introspector, Issuer, KeySource, ReqwestClient, SignedAnswerRules,
+    TokenEndpoint, TrustAnchors, UrlRules,
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
@@ -48,6 +50,7 @@ pub(super) struct Assembler<'b> {
     failure_limits: Option<Arc<FailureLimits>>,
     issuers: Vec<Arc<Issuer>>,
     notice_issuers: Vec<NoticeIssuer>,
+    downstreams: Downstreams,
 }
 
 impl<'b> Assembler<'b> {
@@ -79,6 +82,7 @@ impl<'b> Assembler<'b> {
             failure_limits: None,
             issuers: Vec::new(),
             notice_issuers: Vec::new(),
+            downstreams: Downstreams::new(),
         }
     }
 
@@ -105,6 +109,7 @@ impl<'b> Assembler<'b> {
         let notices = self.notices();
         Serving {
             notices,
+            downstreams: self.downstreams,
             mounts: Mounts::new(resources),
             issuers: self.issuers,
             own_handle_keys: has_own_keys.then(|| handle_keys.clone()),
@@ -332,6 +337,54 @@ impl<'b> Assembler<'b> {
         let introspector = Introspector::new(issuer.clone(), http, client, config, signed_answers);
         let binds_audience = config.method != IntrospectionMethod::DangerousUserinfo;
         OpaqueTokens::new(introspector, config, binds_audience)
+    }
+
+    /// An API that tools call for callers, after all resources were put together: that of the earlier configuration, with its
+    /// tokens, where it would be the same.
+    pub(super) fn call_downstream(&mut self, parsed: ParsedDownstream<'_>) {
+        let ParsedDownstream { name, config, client, target, subject_issuers, subject_servers } =
+            parsed;
+        let issuer = config.issuer.as_ref().and_then(|identifier| {
+            self.issuers.iter().find(|known| known.identifier().as_str() == identifier).cloned()
+        });
+        let configured = config.token_endpoint.clone().unwrap_or_default();
+        let place = issuer.map_or(EndpointPlace::At(configured), EndpointPlace::OfIssuer);
+        let endpoint = self.token_endpoint(place, &config.client_id, client);
+        let target = target.map(|(target, client)| {
+            let place = EndpointPlace::At(target.token_endpoint.clone());
+            self.token_endpoint(place, &target.client_id, client)
+        });
+        let parts = DownstreamParts {
+            name: name.to_owned(),
+            config: config.clone(),
+            endpoint,
+            target,
+            subject_issuers,
+            subject_servers,
+            cutoffs: self.cutoffs.clone(),
+            clock: self.hooks.clock.clone(),
+            spawner: self.hooks.spawner.clone(),
+            cache_entries: self.config.downstream_cache_entries,
+        };
+        let before = self.earlier.and_then(|earlier| earlier.downstreams.get(name));
+        let api = match before.filter(|known| known.is_like(&parts)) {
+            Some(known) => known.clone(),
+            None => Arc::new(DownstreamApi::new(parts)),
+        };
+        self.downstreams.insert(name.to_owned(), api);
+    }
+
+    fn token_endpoint(
+        &mut self,
+        place: EndpointPlace,
+        client_id: &str,
+        client: ParsedClient,
+    ) -> TokenEndpoint {
+        let ParsedClient { credentials, identity } = client;
+        let http = self.client_for_questions(identity);
+        let client = EndpointClient { client_id: client_id.to_owned(), credentials, http };
+        let (clock, timeout) = (self.hooks.clock.clone(), self.config.fetch_timeout);
+        TokenEndpoint::new(place, client, clock, timeout)
     }
 
     /// The client that shows this certificate, or none: that of the earlier configuration where it would be the same.

@@ -65,8 +65,14 @@ impl Hooks {
         earlier: Option<&Serving>,
     ) -> Result<Serving, ConfigError> {
         let parsed = self.parse(config)?;
-        let ParsedConfig { resources, trust_anchors, handle_keys, trusted_proxies, shared_store } =
-            parsed;
+        let ParsedConfig {
+            resources,
+            trust_anchors,
+            handle_keys,
+            trusted_proxies,
+            shared_store,
+            downstreams,
+        } = parsed;
         match earlier {
             Some(before) if before.shared_store != config.shared_store => {
                 let fault = ConfigFault::new("shared_store", "this takes a restart");
@@ -87,6 +93,9 @@ impl Hooks {
         let mut assembled = Vec::with_capacity(resources.len());
         for parsed in resources {
             assembled.push(assembler.protect(parsed, &keys));
+        }
+        for downstream in downstreams {
+            assembler.call_downstream(downstream);
         }
         warn_of_weak_settings(config);
         warn_of_rules(&self.authorizers);
@@ -119,6 +128,10 @@ fn without_randomness() -> ConfigError {
     ConfigError::new(vec![ConfigFault::new("handle_keys", reason)])
 }
 
+fn is_shown_by_certificate(method: ClientAuthMethod) -> bool {
+    method == ClientAuthMethod::TlsClientAuth
+}
+
 /// Adds a fault for each file that only the built-in HTTP client reads, when another client is used.
 fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
     const UNUSED: &str = "the HTTP client that was given does not use it";
@@ -129,6 +142,12 @@ fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
     for introspection in servers.flat_map(|server| &server.introspection) {
         if introspection.auth_method == ClientAuthMethod::TlsClientAuth {
             faults.add("certificate_file", UNUSED);
+        }
+    }
+    for (name, downstream) in &config.downstreams {
+        let target = downstream.target.as_ref().map(|target| target.auth_method);
+        if target.into_iter().chain([downstream.auth_method]).any(is_shown_by_certificate) {
+            faults.below("downstreams").below(name).add("certificate_file", UNUSED);
         }
     }
 }

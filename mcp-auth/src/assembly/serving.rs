@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::authenticate::TokenCache;
 use crate::config::{Limits, SharedStoreConfig};
+use crate::downstream::Downstreams;
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
@@ -17,6 +18,7 @@ pub(crate) struct Serving {
     pub(crate) mounts: Mounts,
     pub(crate) issuers: Vec<Arc<Issuer>>,
     pub(crate) notices: Arc<Notices>,
+    pub(crate) downstreams: Downstreams,
     pub(crate) handle_keys: Arc<KeyRing>,
     /// The same, where they were made here and not configured.
     pub(super) own_handle_keys: Option<Arc<KeyRing>>,

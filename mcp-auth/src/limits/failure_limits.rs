@@ -180,7 +180,8 @@ fn blame(error: &AuthError) -> Blame {
         AuthError::InsufficientScope { .. } | AuthError::Forbidden(Forbidden::Policy(_)) => {
             Blame::Caller
         }
-        AuthError::Forbidden(Forbidden::Origin(_))
+        AuthError::Downstream(_)
+        | AuthError::Forbidden(Forbidden::Origin(_))
         | AuthError::InvalidMessage(_)
         | AuthError::MissingToken
         | AuthError::TooManyFailures(_)

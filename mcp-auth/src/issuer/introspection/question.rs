@@ -5,9 +5,9 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use serde_json::json;
 
-use super::client_credentials::{basic_header, write_form};
-use super::{ClientCredentials, Introspector};
+use super::Introspector;
 use crate::config::IntrospectionMethod;
+use crate::issuer::client_credentials::{ClientCredentials, basic_header, write_form};
 use crate::issuer::Destination;
 
 /// The media type of a signed answer (RFC 9701 §3).
