@@ -114,8 +114,9 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
-        ActorToken, DownstreamConfig, DownstreamGrant, DownstreamTarget, Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
+        ActorToken, BackChannelLogout, ChallengeStyle, ClientAuthMethod, DownstreamConfig,
+        DownstreamGrant, DownstreamTarget, FailureLimit, IntrospectionMethod, Limits, RedisConfig,
+        Secret, ServerType, SharedSignals, SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }

@@ -241,7 +241,8 @@ impl DownstreamApi {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let is_said = matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
+                let is_said =
+                    matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
                 if is_said {
                     let sent = digest_of(subject.as_ref().map_or("", |known| &known.token));
                     self.cache.keep_refusal(key, error.clone(), sent, now);
@@ -255,7 +256,8 @@ impl DownstreamApi {
         let token = DownstreamToken::new(answer.access_token, granted, expires_at);
         if let (Some(ends), Some(seconds)) = (expires_at, lifetime) {
             let caller_ends = subject.as_ref().and_then(|known| known.expires_at);
-            let until = (ends - LAST_SECONDS.min(seconds / 10)).min(caller_ends.unwrap_or(u64::MAX));
+            let until =
+                (ends - LAST_SECONDS.min(seconds / 10)).min(caller_ends.unwrap_or(u64::MAX));
             let had_with = subject.map(|known| known.known_by);
             self.cache.keep_token(key, token.clone(), had_with, until);
         }

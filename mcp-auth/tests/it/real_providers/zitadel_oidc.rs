@@ -89,6 +89,14 @@ async fn a_callers_token_is_exchanged_for_another_api_with_and_without_an_actor(
         (&json!("alice"), &json!({ "sub": "tools" }))
     );
 
+    let fields = json!({
+        "audience": [REPORTS], "client_id": "tools", "client_secret": "tools-secret", "actor_token": "client_credentials",
+    });
+    let auth = Server::before_reports(&issuer.issuer, fields);
+    let caller = auth.authenticate(&token).await.unwrap();
+    let given = auth.downstream("reports").token_for(&caller).await.unwrap();
+    assert_eq!(claims(given.expose())["act"], json!({ "sub": "tools" }));
+
     let forged = format!("{actor}x");
     for (client, token, more, expected) in [
         ("tools", &token, vec![("audience", REPORTS), ("scope", "mcp")], "invalid_scope"),

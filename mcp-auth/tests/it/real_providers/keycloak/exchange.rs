@@ -2,11 +2,14 @@
 //!
 //! `docs/providers.md` says the same in words.
 
-use dev_issuer::{DevIssuer, Mint};
+use dev_issuer::{DevClient, DevIssuer, Mint};
+use mcp_auth::McpAuth;
 use serde_json::json;
 
+use super::super::Server;
 use super::super::flow::{ACCESS_TOKEN, Issuer, claims, text};
 use super::{ALICE, Admin, MCP, realm};
+use crate::support::RESOURCE;
 
 /// The client that the resource of the tests is to Keycloak: `aud` of the callers' tokens names it.
 const SERVER: &str = "resource-server";
@@ -33,6 +36,40 @@ async fn a_callers_token_is_exchanged_for_one_of_the_same_person_for_another_api
     assert_eq!(after["aud"], "reports-api");
     assert_eq!(after["azp"], SERVER);
     assert_eq!((&after["sub"], &after["sid"]), (&before["sub"], &before["sid"]));
+}
+
+/// The resource with the API `reports` behind it.
+fn before_reports(realm: &Issuer, grant: &str, audience: &str) -> McpAuth {
+    let fields = json!({
+        "grant": grant,
+        "audience": [audience],
+        "client_id": SERVER,
+        "client_secret": "resource-server-secret",
+    });
+    Server::before_reports(&realm.issuer, fields)
+}
+
+#[tokio::test]
+#[ignore = "needs a provider: cargo xtask test --only provider-keycloak"]
+async fn a_tool_gets_a_token_for_its_caller_and_keeps_it() {
+    let realm = realm("mcp").await;
+    let auth = before_reports(&realm, "token_exchange", "reports-api");
+    let token = access_token_of_alice(&realm).await;
+    let caller = auth.authenticate(&token).await.unwrap();
+    let first = auth.downstream("reports").token_for(&caller).await.unwrap();
+    assert_eq!(claims(first.expose())["aud"], "reports-api");
+    assert_eq!(claims(first.expose())["sub"], claims(&token)["sub"]);
+    assert_eq!(first.scopes().to_string(), "reports");
+    let second = auth.downstream("reports").token_for(&caller).await.unwrap();
+    assert_eq!(first.expose(), second.expose());
+
+    let for_nobody = before_reports(&realm, "token_exchange", "machine");
+    let caller = for_nobody.authenticate(&token).await.unwrap();
+    let refused = for_nobody.downstream("reports").token_for(&caller).await.unwrap_err();
+    assert_eq!(refused.code(), "downstream_refused");
+    let machine = auth.authenticate(&realm.client_credentials("machine", MCP).await).await.unwrap();
+    let refused = auth.downstream("reports").token_for(&machine).await.unwrap_err();
+    assert_eq!(refused.code(), "downstream_no_user");
 }
 
 #[tokio::test]
@@ -83,16 +120,25 @@ async fn an_actor_is_not_looked_at_so_that_delegation_becomes_impersonation() {
 #[ignore = "needs a provider: cargo xtask test --only provider-keycloak"]
 async fn a_tool_gets_a_token_for_itself() {
     let realm = realm("mcp").await;
-    let token = realm.client_credentials(SERVER, &[("scope", "reports")]).await;
-    assert_eq!(claims(&token)["aud"], "reports-api");
+    let fields = json!({
+        "grant": "client_credentials",
+        "client_id": SERVER,
+        "client_secret": "resource-server-secret",
+    });
+    let auth = Server::before_reports(&realm.issuer, fields);
+    let token = auth.downstream("reports").token().await.unwrap();
+    assert_eq!(claims(token.expose())["aud"], "reports-api");
 }
 
 #[tokio::test]
 #[ignore = "needs a provider: cargo xtask test --only provider-keycloak"]
 async fn an_id_jag_of_another_issuer_becomes_an_access_token_once() {
     let realm = realm("mcp").await;
-    let enterprise = DevIssuer::start().await.unwrap();
+    let tools = DevClient::new("tools").secret("a secret").may_get(["reports"]);
+    let tools = tools.id_at(&*realm.issuer, SERVER);
+    let enterprise = DevIssuer::builder().clients([tools]).start().await.unwrap();
     trust(&enterprise).await;
+    a_tool_gets_a_token_through_the_enterprise(&enterprise, &realm).await;
     let id_jag = || -> Mint {
         let token = enterprise.mint().header("typ", "oauth-id-jag+jwt").audience(&*realm.issuer);
         let token = token.client_id(SERVER).expires_in(300).scope("reports");
@@ -122,6 +168,29 @@ async fn an_id_jag_of_another_issuer_becomes_an_access_token_once() {
         let (refused, _) = redeem(wrong).await;
         assert_eq!(refused.oauth_error().0, "invalid_grant", "{name}");
     }
+}
+
+/// Both steps, as a tool takes them.
+async fn a_tool_gets_a_token_through_the_enterprise(enterprise: &DevIssuer, realm: &Issuer) {
+    let fields = json!({
+        "grant": "id_jag",
+        "audience": [realm.issuer],
+        "resource": ["https://reports.example.com"],
+        "client_id": "tools",
+        "client_secret": "a secret",
+        "target": {
+            "token_endpoint": realm.endpoint("token_endpoint"),
+            "client_id": SERVER,
+            "client_secret": "resource-server-secret",
+        },
+    });
+    let auth = Server::before_reports(enterprise.issuer(), fields);
+    let token = enterprise.mint().audience(RESOURCE).scope("mcp").client_id("app").sign();
+    let caller = auth.authenticate(&token).await.unwrap();
+    let given = auth.downstream("reports").token_for(&caller).await.unwrap();
+    assert_eq!(claims(given.expose())["iss"], *realm.issuer);
+    assert_eq!(claims(given.expose())["aud"], "reports-api");
+    assert_eq!(enterprise.requests().id_jag, 1);
 }
 
 /// Makes an issuer one whose ID-JAGs are taken, and its alice ours.
