@@ -1,5 +1,6 @@
 //! Keycloak with the realms of `xtask/providers/keycloak/`.
 
+mod exchange;
 mod signals;
 
 use std::future::ready;
