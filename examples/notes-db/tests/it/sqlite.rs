@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::cases;
@@ -61,8 +62,8 @@ tests!(
 #[tokio::test]
 async fn a_thousand_calls_of_many_users_meet_only_their_own_notes() {
     let folder = Folder::new();
-    let server = folder.server().await;
-    cases::a_thousand_calls_of_many_users_meet_only_their_own_notes(server).await;
+    let server = Arc::new(folder.server().await);
+    cases::a_thousand_calls_of_many_users_meet_only_their_own_notes(&server).await;
 }
 
 #[tokio::test]
