@@ -189,6 +189,41 @@ async fn a_connection_that_the_database_ends_costs_one_call_at_most() {
     assert_eq!(server.list(&alice).await, ["buy milk"]);
 }
 
+/// The database has a `set_config` of its own, which looks at how the server calls it and what is there before.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test --only notes-db"]
+async fn an_identity_is_set_for_one_transaction_where_there_is_none_yet() {
+    let database = Database::create().await;
+    let admin = database.connect_as("postgres").await;
+    let name = &database.name;
+    let strict = format!(
+        "CREATE FUNCTION set_config(name text, value text, is_local boolean) RETURNS text AS $$
+         BEGIN
+           IF NOT is_local OR current_setting(name, true) <> '' THEN
+             RAISE EXCEPTION 'an identity stays';
+           END IF;
+           INSERT INTO seen VALUES (pg_backend_pid());
+           RETURN pg_catalog.set_config(name, value, is_local);
+         END $$ LANGUAGE plpgsql;
+         CREATE TABLE seen (connection integer);
+         GRANT INSERT ON seen TO notes_app;
+         ALTER ROLE notes_app IN DATABASE {name} SET search_path = public, pg_catalog"
+    );
+    admin.batch_execute(&strict).await.unwrap();
+    let server = database.server().await;
+    cases::an_error_leaves_nothing_to_the_next_caller(&server).await;
+    let (carol, dave) = (server.token("carol"), server.token("dave"));
+    for person in [&carol, &dave, &carol] {
+        let id = server.add(person, "buy milk").await;
+        assert_eq!(server.list(person).await, ["buy milk"]);
+        assert!(server.delete(person, &id).await);
+    }
+    let seen = "SELECT count(*) FROM seen";
+    let seen: i64 = admin.query_one(seen, &[]).await.unwrap().get(0);
+    // Two settings for each of nine calls, and those of the case before.
+    assert!(seen >= 18, "the server asks another function: {seen}");
+}
+
 /// The server asks before it listens whether the policy holds for it.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: cargo xtask test --only notes-db"]
