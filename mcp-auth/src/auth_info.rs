@@ -36,6 +36,7 @@ struct Inner {
     facts: OnceLock<Box<Facts>>,
     claims: OnceLock<Box<Map<String, Value>>>,
     json: OnceLock<Box<str>>,
+    principal: OnceLock<Principal>,
     issued_at: Option<u64>,
     /// What was revoked when it was last looked whether this caller was: a version of `Cutoffs`.
     revocations_seen: AtomicU64,
@@ -193,6 +194,7 @@ impl AuthInfo {
             facts,
             claims: all_claims,
             json,
+            principal: OnceLock::new(),
             issued_at: claims.iat,
             revocations_seen: AtomicU64::new(0),
             revocation_answers: RevocationAnswers::default(),
@@ -364,7 +366,12 @@ impl AuthInfo {
     /// Told by [`principal_claim`](crate::AuthorizationServer::principal_claim), or else by the claims
     /// that providers document for it; docs/guide.md lists them.
     pub fn principal(&self) -> Principal {
-        self.0.principal_rule.principal(self.claims())
+        *self.0.principal.get_or_init(|| {
+            let rule = &self.0.principal_rule;
+            // Few claims are needed for that. They were read before; without claims a caller is no person.
+            let claims = self.0.kept.payload().wanted_members(|name| rule.looks_at(name));
+            rule.principal(&claims.unwrap_or_default())
+        })
     }
 
     /// Whether the token grants these scopes; scopes that include others count as the resource's

@@ -1,18 +1,31 @@
 //! Where a value is in a token's claims, or in a call's arguments.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 /// The value that a path leads to: a member of the object by its name or, where the path begins with a slash,
 /// what a JSON Pointer (RFC 6901) names. `None` when nothing is there.
 pub(crate) fn value_at_path<'v>(object: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
+    let (member, rest) = first_step(path);
+    object.get(&*member)?.pointer(rest)
+}
+
+/// The name of the member with which a path begins.
+pub(crate) fn first_member(path: &str) -> Cow<'_, str> {
+    first_step(path).0
+}
+
+/// The member with which a path begins, and the pointer that leads on from its value.
+fn first_step(path: &str) -> (Cow<'_, str>, &str) {
     let Some(pointer) = path.strip_prefix('/') else {
-        return object.get(path);
+        return (path.into(), "");
     };
     let (first, rest) = match pointer.find('/') {
         Some(slash) => pointer.split_at(slash),
         None => (pointer, ""),
     };
-    object.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
+    (first.replace("~1", "/").replace("~0", "~").into(), rest)
 }
 
 /// Whether a path that begins with a slash is a JSON Pointer; every other text is a plain name.

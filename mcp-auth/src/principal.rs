@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::claim_path::{texts_of_claim, value_at_path};
+use crate::claim_path::{first_member, texts_of_claim, value_at_path};
 
 /// Claims that name the client, as providers call it.
 const CLIENT_CLAIMS: [&str; 4] = ["client_id", "azp", "cid", "appid"];
@@ -14,6 +14,11 @@ const MACHINE_CLAIMS: [&str; 4] = ["aut", "idtyp", "oid", "preferred_username"];
 /// Claims about a person (OpenID Connect Core §5.1). Machines have none unless somebody gave them one, while
 /// `name`, `given_name` and `preferred_username` are there for those that authentik or Zitadel model as users.
 const PERSONAL_CLAIMS: [&str; 2] = ["email", "family_name"];
+
+/// What else is looked at.
+const OTHER_CLAIMS: [&str; 10] = [
+    "sub", "jti", "clientAddress", "clientHost", "tid", "ver", "scp", "uid", "token_use", "username",
+];
 
 /// Who is behind a token.
 ///
@@ -116,6 +121,17 @@ pub(crate) struct PrincipalRule {
 }
 
 impl PrincipalRule {
+    /// Whether it looks at the claim of this name: no other is needed to tell who is behind a token.
+    pub(crate) fn looks_at(&self, name: &str) -> bool {
+        let configured = self.claim.as_ref().map(|claim| first_member(&claim.claim));
+        configured.is_some_and(|claim| claim == name)
+            || CLIENT_CLAIMS.contains(&name)
+            || GRANT_CLAIMS.contains(&name)
+            || MACHINE_CLAIMS.contains(&name)
+            || PERSONAL_CLAIMS.contains(&name)
+            || OTHER_CLAIMS.contains(&name)
+    }
+
     /// Who is behind a token with these claims.
     pub(crate) fn principal(&self, claims: &Map<String, Value>) -> Principal {
         let configured = self.claim.as_ref().and_then(|claim| claim.principal_in(claims));
@@ -301,8 +317,13 @@ mod tests {
 
     use super::*;
 
+    /// Which is the same with the claims alone that are looked at.
     fn principal(rule: &PrincipalRule, claims: &Value) -> Principal {
-        rule.principal(claims.as_object().unwrap())
+        let mut claims = claims.as_object().unwrap().clone();
+        let by_all = rule.principal(&claims);
+        claims.retain(|name, _| rule.looks_at(name));
+        assert_eq!(rule.principal(&claims), by_all, "{claims:?}");
+        by_all
     }
 
     #[test]

@@ -1,7 +1,13 @@
 import { InsufficientScopeError, McpAuthError, refusalOf } from './errors.js';
 import type { Forward, Resource } from './native.js';
 
-/** As the native half describes a caller. */
+/**
+ * What comes before the claims, which are last, where the native half describes a caller. In no text before them can it
+ * stand: quotes are escaped there.
+ */
+const BEFORE_CLAIMS = ',"claims":';
+
+/** What the native half says of a caller before the claims. */
 interface Facts {
   issuer: string;
   subject?: string;
@@ -11,7 +17,6 @@ interface Facts {
   expires_at?: number;
   principal: 'user' | 'client' | 'unknown';
   key: [issuer: string, subject: string | null];
-  claims: Record<string, unknown>;
 }
 
 /** @internal The request that a caller came with, for what few handlers ask. */
@@ -33,6 +38,7 @@ export class AuthInfo {
   #source: string | Forward;
   readonly #request: Requested | undefined;
   #facts: Facts | undefined;
+  #claims: Record<string, unknown> | undefined;
 
   /** @internal */
   constructor(source: string | Forward, request?: Requested) {
@@ -58,7 +64,12 @@ export class AuthInfo {
 
   /** All claims of the token. */
   get claims(): Record<string, unknown> {
-    return this.#read().claims;
+    if (this.#claims === undefined) {
+      const described = this.described();
+      const start = described.indexOf(BEFORE_CLAIMS) + BEFORE_CLAIMS.length;
+      this.#claims = JSON.parse(described.slice(start, -1)) as Record<string, unknown>;
+    }
+    return this.#claims;
   }
 
   /** `iss`: who issued the token. */
@@ -180,8 +191,13 @@ export class AuthInfo {
     return { issuer, subject, clientId, scopes, audience, expiresAt, principal, claims };
   }
 
+  /** Without the claims, which are most of the text, and which many handlers do not ask for. */
   #read(): Facts {
-    this.#facts ??= JSON.parse(this.described()) as Facts;
+    if (this.#facts === undefined) {
+      const described = this.described();
+      const facts = described.slice(0, described.indexOf(BEFORE_CLAIMS));
+      this.#facts = JSON.parse(`${facts}}`) as Facts;
+    }
     return this.#facts;
   }
 }

@@ -81,6 +81,17 @@ impl<'t> CheckedObject<'t> {
     pub(crate) fn members(self) -> Result<Map<String, Value>, JsonError> {
         read_object(self.0)
     }
+
+    /// Those of [`CheckedObject::members`] whose names are wanted: the others need no memory.
+    ///
+    /// # Errors
+    /// As [`CheckedObject::members`].
+    pub(crate) fn wanted_members(
+        self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Map<String, Value>, JsonError> {
+        reader::read_whole(self.0, JsonLimits::LARGEST, |reader| reader.wanted_members(is_wanted))
+    }
 }
 
 #[cfg(test)]

@@ -265,8 +265,19 @@ impl<'t> JsonReader<'t> {
 
     /// An object, as plain data.
     pub(crate) fn members(&mut self) -> Result<Map<String, Value>, JsonError> {
+        self.wanted_members(|_| true)
+    }
+
+    /// Those members of an object whose names are wanted, as plain data.
+    pub(crate) fn wanted_members(
+        &mut self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Map<String, Value>, JsonError> {
         let mut members = Map::new();
         self.object(|name, value| {
+            if !is_wanted(name) {
+                return value.skip();
+            }
             members.insert(name.to_owned(), value.value()?);
             Ok(())
         })?;
