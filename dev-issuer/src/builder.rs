@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
+use crate::dev_client::DevClient;
 use crate::dev_issuer::DevIssuer;
 use crate::metadata_location::MetadataLocation;
 use crate::settings::Settings;
@@ -110,6 +111,25 @@ impl Builder {
     /// Replaces members of the metadata document; `null` removes one. Default none.
     pub fn metadata_override(mut self, members: Map<String, Value>) -> Self {
         self.settings.metadata_override = members;
+        self
+    }
+
+    /// Clients that are there from the start, beside `dev` and `dev-public`.
+    pub fn clients(mut self, clients: impl IntoIterator<Item = DevClient>) -> Self {
+        self.settings.clients = clients.into_iter().collect();
+        self
+    }
+
+    /// Whether a client may exchange only tokens that it was given, and those that are for it: `aud` has its identifier, or one of
+    /// the resource servers that it [acts for](DevClient::acts_for). Default `false`.
+    pub fn exchanges_own_tokens_only(mut self, own_only: bool) -> Self {
+        self.settings.exchanges_own_tokens_only = own_only;
+        self
+    }
+
+    /// Whose ID-JAGs are taken for access tokens, by issuer identifier. Default none.
+    pub fn id_jag_issuers<S: Into<String>>(mut self, issuers: impl IntoIterator<Item = S>) -> Self {
+        self.settings.id_jag_issuers = issuers.into_iter().map(Into::into).collect();
         self
     }
 

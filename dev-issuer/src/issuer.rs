@@ -7,13 +7,15 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 
 use crate::clients::Clients;
 use crate::counters::Counters;
 use crate::grants::Grants;
-use crate::jose::KeyRing;
+use crate::jose::{ID_JAG_TYP, KeyRing};
 use crate::mode::Mode;
 use crate::settings::Settings;
+use crate::token_mode::TokenMode;
 
 /// An issuer at an address, with its keys, clients and grants.
 pub(crate) struct Issuer {
@@ -25,7 +27,7 @@ pub(crate) struct Issuer {
     pub(crate) clients: Clients,
     pub(crate) counters: Counters,
     grants: Mutex<Grants>,
-    mode: Mutex<Mode>,
+    mode: watch::Sender<Mode>,
 }
 
 impl Issuer {
@@ -34,10 +36,10 @@ impl Issuer {
             identifier: format!("http://{address}{}", settings.path),
             address,
             keys: KeyRing::new(settings.algorithm),
-            clients: Clients::new(),
+            clients: Clients::new(&settings.clients),
             counters: Counters::default(),
             grants: Mutex::default(),
-            mode: Mutex::default(),
+            mode: watch::Sender::default(),
             settings,
         }
     }
@@ -60,7 +62,12 @@ impl Issuer {
     /// The claims of an access token of this issuer, opaque or not. The token may have expired or be revoked.
     pub(crate) fn access_token_claims(&self, token: &str) -> Option<Map<String, Value>> {
         let of_opaque_token = self.grants().opaque_token_claims(token).cloned();
-        of_opaque_token.or_else(|| self.keys.verify(token))
+        if of_opaque_token.is_some() {
+            return of_opaque_token;
+        }
+        let verified = self.keys.verify(token)?;
+        // Authorization servers take an ID-JAG, and nobody else: it opens nothing here.
+        (!verified.has_typ(ID_JAG_TYP)).then_some(verified.claims)
     }
 
     /// Revokes an access token. One without a `jti` cannot be revoked.
@@ -72,10 +79,18 @@ impl Issuer {
     }
 
     pub(crate) fn mode(&self) -> Mode {
-        *self.mode.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.mode.borrow()
+    }
+
+    /// Returns when the mode is another one than [`TokenMode::Hold`].
+    pub(crate) async fn no_longer_held(&self) {
+        let mut mode = self.mode.subscribe();
+        let changed = mode.wait_for(|mode| *mode != Mode::Token(TokenMode::Hold)).await;
+        // The sender is part of this issuer, so that it is still there.
+        drop(changed);
     }
 
     pub(crate) fn set_mode(&self, mode: Mode) {
-        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
+        self.mode.send_replace(mode);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::token_mode::TokenMode;
 use crate::unknown_name::UnknownName;
 
 /// How the issuer answers. The control endpoints under `/dev/` work in every mode.
@@ -19,12 +20,15 @@ pub enum Mode {
     Garbage,
     /// Answers with this status and no body.
     Status(u16),
+    /// Everything as it should, but the answers of the token endpoint.
+    Token(TokenMode),
 }
 
 impl FromStr for Mode {
     type Err = UnknownName;
 
-    /// `online`, `offline`, `hang`, `garbage` or `status:NNN` with NNN from 200 to 599.
+    /// `online`, `offline`, `hang`, `garbage`, `status:NNN` with NNN from 200 to 599, or `token:` and the name of a
+    /// [`TokenMode`].
     fn from_str(name: &str) -> Result<Self, UnknownName> {
         match name {
             "online" => return Ok(Self::Online),
@@ -32,6 +36,9 @@ impl FromStr for Mode {
             "hang" => return Ok(Self::Hang),
             "garbage" => return Ok(Self::Garbage),
             _ => {}
+        }
+        if let Some(token_mode) = name.strip_prefix("token:") {
+            return token_mode.parse().map(Self::Token);
         }
         name.strip_prefix("status:")
             .and_then(|status| status.parse().ok())
@@ -41,7 +48,7 @@ impl FromStr for Mode {
                 UnknownName::new(
                     "mode",
                     name,
-                    ["online", "offline", "hang", "garbage", "status:NNN"],
+                    ["online", "offline", "hang", "garbage", "status:NNN", "token:NAME"],
                 )
             })
     }

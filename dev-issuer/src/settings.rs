@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
+use crate::dev_client::DevClient;
 use crate::metadata_location::MetadataLocation;
 use crate::scope::{self, is_scope_token};
 use crate::start_error::StartError;
@@ -26,6 +27,9 @@ pub(crate) struct Settings {
     pub(crate) default_audience: Option<String>,
     pub(crate) metadata_at: Vec<MetadataLocation>,
     pub(crate) metadata_override: Map<String, Value>,
+    pub(crate) clients: Vec<DevClient>,
+    pub(crate) exchanges_own_tokens_only: bool,
+    pub(crate) id_jag_issuers: Vec<String>,
 }
 
 impl Settings {
@@ -83,6 +87,9 @@ impl Default for Settings {
             default_audience: None,
             metadata_at: MetadataLocation::ALL.to_vec(),
             metadata_override: Map::new(),
+            clients: Vec::new(),
+            exchanges_own_tokens_only: false,
+            id_jag_issuers: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use crate::claims::Claims;
+use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::{InsufficientScope, TokenError};
 use crate::json::{CheckedObject, JsonLimits};
 pub(crate) use crate::principal::Principal;
@@ -405,11 +406,18 @@ impl AuthInfo {
         }
     }
 
-    /// Withdraws what [`AuthInfo::require`] has asked for in this request: the handler found another way, and answers
+    /// Withdraws what [`AuthInfo::require`] has asked for in this request, or a token for another API: the handler found another way, and answers
     /// itself.
     pub fn withdraw_refusal(&self) {
         if let Some(request) = &self.1 {
             request.withdraw();
+        }
+    }
+
+    /// Has the request answered with what the caller has to do.
+    pub(crate) fn answer_with(&self, refusal: DownstreamRefusal) {
+        if let Some(request) = &self.1 {
+            request.answer_with(refusal);
         }
     }
 
@@ -448,6 +456,9 @@ pub(crate) trait StepUp: Send + Sync {
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope>;
 
     fn withdraw(&self);
+
+    /// Has the request answered with this, as long as nothing was sent.
+    fn answer_with(&self, refusal: DownstreamRefusal);
 }
 
 /// Names the caller's issuer and scopes; claims and token stay out of logs.

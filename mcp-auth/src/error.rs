@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::downstream_refusal::DownstreamRefusal;
 pub use crate::message_fault::MessageFault;
 use crate::scope::Scopes;
 use crate::text::{Quoted, QuotedList, in_one_line, shown};
@@ -13,6 +14,8 @@ pub use crate::too_many_failures::TooManyFailures;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthError {
+    /// The caller has to do something before a tool can call another API for them.
+    Downstream(DownstreamRefusal),
     /// A policy other than scopes refuses; signing in again would not help.
     Forbidden(Forbidden),
     /// The token is good, but lacks a scope that the operation needs.
@@ -45,6 +48,7 @@ impl AuthError {
     /// A stable code for logs, tests and the SDKs.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Downstream(refusal) => refusal.code(),
             Self::Forbidden(reason) => reason.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::InvalidMessage(fault) => fault.code(),
@@ -60,6 +64,9 @@ impl AuthError {
     /// made it of what a stranger chose.
     pub(crate) fn compared(&self) -> Compared {
         let compared = match self {
+            Self::Downstream(refusal) => {
+                Compared::new("what another API needs of the caller", refusal.code())
+            }
             Self::Forbidden(Forbidden::Origin(origin)) => {
                 Compared::new("an origin in `allowed_origins`", Quoted(origin).to_string())
             }
@@ -94,6 +101,19 @@ impl AuthError {
     /// The refusal as the client sees it: fixed text, never a value from the token.
     pub(crate) fn wire(&self) -> Wire {
         match self {
+            Self::Downstream(refusal) => {
+                let (status, error) = match refusal {
+                    DownstreamRefusal::SignInAgain => (StatusCode::UNAUTHORIZED, "invalid_token"),
+                    // As Entra ID's APIs have it, whose clients understand it.
+                    DownstreamRefusal::StepUp { .. } => {
+                        (StatusCode::UNAUTHORIZED, "insufficient_claims")
+                    }
+                    DownstreamRefusal::ConsentRequired { .. } => {
+                        (StatusCode::FORBIDDEN, "insufficient_scope")
+                    }
+                };
+                Wire::in_challenge_too(status, error, refusal.description())
+            }
             Self::Forbidden(reason) => {
                 Wire::in_body_alone(StatusCode::FORBIDDEN, "forbidden", reason.description())
             }

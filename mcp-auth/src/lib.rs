@@ -24,6 +24,7 @@
 //! | [`explanation`], [`inspection`] | people who look into a token or an issuer |
 //! | [`http_client`], [`clock`] | code of your own in the place of the library's |
 //! | [`shared_store`] | several instances of one server |
+//! | [`downstream`] | calling other APIs for the caller |
 //! | [`sealed_state`] | servers that keep nothing themselves |
 //! | [`layer`], [`decision`] | naming the tower types; adapters to other frameworks |
 //!
@@ -46,7 +47,10 @@ mod claim_path;
 mod claims;
 pub mod clock;
 mod config;
+pub mod downstream;
+mod downstream_refusal;
 mod error;
+mod flights;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -110,8 +114,9 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
-        Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
+        ActorToken, BackChannelLogout, ChallengeStyle, ClientAuthMethod, DownstreamConfig,
+        DownstreamGrant, DownstreamTarget, FailureLimit, IntrospectionMethod, Limits, RedisConfig,
+        Secret, ServerType, SharedSignals, SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }
@@ -177,6 +182,7 @@ pub mod policy {
 /// ```
 pub mod errors {
     pub use crate::config::ConfigFault;
+    pub use crate::downstream_refusal::DownstreamRefusal;
     pub use crate::error::{
         Forbidden, InsufficientScope, MessageFault, RequestFault, TokenError, TooManyFailures,
         Unavailable,
@@ -254,7 +260,7 @@ pub mod sealed_state {
 /// }
 /// ```
 pub mod layer {
-    pub use crate::adapters::{AuthFuture, AuthService};
+    pub use crate::adapters::{AuthFuture, AuthService, DownstreamClient, DownstreamLayer};
     pub use crate::serve::ProtectedBody;
 }
 
@@ -322,6 +328,11 @@ mod providers {}
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/policies.md")]
 mod policies {}
+
+/// Compiles the examples of the page on calling other APIs.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/downstream.md")]
+mod downstream_page {}
 
 /// Compiles the example of the page on sessions.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

@@ -17,6 +17,7 @@ use crate::auth_info::AuthInfo;
 use crate::authenticate::{BearerToken, KeyHint};
 use crate::authorize::{Explanation, Operation};
 use crate::config::{Config, ConfigError};
+use crate::downstream::{Downstream, Downstreams};
 use crate::error::{AuthError, Unavailable};
 use crate::handles::StateSealer;
 use crate::identifier::{ResourceIdentifier, WELL_KNOWN};
@@ -50,6 +51,8 @@ struct Inner {
     hooks: Hooks,
     state_sealer: StateSealer,
     cutoffs: Arc<Cutoffs>,
+    /// Of the configuration that is in force.
+    downstreams: Arc<ArcSwap<Downstreams>>,
     /// What frameworks were told once; it is held while the configuration is replaced.
     told: Mutex<Told>,
 }
@@ -72,9 +75,10 @@ impl McpAuth {
         let name = name_of_server(&serving);
         let keys = serving.handle_keys.clone();
         let state_sealer = StateSealer::new(keys, &name, hooks.clock.clone());
+        let downstreams = Arc::new(ArcSwap::from_pointee(serving.downstreams.clone()));
         let serving = ArcSwap::from_pointee(serving);
         let told = Mutex::default();
-        Self(Arc::new(Inner { serving, hooks, state_sealer, cutoffs, told }))
+        Self(Arc::new(Inner { serving, hooks, state_sealer, cutoffs, downstreams, told }))
     }
 
     /// Fetches every issuer's metadata and keys, for servers that rather fail at start-up.
@@ -211,6 +215,22 @@ impl McpAuth {
     /// It follows the configuration: after [`McpAuth::reload`] it has the new keys.
     pub fn state_sealer(&self) -> StateSealer {
         self.0.state_sealer.clone()
+    }
+
+    /// The API of this name, one of [`Config::downstreams`](crate::Config::downstreams), to call it for callers.
+    ///
+    /// ```
+    /// # use mcp_auth::downstream::DownstreamError;
+    /// # use mcp_auth::{AuthInfo, McpAuth};
+    /// # async fn tool(auth: &McpAuth, caller: &AuthInfo) -> Result<(), DownstreamError> {
+    /// let token = auth.downstream("reports").token_for(caller).await?;
+    /// let authorization = token.header_value(); // for the request to the API
+    /// # let _ = authorization;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn downstream(&self, name: &str) -> Downstream {
+        Downstream::new(self.0.downstreams.clone(), name)
     }
 
     /// Refuses these tokens from now on, also those that were accepted before: 401, `revoked` in the log.

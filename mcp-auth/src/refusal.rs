@@ -4,7 +4,7 @@
 //!
 //! | member | what |
 //! |---|---|
-//! | `kind` | `forbidden`, `limit`, `request`, `scope`, `token` or `unavailable`: which class of error it is |
+//! | `kind` | `downstream`, `forbidden`, `limit`, `request`, `scope`, `token` or `unavailable`: which class of error it is |
 //! | `code` | what [`AuthError::code`] says |
 //! | `status` | the HTTP status |
 //! | `description` | the fixed text that the client gets |
@@ -13,6 +13,7 @@
 
 use serde_json::{Value, json};
 
+use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::{AuthError, Forbidden, InsufficientScope, TokenError};
 
 impl AuthError {
@@ -43,6 +44,7 @@ impl AuthError {
 
     fn kind(&self) -> &'static str {
         match self {
+            Self::Downstream(_) => "downstream",
             Self::Forbidden(_) => "forbidden",
             Self::InsufficientScope { .. } => "scope",
             Self::InvalidMessage(_) | Self::InvalidRequest(_) | Self::MissingToken => "request",
@@ -54,6 +56,11 @@ impl AuthError {
 
     fn compared_values(&self) -> Value {
         match self {
+            Self::Downstream(DownstreamRefusal::StepUp { claims }) => json!({ "claims": claims }),
+            Self::Downstream(DownstreamRefusal::ConsentRequired { scopes }) => {
+                json!({ "scopes": scopes })
+            }
+            Self::Downstream(DownstreamRefusal::SignInAgain) => json!({}),
             Self::Forbidden(Forbidden::Origin(origin)) => json!({ "origin": origin }),
             Self::Forbidden(Forbidden::Policy(reason)) => json!({ "reason": reason }),
             Self::InsufficientScope { required, granted } => {

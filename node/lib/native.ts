@@ -136,6 +136,7 @@ export interface NativeDevIssuer {
   revoke(token: string): void;
   setMode(mode: string): void;
   requests(): [metadata: number, jwks: number];
+  tokenRequests(): Record<string, number>;
   stop(): void;
 }
 

@@ -28,8 +28,51 @@ export const BROKEN = [
   'not-json',
 ] as const;
 
-/** How the issuer answers: as it should, not at all, or with a status of 200 to 599. */
-export type Mode = 'online' | 'offline' | 'hang' | 'garbage' | `status:${number}`;
+/** How the issuer answers: as it should, not at all, or with a status of 200 to 599; with `token:` how its token endpoint alone does. */
+export type Mode = 'online' | 'offline' | 'hang' | 'garbage' | `status:${number}` | `token:${TokenMode}`;
+
+/** How the token endpoint answers; `hold` waits until the mode is another one. */
+export type TokenMode =
+  | 'hold'
+  | 'html'
+  | 'redirect'
+  | 'other-token-type'
+  | 'other-issued-token-type'
+  | 'without-issued-token-type'
+  | 'more-scopes'
+  | 'without-expires-in'
+  | 'same-token'
+  | 'repeated-member'
+  | 'interaction-required'
+  | 'consent-required'
+  | `status:${number}`
+  | `error:${string}`;
+
+/** What the token endpoint is asked for. */
+export type TokenQuestion =
+  | 'token'
+  | 'authorization_code'
+  | 'refresh_token'
+  | 'client_credentials'
+  | 'token_exchange'
+  | 'id_jag'
+  | 'on_behalf_of'
+  | 'jwt_bearer';
+
+/** A client that is there from the start. */
+export interface DevClient {
+  id: string;
+  /** Of a confidential client; a public one exchanges nothing. */
+  secret?: string;
+  /** Scopes that it may get in exchange for a token that does not have them. */
+  mayGet?: string[];
+  /** For which audiences and resources it may exchange tokens. Default: for any. */
+  targets?: string[];
+  /** Resource servers whose tokens it may exchange, with `exchangesOwnTokensOnly`. */
+  actsFor?: string[];
+  /** What it is called at other authorization servers, by their issuer. */
+  idsElsewhere?: Record<string, string>;
+}
 
 /** How the issuer is; every default is a working one. */
 export interface DevIssuerOptions {
@@ -40,6 +83,14 @@ export interface DevIssuerOptions {
   algorithm?: Algorithm;
   autoApprove?: boolean;
   defaultAudience?: string;
+  /** In seconds. Default: one hour. */
+  accessTokenLifetime?: number;
+  /** Beside `dev`, whose secret is `dev`. */
+  clients?: DevClient[];
+  /** Refuses to exchange tokens that are neither of the client nor for it. */
+  exchangesOwnTokensOnly?: boolean;
+  /** Whose ID-JAGs it takes. */
+  idJagIssuers?: string[];
 }
 
 /** What a token shall be. Without any: good for an hour, of `alice`, by the client `dev`. */
@@ -93,6 +144,11 @@ export class DevIssuer {
     return { metadata, jwks };
   }
 
+  /** How often its token endpoint was asked: `token` in all, and by grant. */
+  get tokenRequests(): Record<TokenQuestion, number> {
+    return this.#native.tokenRequests() as Record<TokenQuestion, number>;
+  }
+
   /** Makes a token. */
   mint({ audience, ...options }: MintOptions = {}): string {
     const audiences = audience === undefined ? undefined : [audience].flat();
@@ -126,9 +182,9 @@ export class DevIssuer {
     this.#native.revoke(token);
   }
 
-  /** Answers in another way: `online`, `offline`, `hang`, `garbage` or `status:500`. */
+  /** Answers in another way: `online`, `offline`, `hang`, `garbage`, `status:500`, or `token:html` for the token endpoint alone. */
   setMode(mode: Mode): void {
-    if (typeof mode !== 'string') throw new TypeError(`the mode is a text: online, offline, hang, garbage or status:NNN, not ${String(mode)}`);
+    if (typeof mode !== 'string') throw new TypeError(`the mode is a text: online, offline, hang, garbage, status:NNN or token:NAME, not ${String(mode)}`);
     this.#native.setMode(mode);
   }
 

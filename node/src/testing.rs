@@ -1,9 +1,10 @@
 //! For tests: a development issuer in this process, a clock that stands, documents from a file.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
-use dev_issuer::{DevIssuer, Mint};
+use dev_issuer::{DevClient, DevIssuer, Mint};
 use futures_util::future::{BoxFuture, ready};
 use http::{Request, Response, StatusCode};
 use mcp_auth::clock::Clock;
@@ -56,6 +57,11 @@ struct IssuerOptions {
     algorithm: Option<String>,
     auto_approve: bool,
     default_audience: Option<String>,
+    /// In seconds.
+    access_token_lifetime: Option<u64>,
+    clients: Vec<DevClient>,
+    exchanges_own_tokens_only: bool,
+    id_jag_issuers: Vec<String>,
 }
 
 #[napi]
@@ -64,7 +70,11 @@ impl NativeDevIssuer {
     #[napi(factory)]
     pub fn start(options: String) -> Result<Self> {
         let options: IssuerOptions = read(&options)?;
-        let mut builder = DevIssuer::builder().auto_approve(options.auto_approve);
+        let mut builder = DevIssuer::builder()
+            .auto_approve(options.auto_approve)
+            .clients(options.clients)
+            .exchanges_own_tokens_only(options.exchanges_own_tokens_only)
+            .id_jag_issuers(options.id_jag_issuers);
         if let Some(path) = options.path {
             builder = builder.path(path);
         }
@@ -76,6 +86,9 @@ impl NativeDevIssuer {
         }
         if let Some(audience) = options.default_audience {
             builder = builder.default_audience(audience);
+        }
+        if let Some(seconds) = options.access_token_lifetime {
+            builder = builder.access_token_lifetime(Duration::from_secs(seconds));
         }
         let runtime = runtime::runtime().ok_or_else(|| Error::from_reason("no thread"))?;
         runtime.block_on(builder.start()).map(Self).map_err(wrong)
@@ -114,7 +127,7 @@ impl NativeDevIssuer {
         self.0.revoke(&token);
     }
 
-    /// Answers in another way: `online`, `offline`, `hang`, `garbage` or `status:500`.
+    /// Answers in another way: `online`, `offline`, `hang`, `garbage`, `status:500` or `token:html`.
     #[napi]
     pub fn set_mode(&self, mode: String) -> Result<()> {
         self.0.set_mode(mode.parse().map_err(wrong)?);
@@ -128,6 +141,15 @@ impl NativeDevIssuer {
         [requests.metadata, requests.jwks]
             .map(|count| u32::try_from(count).unwrap_or(u32::MAX))
             .into()
+    }
+
+    /// The requests for tokens so far, in all and by grant.
+    #[napi]
+    pub fn token_requests(&self) -> HashMap<String, u32> {
+        let requests = self.0.requests().of_tokens();
+        let names = requests.iter().map(|(name, _)| (*name).to_owned());
+        let counts = requests.iter().map(|(_, count)| *count);
+        names.zip(counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX))).collect()
     }
 
     /// Stops.

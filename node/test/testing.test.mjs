@@ -103,7 +103,7 @@ test('every mode is known, and another one is told which there are', (context) =
   const issuer = new DevIssuer();
   context.after(() => issuer.stop());
   for (const mode of /** @type {const} */ (['offline', 'hang', 'garbage', 'status:503', 'online'])) issuer.setMode(mode);
-  assert.throws(() => issuer.setMode(/** @type {any} */ (500)), /online, offline, hang, garbage or status:NNN, not 500/);
+  assert.throws(() => issuer.setMode(/** @type {any} */ (500)), /online, offline, hang, garbage, status:NNN or token:NAME, not 500/);
   for (const wrong of ['down', 'status:', 'status:99', '']) {
     assert.throws(() => issuer.setMode(/** @type {any} */ (wrong)), /known mode: online, offline, hang, garbage, status:NNN/, wrong);
   }
@@ -127,5 +127,36 @@ test('an app that is no MCP server is told so, with what it answered', async (co
       assert.ok(String(error).includes(body), String(error));
       return true;
     });
+  }
+});
+
+test('the issuer exchanges tokens and counts them', async (context) => {
+  const clients = [{ id: 'tools', secret: 'a secret', mayGet: ['reports:read'], targets: ['reports'] }];
+  const issuer = new DevIssuer({ clients, accessTokenLifetime: 600 });
+  context.after(() => issuer.stop());
+  /** @param {string} audience */
+  const ask = (audience) =>
+    fetch(`${issuer.issuer}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa('tools:a secret')}` },
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: issuer.mint({ audience: 'http://localhost/mcp', scope: 'mcp' }),
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        audience,
+        scope: 'reports:read',
+      }),
+    });
+  const answer = await ask('reports');
+  assert.equal(answer.status, 200);
+  assert.equal((await answer.json()).scope, 'reports:read');
+  issuer.setMode('token:html');
+  assert.match((await ask('reports')).headers.get('content-type') ?? '', /^text\/html/);
+  issuer.setMode('online');
+  assert.equal((await (await ask('payroll')).json()).error, 'invalid_target');
+  const { token, token_exchange, client_credentials } = issuer.tokenRequests;
+  assert.deepEqual({ token, token_exchange, client_credentials }, { token: 3, token_exchange: 3, client_credentials: 0 });
+  for (const wrong of [{ id: 'a', scopes: [] }, { secret: 'x' }, { id: 1 }]) {
+    assert.throws(() => new DevIssuer({ clients: [/** @type {any} */ (wrong)] }));
   }
 });

@@ -199,6 +199,11 @@ class DevIssuer:
         scopes: list[str] | None = None,
         algorithm: str | None = None,
         auto_approve: bool = False,
+        default_audience: str | None = None,
+        access_token_lifetime: int | None = None,
+        clients: str = ...,
+        exchanges_own_tokens_only: bool = False,
+        id_jag_issuers: list[str] = ...,
     ) -> DevIssuer: ...
     @property
     def issuer(self) -> str: ...
@@ -206,6 +211,8 @@ class DevIssuer:
     def jwks_uri(self) -> str: ...
     @property
     def jwks_requests(self) -> int: ...
+    @property
+    def token_requests(self) -> dict[str, int]: ...
     def mint(
         self,
         audience: list[str],

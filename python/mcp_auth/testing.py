@@ -29,8 +29,13 @@ Broken: TypeAlias = Literal[
 Mode: TypeAlias = Literal[
     "online", "offline", "hang", "garbage",
     "status:404", "status:429", "status:500", "status:502", "status:503", "status:504",
+    "token:hold", "token:html", "token:redirect", "token:other-token-type", "token:other-issued-token-type",
+    "token:without-issued-token-type", "token:more-scopes", "token:without-expires-in", "token:same-token",
+    "token:repeated-member", "token:interaction-required", "token:consent-required",
+    "token:status:500", "token:status:503", "token:error:invalid_grant", "token:error:invalid_client",
+    "token:error:invalid_scope", "token:error:invalid_target",
 ]  # fmt: skip
-"""How the issuer answers; any other status works too."""
+"""How the issuer answers, and with `token:` how its token endpoint alone does; any other status works too."""
 
 
 #: The keyword that `mint` has for what others call so.
@@ -64,17 +69,33 @@ class DevIssuer:
         scopes: Iterable[str] | None = None,
         algorithm: str | None = None,
         auto_approve: bool = False,
+        default_audience: str | None = None,
+        access_token_lifetime: int | None = None,
+        clients: Iterable[Mapping[str, Any]] = (),
+        exchanges_own_tokens_only: bool = False,
+        id_jag_issuers: Iterable[str] = (),
     ) -> None:
         """Starts on a free port.
 
         :param scopes: `scopes_supported`.
         :param algorithm: what it signs with, such as `RS256`; `ES256` unless given.
         :param auto_approve: skips the page where a person signs in.
+        :param default_audience: `aud` of tokens that are asked for without one.
+        :param access_token_lifetime: seconds; one hour unless given.
+        :param clients: beside `dev`, whose secret is `dev`: each has an `id`, and may have a `secret`, scopes that it `may_get` in
+            an exchange, its only `targets`, the resource servers that it `acts_for`, and its `ids_elsewhere`, by issuer.
+        :param exchanges_own_tokens_only: refuses to exchange tokens that are neither of the client nor for it.
+        :param id_jag_issuers: whose ID-JAGs it takes.
         """
         self._native = _native.DevIssuer(
             scopes=None if scopes is None else list(scopes),
             algorithm=algorithm,
             auto_approve=auto_approve,
+            default_audience=default_audience,
+            access_token_lifetime=access_token_lifetime,
+            clients=json.dumps([dict(client) for client in clients]),
+            exchanges_own_tokens_only=exchanges_own_tokens_only,
+            id_jag_issuers=list(id_jag_issuers),
         )
 
     @property
@@ -91,6 +112,11 @@ class DevIssuer:
     def jwks_requests(self) -> int:
         """How often its keys were asked for."""
         return self._native.jwks_requests
+
+    @property
+    def token_requests(self) -> dict[str, int]:
+        """How often its token endpoint was asked: `token` in all, and by grant, such as `token_exchange`."""
+        return self._native.token_requests
 
     @_with_known_names
     def mint(
@@ -139,7 +165,7 @@ class DevIssuer:
         self._native.rotate_keys(drop_old)
 
     def set_mode(self, mode: Mode) -> None:
-        """`online`, `offline`, `hang`, `garbage`, or `status:503`."""
+        """`online`, `offline`, `hang`, `garbage`, `status:503`, or `token:html` and its like for the token endpoint."""
         self._native.set_mode(mode)
 
     def revoke(self, token: str) -> None:

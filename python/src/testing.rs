@@ -1,6 +1,9 @@
 //! The development issuer, for tests. Nothing of it runs unless it is started.
 
-use dev_issuer::{Broken, Mode};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dev_issuer::{Broken, DevClient, Mode};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
@@ -20,15 +23,34 @@ pub(crate) struct DevIssuer {
 impl DevIssuer {
     /// Starts on a free port.
     #[new]
-    #[pyo3(signature = (*, scopes = None, algorithm = None, auto_approve = false))]
+    #[pyo3(signature = (
+        *, scopes = None, algorithm = None, auto_approve = false, default_audience = None,
+        access_token_lifetime = None, clients = "[]", exchanges_own_tokens_only = false, id_jag_issuers = Vec::new()
+    ))]
+    #[allow(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn new(
         py: Python<'_>,
         scopes: Option<Vec<String>>,
         algorithm: Option<&str>,
         auto_approve: bool,
+        default_audience: Option<String>,
+        access_token_lifetime: Option<u64>,
+        clients: &str,
+        exchanges_own_tokens_only: bool,
+        id_jag_issuers: Vec<String>,
     ) -> PyResult<Self> {
         logging::start();
-        let mut builder = dev_issuer::DevIssuer::builder().auto_approve(auto_approve);
+        let mut builder = dev_issuer::DevIssuer::builder()
+            .auto_approve(auto_approve)
+            .clients(read_clients(clients)?)
+            .exchanges_own_tokens_only(exchanges_own_tokens_only)
+            .id_jag_issuers(id_jag_issuers);
+        if let Some(audience) = default_audience {
+            builder = builder.default_audience(audience);
+        }
+        if let Some(seconds) = access_token_lifetime {
+            builder = builder.access_token_lifetime(Duration::from_secs(seconds));
+        }
         if let Some(scopes) = scopes {
             builder = builder.scopes(scopes);
         }
@@ -119,7 +141,7 @@ impl DevIssuer {
         }
     }
 
-    /// `online`, `offline`, `hang`, `garbage` or `status:NNN`.
+    /// `online`, `offline`, `hang`, `garbage`, `status:NNN` or `token:NAME`.
     fn set_mode(&self, mode: &str) -> PyResult<()> {
         self.issuer.set_mode(parse::<Mode>(mode)?);
         Ok(())
@@ -136,6 +158,12 @@ impl DevIssuer {
         self.issuer.requests().jwks
     }
 
+    /// How often its token endpoint was asked: `token`, and by grant.
+    #[getter]
+    fn token_requests(&self) -> BTreeMap<&'static str, u64> {
+        self.issuer.requests().of_tokens().into()
+    }
+
     /// Stops, and frees the port.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.runtime.block_on(self.issuer.shutdown()));
@@ -144,6 +172,10 @@ impl DevIssuer {
 
 fn parse<T: std::str::FromStr<Err = dev_issuer::UnknownName>>(name: &str) -> PyResult<T> {
     name.parse().map_err(|error: dev_issuer::UnknownName| PyValueError::new_err(error.to_string()))
+}
+
+fn read_clients(list: &str) -> PyResult<Vec<DevClient>> {
+    serde_json::from_str(list).map_err(|error| PyValueError::new_err(format!("clients: {error}")))
 }
 
 fn members(object: &str) -> PyResult<Map<String, Value>> {

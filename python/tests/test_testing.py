@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import httpx2
 import pytest
 from fastmcp import FastMCP
 from mcp.server.mcpserver import MCPServer
@@ -93,3 +94,34 @@ def test_a_tool_may_have_an_argument_called_name(dev_issuer: DevIssuer, mcp_clie
     mcp.tool(name="greet")(lambda name: f"Hello {name}")
     client = mcp_client(McpAuth(RESOURCE, [dev_issuer.issuer]).protect(mcp.streamable_http_app()))
     assert client.call_tool("greet", name="Alice")["content"][0]["text"] == "Hello Alice"
+
+def test_the_issuer_exchanges_tokens_and_counts_them() -> None:
+    clients = [{"id": "tools", "secret": "a secret", "may_get": ["reports:read"], "targets": ["reports"]}]
+    with DevIssuer(clients=clients, access_token_lifetime=600) as issuer:
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": issuer.mint("http://localhost/mcp", scope="mcp"),
+            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "audience": "reports",
+            "scope": "reports:read",
+        }
+
+        def ask() -> httpx2.Response:
+            return httpx2.post(f"{issuer.issuer}/token", data=form, auth=("tools", "a secret"), trust_env=False)
+
+        answer = ask()
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["scope"] == "reports:read"
+        issuer.set_mode("token:html")
+        assert ask().headers["content-type"].startswith("text/html")
+        issuer.set_mode("online")
+        form["audience"] = "payroll"
+        assert ask().json()["error"] == "invalid_target"
+        assert issuer.token_requests["token_exchange"] == issuer.token_requests["token"] == 3
+        assert issuer.token_requests["client_credentials"] == 0
+
+
+@pytest.mark.parametrize("wrong", [{"id": "a", "scopes": []}, {"secret": "x"}, {"id": 1}])
+def test_a_client_that_cannot_be_read_does_not_start(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="clients: "):
+        DevIssuer(clients=[wrong])

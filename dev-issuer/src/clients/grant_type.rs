@@ -6,17 +6,31 @@ pub(crate) enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    /// RFC 8693.
+    TokenExchange,
+    /// RFC 7523: ID-JAGs of another issuer, and Entra ID's way to exchange a token.
+    JwtBearer,
 }
 
 impl GrantType {
-    pub(crate) const ALL: [Self; 3] =
-        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::TokenExchange,
+        Self::JwtBearer,
+    ];
+
+    /// What a public client may use: what a user has consented to.
+    pub(crate) const OF_PUBLIC_CLIENTS: [Self; 2] = [Self::AuthorizationCode, Self::RefreshToken];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 

@@ -13,7 +13,7 @@ mod redirect_uris;
 mod store;
 
 pub(crate) use authentication::authenticate;
-pub(crate) use client::Client;
+pub(crate) use client::{Client, ExchangePolicy};
 pub(crate) use client_metadata::{ClientMetadata, MAX_METADATA_BYTES};
 pub(crate) use grant_type::GrantType;
 pub(crate) use redirect_uris::{RedirectUris, is_loopback};
@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use documents::Documents;
 use store::Store;
 
+use crate::dev_client::DevClient;
 use crate::jose::random;
 use crate::oauth_error::OAuthError;
 
@@ -33,13 +34,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Knows the development clients `dev` (secret `dev`) and `dev-public`.
-    pub(crate) fn new() -> Self {
-        let preregistered = [
-            Client::preregistered("dev", Some("dev"), &GrantType::ALL),
-            Client::preregistered("dev-public", None, &GrantType::ALL[..2]),
-        ];
-        let known = Mutex::new(Store::of(preregistered));
+    /// Knows these clients, and the development clients `dev` (secret `dev`) and `dev-public`, unless one of these has their name.
+    pub(crate) fn new(clients: &[DevClient]) -> Self {
+        let always = [DevClient::new("dev").secret("dev"), DevClient::new("dev-public")];
+        let known = clients.iter().cloned().chain(always).map(Client::preregistered);
+        let known = Mutex::new(Store::of(known));
         Self { known, documents: Documents::default() }
     }
 
@@ -51,6 +50,7 @@ impl Clients {
             secret: metadata.is_confidential.then(random::<32>),
             redirect_uris: RedirectUris::Listed(metadata.redirect_uris),
             grant_types: metadata.grant_types,
+            exchange: ExchangePolicy::default(),
         })
     }
 
@@ -72,6 +72,7 @@ impl Clients {
             secret: None,
             redirect_uris: RedirectUris::Listed(metadata.redirect_uris),
             grant_types: metadata.grant_types,
+            exchange: ExchangePolicy::default(),
         }))
     }
 

@@ -74,7 +74,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::{GrantType, RedirectUris};
+    use crate::clients::{ExchangePolicy, GrantType, RedirectUris};
 
     fn client(id: impl ToString) -> Client {
         Client {
@@ -83,6 +83,7 @@ mod tests {
             secret: None,
             redirect_uris: RedirectUris::AnyLoopback,
             grant_types: vec![GrantType::AuthorizationCode],
+            exchange: ExchangePolicy::default(),
         }
     }
 

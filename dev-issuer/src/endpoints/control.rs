@@ -130,7 +130,7 @@ pub(super) async fn rotate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `mode=online`, `offline`, `hang`, `garbage` or `status:NNN`.
+/// `mode=online`, `offline`, `hang`, `garbage`, `status:NNN` or `token:NAME`.
 pub(super) async fn mode(
     State(issuer): State<Arc<Issuer>>,
     body: Bytes,
@@ -141,18 +141,21 @@ pub(super) async fn mode(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How many requests each endpoint received.
+/// How many requests each endpoint received, and how many of each grant.
 pub(super) async fn requests(State(issuer): State<Arc<Issuer>>) -> Json<Value> {
     let requests = issuer.counters.snapshot();
-    Json(json!({
+    let mut counts = json!({
         "metadata": requests.metadata,
         "jwks": requests.jwks,
-        "token": requests.token,
         "authorize": requests.authorize,
         "register": requests.register,
         "introspect": requests.introspect,
         "revoke": requests.revoke,
-    }))
+    });
+    for (name, count) in requests.of_tokens() {
+        counts[name] = json!(count);
+    }
+    Json(counts)
 }
 
 /// One of a few; the fault lists them.

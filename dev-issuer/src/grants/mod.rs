@@ -47,6 +47,8 @@ pub(crate) struct Grants {
     refresh_tokens: HashMap<String, RefreshToken>,
     /// The grant that each access token comes from, by the token's `jti`.
     access_tokens: HashMap<String, String>,
+    /// The `jti` of the token that each exchanged token was made of, by the exchanged token's `jti`.
+    exchanged: HashMap<String, String>,
     /// The `jti` of each access token that was revoked by itself.
     revoked: HashSet<String>,
     /// The claims of opaque access tokens, by token.
@@ -189,15 +191,24 @@ impl Grants {
         self.access_tokens.insert(jti.to_owned(), grant_id.to_owned());
     }
 
-    /// Whether an access token was revoked, or the grant that it comes from.
+    /// Remembers which token an exchanged one was made of. It is revoked with that one.
+    pub(crate) fn record_exchange(&mut self, jti: &str, subject_jti: &str) {
+        self.exchanged.insert(jti.to_owned(), subject_jti.to_owned());
+    }
+
+    /// Whether an access token was revoked, or the grant that it comes from, or a token that it was exchanged for.
     pub(crate) fn is_revoked(&self, jti: &str) -> bool {
-        if self.revoked.contains(jti) {
-            return true;
+        let mut asked_for = Some(jti);
+        while let Some(current) = asked_for {
+            let grant_id = self.access_tokens.get(current);
+            let is_grant_gone = grant_id.is_some_and(|id| !self.grants.contains_key(id));
+            if self.revoked.contains(current) || is_grant_gone {
+                return true;
+            }
+            // An exchanged token has a `jti` that was never there before, so that this ends.
+            asked_for = self.exchanged.get(current).map(String::as_str);
         }
-        match self.access_tokens.get(jti) {
-            Some(grant_id) => !self.grants.contains_key(grant_id),
-            None => false,
-        }
+        false
     }
 
     /// Revokes a grant with its code, refresh tokens and access tokens.
@@ -230,7 +241,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clients::{Client, RedirectUris};
+    use crate::clients::{Client, ExchangePolicy, RedirectUris};
 
     fn request() -> AuthorizationRequest {
         let client = Client {
@@ -239,6 +250,7 @@ mod tests {
             secret: None,
             redirect_uris: RedirectUris::AnyLoopback,
             grant_types: Vec::new(),
+            exchange: ExchangePolicy::default(),
         };
         AuthorizationRequest {
             client: Arc::new(client),

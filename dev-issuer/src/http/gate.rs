@@ -70,7 +70,7 @@ impl Gate {
             self.issuer.counters.count(endpoint);
         }
         match self.issuer.mode() {
-            Mode::Online => {}
+            Mode::Online | Mode::Token(_) => {}
             Mode::Offline => return Passage::Closed,
             Mode::Hang => return Passage::Hanging,
             Mode::Garbage => {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::{SigningKey, from_base64url};
+use super::{SigningKey, Verified, from_base64url};
 use crate::algorithm::Algorithm;
 
 /// The keys of the issuer: the current one of each algorithm, and every published one.
@@ -53,17 +53,19 @@ impl KeyRing {
         json!({ "keys": keys })
     }
 
-    /// The claims of a JWS that a published key has signed. The token may have expired.
-    pub(crate) fn verify(&self, token: &str) -> Option<Map<String, Value>> {
+    /// What a JWS says that a published key has signed. The token may have expired.
+    pub(crate) fn verify(&self, token: &str) -> Option<Verified> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
-        let header: Value = serde_json::from_slice(&from_base64url(header)?).ok()?;
-        let key = self.lock().published.iter().find(|key| header["kid"] == key.kid).cloned()?;
-        if header["alg"] != key.algorithm.as_str() {
+        let header: Map<String, Value> = serde_json::from_slice(&from_base64url(header)?).ok()?;
+        let kid = header.get("kid")?;
+        let key = self.lock().published.iter().find(|key| *kid == key.kid).cloned()?;
+        if *header.get("alg")? != key.algorithm.as_str() {
             return None;
         }
         key.verifies(message.as_bytes(), &from_base64url(signature)?).then_some(())?;
-        serde_json::from_slice(&from_base64url(payload)?).ok()
+        let claims = serde_json::from_slice(&from_base64url(payload)?).ok()?;
+        Some(Verified { header, claims })
     }
 
     fn lock(&self) -> MutexGuard<'_, Keys> {

@@ -160,7 +160,7 @@ impl Pair {
     }
 }
 
-fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
+pub(super) fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
     match algorithm {
         Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
         Algorithm::Rs384 => &signature::RSA_PKCS1_2048_8192_SHA384,

@@ -62,7 +62,11 @@ async fn what_no_control_takes_is_refused_with_the_names_that_it_takes() {
         ("/dev/mint", "opaque=yes", "opaque cannot be yes"),
         ("/dev/mint", "broken=signatur", "known broken: signature, payload, "),
         ("/dev/mint", "alg=HS256", "ES256"),
-        ("/dev/mode", "mode=down", "known mode: online, offline, hang, garbage, status:NNN"),
+        (
+            "/dev/mode",
+            "mode=down",
+            "known mode: online, offline, hang, garbage, status:NNN, token:NAME",
+        ),
         ("/dev/mint", "user=alice&user=admin", "user is given twice"),
         ("/dev/mint?scope=mcp", "", "scope is unknown: the query takes nothing"),
         ("/dev/rotate?drop_old=true", "", "drop_old is unknown"),

@@ -92,9 +92,20 @@ impl Agent {
 
     /// Posts as the confidential client `dev`.
     pub(crate) async fn post_as_dev(&self, endpoint: &str, form: &[(&str, &str)]) -> Response {
+        self.post_as("dev", "dev", endpoint, form).await
+    }
+
+    /// Posts as a confidential client.
+    pub(crate) async fn post_as(
+        &self,
+        client_id: &str,
+        secret: &str,
+        endpoint: &str,
+        form: &[(&str, &str)],
+    ) -> Response {
         self.http
             .post(self.url(endpoint))
-            .basic_auth("dev", Some("dev"))
+            .basic_auth(client_id, Some(secret))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(encode(form))
             .send()

@@ -11,13 +11,14 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use http::header::WWW_AUTHENTICATE;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
 use crate::auth_info::AuthInfo;
+use crate::downstream::DownstreamError;
 use crate::error::InsufficientScope;
 use crate::mcp_auth::McpAuth;
 use crate::serve::Reply;
@@ -91,6 +92,18 @@ impl IntoResponse for InsufficientScope {
         let mut reply = Reply::error(status, "insufficient_scope", description);
         let challenge = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
         reply.headers.extend(challenge.map(|value| (WWW_AUTHENTICATE, value)));
+        reply.into_response()
+    }
+}
+
+/// The status that says it; where the caller has to do something, the layer around the handler puts the challenge in its
+/// place.
+impl IntoResponse for DownstreamError {
+    fn into_response(self) -> Response {
+        let mut reply = Reply::error(self.status(), self.code(), &self.to_string());
+        if let Some(seconds) = self.retry_after() {
+            reply.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         reply.into_response()
     }
 }

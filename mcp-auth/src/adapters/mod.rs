@@ -2,10 +2,12 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+mod downstream;
 #[cfg(feature = "rmcp3")]
 mod rmcp;
 mod tower;
 
+pub use downstream::{DownstreamClient, DownstreamLayer};
 #[cfg(feature = "rmcp3")]
 pub use rmcp::{OptionalAuthInfo, requires};
 pub use tower::{AuthFuture, AuthLayer, AuthService};

@@ -20,6 +20,7 @@ use serde_json::json;
 
 pub use self::requires::requires;
 use crate::auth_info::AuthInfo;
+use crate::downstream::DownstreamError;
 use crate::error::InsufficientScope;
 use crate::mcp_auth::McpAuth;
 
@@ -109,6 +110,25 @@ impl From<InsufficientScope> for ErrorData {
         let data =
             json!({ "required_scopes": error.required, "www_authenticate": error.challenge });
         Self::invalid_request(error.to_string(), Some(data))
+    }
+}
+
+/// For handlers whose error is rmcp's. Where the caller has to do something, the response over HTTP becomes the challenge.
+impl From<DownstreamError> for ErrorData {
+    fn from(error: DownstreamError) -> Self {
+        let data = json!({ "code": error.code(), "retry_after": error.retry_after() });
+        match error {
+            DownstreamError::Caller(_) => Self::invalid_request(error.to_string(), Some(data)),
+            _ => Self::internal_error(error.to_string(), Some(data)),
+        }
+    }
+}
+
+/// As the error of a tool.
+impl IntoCallToolResult for DownstreamError {
+    fn into_call_tool_result(self) -> Result<CallToolResponse, ErrorData> {
+        let result = CallToolResult::error(vec![ContentBlock::text(self.to_string())]);
+        Ok(result.into())
     }
 }
 

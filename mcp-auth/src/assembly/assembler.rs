@@ -7,10 +7,11 @@ use http::HeaderName;
 
 use super::credentials::ClientCertificate;
 use super::hooks::Hooks;
+use super::parsed_downstream::{ParsedClient, ParsedDownstream};
 use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
-use super::serving::{Serving, Transport};
+use super::serving::{Serving, StoreInUse, Transport};
 use crate::algorithm::Algorithm;
 use crate::authenticate::{
     Acceptance, AskedRevocations, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules,
@@ -18,16 +19,17 @@ use crate::authenticate::{
 };
 use crate::authorize::{Authorizer, Authorizers};
 use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
+use crate::downstream::{DownstreamApi, DownstreamParts, Downstreams};
 use crate::handles::{HandleSealer, KeyRing};
 use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
 use crate::issuer::{
-    FetchContext, HttpClient, Introspector, Issuer, KeySource, ReqwestClient, SignedAnswerRules,
-    TrustAnchors, UrlRules,
+    EndpointClient, EndpointPlace, FetchContext, HttpClient, Introspector, Issuer, KeySource,
+    ReqwestClient, SignedAnswerRules, TokenEndpoint, TrustAnchors, UrlRules,
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
-use crate::limits::{AddressRange, FailureLimits};
+use crate::limits::{AddressRange, CommonCount, FailureLimits};
 use crate::mounts::Mounts;
 use crate::notices::{NoticeIssuer, Notices};
 use crate::revocation::Cutoffs;
@@ -45,9 +47,11 @@ pub(super) struct Assembler<'b> {
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
     cutoffs: &'b Arc<Cutoffs>,
+    store_in_use: Option<StoreInUse>,
     failure_limits: Option<Arc<FailureLimits>>,
     issuers: Vec<Arc<Issuer>>,
     notice_issuers: Vec<NoticeIssuer>,
+    downstreams: Downstreams,
 }
 
 impl<'b> Assembler<'b> {
@@ -76,10 +80,17 @@ impl<'b> Assembler<'b> {
             cache: cache.unwrap_or_else(|| Arc::new(TokenCache::new(max_bytes, max_age))),
             known_headers: known_headers.unwrap_or_default(),
             cutoffs,
+            store_in_use: None,
             failure_limits: None,
             issuers: Vec::new(),
             notice_issuers: Vec::new(),
+            downstreams: Downstreams::new(),
         }
+    }
+
+    /// Shares what is known with other instances, by this store.
+    pub(super) fn share(&mut self, store: Option<StoreInUse>) {
+        self.store_in_use = store;
     }
 
     /// Counts the refusals of all resources, where the configuration limits them. What was counted stays where the limits do.
@@ -90,7 +101,12 @@ impl<'b> Assembler<'b> {
             Some(earlier) => earlier.failure_limits.clone(),
             None => {
                 let clock = self.hooks.clock.clone();
-                FailureLimits::new(config, trusted_proxies, clock).map(Arc::new)
+                let common = self.store_in_use.as_ref().map(|in_use| CommonCount {
+                    store: in_use.store.clone(),
+                    timeout: in_use.timeout,
+                    spawner: self.hooks.spawner.clone(),
+                });
+                FailureLimits::new(config, trusted_proxies, clock, common.as_ref()).map(Arc::new)
             }
         };
     }
@@ -105,6 +121,7 @@ impl<'b> Assembler<'b> {
         let notices = self.notices();
         Serving {
             notices,
+            downstreams: self.downstreams,
             mounts: Mounts::new(resources),
             issuers: self.issuers,
             own_handle_keys: has_own_keys.then(|| handle_keys.clone()),
@@ -116,6 +133,7 @@ impl<'b> Assembler<'b> {
             failure_limits: self.failure_limits,
             limits_of_failures: self.config.limits.clone(),
             shared_store: self.config.shared_store.clone(),
+            store_in_use: self.store_in_use,
         }
     }
 
@@ -210,7 +228,7 @@ impl<'b> Assembler<'b> {
     /// What receives notices of the issuers, after all resources were put together. What was seen before stays seen.
     fn notices(&mut self) -> Arc<Notices> {
         let seen = self.earlier.map(|before| before.notices.seen().clone());
-        Arc::new(Notices::new(
+        let mut notices = Notices::new(
             std::mem::take(&mut self.notice_issuers),
             (&self.config.logout_path, &self.config.shared_signals_path),
             token_limits(self.config),
@@ -218,7 +236,11 @@ impl<'b> Assembler<'b> {
             self.cutoffs.clone(),
             seen.unwrap_or_default(),
             self.hooks.clock.clone(),
-        ))
+        );
+        if let Some(before) = self.earlier {
+            notices.follow(&before.notices);
+        }
+        Arc::new(notices)
     }
 
     /// Receives notices of this server, as it is configured for one resource. What is configured for another one counts as
@@ -332,6 +354,54 @@ impl<'b> Assembler<'b> {
         let introspector = Introspector::new(issuer.clone(), http, client, config, signed_answers);
         let binds_audience = config.method != IntrospectionMethod::DangerousUserinfo;
         OpaqueTokens::new(introspector, config, binds_audience)
+    }
+
+    /// An API that tools call for callers, after all resources were put together: that of the earlier configuration, with its
+    /// tokens, where it would be the same.
+    pub(super) fn call_downstream(&mut self, parsed: ParsedDownstream<'_>) {
+        let ParsedDownstream { name, config, client, target, subject_issuers, subject_servers } =
+            parsed;
+        let issuer = config.issuer.as_ref().and_then(|identifier| {
+            self.issuers.iter().find(|known| known.identifier().as_str() == identifier).cloned()
+        });
+        let configured = config.token_endpoint.clone().unwrap_or_default();
+        let place = issuer.map_or(EndpointPlace::At(configured), EndpointPlace::OfIssuer);
+        let endpoint = self.token_endpoint(place, &config.client_id, client);
+        let target = target.map(|(target, client)| {
+            let place = EndpointPlace::At(target.token_endpoint.clone());
+            self.token_endpoint(place, &target.client_id, client)
+        });
+        let parts = DownstreamParts {
+            name: name.to_owned(),
+            config: config.clone(),
+            endpoint,
+            target,
+            subject_issuers,
+            subject_servers,
+            cutoffs: self.cutoffs.clone(),
+            clock: self.hooks.clock.clone(),
+            spawner: self.hooks.spawner.clone(),
+            cache_entries: self.config.downstream_cache_entries,
+        };
+        let before = self.earlier.and_then(|earlier| earlier.downstreams.get(name));
+        let api = match before.filter(|known| known.is_like(&parts)) {
+            Some(known) => known.clone(),
+            None => Arc::new(DownstreamApi::new(parts)),
+        };
+        self.downstreams.insert(name.to_owned(), api);
+    }
+
+    fn token_endpoint(
+        &mut self,
+        place: EndpointPlace,
+        client_id: &str,
+        client: ParsedClient,
+    ) -> TokenEndpoint {
+        let ParsedClient { credentials, identity } = client;
+        let http = self.client_for_questions(identity);
+        let client = EndpointClient { client_id: client_id.to_owned(), credentials, http };
+        let (clock, timeout) = (self.hooks.clock.clone(), self.config.fetch_timeout);
+        TokenEndpoint::new(place, client, clock, timeout)
     }
 
     /// The client that shows this certificate, or none: that of the earlier configuration where it would be the same.

@@ -6,12 +6,12 @@ use reqwest::Identity;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use crate::config::{ClientAuthMethod, Faults, Introspection, Secret};
+use crate::config::{ClientAuthMethod, ClientSettings, Faults, Secret};
 use crate::issuer::ClientCredentials;
 use crate::jose::{Digest, SigningKey, sha256};
 use crate::text::without_byte_order_mark;
 
-/// What proves who we are: to the introspection endpoint in each request, or on the connection by a certificate.
+/// What proves who we are: to an endpoint in each request, or on the connection by a certificate.
 pub(super) struct Credentials {
     pub(super) client: ClientCredentials,
     /// The certificate that we show when we connect.
@@ -26,7 +26,7 @@ pub(super) struct ClientCertificate {
 
 impl Credentials {
     /// Reads the credentials that the configured `auth_method` needs; `None` when a fault was found.
-    pub(super) fn read(config: &Introspection, faults: &mut Faults<'_>) -> Option<Self> {
+    pub(super) fn read(config: &ClientSettings<'_>, faults: &mut Faults<'_>) -> Option<Self> {
         let client = match config.auth_method {
             ClientAuthMethod::ClientSecretBasic => {
                 ClientCredentials::Basic(read_secret(config, faults)?)
@@ -36,7 +36,7 @@ impl Credentials {
             }
             ClientAuthMethod::PrivateKeyJwt => ClientCredentials::PrivateKey {
                 key: read_private_key(config, faults)?,
-                key_id: config.private_key_id.clone(),
+                key_id: config.private_key_id.map(str::to_owned),
             },
             ClientAuthMethod::TlsClientAuth => {
                 let identity = Some(read_identity(config, faults)?);
@@ -48,8 +48,8 @@ impl Credentials {
     }
 }
 
-fn read_secret(config: &Introspection, faults: &mut Faults<'_>) -> Option<Secret> {
-    match (&config.client_secret, &config.client_secret_file) {
+fn read_secret(config: &ClientSettings<'_>, faults: &mut Faults<'_>) -> Option<Secret> {
+    match (config.client_secret, config.client_secret_file) {
         (Some(_), Some(_)) => {
             faults.add_here("`client_secret` and `client_secret_file` contradict each other");
             None
@@ -74,9 +74,9 @@ fn read_secret(config: &Introspection, faults: &mut Faults<'_>) -> Option<Secret
     }
 }
 
-fn read_private_key(config: &Introspection, faults: &mut Faults<'_>) -> Option<SigningKey> {
+fn read_private_key(config: &ClientSettings<'_>, faults: &mut Faults<'_>) -> Option<SigningKey> {
     const FIELD: &str = "private_key_file";
-    let file = named_file(FIELD, config.private_key_file.as_deref(), faults)?;
+    let file = named_file(FIELD, config.private_key_file, faults)?;
     let pem = read_file(FIELD, file, faults)?;
     let key = signing_key_in(&pem);
     if key.is_none() {
@@ -91,9 +91,12 @@ fn signing_key_in(pem: &[u8]) -> Option<SigningKey> {
     SigningKey::from_pkcs8(der.secret_pkcs8_der())
 }
 
-fn read_identity(config: &Introspection, faults: &mut Faults<'_>) -> Option<ClientCertificate> {
+fn read_identity(
+    config: &ClientSettings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<ClientCertificate> {
     const FIELD: &str = "certificate_file";
-    let file = named_file(FIELD, config.certificate_file.as_deref(), faults)?;
+    let file = named_file(FIELD, config.certificate_file, faults)?;
     let pem = read_file(FIELD, file, faults)?;
     let identity = Identity::from_pem(&pem);
     if identity.is_err() {

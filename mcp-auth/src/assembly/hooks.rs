@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::assembler::Assembler;
 use super::parsed_config::ParsedConfig;
 use super::parsed_shared_store::ParsedSharedStore;
-use super::serving::Serving;
+use super::serving::{Serving, StoreInUse};
 use super::warnings::{warn_of_rules, warn_of_weak_settings};
 use crate::authenticate::TokenVerifier;
 use crate::authorize::Authorizer;
@@ -16,7 +16,7 @@ use crate::config::{ClientAuthMethod, Config, ConfigError, ConfigFault, Faults};
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, MetadataPatch};
 use crate::revocation::{Cutoffs, Feed, RevocationCheck};
-use crate::shared_store::SharedStore;
+use crate::shared_store::{CurrentStore, SharedStore};
 use crate::spawner::Spawner;
 
 /// What was added to the builder.
@@ -65,15 +65,17 @@ impl Hooks {
         earlier: Option<&Serving>,
     ) -> Result<Serving, ConfigError> {
         let parsed = self.parse(config)?;
-        let ParsedConfig { resources, trust_anchors, handle_keys, trusted_proxies, shared_store } =
-            parsed;
-        match earlier {
-            Some(before) if before.shared_store != config.shared_store => {
-                let fault = ConfigFault::new("shared_store", "this takes a restart");
-                return Err(ConfigError::new(vec![fault]));
-            }
-            Some(_) => {}
-            None => self.share(cutoffs, shared_store),
+        let ParsedConfig {
+            resources,
+            trust_anchors,
+            handle_keys,
+            trusted_proxies,
+            shared_store,
+            downstreams,
+        } = parsed;
+        if earlier.is_some_and(|before| before.shared_store != config.shared_store) {
+            let fault = ConfigFault::new("shared_store", "this takes a restart");
+            return Err(ConfigError::new(vec![fault]));
         }
         let own_keys = earlier.and_then(|before| before.own_handle_keys.clone());
         let has_own_keys = handle_keys.is_none();
@@ -82,22 +84,41 @@ impl Hooks {
             (None, Some(own)) => own,
             (None, None) => Arc::new(KeyRing::random().ok_or_else(without_randomness)?),
         };
+        let store_in_use = self.store_in_use(shared_store, cutoffs, earlier);
         let mut assembler = Assembler::new(self, config, cutoffs, trust_anchors, earlier);
+        assembler.share(store_in_use);
         assembler.limit_failures(trusted_proxies);
         let mut assembled = Vec::with_capacity(resources.len());
         for parsed in resources {
             assembled.push(assembler.protect(parsed, &keys));
+        }
+        for downstream in downstreams {
+            assembler.call_downstream(downstream);
         }
         warn_of_weak_settings(config);
         warn_of_rules(&self.authorizers);
         Ok(assembler.finish(assembled, keys, has_own_keys))
     }
 
-    /// Has what is revoked here and on other instances told to and fro.
-    fn share(&self, cutoffs: &Arc<Cutoffs>, parsed: Option<ParsedSharedStore>) {
-        let Some(ParsedSharedStore { store, limits }) = parsed else { return };
+    /// The store that instances share. At the first time, what is revoked here and on other instances is told to and fro from
+    /// then on. Later it is the same one; it is reached in another way where the files that name it say so now.
+    fn store_in_use(
+        &self,
+        parsed: Option<ParsedSharedStore>,
+        cutoffs: &Arc<Cutoffs>,
+        earlier: Option<&Serving>,
+    ) -> Option<StoreInUse> {
+        let ParsedSharedStore { store, limits, reached_by } = parsed?;
+        if let Some(known) = earlier.and_then(|before| before.store_in_use.as_ref()) {
+            if known.reached_by != reached_by {
+                known.store.replace(store);
+            }
+            return Some(StoreInUse { reached_by, ..known.clone() });
+        }
+        let current = Arc::new(CurrentStore::new(store));
         let (clock, spawner) = (self.clock.clone(), self.spawner.clone());
-        cutoffs.share(Feed::new(store, cutoffs, clock, spawner, limits));
+        cutoffs.share(Feed::new(current.clone(), cutoffs, clock, spawner, limits));
+        Some(StoreInUse { store: current, timeout: limits.timeout, reached_by })
     }
 
     /// The configuration, checked; or every fault at once, those of the code that was added to the builder first.
@@ -119,6 +140,10 @@ fn without_randomness() -> ConfigError {
     ConfigError::new(vec![ConfigFault::new("handle_keys", reason)])
 }
 
+fn is_shown_by_certificate(method: ClientAuthMethod) -> bool {
+    method == ClientAuthMethod::TlsClientAuth
+}
+
 /// Adds a fault for each file that only the built-in HTTP client reads, when another client is used.
 fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
     const UNUSED: &str = "the HTTP client that was given does not use it";
@@ -129,6 +154,12 @@ fn check_files_are_used(config: &Config, faults: &mut Faults<'_>) {
     for introspection in servers.flat_map(|server| &server.introspection) {
         if introspection.auth_method == ClientAuthMethod::TlsClientAuth {
             faults.add("certificate_file", UNUSED);
+        }
+    }
+    for (name, downstream) in &config.downstreams {
+        let target = downstream.target.as_ref().map(|target| target.auth_method);
+        if target.into_iter().chain([downstream.auth_method]).any(is_shown_by_certificate) {
+            faults.below("downstreams").below(name).add("certificate_file", UNUSED);
         }
     }
 }

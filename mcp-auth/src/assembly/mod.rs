@@ -1,7 +1,7 @@
 //! FROM A CONFIGURATION TO RUNNING PARTS. `config` is data; here it is checked, and here the files are read that it
 //! names.
 //!
-//! 1. `parsed_config`, `parsed_limits`, `parsed_resource`, `parsed_server` and `parsed_introspection` check one part of the
+//! 1. `parsed_config`, `parsed_downstream`, `parsed_limits`, `parsed_resource`, `parsed_server` and `parsed_introspection` check one part of the
 //!    configuration each: what is wrong is listed, and what is right is parsed into what running code needs.
 //!    `key_source`, `credentials` and `trust_anchors` read keys, secrets and certificates for them; `metadata_members`
 //!    checks what a resource says of itself.
@@ -23,6 +23,7 @@ mod json_config;
 mod key_source;
 mod metadata_members;
 mod parsed_config;
+mod parsed_downstream;
 mod parsed_introspection;
 mod parsed_limits;
 mod parsed_resource;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle_keys::read_handle_keys;
+use super::parsed_downstream::{ParsedDownstream, parse_downstreams};
 use super::parsed_limits::parse_limits;
 use super::parsed_resource::ParsedResource;
 use super::parsed_shared_store::ParsedSharedStore;
@@ -30,6 +31,7 @@ pub(super) struct ParsedConfig<'a> {
     pub(super) handle_keys: Option<KeyRing>,
     pub(super) trusted_proxies: Vec<AddressRange>,
     pub(super) shared_store: Option<ParsedSharedStore>,
+    pub(super) downstreams: Vec<ParsedDownstream<'a>>,
 }
 
 impl Config {
@@ -76,10 +78,18 @@ impl<'a> ParsedConfig<'a> {
         let resources = parse_resources(config, &mut faults);
         check_issuers_agree(config, &mut faults);
         check_notice_paths(config, &mut faults);
+        let downstreams = parse_downstreams(config, &mut faults);
         if !found.is_empty() {
             return Err(ConfigError::new(found));
         }
-        Ok(Self { resources, trust_anchors, handle_keys, trusted_proxies, shared_store })
+        Ok(Self {
+            resources,
+            trust_anchors,
+            handle_keys,
+            trusted_proxies,
+            shared_store,
+            downstreams,
+        })
     }
 }
 

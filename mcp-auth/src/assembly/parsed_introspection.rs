@@ -26,7 +26,7 @@ impl<'a> ParsedIntrospection<'a> {
         let faults_before = faults.count();
         check_settings(config, server, faults);
         let credentials = match config.method.needs_client() {
-            true => Credentials::read(config, faults),
+            true => Credentials::read(&config.client_settings(), faults),
             false => Some(Credentials { client: ClientCredentials::None, identity: None }),
         };
         let Credentials { client, identity } = credentials?;

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use crate::authenticate::TokenCache;
 use crate::config::{Limits, SharedStoreConfig};
+use crate::downstream::Downstreams;
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
 use crate::limits::FailureLimits;
 use crate::mounts::Mounts;
 use crate::notices::Notices;
+use crate::shared_store::CurrentStore;
 
 /// What answers requests, and what the next configuration may take over from it.
 pub(crate) struct Serving {
     pub(crate) mounts: Mounts,
     pub(crate) issuers: Vec<Arc<Issuer>>,
     pub(crate) notices: Arc<Notices>,
+    pub(crate) downstreams: Downstreams,
     pub(crate) handle_keys: Arc<KeyRing>,
     /// The same, where they were made here and not configured.
     pub(super) own_handle_keys: Option<Arc<KeyRing>>,
@@ -28,6 +31,17 @@ pub(crate) struct Serving {
     pub(super) failure_limits: Option<Arc<FailureLimits>>,
     pub(super) limits_of_failures: Limits,
     pub(super) shared_store: Option<SharedStoreConfig>,
+    pub(super) store_in_use: Option<StoreInUse>,
+}
+
+/// The store that instances share.
+#[derive(Clone)]
+pub(super) struct StoreInUse {
+    pub(super) store: Arc<CurrentStore>,
+    /// For one question.
+    pub(super) timeout: Duration,
+    /// Of what the files say that name it; `None` for a store that code has given.
+    pub(super) reached_by: Option<Digest>,
 }
 
 /// The HTTP clients.

@@ -6,7 +6,6 @@ mod authenticator;
 mod bearer;
 mod cache;
 mod claims_validation;
-mod flights;
 mod issuer_rules;
 mod jwt;
 mod opaque;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use super::flights::Flights;
 use super::refused_tokens::RefusedTokens;
 use super::{Rules, TrustedIssuer};
 use crate::auth_info::AuthInfo;
 use crate::claims::Claims;
 use crate::config::Introspection;
 use crate::error::{AuthError, TokenError, Unavailable};
+use crate::flights::Flights;
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
 use crate::json::{CheckedObject, JsonError, JsonLimits, read_as};

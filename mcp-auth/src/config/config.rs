@@ -1,11 +1,12 @@
 //! The configuration as a whole.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, ProtectedResource, Secret, SharedStoreConfig, seconds};
+use super::{DownstreamConfig, Limits, ProtectedResource, Secret, SharedStoreConfig, seconds};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -34,6 +35,8 @@ use crate::scope::Scopes;
 /// - `logout_path`: `/backchannel-logout`
 /// - `shared_signals_path`: `/shared-signals`
 /// - `limits`: none
+/// - `downstreams`: none
+/// - `downstream_cache_entries`: 100,000
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -105,6 +108,11 @@ pub struct Config {
     pub shared_signals_path: String,
     /// After how many refusals a sender is answered 429.
     pub limits: Limits,
+    /// The APIs that tools call for their callers, by the name that [`McpAuth::downstream`](crate::McpAuth::downstream) is
+    /// given.
+    pub downstreams: BTreeMap<String, DownstreamConfig>,
+    /// How many tokens for each of these APIs are kept; with more, the oldest go.
+    pub downstream_cache_entries: usize,
 }
 
 impl Config {
@@ -167,6 +175,8 @@ impl Default for Config {
             logout_path: "/backchannel-logout".to_owned(),
             shared_signals_path: "/shared-signals".to_owned(),
             limits: Limits::default(),
+            downstreams: BTreeMap::new(),
+            downstream_cache_entries: 100_000,
         }
     }
 }

@@ -73,6 +73,7 @@ impl McpAuth {
             tracing::error!(%faults, "the configuration is not replaced");
         })?;
         self.0.serving.store(serving.clone());
+        self.0.downstreams.store(Arc::new(serving.downstreams.clone()));
         self.0.state_sealer.change(serving.handle_keys.clone(), &name_of_server(&serving));
         for resource in earlier.mounts.resources() {
             hand_over(resource, &serving);

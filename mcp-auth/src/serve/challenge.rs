@@ -7,6 +7,7 @@
 //! | a token that is not good | 401 | `error="invalid_token"`, and the same |
 //! | too few scopes | 403 | `error="insufficient_scope"`, with the scopes that would do |
 //! | a request in which credentials are given wrongly | 400 | `error="invalid_request"` |
+//! | another API that a tool calls, which needs more of the caller | 401, 403 | `error="invalid_token"`, `"insufficient_claims"` with `claims`, or `"insufficient_scope"` |
 //! | a rule that no scope satisfies, an origin, a body | 403, 4xx | none: signing in again would not help |
 //! | too many refusals of one sender, with limits | 429 | none, but `Retry-After` |
 //! | an issuer that cannot be asked | 503 | none, but `Retry-After`: a sign-in loop would hide the outage |
@@ -21,6 +22,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::{Reply, Resource};
+use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::{AuthError, MessageFault};
 use crate::scope::Scopes;
 
@@ -93,6 +95,7 @@ pub(super) fn challenge(
         | AuthError::TooManyFailures(_)
         | AuthError::Unavailable(_) => return None,
         AuthError::InvalidRequest(_) => None,
+        AuthError::Downstream(_) => Some(needed),
         AuthError::InsufficientScope { required, .. } => Some(required),
         AuthError::InvalidToken(_) | AuthError::MissingToken => Some(needed),
     };
@@ -107,12 +110,15 @@ pub(super) fn challenge(
     if let Some(scope) = scope {
         push(&mut text, "scope", &scope);
     }
+    if let AuthError::Downstream(DownstreamRefusal::StepUp { claims }) = error {
+        push(&mut text, "claims", claims);
+    }
     if let Some(url) = &resource.metadata_url {
         push(&mut text, "resource_metadata", url);
     }
     // A scheme alone has nothing behind it.
     let trimmed = text.trim_end();
-    // Only checked scopes, a checked URL and our own text are in it.
+    // Only checked scopes, a checked URL, base64 and our own text are in it.
     let value = HeaderValue::from_str(trimmed);
     debug_assert!(value.is_ok() && wire.status != StatusCode::OK, "{text}");
     value.ok()

@@ -10,6 +10,7 @@ use super::sealed_handles::OpenedHandles;
 use super::standing::Standing;
 use crate::auth_info::{AuthInfo, StepUp};
 use crate::authorize::Operation;
+use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::InsufficientScope;
 use crate::scope::Scopes;
 
@@ -25,12 +26,20 @@ pub(super) struct Admitted {
     pub(super) opened: Option<Box<OpenedHandles>>,
 }
 
+/// What a handler needs of its caller.
+#[derive(Clone)]
+pub(super) enum AskedInVain {
+    Scopes(InsufficientScope),
+    /// For another API.
+    Downstream(DownstreamRefusal),
+}
+
 /// A request that goes on. Shared by its handlers, through their [`AuthInfo`], and its response.
 pub(super) struct Exchange {
     pub(super) admitted: Admitted,
     pub(super) called: Called,
     /// What a handler has asked for in vain.
-    pub(super) refused: Mutex<Option<InsufficientScope>>,
+    pub(super) refused: Mutex<Option<AskedInVain>>,
     /// What is in force for it, since something was replaced.
     pub(super) renewed: Mutex<Option<Standing>>,
 }

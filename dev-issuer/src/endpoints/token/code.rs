@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::response::Response;
 
-use super::token_response::TokenResponse;
+use super::token_response::{TokenAnswer, TokenResponse};
 use crate::clients::{Client, GrantType};
 use crate::clock::now;
 use crate::endpoints::requested::narrowed_resources;
@@ -20,7 +19,7 @@ pub(super) fn exchange(
     issuer: &Arc<Issuer>,
     client: &Client,
     params: &Params,
-) -> Result<Response, OAuthError> {
+) -> Result<TokenAnswer, OAuthError> {
     let verifier = params.required("code_verifier")?;
     let redirect_uri = params.optional("redirect_uri")?;
     let mut grants = issuer.grants();

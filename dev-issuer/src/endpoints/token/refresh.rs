@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
-
-use super::token_response::TokenResponse;
+use super::token_response::{TokenAnswer, TokenResponse};
 use crate::clients::Client;
 use crate::endpoints::requested::{narrowed_resources, requested_scopes};
 use crate::issuer::Issuer;
@@ -16,7 +14,7 @@ pub(super) fn exchange(
     issuer: &Arc<Issuer>,
     client: &Client,
     params: &Params,
-) -> Result<Response, OAuthError> {
+) -> Result<TokenAnswer, OAuthError> {
     let refresh_token = params.required("refresh_token")?;
     let asks_for_scopes = params.optional("scope")?.is_some();
     let mut grants = issuer.grants();

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
+use super::subject::Subject;
 use crate::grants::{Grant, Grants};
 use crate::issuer::Issuer;
 use crate::jose::random;
 use crate::mint::Mint;
 
-/// A successful answer of the token endpoint (RFC 6749 §5.1).
+/// The members of a successful answer (RFC 6749 §5.1), before it is sent.
+pub(super) type TokenAnswer = Map<String, Value>;
+
+/// A successful answer of the token endpoint in the making.
 pub(super) struct TokenResponse<'a> {
     issuer: &'a Arc<Issuer>,
     client_id: &'a str,
@@ -20,6 +21,8 @@ pub(super) struct TokenResponse<'a> {
     pub(super) audiences: Vec<String>,
     pub(super) scopes: Vec<String>,
     pub(super) refresh_token: Option<String>,
+    /// In seconds.
+    lifetime: u64,
 }
 
 impl<'a> TokenResponse<'a> {
@@ -31,11 +34,12 @@ impl<'a> TokenResponse<'a> {
             audiences: Vec::new(),
             scopes: Vec::new(),
             refresh_token: None,
+            lifetime: issuer.settings.access_token_lifetime.as_secs(),
         }
     }
 
     /// The answer for a user's grant. The access token is recorded, so that it is revoked with the grant.
-    pub(super) fn of_grant(self, grant: &Grant, grants: &mut Grants) -> Response {
+    pub(super) fn of_grant(self, grant: &Grant, grants: &mut Grants) -> TokenAnswer {
         let jti = random::<16>();
         grants.record_access_token(&jti, &grant.id);
         let access_token = self.access_token(&jti).sign();
@@ -43,10 +47,28 @@ impl<'a> TokenResponse<'a> {
         self.body(access_token, id_token)
     }
 
-    /// The answer for a client that acts for itself.
-    pub(super) fn of_client(self) -> Response {
-        // A client that is called like a user must not get that user's claims.
+    /// The answer for whom no user of this issuer is behind: a client that acts for itself, or a user of another issuer.
+    pub(super) fn without_user(self) -> TokenAnswer {
+        // Who is called like a user must not get that user's claims.
         let access_token = self.access_token(&random::<16>()).without_user().sign();
+        self.body(access_token, None)
+    }
+
+    /// The answer for a token that was exchanged. The new one does not outlive it, and is revoked with it.
+    pub(super) fn of_subject(mut self, subject: &Subject, act: Option<Value>) -> TokenAnswer {
+        self.lifetime = subject.lifetime(self.lifetime);
+        let jti = random::<16>();
+        let mut token = self.access_token(&jti);
+        if subject.is_client {
+            token = token.without_user();
+        }
+        if let Some(act) = act {
+            token = token.claim("act", act);
+        }
+        let access_token = token.sign();
+        if let Some(subject_jti) = &subject.jti {
+            self.issuer.grants().record_exchange(&jti, subject_jti);
+        }
         self.body(access_token, None)
     }
 
@@ -55,6 +77,7 @@ impl<'a> TokenResponse<'a> {
             .subject(self.subject)
             .audiences(&self.audiences)
             .client_id(self.client_id)
+            .expires_in(self.lifetime.try_into().unwrap_or(i64::MAX))
             .claim("jti", jti);
         if self.scopes.is_empty() { token } else { token.scope(self.scopes.join(" ")) }
     }
@@ -92,21 +115,19 @@ impl<'a> TokenResponse<'a> {
         self.scopes.iter().any(|scope| scope == name)
     }
 
-    fn body(self, access_token: String, id_token: Option<String>) -> Response {
-        let mut body = json!({
-            "access_token": access_token,
-            "token_type": "Bearer",
-            "expires_in": self.issuer.settings.access_token_lifetime.as_secs(),
-        });
+    fn body(self, access_token: String, id_token: Option<String>) -> TokenAnswer {
+        let mut body = Map::new();
+        body.insert("access_token".into(), json!(access_token));
+        body.insert("token_type".into(), json!("Bearer"));
+        body.insert("expires_in".into(), json!(self.lifetime));
         let scope = (!self.scopes.is_empty()).then(|| self.scopes.join(" "));
         for (member, value) in
             [("scope", scope), ("refresh_token", self.refresh_token), ("id_token", id_token)]
         {
             if let Some(value) = value {
-                body[member] = json!(value);
+                body.insert(member.to_owned(), json!(value));
             }
         }
-        let no_store = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
-        (no_store, Json(body)).into_response()
+        body
     }
 }

@@ -1,7 +1,6 @@
 //! Asking an authorization server about a token (RFC 7662, and what others have in its place).
 
 mod answer;
-mod client_credentials;
 mod question;
 
 use std::sync::Arc;
@@ -15,7 +14,7 @@ pub(crate) use self::answer::SignedAnswerRules;
 #[cfg(test)]
 pub(crate) use self::answer::read_answer;
 use self::answer::unusable;
-pub(crate) use self::client_credentials::ClientCredentials;
+use super::client_credentials::ClientCredentials;
 use super::http_date::retry_after;
 use super::refresh::RETRY_AFTER;
 use super::{Destination, HttpClient, Issuer};

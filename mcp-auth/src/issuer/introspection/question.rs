@@ -5,10 +5,10 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use serde_json::json;
 
-use super::client_credentials::{basic_header, write_form};
-use super::{ClientCredentials, Introspector};
+use super::Introspector;
 use crate::config::IntrospectionMethod;
 use crate::issuer::Destination;
+use crate::issuer::client_credentials::{ClientCredentials, basic_header, write_form};
 
 /// The media type of a signed answer (RFC 9701 §3).
 pub(super) const SIGNED: &str = "application/token-introspection+jwt";

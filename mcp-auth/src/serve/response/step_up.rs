@@ -8,11 +8,12 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-use crate::auth_info::StepUp;
+use crate::auth_info::{AuthInfo, StepUp};
+use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::{AuthError, InsufficientScope};
 use crate::scope::Scopes;
 use crate::serve::challenge::{challenge, refuse};
-use crate::serve::exchange::Exchange;
+use crate::serve::exchange::{AskedInVain, Exchange};
 use crate::serve::{Reply, Resource};
 
 impl Exchange {
@@ -25,13 +26,27 @@ impl Exchange {
     pub(super) fn refusal(&self) -> Option<Reply> {
         let refused = self.refused().clone()?;
         let resource = &self.admitted.resource;
-        let error = resource.limited_by_handler(refused.into(), self.admitted.sender.as_ref());
-        resource.log_refused(&error, self.called.sent());
-        Some(refuse(resource, error, &resource.required_scopes))
+        let mut needed = resource.required_scopes.clone();
+        let error = match refused {
+            AskedInVain::Scopes(error) => error.into(),
+            AskedInVain::Downstream(refusal) => {
+                // With what the request needs already, so that nobody has to ask twice.
+                let granted = self.admitted.sender.as_ref().map(AuthInfo::scopes);
+                let sent = self.called.needed(resource, granted.unwrap_or(&Scopes::default()));
+                needed = match &refusal {
+                    DownstreamRefusal::ConsentRequired { scopes } => Scopes::union([&sent, scopes]),
+                    _ => sent,
+                };
+                AuthError::Downstream(refusal)
+            }
+        };
+        let limited = resource.limited_by_handler(error, self.admitted.sender.as_ref());
+        resource.log_refused(&limited, self.called.sent());
+        Some(refuse(resource, limited, &needed))
     }
 
     /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the layer around it to find.
-    fn refused(&self) -> MutexGuard<'_, Option<InsufficientScope>> {
+    fn refused(&self) -> MutexGuard<'_, Option<AskedInVain>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -43,12 +58,20 @@ impl StepUp for Exchange {
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
         let resource = &self.admitted.resource;
-        require(resource, || self.called.needed(resource, granted), granted, required)
-            .map_err(|error| self.refused().get_or_insert(error).clone())
+        require(resource, || self.called.needed(resource, granted), granted, required).map_err(
+            |error| match self.refused().get_or_insert(AskedInVain::Scopes(error.clone())) {
+                AskedInVain::Scopes(first) => first.clone(),
+                AskedInVain::Downstream(_) => error,
+            },
+        )
     }
 
     fn withdraw(&self) {
         *self.refused() = None;
+    }
+
+    fn answer_with(&self, refusal: DownstreamRefusal) {
+        self.refused().get_or_insert(AskedInVain::Downstream(refusal));
     }
 }
 
@@ -63,6 +86,8 @@ impl StepUp for Resource {
     }
 
     fn withdraw(&self) {}
+
+    fn answer_with(&self, _: DownstreamRefusal) {}
 }
 
 /// Nothing, or what to ask for: `needed` by the request and `required` by its handler.

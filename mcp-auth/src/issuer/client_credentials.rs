@@ -13,7 +13,7 @@ const ASSERTION_LIFETIME: u64 = 60;
 /// What `application/x-www-form-urlencoded` leaves as it is.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
-/// What proves to the introspection endpoint who we are.
+/// What proves to an endpoint who we are.
 pub(crate) enum ClientCredentials {
     /// Nothing.
     None,
@@ -29,7 +29,7 @@ pub(crate) enum ClientCredentials {
 
 impl ClientCredentials {
     /// Whether both prove the same; which certificate it is, the HTTP client knows.
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::None, Self::None) | (Self::Certificate, Self::Certificate) => true,
             (Self::Basic(secret), Self::Basic(other_secret))
@@ -43,7 +43,7 @@ impl ClientCredentials {
     }
 
     /// Adds the proof, and our identifier, to the headers or the form of a request.
-    pub(super) fn prove(
+    pub(crate) fn prove(
         &self,
         client_id: &str,
         issuer: &str,
@@ -88,7 +88,7 @@ fn sign_assertion(
 }
 
 /// An `Authorization` header that logs do not show.
-pub(super) fn basic_header(pair: &str) -> Result<HeaderValue, String> {
+pub(crate) fn basic_header(pair: &str) -> Result<HeaderValue, String> {
     let text = format!("Basic {}", STANDARD.encode_to_string(pair));
     let mut value = HeaderValue::from_str(&text).map_err(|error| error.to_string())?;
     value.set_sensitive(true);
@@ -96,7 +96,7 @@ pub(super) fn basic_header(pair: &str) -> Result<HeaderValue, String> {
 }
 
 /// A form as it is sent.
-pub(super) fn write_form(members: &[(&'static str, String)]) -> String {
+pub(crate) fn write_form(members: &[(&'static str, String)]) -> String {
     let pairs = members.iter().map(|(name, value)| format!("{name}={}", form_encoded(value)));
     pairs.collect::<Vec<_>>().join("&")
 }

@@ -1,4 +1,4 @@
-//! One question at a time about one token, however many ask.
+//! One question at a time about one thing, however many ask.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,25 +6,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::jose::Digest;
 use crate::spawner::{Spawner, background};
+
+/// What a question is about, as a digest.
+type Digest = [u8; 32];
 
 /// Questions that may be open at one time; nobody waits for more.
 const MAX_OPEN: usize = 1024;
 
 /// An answer that several wait for; `None` when whoever was asking for it broke off.
-pub(super) type Flight<T> = Shared<BoxFuture<'static, Option<T>>>;
+pub(crate) type Flight<T> = Shared<BoxFuture<'static, Option<T>>>;
 
 /// Questions that are open, by what they are about.
-pub(super) struct Flights<T: Clone>(Arc<Mutex<HashMap<Digest, Flight<T>>>>);
+pub(crate) struct Flights<T: Clone>(Arc<Mutex<HashMap<Digest, Flight<T>>>>);
 
 impl<T: Clone + Send + Sync + 'static> Flights<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
     /// The open question, or a new one; `None` when too many are open.
-    pub(super) fn join(
+    pub(crate) fn join(
         &self,
         key: Digest,
         spawner: &Spawner,

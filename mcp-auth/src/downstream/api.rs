@@ -1,0 +1,411 @@
+//! One API that tools call for their callers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::Uri;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::grants::{
+    Actor, check_answer, check_bearer_answer, error_of, form_for_caller, form_for_us,
+    form_with_assertion,
+};
+use super::id_jag::{ExpectedAssertion, check_assertion};
+use super::token_cache::{TokenCache, is_revoked};
+use super::token_key::token_key;
+use super::{ApiPlaces, DownstreamError, DownstreamToken};
+use crate::auth_info::{AuthInfo, Principal};
+use crate::clock::Clock;
+use crate::config::{ActorToken, AuthorizationServer, DownstreamConfig, DownstreamGrant};
+use crate::downstream_refusal::DownstreamRefusal;
+use crate::error::Unavailable;
+use crate::flights::Flights;
+use crate::issuer::{EndpointFault, TokenAnswer, TokenEndpoint, TokenForm};
+use crate::jose::{Digest, sha256};
+use crate::revocation::Cutoffs;
+use crate::scope::Scopes;
+use crate::spawner::Spawner;
+use crate::text::in_one_line;
+
+/// A token is not used in its last seconds, which it would spend on the way: so many at most, and a tenth of its life.
+const LAST_SECONDS: u64 = 5;
+
+/// The APIs by their names.
+pub(crate) type Downstreams = BTreeMap<String, Arc<DownstreamApi>>;
+
+/// What an API is made of.
+pub(crate) struct DownstreamParts {
+    pub(crate) name: String,
+    pub(crate) config: DownstreamConfig,
+    pub(crate) endpoint: TokenEndpoint,
+    /// With `id_jag`: the API's own.
+    pub(crate) target: Option<TokenEndpoint>,
+    /// What tokens of callers that it is for have in `iss`.
+    pub(crate) subject_issuers: Vec<String>,
+    /// The settings of the servers that gave them.
+    pub(crate) subject_servers: Vec<AuthorizationServer>,
+    pub(crate) cutoffs: Arc<Cutoffs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spawner: Spawner,
+    pub(crate) cache_entries: usize,
+}
+
+/// One API, for which tokens are had and kept.
+pub(crate) struct DownstreamApi {
+    parts: DownstreamParts,
+    places: ApiPlaces,
+    cache: TokenCache,
+    flights: Flights<Result<DownstreamToken, DownstreamError>>,
+}
+
+/// A caller whose token may be sent to the authorization server.
+struct Subject {
+    token: Zeroizing<String>,
+    /// What revocations know the token by.
+    known_by: AuthInfo,
+    expires_at: Option<u64>,
+}
+
+impl DownstreamApi {
+    pub(crate) fn new(parts: DownstreamParts) -> Self {
+        let places = ApiPlaces::new(&parts.config.api);
+        let cache = TokenCache::with_room_for(parts.cache_entries);
+        Self { places, cache, flights: Flights::new(), parts }
+    }
+
+    /// Whether another configuration has it in the same way, so that its tokens hold on.
+    pub(crate) fn is_like(&self, other: &DownstreamParts) -> bool {
+        let parts = &self.parts;
+        let targets = (&parts.target, &other.target);
+        let is_same_target = match targets {
+            (Some(one), Some(another)) => one.asks_like(another),
+            (None, None) => true,
+            _ => false,
+        };
+        parts.config == other.config
+            && parts.cache_entries == other.cache_entries
+            && parts.endpoint.asks_like(&other.endpoint)
+            && is_same_target
+            && parts.subject_issuers == other.subject_issuers
+            && parts.subject_servers == other.subject_servers
+    }
+
+    /// Whether a request for this URL goes to the API.
+    pub(crate) fn is_at(&self, uri: &Uri) -> bool {
+        self.places.contain(uri)
+    }
+
+    /// The token that is kept for this caller, without waiting; `None`: it has to be asked for.
+    pub(crate) fn token_at_once(
+        &self,
+        caller: &AuthInfo,
+        narrowed: Option<&Scopes>,
+    ) -> Result<Option<DownstreamToken>, DownstreamError> {
+        let scopes = self.scopes(narrowed)?;
+        let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
+        self.check_standing(caller)?;
+        if !asks_for_us {
+            self.check_caller(caller)?;
+        }
+        let owner = (!asks_for_us).then_some(caller);
+        self.kept(&token_key(owner, scopes), owner).transpose()
+    }
+
+    /// A token for this caller.
+    pub(crate) async fn token_for(
+        self: &Arc<Self>,
+        caller: &AuthInfo,
+        narrowed: Option<&Scopes>,
+    ) -> Result<DownstreamToken, DownstreamError> {
+        if let Some(kept) = self.token_at_once(caller, narrowed)? {
+            return Ok(kept);
+        }
+        let scopes = self.scopes(narrowed)?;
+        if self.parts.config.grant == DownstreamGrant::ClientCredentials {
+            return self.have(token_key(None, scopes), None, scopes.clone()).await;
+        }
+        let subject = Subject {
+            token: Zeroizing::new(caller.dangerous_raw_token().to_owned()),
+            known_by: known_by(caller),
+            expires_at: caller.expires_at(),
+        };
+        let token =
+            self.have(token_key(Some(caller), scopes), Some(subject), scopes.clone()).await?;
+        // They may have been taken back while it was asked for.
+        self.check_standing(caller)?;
+        Ok(token)
+    }
+
+    /// A token for the tool itself.
+    pub(crate) async fn token(
+        self: &Arc<Self>,
+        narrowed: Option<&Scopes>,
+    ) -> Result<DownstreamToken, DownstreamError> {
+        if self.parts.config.grant != DownstreamGrant::ClientCredentials {
+            return Err(DownstreamError::NeedsCaller);
+        }
+        let scopes = self.scopes(narrowed)?;
+        let key = token_key(None, scopes);
+        match self.kept(&key, None) {
+            Some(answer) => answer,
+            None => self.have(key, None, scopes.clone()).await,
+        }
+    }
+
+    /// Forgets a token that the API did not accept.
+    pub(crate) fn forget(
+        &self,
+        caller: &AuthInfo,
+        narrowed: Option<&Scopes>,
+        token: &DownstreamToken,
+    ) {
+        let Ok(scopes) = self.scopes(narrowed) else { return };
+        let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
+        let owner = (!asks_for_us).then_some(caller);
+        self.cache.forget(&token_key(owner, scopes), token);
+    }
+
+    /// What is asked for: all that is configured, or less.
+    fn scopes<'a>(&'a self, narrowed: Option<&'a Scopes>) -> Result<&'a Scopes, DownstreamError> {
+        let configured = &self.parts.config.scopes;
+        match narrowed {
+            None => Ok(configured),
+            // An empty request is one for whatever the server gives by default.
+            Some(scopes) if !scopes.is_empty() && configured.contains_all(scopes) => Ok(scopes),
+            Some(scopes) => Err(DownstreamError::WiderScopes(scopes.clone())),
+        }
+    }
+
+    /// Whether the caller would still be let in: a handler may run for long.
+    fn check_standing(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+        let now = self.parts.clock.unix_seconds();
+        let has_ended = caller.expires_at().is_some_and(|ends| ends <= now);
+        if has_ended || self.parts.cutoffs.check(caller).is_err() {
+            return Err(DownstreamError::Caller(DownstreamRefusal::SignInAgain));
+        }
+        Ok(())
+    }
+
+    /// Whether this caller's token may be sent, and is one that the grant is for.
+    fn check_caller(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+        let parts = &self.parts;
+        if !parts.subject_issuers.iter().any(|issuer| issuer == caller.issuer()) {
+            return Err(DownstreamError::IssuerNotServed);
+        }
+        let is_machine = caller.principal() == Principal::Client || caller.subject().is_none();
+        if is_machine && !parts.config.allow_machines {
+            return Err(DownstreamError::NoUser);
+        }
+        if caller.dangerous_raw_token().is_empty() {
+            return Err(DownstreamError::NoToken);
+        }
+        Ok(())
+    }
+
+    fn kept(
+        &self,
+        key: &Digest,
+        caller: Option<&AuthInfo>,
+    ) -> Option<Result<DownstreamToken, DownstreamError>> {
+        let now = self.parts.clock.unix_seconds();
+        self.cache.get(key, now, &self.parts.cutoffs, || {
+            digest_of(caller.map_or("", AuthInfo::dangerous_raw_token))
+        })
+    }
+
+    /// Asks, once for all who want the same at the same time.
+    async fn have(
+        self: &Arc<Self>,
+        key: Digest,
+        subject: Option<Subject>,
+        scopes: Scopes,
+    ) -> Result<DownstreamToken, DownstreamError> {
+        let api = self.clone();
+        let ask = async move {
+            let answer = api.ask(subject.as_ref(), &scopes).await;
+            api.keep(key, subject, &scopes, answer)
+        };
+        let flight = self.flights.join(key, &self.parts.spawner, ask);
+        let answer = match flight {
+            Some(flight) => flight.await,
+            None => return Err(self.unavailable("too many tokens are asked for at once", 1)),
+        };
+        answer.unwrap_or_else(|| Err(self.unavailable("whoever asked for it broke off", 1)))
+    }
+
+    /// Keeps what was answered, and makes of it what is handed out.
+    fn keep(
+        &self,
+        key: Digest,
+        subject: Option<Subject>,
+        scopes: &Scopes,
+        outcome: Result<TokenAnswer, DownstreamError>,
+    ) -> Result<DownstreamToken, DownstreamError> {
+        let now = self.parts.clock.unix_seconds();
+        // All who wait for it get it, and what it was had with may have been taken back meanwhile.
+        let asked_with = subject.as_ref().map(|known| &known.known_by);
+        if asked_with.is_some_and(|caller| is_revoked(&self.parts.cutoffs, caller)) {
+            return Err(DownstreamError::Caller(DownstreamRefusal::SignInAgain));
+        }
+        let answer = match outcome {
+            Ok(known) => known,
+            Err(error) => {
+                let is_said =
+                    matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
+                if is_said {
+                    let sent = digest_of(subject.as_ref().map_or("", |known| &known.token));
+                    self.cache.keep_refusal(key, error.clone(), sent, now);
+                }
+                return Err(error);
+            }
+        };
+        let lifetime = answer.expires_in;
+        let expires_at = lifetime.map(|seconds| now.saturating_add(seconds));
+        let granted = answer.scope.unwrap_or_else(|| scopes.clone());
+        let token = DownstreamToken::new(answer.access_token, granted, expires_at);
+        if let (Some(ends), Some(seconds)) = (expires_at, lifetime) {
+            let caller_ends = subject.as_ref().and_then(|known| known.expires_at);
+            let until =
+                (ends - LAST_SECONDS.min(seconds / 10)).min(caller_ends.unwrap_or(u64::MAX));
+            let had_with = subject.map(|known| known.known_by);
+            self.cache.keep_token(key, token.clone(), had_with, until);
+        }
+        tracing::debug!(downstream = %self.parts.name, "a token for another API was had");
+        Ok(token)
+    }
+
+    async fn ask(
+        &self,
+        subject: Option<&Subject>,
+        scopes: &Scopes,
+    ) -> Result<TokenAnswer, DownstreamError> {
+        let config = &self.parts.config;
+        let Some(caller) = subject else {
+            let answer = self.ask_at(&self.parts.endpoint, form_for_us(config, scopes)).await?;
+            self.usable(check_bearer_answer(&answer, &[], scopes))?;
+            return Ok(answer);
+        };
+        let actor = self.actor().await?;
+        let form = form_for_caller(config, &caller.token, actor.as_ref(), scopes);
+        let answer = self.ask_at(&self.parts.endpoint, form).await?;
+        let mut sent: Vec<&str> = vec![&caller.token];
+        sent.extend(actor.as_ref().map(|known| known.token.as_str()));
+        self.usable(check_answer(config, &answer, &sent, scopes))?;
+        let Some(target) = &self.parts.target else { return Ok(answer) };
+        self.usable(self.check_assertion(&answer.access_token))?;
+        let assertion = form_with_assertion(&answer.access_token, scopes);
+        let second = self.ask_at(target, assertion).await.map_err(|error| match error {
+            // There the caller has nothing that a new sign-in would change.
+            DownstreamError::Caller(DownstreamRefusal::SignInAgain) => DownstreamError::Refused,
+            other => other,
+        })?;
+        sent.push(&answer.access_token);
+        self.usable(check_bearer_answer(&second, &sent, scopes))?;
+        Ok(second)
+    }
+
+    async fn actor(&self) -> Result<Option<Actor>, DownstreamError> {
+        let Some(how) = &self.parts.config.actor_token else { return Ok(None) };
+        let token = match how {
+            ActorToken::ClientCredentials => {
+                let none = Scopes::default();
+                let form = form_for_us(&self.parts.config, &none);
+                let answer = self.ask_at(&self.parts.endpoint, form).await?;
+                self.usable(check_bearer_answer(&answer, &[], &none))?;
+                answer.access_token
+            }
+            ActorToken::File(file) => {
+                let read = std::fs::read_to_string(file).map(Zeroizing::new);
+                let text = read.map_err(|error| {
+                    self.log(&DownstreamError::Refused, &format!("the actor's token: {error}"));
+                    DownstreamError::Refused
+                })?;
+                Zeroizing::new(text.trim().to_owned())
+            }
+        };
+        Ok(Some(Actor::new(token, how)))
+    }
+
+    fn check_assertion(&self, assertion: &str) -> Result<(), String> {
+        let parts = &self.parts;
+        let target = parts.config.target.as_ref().map(|one| one.client_id.as_str());
+        let name = parts.endpoint.name();
+        let expected = ExpectedAssertion {
+            issuer: parts.config.issuer.is_some().then_some(name),
+            audience: parts.config.audience.first().map_or("", String::as_str),
+            client_id: target.unwrap_or_default(),
+            resources: &parts.config.resource,
+            now: parts.clock.unix_seconds(),
+        };
+        check_assertion(assertion, &expected)
+    }
+
+    async fn ask_at(
+        &self,
+        endpoint: &TokenEndpoint,
+        form: TokenForm,
+    ) -> Result<TokenAnswer, DownstreamError> {
+        let (error, reason) = match endpoint.ask(form).await {
+            Ok(answer) => return Ok(answer),
+            Err(EndpointFault::Refused(refusal)) => {
+                let error = error_of(&self.parts.config, &refusal);
+                (error, format!("{}: {}", refusal.error, refusal.description))
+            }
+            Err(EndpointFault::Unusable(reason)) => (DownstreamError::UnusableAnswer, reason),
+            Err(EndpointFault::Unavailable { reason, retry_after }) => {
+                let fault = Unavailable::new(endpoint.name(), reason.clone(), retry_after);
+                (DownstreamError::Unavailable(fault), reason)
+            }
+        };
+        self.log(&error, &format!("{}: {reason}", endpoint.name()));
+        Err(error)
+    }
+
+    /// What is wrong with an answer is logged, and withheld from whoever asked.
+    fn usable(&self, checked: Result<(), String>) -> Result<(), DownstreamError> {
+        checked.map_err(|reason| {
+            self.log(&DownstreamError::UnusableAnswer, &reason);
+            DownstreamError::UnusableAnswer
+        })
+    }
+
+    fn unavailable(&self, reason: &str, retry_after: u64) -> DownstreamError {
+        let fault = Unavailable::new(self.parts.endpoint.name(), reason, retry_after);
+        let error = DownstreamError::Unavailable(fault);
+        self.log(&error, reason);
+        error
+    }
+
+    fn log(&self, error: &DownstreamError, reason: &str) {
+        let (downstream, code, line) = (&self.parts.name, error.code(), in_one_line(reason));
+        tracing::warn!(%downstream, code, reason = %line, "no token for another API");
+    }
+}
+
+fn digest_of(token: &str) -> Digest {
+    sha256(token.as_bytes())
+}
+
+/// The caller without their token and without what else it says, for what is kept.
+fn known_by(caller: &AuthInfo) -> AuthInfo {
+    let mut claims = Map::new();
+    let said = [
+        ("sub", caller.subject()),
+        ("client_id", caller.client_id()),
+        ("sid", caller.text_claim("sid")),
+        ("jti", caller.text_claim("jti")),
+    ];
+    for (name, text) in said {
+        claims.extend(text.map(|value| (name.to_owned(), json!(value))));
+    }
+    claims.extend(caller.issued_at().map(|seconds| ("iat".to_owned(), json!(seconds))));
+    claims.insert("iss".to_owned(), Value::from(caller.issuer()));
+    let same = AuthInfo::from_verified_claims(claims);
+    // They are texts and a number, which are always claims.
+    debug_assert!(same.is_ok());
+    same.unwrap_or_else(|_| caller.clone())
+}
+
+#[cfg(test)]
+mod tests;

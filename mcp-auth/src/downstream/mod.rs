@@ -1,0 +1,31 @@
+//! Tokens for other APIs, which tools call for their callers: [`McpAuth::downstream`](crate::McpAuth::downstream).
+//!
+//! MAY A TOOL CALL ANOTHER API FOR THEM? Tokens for APIs behind the server, each for one caller, from their own
+//! authorization server.
+//!
+//! 1. `api` is one API as it is configured: who may have a token for it is decided there, before anything is asked.
+//! 2. `grants` writes what is asked for, and judges what was given; `id_jag` reads an identity assertion on its way.
+//! 3. `token_cache` keeps what was given, as long as it holds, by `token_key`.
+//!
+//! The caller's own token goes to the token endpoint alone (`issuer/token_endpoint`), and never to the API: a
+//! [`DownstreamToken`] is made of an answer. Tested in `downstream`.
+
+mod api;
+mod downstream_error;
+mod downstream_token;
+mod grants;
+mod id_jag;
+mod named;
+mod places;
+#[cfg(test)]
+mod recorded_answers;
+mod token_cache;
+mod token_key;
+
+pub(crate) use self::api::{DownstreamApi, DownstreamParts, Downstreams};
+pub use self::downstream_error::DownstreamError;
+pub use self::downstream_token::DownstreamToken;
+#[cfg(any(test, fuzzing))]
+pub(crate) use self::id_jag::{ExpectedAssertion, check_assertion};
+pub use self::named::Downstream;
+pub(crate) use self::places::ApiPlaces;

@@ -1,0 +1,86 @@
+//! By what a token for a downstream API is known: whose it is, and what it is for.
+
+use serde_json::Value;
+
+use crate::auth_info::AuthInfo;
+use crate::jose::{Digest, sha256};
+use crate::scope::Scopes;
+
+/// What else a token says of the right of its caller: a token that was had with more must not be given to one with less.
+const CLAIMS_OF_RIGHT: [&str; 7] = ["act", "acr", "amr", "auth_time", "cnf", "may_act", "sid"];
+
+/// The key of a token for this caller, or for the tool itself, with these scopes. Everything has its length before it, so that no
+/// two can be one.
+pub(super) fn token_key(caller: Option<&AuthInfo>, scopes: &Scopes) -> Digest {
+    let mut text = Vec::with_capacity(512);
+    add_scopes(&mut text, scopes);
+    if let Some(known) = caller {
+        add(&mut text, Some(known.issuer()));
+        add(&mut text, known.subject());
+        add(&mut text, known.client_id());
+        add_scopes(&mut text, known.scopes());
+        for name in CLAIMS_OF_RIGHT {
+            match known.claims().get(name) {
+                Some(Value::String(claim)) => add(&mut text, Some(claim)),
+                // As JSON writes it, which a text never begins like.
+                Some(other) => add(&mut text, Some(&format!("\u{0}{other}"))),
+                None => add(&mut text, None),
+            }
+        }
+    }
+    sha256(&text)
+}
+
+fn add(text: &mut Vec<u8>, part: Option<&str>) {
+    // What is not there is not what is empty.
+    let length = part.map_or(u64::MAX, |known| known.len() as u64);
+    text.extend_from_slice(&length.to_be_bytes());
+    text.extend_from_slice(part.unwrap_or_default().as_bytes());
+}
+
+fn add_scopes(text: &mut Vec<u8>, scopes: &Scopes) {
+    text.extend_from_slice(&(scopes.iter().count() as u64).to_be_bytes());
+    for scope in scopes.iter() {
+        add(text, Some(scope));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_difference_of_right_makes_another_key() {
+        let whole = json!({ "iss": "i", "sub": "s", "client_id": "c", "scope": "a b", "sid": "1",
+            "acr": "2", "amr": ["pwd"], "auth_time": 5, "act": { "sub": "x" } });
+        let key_of = |claims: &Value| {
+            let caller = AuthInfo::from_verified_json(&claims.to_string()).unwrap();
+            token_key(Some(&caller), &Scopes::parse("r"))
+        };
+        let mut keys = HashSet::from([key_of(&whole), token_key(None, &Scopes::parse("r"))]);
+        let mut expected = 2;
+        for name in whole.as_object().unwrap().keys() {
+            for other in [json!(null), json!("other")] {
+                let mut changed = whole.clone();
+                match other.is_null() {
+                    true => drop(changed.as_object_mut().unwrap().remove(name)),
+                    false => changed[name] = other,
+                }
+                keys.insert(key_of(&changed));
+                expected += 1;
+            }
+        }
+        let mut moved = whole.clone();
+        (moved["sub"], moved["client_id"]) = (json!("sc"), json!(""));
+        keys.insert(key_of(&moved));
+        assert_eq!(keys.len(), expected + 1);
+        // A refreshed token is of the same caller.
+        let mut refreshed = whole.clone();
+        (refreshed["iat"], refreshed["exp"], refreshed["jti"]) = (json!(9), json!(99), json!("n"));
+        assert_eq!(key_of(&refreshed), key_of(&whole));
+    }
+}
