@@ -19,6 +19,7 @@ mod named;
 mod places;
 mod token_cache;
 mod token_key;
+mod vault;
 
 pub(crate) use self::api::{DownstreamApi, DownstreamParts, Downstreams};
 pub use self::downstream_error::DownstreamError;
@@ -27,3 +28,4 @@ pub use self::downstream_token::DownstreamToken;
 pub(crate) use self::id_jag::{ExpectedAssertion, check_assertion};
 pub use self::named::Downstream;
 pub(crate) use self::places::ApiPlaces;
+pub use self::vault::{GrantVault, VaultFault, VaultFuture};
