@@ -42,11 +42,11 @@ pub(super) struct ConnectState {
     /// Who asked for the link: `iss` and `sub` of their token.
     pub(super) issuer: String,
     pub(super) subject: String,
-    /// Its name, which counts once.
+    /// Its name, which counts once; it is the nonce of the ID token, too.
     pub(super) id: String,
     /// The SHA-256 of the cookie of the browser that goes on; empty for a link.
     pub(super) browser: String,
-    /// The verifier of the code that is waited for (RFC 7636), which is the nonce of the ID token too; empty for a link.
+    /// The verifier of the code that is waited for (RFC 7636); empty for a link.
     pub(super) verifier: Zeroizing<String>,
     /// In seconds since 1970.
     pub(super) ends: u64,

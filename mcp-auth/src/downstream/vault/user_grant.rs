@@ -47,9 +47,9 @@ pub(super) struct KeptGrant {
 
 /// The vault, and what seals the grants in it.
 #[derive(Clone)]
-pub(super) struct GrantStore {
-    pub(super) vault: Arc<dyn GrantVault>,
-    pub(super) keys: Arc<KeyRing>,
+pub(crate) struct GrantStore {
+    pub(crate) vault: Arc<dyn GrantVault>,
+    pub(crate) keys: Arc<KeyRing>,
 }
 
 impl GrantOf<'_> {
