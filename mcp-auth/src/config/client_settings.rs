@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ClientAuthMethod, DownstreamConfig, DownstreamTarget, Introspection, Secret};
+use super::{ClientAuthMethod, DownstreamConfig, DownstreamTarget, Introspection, Secret, SignInConfig};
 
 /// The settings of us as a client: of introspection, and of tokens for downstream APIs.
 pub(crate) struct ClientSettings<'c> {
@@ -33,4 +33,4 @@ macro_rules! client_settings {
     )*};
 }
 
-client_settings!(Introspection, DownstreamConfig, DownstreamTarget);
+client_settings!(Introspection, DownstreamConfig, DownstreamTarget, SignInConfig);

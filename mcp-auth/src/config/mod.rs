@@ -7,6 +7,7 @@ mod client_settings;
 #[expect(clippy::module_inception, reason = "each type is in a file of its name")]
 mod config;
 mod config_error;
+mod connect;
 mod config_fault;
 mod downstream;
 mod faults;
@@ -22,6 +23,7 @@ mod shared_store_config;
 pub use self::authorization_server::{AuthorizationServer, ServerType};
 pub(crate) use self::client_settings::ClientSettings;
 pub use self::config::Config;
+pub use self::connect::{ConnectConfig, SignInConfig};
 pub use self::config_error::ConfigError;
 pub use self::config_fault::ConfigFault;
 pub use self::downstream::{ActorToken, DownstreamConfig, DownstreamGrant, DownstreamTarget};

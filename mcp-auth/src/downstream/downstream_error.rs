@@ -33,6 +33,8 @@ pub enum DownstreamError {
     UnknownDownstream,
     /// More was asked for than the API has in `scopes`.
     WiderScopes(Scopes),
+    /// [`disconnect`](crate::downstream::Downstream::disconnect) is for `authorization_code` alone.
+    NotConnected,
     /// [`token`](crate::downstream::Downstream::token) is for `client_credentials` alone, and every other grant needs a caller.
     NeedsCaller,
     /// The authorization server refuses us: the configuration here or there is wrong.
@@ -54,6 +56,7 @@ impl DownstreamError {
             Self::IssuerNotServed => "downstream_issuer_not_served",
             Self::UnknownDownstream => "unknown_downstream",
             Self::WiderScopes(_) => "downstream_wider_scopes",
+            Self::NotConnected => "downstream_not_connected",
             Self::NeedsCaller => "downstream_needs_caller",
             Self::Refused => "downstream_refused",
             Self::UnusableAnswer => "downstream_unusable_answer",
@@ -71,6 +74,7 @@ impl DownstreamError {
             Self::NoToken
             | Self::UnknownDownstream
             | Self::WiderScopes(_)
+            | Self::NotConnected
             | Self::NeedsCaller
             | Self::Refused => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnusableAnswer => StatusCode::BAD_GATEWAY,
@@ -122,6 +126,7 @@ impl fmt::Display for DownstreamError {
             Self::IssuerNotServed => "another API cannot be called for callers of this issuer",
             Self::UnknownDownstream => "there is no API of this name in `downstreams`",
             Self::WiderScopes(_) => "more scopes were asked for than are configured",
+            Self::NotConnected => "users grant nothing for this API: there is nothing to end",
             Self::NeedsCaller => "this grant needs a caller: use `token_for`",
             Self::Refused => "the authorization server gives no token for another API",
             Self::UnusableAnswer => "the authorization server gave nothing usable for another API",

@@ -1,0 +1,104 @@
+//! Where users connect their accounts, checked.
+
+use std::sync::Arc;
+
+use super::key_source::http_hint;
+use super::parsed_config::{is_at, is_plain_path};
+use super::parsed_downstream::{ParsedClient, parse_client};
+use crate::config::{Config, DownstreamGrant, Faults, SignInConfig};
+use crate::downstream::{FileVault, GrantVault};
+use crate::identifier::{PlainHttp, check_fetchable};
+
+/// Where users connect their accounts.
+pub(super) struct ParsedConnect<'a> {
+    /// Without a slash at its end.
+    pub(super) url: &'a str,
+    pub(super) vault: Arc<dyn GrantVault>,
+    pub(super) sign_in: Vec<(&'a SignInConfig, ParsedClient)>,
+}
+
+/// What is configured, with the vault that was given or the configured one; `None` where nothing is, or a fault was found.
+pub(super) fn parse_connect<'a>(
+    config: &'a Config,
+    given: Option<&Arc<dyn GrantVault>>,
+    faults: &mut Faults<'_>,
+) -> Option<ParsedConnect<'a>> {
+    let mut connected = config
+        .downstreams
+        .iter()
+        .filter(|(_, one)| one.grant == DownstreamGrant::AuthorizationCode)
+        .map(|(name, _)| name)
+        .peekable();
+    let Some(connect) = &config.connect else {
+        if connected.peek().is_some() {
+            faults.add("connect", "must be set for the grant `authorization_code`");
+        }
+        return None;
+    };
+    for name in connected {
+        if !is_plain_path(&format!("/{name}")) {
+            let reason = "it is part of a URL: letters, digits and - . _ ~ alone";
+            faults.below("downstreams").below(name).add_here(reason);
+        }
+    }
+    if config.handle_keys.is_empty() && config.handle_keys_file.is_none() {
+        faults.add("handle_keys", "must be set for `connect`: nobody could open the grants later");
+    }
+    let mut own = faults.below("connect");
+    let faults_before = own.count();
+    let url = connect.url.trim_end_matches('/');
+    check_url(url, config, &mut own);
+    let mut sign_in = Vec::new();
+    if connect.sign_in.is_empty() {
+        own.add("sign_in", "must be set: whoever opens a link must be who asked for it");
+    }
+    for (index, one) in connect.sign_in.iter().enumerate() {
+        let mut of_one = own.below_item("sign_in", index);
+        let mut servers = config.resources.iter().flat_map(|all| &all.authorization_servers);
+        if !servers.any(|server| server.issuer == one.issuer) {
+            let reason = format!("{:?} is none of the `authorization_servers`", one.issuer);
+            of_one.add("issuer", reason);
+        }
+        let client = parse_client(&one.client_id, &one.client_settings(), &mut of_one);
+        sign_in.extend(client.map(|client| (one, client)));
+    }
+    let vault = match (&connect.folder, given) {
+        (Some(_), Some(_)) => {
+            own.add("folder", "contradicts the vault that was given to the builder");
+            None
+        }
+        (None, None) => {
+            own.add("folder", "must be set, unless a vault is given to the builder");
+            None
+        }
+        (None, Some(given)) => Some(given.clone()),
+        (Some(folder), None) => match FileVault::open(folder) {
+            Ok(vault) => Some(Arc::new(vault) as Arc<dyn GrantVault>),
+            Err(fault) => {
+                own.add("folder", fault.to_string());
+                None
+            }
+        },
+    };
+    let is_right = own.count() == faults_before;
+    Some(ParsedConnect { url, vault: vault?, sign_in }).filter(|_| is_right)
+}
+
+fn check_url(url: &str, config: &Config, faults: &mut Faults<'_>) {
+    if let Err(error) = check_fetchable(url, PlainHttp::configured(false)) {
+        faults.add("url", format!("{url:?} {}", http_hint(error)));
+        return;
+    }
+    let path = path_of(url);
+    if !is_plain_path(path) || path.starts_with("/.well-known/") {
+        faults.add("url", format!("{url:?} has no path such as /connect"));
+    } else if config.resources.iter().any(|resource| is_at(resource, path)) {
+        faults.add("url", format!("the path {path:?} is taken by a resource"));
+    }
+}
+
+/// The path of an absolute URL.
+pub(super) fn path_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
+    after_scheme.find('/').map_or("", |at| &after_scheme[at..])
+}
