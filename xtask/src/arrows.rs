@@ -62,7 +62,7 @@ const ROOMS: [(&str, &str); 18] = [
 ];
 
 /// The rooms of the development issuer, from the builder down to the values.
-const DEV_ISSUER_ROOMS: [(&str, &str); 10] = [
+const DEV_ISSUER_ROOMS: [(&str, &str); 11] = [
     ("lib", ALL),
     ("builder", "dev_issuer values"),
     ("dev_issuer", "http mint issuer values"),
@@ -73,6 +73,8 @@ const DEV_ISSUER_ROOMS: [(&str, &str); 10] = [
     ("grants", "clients jose values"),
     ("clients", "jose values"),
     ("jose", "values"),
+    // A server of its own.
+    ("github", "values"),
 ];
 
 /// Modules for tests alone, which see what they test.
