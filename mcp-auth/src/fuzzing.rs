@@ -32,8 +32,10 @@ use crate::notices::NoticeKind;
 use crate::serve::{Decision, Forward, Passage};
 
 mod handles;
+mod token_endpoint;
 
 pub use handles::handle;
+pub use token_endpoint::token_answer;
 
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const ISSUER: &str = "https://issuer.example.com/tenant";
@@ -582,7 +584,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 11] = [
+    const TARGETS: [Target; 12] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
@@ -594,6 +596,7 @@ mod tests {
         ("handle", handle),
         ("notice", notice),
         ("client_address", client_addresses),
+        ("token_answer", token_answer),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -114,8 +114,9 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        BackChannelLogout, ChallengeStyle, ClientAuthMethod, FailureLimit, IntrospectionMethod,
-        ActorToken, DownstreamConfig, DownstreamGrant, DownstreamTarget, Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig,
+        ActorToken, BackChannelLogout, ChallengeStyle, ClientAuthMethod, DownstreamConfig,
+        DownstreamGrant, DownstreamTarget, FailureLimit, IntrospectionMethod, Limits, RedisConfig,
+        Secret, ServerType, SharedSignals, SharedStoreConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }
@@ -327,6 +328,11 @@ mod providers {}
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
 #[doc = include_str!("../../docs/policies.md")]
 mod policies {}
+
+/// Compiles the examples of the page on calling other APIs.
+#[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]
+#[doc = include_str!("../../docs/downstream.md")]
+mod downstream_page {}
 
 /// Compiles the example of the page on sessions.
 #[cfg(all(doctest, feature = "axum", feature = "rmcp3"))]

@@ -17,7 +17,16 @@ const PERSONAL_CLAIMS: [&str; 2] = ["email", "family_name"];
 
 /// What else is looked at.
 const OTHER_CLAIMS: [&str; 10] = [
-    "sub", "jti", "clientAddress", "clientHost", "tid", "ver", "scp", "uid", "token_use", "username",
+    "sub",
+    "jti",
+    "clientAddress",
+    "clientHost",
+    "tid",
+    "ver",
+    "scp",
+    "uid",
+    "token_use",
+    "username",
 ];
 
 /// Who is behind a token.

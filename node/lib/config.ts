@@ -206,6 +206,52 @@ export interface Limits {
   sharedSignalsPath?: string;
   /** After how many refusals a sender is answered 429. What is allowed goes on. */
   limits?: FailureLimits;
+  /** The APIs that tools call for their callers, by name. */
+  downstreams?: Record<string, DownstreamConfig>;
+  /** How many tokens for each of these APIs are kept. Default: 100,000. */
+  downstreamCacheEntries?: number;
+}
+
+/** Us as a client of an authorization server. */
+export interface ClientSettings {
+  clientId: string;
+  authMethod?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth' | 'none';
+  clientSecret?: string;
+  clientSecretFile?: string;
+  privateKeyFile?: string;
+  privateKeyId?: string;
+  certificateFile?: string;
+}
+
+/** An API that tools call for their callers, and how a token for it is had. */
+export interface DownstreamConfig extends ClientSettings {
+  grant?: 'token_exchange' | 'on_behalf_of' | 'id_jag' | 'client_credentials';
+  /** The authorization server that gives the token: one of `authorizationServers`. */
+  issuer?: string | URL;
+  /** The token endpoint, where no metadata names it. */
+  tokenEndpoint?: string | URL;
+  audience?: string[];
+  resource?: (string | URL)[];
+  scopes?: string | string[];
+  requestedTokenType?: string;
+  /** Callers of which issuers it is for; none: those of `issuer` alone. */
+  subjectIssuers?: string[];
+  /** Also for callers behind whom nobody stands. */
+  allowMachines?: boolean;
+  /** Who acts for the caller. */
+  actorToken?: 'client_credentials' | { file: string };
+  /** Scopes of this server to ask for, where the user must consent first. */
+  consentScopes?: string | string[];
+  /** The URLs of the API: the token goes to these, and what is below them, alone. */
+  api?: (string | URL)[];
+  /** The API's own authorization server, for `id_jag`. */
+  target?: DownstreamTarget;
+  dangerousAllowHttp?: boolean;
+}
+
+/** The authorization server of an API, as another one than that of its callers. */
+export interface DownstreamTarget extends ClientSettings {
+  tokenEndpoint: string | URL;
 }
 
 /** After how many refusals a sender is answered 429, for what would be refused anyway. */

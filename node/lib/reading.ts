@@ -1,14 +1,16 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
-import type { AuthorizationServer, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, Redis, ScopePolicy, SharedStore } from './config.js';
+import type { AuthorizationServer, ClientSettings, DownstreamConfig, DownstreamTarget, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, Redis, ScopePolicy, SharedStore } from './config.js';
 import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
 /** What a setting can be; a list is of the texts that it can be. Scopes may be one text, other texts are in a list. */
-type Kind = 'text' | 'url' | 'texts' | 'secrets' | 'scopes' | 'seconds' | 'number' | 'flag' | 'function' | 'object' | 'any' | readonly string[] | Members | Entries | List;
+type Kind = 'text' | 'url' | 'texts' | 'secrets' | 'scopes' | 'seconds' | 'number' | 'flag' | 'function' | 'object' | 'any' | readonly string[] | Members | Entries | Named | List;
 /** An object with these members. */
 type Members = { readonly members: Fields };
 /** An object whose members have any name: texts, or objects with these members. */
 type Entries = { readonly entries: Fields };
+/** An object whose members have any name, and are objects with these members. */
+type Named = { readonly named: Fields };
 /** A list of objects with these members; of texts too where `text` says which member such a text is. */
 type List = { readonly each: Fields; readonly text?: string };
 type Fields = { readonly [name: string]: Kind };
@@ -127,6 +129,33 @@ const SHARED_STORE = {
   timeout: 'seconds',
   longestTokenLifetime: 'seconds',
 } satisfies Record<keyof SharedStore, Kind>;
+const CLIENT = {
+  clientId: 'text',
+  authMethod: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth', 'none'],
+  clientSecret: 'any',
+  clientSecretFile: 'text',
+  privateKeyFile: 'text',
+  privateKeyId: 'text',
+  certificateFile: 'text',
+} satisfies Record<keyof ClientSettings, Kind>;
+const DOWNSTREAM_TARGET = { ...CLIENT, tokenEndpoint: 'url' } satisfies Record<keyof DownstreamTarget, Kind>;
+const DOWNSTREAM = {
+  ...CLIENT,
+  grant: ['token_exchange', 'on_behalf_of', 'id_jag', 'client_credentials'],
+  issuer: 'url',
+  tokenEndpoint: 'url',
+  audience: 'texts',
+  resource: 'texts',
+  scopes: 'scopes',
+  requestedTokenType: 'text',
+  subjectIssuers: 'texts',
+  allowMachines: 'flag',
+  actorToken: 'any',
+  consentScopes: 'scopes',
+  api: 'texts',
+  target: { members: DOWNSTREAM_TARGET },
+  dangerousAllowHttp: 'flag',
+} satisfies Record<keyof DownstreamConfig, Kind>;
 const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',
@@ -149,6 +178,8 @@ const LIMITS = {
   logoutPath: 'text',
   sharedSignalsPath: 'text',
   limits: { members: FAILURE_LIMITS },
+  downstreams: { named: DOWNSTREAM },
+  downstreamCacheEntries: 'number',
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {
@@ -175,7 +206,7 @@ const PLACES: [names: readonly string[], where: string][] = [
 ];
 
 /** Names of settings as the native half has them, of which it speaks in its faults. */
-const KNOWN = new Set([...PLACES.flatMap(([names]) => names), ...Object.keys(ARGUMENT_RULE), ...Object.keys(SHARED_STORE), ...Object.keys(REDIS), 'resources', 'claim', 'user', 'client'].map(snakeCase));
+const KNOWN = new Set([...PLACES.flatMap(([names]) => names), ...Object.keys(ARGUMENT_RULE), ...Object.keys(SHARED_STORE), ...Object.keys(REDIS), ...Object.keys(DOWNSTREAM), 'resources', 'claim', 'user', 'client'].map(snakeCase));
 
 /** What `config` says, as data, and what is wrong with it. */
 export function read(config: object): { data: object; faults: string[]; leftOut: string[] } {
@@ -301,6 +332,11 @@ class Reading {
       const entries = Object.entries(objectOf(value));
       const needed = readEach(entries.map(([name, one]) => [`.${name}`, one]), (one, place) => this.requirement(where + place, one, kind.entries));
       return Object.fromEntries(entries.map(([name], at) => [name, needed[at]]));
+    }
+    if ('named' in kind) {
+      const entries = Object.entries(objectOf(value));
+      const data = readEach(entries.map(([name, one]) => [`.${name}`, one]), (one, place) => this.members(`${where}${place}.`, objectOf(one), kind.named));
+      return Object.fromEntries(entries.map(([name], at) => [name, data[at]]));
     }
     if (!Array.isArray(value)) throw new Wrong(`must be a list, not ${shown(value)}`);
     return readEach(itemsOf(value), (one, place) => this.item(where + place, one, kind));

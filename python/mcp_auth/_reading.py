@@ -11,6 +11,8 @@ from typing import Any, Literal, cast, get_args, get_origin
 from .settings import (
     BackChannelLogoutSettings,
     ConfigSettings,
+    DownstreamSettings,
+    DownstreamTargetSettings,
     FailureLimitSettings,
     File,
     Files,
@@ -40,6 +42,7 @@ LIMITS: Fields = LimitsSettings.__annotations__
 FAILURE_LIMIT: Fields = FailureLimitSettings.__annotations__
 SHARED_STORE: Fields = SharedStoreSettings.__annotations__
 REDIS: Fields = RedisSettings.__annotations__
+DOWNSTREAM: Fields = DownstreamSettings.__annotations__
 
 #: Kinds of settings that are tables with settings of their own.
 _TABLES: dict[Any, Fields] = {
@@ -50,6 +53,7 @@ _TABLES: dict[Any, Fields] = {
     FailureLimitSettings: FAILURE_LIMIT,
     SharedStoreSettings: SHARED_STORE,
     RedisSettings: REDIS,
+    DownstreamTargetSettings: DownstreamTargetSettings.__annotations__,
 }
 
 #: Beside `resources`, nothing of a single resource may stand.
@@ -174,6 +178,8 @@ class Reading:
         if kind == CONFIG["resources"]:
             resources = enumerate(_each(value, _table))
             return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]
+        if kind == CONFIG["downstreams"]:
+            return {name: self._members(f"{where}.{name}.", _table(one), DOWNSTREAM) for name, one in _table(value).items()}
         if kind == RESOURCE["authorization_servers"]:
             return [self._server(f"{where}[{number}]", one) for number, one in enumerate(_listed(value))]
         if where.endswith(("client_secret", "shared_signals.authorization", "redis.url")) and not isinstance(value, str):
@@ -370,6 +376,7 @@ _READ: dict[Any, Callable[[Any], Any]] = {
     Seconds: _seconds,
     int: _count,
     bool: _flag,
+    str | Table: lambda value: value if isinstance(value, str) else _data(_table(value)),
     Table: lambda value: _data(_table(value)),
 }
 

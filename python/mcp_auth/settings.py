@@ -147,6 +147,45 @@ class SharedStoreSettings(TypedDict, total=False):
     longest_token_lifetime: Seconds
 
 
+class DownstreamTargetSettings(TypedDict, total=False):
+    """The authorization server of an API, for `id_jag`: `target` of one of `downstreams`."""
+
+    token_endpoint: Text
+    client_id: str
+    auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "none"]
+    client_secret: str
+    client_secret_file: File
+    private_key_file: File
+    private_key_id: str
+    certificate_file: File
+
+
+class DownstreamSettings(TypedDict, total=False):
+    """An API that tools call for their callers: one of `downstreams`."""
+
+    grant: Literal["token_exchange", "on_behalf_of", "id_jag", "client_credentials"]
+    issuer: Text
+    token_endpoint: Text
+    client_id: str
+    auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "none"]
+    client_secret: str
+    client_secret_file: File
+    private_key_file: File
+    private_key_id: str
+    certificate_file: File
+    audience: Texts
+    resource: Texts
+    scopes: str | Texts
+    requested_token_type: str
+    subject_issuers: Texts
+    allow_machines: bool
+    actor_token: str | Table
+    consent_scopes: str | Texts
+    api: Texts
+    target: DownstreamTargetSettings
+    dangerous_allow_http: bool
+
+
 class _ServerKeywords(TypedDict, total=False):
     ca_files: Files
     clock_tolerance: Seconds
@@ -169,6 +208,8 @@ class _ServerKeywords(TypedDict, total=False):
     token_cache_bytes: int
     token_cache_max_age: Seconds
     request_state_max_age: Seconds
+    downstreams: Mapping[str, DownstreamSettings]
+    downstream_cache_entries: int
 
 
 class Settings(_ResourceKeywords, _ServerKeywords, total=False):
@@ -196,6 +237,8 @@ class ConfigSettings(ResourceSettings, _ServerKeywords, total=False):
 __all__ = [
     "BackChannelLogoutSettings",
     "ConfigSettings",
+    "DownstreamSettings",
+    "DownstreamTargetSettings",
     "FailureLimitSettings",
     "File",
     "Files",

@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{Failure, Run, root, version};
 use crate::step::Outcome;
 
-const TARGETS: [&str; 11] = [
+const TARGETS: [&str; 12] = [
     "bearer",
     "jws",
     "jwk_set",
@@ -16,6 +16,7 @@ const TARGETS: [&str; 11] = [
     "list",
     "handle",
     "notice",
+    "token_answer",
     "client_address",
 ];
 /// How long each target runs as a part of the tests.

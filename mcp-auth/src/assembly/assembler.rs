@@ -25,8 +25,8 @@ use crate::handles::{HandleSealer, KeyRing};
 use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
 use crate::issuer::{
-    EndpointClient, EndpointPlace, FetchContext, HttpClient, Introspector, Issuer, KeySource, ReqwestClient, SignedAnswerRules,
-    TokenEndpoint, TrustAnchors, UrlRules,
+    EndpointClient, EndpointPlace, FetchContext, HttpClient, Introspector, Issuer, KeySource,
+    ReqwestClient, SignedAnswerRules, TokenEndpoint, TrustAnchors, UrlRules,
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;

@@ -91,7 +91,10 @@ fn signing_key_in(pem: &[u8]) -> Option<SigningKey> {
     SigningKey::from_pkcs8(der.secret_pkcs8_der())
 }
 
-fn read_identity(config: &ClientSettings<'_>, faults: &mut Faults<'_>) -> Option<ClientCertificate> {
+fn read_identity(
+    config: &ClientSettings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<ClientCertificate> {
     const FIELD: &str = "certificate_file";
     let file = named_file(FIELD, config.certificate_file, faults)?;
     let pem = read_file(FIELD, file, faults)?;

@@ -114,7 +114,8 @@ fn check_texts(config: &DownstreamConfig, faults: &mut Faults<'_>) {
             faults.add(field, "an empty text in a list would match nothing");
         }
     }
-    for (field, scopes) in [("scopes", &config.scopes), ("consent_scopes", &config.consent_scopes)] {
+    for (field, scopes) in [("scopes", &config.scopes), ("consent_scopes", &config.consent_scopes)]
+    {
         if scopes.well_formed() != *scopes {
             faults.add(field, "a scope has a character that RFC 6749 does not allow");
         }
@@ -144,11 +145,7 @@ fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
             !config.subject_issuers.is_empty(),
             &[TokenExchange, OnBehalfOf, IdJag],
         ),
-        (
-            "consent_scopes",
-            !config.consent_scopes.is_empty(),
-            &[TokenExchange, OnBehalfOf, IdJag],
-        ),
+        ("consent_scopes", !config.consent_scopes.is_empty(), &[TokenExchange, OnBehalfOf, IdJag]),
     ];
     for (field, is_set, grants) in only_for {
         if is_set && !grants.contains(&grant) {
@@ -179,10 +176,14 @@ fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
         && config.resource.is_empty()
         && config.scopes.is_empty()
     {
-        faults.add("audience", "must be set, or `resource`, or `scopes`: the token would be for everything");
+        faults.add(
+            "audience",
+            "must be set, or `resource`, or `scopes`: the token would be for everything",
+        );
     }
     if config.auth_method == ClientAuthMethod::None && grant != TokenExchange {
-        faults.add("auth_method", format!("`{}` needs a client that proves who it is", grant.name()));
+        faults
+            .add("auth_method", format!("`{}` needs a client that proves who it is", grant.name()));
     }
 }
 

@@ -12,7 +12,7 @@ use super::grants::{
     form_with_assertion,
 };
 use super::id_jag::{ExpectedAssertion, check_assertion};
-use super::token_cache::TokenCache;
+use super::token_cache::{TokenCache, is_revoked};
 use super::token_key::token_key;
 use super::{Connection, ApiPlaces, DownstreamError, DownstreamToken};
 use crate::auth_info::{AuthInfo, Principal};
@@ -139,7 +139,11 @@ impl DownstreamApi {
             known_by: known_by(caller),
             expires_at: caller.expires_at(),
         };
-        self.have(token_key(Some(caller), scopes), Some(subject), scopes.clone()).await
+        let token =
+            self.have(token_key(Some(caller), scopes), Some(subject), scopes.clone()).await?;
+        // They may have been taken back while it was asked for.
+        self.check_standing(caller)?;
+        Ok(token)
     }
 
     /// A token for the tool itself.
@@ -259,10 +263,16 @@ impl DownstreamApi {
         answer: Result<TokenAnswer, DownstreamError>,
     ) -> Result<DownstreamToken, DownstreamError> {
         let now = self.parts.clock.unix_seconds();
+        // All who wait for it get it, and what it was had with may have been taken back meanwhile.
+        let had_with = subject.as_ref().map(|known| &known.known_by);
+        if had_with.is_some_and(|caller| is_revoked(&self.parts.cutoffs, caller)) {
+            return Err(DownstreamError::Caller(DownstreamRefusal::SignInAgain));
+        }
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let is_said = matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
+                let is_said =
+                    matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
                 if is_said {
                     let sent = digest_of(subject.as_ref().map_or("", |known| &known.token));
                     self.cache.keep_refusal(key, error.clone(), sent, now);
@@ -276,7 +286,8 @@ impl DownstreamApi {
         let token = DownstreamToken::new(answer.access_token, granted, expires_at);
         if let (Some(ends), Some(seconds)) = (expires_at, lifetime) {
             let caller_ends = subject.as_ref().and_then(|known| known.expires_at);
-            let until = (ends - LAST_SECONDS.min(seconds / 10)).min(caller_ends.unwrap_or(u64::MAX));
+            let until =
+                (ends - LAST_SECONDS.min(seconds / 10)).min(caller_ends.unwrap_or(u64::MAX));
             let had_with = subject.map(|known| known.known_by);
             self.cache.keep_token(key, token.clone(), had_with, until);
         }
@@ -415,3 +426,6 @@ fn known_by(caller: &AuthInfo) -> AuthInfo {
     debug_assert!(same.is_ok());
     same.unwrap_or_else(|_| caller.clone())
 }
+
+#[cfg(test)]
+mod tests;

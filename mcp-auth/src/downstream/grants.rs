@@ -78,8 +78,7 @@ pub(super) fn form_for_us(config: &DownstreamConfig, scopes: &Scopes) -> TokenFo
 
 /// The second question with an identity assertion.
 pub(super) fn form_with_assertion(assertion: &str, scopes: &Scopes) -> TokenForm {
-    let mut form =
-        vec![("grant_type", JWT_BEARER.to_owned()), ("assertion", assertion.to_owned())];
+    let mut form = vec![("grant_type", JWT_BEARER.to_owned()), ("assertion", assertion.to_owned())];
     if !scopes.is_empty() {
         form.push(("scope", scopes.to_string()));
     }
@@ -139,11 +138,7 @@ pub(super) fn check_bearer_answer(
     check_token(answer, sent_tokens, scopes)
 }
 
-fn check_token(
-    answer: &TokenAnswer,
-    sent_tokens: &[&str],
-    scopes: &Scopes,
-) -> Result<(), String> {
+fn check_token(answer: &TokenAnswer, sent_tokens: &[&str], scopes: &Scopes) -> Result<(), String> {
     if sent_tokens.contains(&&**answer.access_token) {
         return Err("it gave back the token that it was sent".to_owned());
     }
@@ -193,7 +188,9 @@ mod tests {
     use super::*;
 
     fn refusal(value: &serde_json::Value) -> OAuthRefusal {
-        let codes = value["codes"].as_array().map(|list| list.iter().filter_map(|one| one.as_u64()).collect());
+        let codes = value["codes"]
+            .as_array()
+            .map(|list| list.iter().filter_map(|one| one.as_u64()).collect());
         OAuthRefusal {
             error: value["error"].as_str().unwrap().to_owned(),
             description: String::new(),
@@ -220,7 +217,10 @@ mod tests {
             (json!({ "error": "interaction_required", "claims": "{\"a\":1}" }), &step_up),
             (json!({ "error": "interaction_required", "claims": "no json" }), &sign_in),
             (json!({ "error": "interaction_required", "claims": "[]" }), &sign_in),
-            (json!({ "error": "invalid_grant", "claims": format!("{{\"a\":\"{}\"}}", "x".repeat(5000)) }), &sign_in),
+            (
+                json!({ "error": "invalid_grant", "claims": format!("{{\"a\":\"{}\"}}", "x".repeat(5000)) }),
+                &sign_in,
+            ),
             (json!({ "error": "invalid_grant", "codes": [65001] }), &consent),
             (json!({ "error": "consent_required" }), &consent),
             (json!({ "error": "invalid_client" }), &DownstreamError::Refused),

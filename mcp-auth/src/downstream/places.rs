@@ -75,8 +75,10 @@ mod tests {
 
     #[test]
     fn the_token_goes_to_the_api_and_nowhere_else() {
-        let places =
-            ApiPlaces::new(&["https://api.example/v1/".to_owned(), "http://127.0.0.1:8".to_owned()]);
+        let places = ApiPlaces::new(&[
+            "https://api.example/v1/".to_owned(),
+            "http://127.0.0.1:8".to_owned(),
+        ]);
         for inside in [
             "https://api.example/v1",
             "https://API.example:443/v1/reports?x=/../",

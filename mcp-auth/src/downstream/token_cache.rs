@@ -141,7 +141,8 @@ fn is_standing(had_with: &Option<AuthInfo>, cutoffs: &Cutoffs) -> bool {
     had_with.as_ref().is_none_or(|caller| !is_revoked(cutoffs, caller))
 }
 
-fn is_revoked(cutoffs: &Cutoffs, caller: &AuthInfo) -> bool {
+/// Whether this caller's token was taken back.
+pub(super) fn is_revoked(cutoffs: &Cutoffs, caller: &AuthInfo) -> bool {
     matches!(cutoffs.check(caller), Err(TokenError::Revoked))
 }
 
@@ -182,9 +183,12 @@ mod tests {
     fn a_refusal_is_kept_for_a_second_and_for_one_token_of_the_caller() {
         let (cache, cutoffs) = (TokenCache::with_room_for(10), Cutoffs::default());
         let refuse = || cache.keep_refusal([1; 32], DownstreamError::Refused, [7; 32], 100);
-        for (now, token_of_caller, is_kept) in
-            [(100, [7; 32], true), (101, [7; 32], false), (100, [8; 32], false), (99, [7; 32], false)]
-        {
+        for (now, token_of_caller, is_kept) in [
+            (100, [7; 32], true),
+            (101, [7; 32], false),
+            (100, [8; 32], false),
+            (99, [7; 32], false),
+        ] {
             refuse();
             let found = cache.get(&[1; 32], now, &cutoffs, || token_of_caller);
             assert_eq!(found.is_some(), is_kept, "{now} {token_of_caller:?}");

@@ -41,6 +41,7 @@ pub(crate) use snapshot::{FetchContext, KeySource};
 #[cfg(any(test, fuzzing))]
 pub(crate) use token_endpoint::read_token_answer;
 pub(crate) use token_endpoint::{
-    EndpointClient, EndpointFault, EndpointPlace, OAuthRefusal, TokenAnswer, TokenEndpoint, TokenForm,
+    EndpointClient, EndpointFault, EndpointPlace, OAuthRefusal, TokenAnswer, TokenEndpoint,
+    TokenForm,
 };
 pub(crate) use trust_anchors::TrustAnchors;

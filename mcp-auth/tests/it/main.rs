@@ -7,6 +7,7 @@ mod adapters;
 mod authenticate;
 mod authorize;
 mod configuration;
+mod downstream;
 mod issuer;
 mod providers;
 mod real_providers;

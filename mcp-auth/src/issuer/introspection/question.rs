@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::Introspector;
 use crate::config::IntrospectionMethod;
-use crate::issuer::client_credentials::{ClientCredentials, basic_header, write_form};
 use crate::issuer::Destination;
+use crate::issuer::client_credentials::{ClientCredentials, basic_header, write_form};
 
 /// The media type of a signed answer (RFC 9701 §3).
 pub(super) const SIGNED: &str = "application/token-introspection+jwt";

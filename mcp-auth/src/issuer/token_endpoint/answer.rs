@@ -237,6 +237,9 @@ mod tests {
             let fault = read(status, &body).err();
             assert!(matches!(fault, Some(EndpointFault::Unavailable { .. })), "{status} {body}");
         }
-        assert!(matches!(read(400, &json!({ "error": 7 })).err(), Some(EndpointFault::Unusable(_))));
+        assert!(matches!(
+            read(400, &json!({ "error": 7 })).err(),
+            Some(EndpointFault::Unusable(_))
+        ));
     }
 }

@@ -58,11 +58,12 @@ impl StepUp for Exchange {
 
     fn require(&self, granted: &Scopes, required: &Scopes) -> Result<(), InsufficientScope> {
         let resource = &self.admitted.resource;
-        require(resource, || self.called.needed(resource, granted), granted, required)
-            .map_err(|error| match self.refused().get_or_insert(AskedInVain::Scopes(error.clone())) {
+        require(resource, || self.called.needed(resource, granted), granted, required).map_err(
+            |error| match self.refused().get_or_insert(AskedInVain::Scopes(error.clone())) {
                 AskedInVain::Scopes(first) => first.clone(),
                 AskedInVain::Downstream(_) => error,
-            })
+            },
+        )
     }
 
     fn withdraw(&self) {

@@ -94,7 +94,7 @@ fn of_all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-const OF_ALL_AND_NO_TOKEN: [&str; 11] = [
+const OF_ALL_AND_NO_TOKEN: [&str; 13] = [
     "resources",
     "ca_files",
     "max_body_bytes",
@@ -106,6 +106,8 @@ const OF_ALL_AND_NO_TOKEN: [&str; 11] = [
     "shared_signals_path",
     "shared_store",
     "limits",
+    "downstreams",
+    "downstream_cache_entries",
 ];
 
 fn names_of(settings: impl serde::Serialize) -> Vec<String> {
