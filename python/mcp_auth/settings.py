@@ -206,7 +206,7 @@ class ConnectSettings(TypedDict, total=False):
 
     url: Text
     folder: File
-    sign_in: Sequence[SignInSettings]
+    sign_in: Iterable[SignInSettings]
 
 
 class _ServerKeywords(TypedDict, total=False):

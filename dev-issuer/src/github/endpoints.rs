@@ -36,7 +36,8 @@ fn lock(accounts: &Shared) -> MutexGuard<'_, Accounts> {
 async fn authorize(State(accounts): State<Shared>, RawQuery(query): RawQuery) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
     let text = |name: &str| params.optional(name).ok().flatten().map(str::to_owned);
-    let (Some(redirect_uri), Some(CLIENT_ID)) = (text("redirect_uri"), text("client_id").as_deref())
+    let (Some(redirect_uri), Some(CLIENT_ID)) =
+        (text("redirect_uri"), text("client_id").as_deref())
     else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -44,7 +45,10 @@ async fn authorize(State(accounts): State<Shared>, RawQuery(query): RawQuery) ->
     let mut answer = form_urlencoded::Serializer::new(String::new());
     if known.refuses {
         answer.append_pair("error", "access_denied");
-        answer.append_pair("error_description", "The user has <b>denied</b> your application access.");
+        answer.append_pair(
+            "error_description",
+            "The user has <b>denied</b> your application access.",
+        );
     } else {
         let scope = text("scope").unwrap_or_default().replace(' ', ",");
         let grant = Grant { user: known.user.clone(), scope };
@@ -137,7 +141,8 @@ fn is_our_client(headers: &HeaderMap, params: &Params) -> bool {
     let basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}")));
     let in_header = headers.get(header::AUTHORIZATION).is_some_and(|value| *value == *basic);
     let text = |name: &str| params.optional(name).ok().flatten();
-    in_header || (text("client_id"), text("client_secret")) == (Some(CLIENT_ID), Some(CLIENT_SECRET))
+    in_header
+        || (text("client_id"), text("client_secret")) == (Some(CLIENT_ID), Some(CLIENT_SECRET))
 }
 
 async fn user(State(accounts): State<Shared>, headers: HeaderMap) -> Response {
@@ -165,7 +170,8 @@ async fn open_issue(
     let title = asked["title"].as_str().unwrap_or_default().to_owned();
     let issue = Issue { repository: format!("{owner}/{name}"), title, author: grant.user };
     let number = known.issues.len() + 1;
-    let answer = json!({ "number": number, "title": issue.title, "user": { "login": issue.author } });
+    let answer =
+        json!({ "number": number, "title": issue.title, "user": { "login": issue.author } });
     known.issues.push(issue);
     (StatusCode::CREATED, Json(answer)).into_response()
 }

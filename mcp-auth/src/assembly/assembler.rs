@@ -19,8 +19,13 @@ use crate::authenticate::{
     TokenCache, TokenSource, TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
-use crate::config::{AuthorizationServer, Config, DownstreamConfig, DownstreamGrant, IntrospectionMethod, ProtectedResource};
-use crate::downstream::{Connection, ConnectionParts, GrantStore, SignIn, DownstreamApi, DownstreamParts, Downstreams};
+use crate::config::{
+    AuthorizationServer, Config, DownstreamConfig, DownstreamGrant, IntrospectionMethod,
+    ProtectedResource,
+};
+use crate::downstream::{
+    Connection, ConnectionParts, DownstreamApi, DownstreamParts, Downstreams, GrantStore, SignIn,
+};
 use crate::handles::{HandleSealer, KeyRing};
 use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
@@ -372,7 +377,11 @@ impl<'b> Assembler<'b> {
             let Some(issuer) = found.cloned() else { continue };
             let place = EndpointPlace::OfIssuer(issuer.clone());
             let endpoint = self.token_endpoint(place, &config.client_id, client);
-            clients.push(Arc::new(SignIn { issuer, client_id: config.client_id.clone(), endpoint }));
+            clients.push(Arc::new(SignIn {
+                issuer,
+                client_id: config.client_id.clone(),
+                endpoint,
+            }));
         }
         let store = GrantStore { vault, keys: keys.clone() };
         let accounts =

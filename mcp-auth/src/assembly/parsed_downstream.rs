@@ -127,9 +127,7 @@ fn check_texts(config: &DownstreamConfig, faults: &mut Faults<'_>) {
 
 /// Whether there is everything that the grant needs, and nothing that it would not look at.
 fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
-    use DownstreamGrant::{
-        AuthorizationCode, ClientCredentials, IdJag, OnBehalfOf, TokenExchange,
-    };
+    use DownstreamGrant::{AuthorizationCode, ClientCredentials, IdJag, OnBehalfOf, TokenExchange};
     let grant = config.grant;
     let only_for = [
         ("requested_token_type", config.requested_token_type.is_some(), &[TokenExchange][..]),
@@ -138,8 +136,16 @@ fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
         ("target", config.target.is_some(), &[IdJag]),
         ("authorization_endpoint", config.authorization_endpoint.is_some(), &[AuthorizationCode]),
         ("revocation_endpoint", config.revocation_endpoint.is_some(), &[AuthorizationCode]),
-        ("audience", !config.audience.is_empty(), &[TokenExchange, OnBehalfOf, IdJag, ClientCredentials]),
-        ("resource", !config.resource.is_empty(), &[TokenExchange, OnBehalfOf, IdJag, ClientCredentials]),
+        (
+            "audience",
+            !config.audience.is_empty(),
+            &[TokenExchange, OnBehalfOf, IdJag, ClientCredentials],
+        ),
+        (
+            "resource",
+            !config.resource.is_empty(),
+            &[TokenExchange, OnBehalfOf, IdJag, ClientCredentials],
+        ),
         (
             "subject_issuers",
             !config.subject_issuers.is_empty(),
@@ -218,8 +224,7 @@ fn subjects(
     whole: &Config,
     faults: &mut Faults<'_>,
 ) -> (Vec<String>, Vec<AuthorizationServer>) {
-    let needs_no_subject =
-        [DownstreamGrant::ClientCredentials, DownstreamGrant::AuthorizationCode];
+    let needs_no_subject = [DownstreamGrant::ClientCredentials, DownstreamGrant::AuthorizationCode];
     if needs_no_subject.contains(&config.grant) {
         return (Vec::new(), Vec::new());
     }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{ClientAuthMethod, DownstreamConfig, DownstreamTarget, Introspection, Secret, SignInConfig};
+use super::{
+    ClientAuthMethod, DownstreamConfig, DownstreamTarget, Introspection, Secret, SignInConfig,
+};
 
 /// The settings of us as a client: of introspection, and of tokens for downstream APIs.
 pub(crate) struct ClientSettings<'c> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectConfig, DownstreamConfig, Limits, ProtectedResource, Secret, SharedStoreConfig, seconds};
+use super::{
+    ConnectConfig, DownstreamConfig, Limits, ProtectedResource, Secret, SharedStoreConfig, seconds,
+};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.

@@ -14,7 +14,7 @@ use super::grants::{
 use super::id_jag::{ExpectedAssertion, check_assertion};
 use super::token_cache::{TokenCache, is_revoked};
 use super::token_key::token_key;
-use super::{Connection, ApiPlaces, DownstreamError, DownstreamToken};
+use super::{ApiPlaces, Connection, DownstreamError, DownstreamToken};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::clock::Clock;
 use crate::config::{ActorToken, AuthorizationServer, DownstreamConfig, DownstreamGrant};

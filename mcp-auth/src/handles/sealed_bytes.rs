@@ -40,7 +40,8 @@ impl KeyRing {
         rand::fill(&mut salt).ok()?;
         let key = key_of_bytes(self.sealing()?, &salt)?;
         let mut secret = bytes.to_vec();
-        key.seal_in_place_append_tag(only_nonce(), Aad::from(what_for.bound()), &mut secret).ok()?;
+        key.seal_in_place_append_tag(only_nonce(), Aad::from(what_for.bound()), &mut secret)
+            .ok()?;
         Some(URL_SAFE_NO_PAD.encode_to_string([salt.as_slice(), &secret].concat()))
     }
 

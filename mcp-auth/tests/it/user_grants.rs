@@ -45,8 +45,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let number = listener.local_addr().unwrap().port();
-        let folder = std::env::temp_dir()
-            .join(format!("mcp-auth-grants-{}-{number}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("mcp-auth-grants-{}-{number}", std::process::id()));
         let mut data = settings(&issuer, &github, &origin, &folder);
         change(&mut data);
         let config: Config = serde_json::from_value(data).unwrap();

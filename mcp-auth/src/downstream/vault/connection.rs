@@ -157,7 +157,11 @@ impl Connection {
                 return Err(self.ask_user(user));
             };
             if self.is_usable(&grant) {
-                return Ok(DownstreamToken::new(grant.access_token, grant.scopes, grant.expires_at));
+                return Ok(DownstreamToken::new(
+                    grant.access_token,
+                    grant.scopes,
+                    grant.expires_at,
+                ));
             }
             if grant.refresh_token.is_none() {
                 return Err(self.ask_user(user));

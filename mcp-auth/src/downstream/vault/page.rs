@@ -29,7 +29,8 @@ impl Page {
     }
 
     pub(super) fn other_user() -> Self {
-        let text = "This link is for another user. Nothing was connected. Did somebody send it to you?";
+        let text =
+            "This link is for another user. Nothing was connected. Did somebody send it to you?";
         Self::of(StatusCode::FORBIDDEN, text)
     }
 

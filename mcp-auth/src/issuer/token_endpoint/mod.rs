@@ -128,9 +128,7 @@ impl TokenEndpoint {
             let response = self.send(&destination, form).await?;
             match response.status() {
                 StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
-                status => {
-                    Err(EndpointFault::unavailable(format!("status {}", status.as_u16())))
-                }
+                status => Err(EndpointFault::unavailable(format!("status {}", status.as_u16()))),
             }
         };
         match tokio::time::timeout(limit, telling).await {

@@ -23,7 +23,9 @@ async fn a_caller_s_token_is_exchanged_for_one_for_the_api() {
     let header = token.header_value();
     assert!(header.is_sensitive());
     assert_eq!(header.to_str().unwrap(), format!("Bearer {}", token.expose()));
-    assert!(!format!("{token:?} {:?}", calling.auth.downstream("reports")).contains(token.expose()));
+    assert!(
+        !format!("{token:?} {:?}", calling.auth.downstream("reports")).contains(token.expose())
+    );
 }
 
 #[tokio::test]

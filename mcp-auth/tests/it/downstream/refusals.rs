@@ -50,7 +50,8 @@ async fn a_token_is_sent_to_the_endpoint_of_its_own_issuer_alone() {
 #[tokio::test]
 async fn a_caller_whose_token_is_not_known_gets_none() {
     let calling = Calling::start().await;
-    let claims = json!({ "iss": calling.issuer.issuer(), "sub": "alice", "exp": 4_000_000_000_u64 });
+    let claims =
+        json!({ "iss": calling.issuer.issuer(), "sub": "alice", "exp": 4_000_000_000_u64 });
     let made = AuthInfo::from_verified_json(&claims.to_string()).unwrap();
     let error = calling.token_for(&made).await.unwrap_err();
     assert_eq!((error.code(), calling.asked()), ("downstream_no_token", 0));

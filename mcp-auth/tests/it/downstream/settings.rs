@@ -9,7 +9,8 @@ const ISSUER: &str = "https://as.example";
 
 /// The faults of an API that is configured so, each without where it is.
 fn faults(change: Value) -> Vec<String> {
-    let mut api = json!({ "issuer": ISSUER, "client_id": "c", "client_secret": "s", "audience": ["a"] });
+    let mut api =
+        json!({ "issuer": ISSUER, "client_id": "c", "client_secret": "s", "audience": ["a"] });
     for (name, value) in change.as_object().unwrap() {
         api[name] = value.clone();
     }
@@ -57,10 +58,7 @@ fn every_fault_is_named_by_its_setting() {
             json!({ "grant": "id_jag", "target": { "token_endpoint": "x", "client_id": "" } }),
             vec!["target.token_endpoint", "target.client_id", "target.client_secret"],
         ),
-        (
-            json!({ "grant": "client_credentials", "auth_method": "none" }),
-            vec!["auth_method"],
-        ),
+        (json!({ "grant": "client_credentials", "auth_method": "none" }), vec!["auth_method"]),
     ] {
         assert_eq!(faults(change.clone()), expected, "{change}");
     }

@@ -8,8 +8,7 @@ use super::Server;
 #[tokio::test]
 async fn what_cannot_work_is_a_fault_with_its_name() {
     let server = Server::start().await;
-    let good =
-        super::settings(&server.issuer, &server.github, &server.origin, &server.folder);
+    let good = super::settings(&server.issuer, &server.github, &server.origin, &server.folder);
     let faults = |data: &Value| {
         let config: Config = serde_json::from_value(data.clone()).unwrap();
         match McpAuth::new(config) {

@@ -218,4 +218,3 @@ async fn no_token_and_no_secret_is_ever_logged() {
         assert!(!log.contains(secret), "{secret}: {log}");
     }
 }
-
