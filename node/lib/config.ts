@@ -220,6 +220,8 @@ export interface ConnectConfig {
   url: string | URL;
   /** The folder where grants are kept, sealed with `handleKeys`. */
   folder?: string;
+  /** The Redis where all instances keep grants, in place of a folder. */
+  redis?: Redis;
   /** Where users sign in before they go to a provider. */
   signIn: SignInConfig[];
 }

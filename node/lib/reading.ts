@@ -159,7 +159,7 @@ const DOWNSTREAM = {
   dangerousAllowHttp: 'flag',
 } satisfies Record<keyof DownstreamConfig, Kind>;
 const SIGN_IN = { ...CLIENT, issuer: 'url' } satisfies Record<keyof SignInConfig, Kind>;
-const CONNECT = { url: 'url', folder: 'text', signIn: { each: SIGN_IN } } satisfies Record<keyof ConnectConfig, Kind>;
+const CONNECT = { url: 'url', folder: 'text', redis: { members: REDIS }, signIn: { each: SIGN_IN } } satisfies Record<keyof ConnectConfig, Kind>;
 const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',

@@ -206,6 +206,7 @@ class ConnectSettings(TypedDict, total=False):
 
     url: Text
     folder: File
+    redis: RedisSettings
     sign_in: Iterable[SignInSettings]
 
 

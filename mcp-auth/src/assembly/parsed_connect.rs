@@ -1,11 +1,13 @@
 //! Where users connect their accounts, checked.
 
 use std::sync::Arc;
+#[cfg(feature = "redis")]
+use std::time::Duration;
 
 use super::key_source::http_hint;
 use super::parsed_config::{is_at, is_plain_path};
 use super::parsed_downstream::{ParsedClient, parse_client};
-use crate::config::{Config, DownstreamGrant, Faults, SignInConfig};
+use crate::config::{Config, ConnectConfig, DownstreamGrant, Faults, RedisConfig, SignInConfig};
 use crate::downstream::{FileVault, GrantVault};
 use crate::identifier::{PlainHttp, check_fetchable};
 
@@ -62,26 +64,78 @@ pub(super) fn parse_connect<'a>(
         let client = parse_client(&one.client_id, &one.client_settings(), &mut of_one);
         sign_in.extend(client.map(|client| (one, client)));
     }
-    let vault = match (&connect.folder, given) {
-        (Some(_), Some(_)) => {
-            own.add("folder", "contradicts the vault that was given to the builder");
-            None
-        }
-        (None, None) => {
-            own.add("folder", "must be set, unless a vault is given to the builder");
-            None
-        }
-        (None, Some(given)) => Some(given.clone()),
-        (Some(folder), None) => match FileVault::open(folder) {
-            Ok(vault) => Some(Arc::new(vault) as Arc<dyn GrantVault>),
+    let vault = vault(connect, config, given, &mut own);
+    let is_right = own.count() == faults_before;
+    Some(ParsedConnect { url, vault: vault?, sign_in }).filter(|_| is_right)
+}
+
+/// The one place where grants are kept.
+fn vault(
+    connect: &ConnectConfig,
+    config: &Config,
+    given: Option<&Arc<dyn GrantVault>>,
+    faults: &mut Faults<'_>,
+) -> Option<Arc<dyn GrantVault>> {
+    match (&connect.folder, &connect.redis, given) {
+        (None, None, Some(given)) => Some(given.clone()),
+        (Some(folder), None, None) => match FileVault::open(folder) {
+            Ok(vault) => Some(Arc::new(vault)),
             Err(fault) => {
-                own.add("folder", fault.to_string());
+                faults.add("folder", fault.to_string());
                 None
             }
         },
-    };
-    let is_right = own.count() == faults_before;
-    Some(ParsedConnect { url, vault: vault?, sign_in }).filter(|_| is_right)
+        (None, Some(redis), None) => redis_vault(redis, config, &mut faults.below("redis")),
+        (None, None, None) => {
+            faults.add("folder", "must be set, or `redis`, unless a vault is given to the builder");
+            None
+        }
+        _ => {
+            faults.add("folder", "contradicts `redis`, or the vault that was given to the builder");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis_vault(
+    _: &RedisConfig,
+    _: &Config,
+    faults: &mut Faults<'_>,
+) -> Option<Arc<dyn GrantVault>> {
+    faults.add_here("this program was built without the feature `redis` of `mcp-auth`");
+    None
+}
+
+#[cfg(feature = "redis")]
+fn redis_vault(
+    redis: &RedisConfig,
+    config: &Config,
+    faults: &mut Faults<'_>,
+) -> Option<Arc<dyn GrantVault>> {
+    use super::parsed_shared_store::{read_url, trusted_pem};
+    use crate::downstream::RedisVault;
+    use crate::shared_store::RedisTexts;
+
+    /// No user waits longer for Redis.
+    const LONGEST_ANSWER: Duration = Duration::from_secs(2);
+    let faults_before = faults.count();
+    if redis.prefix.is_empty() || redis.prefix.contains(['{', '}']) {
+        faults.add("prefix", "must be set, without braces");
+    }
+    let url = read_url(redis, faults)?;
+    let schemes = ["redis:", "rediss:", "unix:", "redis+unix:"];
+    let is_known = schemes.iter().any(|scheme| url.expose().starts_with(scheme));
+    if url.expose().contains("#insecure") {
+        faults.add("url", "`#insecure` is refused: anybody could be Redis then");
+    }
+    let texts = RedisTexts::new(url.expose(), trusted_pem(config), &redis.prefix, LONGEST_ANSWER);
+    if !is_known || texts.is_none() {
+        // Not shown: it may hold a password.
+        faults.add("url", "is not like redis://host:6379, rediss://host:6380 or unix:///path");
+    }
+    let is_right = faults.count() == faults_before;
+    Some(Arc::new(RedisVault(texts?)) as Arc<dyn GrantVault>).filter(|_| is_right)
 }
 
 fn check_url(url: &str, config: &Config, faults: &mut Faults<'_>) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientAuthMethod, Secret};
+use super::{ClientAuthMethod, RedisConfig, Secret};
 
 /// Where users connect their accounts at other providers, for APIs with the grant `authorization_code`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,11 @@ pub struct ConnectConfig {
     /// The public URL of our pages, such as `https://mcp.example.com/connect`: each API has its own below it. Providers are
     /// told `URL/NAME/callback`, issuers in `sign_in` `URL/NAME/signed-in`.
     pub url: String,
-    /// The folder where grants are kept, sealed with `handle_keys`. Absent: a vault is given to the builder.
+    /// The folder where grants are kept, sealed with `handle_keys`. Absent, without `redis`: a vault is given to the builder.
     pub folder: Option<PathBuf>,
+    /// The Redis where all instances keep grants, sealed in the same way, in place of a folder. Have it write down what it
+    /// keeps (`appendonly`): users are asked again for what it forgets.
+    pub redis: Option<RedisConfig>,
     /// Where users sign in before they go to a provider, so that nobody connects an account for somebody else.
     pub sign_in: Vec<SignInConfig>,
 }

@@ -28,6 +28,8 @@ pub use self::downstream_token::DownstreamToken;
 pub(crate) use self::id_jag::{ExpectedAssertion, check_assertion};
 pub use self::named::Downstream;
 pub(crate) use self::places::ApiPlaces;
+#[cfg(feature = "redis")]
+pub(crate) use self::vault::RedisVault;
 pub(crate) use self::vault::{
     BrowserRequest, CALLBACK, ConnectPage, Connection, ConnectionParts, FileVault, GrantStore,
     Page, SIGNED_IN, SignIn,

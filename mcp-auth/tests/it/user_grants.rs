@@ -2,6 +2,8 @@
 
 mod attacks;
 mod configuration;
+#[cfg(all(unix, feature = "redis"))]
+mod redis_vault;
 mod tokens;
 
 use std::path::PathBuf;

@@ -12,6 +12,8 @@ mod file_vault;
 mod grant_vault;
 mod id_token;
 mod page;
+#[cfg(feature = "redis")]
+mod redis_vault;
 mod url_elicitation;
 mod user_grant;
 
@@ -20,5 +22,7 @@ pub(crate) use self::connection::{Connection, ConnectionParts, SignIn};
 pub(crate) use self::file_vault::FileVault;
 pub use self::grant_vault::{GrantVault, VaultFault, VaultFuture};
 pub(crate) use self::page::Page;
+#[cfg(feature = "redis")]
+pub(crate) use self::redis_vault::RedisVault;
 pub use self::url_elicitation::UrlElicitation;
 pub(crate) use self::user_grant::GrantStore;
