@@ -53,7 +53,11 @@ impl RedisTexts {
     pub(crate) async fn load(&self, name: &str) -> Result<Option<String>, StoreFault> {
         let mut command = redis::cmd("GET");
         command.arg(self.key(name));
-        self.ask(command).await
+        match self.ask(command.clone()).await {
+            Ok(text) => Ok(text),
+            // The connection was of a Redis that has started again since; asking twice changes nothing.
+            Err(_) => self.ask(command).await,
+        }
     }
 
     /// Puts a text in the place of another one, or of none; `false`: something else is there.
