@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::jose::Digest;
 use crate::spawner::{Spawner, background};
+
+/// What a question is about, as a digest.
+type Digest = [u8; 32];
 
 /// Questions that may be open at one time; nobody waits for more.
 const MAX_OPEN: usize = 1024;

@@ -146,10 +146,10 @@ impl NativeDevIssuer {
     /// The requests for tokens so far, in all and by grant.
     #[napi]
     pub fn token_requests(&self) -> HashMap<String, u32> {
-        let counts = self.0.requests().of_tokens().into_iter();
-        let narrowed =
-            counts.map(|(name, count)| (name.to_owned(), u32::try_from(count).unwrap_or(u32::MAX)));
-        narrowed.collect()
+        let requests = self.0.requests().of_tokens();
+        let names = requests.iter().map(|(name, _)| (*name).to_owned());
+        let counts = requests.iter().map(|(_, count)| *count);
+        names.zip(counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX))).collect()
     }
 
     /// Stops.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-import httpx
+import httpx2
 import pytest
 from fastmcp import FastMCP
 from mcp.server.mcpserver import MCPServer
@@ -106,8 +106,8 @@ def test_the_issuer_exchanges_tokens_and_counts_them() -> None:
             "scope": "reports:read",
         }
 
-        def ask() -> httpx.Response:
-            return httpx.post(f"{issuer.issuer}/token", data=form, auth=("tools", "a secret"), trust_env=False)
+        def ask() -> httpx2.Response:
+            return httpx2.post(f"{issuer.issuer}/token", data=form, auth=("tools", "a secret"), trust_env=False)
 
         answer = ask()
         assert answer.status_code == 200, answer.text

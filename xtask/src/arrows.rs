@@ -45,7 +45,7 @@ const ROOMS: [(&str, &str); 19] = [
     // Bytes and callers alone: what is sealed, and why, is its callers' business.
     ("handles", "values"),
     // Refusals, callers and addresses alone: what is refused is decided elsewhere.
-    ("limits", "config values"),
+    ("limits", "shared_store config values"),
     ("authorize", "json config values"),
     ("authenticate", "revocation issuer jose json config values"),
     ("revocation", "shared_store values"),

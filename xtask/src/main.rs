@@ -22,6 +22,7 @@ mod names;
 #[cfg(target_os = "linux")]
 mod no_delay;
 mod node;
+mod notes_db;
 mod peers;
 mod performance;
 mod plain_code;

@@ -1,5 +1,7 @@
 //! The Node SDK: its tests, as it is shipped.
 
+use std::path::PathBuf;
+
 use crate::command::{Failure, Run, root, version};
 use crate::install;
 use crate::step::{Outcome, Step, missing_tool};
@@ -15,22 +17,31 @@ pub(crate) fn step() -> Step {
 
 fn test() -> Result<Outcome, Failure> {
     let Some(version) = version("node") else { return missing_tool("node") };
+    examples(&version)?;
     let folder = root().join("node");
-    let examples = root().join("examples/node");
     let published = folder.join("test/published");
     let clients = root().join("xtask/clients/typescript");
     let conformance = root().join("xtask/clients/conformance");
-    for installed in [&folder, &examples, &published, &clients, &conformance] {
+    for installed in [&published, &clients, &conformance] {
         install::npm(installed, &version)?;
     }
-    Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
     let tsc = folder.join("node_modules/typescript/bin/tsc");
     for project in ["test/tsconfig.json", "test/published.tsconfig.json"] {
         Run::new("node").args([&tsc]).args(["--project", project]).dir(&folder).run()?;
     }
-    Run::new("node").args([&tsc]).dir(&examples).run()?;
     Run::new(npm()).args(["test"]).dir(&folder).run()?;
     Ok(Outcome::Passed)
+}
+
+/// Builds the SDK and the examples that use it. Returns the folder where the examples are, as programs.
+pub(crate) fn examples(version: &str) -> Result<PathBuf, Failure> {
+    let (folder, examples) = (root().join("node"), root().join("examples/node"));
+    install::npm(&folder, version)?;
+    install::npm(&examples, version)?;
+    Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
+    let tsc = folder.join("node_modules/typescript/bin/tsc");
+    Run::new("node").args([&tsc]).dir(&examples).run()?;
+    Ok(examples.join("dist"))
 }
 
 /// Builds the release that `bench/node` measures, and installs its peers.

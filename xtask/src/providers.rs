@@ -79,7 +79,8 @@ pub(crate) fn with_oidc_provider(
     }
 }
 
-fn absent(name: &str, why: &Failure) -> Result<Outcome, Failure> {
+/// A step without a server that cannot be had here: skipped, unless every server is required.
+pub(crate) fn absent(name: &str, why: &Failure) -> Result<Outcome, Failure> {
     let reason = format!("no {name}: {why}");
     if env::var_os("MCP_AUTH_REQUIRE_PROVIDERS").is_some_and(|value| !value.is_empty()) {
         return Err(Failure::new(format!("{reason}; MCP_AUTH_REQUIRE_PROVIDERS is set")));

@@ -113,7 +113,7 @@ fn beside(name: &str) -> Result<Outcome, Failure> {
 }
 
 /// The interpreter of an environment with the wheel in it, built as tests are: without optimisation.
-fn installed() -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn installed() -> Result<Option<PathBuf>, Failure> {
     let Some(interpreter) = environment()? else { return Ok(None) };
     install_wheel(&interpreter, &build(&interpreter, &[])?)?;
     Ok(Some(interpreter))

@@ -10,6 +10,7 @@ use crate::lint::cargo_in_examples;
 #[cfg(target_os = "linux")]
 use crate::no_delay;
 use crate::node;
+use crate::notes_db;
 use crate::providers;
 use crate::python;
 use crate::real_servers;
@@ -38,6 +39,7 @@ pub(crate) fn steps() -> Vec<Step> {
     steps.push(real_servers::step());
     steps.push(node::step());
     steps.extend(python::steps());
+    steps.push(notes_db::step());
     steps
 }
 

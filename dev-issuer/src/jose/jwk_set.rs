@@ -34,10 +34,9 @@ pub(crate) fn verify_with_jwk_set(token: &str, jwk_set: &Value) -> Option<Verifi
 
 /// Something, when the key is one for the algorithm and the signature fits.
 fn is_signed(jwk: &Value, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Option<()> {
-    let member = |name: &str| from_base64url(jwk[name].as_str()?);
     if let Some(rsa) = rsa_parameters(algorithm) {
         let is_rsa = jwk["kty"] == "RSA";
-        let key = PublicKeyComponents { n: member("n")?, e: member("e")? };
+        let key = PublicKeyComponents { n: member(jwk, "n")?, e: member(jwk, "e")? };
         return (is_rsa && key.verify(rsa, message, signature).is_ok()).then_some(());
     }
     let (key_type, curve) = match algorithm {
@@ -52,12 +51,17 @@ fn is_signed(jwk: &Value, algorithm: Algorithm, message: &[u8], signature: &[u8]
     }
     let public_key = match key_type {
         // SEC 1 §2.3.3: 0x04, then x and y.
-        "EC" => [vec![4], member("x")?, member("y")?].concat(),
-        "OKP" => member("x")?,
-        _ => member("pub")?,
+        "EC" => [vec![4], member(jwk, "x")?, member(jwk, "y")?].concat(),
+        "OKP" => member(jwk, "x")?,
+        _ => member(jwk, "pub")?,
     };
     let key = UnparsedPublicKey::new(verification(algorithm), public_key);
     key.verify(message, signature).ok()
+}
+
+/// A member of a key that is bytes.
+fn member(jwk: &Value, name: &str) -> Option<Vec<u8>> {
+    from_base64url(jwk[name].as_str()?)
 }
 
 fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {

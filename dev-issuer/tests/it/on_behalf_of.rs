@@ -88,3 +88,31 @@ async fn a_step_up_and_a_consent_can_be_asked_for() {
     let (status, _) = ask(&agent, &token, "api://reports/read").await;
     assert_eq!(status, StatusCode::OK);
 }
+
+/// `vectors/token-answers.json` has what Entra ID's documentation shows.
+#[tokio::test]
+async fn the_answers_have_the_shapes_that_are_recorded() {
+    let recorded: Value =
+        serde_json::from_str(include_str!("../../../vectors/token-answers.json")).unwrap();
+    let recorded = recorded["answers"].as_array().unwrap();
+    let agent = start().await;
+    let token = agent.issuer.mint().audience(RESOURCE).sign();
+    for (name, mode) in [
+        ("entra: on behalf of a user", Mode::Online),
+        ("entra: another factor has to be registered", Mode::Token(TokenMode::InteractionRequired)),
+        ("entra: nobody has consented", Mode::Token(TokenMode::ConsentRequired)),
+    ] {
+        agent.issuer.set_mode(mode);
+        let (status, body) = ask(&agent, &token, "api://reports/read").await;
+        let shape = recorded.iter().find(|answer| answer["name"] == name).unwrap();
+        assert_eq!(shape["status"], status.as_u16(), "{name}");
+        for (member, value) in shape["body"].as_object().unwrap() {
+            let same_type = match value {
+                Value::String(_) => body[member].is_string(),
+                Value::Number(_) => body[member].is_number(),
+                _ => body[member].is_array(),
+            };
+            assert!(same_type, "{name}: {member} is {}", body[member]);
+        }
+    }
+}

@@ -8,6 +8,8 @@ pub(crate) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchan
 pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// An issuer whose client `tools` may get `reports:read` for `reports`, and acts for [`RESOURCE`].
 async fn start() -> Agent {
     let tools = DevClient::new("tools")
@@ -24,7 +26,7 @@ fn subject(agent: &Agent) -> Mint {
 }
 
 /// Exchanges as `tools`; fields that are empty are left out.
-async fn exchange(agent: &Agent, token: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
+async fn exchange(agent: &Agent, token: &str, more: Fields<'_>) -> (StatusCode, Value) {
     let mut form = vec![
         ("grant_type", EXCHANGE),
         ("subject_token", token),
@@ -131,7 +133,7 @@ async fn what_is_wider_than_allowed_or_does_not_hold_is_refused() {
     let foreign = other.mint().audience(RESOURCE).sign();
     let pretended = other.mint().issuer(agent.issuer.issuer()).audience(RESOURCE).sign();
     let of_others = subject(&agent).audience("https://else.example").sign();
-    let rows: [(&str, &[(&str, &str)], &str); 15] = [
+    let rows: [(&str, Fields<'_>, &str); 15] = [
         (&good, &[("scope", "reports:read reports:write")], "invalid_scope"),
         (&good, &[("scope", "notes:write")], "invalid_scope"),
         (&good, &[("audience", "payroll")], "invalid_target"),

@@ -12,7 +12,7 @@ use super::parsed_downstream::{ParsedClient, ParsedDownstream};
 use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
 use super::parsed_server::ParsedServer;
-use super::serving::{Serving, Transport};
+use super::serving::{Serving, StoreInUse, Transport};
 use crate::algorithm::Algorithm;
 use crate::authenticate::{
     Acceptance, AskedRevocations, Authenticator, IssuerRules, OpaqueTokens, OwnVerifier, Rules,
@@ -35,7 +35,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
-use crate::limits::{AddressRange, FailureLimits};
+use crate::limits::{AddressRange, CommonCount, FailureLimits};
 use crate::mcp_auth::ConnectPages;
 use crate::mounts::Mounts;
 use crate::notices::{NoticeIssuer, Notices};
@@ -54,6 +54,7 @@ pub(super) struct Assembler<'b> {
     cache: Arc<TokenCache>,
     known_headers: Arc<KnownHeaders>,
     cutoffs: &'b Arc<Cutoffs>,
+    store_in_use: Option<StoreInUse>,
     failure_limits: Option<Arc<FailureLimits>>,
     issuers: Vec<Arc<Issuer>>,
     notice_issuers: Vec<NoticeIssuer>,
@@ -96,6 +97,7 @@ impl<'b> Assembler<'b> {
             cache: cache.unwrap_or_else(|| Arc::new(TokenCache::new(max_bytes, max_age))),
             known_headers: known_headers.unwrap_or_default(),
             cutoffs,
+            store_in_use: None,
             failure_limits: None,
             issuers: Vec::new(),
             notice_issuers: Vec::new(),
@@ -103,6 +105,11 @@ impl<'b> Assembler<'b> {
             accounts: None,
             connect_seen: earlier.map(|before| before.connect_seen.clone()).unwrap_or_default(),
         }
+    }
+
+    /// Shares what is known with other instances, by this store.
+    pub(super) fn share(&mut self, store: Option<StoreInUse>) {
+        self.store_in_use = store;
     }
 
     /// Counts the refusals of all resources, where the configuration limits them. What was counted stays where the limits do.
@@ -113,7 +120,12 @@ impl<'b> Assembler<'b> {
             Some(earlier) => earlier.failure_limits.clone(),
             None => {
                 let clock = self.hooks.clock.clone();
-                FailureLimits::new(config, trusted_proxies, clock).map(Arc::new)
+                let common = self.store_in_use.as_ref().map(|in_use| CommonCount {
+                    store: in_use.store.clone(),
+                    timeout: in_use.timeout,
+                    spawner: self.hooks.spawner.clone(),
+                });
+                FailureLimits::new(config, trusted_proxies, clock, common.as_ref()).map(Arc::new)
             }
         };
     }
@@ -149,6 +161,7 @@ impl<'b> Assembler<'b> {
             failure_limits: self.failure_limits,
             limits_of_failures: self.config.limits.clone(),
             shared_store: self.config.shared_store.clone(),
+            store_in_use: self.store_in_use,
         }
     }
 
@@ -243,7 +256,7 @@ impl<'b> Assembler<'b> {
     /// What receives notices of the issuers, after all resources were put together. What was seen before stays seen.
     fn notices(&mut self) -> Arc<Notices> {
         let seen = self.earlier.map(|before| before.notices.seen().clone());
-        Arc::new(Notices::new(
+        let mut notices = Notices::new(
             std::mem::take(&mut self.notice_issuers),
             (&self.config.logout_path, &self.config.shared_signals_path),
             token_limits(self.config),
@@ -251,7 +264,11 @@ impl<'b> Assembler<'b> {
             self.cutoffs.clone(),
             seen.unwrap_or_default(),
             self.hooks.clock.clone(),
-        ))
+        );
+        if let Some(before) = self.earlier {
+            notices.follow(&before.notices);
+        }
+        Arc::new(notices)
     }
 
     /// Receives notices of this server, as it is configured for one resource. What is configured for another one counts as

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::assembler::Assembler;
 use super::parsed_config::ParsedConfig;
 use super::parsed_shared_store::ParsedSharedStore;
-use super::serving::Serving;
+use super::serving::{Serving, StoreInUse};
 use super::warnings::{warn_of_rules, warn_of_weak_settings};
 use crate::authenticate::TokenVerifier;
 use crate::authorize::Authorizer;
@@ -17,7 +17,7 @@ use crate::downstream::GrantVault;
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, MetadataPatch};
 use crate::revocation::{Cutoffs, Feed, RevocationCheck};
-use crate::shared_store::SharedStore;
+use crate::shared_store::{CurrentStore, SharedStore};
 use crate::spawner::Spawner;
 
 /// What was added to the builder.
@@ -77,13 +77,9 @@ impl Hooks {
             downstreams,
             connect,
         } = parsed;
-        match earlier {
-            Some(before) if before.shared_store != config.shared_store => {
-                let fault = ConfigFault::new("shared_store", "this takes a restart");
-                return Err(ConfigError::new(vec![fault]));
-            }
-            Some(_) => {}
-            None => self.share(cutoffs, shared_store),
+        if earlier.is_some_and(|before| before.shared_store != config.shared_store) {
+            let fault = ConfigFault::new("shared_store", "this takes a restart");
+            return Err(ConfigError::new(vec![fault]));
         }
         let own_keys = earlier.and_then(|before| before.own_handle_keys.clone());
         let has_own_keys = handle_keys.is_none();
@@ -92,7 +88,9 @@ impl Hooks {
             (None, Some(own)) => own,
             (None, None) => Arc::new(KeyRing::random().ok_or_else(without_randomness)?),
         };
+        let store_in_use = self.store_in_use(shared_store, cutoffs, earlier);
         let mut assembler = Assembler::new(self, config, cutoffs, trust_anchors, earlier);
+        assembler.share(store_in_use);
         assembler.limit_failures(trusted_proxies);
         let mut assembled = Vec::with_capacity(resources.len());
         for parsed in resources {
@@ -109,11 +107,25 @@ impl Hooks {
         Ok(assembler.finish(assembled, keys, has_own_keys))
     }
 
-    /// Has what is revoked here and on other instances told to and fro.
-    fn share(&self, cutoffs: &Arc<Cutoffs>, parsed: Option<ParsedSharedStore>) {
-        let Some(ParsedSharedStore { store, limits }) = parsed else { return };
+    /// The store that instances share. At the first time, what is revoked here and on other instances is told to and fro from
+    /// then on. Later it is the same one; it is reached in another way where the files that name it say so now.
+    fn store_in_use(
+        &self,
+        parsed: Option<ParsedSharedStore>,
+        cutoffs: &Arc<Cutoffs>,
+        earlier: Option<&Serving>,
+    ) -> Option<StoreInUse> {
+        let ParsedSharedStore { store, limits, reached_by } = parsed?;
+        if let Some(known) = earlier.and_then(|before| before.store_in_use.as_ref()) {
+            if known.reached_by != reached_by {
+                known.store.replace(store);
+            }
+            return Some(StoreInUse { reached_by, ..known.clone() });
+        }
+        let current = Arc::new(CurrentStore::new(store));
         let (clock, spawner) = (self.clock.clone(), self.spawner.clone());
-        cutoffs.share(Feed::new(store, cutoffs, clock, spawner, limits));
+        cutoffs.share(Feed::new(current.clone(), cutoffs, clock, spawner, limits));
+        Some(StoreInUse { store: current, timeout: limits.timeout, reached_by })
     }
 
     /// The configuration, checked; or every fault at once, those of the code that was added to the builder first.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, Faults, RedisConfig, SharedStoreConfig};
+use crate::jose::Digest;
 use crate::revocation::FeedLimits;
 use crate::shared_store::SharedStore;
 #[cfg(feature = "redis")]
 use crate::{
     config::Secret,
+    jose::sha256,
     shared_store::{RedisSettings, RedisStore},
     text::without_byte_order_mark,
 };
@@ -17,6 +19,8 @@ use crate::{
 pub(super) struct ParsedSharedStore {
     pub(super) store: Arc<dyn SharedStore>,
     pub(super) limits: FeedLimits,
+    /// Of what the files say that name it; `None` for a store that code has given.
+    pub(super) reached_by: Option<Digest>,
 }
 
 impl ParsedSharedStore {
@@ -34,13 +38,18 @@ impl ParsedSharedStore {
         let mut store_faults = faults.below("shared_store");
         check_durations(settings, &mut store_faults);
         let limits = FeedLimits { max_stale: settings.max_stale, timeout: settings.timeout };
+        let mut reached_by = None;
         let store = match (&settings.redis, given) {
             (Some(_), Some(_)) => {
                 store_faults.add("redis", "contradicts the store that was given to the builder");
                 None
             }
             (Some(redis), None) => {
-                redis_store(redis, config, settings, &mut store_faults.below("redis"))
+                let mut redis_faults = store_faults.below("redis");
+                redis_store(redis, config, settings, &mut redis_faults).map(|(made, digest)| {
+                    reached_by = Some(digest);
+                    made
+                })
             }
             (None, Some(given)) => Some(given.clone()),
             (None, None) => {
@@ -48,7 +57,7 @@ impl ParsedSharedStore {
                 None
             }
         };
-        Some(Self { store: store?, limits })
+        Some(Self { store: store?, limits, reached_by })
     }
 }
 
@@ -74,7 +83,7 @@ fn redis_store(
     _: &Config,
     _: &SharedStoreConfig,
     faults: &mut Faults<'_>,
-) -> Option<Arc<dyn SharedStore>> {
+) -> Option<(Arc<dyn SharedStore>, Digest)> {
     faults.add_here("this program was built without the feature `redis` of `mcp-auth`");
     None
 }
@@ -85,7 +94,7 @@ fn redis_store(
     config: &Config,
     settings: &SharedStoreConfig,
     faults: &mut Faults<'_>,
-) -> Option<Arc<dyn SharedStore>> {
+) -> Option<(Arc<dyn SharedStore>, Digest)> {
     let faults_before = faults.count();
     if redis.prefix.is_empty() || redis.prefix.contains(['{', '}']) {
         faults.add("prefix", "must be set, without braces");
@@ -97,9 +106,12 @@ fn redis_store(
     if url.expose().contains("#insecure") {
         faults.add("url", "`#insecure` is refused: anybody could be Redis then");
     }
+    let trusted_pem = trusted_pem(config);
+    let (pem, address) = (trusted_pem.as_deref().unwrap_or_default(), url.expose().as_bytes());
+    let reached_by = sha256(&[address, b"\n", pem].concat());
     let made = RedisStore::new(RedisSettings {
         url: url.expose().to_owned(),
-        trusted_pem: trusted_pem(config),
+        trusted_pem,
         prefix: redis.prefix.clone(),
         longest_answer: settings.timeout / 2,
         keep: settings.longest_token_lifetime,
@@ -111,7 +123,7 @@ fn redis_store(
     if faults.count() > faults_before {
         return None;
     }
-    Some(Arc::new(made?))
+    Some((Arc::new(made?), reached_by))
 }
 
 #[cfg(feature = "redis")]

@@ -14,6 +14,7 @@ use crate::mcp_auth::ConnectPages;
 use crate::mounts::Mounts;
 use crate::notices::Notices;
 use crate::revocation::SeenOnce;
+use crate::shared_store::CurrentStore;
 
 /// What answers requests, and what the next configuration may take over from it.
 pub(crate) struct Serving {
@@ -35,6 +36,17 @@ pub(crate) struct Serving {
     pub(super) failure_limits: Option<Arc<FailureLimits>>,
     pub(super) limits_of_failures: Limits,
     pub(super) shared_store: Option<SharedStoreConfig>,
+    pub(super) store_in_use: Option<StoreInUse>,
+}
+
+/// The store that instances share.
+#[derive(Clone)]
+pub(super) struct StoreInUse {
+    pub(super) store: Arc<CurrentStore>,
+    /// For one question.
+    pub(super) timeout: Duration,
+    /// Of what the files say that name it; `None` for a store that code has given.
+    pub(super) reached_by: Option<Digest>,
 }
 
 /// The HTTP clients.

@@ -20,6 +20,14 @@ pub(crate) struct Authorizers {
     named: Arc<[Operation<'static>]>,
 }
 
+/// What may go on.
+pub(crate) struct Admission<'c> {
+    /// The strictest access of all of it.
+    pub(crate) access: Access,
+    /// Who may do it, if a caller is needed or wanted.
+    pub(crate) caller: Option<&'c AuthInfo>,
+}
+
 impl fmt::Debug for Authorizers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Authorizers").field(&self.all.len()).finish()
@@ -76,19 +84,21 @@ impl Authorizers {
         opinions.max().unwrap_or_default()
     }
 
-    /// The caller, if one is needed or wanted, who may do all of this.
+    /// Whether all of this may go on, and as whose.
     pub(crate) fn admit<'c>(
         &self,
         caller: Result<&'c AuthInfo, &AuthError>,
         operations: &[Operation<'_>],
-    ) -> Result<Option<&'c AuthInfo>, AuthError> {
-        let admitted = match (self.access(operations), caller) {
+    ) -> Result<Admission<'c>, AuthError> {
+        let access = self.access(operations);
+        let admitted = match (access, caller) {
             (Access::Public, _) | (Access::Optional, Err(AuthError::MissingToken)) => {
-                return Ok(None);
+                return Ok(Admission { access, caller: None });
             }
             (Access::Optional | Access::Required, _) => caller.map_err(Clone::clone)?,
         };
-        self.authorize(admitted, operations).map(|()| Some(admitted))
+        self.authorize(admitted, operations)?;
+        Ok(Admission { access, caller: Some(admitted) })
     }
 
     /// Whether the caller may do all of this; if not, the answer asks for all scopes at once.

@@ -16,23 +16,58 @@ pub(crate) struct ClientSettings<'c> {
     pub(crate) certificate_file: Option<&'c Path>,
 }
 
-/// Gives a configuration with these fields the same view of them.
-macro_rules! client_settings {
-    ($($config:ty),*) => {$(
-        impl $config {
-            /// Its settings of us as a client.
-            pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
-                ClientSettings {
-                    auth_method: self.auth_method,
-                    client_secret: self.client_secret.as_ref(),
-                    client_secret_file: self.client_secret_file.as_deref(),
-                    private_key_file: self.private_key_file.as_deref(),
-                    private_key_id: self.private_key_id.as_deref(),
-                    certificate_file: self.certificate_file.as_deref(),
-                }
-            }
+impl Introspection {
+    /// Its settings of us as a client.
+    pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
+        ClientSettings {
+            auth_method: self.auth_method,
+            client_secret: self.client_secret.as_ref(),
+            client_secret_file: self.client_secret_file.as_deref(),
+            private_key_file: self.private_key_file.as_deref(),
+            private_key_id: self.private_key_id.as_deref(),
+            certificate_file: self.certificate_file.as_deref(),
         }
-    )*};
+    }
 }
 
-client_settings!(Introspection, DownstreamConfig, DownstreamTarget, SignInConfig);
+impl DownstreamConfig {
+    /// Its settings of us as a client.
+    pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
+        ClientSettings {
+            auth_method: self.auth_method,
+            client_secret: self.client_secret.as_ref(),
+            client_secret_file: self.client_secret_file.as_deref(),
+            private_key_file: self.private_key_file.as_deref(),
+            private_key_id: self.private_key_id.as_deref(),
+            certificate_file: self.certificate_file.as_deref(),
+        }
+    }
+}
+
+impl DownstreamTarget {
+    /// Its settings of us as a client.
+    pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
+        ClientSettings {
+            auth_method: self.auth_method,
+            client_secret: self.client_secret.as_ref(),
+            client_secret_file: self.client_secret_file.as_deref(),
+            private_key_file: self.private_key_file.as_deref(),
+            private_key_id: self.private_key_id.as_deref(),
+            certificate_file: self.certificate_file.as_deref(),
+        }
+    }
+}
+
+impl SignInConfig {
+    /// Its settings of us as a client.
+    pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
+        ClientSettings {
+            auth_method: self.auth_method,
+            client_secret: self.client_secret.as_ref(),
+            client_secret_file: self.client_secret_file.as_deref(),
+            private_key_file: self.private_key_file.as_deref(),
+            private_key_id: self.private_key_id.as_deref(),
+            certificate_file: self.certificate_file.as_deref(),
+        }
+    }
+}

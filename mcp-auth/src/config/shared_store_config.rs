@@ -61,8 +61,8 @@ pub struct RedisConfig {
     /// is read, and never written.
     #[serde(skip_serializing)]
     pub url: Option<Secret>,
-    /// A file that holds that URL, in place of it; white space around it is cut. Read once, when the configuration is
-    /// checked.
+    /// A file that holds that URL, in place of it; white space around it is cut. Read when the configuration is
+    /// checked, and again at each reload: another address or password counts from then on.
     pub url_file: Option<PathBuf>,
     /// How all keys in Redis begin. Instances with the same one share what they know.
     pub prefix: String,

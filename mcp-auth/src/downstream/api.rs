@@ -230,8 +230,9 @@ impl DownstreamApi {
         caller: Option<&AuthInfo>,
     ) -> Option<Result<DownstreamToken, DownstreamError>> {
         let now = self.parts.clock.unix_seconds();
-        let token_digest = || digest_of(caller.map_or("", AuthInfo::dangerous_raw_token));
-        self.cache.get(key, now, &self.parts.cutoffs, token_digest)
+        self.cache.get(key, now, &self.parts.cutoffs, || {
+            digest_of(caller.map_or("", AuthInfo::dangerous_raw_token))
+        })
     }
 
     /// Asks, once for all who want the same at the same time.
@@ -260,16 +261,16 @@ impl DownstreamApi {
         key: Digest,
         subject: Option<Subject>,
         scopes: &Scopes,
-        answer: Result<TokenAnswer, DownstreamError>,
+        outcome: Result<TokenAnswer, DownstreamError>,
     ) -> Result<DownstreamToken, DownstreamError> {
         let now = self.parts.clock.unix_seconds();
         // All who wait for it get it, and what it was had with may have been taken back meanwhile.
-        let had_with = subject.as_ref().map(|known| &known.known_by);
-        if had_with.is_some_and(|caller| is_revoked(&self.parts.cutoffs, caller)) {
+        let asked_with = subject.as_ref().map(|known| &known.known_by);
+        if asked_with.is_some_and(|caller| is_revoked(&self.parts.cutoffs, caller)) {
             return Err(DownstreamError::Caller(DownstreamRefusal::SignInAgain));
         }
-        let answer = match answer {
-            Ok(answer) => answer,
+        let answer = match outcome {
+            Ok(known) => known,
             Err(error) => {
                 let is_said =
                     matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
@@ -314,8 +315,8 @@ impl DownstreamApi {
         self.usable(check_answer(config, &answer, &sent, scopes))?;
         let Some(target) = &self.parts.target else { return Ok(answer) };
         self.usable(self.check_assertion(&answer.access_token))?;
-        let form = form_with_assertion(&answer.access_token, scopes);
-        let second = self.ask_at(target, form).await.map_err(|error| match error {
+        let assertion = form_with_assertion(&answer.access_token, scopes);
+        let second = self.ask_at(target, assertion).await.map_err(|error| match error {
             // There the caller has nothing that a new sign-in would change.
             DownstreamError::Caller(DownstreamRefusal::SignInAgain) => DownstreamError::Refused,
             other => other,
@@ -398,8 +399,8 @@ impl DownstreamApi {
     }
 
     fn log(&self, error: &DownstreamError, reason: &str) {
-        let (downstream, code, reason) = (&self.parts.name, error.code(), in_one_line(reason));
-        tracing::warn!(%downstream, code, %reason, "no token for another API");
+        let (downstream, code, line) = (&self.parts.name, error.code(), in_one_line(reason));
+        tracing::warn!(%downstream, code, reason = %line, "no token for another API");
     }
 }
 
@@ -417,7 +418,7 @@ fn known_by(caller: &AuthInfo) -> AuthInfo {
         ("jti", caller.text_claim("jti")),
     ];
     for (name, text) in said {
-        claims.extend(text.map(|text| (name.to_owned(), json!(text))));
+        claims.extend(text.map(|value| (name.to_owned(), json!(value))));
     }
     claims.extend(caller.issued_at().map(|seconds| ("iat".to_owned(), json!(seconds))));
     claims.insert("iss".to_owned(), Value::from(caller.issuer()));

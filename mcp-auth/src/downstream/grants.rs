@@ -1,6 +1,7 @@
 //! What is asked of a token endpoint for each grant, and whether the answer is what was asked for.
 
 use base64_simd::STANDARD;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::config::{ActorToken, DownstreamConfig, DownstreamGrant};
@@ -10,6 +11,7 @@ use crate::json::read_object;
 use crate::scope::Scopes;
 
 use super::DownstreamError;
+use super::id_jag::{object_in, payload_of_jwt};
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -120,7 +122,18 @@ pub(super) fn check_answer(
     if is_exchange && answer.issued_token_type.as_deref() != Some(requested) {
         return Err(format!("its `issued_token_type` is not {requested}"));
     }
+    // Some servers leave out who acts, and say nothing of it. What an opaque token says, only its server knows.
+    if config.actor_token.is_some() && names_nobody_who_acts(&answer.access_token) {
+        return Err("it does not say who acts for the caller (`act`)".to_owned());
+    }
     check_token(answer, sent_tokens, scopes)
+}
+
+/// Whether it is a JWT without `act`, or looks like one that cannot be read.
+fn names_nobody_who_acts(token: &str) -> bool {
+    let Some(payload) = payload_of_jwt(token) else { return false };
+    let claims = object_in(payload);
+    !claims.is_ok_and(|claims| claims.get("act").is_some_and(Value::is_object))
 }
 
 /// Whether an answer to the second question, or to one of the tool's own, is what was asked for.
@@ -157,8 +170,8 @@ pub(super) fn error_of(config: &DownstreamConfig, refusal: &OAuthRefusal) -> Dow
         return DownstreamError::Refused;
     }
     if let Some(claims) = refusal.claims.as_deref().filter(|claims| are_claims(claims)) {
-        let claims = STANDARD.encode_to_string(claims);
-        return DownstreamError::Caller(DownstreamRefusal::StepUp { claims });
+        let encoded = STANDARD.encode_to_string(claims);
+        return DownstreamError::Caller(DownstreamRefusal::StepUp { claims: encoded });
     }
     let needs_consent = refusal.error == "consent_required" || refusal.codes.contains(&NO_CONSENT);
     if needs_consent {
@@ -196,6 +209,24 @@ mod tests {
             description: String::new(),
             claims: value["claims"].as_str().map(str::to_owned),
             codes: codes.unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn a_token_must_say_who_acts_where_somebody_was_named() {
+        let part = |claims: serde_json::Value| {
+            base64_simd::URL_SAFE_NO_PAD.encode_to_string(claims.to_string())
+        };
+        let rows = [
+            (format!("h.{}.s", part(json!({ "act": { "sub": "x" } }))), false),
+            (format!("h.{}.s", part(json!({ "act": "x" }))), true),
+            (format!("h.{}.s", part(json!({}))), true),
+            ("a.b.c".to_owned(), true),
+            ("opaque".to_owned(), false),
+            ("a.b.c.d.e".to_owned(), false),
+        ];
+        for (token, expected) in rows {
+            assert_eq!(names_nobody_who_acts(&token), expected, "{token}");
         }
     }
 

@@ -17,6 +17,8 @@ mod grants;
 mod id_jag;
 mod named;
 mod places;
+#[cfg(test)]
+mod tests;
 mod token_cache;
 mod token_key;
 mod vault;

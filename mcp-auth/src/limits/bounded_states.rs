@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use governor::clock::Clock as _;
 use governor::nanos::Nanos;
@@ -33,6 +34,14 @@ impl<K: Eq + Hash> BoundedStates<K> {
     pub(super) fn new(max_keys: usize, time: SteadyTime) -> Self {
         let states = States { of_keys: HashMap::new(), of_newcomers: None, swept_at: None };
         Self { states: Mutex::new(states), time, max_keys }
+    }
+
+    /// Has a key have its whole budget after this time, and not before. One that is not remembered is left as it is.
+    pub(super) fn delay(&self, key: &K, after: Duration) {
+        let not_before = self.time.now() + Nanos::from(after);
+        if let Some(whole_at) = self.lock().of_keys.get_mut(key) {
+            *whole_at = not_before.max(*whole_at);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, States<K>> {

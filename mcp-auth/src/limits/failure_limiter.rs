@@ -23,8 +23,8 @@ pub(super) struct FailureLimiter<K: Clone + Eq + Hash> {
     looking: Limiter<K, Looking<K>>,
     /// Of which keys the operator was told: once in a period.
     told: Limiter<K, BoundedStates<K>>,
-    #[cfg(test)]
     states: Arc<BoundedStates<K>>,
+    limit: FailureLimit,
 }
 
 /// What one more refusal is.
@@ -55,8 +55,8 @@ impl<K: Clone + Eq + Hash> FailureLimiter<K> {
             counting: RateLimiter::new(counted, Counting(states.clone()), time.clone()),
             looking: RateLimiter::new(counted, Looking(states.clone()), time.clone()),
             told: RateLimiter::new(once, BoundedStates::new(max_keys, time.clone()), time.clone()),
-            #[cfg(test)]
             states,
+            limit,
         }
     }
 
@@ -67,6 +67,16 @@ impl<K: Clone + Eq + Hash> FailureLimiter<K> {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let is_news = self.told.check_key(key).is_ok();
         Counted::Beyond { retry_after: seconds.max(1), is_news }
+    }
+
+    /// Counts refusals elsewhere too: they count for this time, together with those here.
+    pub(super) fn count_for(&self, key: &K, time: Duration) {
+        // Nobody is refused for longer than the limit says, whatever was told.
+        self.states.delay(key, time.min(self.limit.period));
+    }
+
+    pub(super) fn limit(&self) -> FailureLimit {
+        self.limit
     }
 
     /// Whether one more refusal would be beyond the limit.
@@ -137,6 +147,24 @@ mod tests {
         assert_eq!(within(&limiter, 1, 5), 1);
         clock.set(1_000_200);
         assert_eq!(within(&limiter, 1, 100), 6, "never more than at first");
+    }
+
+    #[test]
+    fn what_others_counted_counts_here_and_never_for_longer_than_a_period() {
+        let clock = FakeClock::at(1_000);
+        let limiter = limiter(10, 6, 60, &clock);
+        assert_eq!(within(&limiter, 1, 1), 1);
+        limiter.count_for(&1, Duration::from_secs(40));
+        assert_eq!(within(&limiter, 1, 10), 2, "four were counted");
+        limiter.count_for(&1, Duration::from_secs(10));
+        assert!(limiter.is_beyond(&1), "less than what was counted here");
+        limiter.count_for(&1, Duration::MAX);
+        clock.set(1_010);
+        assert_eq!(within(&limiter, 1, 10), 1);
+        clock.set(1_070);
+        assert_eq!(within(&limiter, 1, 100), 6);
+        limiter.count_for(&2, Duration::from_secs(60));
+        assert_eq!(within(&limiter, 2, 100), 6, "nobody was refused here");
     }
 
     #[test]

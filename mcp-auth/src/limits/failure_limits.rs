@@ -12,17 +12,18 @@
 //!
 //! Tested in `serve::failure_limits`.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use http::request::Parts;
 use tracing::field::display;
 
 use super::address_range::AddressRange;
 use super::client_address::{PeerAddress, client_address, counted_as};
 use super::failure_limiter::{Counted, FailureLimiter};
+use super::shared_failures::{CommonCount, SharedFailures};
 use super::steady_time::SteadyTime;
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
@@ -32,17 +33,15 @@ use crate::text::Quoted;
 
 /// The limits, with what was counted so far. All resources of a server share them.
 pub(crate) struct FailureLimits {
-    by_address: Option<FailureLimiter<IpAddr>>,
-    by_principal: Option<FailureLimiter<PrincipalKey>>,
+    by_address: Option<SharedFailures<IpAddr>>,
+    by_principal: Option<SharedFailures<PrincipalKey>>,
     trusted_proxies: Vec<AddressRange>,
-    /// Its keys are chosen at random when it is made, so that nobody can look for callers that are taken for each other.
-    hasher: RandomState,
     has_missed_address: AtomicBool,
 }
 
-/// A caller, or a token that is not good any more: a hash of what it is known by.
+/// A caller, or a token that is not good any more: a hash of what it is known by (SHA-256), the same on all instances.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct PrincipalKey(u64);
+struct PrincipalKey([u8; 32]);
 
 /// Who sent a request, as far as that counts.
 #[derive(Clone, Copy, Default)]
@@ -66,18 +65,20 @@ impl FailureLimits {
         config: &Limits,
         trusted_proxies: Vec<AddressRange>,
         clock: Arc<dyn Clock>,
+        common: Option<&CommonCount>,
     ) -> Option<Self> {
         if config.failures_per_address.is_none() && config.failures_per_principal.is_none() {
             return None;
         }
         let time = SteadyTime::new(clock);
         Some(Self {
-            by_address: config.failures_per_address.map(|limit| FailureLimiter::new(limit, &time)),
+            by_address: config
+                .failures_per_address
+                .map(|limit| SharedFailures::new(FailureLimiter::new(limit, &time), common)),
             by_principal: config
                 .failures_per_principal
-                .map(|limit| FailureLimiter::new(limit, &time)),
+                .map(|limit| SharedFailures::new(FailureLimiter::new(limit, &time), common)),
             trusted_proxies,
-            hasher: RandomState::new(),
             has_missed_address: AtomicBool::new(false),
         })
     }
@@ -89,7 +90,7 @@ impl FailureLimits {
 
     /// Who sent a request with this token, if it has one.
     pub(crate) fn sender(&self, request: &Parts, token: Option<&[u8]>) -> Sender {
-        let key = token.map(|bytes| PrincipalKey(self.hasher.hash_one(("token", bytes))));
+        let key = token.map(|bytes| PrincipalKey(hash_of(&[b"token", bytes])));
         Sender { address: self.address_of(request), token: key }
     }
 
@@ -111,17 +112,17 @@ impl FailureLimits {
             Blame::Address => self.count_address(error, sender.address),
             Blame::Token => self.count_principal(error, sender.token, None),
             Blame::Caller => {
-                let key = caller.and_then(|known| self.key_of(known)).or(sender.token);
+                let key = caller.and_then(key_of).or(sender.token);
                 self.count_principal(error, key, caller)
             }
         }
     }
 
-    fn count_address(&self, error: AuthError, counted: Option<IpAddr>) -> AuthError {
-        let (Some(limiter), Some(address)) = (&self.by_address, counted) else { return error };
-        let Counted::Beyond { retry_after, is_news } = limiter.count(&address) else {
-            return error;
-        };
+    fn count_address(&self, error: AuthError, sender: Option<IpAddr>) -> AuthError {
+        let (Some(limiter), Some(address)) = (&self.by_address, sender) else { return error };
+        let counted =
+            limiter.count(&address, || hex(hash_of(&[b"address", address.to_string().as_bytes()])));
+        let Counted::Beyond { retry_after, is_news } = counted else { return error };
         let refused_for = error.code();
         if is_news {
             tracing::warn!(target: "mcp_auth::decision", code = "too_many_failures", status = 429, %address, refused_for, retry_after, "too many requests of one address were refused: for now its refusals are 429, and logged at DEBUG");
@@ -132,11 +133,12 @@ impl FailureLimits {
     fn count_principal(
         &self,
         error: AuthError,
-        counted: Option<PrincipalKey>,
+        sender: Option<PrincipalKey>,
         caller: Option<&AuthInfo>,
     ) -> AuthError {
-        let (Some(limiter), Some(key)) = (&self.by_principal, counted) else { return error };
-        let Counted::Beyond { retry_after, is_news } = limiter.count(&key) else { return error };
+        let (Some(limiter), Some(key)) = (&self.by_principal, sender) else { return error };
+        let counted = limiter.count(&key, || hex(key.0));
+        let Counted::Beyond { retry_after, is_news } = counted else { return error };
         let refused_for = error.code();
         if is_news {
             // A subject is personal data, and the log of decisions names none.
@@ -161,16 +163,38 @@ impl FailureLimits {
         let address = client_address(*peer, &request.headers, &self.trusted_proxies);
         Some(counted_as(address))
     }
+}
 
-    /// By what a caller is known: as its sessions are. `None`: its token names nobody.
-    fn key_of(&self, caller: &AuthInfo) -> Option<PrincipalKey> {
-        let (subject, client) = (caller.subject(), caller.client_id());
-        if subject.is_none() && client.is_none() {
-            return None;
-        }
-        let known_by = ("caller", caller.issuer(), subject, client);
-        Some(PrincipalKey(self.hasher.hash_one(known_by)))
+/// By what a caller is known: as its sessions are. `None`: its token names nobody.
+fn key_of(caller: &AuthInfo) -> Option<PrincipalKey> {
+    let (subject, client) = (caller.subject(), caller.client_id());
+    if subject.is_none() && client.is_none() {
+        return None;
     }
+    let (has_subject, has_client) = (subject.is_some(), client.is_some());
+    Some(PrincipalKey(hash_of(&[
+        b"caller",
+        caller.issuer().as_bytes(),
+        &[u8::from(has_subject), u8::from(has_client)],
+        subject.unwrap_or_default().as_bytes(),
+        client.unwrap_or_default().as_bytes(),
+    ])))
+}
+
+/// A hash of these parts, each with its length, so that no two lists of parts are one text.
+fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+fn hex(bytes: [u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn blame(error: &AuthError) -> Blame {

@@ -8,6 +8,7 @@ mod bounded_states;
 mod client_address;
 mod failure_limiter;
 mod failure_limits;
+mod shared_failures;
 mod steady_time;
 
 pub(crate) use address_range::AddressRange;
@@ -15,3 +16,4 @@ pub use client_address::PeerAddress;
 #[cfg(any(fuzzing, test))]
 pub(crate) use client_address::{X_FORWARDED_FOR, client_address};
 pub(crate) use failure_limits::{FailureLimits, Sender};
+pub(crate) use shared_failures::CommonCount;

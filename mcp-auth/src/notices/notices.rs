@@ -72,7 +72,7 @@ pub(crate) struct NoticeIssuer {
     pub(crate) event_audience: Vec<String>,
     /// What must be in `Authorization` with security event tokens: one of these, where there are any.
     pub(crate) authorizations: Vec<Secret>,
-    rate: Rate,
+    rate: Arc<Rate>,
 }
 
 impl NoticeIssuer {
@@ -85,7 +85,7 @@ impl NoticeIssuer {
             logout_audience: Vec::new(),
             event_audience: Vec::new(),
             authorizations: Vec::new(),
-            rate: Rate::default(),
+            rate: Arc::default(),
         }
     }
 
@@ -173,6 +173,18 @@ impl Notices {
     /// What it has seen, for what takes its place.
     pub(crate) fn seen(&self) -> &Arc<SeenOnce> {
         &self.seen
+    }
+
+    /// Goes on where the one before left off, which another configuration had: what strangers have sent still counts, and of
+    /// issuers that are not there any more nothing is remembered.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        for issuer in &mut self.issuers {
+            let known = before.issuers.iter().find(|one| one.name() == issuer.name());
+            if let Some(same) = known {
+                issuer.rate = same.rate.clone();
+            }
+        }
+        self.seen.keep_issuers(|name| self.issuers.iter().any(|one| one.name() == name));
     }
 
     /// What is received at this path.
@@ -270,11 +282,16 @@ impl Notices {
         let count = revocations.len();
         // Before anything is waited for, and before anybody else is told that it came: whoever sent it may hang up, and would
         // hear the next time that it came before. To carry it out twice refuses nothing more.
-        for revocation in revocations {
-            self.cutoffs.revoke(revocation, now);
+        for revocation in &revocations {
+            self.cutoffs.revoke(revocation.clone(), now);
         }
         if seen == Seen::NoRoom {
             return Err(NoticeFault::TooMany);
+        }
+        // Whoever is told that it came does not send it again, and this instance may end before it has told the others.
+        if let Err(fault) = self.cutoffs.confirm(revocations, now).await {
+            self.seen.forget(issuer.name(), id);
+            return Err(NoticeFault::Unavailable(fault));
         }
         // Another instance may have got it before.
         let keep = Duration::from_secs(times.end.saturating_sub(now));

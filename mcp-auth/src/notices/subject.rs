@@ -11,6 +11,9 @@ use crate::text::Quoted;
 /// Names of one subject: each is looked for.
 const MAX_ALIASES: usize = 16;
 
+/// What Keycloak 26.7 writes in place of a session, when an administrator has ended all of them.
+const ALL_SESSIONS: &str = "ALL";
+
 /// What a subject identifier names that tokens name as well. At least one of it is there: what names nothing is a fault,
 /// and never everybody.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -110,6 +113,11 @@ fn names_in_complex(
         names.session = session.opaque;
         names.token = session.token;
         names.subject = names.subject.or(session.subject);
+    }
+    let is_of_all_sessions = names.session.as_deref() == Some(ALL_SESSIONS);
+    if is_of_all_sessions && names.subject.is_some() {
+        // A session that is really called so is one of the subject's, and ends with them.
+        names.session = None;
     }
     Ok(names)
 }

@@ -105,6 +105,20 @@ impl Cutoffs {
         }
     }
 
+    /// Waits until the other instances can know of what was revoked here; at once where there are none.
+    ///
+    /// # Errors
+    /// They cannot yet. They are told until they can.
+    pub(crate) async fn confirm(
+        &self,
+        revocations: Vec<Revocation>,
+        now: u64,
+    ) -> Result<(), Unavailable> {
+        let Some(feed) = self.feed.get() else { return Ok(()) };
+        let told = revocations.into_iter().map(|revocation| revocation.to_shared(now)).collect();
+        feed.confirm(told).await
+    }
+
     /// Whether no instance has seen this key before; `None`: this is the only one.
     pub(crate) async fn first_time(
         &self,

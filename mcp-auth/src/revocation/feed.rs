@@ -139,13 +139,26 @@ impl Feed {
     /// # Errors
     /// The store did not take it. It is told of it until it does.
     pub(crate) async fn tell(&self, cutoff: SharedCutoff) -> Result<(), Unavailable> {
-        let (shared, told) = (self.shared.clone(), cutoff.clone());
-        let telling = async move { shared.put(&[told]).await };
-        let outcome = self.in_background(telling.boxed()).await;
+        let outcome = self.confirm(vec![cutoff.clone()]).await;
         if outcome.is_err() {
             self.post(cutoff);
         }
         outcome
+    }
+
+    /// Has the store take these now, also where it is told of them anyway: to tell it twice changes nothing.
+    ///
+    /// # Errors
+    /// The store did not take them.
+    pub(crate) async fn confirm(&self, cutoffs: Vec<SharedCutoff>) -> Result<(), Unavailable> {
+        let shared = self.shared.clone();
+        let telling = async move {
+            for some in cutoffs.chunks(AT_ONCE) {
+                shared.put(some).await?;
+            }
+            Ok(())
+        };
+        self.in_background(telling.boxed()).await
     }
 
     /// Whether no instance has seen this key before.

@@ -72,6 +72,12 @@ impl SeenOnce {
         }
     }
 
+    /// Forgets what other issuers have sent.
+    pub(crate) fn keep_issuers(&self, is_kept: impl Fn(&str) -> bool) {
+        let mut issuers = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        issuers.retain(|name, _| is_kept(name));
+    }
+
     /// Remembers what the earlier one does, in place of all that was seen here.
     pub(crate) fn take_over(&self, earlier: &Self) {
         let copy = earlier.issuers.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -100,6 +106,17 @@ impl OfIssuer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_issuer_that_is_not_there_any_more_nothing_is_remembered() {
+        let seen = SeenOnce::default();
+        for issuer in ["a", "b"] {
+            assert_eq!(seen.see(issuer, "1", 100, 10), Seen::First);
+        }
+        seen.keep_issuers(|name| name == "a");
+        assert_eq!(seen.see("a", "1", 100, 10), Seen::Before);
+        assert_eq!(seen.see("b", "1", 100, 10), Seen::First);
+    }
 
     #[test]
     fn what_is_full_refuses_what_is_new_until_something_is_over() {

@@ -56,7 +56,6 @@ pub(crate) fn check_arguments(
     messages: &Messages<'_>,
     known: &MirroredArguments,
 ) -> Result<(), MessageFault> {
-    let must_repeat = must_repeat(headers, messages);
     for call in messages.sent() {
         let Some(mirrored) = call.tool_name().and_then(|tool| known.of_tool(tool)) else {
             continue;
@@ -64,13 +63,16 @@ pub(crate) fn check_arguments(
         if mirrored.is_empty() {
             continue;
         }
+        // Few tools have any.
+        let must_be_there = must_repeat(headers, messages);
         let arguments = call.arguments();
         if call.has_unreadable_arguments() {
             return Err(MessageFault::Invalid);
         }
         for one in &*mirrored {
             let value = arguments.and_then(|members| value_at_path(members, &one.argument));
-            if !argument_agrees(headers, one, value.filter(|found| !found.is_null()), must_repeat) {
+            let said = value.filter(|found| !found.is_null());
+            if !argument_agrees(headers, one, said, must_be_there) {
                 return Err(MessageFault::HeaderMismatch);
             }
         }
@@ -133,10 +135,12 @@ fn has_name_header(call: &Operation<'_>) -> bool {
 /// Whether there is one `MCP-Protocol-Version` at most, in readable letters, and what the body says as well. A body that
 /// says nothing is left to the server.
 fn revision_agrees(headers: &HeaderMap, messages: &Messages<'_>) -> bool {
-    let is_readable = headers.get_all(&REVISION).iter().all(|value| value.to_str().is_ok());
+    let mut values = headers.get_all(&REVISION).iter();
+    let is_readable = values.next().is_none_or(|value| value.to_str().is_ok());
+    let is_only = values.next().is_none();
     let said = messages.revision.as_deref().filter(|_| !messages.is_batch);
     is_readable
-        && headers.get_all(&REVISION).iter().count() <= 1
+        && is_only
         && said.is_none_or(|one| agrees(headers, &REVISION, Some(one), is_stateless(one)))
 }
 

@@ -27,7 +27,7 @@ use serde_json::json;
 
 use super::exchange::{Admitted, Called, Exchange, Held};
 use super::notice_request::PendingNotice;
-use super::response::{ListRules, is_encoded};
+use super::response::{Answered, ListRules, is_encoded};
 use super::sealed_handles::OpenedHandles;
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
@@ -269,13 +269,13 @@ impl PendingCall {
         let nothing = Scopes::default();
         let granted = authenticated.as_ref().map_or(&nothing, AuthInfo::scopes);
         let authorizers = &resource.authorizers;
-        let admitted =
-            authorizers.admit(authenticated.as_ref(), &messages.operations).and_then(|caller| {
+        let admission =
+            authorizers.admit(authenticated.as_ref(), &messages.operations).and_then(|admission| {
                 tasks.check(authenticated.as_ref().ok(), resource.known_tasks_only)?;
-                Ok(caller.cloned())
+                Ok((admission.access, admission.caller.cloned()))
             });
-        let admitted_caller = match admitted {
-            Ok(caller) => caller,
+        let (access, admitted_caller) = match admission {
+            Ok(known) => known,
             Err(refused) => {
                 let error = resource.limited(refused, request, authenticated.as_ref().ok());
                 let needed = match &error {
@@ -328,8 +328,8 @@ impl PendingCall {
         let known_sender = authenticated.ok();
         let admitted = Admitted { resource, sender: known_sender, session, opened: handles };
         let exchange = Exchange::new(admitted, called);
-        let is_of_sender = admitted_caller.is_some();
-        let lists = ListRules::for_answer(&exchange, request, &messages, is_of_sender);
+        let answered = Answered { access, is_of_sender: admitted_caller.is_some() };
+        let lists = ListRules::for_answer(&exchange, request, &messages, answered);
         let forward = Forward::new(Held::Shared(exchange), admitted_caller, cors).with_lists(lists);
         Decision::Forward(forward.with_step_up(may_wait))
     }

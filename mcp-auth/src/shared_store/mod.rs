@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod current_store;
 #[cfg(feature = "redis")]
 mod cutoff_text;
 #[cfg(feature = "redis")]
@@ -30,10 +31,12 @@ mod redis_texts;
 #[expect(clippy::module_inception, reason = "each type is in a file of its name")]
 mod shared_store;
 
+pub(crate) use current_store::CurrentStore;
 #[cfg(feature = "redis")]
 pub(crate) use redis_store::{RedisSettings, RedisStore};
 #[cfg(feature = "redis")]
 pub(crate) use redis_texts::RedisTexts;
 pub use shared_store::{
-    CutoffKind, Followed, Loaded, SharedCutoff, SharedStore, StoreFault, StoreFuture,
+    CountedFailures, CutoffKind, Followed, Loaded, SharedCutoff, SharedStore, StoreFault,
+    StoreFuture,
 };

@@ -33,3 +33,21 @@ while redis.call('ZCARD', kept) > tonumber(ARGV[2]) do
 end
 return 1
 ";
+
+/// Counts refusals. Each counts for a time, one after the other; a key goes when its time is over.
+///
+/// `KEYS`: the senders. `ARGV`, for each of them: how many refusals, how long each counts, how long all of them count at
+/// most. All times are in microseconds. The answers are the times until nothing counts any more.
+pub(super) const COUNT_FAILURES: &str = r"
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local count, each, most = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local over_at = math.max(tonumber(redis.call('GET', key) or 0), now) + count * each
+  local left = math.min(over_at - now, most)
+  redis.call('SET', key, string.format('%.0f', now + left), 'PX', math.ceil(left / 1000))
+  answers[i] = left
+end
+return answers
+";

@@ -9,8 +9,10 @@ use redis::{Client, Cmd, Pipeline, TlsCertificates};
 
 use super::cutoff_text::{read, text_of};
 use super::redis_connection::{Question, RedisConnection};
-use super::redis_scripts::PUT;
-use super::{Followed, Loaded, SharedCutoff, SharedStore, StoreFault, StoreFuture};
+use super::redis_scripts::{COUNT_FAILURES, PUT};
+use super::{
+    CountedFailures, Followed, Loaded, SharedCutoff, SharedStore, StoreFault, StoreFuture,
+};
 
 /// Cutoffs that are kept at once: as many as an instance has room for.
 const MAX_CUTOFFS: usize = 100_000;
@@ -56,6 +58,7 @@ struct Keys {
     number: String,
     memory: String,
     once: String,
+    failures: String,
 }
 
 impl Keys {
@@ -69,6 +72,7 @@ impl Keys {
             number: format!("{beginning}:number"),
             memory: format!("{beginning}:memory"),
             once: format!("{beginning}:once"),
+            failures: format!("{beginning}:failures"),
         }
     }
 }
@@ -235,6 +239,30 @@ impl SharedStore for RedisStore {
         }
         .boxed()
     }
+
+    fn count_failures<'s>(
+        &'s self,
+        counted: &'s [CountedFailures],
+    ) -> StoreFuture<'s, Vec<Duration>> {
+        async move {
+            let mut command = redis::cmd("EVAL");
+            command.arg(COUNT_FAILURES).arg(counted.len());
+            for one in counted {
+                command.arg(format!("{}:{}", self.keys.failures, one.key));
+            }
+            for one in counted {
+                command.arg(one.count).arg(microseconds(one.each)).arg(microseconds(one.most));
+            }
+            let answers: Vec<u64> = self.command(command).await?;
+            Ok(answers.into_iter().map(Duration::from_micros).collect())
+        }
+        .boxed()
+    }
+}
+
+/// In a script, which has no fractions of it.
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).map_or(LARGEST_SCORE, |all| all.clamp(1, LARGEST_SCORE))
 }
 
 /// Says nothing of where it is, which holds a password.

@@ -25,6 +25,14 @@ pub trait SharedStore: Send + Sync {
 
     /// Whether nobody has asked about this key before. It is remembered for this long at least.
     fn first_time<'s>(&'s self, key: &'s str, keep: Duration) -> StoreFuture<'s, bool>;
+
+    /// Counts refusals, for [`Limits`](crate::settings::Limits). For each of them in turn: after how long its sender has
+    /// nothing left that counts, whichever instances have counted it.
+    ///
+    /// By default a fault: then each instance counts for itself.
+    fn count_failures<'s>(&'s self, _: &'s [CountedFailures]) -> StoreFuture<'s, Vec<Duration>> {
+        Box::pin(async { Err(StoreFault::new("it counts no refusals")) })
+    }
 }
 
 /// What a store promises.
@@ -72,6 +80,27 @@ pub enum CutoffKind {
     Session,
     /// `jti`.
     Token,
+}
+
+/// Refusals of one sender, which an instance tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CountedFailures {
+    /// A hash of who it is, the same on all instances.
+    pub key: String,
+    /// How many there were.
+    pub count: u32,
+    /// How long each of them counts, one after the other.
+    pub each: Duration,
+    /// How long all of them count together, at most.
+    pub most: Duration,
+}
+
+impl CountedFailures {
+    /// Refusals of a sender.
+    pub fn new(key: impl Into<String>, count: u32, each: Duration, most: Duration) -> Self {
+        Self { key: key.into(), count, each, most }
+    }
 }
 
 /// Everything that a store keeps.

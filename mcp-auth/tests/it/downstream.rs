@@ -33,10 +33,9 @@ pub(crate) struct Calling {
 pub(crate) async fn issuer() -> DevIssuer {
     let tools = DevClient::new("tools")
         .secret("a secret")
-        .may_get(["reports:read", "reports:write"])
-        .targets(["reports", "https://reports.example.com"])
+        .may_get(["reports:read", "reports:write", "api://reports/read", "api://reports/write"])
         .acts_for(RESOURCE);
-    DevIssuer::builder().clients([tools]).start().await.unwrap()
+    DevIssuer::builder().clients([tools]).default_audience("tools").start().await.unwrap()
 }
 
 /// The API `reports`, of this issuer.

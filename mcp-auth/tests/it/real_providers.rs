@@ -46,6 +46,21 @@ impl Server {
         Self { auth, app, clock }
     }
 
+    /// The same with an API `reports` behind it, whose fields are JSON, beside what is the same at every provider.
+    fn before_reports(issuer: &str, mut fields: serde_json::Value) -> McpAuth {
+        let own = [("issuer", issuer), ("scopes", "reports")];
+        for (name, value) in own {
+            if fields[name].is_null() {
+                fields[name] = value.into();
+            }
+        }
+        let resource = ProtectedResource::new(RESOURCE, [issuer]);
+        let mut config = Config::default().protect_resource(resource);
+        let reports = serde_json::from_value(fields).unwrap();
+        config.downstreams.insert("reports".to_owned(), reports);
+        McpAuth::new(config).unwrap()
+    }
+
     async fn call(&self, token: &str) -> Answer {
         let authorization = format!("Bearer {token}");
         send(self.app.clone(), request("POST", "/mcp", &[("authorization", &authorization)])).await

@@ -10,6 +10,7 @@ import { randomUUID, webcrypto } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
+import { EXCHANGE, registerExchange } from './exchange.mjs';
 
 /** How the access tokens of each client with client credentials are made. */
 const CLIENTS = {
@@ -77,14 +78,19 @@ function provider(issuer, keys) {
     ...client('resource-server'), grant_types: [], response_types: [], redirect_uris: [],
     introspection_signed_response_alg: 'ES256',
   };
+  const tools = {
+    ...client('tools'), token_endpoint_auth_method: 'client_secret_basic', grant_types: [EXCHANGE], response_types: [],
+    redirect_uris: [],
+  };
   const people = {
     application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: ['http://127.0.0.1/callback'],
     grant_types: ['authorization_code', 'refresh_token'],
   };
-  return new Provider(issuer, {
+  const made = new Provider(issuer, {
     clients: [
       ...machines,
       resourceServer,
+      tools,
       { ...people, client_id: 'app' },
       { ...people, client_id: 'app-opaque' },
     ],
@@ -111,6 +117,8 @@ function provider(issuer, keys) {
       },
     },
   });
+  registerExchange(made);
+  return made;
 }
 
 function client(id) {

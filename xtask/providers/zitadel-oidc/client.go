@@ -11,6 +11,7 @@ import (
 var clients = map[string]*client{
 	"machine":             {id: "machine", tokens: op.AccessTokenTypeJWT, method: oidc.AuthMethodPost},
 	"machine-opaque":      {id: "machine-opaque", tokens: op.AccessTokenTypeBearer, method: oidc.AuthMethodPost},
+	exchanger:             {id: exchanger, tokens: op.AccessTokenTypeJWT, method: oidc.AuthMethodBasic},
 	"app":                 {id: "app", tokens: op.AccessTokenTypeJWT, method: oidc.AuthMethodNone},
 	"app-opaque":          {id: "app-opaque", tokens: op.AccessTokenTypeBearer, method: oidc.AuthMethodNone},
 	"resource-server":     {id: "resource-server", method: oidc.AuthMethodBasic},
@@ -35,7 +36,7 @@ func (c *client) LoginURL(id string) string            { return "/login?id=" + i
 func (c *client) AccessTokenType() op.AccessTokenType  { return c.tokens }
 func (c *client) IDTokenLifetime() time.Duration       { return lifetime }
 func (c *client) DevMode() bool                        { return false }
-func (c *client) IsScopeAllowed(scope string) bool     { return scope == "mcp" }
+func (c *client) IsScopeAllowed(scope string) bool     { return scope == "mcp" || scope == "reports" }
 func (c *client) IDTokenUserinfoClaimsAssertion() bool { return false }
 func (c *client) ClockSkew() time.Duration             { return 0 }
 

@@ -2,8 +2,8 @@
 // every start. For tests only.
 //
 // It prints {"issuer": …} when it listens, and ends when its standard input is closed. Whoever asks
-// for the scope mcp gets tokens for the resource of the tests. The clients are in client.go; anyone
-// may sign in as anyone. Of its own:
+// for the scope mcp gets tokens for the resource of the tests, and the client tools may exchange these
+// for the scope reports (exchange.go). The clients are in client.go; anyone may sign in as anyone. Of its own:
 //
 //	POST /test/key      a public key (PEM) for the client resource-server-key
 //	POST /test/rotate   a new signing key; with ?forget the old ones are published no longer

@@ -114,10 +114,13 @@ func (s *storage) DeleteAuthRequest(_ context.Context, id string) error {
 func (s *storage) CreateAccessToken(_ context.Context, request op.TokenRequest) (string, time.Time, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	token := *request.(*grant)
+	token, err := grantOf(request)
+	if err != nil {
+		return "", time.Time{}, err
+	}
 	token.expires = time.Now().Add(lifetime)
 	id := rand.Text()
-	s.tokens[id] = &token
+	s.tokens[id] = token
 	return id, token.expires, nil
 }
 

@@ -12,6 +12,13 @@ const VERSION: &str = "26.7.3";
 /// The Maven plugin that downloads it.
 const PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 
+/// What is off by default, or is named because the tests need it.
+const FEATURES: &str = "token-exchange-standard,token-exchange-delegation,parameterized-scopes,jwt-authorization-grant,identity-assertion-jwt,ssf";
+/// Options of its Shared Signals: it sends to places on loopback and without TLS only when told to.
+const SSF: &str = "--spi-ssf-transmitter--default";
+/// How often it sends what has happened; 30 s by default.
+const SSF_INTERVAL: &str = "1s";
+
 /// Starts the server, and ends it when standard input is closed: it would not do so itself.
 const UNTIL_STDIN_CLOSES: &str = r#"
 exec 3<&0
@@ -79,6 +86,9 @@ fn start(home: &Path) -> Result<Command, Failure> {
         .arg(home.join("bin/kc.sh"))
         .args(["start-dev", "--import-realm", "--db=dev-mem"])
         .args(["--http-host=127.0.0.1", "--http-port=0"])
+        .arg(format!("--features={FEATURES}"))
+        .arg(format!("{SSF}--allow-insecure-push-targets=true"))
+        .arg(format!("{SSF}--outbox-drainer-interval={SSF_INTERVAL}"))
         .env("KC_BOOTSTRAP_ADMIN_USERNAME", "admin")
         .env("KC_BOOTSTRAP_ADMIN_PASSWORD", "admin");
     Ok(command)

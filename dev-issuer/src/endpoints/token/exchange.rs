@@ -69,8 +69,10 @@ fn token(
         ID_TOKEN => Subject::of_id_token(issuer, client, value),
         _ => Err("this token type is not taken"),
     };
-    let described = |reason| OAuthError::invalid_request(format!("{name}: {reason}"));
-    subject.map(Some).map_err(described)
+    match subject {
+        Ok(subject) => Ok(Some(subject)),
+        Err(reason) => Err(OAuthError::invalid_request(format!("{name}: {reason}"))),
+    }
 }
 
 /// RFC 8693 §4.1: who acts now, and within it who acted before.

@@ -101,18 +101,22 @@ fn validate(
     client: &Client,
     claims: &Map<String, Value>,
 ) -> Result<(), &'static str> {
-    let time = |name: &str| claims.get(name).and_then(Value::as_u64);
     if strings(claims, "aud") != [issuer.identifier.clone()] {
         return Err("the assertion is for another authorization server");
     }
     if claims.get("client_id").and_then(Value::as_str) != Some(&client.id) {
         return Err("the assertion is for another client");
     }
-    if time("exp").is_none_or(|exp| exp <= now()) {
+    if seconds(claims, "exp").is_none_or(|exp| exp <= now()) {
         return Err("the assertion has expired");
     }
-    if time("iat").is_none_or(|iat| iat > now() + 60) {
+    if seconds(claims, "iat").is_none_or(|iat| iat > now() + 60) {
         return Err("the assertion was issued in the future");
     }
     Ok(())
+}
+
+/// A claim that is a time, in seconds since the Unix epoch.
+fn seconds(claims: &Map<String, Value>, name: &str) -> Option<u64> {
+    claims.get(name)?.as_u64()
 }

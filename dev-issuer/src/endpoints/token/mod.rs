@@ -57,20 +57,24 @@ pub(super) async fn token(
 
 /// What is asked, if it can be told. It is counted also when it is refused.
 fn question(params: &Params) -> Option<TokenQuestion> {
-    let value = |name| params.optional(name).ok().flatten();
-    Some(match GrantType::from_name(value("grant_type")?)? {
+    Some(match GrantType::from_name(readable(params, "grant_type")?)? {
         GrantType::AuthorizationCode => TokenQuestion::AuthorizationCode,
         GrantType::RefreshToken => TokenQuestion::RefreshToken,
         GrantType::ClientCredentials => TokenQuestion::ClientCredentials,
-        GrantType::TokenExchange => match value("requested_token_type") {
+        GrantType::TokenExchange => match readable(params, "requested_token_type") {
             Some(exchange::ID_JAG) => TokenQuestion::IdJag,
             _ => TokenQuestion::TokenExchange,
         },
-        GrantType::JwtBearer => match value("requested_token_use") {
+        GrantType::JwtBearer => match readable(params, "requested_token_use") {
             Some(on_behalf_of::TOKEN_USE) => TokenQuestion::OnBehalfOf,
             _ => TokenQuestion::JwtBearer,
         },
     })
+}
+
+/// A parameter that is there once.
+fn readable<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
+    params.optional(name).ok()?
 }
 
 async fn answer(

@@ -69,15 +69,14 @@ impl Subject {
     }
 
     fn of_claims(claims: &Map<String, Value>) -> Result<Self, &'static str> {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        let id = text("sub").ok_or("the token has no subject")?;
-        let scope = text("scope").unwrap_or_default();
+        let id = text(claims, "sub").ok_or("the token has no subject")?;
+        let scope = text(claims, "scope").unwrap_or_default();
         Ok(Self {
-            is_client: text("client_id").is_some_and(|client_id| client_id == id),
+            is_client: text(claims, "client_id").is_some_and(|client_id| client_id == id),
             id,
             scopes: scope.split_whitespace().map(str::to_owned).collect(),
             expires_at: claims.get("exp").and_then(Value::as_u64),
-            jti: text("jti"),
+            jti: text(claims, "jti"),
             act: claims.get("act").cloned(),
             may_act: claims.get("may_act").cloned(),
         })
@@ -98,6 +97,11 @@ impl Subject {
             None => true,
         }
     }
+}
+
+/// A claim that is a text.
+fn text(claims: &Map<String, Value>, name: &str) -> Option<String> {
+    claims.get(name)?.as_str().map(str::to_owned)
 }
 
 /// A claim that is a text, or an array of them.

@@ -24,21 +24,17 @@ pub(super) fn in_place_of_answer(issuer: &Issuer, mode: TokenMode) -> Option<Res
             let location = format!("http://localhost:{}{path}", issuer.address.port());
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
         }
-        TokenMode::InteractionRequired => entra_error(
-            "interaction_required",
-            "basic_action",
-            50076,
-            "Due to a configuration change made by your administrator, or because you moved to a new location, you must use \
-             multi-factor authentication to access the resource.",
-            Some(r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#),
-        ),
-        TokenMode::ConsentRequired => entra_error(
-            "invalid_grant",
-            "consent_required",
-            65001,
-            "The user or administrator has not consented to use the application.",
-            None,
-        ),
+        TokenMode::InteractionRequired => {
+            let text = "AADSTS50076: Due to a configuration change made by your administrator, or because you moved to a new \
+                        location, you must use multi-factor authentication to access the resource.";
+            let claims = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+            entra_error("interaction_required", 50076, text, ("claims", claims))
+        }
+        TokenMode::ConsentRequired => {
+            let text =
+                "AADSTS65001: The user or administrator has not consented to use the application.";
+            entra_error("invalid_grant", 65001, text, ("suberror", "consent_required"))
+        }
         TokenMode::Error(code) => {
             OAuthError::new(code, "the mode of this issuer says so").into_response()
         }
@@ -46,26 +42,21 @@ pub(super) fn in_place_of_answer(issuer: &Issuer, mode: TokenMode) -> Option<Res
     })
 }
 
-/// An error in the shape that Entra ID documents.
-fn entra_error(
-    error: &str,
-    suberror: &str,
-    number: u32,
-    text: &str,
-    claims: Option<&str>,
-) -> Response {
-    let mut body = json!({
+/// An error in the shape that Entra ID documents, with the member that tells what to do.
+fn entra_error(error: &str, number: u32, text: &str, (member, value): (&str, &str)) -> Response {
+    let time = "2026-01-01 00:00:00Z";
+    let trace = "00000000-0000-0000-0000-000000000001";
+    let correlation = "00000000-0000-0000-0000-000000000002";
+    let lines = format!("Trace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {time}");
+    let body = json!({
         "error": error,
-        "suberror": suberror,
-        "error_description": format!("AADSTS{number}: {text}"),
+        "error_description": format!("{text}\r\n{lines}"),
         "error_codes": [number],
-        "timestamp": "2026-01-01 00:00:00Z",
-        "trace_id": "00000000-0000-0000-0000-000000000001",
-        "correlation_id": "00000000-0000-0000-0000-000000000002",
+        "timestamp": time,
+        "trace_id": trace,
+        "correlation_id": correlation,
+        member: value,
     });
-    if let Some(claims) = claims {
-        body["claims"] = json!(claims);
-    }
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 

@@ -421,6 +421,10 @@ impl Authorizer for CompiledPolicy {
     }
 
     fn access(&self, operation: &Operation<'_>) -> Option<Access> {
+        // Nothing is opened but by a rule that is open: the rules need not be found.
+        if !self.allows_anonymous {
+            return Some(Access::Required);
+        }
         Some(self.needs(operation).map_or(Access::Required, |needs| needs.access))
     }
 

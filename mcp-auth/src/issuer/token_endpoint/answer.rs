@@ -134,21 +134,21 @@ fn is_bearer_token(token: &str) -> bool {
 }
 
 fn refusal(status: StatusCode, answer: &Map<String, Value>) -> EndpointFault {
-    let Some(Value::String(error)) = answer.get("error") else {
+    let Some(Value::String(said)) = answer.get("error") else {
         return EndpointFault::Unusable(format!("status {} without `error`", status.as_u16()));
     };
-    let error = in_one_line(error);
+    let error = in_one_line(said);
     if matches!(error.as_str(), "temporarily_unavailable" | "server_error" | "slow_down") {
         return EndpointFault::unavailable(error);
     }
     let description = answer.get("error_description").and_then(Value::as_str);
     let codes = answer.get("error_codes").and_then(Value::as_array);
-    let codes = codes.map(|list| list.iter().filter_map(Value::as_u64).collect());
+    let numbers = codes.map(|list| list.iter().filter_map(Value::as_u64).collect());
     EndpointFault::Refused(OAuthRefusal {
         error,
         description: description.map(in_one_line).unwrap_or_default(),
         claims: answer.get("claims").and_then(Value::as_str).map(str::to_owned),
-        codes: codes.unwrap_or_default(),
+        codes: numbers.unwrap_or_default(),
     })
 }
 

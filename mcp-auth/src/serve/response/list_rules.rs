@@ -46,25 +46,32 @@ pub(in crate::serve) struct ListRules {
     handles: Option<Arc<HandleRules>>,
 }
 
+/// How the messages were admitted to which an answer comes.
+pub(in crate::serve) struct Answered {
+    /// The strictest access of all that was judged.
+    pub(in crate::serve) access: Access,
+    /// Whether they were admitted as their sender's; else as anybody's.
+    pub(in crate::serve) is_of_sender: bool,
+}
+
 /// Names of members for whose sake an answer is read, in small letters: lists, how long a result may be kept and by whom,
 /// tasks, and what serde takes for JSON within a string.
 const READ_FOR: [&str; 7] =
     ["tools", "prompts", "resource", "cachescope", "ttlms", "taskid", "$serde_json::private"];
 
 impl ListRules {
-    /// For the answer to these messages of this sender, who is a caller where one is needed; `None` without a policy and
-    /// handles that are sealed.
+    /// For the answer to these messages; `None` without a policy and handles that are sealed.
     pub(in crate::serve) fn for_answer(
         exchange: &Arc<Exchange>,
         request: &Parts,
         messages: &Messages<'_>,
-        is_of_sender: bool,
+        answered: Answered,
     ) -> Option<Self> {
         let resource = &exchange.admitted.resource;
         let sent = messages.sent();
         let others = match sent {
             // Who may read it is decided by nobody, and what is read depends on no caller.
-            _ if resource.authorizers.access(sent) == Access::Public => PrivateRule::Never,
+            _ if answered.access == Access::Public => PrivateRule::Never,
             [one] if is_cacheable(one) && mcp_headers::has_cache_scope(&request.headers) => {
                 PrivateRule::Always
             }
@@ -74,7 +81,7 @@ impl ListRules {
         let is_list = methods.any(|method| ListKind::from_method(method).is_some());
         let handles =
             HandleRules::for_answer(resource, messages, exchange.admitted.sender.as_ref());
-        let rules = Self::new(exchange, request, others, is_of_sender, handles)?;
+        let rules = Self::new(exchange, request, others, answered.is_of_sender, handles)?;
         let lesson = Lesson::of_answer(resource, messages, &exchange.called);
         Some(Self { is_asked: is_list && resource.has_rules(), lesson, ..rules })
     }

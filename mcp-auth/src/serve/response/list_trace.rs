@@ -3,6 +3,8 @@
 //! Most answers hold none, and reading each of them as JSON would cost more than all the rest. A body without the name of
 //! a member that holds a list, without an escape that could write such a name in another way, and without NUL has none.
 
+use crate::byte_search::position_of;
+
 /// How a member that holds a list begins, and what serde takes for JSON within a string. Some readers (Go's) take
 /// these names in other letters for the same.
 const NAMES: [&str; 4] = ["tools", "prompts", "resource", "$serde_json::private"];
@@ -45,19 +47,26 @@ pub(super) fn has_trace(bytes: &[u8]) -> bool {
 /// Whether these bytes could hold a member whose name begins with one of these, which are in small letters.
 pub(super) fn may_have_member(bytes: &[u8], names: &[&str]) -> bool {
     let first_letters = FirstLetters::of(names);
-    bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'"' => {
-            let after = &bytes[at + 1..];
-            let may_begin = after.first().is_some_and(|first| first_letters.contains(*first));
-            may_begin && names.iter().any(|name| begins_with(after, name.as_bytes()))
+    let mut rest = bytes;
+    while let Some(at) = position_of(rest, |byte| matches!(byte, b'"' | b'\\' | 0)) {
+        let (found, after) = (rest[at], &rest[at + 1..]);
+        let is_trace = match found {
+            b'"' => {
+                let may_begin = after.first().is_some_and(|first| first_letters.contains(*first));
+                may_begin && names.iter().any(|name| begins_with(after, name.as_bytes()))
+            }
+            b'\\' => matches!(
+                after,
+                [b'u', b'0', b'0', b'2'..=b'7', ..] | [b'u', b'0', b'1', b'7', b'f' | b'F', ..]
+            ),
+            _ => true,
+        };
+        if is_trace {
+            return true;
         }
-        b'\\' => matches!(
-            bytes[at + 1..],
-            [b'u', b'0', b'0', b'2'..=b'7', ..] | [b'u', b'0', b'1', b'7', b'f' | b'F', ..]
-        ),
-        0 => true,
-        _ => false,
-    })
+        rest = after;
+    }
+    false
 }
 
 /// How names begin, large or small: most members are told from all of them by one letter.

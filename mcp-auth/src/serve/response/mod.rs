@@ -31,6 +31,6 @@ pub(super) use body_kind::is_encoded;
 pub use filter::{Passage, ResponseFilter};
 pub(crate) use forwarding::poll_start;
 pub(super) use list_filter::ListKind;
-pub(super) use list_rules::ListRules;
+pub(super) use list_rules::{Answered, ListRules};
 pub use protected_body::ProtectedBody;
 pub use stream_end::StreamEnd;

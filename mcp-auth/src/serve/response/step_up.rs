@@ -40,9 +40,9 @@ impl Exchange {
                 AuthError::Downstream(refusal)
             }
         };
-        let error = resource.limited_by_handler(error, self.admitted.sender.as_ref());
-        resource.log_refused(&error, self.called.sent());
-        Some(refuse(resource, error, &needed))
+        let limited = resource.limited_by_handler(error, self.admitted.sender.as_ref());
+        resource.log_refused(&limited, self.called.sent());
+        Some(refuse(resource, limited, &needed))
     }
 
     /// Where a handler's [`AuthInfo::require`](crate::AuthInfo::require) leaves its refusal, for the layer around it to find.

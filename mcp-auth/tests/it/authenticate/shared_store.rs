@@ -1,11 +1,14 @@
 //! Several instances with one Redis: what is revoked on one is refused on all, whatever becomes of Redis.
 
 mod absence;
+mod limits;
 mod nginx;
 mod notices;
+mod reached;
 mod store;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -42,6 +45,10 @@ impl Instance {
     async fn with(issuer: &DevIssuer, store: SharedStoreConfig) -> Self {
         let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
         config.shared_store = Some(store);
+        Self::of(config).await
+    }
+
+    async fn of(config: Config) -> Self {
         let clock = TestClock::new();
         let auth = McpAuth::builder(config).clock(clock.clone()).build().unwrap();
         let server = any_service(service_fn(|_: Request<Body>| async {
@@ -50,7 +57,7 @@ impl Instance {
             let response = Response::builder().header("content-type", "text/event-stream");
             Ok::<_, Infallible>(response.body(Body::from_stream(body)).unwrap())
         }));
-        let app = auth.protect(server);
+        let app = auth.protect(server).into_make_service_with_connect_info::<SocketAddr>();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });

@@ -1,6 +1,6 @@
 //! What is asked of the authorization server, and what is made of its answer.
 
-use dev_issuer::{DevClient, DevIssuer, TokenMode};
+use dev_issuer::{DevClient, DevIssuer, Mode, TokenMode};
 use mcp_auth::downstream::DownstreamError;
 use mcp_auth::{McpAuth, Scopes};
 use serde_json::json;
@@ -53,6 +53,10 @@ async fn the_client_is_named_as_the_one_who_acts() {
     let token = calling.token_for(&alice).await.unwrap();
     let said = claims(&token);
     assert_eq!((&said["sub"], &said["act"]["sub"]), (&json!("alice"), &json!("tools")));
+    // A server that leaves out who acts gives a token that looks like the caller's own doing.
+    let bob = calling.caller("bob").await;
+    calling.answer_wrongly(TokenMode::SameToken);
+    assert!(calling.token_for(&bob).await.is_err());
 }
 
 #[tokio::test]
@@ -72,10 +76,18 @@ async fn an_actor_s_token_is_read_from_its_file_each_time() {
 
 #[tokio::test]
 async fn a_tool_acts_as_itself() {
-    let calling = Calling::with(|api| api["grant"] = json!("client_credentials")).await;
+    let calling = Calling::with(|api| {
+        api["grant"] = json!("client_credentials");
+        api["resource"] = json!(["https://reports.example.com"]);
+    })
+    .await;
     let api = calling.auth.downstream("reports");
     let own = api.token().await.unwrap();
-    assert_eq!(claims(&own)["sub"], "tools");
+    let said = claims(&own);
+    assert_eq!(
+        (&said["sub"], &said["aud"]),
+        (&json!("tools"), &json!("https://reports.example.com"))
+    );
     let alice = calling.caller("alice").await;
     assert_eq!(api.token_for(&alice).await.unwrap().expose(), own.expose());
     assert_eq!(calling.asked(), 1);
@@ -89,20 +101,21 @@ async fn it_is_asked_on_behalf_of_a_user_as_entra_id_has_it() {
     let calling = Calling::with(|api| {
         api["grant"] = json!("on_behalf_of");
         api["audience"] = json!([]);
-        api["scopes"] = json!(["reports/.default"]);
+        api["scopes"] = json!(["api://reports/.default"]);
     })
     .await;
     let alice = calling.caller("alice").await;
-    let token = calling.token_for(&alice).await;
+    let token = calling.token_for(&alice).await.unwrap();
     assert_eq!(calling.issuer.requests().on_behalf_of, 1);
-    assert_eq!(claims(&token.unwrap())["sub"], "alice");
+    let said = claims(&token);
+    assert_eq!((&said["sub"], &said["aud"]), (&json!("alice"), &json!("api://reports")));
 }
 
 /// An enterprise's issuer, and the authorization server of an API that takes its assertions.
 async fn with_identity_assertions(target_client: &str) -> (Calling, DevIssuer) {
     let issuer = issuer().await;
     let of_api = DevIssuer::builder()
-        .clients([DevClient::new("mcp-server").secret("another secret")])
+        .clients(["tools", "other"].map(|name| DevClient::new(name).secret("another secret")))
         .id_jag_issuers([issuer.issuer()])
         .start()
         .await
@@ -121,19 +134,24 @@ async fn with_identity_assertions(target_client: &str) -> (Calling, DevIssuer) {
 
 #[tokio::test]
 async fn an_identity_assertion_is_exchanged_at_the_api_s_own_server() {
-    let issuer = DevIssuer::start().await.unwrap();
-    drop(issuer);
     let (calling, of_api) = with_identity_assertions("tools").await;
-    // The enterprise knows us there by the name that we have here, which is not that of the API's server.
     let alice = calling.caller("alice").await;
-    let error = calling.token_for(&alice).await;
-    assert_eq!(calling.issuer.requests().id_jag, 1);
-    // The second server knows no client of this name.
-    assert_eq!(error.unwrap_err().code(), "downstream_refused");
-    assert_eq!(of_api.requests().jwt_bearer, 1);
-    let (other, of_other) = with_identity_assertions("mcp-server").await;
+    let token = calling.token_for(&alice).await.unwrap();
+    let said = claims(&token);
+    assert_eq!((&said["sub"], &said["iss"]), (&json!("alice"), &json!(of_api.issuer())));
+    assert_eq!(
+        (&said["aud"], &said["scope"]),
+        (&json!("https://reports.example.com"), &json!("reports:read"))
+    );
+    assert_eq!((calling.issuer.requests().id_jag, of_api.requests().jwt_bearer), (1, 1));
+    assert_eq!(calling.token_for(&alice).await.unwrap().expose(), token.expose());
+    // What the API's server refuses, a new sign-in would not change.
+    let bob = calling.caller("bob").await;
+    of_api.set_mode(Mode::Token(TokenMode::Error("invalid_grant")));
+    assert_eq!(calling.token_for(&bob).await.unwrap_err().code(), "downstream_refused");
+    let (other, of_other) = with_identity_assertions("other").await;
     let caller = other.caller("alice").await;
-    // The assertion is for `tools`, and would be sent on as `mcp-server`: it is not.
+    // The assertion is for `tools`, and would be sent on as `other`: it is not.
     let error = other.token_for(&caller).await.unwrap_err();
     assert_eq!((error.code(), of_other.requests().token), ("downstream_unusable_answer", 0));
 }
@@ -150,7 +168,7 @@ async fn what_is_given_for_another_api_than_asked_is_not_used() {
         (TokenMode::RepeatedMember, "downstream_unusable_answer"),
         (TokenMode::Status(204), "downstream_unusable_answer"),
         (TokenMode::Status(404), "downstream_unusable_answer"),
-        (TokenMode::Redirect, "downstream_unusable_answer"),
+        (TokenMode::Redirect, "downstream_unavailable"),
         (TokenMode::Status(500), "downstream_unavailable"),
         (TokenMode::Status(503), "downstream_unavailable"),
         (TokenMode::Error("temporarily_unavailable"), "downstream_unavailable"),

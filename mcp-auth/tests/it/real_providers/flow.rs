@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE,
@@ -19,6 +19,9 @@ pub(super) const REDIRECT_URI: &str = "http://127.0.0.1/callback";
 const VERIFIER: &str = "a-code-verifier-of-a-test-0123456789-0123456789";
 /// Pages between the first one and the way back.
 const MOST_PAGES: usize = 12;
+
+/// RFC 8693 §3.
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// Names and values, of a form or a query.
 pub(super) type Fields<'a> = &'a [(&'a str, &'a str)];
@@ -54,6 +57,25 @@ impl Issuer {
         let own = [("client_id", client), ("client_secret", &secret)];
         let fields = [&[("grant_type", "client_credentials")], &own[..], more].concat();
         text(&self.token(&fields).await["access_token"])
+    }
+
+    /// Asks for a token in exchange for an access token (RFC 8693), as a client with the secret `{client}-secret`.
+    pub(super) async fn exchange(&self, client: &str, token: &str, more: Fields<'_>) -> Page {
+        let own = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", ACCESS_TOKEN),
+        ];
+        self.confidential(client, &[&own, more].concat()).await
+    }
+
+    /// What the token endpoint answers to a client with the secret `{client}-secret`.
+    pub(super) async fn confidential(&self, client: &str, fields: Fields<'_>) -> Page {
+        let credentials = BASE64_STANDARD.encode(format!("{client}:{client}-secret"));
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, form_type)]);
+        headers.insert(AUTHORIZATION, format!("Basic {credentials}").parse().unwrap());
+        self.http.send(Method::POST, self.endpoint("token_endpoint"), headers, form(fields)).await
     }
 
     /// Registers a public client that uses the authorization code (RFC 7591); returns its id.
@@ -213,6 +235,14 @@ impl Page {
     pub(super) fn json(&self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.body);
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The code of an error of OAuth, and its description, empty if there is none.
+    pub(super) fn oauth_error(&self) -> (String, String) {
+        assert!(self.status.is_client_error(), "{}: {}", self.status, self.body);
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        let description = body["error_description"].as_str().unwrap_or_default();
+        (text(&body["error"]), description.to_owned())
     }
 
     /// Where the form is sent, and what is hidden in it.

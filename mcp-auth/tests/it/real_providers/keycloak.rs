@@ -1,5 +1,8 @@
 //! Keycloak with the realms of `xtask/providers/keycloak/`.
 
+mod exchange;
+mod signals;
+
 use std::future::ready;
 use std::pin::Pin;
 use std::task::{Context, Poll};

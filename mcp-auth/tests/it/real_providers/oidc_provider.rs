@@ -6,7 +6,7 @@ use mcp_auth::Introspection;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::flow::{Http, Issuer, header, text};
+use super::flow::{ACCESS_TOKEN, Http, Issuer, claims, header, text};
 use super::{Server, provider_url};
 use crate::support::RESOURCE;
 
@@ -88,6 +88,35 @@ async fn an_opaque_token_is_introspected_until_it_is_revoked() {
         assert_eq!(server.code(&token).await, "inactive");
         assert_eq!(server.code("nobody-knows-this-token").await, "inactive");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs a provider: cargo xtask test --only provider-oidc-provider"]
+async fn an_opaque_token_of_a_caller_is_exchanged_for_another_api() {
+    let issuer = issuer().await;
+    let token = text(&issuer.sign_in("app-opaque", FOR_US, &[], ALICE).await["access_token"]);
+    let more = [("audience", "https://reports.example.com"), ("scope", "reports")];
+    let answer = issuer.exchange("tools", &token, &more).await.json();
+    assert_eq!((&answer["token_type"], &answer["scope"]), (&json!("Bearer"), &json!("reports")));
+    assert_eq!(answer["issued_token_type"], ACCESS_TOKEN);
+    let exchanged = claims(&text(&answer["access_token"]));
+    assert_eq!(exchanged["sub"], "alice");
+    assert_eq!(exchanged["aud"], "https://reports.example.com");
+    assert_eq!(exchanged["client_id"], "tools");
+
+    for (token, more, expected) in [
+        (&*token, vec![("audience", "https://else.example"), more[1]], "invalid_target"),
+        (&*token, vec![more[0], ("scope", "mcp")], "invalid_scope"),
+        ("nobody-knows-this-token", more.to_vec(), "invalid_request"),
+    ] {
+        let (error, description) = issuer.exchange("tools", token, &more).await.oauth_error();
+        assert_eq!(error, expected, "{more:?}: {description}");
+    }
+    let revocation = [("client_id", "app-opaque"), ("token", &*token)];
+    let url = issuer.endpoint("revocation_endpoint");
+    assert_eq!(Http::new().post_form(url, &revocation).await.status, StatusCode::OK);
+    let (error, _) = issuer.exchange("tools", &token, &more).await.oauth_error();
+    assert_eq!(error, "invalid_request", "it is revoked");
 }
 
 #[tokio::test]

@@ -7,10 +7,11 @@ use mcp_auth::settings::ClientAuthMethod;
 use rcgen::KeyPair;
 use serde_json::json;
 
-use super::flow::{Http, Issuer, claims, header, text};
+use super::flow::{ACCESS_TOKEN, Http, Issuer, claims, header, text};
 use super::{Server, provider_url};
 use crate::support::RESOURCE;
 
+const REPORTS: &str = "https://reports.example.com";
 const ALICE: &[(&str, &str)] = &[("username", "alice")];
 const MCP: &[(&str, &str)] = &[("scope", "mcp")];
 const OPENID_MCP: &[(&str, &str)] = &[("scope", "openid mcp")];
@@ -63,6 +64,51 @@ async fn an_opaque_token_is_introspected_until_it_is_revoked() {
     let revocation = [("client_id", "app-opaque"), ("token", &token)];
     Http::new().post_form(issuer.endpoint("revocation_endpoint"), &revocation).await;
     assert_eq!(server.code(&token).await, "inactive");
+}
+
+#[tokio::test]
+#[ignore = "needs a provider: cargo xtask test --only provider-zitadel-oidc"]
+async fn a_callers_token_is_exchanged_for_another_api_with_and_without_an_actor() {
+    let issuer = issuer().await;
+    let token = text(&issuer.sign_in("app", MCP, &[], ALICE).await["access_token"]);
+    let actor = issuer.client_credentials("tools", &[]).await;
+    let more = [("audience", REPORTS), ("scope", "reports")];
+    let answer = issuer.exchange("tools", &token, &more).await.json();
+    assert_eq!(answer["token_type"], "Bearer");
+    assert_eq!(answer["issued_token_type"], ACCESS_TOKEN);
+    assert_eq!((&answer["scope"], &answer["expires_in"]), (&json!("reports"), &json!(599)));
+    let exchanged = claims(&text(&answer["access_token"]));
+    assert_eq!((&exchanged["sub"], &exchanged["aud"]), (&json!("alice"), &json!([REPORTS])));
+    assert!(exchanged.get("act").is_none());
+
+    let with_actor = [("actor_token", &*actor), ("actor_token_type", ACCESS_TOKEN)];
+    let answer = issuer.exchange("tools", &token, &[&more, &with_actor[..]].concat()).await.json();
+    let delegated = claims(&text(&answer["access_token"]));
+    assert_eq!(
+        (&delegated["sub"], &delegated["act"]),
+        (&json!("alice"), &json!({ "sub": "tools" }))
+    );
+
+    let fields = json!({
+        "audience": [REPORTS], "client_id": "tools", "client_secret": "tools-secret", "actor_token": "client_credentials",
+    });
+    let auth = Server::before_reports(&issuer.issuer, fields);
+    let caller = auth.authenticate(&token).await.unwrap();
+    let given = auth.downstream("reports").token_for(&caller).await.unwrap();
+    assert_eq!(claims(given.expose())["act"], json!({ "sub": "tools" }));
+
+    let forged = format!("{actor}x");
+    for (client, token, more, expected) in [
+        ("tools", &token, vec![("audience", REPORTS), ("scope", "mcp")], "invalid_scope"),
+        ("tools", &token, vec![("audience", "https://else.example")], "invalid_target"),
+        ("tools", &token, vec![("resource", "https://else.example")], "invalid_target"),
+        ("tools", &forged, more.to_vec(), "invalid_request"),
+        ("tools", &actor, more.to_vec(), "invalid_request"),
+        ("machine", &token, more.to_vec(), "unauthorized_client"),
+    ] {
+        let (error, description) = issuer.exchange(client, token, &more).await.oauth_error();
+        assert_eq!(error, expected, "{client} {more:?}: {description}");
+    }
 }
 
 #[tokio::test]

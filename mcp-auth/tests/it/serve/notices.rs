@@ -51,9 +51,10 @@ impl Server {
         mcp_auth::clock::Clock::unix_seconds(&self.clock)
     }
 
-    /// An access token of alice's.
+    /// An access token of alice's, of now by the clock that stands still.
     fn access_token(&self) -> Mint {
-        self.issuer.mint().subject("alice").client_id("app").audience(RESOURCE)
+        let mint = self.issuer.mint().subject("alice").client_id("app").audience(RESOURCE);
+        mint.issued_at(self.now())
     }
 
     /// A logout token of the session `s-1`, unless it is changed.

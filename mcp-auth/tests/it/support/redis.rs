@@ -1,11 +1,13 @@
 //! A real Redis on a socket of its own, which tests stop, hold and start again.
 
 use std::env;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use redis::Client;
 
 /// Redis, in a folder of its own.
@@ -15,6 +17,8 @@ pub(crate) struct Redis {
     /// Whether what it knows outlives it.
     is_kept: bool,
     password: &'static str,
+    /// Where it speaks TLS too.
+    tls_port: Option<u16>,
 }
 
 impl Redis {
@@ -38,9 +42,46 @@ impl Redis {
         let folder =
             env::temp_dir().join(format!("mcp-auth-redis-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
-        let mut redis = Self { process: None, folder, is_kept, password };
+        let mut redis = Self { process: None, folder, is_kept, password, tls_port: None };
         redis.begin().await;
         Some(redis)
+    }
+
+    /// One that speaks TLS on 127.0.0.1 too, with a certificate that [`Self::authority`] has signed.
+    pub(crate) async fn start_with_tls() -> Option<Self> {
+        let mut redis = Self::start().await?;
+        redis.stop();
+        let key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_pem = authority.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(authority, key);
+        let server_key = KeyPair::generate().unwrap();
+        let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = server.signed_by(&server_key, &issuer).unwrap();
+        std::fs::write(redis.authority(), authority_pem).unwrap();
+        std::fs::write(redis.folder.join("server.pem"), certificate.pem()).unwrap();
+        std::fs::write(redis.folder.join("server.key"), server_key.serialize_pem()).unwrap();
+        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        redis.tls_port = Some(free.local_addr().unwrap().port());
+        drop(free);
+        redis.begin().await;
+        Some(redis)
+    }
+
+    /// The file with the authority of its certificate.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.file("authority.pem")
+    }
+
+    /// A file that goes with it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A port of 127.0.0.1.
+    pub(crate) fn tls_port(&self) -> u16 {
+        self.tls_port.unwrap()
     }
 
     /// Starts it where it was stopped, and waits until it answers.
@@ -52,6 +93,12 @@ impl Redis {
         command.args(["--save", "", "--appendonly", if self.is_kept { "yes" } else { "no" }]);
         command.arg("--dir").arg(&self.folder);
         command.args(["--requirepass", self.password]);
+        if let Some(port) = self.tls_port {
+            command.args(["--bind", "127.0.0.1", "--tls-port", &port.to_string()]);
+            command.args(["--tls-auth-clients", "no", "--tls-ca-cert-file"]).arg(self.authority());
+            command.arg("--tls-cert-file").arg(self.file("server.pem"));
+            command.arg("--tls-key-file").arg(self.file("server.key"));
+        }
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.process = Some(process);
         wait_until(async || self.ask::<String>(&["PING"]).await.is_ok()).await;

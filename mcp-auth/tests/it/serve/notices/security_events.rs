@@ -46,6 +46,7 @@ async fn the_subject_is_found_by_what_tokens_say_and_is_never_everybody() {
     let issuer = server.issuer.issuer();
     let user = json!({ "format": "iss_sub", "iss": issuer, "sub": "alice" });
     let session = json!({ "format": "opaque", "id": "s-1" });
+    let [alice, all] = ["alice", "ALL"].map(|id| json!({ "format": "opaque", "id": id }));
     let email = json!({ "format": "email", "email": "alice@example.com" });
     // Which of these end: alice's of the session s-1, of s-2, of none, bob's of s-1, the one with the identifier t-1.
     let [all_of_alice, of_session] =
@@ -62,6 +63,14 @@ async fn the_subject_is_found_by_what_tokens_say_and_is_never_everybody() {
             [true, false, true, true, false],
         ),
         (json!({ "format": "complex", "user": user, "device": email }), 202, all_of_alice),
+        // Keycloak, when an administrator ends all sessions of a user.
+        (json!({ "format": "complex", "user": user, "session": all }), 202, all_of_alice),
+        (json!({ "user": user, "session": all }), 202, all_of_alice),
+        (json!({ "format": "complex", "user": alice, "session": all }), 202, all_of_alice),
+        // Of nobody's sessions: it is a name as any other, and never everybody.
+        (json!({ "format": "complex", "session": all }), 202, nothing),
+        (json!({ "format": "complex", "user": email, "session": all }), 202, nothing),
+        (all.clone(), 202, nothing),
         (json!({ "user": user }), 202, all_of_alice),
         (json!({ "format": "aliases", "identifiers": [email, user] }), 202, all_of_alice),
         (
