@@ -14,7 +14,7 @@ use super::grants::{
 use super::id_jag::{ExpectedAssertion, check_assertion};
 use super::token_cache::{TokenCache, is_revoked};
 use super::token_key::token_key;
-use super::{ApiPlaces, DownstreamError, DownstreamToken};
+use super::{ApiPlaces, Connection, DownstreamError, DownstreamToken};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::clock::Clock;
 use crate::config::{ActorToken, AuthorizationServer, DownstreamConfig, DownstreamGrant};
@@ -38,7 +38,9 @@ pub(crate) type Downstreams = BTreeMap<String, Arc<DownstreamApi>>;
 pub(crate) struct DownstreamParts {
     pub(crate) name: String,
     pub(crate) config: DownstreamConfig,
-    pub(crate) endpoint: TokenEndpoint,
+    pub(crate) endpoint: Arc<TokenEndpoint>,
+    /// With `authorization_code`: what users have granted.
+    pub(crate) connection: Option<Arc<Connection>>,
     /// With `id_jag`: the API's own.
     pub(crate) target: Option<TokenEndpoint>,
     /// What tokens of callers that it is for have in `iss`.
@@ -105,6 +107,10 @@ impl DownstreamApi {
         let scopes = self.scopes(narrowed)?;
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
         self.check_standing(caller)?;
+        if let Some(connection) = &self.parts.connection {
+            connection.check_caller(caller)?;
+            return Ok(None);
+        }
         if !asks_for_us {
             self.check_caller(caller)?;
         }
@@ -120,6 +126,9 @@ impl DownstreamApi {
     ) -> Result<DownstreamToken, DownstreamError> {
         if let Some(kept) = self.token_at_once(caller, narrowed)? {
             return Ok(kept);
+        }
+        if let Some(connection) = &self.parts.connection {
+            return connection.token_for(caller).await;
         }
         let scopes = self.scopes(narrowed)?;
         if self.parts.config.grant == DownstreamGrant::ClientCredentials {
@@ -160,10 +169,22 @@ impl DownstreamApi {
         narrowed: Option<&Scopes>,
         token: &DownstreamToken,
     ) {
+        if let Some(connection) = &self.parts.connection {
+            return connection.forget(token);
+        }
         let Ok(scopes) = self.scopes(narrowed) else { return };
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
         let owner = (!asks_for_us).then_some(caller);
         self.cache.forget(&token_key(owner, scopes), token);
+    }
+
+    /// Ends what the caller has granted.
+    pub(crate) async fn disconnect(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+        self.check_standing(caller)?;
+        match &self.parts.connection {
+            Some(connection) => connection.disconnect(caller).await,
+            None => Err(DownstreamError::NotConnected),
+        }
     }
 
     /// What is asked for: all that is configured, or less.

@@ -70,6 +70,14 @@ impl Downstream {
         self.api()?.token(self.scopes.as_ref()).await
     }
 
+    /// Removes what this caller has granted at the API's provider, and ends it there, with `authorization_code` alone.
+    ///
+    /// # Errors
+    /// Why not. Where the provider did not hear of it, the grant is removed here all the same.
+    pub async fn disconnect(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+        self.api()?.disconnect(caller).await
+    }
+
     /// Whether a request for this URL goes to the API, so that the token may be put on it.
     pub fn is_at(&self, uri: &Uri) -> bool {
         self.api().is_ok_and(|api| api.is_at(uri))
