@@ -70,6 +70,15 @@ class Unavailable(AuthError):
     """Whether the token is good cannot be told right now: 503."""
 
 
+class DownstreamError(AuthError):
+    """There is no token for another API, and nothing was sent to it. The text is fixed, and may be shown to anybody."""
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which to try again, where that may help."""
+        return self.fields.get("retry_after")
+
+
 class ConfigError(AuthError, ValueError):
     """The configuration cannot work; the text lists every fault."""
 
@@ -89,6 +98,7 @@ class StateError(Exception):
 
 _BY_KIND: dict[str, type[AuthError]] = {
     "config": ConfigError,
+    "downstream": DownstreamError,
     "forbidden": Forbidden,
     "limit": TooManyFailures,
     "request": InvalidRequest,
@@ -102,30 +112,32 @@ def error_of(refusal: Mapping[str, Any]) -> AuthError:
     """The exception for a refusal of the native part."""
     code = refusal["code"]
     error = MissingToken if code == "missing_token" else _BY_KIND[refusal["kind"]]
-    if error is InsufficientScope:
-        error = _expected_by_sdks()
-    return error(code, refusal["status"], refusal["message"], refusal["compared"])
+    status = refusal["status"]
+    # What the program or its configuration does wrong is no answer of a tool: it is logged with its traceback.
+    if error is InsufficientScope or (error is DownstreamError and status != 500):
+        error = _expected_by_sdks(error)
+    return error(code, status, refusal["message"], refusal["compared"])
 
 
 #: What the SDKs call an error of a tool that was meant to be: it is logged without a traceback.
 _TOOL_ERRORS = ("mcp.server.mcpserver.exceptions", "fastmcp.exceptions")
-_expected: dict[tuple[type, ...], type[InsufficientScope]] = {}
+_expected: dict[tuple[type, ...], type[AuthError]] = {}
 
 
-def _expected_by_sdks() -> type[InsufficientScope]:
-    """`InsufficientScope`, as a `ToolError` of each SDK that is loaded."""
+def _expected_by_sdks(error: type[AuthError]) -> type[AuthError]:
+    """The class, as a `ToolError` of each SDK that is loaded."""
     found = [getattr(sys.modules.get(name), "ToolError", None) for name in _TOOL_ERRORS]
-    bases = tuple(one for one in found if isinstance(one, type))
-    if not bases:
-        return InsufficientScope
+    bases = (error, *(one for one in found if isinstance(one, type)))
+    if len(bases) == 1:
+        return error
     if bases not in _expected:
-        namespace = {"__module__": __name__, "__doc__": InsufficientScope.__doc__, "__reduce__": _reduced}
-        _expected[bases] = cast("Any", type)("InsufficientScope", (InsufficientScope, *bases), namespace)
+        namespace = {"__module__": __name__, "__doc__": error.__doc__, "__reduce__": _reduced}
+        _expected[bases] = cast("Any", type)(error.__name__, bases, namespace)
     return _expected[bases]
 
 
-def _reduced(error: InsufficientScope) -> tuple[Any, ...]:
-    return InsufficientScope, (error.code, error.status, error.message, error.fields)
+def _reduced(error: AuthError) -> tuple[Any, ...]:
+    return type(error).__bases__[0], (error.code, error.status, error.message, error.fields)
 
 
 def _scopes(value: Any) -> list[str]:
