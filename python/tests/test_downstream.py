@@ -20,6 +20,7 @@ from mcp.server.mcpserver import MCPServer
 
 from mcp_auth import AuthInfo, DownstreamError, DownstreamToken, McpAuth, MissingToken, requires
 from mcp_auth import _requires
+from mcp_auth.errors import error_of
 from mcp_auth.testing import DevIssuer
 from support import RESOURCE, call, listening, served
 from test_callers import ANY_HOST, result, signed_in, tool
@@ -173,6 +174,10 @@ def tools_of(mcp: Any, auth: McpAuth) -> None:
             return subject_of(await api.token_for())
         except DownstreamError as error:
             return f"nothing: {error.code}"
+
+    @mcp.tool()
+    async def connected() -> str:
+        raise error_of(AUTHORIZATION_REQUIRED)
 
     @mcp.tool()
     async def shown() -> Any:
@@ -516,6 +521,39 @@ def test_an_outage_is_the_error_of_a_tool_that_tells_nothing_else(
             assert answer["isError"] is True and "another API" in json.dumps(answer)
             assert "html" not in json.dumps(answer)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+ELICITATION = {"mode": "url", "elicitationId": "e1", "url": "https://mcp.example.com/connect/github?state=x", "message": "Connect it."}
+AUTHORIZATION_REQUIRED = {
+    "kind": "downstream",
+    "code": "downstream_authorization_required",
+    "status": 403,
+    "message": "another API needs to be connected first",
+    "compared": {"json_rpc_error": {"code": -32042, "message": "connect it first", "data": {"elicitations": [ELICITATION]}}},
+}
+
+
+@protected
+def test_what_the_user_has_to_open_is_told_in_the_terms_of_the_sdk(
+    issuer: DevIssuer, make: Callable[[McpAuth], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with server(issuer, make) as auth, caplog.at_level(logging.INFO):
+        alice = signed_in(issuer, auth, "alice")
+        answer = used(alice, "connected", alice.open())
+        assert answer.status_code == 200
+        if make is official:
+            # The error of the whole answer, from which clients open the URL.
+            [data] = [line for line in answer.text.splitlines() if "-32042" in line] or [answer.text]
+            error = json.loads(data.removeprefix("data: "))["error"]
+            assert (error["code"], error["data"]) == (-32042, {"elicitations": [ELICITATION]})
+        else:
+            # FastMCP makes the error of a tool of every exception: the text has the URL.
+            told = result(answer)
+            assert told["isError"] is True and ELICITATION["url"] in json.dumps(told)
+    assert not [record for record in caplog.records if record.exc_info]
+    refused = error_of(AUTHORIZATION_REQUIRED)
+    again = pickle.loads(pickle.dumps(refused))
+    assert type(again) is DownstreamError and again.elicitations == [ELICITATION]
 
 
 async def test_an_app_that_lets_it_through_answers_with_its_status(issuer: DevIssuer) -> None:
