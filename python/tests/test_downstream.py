@@ -410,6 +410,26 @@ async def test_without_a_token_nothing_is_sent(issuer: DevIssuer, ask: Any) -> N
         assert refused.value.code == "downstream_needs_caller" and not api.seen
 
 
+async def test_one_client_sends_for_each_caller_their_own_token_and_no_cookie_of_another(issuer: DevIssuer) -> None:
+    with calling(issuer) as (auth, api, origin):
+        client = httpx2.AsyncClient(auth=auth.downstream("reports").httpx_auth(), trust_env=False)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            answer = await client.get(origin)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": answer.content})
+
+        protected_app = auth.protect(app)
+
+        async def ask(name: str) -> str:
+            return (await call(protected_app, body=PING, token=issuer.mint(RESOURCE, subject=name))).body.decode()
+
+        names = [f"user {number % 50}" for number in range(100)]
+        assert await asyncio.gather(*(ask(name) for name in names)) == names
+        assert len(set(api.tokens)) == 50 and client.cookies and not any("cookie" in one for one in api.seen)
+        await client.aclose()
+
+
 async def test_a_client_that_blocks_is_refused_on_the_thread_of_a_loop(issuer: DevIssuer) -> None:
     with calling(issuer) as (auth, api, origin):
         alice = await known(auth, issuer, "alice")
