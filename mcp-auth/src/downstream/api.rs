@@ -165,7 +165,7 @@ impl DownstreamApi {
     /// Forgets a token that the API did not accept.
     pub(crate) fn forget(
         &self,
-        caller: &AuthInfo,
+        caller: Option<&AuthInfo>,
         narrowed: Option<&Scopes>,
         token: &DownstreamToken,
     ) {
@@ -174,7 +174,7 @@ impl DownstreamApi {
         }
         let Ok(scopes) = self.scopes(narrowed) else { return };
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
-        let owner = (!asks_for_us).then_some(caller);
+        let owner = caller.filter(|_| !asks_for_us);
         self.cache.forget(&token_key(owner, scopes), token);
     }
 

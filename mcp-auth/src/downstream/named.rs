@@ -86,7 +86,14 @@ impl Downstream {
     /// Forgets a token that the API did not accept, so that the next one is a new one.
     pub fn forget(&self, caller: &AuthInfo, token: &DownstreamToken) {
         if let Ok(api) = self.api() {
-            api.forget(caller, self.scopes.as_ref(), token);
+            api.forget(Some(caller), self.scopes.as_ref(), token);
+        }
+    }
+
+    /// As [`Downstream::forget`], for a token of the tool itself.
+    pub fn forget_own(&self, token: &DownstreamToken) {
+        if let Ok(api) = self.api() {
+            api.forget(None, self.scopes.as_ref(), token);
         }
     }
 
