@@ -153,17 +153,12 @@ impl DownstreamApi {
         }
     }
 
-    /// Forgets a token that the API did not accept.
-    pub(crate) fn forget(
-        &self,
-        caller: &AuthInfo,
-        narrowed: Option<&Scopes>,
-        token: &DownstreamToken,
-    ) {
+    /// Forgets a token that the API did not accept, by its text.
+    pub(crate) fn forget(&self, caller: Option<&AuthInfo>, narrowed: Option<&Scopes>, text: &str) {
         let Ok(scopes) = self.scopes(narrowed) else { return };
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
-        let owner = (!asks_for_us).then_some(caller);
-        self.cache.forget(&token_key(owner, scopes), token);
+        let owner = if asks_for_us { None } else { caller };
+        self.cache.forget(&token_key(owner, scopes), text);
     }
 
     /// What is asked for: all that is configured, or less.
