@@ -55,6 +55,11 @@ export class AuthInfo {
     return typeof this.#source === 'string' ? undefined : this.#source;
   }
 
+  /** @internal The native half was asked something for which the response may become a challenge. */
+  noteRefusal(): void {
+    this.#request?.onRefusal?.();
+  }
+
   /** @internal As the native half describes the caller, whatever a handler has done to what it was shown. */
   described(): string {
     const text = typeof this.#source === 'string' ? this.#source : this.#source.caller();
@@ -155,7 +160,7 @@ export class AuthInfo {
     if (this.has(...scopes)) return;
     const refusal = this.opened()?.require(scopes);
     if (refusal) {
-      this.#request?.onRefusal?.();
+      this.noteRefusal();
       throw refusalOf(refusal);
     }
     const fields = { required: scopes, granted: this.scopes };

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::config_error;
+use crate::downstream::NativeDownstream;
 use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
@@ -285,6 +286,12 @@ impl NativeAuth {
     pub fn ready(&self, env: Env) -> Result<Outcome> {
         let auth = self.auth.clone();
         pending::begin(env, Box::pin(async move { Answer::Ready(auth.ready().await) }))
+    }
+
+    /// An API that tools call for their callers, with some of its scopes alone where these are given.
+    #[napi]
+    pub fn downstream(&self, name: String, scopes: Option<Vec<String>>) -> NativeDownstream {
+        NativeDownstream::new(self.auth.downstream(&name), scopes)
     }
 
     /// The resource that a request for this target, a path or a URL, is for; without one, the first.

@@ -23,6 +23,11 @@ impl Forward {
     pub(crate) fn new(forward: mcp_auth::decision::Forward) -> Self {
         Self { caller: forward.auth_info.clone(), forward: Some(forward), end: None }
     }
+
+    /// Who is calling.
+    pub(crate) fn known_caller(&self) -> Option<&mcp_auth::AuthInfo> {
+        self.caller.as_ref()
+    }
 }
 
 #[napi]
