@@ -109,7 +109,8 @@ impl DownstreamApi {
             self.check_caller(caller)?;
         }
         let owner = (!asks_for_us).then_some(caller);
-        self.kept(&token_key(owner, scopes), owner).transpose()
+        let caller_token = owner.map_or("", AuthInfo::dangerous_raw_token);
+        self.kept(&token_key(owner, scopes), caller_token).transpose()
     }
 
     /// A token for this caller.
@@ -147,7 +148,7 @@ impl DownstreamApi {
         }
         let scopes = self.scopes(narrowed)?;
         let key = token_key(None, scopes);
-        match self.kept(&key, None) {
+        match self.kept(&key, "") {
             Some(answer) => answer,
             None => self.have(key, None, scopes.clone()).await,
         }
@@ -201,12 +202,10 @@ impl DownstreamApi {
     fn kept(
         &self,
         key: &Digest,
-        caller: Option<&AuthInfo>,
+        caller_token: &str,
     ) -> Option<Result<DownstreamToken, DownstreamError>> {
         let now = self.parts.clock.unix_seconds();
-        self.cache.get(key, now, &self.parts.cutoffs, || {
-            digest_of(caller.map_or("", AuthInfo::dangerous_raw_token))
-        })
+        self.cache.get(key, now, &self.parts.cutoffs, || digest_of(caller_token))
     }
 
     /// Asks, once for all who want the same at the same time.
@@ -218,6 +217,11 @@ impl DownstreamApi {
     ) -> Result<DownstreamToken, DownstreamError> {
         let api = self.clone();
         let ask = async move {
+            // Whoever asked before may have been answered since it was looked for.
+            if let Some(answer) = api.kept(&key, subject.as_ref().map_or("", |known| &known.token))
+            {
+                return answer;
+            }
             let answer = api.ask(subject.as_ref(), &scopes).await;
             api.keep(key, subject, &scopes, answer)
         };

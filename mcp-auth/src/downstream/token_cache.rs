@@ -112,7 +112,8 @@ impl TokenCache {
     pub(super) fn forget(&self, key: &Digest, refused: &str) {
         let mut kept = self.lock();
         let Some(entry) = kept.entries.get(key) else { return };
-        let is_it = matches!(&entry.outcome, Outcome::Token { token, .. } if token.expose() == refused);
+        let is_it =
+            matches!(&entry.outcome, Outcome::Token { token, .. } if token.expose() == refused);
         if is_it {
             kept.entries.remove(key);
         }
