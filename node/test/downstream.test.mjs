@@ -29,7 +29,7 @@ for (const framework of Object.keys(SERVERS)) {
 
   test(`${framework}: what the caller has to do first becomes the response, and an outage a 503`, async (context) => {
     const ask = (/** @type {any} */ given, /** @type {McpAuth} */ auth) => auth.downstream('reports').tokenFor(given);
-    const { resource, mint, issuer } = await calling(context, ask, { framework, change: { consentScopes: ['mcp.consent'] } });
+    const { resource, mint, issuer } = await calling(context, ask, { framework, change: { consentScopes: ['mcp.consent'] }, config: { requiredScopes: ['mcp'] } });
     /** @type {[mode: import('../dist/testing.js').Mode, status: number, challenge: RegExp | null][]} */
     const rows = [
       ['token:error:invalid_grant', 401, /error="invalid_token"/],
