@@ -23,6 +23,8 @@ interface Facts {
 export interface Requested {
   /** The native half of it again. */
   reopen(): Forward | null;
+  /** The native half of a caller whose token alone was verified, for tokens for other APIs. */
+  verifiedAgain?(): Forward | null;
   /** Which resource it was for. */
   resource(): Resource | undefined;
   /** Called when a handler was refused more scopes, before it knows. */
@@ -53,6 +55,11 @@ export class AuthInfo {
   opened(): Forward | undefined {
     if (typeof this.#source === 'string') this.#source = this.#request?.reopen() ?? this.#source;
     return typeof this.#source === 'string' ? undefined : this.#source;
+  }
+
+  /** @internal Who tokens for other APIs are asked for: `undefined` where the token of the caller is not known any more. */
+  asksForTokens(): Forward | undefined {
+    return this.opened() ?? this.#request?.verifiedAgain?.() ?? undefined;
   }
 
   /** @internal The native half was asked something for which the response may become a challenge. */

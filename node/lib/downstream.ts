@@ -156,7 +156,7 @@ export class Downstream {
       isAt: (url) => this.#native.isAt(url),
       token: () => this.#tokenOf(who()),
       forget: (token) => {
-        const opened = who().opened();
+        const opened = who().asksForTokens();
         if (opened) this.#native.forget(opened, token.expose());
       },
     };
@@ -164,7 +164,7 @@ export class Downstream {
   }
 
   async #tokenOf(who: AuthInfo): Promise<DownstreamToken> {
-    const opened = who.opened();
+    const opened = who.asksForTokens();
     // Without the request their token is not known, and the native half says what that means.
     if (!opened) return tokenOf(this.#native.tokenForDescribed(who.described()));
     try {

@@ -189,7 +189,8 @@ export class McpAuth {
     let outcome: Outcome = this.native.verify(token, path);
     if (typeof outcome !== 'string') outcome = await settle(outcome);
     if (typeof outcome !== 'string') throw refusalOf((outcome as Answered).refusal ?? '');
-    return new AuthInfo(outcome, { reopen: () => null, resource: () => this.resourceAt(path) });
+    const verifiedAgain = () => (path === undefined ? this.native.verifiedAgain(token) : null);
+    return new AuthInfo(outcome, { reopen: () => null, resource: () => this.resourceAt(path), verifiedAgain });
   }
 
   /**

@@ -122,6 +122,8 @@ export interface NativeAuth {
   /** `alg` and `kid` of a token, in JSON: unverified. */
   unverifiedKeyHint(token: string): Outcome;
   verify(token: string, path?: string): Outcome;
+  /** The caller of a token that was verified for the first resource, for {@link NativeDownstream} alone. */
+  verifiedAgain(token: string): Forward | null;
   explainToken(path: string, token: string): Outcome;
   ready(): Outcome;
   downstream(name: string, scopes?: string[]): NativeDownstream;

@@ -257,6 +257,12 @@ impl NativeAuth {
         pending::begin(env, Box::pin(work))
     }
 
+    /// The caller of a token again that was verified for the first resource, to ask for tokens for other APIs.
+    #[napi]
+    pub fn verified_again(&self, token: String) -> Option<Forward> {
+        Some(Forward::of_verified(self.auth.authenticate_seen(&token)?))
+    }
+
     /// What a token says of its key, in JSON, as the header has it: `alg` and `kid`. Nobody has verified it.
     #[napi]
     pub fn unverified_key_hint(&self, token: String) -> Outcome {

@@ -63,8 +63,17 @@ test('1,000 interleaved callers each call the API as themselves', { timeout: 120
   };
   const { resource, mint } = await calling(context, tool, { api: [api.url] });
   const users = Array.from({ length: 1000 }, (_, number) => `user-${number}`);
-  const answers = users.map(async (subject) => (await fetch(resource, post(mint({ subject })))).json());
-  assert.deepEqual(await Promise.all(answers), users.map((subject) => [subject, subject]));
+  /** @type {Record<string, unknown>} */
+  const answers = {};
+  const waiting = [...users];
+  // So many at the same time that no queue of connections is full.
+  const lanes = Array.from({ length: 100 }, async () => {
+    for (let subject = waiting.pop(); subject !== undefined; subject = waiting.pop()) {
+      answers[subject] = await (await fetch(resource, post(mint({ subject })))).json();
+    }
+  });
+  await Promise.all(lanes);
+  assert.deepEqual(answers, Object.fromEntries(users.map((subject) => [subject, [subject, subject]])));
 });
 
 test('100 at once ask once, and whoever comes later asks nobody', async (context) => {
@@ -145,11 +154,24 @@ test('machines, and callers whose token is not known, are told before anything i
   const { resource, mint, auth, asked, origin } = await calling(context, code);
   const of = async (/** @type {string} */ text) => (await fetch(resource, post(text))).json();
   assert.deepEqual(await of(mint({ without: ['sub'] })), [true, 'downstream_no_user', 403]);
-  const verified = await auth.verifyAccessToken(mint());
+  const verified = await auth.verifyAccessToken(mint(), '/mcp');
   assert.deepEqual(await code(verified, auth), [true, 'downstream_no_token', 500]);
   await assert.rejects(auth.downstream('unknown').tokenFor(verified), { code: 'unknown_downstream', status: 500 });
   await assert.rejects(auth.downstream('reports').token(), { code: 'downstream_needs_caller' });
   assert.equal(asked(), 0, origin);
+});
+
+test('callers whose token alone was verified, as the official SDK does it, get theirs', async (context) => {
+  const { mint, auth, asked } = await calling(context, whose);
+  const users = ['alice', 'bob', 'carol'];
+  const verified = await Promise.all(users.map((subject) => auth.verifyAccessToken(mint({ subject }))));
+  for (const round of [1, 2]) {
+    const tokens = await Promise.all(verified.map((extra) => auth.downstream('reports').tokenFor({ authInfo: extra })));
+    assert.deepEqual(tokens.map((token) => claimsOf(token.expose()).sub), users, String(round));
+  }
+  assert.equal(asked(), 3);
+  assert.throws(() => verified[0]?.dangerousRawToken(), { code: 'no_token' });
+  assert.ok(!inspect(verified, { depth: 9, showHidden: true }).includes('ey'));
 });
 
 test('a tool acts as itself', async (context) => {
