@@ -39,6 +39,7 @@ export interface Requested {
 export class AuthInfo {
   #source: string | Forward;
   readonly #request: Requested | undefined;
+  #verified: Forward | undefined;
   #facts: Facts | undefined;
   #claims: Record<string, unknown> | undefined;
 
@@ -59,7 +60,7 @@ export class AuthInfo {
 
   /** @internal Who tokens for other APIs are asked for: `undefined` where the token of the caller is not known any more. */
   asksForTokens(): Forward | undefined {
-    return this.opened() ?? this.#request?.verifiedAgain?.() ?? undefined;
+    return this.opened() ?? (this.#verified ??= this.#request?.verifiedAgain?.() ?? undefined);
   }
 
   /** @internal The native half was asked something for which the response may become a challenge. */
