@@ -115,7 +115,8 @@ impl DownstreamApi {
             self.check_caller(caller)?;
         }
         let owner = (!asks_for_us).then_some(caller);
-        self.kept(&token_key(owner, scopes), owner).transpose()
+        let caller_token = owner.map_or("", AuthInfo::dangerous_raw_token);
+        self.kept(&token_key(owner, scopes), caller_token).transpose()
     }
 
     /// A token for this caller.
@@ -156,26 +157,21 @@ impl DownstreamApi {
         }
         let scopes = self.scopes(narrowed)?;
         let key = token_key(None, scopes);
-        match self.kept(&key, None) {
+        match self.kept(&key, "") {
             Some(answer) => answer,
             None => self.have(key, None, scopes.clone()).await,
         }
     }
 
-    /// Forgets a token that the API did not accept.
-    pub(crate) fn forget(
-        &self,
-        caller: Option<&AuthInfo>,
-        narrowed: Option<&Scopes>,
-        token: &DownstreamToken,
-    ) {
+    /// Forgets a token that the API did not accept, by its text.
+    pub(crate) fn forget(&self, caller: Option<&AuthInfo>, narrowed: Option<&Scopes>, text: &str) {
         if let Some(connection) = &self.parts.connection {
-            return connection.forget(token);
+            return connection.forget(text);
         }
         let Ok(scopes) = self.scopes(narrowed) else { return };
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
         let owner = caller.filter(|_| !asks_for_us);
-        self.cache.forget(&token_key(owner, scopes), token);
+        self.cache.forget(&token_key(owner, scopes), text);
     }
 
     /// Ends what the caller has granted.
@@ -227,12 +223,10 @@ impl DownstreamApi {
     fn kept(
         &self,
         key: &Digest,
-        caller: Option<&AuthInfo>,
+        caller_token: &str,
     ) -> Option<Result<DownstreamToken, DownstreamError>> {
         let now = self.parts.clock.unix_seconds();
-        self.cache.get(key, now, &self.parts.cutoffs, || {
-            digest_of(caller.map_or("", AuthInfo::dangerous_raw_token))
-        })
+        self.cache.get(key, now, &self.parts.cutoffs, || digest_of(caller_token))
     }
 
     /// Asks, once for all who want the same at the same time.
@@ -244,6 +238,11 @@ impl DownstreamApi {
     ) -> Result<DownstreamToken, DownstreamError> {
         let api = self.clone();
         let ask = async move {
+            // Whoever asked before may have been answered since it was looked for.
+            if let Some(answer) = api.kept(&key, subject.as_ref().map_or("", |known| &known.token))
+            {
+                return answer;
+            }
             let answer = api.ask(subject.as_ref(), &scopes).await;
             api.keep(key, subject, &scopes, answer)
         };

@@ -85,16 +85,20 @@ impl Downstream {
 
     /// Forgets a token that the API did not accept, so that the next one is a new one.
     pub fn forget(&self, caller: &AuthInfo, token: &DownstreamToken) {
+        self.forget_text(Some(caller), token.expose());
+    }
+
+    /// [`Downstream::forget`] for who has the text of the token alone, such as the SDKs; without a caller it was one for the tool
+    /// itself.
+    pub fn forget_text(&self, caller: Option<&AuthInfo>, text: &str) {
         if let Ok(api) = self.api() {
-            api.forget(Some(caller), self.scopes.as_ref(), token);
+            api.forget(caller, self.scopes.as_ref(), text);
         }
     }
 
     /// As [`Downstream::forget`], for a token of the tool itself.
     pub fn forget_own(&self, token: &DownstreamToken) {
-        if let Ok(api) = self.api() {
-            api.forget(None, self.scopes.as_ref(), token);
-        }
+        self.forget_text(None, token.expose());
     }
 
     fn api(&self) -> Result<Arc<DownstreamApi>, DownstreamError> {

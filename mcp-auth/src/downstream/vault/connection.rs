@@ -122,12 +122,12 @@ impl Connection {
     }
 
     /// Takes note that the API did not accept a token.
-    pub(crate) fn forget(&self, token: &DownstreamToken) {
+    pub(crate) fn forget(&self, text: &str) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() >= MAX_REFUSED {
             refused.clear();
         }
-        refused.insert(sha256(token.expose().as_bytes()));
+        refused.insert(sha256(text.as_bytes()));
     }
 
     /// Keeps what the provider gave for a user, in place of what was there.
