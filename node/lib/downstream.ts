@@ -118,6 +118,21 @@ export class Downstream {
   }
 
   /**
+   * Removes what the caller has granted at the API's provider, and ends it there: with the grant `authorization_code` alone.
+   * The caller is found as by {@link tokenFor}. Where the provider did not hear of it, the grant is removed here all the same.
+   *
+   * @throws {DownstreamError} why not
+   * @throws {McpAuthError} with the code `no_caller`
+   */
+  async disconnect(given?: object): Promise<void> {
+    const who = given === undefined ? currentOne() : caller(given);
+    const opened = who.asksForTokens();
+    const outcome = opened ? this.#native.disconnect(opened) : this.#native.disconnectDescribed(who.described());
+    const settled = await settle(outcome);
+    if (typeof settled !== 'string') throw refusalOf((settled as Answered).refusal ?? '');
+  }
+
+  /**
    * `fetch` with the token of the caller of the request that is being handled, as {@link tokenFor} knows them:
    *
    * ```ts

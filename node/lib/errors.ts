@@ -100,6 +100,22 @@ export class DownstreamError extends McpAuthError {
   declare readonly scopes?: string[];
   /** What Entra ID wants of the user, in JSON, in base64. */
   declare readonly claims?: string;
+  /** What the request is answered with where the user has to grant it first: the error -32042 of JSON-RPC. */
+  declare readonly jsonRpcError?: { code: number; message: string; data: { elicitations: UrlElicitation[] } };
+
+  /** What the user has to open in a browser first; none where that does not help. */
+  get elicitations(): UrlElicitation[] {
+    return this.jsonRpcError?.data.elicitations ?? [];
+  }
+}
+
+/** A URL for the user to open, as MCP's clients take it (`UrlElicitationRequiredError` of the official SDK 1.x). */
+export interface UrlElicitation {
+  mode: 'url';
+  elicitationId: string;
+  url: string;
+  /** What to tell them. */
+  message: string;
 }
 
 /** A state that a client brought back is not accepted: `code` is `invalid` or `expired`. */

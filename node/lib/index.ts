@@ -21,6 +21,7 @@ export { Downstream, DownstreamToken } from './downstream.js';
 export {
   ConfigError,
   DownstreamError,
+  type UrlElicitation,
   ForbiddenError,
   InsufficientScopeError,
   McpAuthError,

@@ -91,6 +91,10 @@ export interface NativeDownstream {
   tokenForDescribed(caller: string): Outcome;
   /** For the tool itself. */
   token(): Outcome;
+  /** An empty text where it is done. */
+  disconnect(forward: Forward): Outcome;
+  /** For a caller, in JSON, whose token is not known any more. */
+  disconnectDescribed(caller: string): Outcome;
   isAt(url: string): boolean;
   /** Without a request, a token for the tool itself. */
   forget(forward: Forward | null, token: string): void;

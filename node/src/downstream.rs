@@ -30,6 +30,12 @@ impl NativeDownstream {
         let work = async move { Answer::Downstream(downstream.token_for(&caller).await) };
         pending::begin(env, Box::pin(work))
     }
+
+    fn end(&self, env: Env, caller: AuthInfo) -> Result<Outcome> {
+        let downstream = self.0.clone();
+        let work = async move { Answer::Disconnected(downstream.disconnect(&caller).await) };
+        pending::begin(env, Box::pin(work))
+    }
 }
 
 #[napi]
@@ -55,6 +61,21 @@ impl NativeDownstream {
         let downstream = self.0.clone();
         let work = async move { Answer::Downstream(downstream.token().await) };
         pending::begin(env, Box::pin(work))
+    }
+
+    /// Removes what the caller of a request that went on has granted. An empty text: it is done.
+    #[napi]
+    pub fn disconnect(&self, env: Env, forward: &Forward) -> Result<Outcome> {
+        match forward.known_caller() {
+            Some(caller) => self.end(env, caller.clone()),
+            None => Ok(outcome_of(Err(DownstreamError::NoUser))),
+        }
+    }
+
+    /// The same for a caller, in JSON, whose token is not known any more.
+    #[napi]
+    pub fn disconnect_described(&self, env: Env, caller: String) -> Result<Outcome> {
+        self.end(env, owner::caller_of(&caller)?)
     }
 
     /// Whether a request for this URL goes to the API.
