@@ -82,7 +82,7 @@ impl Server {
         let arguments = json!({ "repository": repository });
         let list = self.call(token, "list_issues", &arguments).await.unwrap();
         let mut titles = Vec::new();
-        for issue in list["issues"].as_array().unwrap() {
+        for issue in list["issues"].as_array().unwrap_or_else(|| panic!("{list}")) {
             let text = |name: &str| issue[name].as_str().unwrap().to_owned();
             titles.push(format!("{} by {}", text("title"), text("author")));
         }
@@ -226,6 +226,7 @@ impl Process {
             .env("GITHUB_URL", github.origin())
             .env("GITHUB_API", github.origin())
             .env("RUST_LOG", "debug")
+            .env("MCP_AUTH_LOG", "debug")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdout(writer.try_clone().unwrap())
             .stderr(writer)
