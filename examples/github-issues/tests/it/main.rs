@@ -6,3 +6,4 @@
 mod browser;
 mod cases;
 mod server;
+mod tutorial;

@@ -36,7 +36,7 @@ impl Server {
     pub(crate) async fn start() -> Self {
         let us = DevClient::new("us").secret(OUR_SECRET);
         let builder = DevIssuer::builder().clients([us]).auto_approve(true);
-        let issuer = builder.default_audience("elsewhere").start().await.unwrap();
+        let issuer = builder.start().await.unwrap();
         let github = DevGitHub::start().await.unwrap();
         let folder = Folder::new(&github);
         // Another program may take the free port first.
