@@ -55,8 +55,8 @@ impl<'m> Object<'m> for Context<'m> {
     }
 }
 
-/// The template with the chosen variables in place of `{name}` and `{+name}`. What is put in is not
-/// looked at again: a value that holds braces would make expansion grow without bound.
+/// The template with the chosen variables in place of `{name}`, `{+name}`, `{?name}` and `{&name}`. What is put in
+/// is not looked at again: a value that holds braces would make expansion grow without bound.
 pub(super) fn filled_in<'m>(
     template: &Cow<'m, str>,
     chosen: &HashMap<String, Cow<'_, str>>,
@@ -73,13 +73,17 @@ pub(super) fn filled_in<'m>(
         let Some((expression, after)) = variable.split_once('}') else { break };
         crate::steps::take(fixed.len() + expression.len() + 2);
         filled.push_str(fixed);
-        let name = expression.strip_prefix('+').unwrap_or(expression);
-        match chosen.get(name) {
-            Some(value) => {
-                crate::steps::take(value.len());
-                filled.push_str(value);
+        if expression.starts_with(['?', '&']) {
+            push_parameters(&mut filled, expression, chosen)?;
+        } else {
+            let name = expression.strip_prefix('+').unwrap_or(expression);
+            match chosen.get(name) {
+                Some(value) => {
+                    crate::steps::take(value.len());
+                    filled.push_str(value);
+                }
+                None => filled.extend(["{", expression, "}"]),
             }
-            None => filled.extend(["{", expression, "}"]),
         }
         if filled.len() > MAX_TEMPLATE {
             return Err(MessageFault::TooLarge);
@@ -88,4 +92,29 @@ pub(super) fn filled_in<'m>(
     }
     filled.push_str(rest);
     Ok(Cow::Owned(filled))
+}
+
+/// Writes the chosen ones of `?name,other` as parameters, or the expression as it is where none of them is chosen.
+/// Those that are not chosen yet are left out: the template as it is written is judged too, and stands for them.
+fn push_parameters(
+    filled: &mut String,
+    expression: &str,
+    chosen: &HashMap<String, Cow<'_, str>>,
+) -> Result<(), MessageFault> {
+    let (mut separator, names) = expression.split_at(1);
+    let mut is_any_chosen = false;
+    for name in names.split(',') {
+        let Some(value) = chosen.get(name) else { continue };
+        crate::steps::take(value.len());
+        filled.extend([separator, name, "=", value]);
+        if filled.len() > MAX_TEMPLATE {
+            return Err(MessageFault::TooLarge);
+        }
+        separator = "&";
+        is_any_chosen = true;
+    }
+    if !is_any_chosen {
+        filled.extend(["{", expression, "}"]);
+    }
+    Ok(())
 }

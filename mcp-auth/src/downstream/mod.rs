@@ -18,7 +18,7 @@ mod id_jag;
 mod named;
 mod places;
 #[cfg(test)]
-mod recorded_answers;
+mod tests;
 mod token_cache;
 mod token_key;
 

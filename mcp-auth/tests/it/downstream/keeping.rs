@@ -175,7 +175,8 @@ async fn what_was_had_before_a_revocation_is_not_used_after_it() {
 
 #[tokio::test]
 async fn a_reload_keeps_the_tokens_of_what_did_not_change_and_no_others() {
-    let changes: [(fn(&mut Value), bool); 6] = [
+    type Change = fn(&mut Value);
+    let changes: [(Change, bool); 6] = [
         (|_| {}, true),
         (|whole| whole["body_timeout"] = json!(20), true),
         (|whole| whole["downstreams"]["reports"]["audience"] = json!(["reports", "x"]), false),

@@ -33,6 +33,45 @@ async fn completing_a_template_needs_what_anything_behind_it_needs() {
     }
 }
 
+/// A server may put values into a template as they are, so that one of them brings another parameter with it.
+#[tokio::test]
+async fn a_chosen_value_of_a_query_brings_no_parameter_past_a_rule() {
+    let public = json!({ "access": "public" });
+    let one = json!({ "resources": { "n://a{?q}": public } });
+    let below = json!({ "resources": { "n://a/{id}{?q}": public } });
+    let two = json!({ "resources": { "n://a{?q,p}": public } });
+    let broader = json!({ "resources": { "n://a*": ["s1"], "n://a{?q}": [] } });
+    // What nobody is answered, and whoever has a token without `s1`.
+    let rows = [
+        (&one, "n://a{?q}", json!({}), 200, 200),
+        (&one, "n://a{?q}", json!({ "q": "1" }), 200, 200),
+        (&one, "n://a{?q}", json!({ "z": "2" }), 200, 200),
+        (&one, "n://a{?q}", json!({ "q": "1&z=2" }), 401, 200),
+        (&below, "n://a/{id}{?q}", json!({ "id": "1", "q": "2" }), 200, 200),
+        (&below, "n://a/{id}{?q}", json!({ "id": "1", "q": "2&z" }), 401, 200),
+        (&below, "n://a/{id}{?q}", json!({ "q": "2&z=3" }), 401, 200),
+        (&two, "n://a{?q,p}", json!({ "p": "1" }), 200, 200),
+        (&two, "n://a{?q,p}", json!({ "q": "1", "p": "2" }), 200, 200),
+        (&two, "n://a{?q,p}", json!({ "q": "1", "p": "2&z=3" }), 401, 200),
+        (&broader, "n://a{?q}", json!({ "q": "1" }), 401, 200),
+        (&broader, "n://a{?q}", json!({ "q": "1&z=2" }), 401, 403),
+    ];
+    for (rules, uri, chosen, for_nobody, with_token) in rows {
+        let server = PolicyServer::start(policy(rules.clone())).await;
+        let token = server.mint("mcp").sign();
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": uri },
+            "argument": { "name": "b", "value": "" },
+            "context": { "arguments": chosen },
+        });
+        let body = message("completion/complete", params).to_string();
+        for (token, status) in [(None, for_nobody), (Some(&*token), with_token)] {
+            let (answer, _) = server.post(token, &[], body.clone()).await;
+            assert_eq!(answer.status.as_u16(), status, "{uri} {chosen} {token:?} under {rules}");
+        }
+    }
+}
+
 /// What a template stands for may be without its last slash, and without its query.
 #[tokio::test]
 async fn completing_a_template_needs_what_is_asked_without_its_last_variable() {
