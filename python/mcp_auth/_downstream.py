@@ -50,6 +50,17 @@ class Downstream:
         """
         return await self._have(None)
 
+    async def disconnect(self, auth_info: AuthInfo | None = None) -> None:
+        """Removes what the caller of the current request, or this one, has granted at the provider of the API, and ends it
+        there: with `authorization_code` alone.
+
+        Raises `DownstreamError` when it cannot be removed, `MissingToken` when nobody is there.
+        """
+        found = caller() if auth_info is None else _checked(auth_info)
+        ended = self._native.disconnect(found)
+        if ended is not None:
+            await wait(ended)
+
     def httpx_auth(self, auth_info: AuthInfo | None = None) -> Any:
         """What `httpx` and `httpx2` take as `auth=`, for one client that all callers share::
 

@@ -89,6 +89,17 @@ impl Downstream {
         Ok(())
     }
 
+    /// Removes what this caller has granted at the API's provider: `None`, or a `Pending` that becomes it.
+    fn disconnect(&self, py: Python<'_>, caller: &AuthInfo) -> PyResult<Py<PyAny>> {
+        let (named, runtime) = self.now(py)?;
+        let found = caller.inner().clone();
+        let end = async move { named.disconnect(&found).await };
+        poll_once(py, &runtime, end, |py, outcome| match outcome {
+            Ok(()) => Ok(py.None()),
+            Err(error) => Err(errors::downstream_error(py, &error)),
+        })
+    }
+
     fn __repr__(&self) -> String {
         format!("Downstream({:?})", self.name)
     }
