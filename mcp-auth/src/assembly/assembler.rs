@@ -420,16 +420,12 @@ impl<'b> Assembler<'b> {
         let issuer = config.issuer.as_ref().and_then(|identifier| {
             self.issuers.iter().find(|known| known.identifier().as_str() == identifier)
         });
-        let place = |configured: &Option<String>| match configured {
-            Some(url) => Some(EndpointPlace::At(url.clone())),
-            None => issuer.cloned().map(EndpointPlace::OfIssuer),
-        };
         let parts = ConnectionParts {
             name: name.to_owned(),
             config: config.clone(),
             endpoint: endpoint.clone(),
-            authorization: place(&config.authorization_endpoint)?,
-            revocation: place(&config.revocation_endpoint),
+            authorization: place_of(config.authorization_endpoint.as_ref(), issuer)?,
+            revocation: place_of(config.revocation_endpoint.as_ref(), issuer),
             sign_in: accounts.sign_in.clone(),
             url: accounts.url.clone(),
             store: accounts.store.clone(),
@@ -533,6 +529,14 @@ impl<'b> Assembler<'b> {
             max_age: config.key_max_age,
             max_stale: config.key_max_stale,
         }
+    }
+}
+
+/// A configured endpoint, or what the metadata of the issuer names.
+fn place_of(configured: Option<&String>, issuer: Option<&Arc<Issuer>>) -> Option<EndpointPlace> {
+    match configured {
+        Some(url) => Some(EndpointPlace::At(url.clone())),
+        None => issuer.cloned().map(EndpointPlace::OfIssuer),
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn parse_connect<'a>(
             of_one.add("issuer", reason);
         }
         let client = parse_client(&one.client_id, &one.client_settings(), &mut of_one);
-        sign_in.extend(client.map(|client| (one, client)));
+        sign_in.extend(client.map(|checked| (one, checked)));
     }
     let vault = vault(connect, config, given, &mut own);
     let is_right = own.count() == faults_before;

@@ -45,7 +45,8 @@ fn api(revoked: Option<Revocation>) -> Arc<DownstreamApi> {
     Arc::new(DownstreamApi::new(DownstreamParts {
         name: "reports".to_owned(),
         config: DownstreamConfig { audience: vec!["reports".to_owned()], ..Default::default() },
-        endpoint,
+        endpoint: Arc::new(endpoint),
+        connection: None,
         target: None,
         subject_issuers: vec![ISSUER.to_owned()],
         subject_servers: Vec::new(),

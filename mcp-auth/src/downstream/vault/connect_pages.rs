@@ -74,7 +74,7 @@ impl Connection {
         });
         self.parts.spawner.start(work);
         match answer.await {
-            Some(page) => page,
+            Some(seen) => seen,
             None => Page::unavailable(),
         }
     }

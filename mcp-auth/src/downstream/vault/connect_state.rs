@@ -1,9 +1,10 @@
 //! What a browser carries while a user connects an account: sealed, for one user, one API, one step and one browser.
 
 use base64_simd::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::user_grant::text_of;
 use crate::handles::{KeyRing, SealedFor};
 use crate::jose::sha256;
 use crate::json::{JsonLimits, read_object_within};
@@ -74,13 +75,12 @@ impl ConnectState {
         let what_for = SealedFor { purpose: step.purpose(), texts: &[downstream] };
         let bytes = keys.open_bytes(what_for, sealed)?;
         let members = read_object_within(&bytes, LIMITS).ok()?;
-        let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
         let state = Self {
-            issuer: text("iss")?,
-            subject: text("sub")?,
-            id: text("id")?,
-            browser: text("browser")?,
-            verifier: Zeroizing::new(text("verifier")?),
+            issuer: text_of(&members, "iss")?.to_owned(),
+            subject: text_of(&members, "sub")?.to_owned(),
+            id: text_of(&members, "id")?.to_owned(),
+            browser: text_of(&members, "browser")?.to_owned(),
+            verifier: Zeroizing::new(text_of(&members, "verifier")?.to_owned()),
             ends: members.get("ends")?.as_u64()?,
         };
         (state.ends > now).then_some(state)

@@ -365,8 +365,8 @@ impl Connection {
 
     /// What an operator wants to know. No tokens are in it.
     pub(super) fn log(&self, reason: &str) {
-        let (downstream, reason) = (&self.parts.name, in_one_line(reason));
-        tracing::warn!(%downstream, %reason, "the grant of a user at another provider");
+        let (downstream, shown) = (&self.parts.name, in_one_line(reason));
+        tracing::warn!(%downstream, reason = %shown, "the grant of a user at another provider");
     }
 
     pub(super) fn now(&self) -> u64 {

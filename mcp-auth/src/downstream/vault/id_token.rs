@@ -82,8 +82,7 @@ fn check_claims(
     expected: &ExpectedIdToken<'_>,
     now: u64,
 ) -> Result<(), IdTokenFault> {
-    let is_text = |name: &str, value: &str| claims.get(name).is_some_and(|claim| claim == value);
-    if !is_text("iss", expected.issuer) {
+    if !has_text(claims, "iss", expected.issuer) {
         return Err(unusable("its `iss` is another issuer"));
     }
     let is_for_us = match claims.get("aud") {
@@ -94,19 +93,19 @@ fn check_claims(
     if !is_for_us {
         return Err(unusable("its `aud` is not our client alone"));
     }
-    if claims.contains_key("azp") && !is_text("azp", expected.client_id) {
+    if claims.contains_key("azp") && !has_text(claims, "azp", expected.client_id) {
         return Err(unusable("its `azp` is another client"));
     }
-    if !is_text("nonce", expected.nonce) {
+    if !has_text(claims, "nonce", expected.nonce) {
         return Err(unusable("its `nonce` is not the one that was sent"));
     }
-    let time = |name: &str| claims.get(name).and_then(Value::as_f64);
-    let (Some(exp), Some(iat)) = (time("exp"), time("iat")) else {
+    let times = [claims.get("exp"), claims.get("iat")];
+    let [Some(exp), Some(iat)] = times.map(|claim| claim.and_then(Value::as_f64)) else {
         return Err(unusable("its `exp` or `iat` is no time"));
     };
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-    let (now, tolerance) = (now as f64, expected.tolerance as f64);
-    if exp + tolerance <= now || iat - tolerance > now {
+    let (seconds, tolerance) = (now as f64, expected.tolerance as f64);
+    if exp + tolerance <= seconds || iat - tolerance > seconds {
         return Err(unusable("it has ended, or is of the future"));
     }
     match claims.get("sub") {
@@ -114,6 +113,10 @@ fn check_claims(
         Some(Value::String(subject)) if !subject.is_empty() => Err(IdTokenFault::OtherUser),
         _ => Err(unusable("its `sub` is no text")),
     }
+}
+
+fn has_text(claims: &Map<String, Value>, name: &str, text: &str) -> bool {
+    claims.get(name).is_some_and(|claim| claim == text)
 }
 
 fn unusable(reason: impl std::fmt::Display) -> IdTokenFault {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{GrantVault, VaultFault};
@@ -119,11 +119,11 @@ impl UserGrant {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let members = read_object_within(bytes, LIMITS).ok()?;
-        let text = |name: &str| members.get(name).and_then(Value::as_str);
         Some(Self {
-            access_token: Zeroizing::new(text("access_token")?.to_owned()),
-            refresh_token: text("refresh_token").map(|token| Zeroizing::new(token.to_owned())),
-            scopes: Scopes::parse(text("scopes")?),
+            access_token: Zeroizing::new(text_of(&members, "access_token")?.to_owned()),
+            refresh_token: text_of(&members, "refresh_token")
+                .map(|token| Zeroizing::new(token.to_owned())),
+            scopes: Scopes::parse(text_of(&members, "scopes")?),
             expires_at: members.get("expires_at")?.as_u64(),
             renewed_until: members.get("renewed_until")?.as_u64(),
         })
@@ -134,6 +134,11 @@ impl UserGrant {
         self.renewed_until = None;
         self
     }
+}
+
+/// A member of something that was sealed here, where it is a text.
+pub(super) fn text_of<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
+    members.get(name).and_then(Value::as_str)
 }
 
 #[cfg(test)]
