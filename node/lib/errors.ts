@@ -100,7 +100,19 @@ export class DownstreamError extends McpAuthError {
   declare readonly scopes?: string[];
   /** What Entra ID wants of the user, in JSON, in base64. */
   declare readonly claims?: string;
+  /** The `error` of a JSON-RPC response, where the user has to open a URL first: see {@link elicits}. */
+  declare readonly jsonRpcError?: UrlElicitationRequired;
 }
+
+/** What a client is told whose user has to open a URL first (2025-11-25 and later). */
+export type UrlElicitationRequired = {
+  code: -32042;
+  message: string;
+  data: { elicitations: UrlElicitation[] };
+};
+
+/** Nothing in it tells who the user is, and the URL is of use to nobody else. */
+export type UrlElicitation = { mode: 'url'; elicitationId: string; url: string; message: string };
 
 /** A state that a client brought back is not accepted: `code` is `invalid` or `expired`. */
 export class StateError extends McpAuthError {

@@ -91,6 +91,8 @@ export interface NativeDownstream {
   tokenForDescribed(caller: string): Outcome;
   /** For the tool itself. */
   token(): Outcome;
+  /** The text is empty. */
+  disconnect(forward: Forward): Outcome;
   isAt(url: string): boolean;
   /** Without a request, a token for the tool itself. */
   forget(forward: Forward | null, token: string): void;

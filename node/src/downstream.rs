@@ -57,6 +57,17 @@ impl NativeDownstream {
         pending::begin(env, Box::pin(work))
     }
 
+    /// Removes what the caller of a request has granted at the API's provider, and ends it there.
+    #[napi]
+    pub fn disconnect(&self, env: Env, forward: &Forward) -> Result<Outcome> {
+        let Some(caller) = forward.known_caller().cloned() else {
+            return Ok(outcome_of(Err(DownstreamError::NoUser)));
+        };
+        let downstream = self.0.clone();
+        let work = async move { Answer::Disconnected(downstream.disconnect(&caller).await) };
+        pending::begin(env, Box::pin(work))
+    }
+
     /// Whether a request for this URL goes to the API.
     #[napi]
     pub fn is_at(&self, url: String) -> bool {
@@ -74,12 +85,17 @@ impl NativeDownstream {
 pub(crate) fn outcome_of(answer: std::result::Result<DownstreamToken, DownstreamError>) -> Outcome {
     match answer {
         Ok(token) => Outcome::A(text_of(&token)),
-        Err(error) => Outcome::D(Answered {
-            status: error.status().as_u16(),
-            headers: String::new(),
-            body: Buffer::from(Vec::new()),
-            refusal: Some(error.json().to_string()),
-        }),
+        Err(error) => Outcome::D(refused(&error)),
+    }
+}
+
+/// Why there is no token, or why a grant is not ended.
+pub(crate) fn refused(error: &DownstreamError) -> Answered {
+    Answered {
+        status: error.status().as_u16(),
+        headers: String::new(),
+        body: Buffer::from(Vec::new()),
+        refusal: Some(error.json().to_string()),
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) enum Answer {
     Explanation(Option<TokenExplanation>),
     Ready(std::result::Result<(), Unavailable>),
     Downstream(std::result::Result<DownstreamToken, DownstreamError>),
+    Disconnected(std::result::Result<(), DownstreamError>),
 }
 
 impl Answer {
@@ -38,7 +39,8 @@ impl Answer {
             Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
             Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),
             Self::Downstream(answer) => Ok(downstream::outcome_of(answer)),
-            Self::Ready(Ok(())) => Ok(Outcome::A(String::new())),
+            Self::Ready(Ok(())) | Self::Disconnected(Ok(())) => Ok(Outcome::A(String::new())),
+            Self::Disconnected(Err(error)) => Ok(Outcome::D(downstream::refused(&error))),
             Self::Ready(Err(reason)) => {
                 Ok(Outcome::D(Answered::refused(&AuthError::Unavailable(reason))))
             }
