@@ -50,6 +50,44 @@ test('vectors/handles.json', async (context) => {
   }
 });
 
+test('vectors/notices.json', async (context) => {
+  const text = readFileSync(new URL('../../vectors/notices.json', import.meta.url), 'utf8');
+  const { configurations, documents, access_tokens: tokens, cases } = JSON.parse(text);
+  assert.ok(cases.length > 100);
+  for (const { name, configuration, now, notices, revoked } of cases) {
+    await context.test(name, async () => {
+      const auth = McpAuth.fromConfig(configurations[configuration], /** @type {any} */ ({ testing: { now, documents } }));
+      for (const { request, expect } of notices) {
+        const told = await tell(auth, request);
+        if (expect === null) assert.equal(told.status, 401);
+        else assert.deepEqual(told, expect);
+      }
+      const refused = [];
+      for (const [token, written] of Object.entries(tokens)) {
+        const call = { method: 'POST', target: '/mcp', authorization: [`Bearer ${written}`] };
+        const { code } = await decide(auth, call);
+        if (code !== 'ok') refused.push([token, code]);
+      }
+      const expected = revoked.map((/** @type {string} */ token) => [token, 'revoked']);
+      assert.deepEqual(refused.sort(), expected.sort());
+    });
+  }
+});
+
+/** What the sender of a notice is told. @param {McpAuth} auth @param {any} request */
+async function tell(auth, { method, target, authorization, headers, body }) {
+  const sent = new Request(new URL(target, 'https://mcp.example.com'), { method, headers, body });
+  for (const value of authorization) sent.headers.append('authorization', value);
+  const answer = /** @type {Response} */ (await auth.handle(sent));
+  const written = await answer.text();
+  const told = written === '' ? {} : JSON.parse(written);
+  return {
+    status: answer.status,
+    code: told.err ?? told.error ?? '',
+    reason: told.description ?? told.error_description ?? '',
+  };
+}
+
 /** @param {any} auth @param {any} request */
 async function decide(auth, { method, target, authorization, headers = {}, body = '' }) {
   const lines = [...authorization.map((/** @type {string} */ value) => ['authorization', value]), ...Object.entries(headers)];

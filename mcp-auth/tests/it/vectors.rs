@@ -35,7 +35,7 @@ struct Case {
 }
 
 #[derive(Deserialize)]
-struct CaseRequest {
+pub(crate) struct CaseRequest {
     method: String,
     target: String,
     authorization: Vec<String>,
@@ -79,17 +79,30 @@ impl Vectors {
     }
 
     pub(crate) fn protect(&self) -> McpAuth {
-        McpAuth::builder(self.config.clone())
-            .clock(FixedClock(self.now))
-            .http_client(Documents(self.documents.clone()))
-            .build()
-            .unwrap()
+        protect_with(self.config.clone(), self.now, self.documents.clone())
     }
 
     /// The token of the case of this name.
     pub(crate) fn token_of(&self, name: &str) -> &str {
         let case = self.cases.iter().find(|case| case.name == name).unwrap();
         case.request.authorization[0].strip_prefix("Bearer ").unwrap()
+    }
+}
+
+/// With a clock that stands still, and these documents in place of the network.
+pub(crate) fn protect_with(config: Config, now: u64, documents: HashMap<String, Value>) -> McpAuth {
+    let builder = McpAuth::builder(config).clock(FixedClock(now));
+    builder.http_client(Documents(documents)).build().unwrap()
+}
+
+impl CaseRequest {
+    pub(crate) fn to_request(&self) -> Request<Body> {
+        let authorization = self.authorization.iter().map(|value| ("authorization", &**value));
+        let headers = self.headers.iter().map(|(name, value)| (&**name, &**value));
+        let headers: Vec<_> = authorization.chain(headers).collect();
+        let mut request = request(&self.method, &self.target, &headers);
+        *request.body_mut() = Body::from(self.body.clone());
+        request
     }
 }
 
@@ -152,13 +165,7 @@ async fn every_handle_is_sealed_and_opened_as_expected() {
                 Ok::<_, Infallible>(response.body(Body::from(answer)).unwrap())
             }
         }));
-        let sent = &case.request;
-        let authorization = sent.authorization.iter().map(|value| ("authorization", &**value));
-        let headers = sent.headers.iter().map(|(name, value)| (&**name, &**value));
-        let headers: Vec<_> = authorization.chain(headers).collect();
-        let mut request = request(&sent.method, &sent.target, &headers);
-        *request.body_mut() = Body::from(sent.body.clone());
-        let answer = send(auth.protect(server), request).await;
+        let answer = send(auth.protect(server), case.request.to_request()).await;
         let actual = (answer.status.as_u16(), answer.code());
         assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
         assert_eq!(*seen.lock().unwrap(), case.expect.seen, "{}", case.name);
@@ -169,13 +176,7 @@ async fn every_handle_is_sealed_and_opened_as_expected() {
 }
 
 async fn check(app: Router, case: Case) {
-    let sent = &case.request;
-    let authorization = sent.authorization.iter().map(|value| ("authorization", &**value));
-    let headers = sent.headers.iter().map(|(name, value)| (&**name, &**value));
-    let headers: Vec<_> = authorization.chain(headers).collect();
-    let mut request = request(&sent.method, &sent.target, &headers);
-    *request.body_mut() = Body::from(sent.body.clone());
-    let answer = send(app, request).await;
+    let answer = send(app, case.request.to_request()).await;
     let actual = (answer.status.as_u16(), answer.code());
     assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
     // A 401 that does not say where to sign in is of no use to a client.
