@@ -28,13 +28,14 @@ test('vectors/handles.json', async (context) => {
   const { now, config, documents, cases } = JSON.parse(text);
   const auth = McpAuth.fromConfig(config, /** @type {any} */ ({ testing: { now, documents } }));
   assert.ok(cases.length > 40);
-  for (const { name, request, answer, expect } of cases) {
+  const json = { 'content-type': 'application/json' };
+  for (const { name, request, answer, answer_headers: answerHeaders = json, expect } of cases) {
     await context.test(name, async () => {
       const { method, target, authorization, headers, body } = request;
       const sent = new Request(new URL(target, 'https://mcp.example.com'), {
         method,
         headers: { ...headers, authorization: authorization[0], 'content-length': String(Buffer.byteLength(body)) },
-        body,
+        body: method === 'GET' ? null : body,
       });
       const allowed = await auth.handle(sent);
       if (allowed instanceof Response) {
@@ -44,7 +45,10 @@ test('vectors/handles.json', async (context) => {
       const seen = await allowed.request.text();
       assert.equal(seen, expect.seen);
       assert.equal(allowed.request.headers.get('content-length'), String(Buffer.byteLength(seen)));
-      const response = await allowed.respond(new Response(answer, { headers: { 'content-type': 'application/json' } }));
+      for (const [header, value] of Object.entries(expect.seen_headers ?? {})) {
+        assert.equal(allowed.request.headers.get(header), value);
+      }
+      const response = await allowed.respond(new Response(answer, { headers: answerHeaders }));
       assert.deepEqual([response.status, await response.text()], [expect.status, expect.told]);
     });
   }

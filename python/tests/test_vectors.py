@@ -71,8 +71,11 @@ async def test_handle(case: dict[str, Any]) -> None:
     async def server(scope: Any, receive: Any, send: Any) -> None:
         body = (await receive())["body"]
         seen.append(body.decode())
-        assert dict(scope["headers"])[b"content-length"] == b"%d" % len(body)
-        headers = [(b"content-type", b"application/json")]
+        given = {name.decode(): value.decode() for name, value in scope["headers"]}
+        assert given["content-length"] == str(len(body))
+        assert case["expect"].get("seen_headers", {}).items() <= given.items()
+        answer_headers = case.get("answer_headers", {"content-type": "application/json"})
+        headers = [(name.encode(), value.encode()) for name, value in answer_headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": case["answer"].encode()})
 

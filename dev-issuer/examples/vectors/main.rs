@@ -7,6 +7,7 @@
 //! Every run makes new keys; the expectations are written here by hand, not recorded.
 
 mod decisions;
+mod events;
 mod expect;
 mod handles;
 mod introspection;
@@ -26,7 +27,7 @@ async fn main() {
     let issuer = DevIssuer::start().await.expect("a loopback port");
     let files = [
         ("decisions", decisions::config(), decisions::cases(&issuer)),
-        ("handles", handles::config(), handles::cases(&issuer)),
+        ("handles", handles::config(), [handles::cases(&issuer), events::cases(&issuer)].concat()),
         ("introspection", introspection::config(), introspection::cases()),
         ("notices", notices::configurations(), notices::cases(&issuer)),
         ("operations", operations::config(), operations::cases(&issuer)),
