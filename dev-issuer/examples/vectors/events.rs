@@ -69,7 +69,6 @@ impl Cases<'_> {
 
     /// A request whose answer has an event `e9` of this session. `given`: the session that the answer names.
     fn pass(&mut self, name: &str, sent: Sent<'_>, given: Option<&str>, of_session: Option<&str>) {
-        let stream = |id: &str| format!("id: {id}\ndata: {{\"jsonrpc\":\"2.0\"}}\n\n");
         let mut answer_headers = json!({ "content-type": "text/event-stream" });
         if let Some(session) = given {
             answer_headers["mcp-session-id"] = session.into();
@@ -119,12 +118,12 @@ impl Cases<'_> {
         let of_session = ALICES.sealed_event(Some("s1"), "e1");
         let of_none = ALICES.sealed_event(None, "e1");
         let old = Bound { key: OLD_KEY, ..ALICES }.sealed_event(Some("s1"), "e1");
-        for (name, event, session) in [
+        for (name, sealed, session) in [
             ("an event of its session", &of_session, Some("s1")),
             ("an event of no session", &of_none, None),
             ("an event of an older key", &old, Some("s1")),
         ] {
-            let event = Some(&**event);
+            let event = Some(&**sealed);
             self.pass(name, Sent { session, event, ..GET }, None, session);
             let posted = format!("{name}, in a POST");
             self.pass(&posted, Sent { session, event, ..POST }, None, session);
@@ -172,4 +171,9 @@ impl Cases<'_> {
             }
         }
     }
+}
+
+/// One event with this identifier.
+fn stream(id: &str) -> String {
+    format!("id: {id}\ndata: {{\"jsonrpc\":\"2.0\"}}\n\n")
 }

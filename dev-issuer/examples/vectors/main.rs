@@ -11,6 +11,7 @@ mod events;
 mod expect;
 mod handles;
 mod introspection;
+mod notice_requests;
 mod notices;
 mod operations;
 mod rules;

@@ -3,6 +3,10 @@
 use dev_issuer::{Broken, DevIssuer, Mint};
 use serde_json::{Value, json};
 
+use crate::notice_requests::{
+    Case, FORM, LOGGED_OUT, RECEIVED, SECEVENT, event_request, form, logout_request, not_received,
+    refused_event, refused_logout, request,
+};
 use crate::{ISSUER, NOW, RESOURCE};
 
 /// How some access tokens name the issuer.
@@ -12,8 +16,6 @@ const AWAY: &str = "https://away.example.com";
 /// What the transmitter must say, where that was agreed.
 const AGREED: &str = "Bearer 4f1c9a";
 
-const FORM: &str = "application/x-www-form-urlencoded";
-const SECEVENT: &str = "application/secevent+jwt";
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
 const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
@@ -45,11 +47,6 @@ pub(crate) fn configurations() -> Value {
         "back_channel_logout": { "audience": ["our-client"] },
         "shared_signals": { "audience": ["our-stream"] },
     });
-    let with = |name: &str, value: Value| {
-        let mut server = usual.clone();
-        server[name] = value;
-        configuration(&[server])
-    };
     let agreed = json!({ "audience": ["our-stream"], "authorization": AGREED });
     let away = json!({ "issuer": AWAY, "back_channel_logout": { "audience": ["our-client"] } });
     let several = json!({ "audience": ["a", "our-client"] });
@@ -61,15 +58,22 @@ pub(crate) fn configurations() -> Value {
     json!({
         "usual": configuration(&[usual.clone()]),
         "nothing is received": configuration(&[json!({ "issuer": ISSUER, "token_issuers": [OTHER_NAME] })]),
-        "logout tokens alone": with("shared_signals", Value::Null),
-        "security events alone": with("back_channel_logout", Value::Null),
-        "an agreed header": with("shared_signals", agreed),
-        "several audiences": with("back_channel_logout", several),
-        "ES256 and RS256": with("algorithms", json!(["ES256", "RS256"])),
+        "logout tokens alone": changed(&usual, "shared_signals", Value::Null),
+        "security events alone": changed(&usual, "back_channel_logout", Value::Null),
+        "an agreed header": changed(&usual, "shared_signals", agreed),
+        "several audiences": changed(&usual, "back_channel_logout", several),
+        "ES256 and RS256": changed(&usual, "algorithms", json!(["ES256", "RS256"])),
         "two issuers": configuration(&[usual, away]),
         "other paths": other_paths,
         "no tolerance": exact_time,
     })
+}
+
+/// A configuration whose server differs from the usual one in this member.
+fn changed(usual: &Value, name: &str, value: Value) -> Value {
+    let mut server = usual.clone();
+    server[name] = value;
+    configuration(&[server])
 }
 
 fn configuration(servers: &[Value]) -> Value {
@@ -78,19 +82,20 @@ fn configuration(servers: &[Value]) -> Value {
 
 /// The access tokens that each case asks about, good at the time of every case.
 pub(crate) fn access_tokens(issuer: &DevIssuer) -> Value {
-    let token = || {
-        let mint = issuer.mint().issued_at(NOW).issuer(ISSUER).audience(RESOURCE);
-        mint.subject("alice").client_id("app").expires_in(1_000_000)
-    };
     json!({
-        "alice": token().sign(),
-        "alice s-1": token().claim("sid", "s-1").sign(),
-        "alice s-2": token().claim("sid", "s-2").sign(),
-        "alice t-1": token().claim("sid", "s-4").claim("jti", "t-1").sign(),
-        "alice s-1, other name": token().claim("sid", "s-1").issuer(OTHER_NAME).sign(),
-        "alice later": token().issued_at(NOW + 1).expires_in(1_000_000).sign(),
-        "bob s-1": token().subject("bob").claim("sid", "s-1").sign(),
+        "alice": access_token(issuer).sign(),
+        "alice s-1": access_token(issuer).claim("sid", "s-1").sign(),
+        "alice s-2": access_token(issuer).claim("sid", "s-2").sign(),
+        "alice t-1": access_token(issuer).claim("sid", "s-4").claim("jti", "t-1").sign(),
+        "alice s-1, other name": access_token(issuer).claim("sid", "s-1").issuer(OTHER_NAME).sign(),
+        "alice later": access_token(issuer).issued_at(NOW + 1).expires_in(1_000_000).sign(),
+        "bob s-1": access_token(issuer).subject("bob").claim("sid", "s-1").sign(),
     })
+}
+
+fn access_token(issuer: &DevIssuer) -> Mint {
+    let mint = issuer.mint().issued_at(NOW).issuer(ISSUER).audience(RESOURCE);
+    mint.subject("alice").client_id("app").expires_in(1_000_000)
 }
 
 pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
@@ -137,6 +142,14 @@ impl Cases<'_> {
     /// The same: her sessions were ended.
     fn revoked(&self) -> Mint {
         self.told(&format!("{CAEP}session-revoked"), json!({ "event_timestamp": NOW }))
+    }
+
+    fn good_logout(&self) -> Value {
+        logout_request(self.logout(), LOGGED_OUT)
+    }
+
+    fn good_event(&self) -> Value {
+        event_request(self.revoked(), RECEIVED)
     }
 
     fn add(&mut self, name: &str, case: Case<'_>) {
@@ -186,35 +199,50 @@ impl Cases<'_> {
     }
 
     fn logout_tokens_that_are_refused(&mut self) {
-        let good = || self.logout();
         let mut rows = vec![
-            ("events left out", good().without("events"), MALFORMED),
-            ("events of another kind", good().claim("events", json!({ "x": {} })), MALFORMED),
-            ("events that are a list", good().claim("events", json!([LOGOUT_EVENT])), MALFORMED),
+            ("events left out", self.logout().without("events"), MALFORMED),
             (
-                "an event that is no object",
-                good().claim("events", json!({ LOGOUT_EVENT: true })),
+                "events of another kind",
+                self.logout().claim("events", json!({ "x": {} })),
                 MALFORMED,
             ),
-            ("a nonce", good().claim("nonce", "n"), MALFORMED),
-            ("a nonce that is null", good().claim("nonce", Value::Null), MALFORMED),
-            ("neither sub nor sid", good().without("sid"), MALFORMED),
-            ("an empty sid", good().claim("sid", ""), MALFORMED),
-            ("a sid that is a number", good().claim("sid", 7), MALFORMED),
-            ("no jti", good().without("jti"), MALFORMED),
-            ("no aud", good().without("aud"), MALFORMED),
-            ("another audience", good().audience("another-client"), WRONG_AUDIENCE),
-            ("our resource as its audience", good().audience(RESOURCE), WRONG_AUDIENCE),
-            ("the audience of security events", good().audience("our-stream"), WRONG_AUDIENCE),
-            ("no iat", good().without("iat"), MALFORMED),
-            ("no exp", good().without("exp"), MALFORMED),
-            ("expired", good().expires_in(-60), WRONG_TIME),
-            ("of the future", good().issued_at(NOW + 61).expires_in(120), WRONG_TIME),
-            ("older than ten minutes", good().issued_at(NOW - 660).expires_in(9_000), WRONG_TIME),
-            ("another issuer", good().issuer("https://other.example"), UNKNOWN_ISSUER),
-            ("no iss", good().without("iss"), MALFORMED),
-            ("typ of an access token", good().header("typ", "at+jwt"), MALFORMED),
-            ("typ of a security event", good().header("typ", "secevent+jwt"), MALFORMED),
+            (
+                "events that are a list",
+                self.logout().claim("events", json!([LOGOUT_EVENT])),
+                MALFORMED,
+            ),
+            (
+                "an event that is no object",
+                self.logout().claim("events", json!({ LOGOUT_EVENT: true })),
+                MALFORMED,
+            ),
+            ("a nonce", self.logout().claim("nonce", "n"), MALFORMED),
+            ("a nonce that is null", self.logout().claim("nonce", Value::Null), MALFORMED),
+            ("neither sub nor sid", self.logout().without("sid"), MALFORMED),
+            ("an empty sid", self.logout().claim("sid", ""), MALFORMED),
+            ("a sid that is a number", self.logout().claim("sid", 7), MALFORMED),
+            ("no jti", self.logout().without("jti"), MALFORMED),
+            ("no aud", self.logout().without("aud"), MALFORMED),
+            ("another audience", self.logout().audience("another-client"), WRONG_AUDIENCE),
+            ("our resource as its audience", self.logout().audience(RESOURCE), WRONG_AUDIENCE),
+            (
+                "the audience of security events",
+                self.logout().audience("our-stream"),
+                WRONG_AUDIENCE,
+            ),
+            ("no iat", self.logout().without("iat"), MALFORMED),
+            ("no exp", self.logout().without("exp"), MALFORMED),
+            ("expired", self.logout().expires_in(-60), WRONG_TIME),
+            ("of the future", self.logout().issued_at(NOW + 61).expires_in(120), WRONG_TIME),
+            (
+                "older than ten minutes",
+                self.logout().issued_at(NOW - 660).expires_in(9_000),
+                WRONG_TIME,
+            ),
+            ("another issuer", self.logout().issuer("https://other.example"), UNKNOWN_ISSUER),
+            ("no iss", self.logout().without("iss"), MALFORMED),
+            ("typ of an access token", self.logout().header("typ", "at+jwt"), MALFORMED),
+            ("typ of a security event", self.logout().header("typ", "secevent+jwt"), MALFORMED),
             ("a security event in its place", self.revoked().audience("our-client"), MALFORMED),
         ];
         for (name, broken, reason) in [
@@ -224,7 +252,7 @@ impl Cases<'_> {
             ("no algorithm", Broken::AlgorithmNone, MALFORMED),
             ("the public key as a secret", Broken::HmacWithPublicKey, MALFORMED),
         ] {
-            rows.push((name, good().broken(broken), reason));
+            rows.push((name, self.logout().broken(broken), reason));
         }
         let rows: Vec<_> =
             rows.into_iter().map(|(name, mint, reason)| (name, mint.sign(), reason)).collect();
@@ -342,31 +370,50 @@ impl Cases<'_> {
     }
 
     fn security_events_that_are_refused(&mut self) {
-        let good = || self.revoked();
         let revoked = format!("{CAEP}session-revoked");
         let rows = [
-            ("no typ", good().without_header("typ"), "invalid_request", MALFORMED),
-            ("typ JWT", good().header("typ", "JWT"), "invalid_request", MALFORMED),
-            ("another audience", good().audience("other"), "invalid_audience", WRONG_AUDIENCE),
+            ("no typ", self.revoked().without_header("typ"), "invalid_request", MALFORMED),
+            ("typ JWT", self.revoked().header("typ", "JWT"), "invalid_request", MALFORMED),
+            (
+                "another audience",
+                self.revoked().audience("other"),
+                "invalid_audience",
+                WRONG_AUDIENCE,
+            ),
             (
                 "the audience of logout tokens",
-                good().audience("our-client"),
+                self.revoked().audience("our-client"),
                 "invalid_audience",
                 WRONG_AUDIENCE,
             ),
             (
                 "another issuer",
-                good().issuer("https://other.example"),
+                self.revoked().issuer("https://other.example"),
                 "invalid_issuer",
                 UNKNOWN_ISSUER,
             ),
-            ("a broken signature", good().broken(Broken::Signature), "invalid_key", BAD_SIGNATURE),
-            ("another key", good().broken(Broken::ForeignKey), "invalid_key", BAD_SIGNATURE),
-            ("no jti", good().without("jti"), "invalid_request", MALFORMED),
-            ("no iat", good().without("iat"), "invalid_request", MALFORMED),
-            ("no events", good().without("events"), "invalid_request", MALFORMED),
-            ("empty events", good().claim("events", json!({})), "invalid_request", MALFORMED),
-            ("no subject", good().without("sub_id"), "invalid_request", MALFORMED),
+            (
+                "a broken signature",
+                self.revoked().broken(Broken::Signature),
+                "invalid_key",
+                BAD_SIGNATURE,
+            ),
+            (
+                "another key",
+                self.revoked().broken(Broken::ForeignKey),
+                "invalid_key",
+                BAD_SIGNATURE,
+            ),
+            ("no jti", self.revoked().without("jti"), "invalid_request", MALFORMED),
+            ("no iat", self.revoked().without("iat"), "invalid_request", MALFORMED),
+            ("no events", self.revoked().without("events"), "invalid_request", MALFORMED),
+            (
+                "empty events",
+                self.revoked().claim("events", json!({})),
+                "invalid_request",
+                MALFORMED,
+            ),
+            ("no subject", self.revoked().without("sub_id"), "invalid_request", MALFORMED),
             (
                 "a time in milliseconds",
                 self.told(&revoked, json!({ "event_timestamp": NOW * 1000 })),
@@ -393,20 +440,18 @@ impl Cases<'_> {
 
     /// What the settings change.
     fn settings(&mut self) {
-        let logout = || logout_request(self.logout(), LOGGED_OUT);
-        let event = || event_request(self.revoked(), RECEIVED);
         let mut rows = vec![
-            ("nothing is received", not_received(logout()), &NOTHING[..]),
-            ("nothing is received", not_received(event()), &NOTHING),
-            ("logout tokens alone", logout(), &OF_SESSION),
-            ("logout tokens alone", not_received(event()), &NOTHING),
-            ("security events alone", event(), &OF_ALICE),
-            ("security events alone", not_received(logout()), &NOTHING),
-            ("several audiences", logout(), &OF_SESSION),
-            ("two issuers", logout(), &OF_SESSION),
-            ("other paths", not_received(logout()), &NOTHING),
-            ("other paths", not_received(event()), &NOTHING),
-            ("ES256 and RS256", logout(), &OF_SESSION),
+            ("nothing is received", not_received(self.good_logout()), &NOTHING[..]),
+            ("nothing is received", not_received(self.good_event()), &NOTHING),
+            ("logout tokens alone", self.good_logout(), &OF_SESSION),
+            ("logout tokens alone", not_received(self.good_event()), &NOTHING),
+            ("security events alone", self.good_event(), &OF_ALICE),
+            ("security events alone", not_received(self.good_logout()), &NOTHING),
+            ("several audiences", self.good_logout(), &OF_SESSION),
+            ("two issuers", self.good_logout(), &OF_SESSION),
+            ("other paths", not_received(self.good_logout()), &NOTHING),
+            ("other paths", not_received(self.good_event()), &NOTHING),
+            ("ES256 and RS256", self.good_logout(), &OF_SESSION),
         ];
         let of_away = self.logout().issuer(AWAY);
         rows.push((
@@ -478,77 +523,6 @@ impl Cases<'_> {
     }
 }
 
-/// What comes to a server, and what it refuses afterwards.
-struct Case<'c> {
-    configuration: &'c str,
-    now: u64,
-    notices: Vec<Value>,
-    revoked: &'c [&'c str],
-}
-
-impl<'c> Case<'c> {
-    fn usual(notices: Vec<Value>, revoked: &'c [&'c str]) -> Self {
-        Self { configuration: "usual", now: NOW, notices, revoked }
-    }
-}
-
-/// What the sender of a notice must be told.
-#[derive(Clone, Copy)]
-struct Told {
-    status: u16,
-    code: &'static str,
-    reason: &'static str,
-}
-
-const LOGGED_OUT: Told = Told { status: 200, code: "", reason: "" };
-const RECEIVED: Told = Told { status: 202, code: "", reason: "" };
-
-fn refused_logout(status: u16, reason: &'static str) -> Told {
-    Told { status, code: "invalid_request", reason }
-}
-
-fn refused_event(code: &'static str, reason: &'static str) -> Told {
-    Told { status: 400, code, reason }
-}
-
 fn alice() -> Value {
     json!({ "format": "iss_sub", "iss": ISSUER, "sub": "alice" })
-}
-
-fn form(token: &str) -> String {
-    format!("logout_token={token}")
-}
-
-fn logout_request(mint: Mint, expected: Told) -> Value {
-    request("/backchannel-logout", FORM, &form(&mint.sign()), &[], expected)
-}
-
-fn event_request(mint: Mint, expected: Told) -> Value {
-    request("/shared-signals", SECEVENT, &mint.sign(), &[], expected)
-}
-
-/// The same notice as one that is no request of ours, since nothing is received there.
-fn not_received(mut notice: Value) -> Value {
-    notice["expect"] = Value::Null;
-    notice
-}
-
-fn request(
-    target: &str,
-    content_type: &str,
-    body: &str,
-    authorization: &[&str],
-    expected: Told,
-) -> Value {
-    let Told { status, code, reason } = expected;
-    json!({
-        "request": {
-            "method": "POST",
-            "target": target,
-            "authorization": authorization,
-            "headers": { "content-type": content_type },
-            "body": body,
-        },
-        "expect": { "status": status, "code": code, "reason": reason },
-    })
 }
