@@ -50,13 +50,14 @@ pub(crate) fn configurations() -> Value {
     let agreed = json!({ "audience": ["our-stream"], "authorization": AGREED });
     let away = json!({ "issuer": AWAY, "back_channel_logout": { "audience": ["our-client"] } });
     let several = json!({ "audience": ["a", "our-client"] });
-    let mut other_paths = configuration(&[usual.clone()]);
+    let alone = configuration(std::slice::from_ref(&usual));
+    let mut other_paths = alone.clone();
     other_paths["logout_path"] = json!("/ended");
     other_paths["shared_signals_path"] = json!("/told");
-    let mut exact_time = configuration(&[usual.clone()]);
+    let mut exact_time = alone.clone();
     exact_time["clock_tolerance"] = json!(0);
     json!({
-        "usual": configuration(&[usual.clone()]),
+        "usual": alone,
         "nothing is received": configuration(&[json!({ "issuer": ISSUER, "token_issuers": [OTHER_NAME] })]),
         "logout tokens alone": changed(&usual, "shared_signals", Value::Null),
         "security events alone": changed(&usual, "back_channel_logout", Value::Null),
