@@ -94,8 +94,11 @@ impl Forward {
     ///
     /// Under a policy lists are filtered in every response, whatever its status and its content type say.
     /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
-    /// `Transfer-Encoding`.
-    pub fn respond(self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+    /// `Transfer-Encoding`; and `Mcp-Session-Id` as the service gave it, to which events belong.
+    pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+        if let Some(lists) = &mut self.lists {
+            lists.note_session(headers);
+        }
         self.add_headers(headers);
         ResponseFilter::new(self, status, headers)
     }
