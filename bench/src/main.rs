@@ -47,12 +47,18 @@ struct Options {
     /// What `growth` asks of a child process.
     #[arg(long, hide = true)]
     memory_after: Option<usize>,
+    /// What `downstream` asks of a child process.
+    #[arg(long, hide = true)]
+    callers_after: Option<usize>,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
     if let Some(tokens) = options.memory_after {
         return groups::report_memory(tokens);
+    }
+    if let Some(callers) = options.callers_after {
+        return groups::report_callers(callers);
     }
     let budget = Duration::try_from_secs_f64(options.seconds)?;
     if let Some(work) = options.repeat {

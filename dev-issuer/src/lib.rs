@@ -22,6 +22,7 @@
 //! | `grants` | authorization requests, grants, codes, refresh tokens, and their revocation |
 //! | `mint` | any token, broken in a named way on request |
 //! | `endpoints` | one file for each endpoint |
+//! | `github` | another server: GitHub's OAuth, for what calls it for a user |
 //! | `http` | the listener, and what stands before the endpoints: loopback names only, modes, counters, CORS |
 //!
 //! They import each other in one direction: values (the files beside this one) → `jose` → `clients` → `grants` → `issuer` →
@@ -36,6 +37,7 @@ mod dev_client;
 mod dev_issuer;
 mod endpoint;
 mod endpoints;
+mod github;
 mod grants;
 mod http;
 mod issuer;
@@ -59,6 +61,7 @@ pub use algorithm::Algorithm;
 pub use builder::Builder;
 pub use dev_client::DevClient;
 pub use dev_issuer::DevIssuer;
+pub use github::{DevGitHub, Issue};
 pub use metadata_location::MetadataLocation;
 pub use mint::{Broken, Mint};
 pub use mode::Mode;

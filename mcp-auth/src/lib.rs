@@ -114,9 +114,9 @@ pub use scope::Scopes;
 pub mod settings {
     pub use crate::algorithm::Algorithm;
     pub use crate::config::{
-        ActorToken, BackChannelLogout, ChallengeStyle, ClientAuthMethod, DownstreamConfig,
-        DownstreamGrant, DownstreamTarget, FailureLimit, IntrospectionMethod, Limits, RedisConfig,
-        Secret, ServerType, SharedSignals, SharedStoreConfig,
+        ActorToken, BackChannelLogout, ChallengeStyle, ClientAuthMethod, ConnectConfig,
+        DownstreamConfig, DownstreamGrant, DownstreamTarget, FailureLimit, IntrospectionMethod,
+        Limits, RedisConfig, Secret, ServerType, SharedSignals, SharedStoreConfig, SignInConfig,
     };
     pub use crate::principal::PrincipalClaim;
 }

@@ -1,5 +1,6 @@
 //! The one object that protects a server.
 
+mod connect;
 mod reload;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+pub(crate) use self::connect::ConnectPages;
 use self::reload::Told;
 use crate::assembly::{Hooks, McpAuthBuilder, Serving};
 use crate::auth_info::AuthInfo;
@@ -133,6 +135,9 @@ impl McpAuth {
         if let Some((kind, notices)) = self.notices_at(path) {
             return decide_notice(&notices, kind, self.body_timeout(), request);
         }
+        if let Some(page) = self.page_at(path) {
+            return Decision::Reply(page.answer(request).await);
+        }
         match self.resource_at(path) {
             Some(resource) => resource.decide(request).await,
             None => unknown_resource(path),
@@ -146,7 +151,7 @@ impl McpAuth {
         }
         // No count is taken here, which all threads would write.
         let serving = self.0.serving.load();
-        if serving.notices.kind_at(path).is_some() {
+        if serving.notices.kind_at(path).is_some() || serving.connect_pages.has(path) {
             return None;
         }
         serving.mounts.resource_at(path)?.decide_seen(request)

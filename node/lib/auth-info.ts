@@ -23,6 +23,8 @@ interface Facts {
 export interface Requested {
   /** The native half of it again. */
   reopen(): Forward | null;
+  /** The native half of a caller whose token alone was verified, for tokens for other APIs. */
+  verifiedAgain?(): Forward | null;
   /** Which resource it was for. */
   resource(): Resource | undefined;
   /** Called when a handler was refused more scopes, before it knows. */
@@ -37,6 +39,7 @@ export interface Requested {
 export class AuthInfo {
   #source: string | Forward;
   readonly #request: Requested | undefined;
+  #verified: Forward | undefined;
   #facts: Facts | undefined;
   #claims: Record<string, unknown> | undefined;
 
@@ -53,6 +56,16 @@ export class AuthInfo {
   opened(): Forward | undefined {
     if (typeof this.#source === 'string') this.#source = this.#request?.reopen() ?? this.#source;
     return typeof this.#source === 'string' ? undefined : this.#source;
+  }
+
+  /** @internal Who tokens for other APIs are asked for: `undefined` where the token of the caller is not known any more. */
+  asksForTokens(): Forward | undefined {
+    return this.opened() ?? (this.#verified ??= this.#request?.verifiedAgain?.() ?? undefined);
+  }
+
+  /** @internal The native half was asked something for which the response may become a challenge. */
+  noteRefusal(): void {
+    this.#request?.onRefusal?.();
   }
 
   /** @internal As the native half describes the caller, whatever a handler has done to what it was shown. */
@@ -155,7 +168,7 @@ export class AuthInfo {
     if (this.has(...scopes)) return;
     const refusal = this.opened()?.require(scopes);
     if (refusal) {
-      this.#request?.onRefusal?.();
+      this.noteRefusal();
       throw refusalOf(refusal);
     }
     const fields = { required: scopes, granted: this.scopes };

@@ -210,6 +210,25 @@ export interface Limits {
   downstreams?: Record<string, DownstreamConfig>;
   /** How many tokens for each of these APIs are kept. Default: 100,000. */
   downstreamCacheEntries?: number;
+  /** Where users connect their accounts, for APIs with the grant `authorization_code`. */
+  connect?: ConnectConfig;
+}
+
+/** Where users connect their accounts at other providers. */
+export interface ConnectConfig {
+  /** The public URL of the pages. */
+  url: string | URL;
+  /** The folder where grants are kept, sealed with `handleKeys`. */
+  folder?: string;
+  /** The Redis where all instances keep grants, in place of a folder. */
+  redis?: Redis;
+  /** Where users sign in before they go to a provider. */
+  signIn: SignInConfig[];
+}
+
+/** Us as an OpenID Connect client of an issuer of our callers. */
+export interface SignInConfig extends ClientSettings {
+  issuer: string | URL;
 }
 
 /** Us as a client of an authorization server. */
@@ -225,11 +244,15 @@ export interface ClientSettings {
 
 /** An API that tools call for their callers, and how a token for it is had. */
 export interface DownstreamConfig extends ClientSettings {
-  grant?: 'token_exchange' | 'on_behalf_of' | 'id_jag' | 'client_credentials';
+  grant?: 'token_exchange' | 'on_behalf_of' | 'id_jag' | 'client_credentials' | 'authorization_code';
   /** The authorization server that gives the token: one of `authorizationServers`. */
   issuer?: string | URL;
   /** The token endpoint, where no metadata names it. */
   tokenEndpoint?: string | URL;
+  /** Where users grant it, for `authorization_code`, where no metadata names it. */
+  authorizationEndpoint?: string | URL;
+  /** Where a grant is ended, for `authorization_code`, where no metadata names it. */
+  revocationEndpoint?: string | URL;
   audience?: string[];
   resource?: (string | URL)[];
   scopes?: string | string[];

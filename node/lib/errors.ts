@@ -91,6 +91,17 @@ export class UnavailableError extends McpAuthError {
   declare readonly retryAfter: number;
 }
 
+/** There is no token for another API. Nothing was sent to it, and the text may be shown to anybody. */
+export class DownstreamError extends McpAuthError {
+  override name = 'DownstreamError';
+  /** Seconds after which to try again, where that may help. */
+  declare readonly retryAfter?: number;
+  /** What the user has to consent to; or what was asked for beyond what is configured. */
+  declare readonly scopes?: string[];
+  /** What Entra ID wants of the user, in JSON, in base64. */
+  declare readonly claims?: string;
+}
+
 /** A state that a client brought back is not accepted: `code` is `invalid` or `expired`. */
 export class StateError extends McpAuthError {
   override name = 'StateError';
@@ -103,6 +114,7 @@ export class StateError extends McpAuthError {
 }
 
 const CLASSES = {
+  downstream: DownstreamError,
   forbidden: ForbiddenError,
   limit: TooManyFailuresError,
   request: RequestError,

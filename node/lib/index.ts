@@ -17,8 +17,10 @@ export type {
   ScopePolicy,
   SharedStore,
 } from './config.js';
+export { Downstream, DownstreamToken } from './downstream.js';
 export {
   ConfigError,
+  DownstreamError,
   ForbiddenError,
   InsufficientScopeError,
   McpAuthError,

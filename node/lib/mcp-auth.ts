@@ -1,5 +1,7 @@
 import { AuthInfo, type Requested } from './auth-info.js';
 import type { Config, ConfigData } from './config.js';
+import { handledAs, rememberCallers } from './current-caller.js';
+import { Downstream } from './downstream.js';
 import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
 import { beginRevocationCheck, beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type RevocationCheck, type VerifyToken } from './functions.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
@@ -67,6 +69,8 @@ export class McpAuth {
   /** Settings that count where requests are decided, and not where tokens are verified. */
   #ofRequests: readonly string[];
   #paths: readonly string[];
+  /** Those that were asked for, by their names. */
+  readonly #downstreams = new Map<string, Downstream>();
 
   /**
    * Checks the configuration; does not touch the network.
@@ -139,6 +143,7 @@ export class McpAuth {
     const faults = this.told.faults(paths, ofRequests);
     if (faults.length > 0) throw new ConfigError(['the configuration cannot be used:', ...faults].join('\n- '), faults);
     reloadNative(this.native, text, false);
+    if (hasDownstreams(data)) rememberCallers();
     this.#ofRequests = ofRequests;
     this.#paths = paths;
     // Those of before too: a request that was decided by them may be on its way to its handler.
@@ -169,7 +174,8 @@ export class McpAuth {
     return async (request, ...rest) => {
       const answer = await handle(this, request);
       if (answer instanceof Response) return answer;
-      return answer.respond(await handler(answer.request, answer.authInfo, ...rest));
+      const handled = { authInfo: answer.authInfo, isAnswered: () => false };
+      return answer.respond(await handledAs(handled, () => handler(answer.request, answer.authInfo, ...rest)));
     };
   }
 
@@ -183,7 +189,8 @@ export class McpAuth {
     let outcome: Outcome = this.native.verify(token, path);
     if (typeof outcome !== 'string') outcome = await settle(outcome);
     if (typeof outcome !== 'string') throw refusalOf((outcome as Answered).refusal ?? '');
-    return new AuthInfo(outcome, { reopen: () => null, resource: () => this.resourceAt(path) });
+    const verifiedAgain = () => (path === undefined ? this.native.verifiedAgain(token) : null);
+    return new AuthInfo(outcome, { reopen: () => null, resource: () => this.resourceAt(path), verifiedAgain });
   }
 
   /**
@@ -247,6 +254,22 @@ export class McpAuth {
   }
 
   /**
+   * An API that tools call for their callers, one of `downstreams` of the configuration: tokens for it, each for one caller.
+   *
+   * ```ts
+   * const token = await auth.downstream('reports').tokenFor(extra);
+   * ```
+   *
+   * It follows {@link reload}. A name that is not configured is an error of {@link Downstream.tokenFor}.
+   */
+  downstream(name: string): Downstream {
+    const known = this.#downstreams.get(name) ?? new Downstream(this.native, name);
+    // A name that a client has chosen must not take memory for ever.
+    if (this.#downstreams.size < MAX_DOWNSTREAMS) this.#downstreams.set(name, known);
+    return known;
+  }
+
+  /**
    * Seals state that a server gives to a client and takes back, with the configured `handleKeys`: every instance with
    * the same ones opens what another has sealed.
    */
@@ -286,6 +309,9 @@ export class McpAuth {
     return this.native.resourceAt(target) ?? undefined;
   }
 }
+
+/** So many are kept. */
+const MAX_DOWNSTREAMS = 100;
 
 const DATA = Symbol('data');
 
@@ -346,6 +372,10 @@ function namesOfRequests(data: object, { authorize }: Options): string[] {
   return authorize ? [...names, 'authorize'] : names;
 }
 
+function hasDownstreams(data: object): boolean {
+  return isPresent((data as ConfigData).downstreams);
+}
+
 /** An empty list is none. */
 function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
@@ -373,6 +403,7 @@ function construct(data: object, options: Options): Constructed {
       verifyToken && beginVerification(verifyToken, verifyTimeout, (number, answer) => auth.verified(number, answer)),
       revocationCheck && beginRevocationCheck(revocationCheck, (number, answer) => auth.verified(number, answer)),
     );
+    if (hasDownstreams(data)) rememberCallers();
     return { native: auth, ofRequests: namesOfRequests(data, options), paths: pathsOf(data) };
   } catch (error) {
     throw configErrorOf(error);

@@ -86,6 +86,18 @@ export interface Answered {
 export type Settled = string | Forward | ReadBody | Answered;
 export type Outcome = Settled | Pending;
 
+/** An API that tools call for their callers. A text is a token: when it ends, its scopes and itself, a line each. */
+export interface NativeDownstream {
+  tokenFor(forward: Forward): Outcome;
+  /** For a caller, in JSON, whose token is not known any more. */
+  tokenForDescribed(caller: string): Outcome;
+  /** For the tool itself. */
+  token(): Outcome;
+  isAt(url: string): boolean;
+  /** Without a request, a token for the tool itself. */
+  forget(forward: Forward | null, token: string): void;
+}
+
 export interface NativeAuth {
   /**
    * A text is the caller, in JSON, of a request that names no session, whose response goes on as it is unless it names
@@ -112,8 +124,11 @@ export interface NativeAuth {
   /** `alg` and `kid` of a token, in JSON: unverified. */
   unverifiedKeyHint(token: string): Outcome;
   verify(token: string, path?: string): Outcome;
+  /** The caller of a token that was verified for the first resource, for {@link NativeDownstream} alone. */
+  verifiedAgain(token: string): Forward | null;
   explainToken(path: string, token: string): Outcome;
   ready(): Outcome;
+  downstream(name: string, scopes?: string[]): NativeDownstream;
   /** For a path or a URL; without one, the first resource. */
   resourceAt(target?: string): Resource | null;
   /** In lower case. */

@@ -1,5 +1,5 @@
 /** Settings as data for the native half, and what is wrong with them in the words of JavaScript. */
-import type { AuthorizationServer, ClientSettings, DownstreamConfig, DownstreamTarget, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, Redis, ScopePolicy, SharedStore } from './config.js';
+import type { AuthorizationServer, ClientSettings, ConnectConfig, DownstreamConfig, DownstreamTarget, FailureLimit, FailureLimits, Introspection, Limits, ProtectedResource, Redis, ScopePolicy, SharedStore, SignInConfig } from './config.js';
 import type { Options } from './mcp-auth.js';
 import { camelCase, snakeCase } from './names.js';
 
@@ -141,9 +141,11 @@ const CLIENT = {
 const DOWNSTREAM_TARGET = { ...CLIENT, tokenEndpoint: 'url' } satisfies Record<keyof DownstreamTarget, Kind>;
 const DOWNSTREAM = {
   ...CLIENT,
-  grant: ['token_exchange', 'on_behalf_of', 'id_jag', 'client_credentials'],
+  grant: ['token_exchange', 'on_behalf_of', 'id_jag', 'client_credentials', 'authorization_code'],
   issuer: 'url',
   tokenEndpoint: 'url',
+  authorizationEndpoint: 'url',
+  revocationEndpoint: 'url',
   audience: 'texts',
   resource: 'texts',
   scopes: 'scopes',
@@ -156,6 +158,8 @@ const DOWNSTREAM = {
   target: { members: DOWNSTREAM_TARGET },
   dangerousAllowHttp: 'flag',
 } satisfies Record<keyof DownstreamConfig, Kind>;
+const SIGN_IN = { ...CLIENT, issuer: 'url' } satisfies Record<keyof SignInConfig, Kind>;
+const CONNECT = { url: 'url', folder: 'text', redis: { members: REDIS }, signIn: { each: SIGN_IN } } satisfies Record<keyof ConnectConfig, Kind>;
 const LIMITS = {
   caFiles: 'texts',
   clockTolerance: 'seconds',
@@ -180,6 +184,7 @@ const LIMITS = {
   limits: { members: FAILURE_LIMITS },
   downstreams: { named: DOWNSTREAM },
   downstreamCacheEntries: 'number',
+  connect: { members: CONNECT },
 } satisfies Record<keyof Limits, Kind>;
 /** Of the second argument: what is code, and what belongs to it. */
 const OPTIONS = {

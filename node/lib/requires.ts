@@ -1,4 +1,5 @@
 import { caller } from './caller.js';
+import { handledAs } from './current-caller.js';
 import { InsufficientScopeError } from './errors.js';
 
 /** What a client gets in place of a result, once it is too late for a 403. */
@@ -42,7 +43,7 @@ export function requires(scopes: string | readonly string[], handler: (...given:
     const who = caller((given.at(-1) ?? {}) as object);
     try {
       who.require(...needed);
-      const result = await handler(...given);
+      const result = await handledAs({ authInfo: who, isAnswered: () => false }, () => handler(...given));
       who.withdrawRefusal();
       return result;
     } catch (error) {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::config_error;
+use crate::downstream::NativeDownstream;
 use crate::functions::{self, Policy, Verifier};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
@@ -256,6 +257,12 @@ impl NativeAuth {
         pending::begin(env, Box::pin(work))
     }
 
+    /// The caller of a token again that was verified for the first resource, to ask for tokens for other APIs.
+    #[napi]
+    pub fn verified_again(&self, token: String) -> Option<Forward> {
+        Some(Forward::of_verified(self.auth.authenticate_seen(&token)?))
+    }
+
     /// What a token says of its key, in JSON, as the header has it: `alg` and `kid`. Nobody has verified it.
     #[napi]
     pub fn unverified_key_hint(&self, token: String) -> Outcome {
@@ -285,6 +292,12 @@ impl NativeAuth {
     pub fn ready(&self, env: Env) -> Result<Outcome> {
         let auth = self.auth.clone();
         pending::begin(env, Box::pin(async move { Answer::Ready(auth.ready().await) }))
+    }
+
+    /// An API that tools call for their callers, with some of its scopes alone where these are given.
+    #[napi]
+    pub fn downstream(&self, name: String, scopes: Option<Vec<String>>) -> NativeDownstream {
+        NativeDownstream::new(self.auth.downstream(&name), scopes)
     }
 
     /// The resource that a request for this target, a path or a URL, is for; without one, the first.

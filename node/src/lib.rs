@@ -6,6 +6,7 @@
 mod auth;
 pub mod command;
 pub mod config;
+mod downstream;
 mod functions;
 pub mod log;
 mod outcome;

@@ -2,6 +2,7 @@
 
 use http::request::Parts;
 use mcp_auth::decision::{Decision, PendingDecision, Reply};
+use mcp_auth::downstream::{DownstreamError, DownstreamToken};
 use mcp_auth::errors::Unavailable;
 use mcp_auth::explanation::TokenExplanation;
 use mcp_auth::{AuthError, AuthInfo};
@@ -9,11 +10,12 @@ use napi::Error;
 use napi::bindgen_prelude::{Buffer, Either5, Env, Result, Uint8Array};
 use napi_derive::napi;
 
+use crate::downstream;
 use crate::pending::{self, Pending};
 use crate::request;
 use crate::response::Forward;
 
-/// An answer, or something to ask again. The text is a caller or an explanation, in JSON.
+/// An answer, or something to ask again. The text is a caller or an explanation, in JSON, or a token for another API.
 pub(crate) type Outcome = Either5<String, Forward, ReadBody, Answered, Pending>;
 
 /// How work ends.
@@ -24,6 +26,7 @@ pub(crate) enum Answer {
     Caller(std::result::Result<AuthInfo, AuthError>),
     Explanation(Option<TokenExplanation>),
     Ready(std::result::Result<(), Unavailable>),
+    Downstream(std::result::Result<DownstreamToken, DownstreamError>),
 }
 
 impl Answer {
@@ -34,6 +37,7 @@ impl Answer {
             Self::Caller(Ok(caller)) => Ok(Outcome::A(caller.json().to_owned())),
             Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
             Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),
+            Self::Downstream(answer) => Ok(downstream::outcome_of(answer)),
             Self::Ready(Ok(())) => Ok(Outcome::A(String::new())),
             Self::Ready(Err(reason)) => {
                 Ok(Outcome::D(Answered::refused(&AuthError::Unavailable(reason))))

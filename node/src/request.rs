@@ -20,6 +20,11 @@ pub(crate) fn path_of(target: &str) -> Option<String> {
     Some(target.parse::<Uri>().ok()?.path().to_owned())
 }
 
+/// A URL as it is asked for.
+pub(crate) fn uri_of(url: String) -> Option<Uri> {
+    Uri::from_maybe_shared(Bytes::from(url)).ok()
+}
+
 /// Names and values in turn, one per line.
 pub(crate) fn parse_headers(text: String) -> Option<HeaderMap> {
     // What most clients send fits without growing.

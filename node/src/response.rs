@@ -23,6 +23,16 @@ impl Forward {
     pub(crate) fn new(forward: mcp_auth::decision::Forward) -> Self {
         Self { caller: forward.auth_info.clone(), forward: Some(forward), end: None }
     }
+
+    /// A caller whose request somebody else has decided about.
+    pub(crate) fn of_verified(caller: mcp_auth::AuthInfo) -> Self {
+        Self { forward: None, caller: Some(caller), end: None }
+    }
+
+    /// Who is calling.
+    pub(crate) fn known_caller(&self) -> Option<&mcp_auth::AuthInfo> {
+        self.caller.as_ref()
+    }
 }
 
 #[napi]

@@ -114,6 +114,43 @@ test('worker threads each have their own, and may end at any time', async () => 
   assert.equal(printed, 'alice,alice,alice,alice alice');
 });
 
+test('worker threads each get tokens for other APIs, and may end while they wait for one', async () => {
+  const printed = await run(`
+    const { Worker } = require('node:worker_threads');
+    const { DevIssuer } = require('./dist/testing.js');
+    const issuer = new DevIssuer();
+    const code = \`
+      const { workerData, parentPort } = require('node:worker_threads');
+      const { McpAuth } = require(workerData.main);
+      const reports = { issuer: workerData.issuer, clientId: 'dev', clientSecret: 'dev', audience: ['reports'], dangerousAllowHttp: true };
+      const auth = new McpAuth({ resource: '${RESOURCE}', authorizationServers: [workerData.issuer], downstreams: { reports } });
+      auth.verifyAccessToken(workerData.token).then(async (caller) => {
+        const tokens = await Promise.all([1, 2].map(() => auth.downstream('reports').tokenFor(caller)));
+        parentPort.postMessage(tokens.map((token) => JSON.parse(Buffer.from(token.expose().split('.')[1], 'base64url')).sub).join('+'));
+      });
+    \`;
+    const start = (subject) => {
+      const token = issuer.mint({ audience: '${RESOURCE}', subject });
+      return new Worker(code, { eval: true, workerData: { main: require.resolve('./dist/index.js'), issuer: issuer.issuer, token } });
+    };
+    const work = (subject) => new Promise((resolve, reject) => {
+      let said;
+      start(subject).on('message', (text) => (said = text)).on('error', reject).on('exit', () => resolve(said));
+    });
+    (async () => {
+      const said = await Promise.all(['alice', 'bob', 'carol'].map(work));
+      issuer.setMode('token:hold');
+      const waiting = start('dave');
+      while (issuer.tokenRequests.token < 4) await new Promise(setImmediate);
+      await waiting.terminate();
+      issuer.setMode('online');
+      console.log(said.join(), await work('erin'));
+      issuer.stop();
+    })();
+  `);
+  assert.equal(printed, 'alice+alice,bob+bob,carol+carol erin+erin');
+});
+
 test('cluster: every worker process serves', async (context) => {
   const { issuer } = protectedBy(context);
   const program = fileURLToPath(new URL('support/cluster.mjs', import.meta.url));

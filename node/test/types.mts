@@ -14,6 +14,9 @@ import {
   caller as mainCaller,
   type Config,
   createVerifyJwt,
+  type Downstream,
+  type DownstreamError,
+  type DownstreamToken,
   fetchServerConfig,
   fetchServerConfigByWellKnownUrl,
   handleBearerAuth,
@@ -71,6 +74,22 @@ auth.reload({ resource: 'https://mcp.example.com/mcp', authorizationServers: ['h
 
 const rule: Authorize = (who, { name }) => (name === 'x' ? { missingScopes: ['a'] } : who.has('b'));
 new McpAuth({ resource: 'x', authorizationServers: [], policy: { tools: { x: { anyOf: ['a', ['b', 'c']] } } } }, { authorize: rule });
+
+const reports = auth.downstream('reports');
+same<typeof reports, Downstream>(true);
+same<Awaited<ReturnType<Downstream['tokenFor']>>, DownstreamToken>(true);
+same<Awaited<ReturnType<Downstream['token']>>, DownstreamToken>(true);
+same<Downstream['fetch'], typeof fetch>(true);
+same<ReturnType<Downstream['fetchFor']>, typeof fetch>(true);
+same<DownstreamToken['expiresAt'], number | undefined>(true);
+same<DownstreamError['retryAfter'], number | undefined>(true);
+reports.withScopes(['reports:read']) satisfies Downstream;
+void reports.tokenFor(caller);
+// @ts-expect-error: a token is an answer of an authorization server, and nothing else
+'text' satisfies DownstreamToken;
+// @ts-expect-error: it is asked for a caller, and not by a name
+void reports.tokenFor('alice');
+({ resource: 'x', authorizationServers: [], downstreams: { reports: { issuer: 'y', clientId: 'c', audience: ['a'] } } }) satisfies Config;
 
 const answer = await auth.handle(new Request('https://mcp.example.com/mcp'));
 if (!(answer instanceof Response)) same<(typeof answer)['authInfo'], AuthInfo | undefined>(true);

@@ -19,7 +19,8 @@ from ._compat import (
 )
 from ._context import auth_info, caller, require_scopes
 from ._core import Authorizer, McpAuth
-from ._native import AuthInfo, Operation, __version__
+from ._downstream import Downstream
+from ._native import AuthInfo, DownstreamToken, Operation, __version__
 from ._outage import UnavailableMiddleware
 from ._requires import declared, requires
 from ._state import StateSealer
@@ -33,6 +34,7 @@ from .config import (
 from .errors import (
     AuthError,
     ConfigError,
+    DownstreamError,
     Forbidden,
     InsufficientScope,
     InvalidRequest,
@@ -79,6 +81,9 @@ __all__ = [
     "BearerAuthExceptionCode",
     "BearerAuthMiddleware",
     "ConfigError",
+    "Downstream",
+    "DownstreamError",
+    "DownstreamToken",
     "Forbidden",
     "InsufficientScope",
     "InvalidRequest",

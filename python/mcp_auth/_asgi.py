@@ -13,7 +13,7 @@ from ._native import Forward, McpAuth, Pending, ReadBody, Reply, ResponseFilter
 from ._pending import wait
 from ._sdk import SDK, forget_caller, name_caller
 from ._streams import Exchange, Stream
-from .errors import InsufficientScope
+from .errors import AuthError, DownstreamError, InsufficientScope
 
 T = TypeVar("T")
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -89,7 +89,15 @@ class Protected:
         except InsufficientScope as error:
             if kind != "http":
                 raise
-            await _challenge(error, send)
+            challenge = [] if error.challenge is None else [(b"www-authenticate", error.challenge.encode())]
+            await _answer(error, "more scopes are required", challenge, send)
+        except DownstreamError as error:
+            # What the program does wrong is the server's to answer.
+            if kind != "http" or error.status == 500:
+                raise
+            after = error.retry_after
+            headers = [] if after is None else [(b"retry-after", b"%d" % after)]
+            await _answer(error, error.message, headers, send)
         except BaseException as error:
             if exchange is None or not exchange.has_caused(error):
                 raise
@@ -151,14 +159,12 @@ class Protected:
         return None
 
 
-async def _challenge(error: InsufficientScope, send: Send) -> None:
+async def _answer(error: AuthError, text: str, more: list[tuple[bytes, bytes]], send: Send) -> None:
     """The answer of an app that let the exception through, unless it has begun another one."""
-    body = json.dumps({"error": error.code, "error_description": "more scopes are required"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if error.challenge is not None:
-        headers.append((b"www-authenticate", error.challenge.encode()))
+    body = json.dumps({"error": error.code, "error_description": text}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more]
     try:
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
     except Exception:
         raise error from None
     await send({"type": "http.response.body", "body": body})

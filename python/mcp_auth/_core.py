@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 from . import _native
 from ._apps import OFFICIAL_APP, WELL_KNOWN, Mounted, Routed, fault_of, fault_of_place, is_inner, not_found, path_of
 from ._asgi import ASGIApp, Protected
+from ._downstream import Downstream
 from ._pending import wait
 from ._reading import Reading, warnings_of
 from ._reload import Told, told_by_provider
@@ -364,6 +365,15 @@ class McpAuth:
         if type(caller) is _native.AuthInfo:
             return caller
         return await wait(caller)  # type: ignore[arg-type]
+
+    def downstream(self, name: str) -> Downstream:
+        """The API of this name, one of `downstreams`, to call it for callers::
+
+            token = await auth.downstream("reports").token_for()
+
+        A name that is not configured is a `DownstreamError` of whatever it is asked for.
+        """
+        return Downstream(self._native.downstream(name))
 
     def token_verifier(self) -> TokenVerifier:
         """What the official SDK's own middleware may ask: `MCPServer(token_verifier=auth.token_verifier(), …)`.

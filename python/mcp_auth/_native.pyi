@@ -12,6 +12,8 @@ __all__ = [
     "Reply",
     "ResponseFilter",
     "StreamEnd",
+    "Downstream",
+    "DownstreamToken",
     "Answer",
     "Told",
     "Operation",
@@ -48,6 +50,7 @@ class McpAuth:
     def decide(self, scope: MutableMapping[str, Any]) -> Forward | ReadBody | Reply | Pending: ...
     def verify(self, token: str, path: str | None = None) -> AuthInfo | Pending: ...
     def explain(self, token: str, path: str) -> dict[str, Any] | Pending | None: ...
+    def downstream(self, name: str) -> Downstream: ...
     def ready(self) -> Pending | None: ...
     @property
     def resource(self) -> str: ...
@@ -104,6 +107,29 @@ class AuthInfo:
         """Raises `InsufficientScope`, which becomes a challenge, unless the token grants all of these."""
     def withdraw_refusal(self) -> None:
         """Withdraws what `require` has asked for in this request: the handler answers itself."""
+
+@final
+class Downstream:
+    def with_scopes(self, scopes: list[str]) -> Downstream: ...
+    def token(self, caller: AuthInfo | None) -> DownstreamToken | Pending: ...
+    def wait_for_token(self, caller: AuthInfo | None) -> DownstreamToken: ...
+    def is_at(self, url: str) -> bool: ...
+    def forget(self, caller: AuthInfo | None, token: DownstreamToken) -> None: ...
+
+@final
+class DownstreamToken:
+    """A token for another API. It is shown by `expose` and `header_value` alone."""
+
+    def expose(self) -> str:
+        """The token, for a client that takes no header. Do not log it."""
+    def header_value(self) -> str:
+        """The value of the `Authorization` header. Do not log it."""
+    @property
+    def scopes(self) -> list[str]:
+        """What it grants, as its server says; where it says nothing, what was asked for."""
+    @property
+    def expires_at(self) -> int | None:
+        """When it ends, in seconds since 1970, if its server says so."""
 
 @final
 class Operation:

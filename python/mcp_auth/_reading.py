@@ -11,6 +11,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 from .settings import (
     BackChannelLogoutSettings,
     ConfigSettings,
+    ConnectSettings,
     DownstreamSettings,
     DownstreamTargetSettings,
     FailureLimitSettings,
@@ -25,6 +26,7 @@ from .settings import (
     ServerSettings,
     SharedSignalsSettings,
     SharedStoreSettings,
+    SignInSettings,
     Table,
     Text,
     Texts,
@@ -43,6 +45,7 @@ FAILURE_LIMIT: Fields = FailureLimitSettings.__annotations__
 SHARED_STORE: Fields = SharedStoreSettings.__annotations__
 REDIS: Fields = RedisSettings.__annotations__
 DOWNSTREAM: Fields = DownstreamSettings.__annotations__
+SIGN_IN: Fields = SignInSettings.__annotations__
 
 #: Kinds of settings that are tables with settings of their own.
 _TABLES: dict[Any, Fields] = {
@@ -54,6 +57,7 @@ _TABLES: dict[Any, Fields] = {
     SharedStoreSettings: SHARED_STORE,
     RedisSettings: REDIS,
     DownstreamTargetSettings: DownstreamTargetSettings.__annotations__,
+    ConnectSettings: ConnectSettings.__annotations__,
 }
 
 #: Beside `resources`, nothing of a single resource may stand.
@@ -180,6 +184,9 @@ class Reading:
             return [self._members(f"{where}[{number}].", one, RESOURCE) for number, one in resources]
         if kind == CONFIG["downstreams"]:
             return {name: self._members(f"{where}.{name}.", _table(one), DOWNSTREAM) for name, one in _table(value).items()}
+        if kind == ConnectSettings.__annotations__["sign_in"]:
+            clients = enumerate(_each(value, _table))
+            return [self._members(f"{where}[{number}].", one, SIGN_IN) for number, one in clients]
         if kind == RESOURCE["authorization_servers"]:
             return [self._server(f"{where}[{number}]", one) for number, one in enumerate(_listed(value))]
         if where.endswith(("client_secret", "shared_signals.authorization", "redis.url")) and not isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any, Literal, cast
@@ -13,7 +14,8 @@ class AuthError(Exception):
     def __init__(
         self, code: str, status: int, message: str, fields: Mapping[str, Any] | None = None
     ) -> None:
-        super().__init__(message)
+        # Whatever else an SDK makes of it is there already, and is no text.
+        Exception.__init__(self, message)
         self.code = code
         """Stable, such as `expired`."""
         self.status = status
@@ -70,6 +72,20 @@ class Unavailable(AuthError):
     """Whether the token is good cannot be told right now: 503."""
 
 
+class DownstreamError(AuthError):
+    """There is no token for another API, and nothing was sent to it. The text is fixed, and may be shown to anybody."""
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which to try again, where that may help."""
+        return self.fields.get("retry_after")
+
+    @property
+    def elicitations(self) -> list[dict[str, Any]]:
+        """What the user has to open in a browser first, each with its `url` and a `message` for them."""
+        return self.fields.get("json_rpc_error", {}).get("data", {}).get("elicitations", [])
+
+
 class ConfigError(AuthError, ValueError):
     """The configuration cannot work; the text lists every fault."""
 
@@ -89,6 +105,7 @@ class StateError(Exception):
 
 _BY_KIND: dict[str, type[AuthError]] = {
     "config": ConfigError,
+    "downstream": DownstreamError,
     "forbidden": Forbidden,
     "limit": TooManyFailures,
     "request": InvalidRequest,
@@ -102,30 +119,53 @@ def error_of(refusal: Mapping[str, Any]) -> AuthError:
     """The exception for a refusal of the native part."""
     code = refusal["code"]
     error = MissingToken if code == "missing_token" else _BY_KIND[refusal["kind"]]
-    if error is InsufficientScope:
-        error = _expected_by_sdks()
-    return error(code, refusal["status"], refusal["message"], refusal["compared"])
+    status, message, compared = refusal["status"], refusal["message"], refusal["compared"]
+    # What the program or its configuration does wrong is no answer of a tool: it is logged with its traceback.
+    if error is InsufficientScope or (error is DownstreamError and status != 500):
+        error = _expected_by_sdks(error, "json_rpc_error" in compared)
+    return error(code, status, message, compared)
 
 
 #: What the SDKs call an error of a tool that was meant to be: it is logged without a traceback.
 _TOOL_ERRORS = ("mcp.server.mcpserver.exceptions", "fastmcp.exceptions")
-_expected: dict[tuple[type, ...], type[InsufficientScope]] = {}
+#: Where the official SDK has what becomes the error of the whole answer.
+_PROTOCOL_ERRORS = "mcp.shared.exceptions"
+_expected: dict[tuple[type, ...], type[AuthError]] = {}
 
 
-def _expected_by_sdks() -> type[InsufficientScope]:
-    """`InsufficientScope`, as a `ToolError` of each SDK that is loaded."""
+def _expected_by_sdks(error: type[AuthError], is_whole_answer: bool) -> type[AuthError]:
+    """The class, as a `ToolError` of each SDK that is loaded.
+
+    :param is_whole_answer: it is the official SDK's `MCPError` too; FastMCP makes the error of a tool of any.
+    """
     found = [getattr(sys.modules.get(name), "ToolError", None) for name in _TOOL_ERRORS]
-    bases = tuple(one for one in found if isinstance(one, type))
-    if not bases:
-        return InsufficientScope
+    if is_whole_answer:
+        found.append(getattr(sys.modules.get(_PROTOCOL_ERRORS), "MCPError", None))
+    bases = (error, *(one for one in found if isinstance(one, type)))
+    if len(bases) == 1:
+        return error
     if bases not in _expected:
-        namespace = {"__module__": __name__, "__doc__": InsufficientScope.__doc__, "__reduce__": _reduced}
-        _expected[bases] = cast("Any", type)("InsufficientScope", (InsufficientScope, *bases), namespace)
+        # What FastMCP and the official SDK set when they make theirs.
+        theirs: dict[str, Any] = {"log_level": logging.ERROR, "error": property(_json_rpc_error), "code": "", "message": ""}
+        namespace = {**theirs, "__module__": __name__, "__doc__": error.__doc__, "__reduce__": _reduced, "__str__": _text}
+        _expected[bases] = cast("Any", type)(error.__name__, bases, namespace)
     return _expected[bases]
 
 
-def _reduced(error: InsufficientScope) -> tuple[Any, ...]:
-    return InsufficientScope, (error.code, error.status, error.message, error.fields)
+def _json_rpc_error(error: AuthError) -> Any:
+    """As the official SDK has it."""
+    types = sys.modules.get("mcp_types") or sys.modules.get("mcp.types")
+    return cast("Any", types).ErrorData.model_validate(error.fields["json_rpc_error"])
+
+
+def _text(error: AuthError) -> str:
+    """What a tool answers: with what the user has to open, where nothing else says it."""
+    asked = error.elicitations if isinstance(error, DownstreamError) else []
+    return " ".join([error.message, *(f"{one['message']} {one['url']}" for one in asked)])
+
+
+def _reduced(error: AuthError) -> tuple[Any, ...]:
+    return type(error).__bases__[0], (error.code, error.status, error.message, error.fields)
 
 
 def _scopes(value: Any) -> list[str]:

@@ -163,9 +163,11 @@ class DownstreamTargetSettings(TypedDict, total=False):
 class DownstreamSettings(TypedDict, total=False):
     """An API that tools call for their callers: one of `downstreams`."""
 
-    grant: Literal["token_exchange", "on_behalf_of", "id_jag", "client_credentials"]
+    grant: Literal["token_exchange", "on_behalf_of", "id_jag", "client_credentials", "authorization_code"]
     issuer: Text
     token_endpoint: Text
+    authorization_endpoint: Text
+    revocation_endpoint: Text
     client_id: str
     auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "none"]
     client_secret: str
@@ -184,6 +186,28 @@ class DownstreamSettings(TypedDict, total=False):
     api: Texts
     target: DownstreamTargetSettings
     dangerous_allow_http: bool
+
+
+class SignInSettings(TypedDict, total=False):
+    """An OpenID Connect client of an issuer of our callers: one of `sign_in` of `connect`."""
+
+    issuer: Text
+    client_id: str
+    auth_method: Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "none"]
+    client_secret: str
+    client_secret_file: File
+    private_key_file: File
+    private_key_id: str
+    certificate_file: File
+
+
+class ConnectSettings(TypedDict, total=False):
+    """Where users connect their accounts at other providers: `connect`."""
+
+    url: Text
+    folder: File
+    redis: RedisSettings
+    sign_in: Iterable[SignInSettings]
 
 
 class _ServerKeywords(TypedDict, total=False):
@@ -210,6 +234,7 @@ class _ServerKeywords(TypedDict, total=False):
     request_state_max_age: Seconds
     downstreams: Mapping[str, DownstreamSettings]
     downstream_cache_entries: int
+    connect: ConnectSettings
 
 
 class Settings(_ResourceKeywords, _ServerKeywords, total=False):
@@ -237,6 +262,7 @@ class ConfigSettings(ResourceSettings, _ServerKeywords, total=False):
 __all__ = [
     "BackChannelLogoutSettings",
     "ConfigSettings",
+    "ConnectSettings",
     "DownstreamSettings",
     "DownstreamTargetSettings",
     "FailureLimitSettings",

@@ -1,5 +1,6 @@
 //! Refusals as Python exceptions: code, status and fields cross as data.
 
+use mcp_auth::downstream::DownstreamError;
 use mcp_auth::errors::InsufficientScope;
 use mcp_auth::sealed_state::StateError;
 use mcp_auth::{AuthError, ConfigError};
@@ -17,6 +18,11 @@ pub(crate) fn auth_error(py: Python<'_>, error: &AuthError) -> PyErr {
 
 /// The exception for scopes that a handler asked for.
 pub(crate) fn insufficient_scope(py: Python<'_>, error: &InsufficientScope) -> PyErr {
+    raise(py, &error.json())
+}
+
+/// The exception where there is no token for another API.
+pub(crate) fn downstream_error(py: Python<'_>, error: &DownstreamError) -> PyErr {
     raise(py, &error.json())
 }
 

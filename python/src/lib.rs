@@ -5,6 +5,7 @@
 mod auth_info;
 mod command;
 mod decision;
+mod downstream;
 mod errors;
 mod gate;
 mod hooks;
@@ -29,6 +30,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<decision::ReadBody>()?;
     module.add_class::<decision::Reply>()?;
     module.add_class::<decision::ResponseFilter>()?;
+    module.add_class::<downstream::Downstream>()?;
+    module.add_class::<downstream::DownstreamToken>()?;
     module.add_class::<hooks::Answer>()?;
     module.add_class::<revocation_check::Told>()?;
     module.add_class::<hooks::Operation>()?;

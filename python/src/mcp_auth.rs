@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::auth_info::AuthInfo;
 use crate::decision::{self, Forward, Reply};
+use crate::downstream::Downstream;
 use crate::hooks::{self, PythonAuthorizer, PythonClock, PythonDocuments, PythonVerifier};
 use crate::pending::poll_once;
 use crate::revocation_check::PythonRevocationCheck;
@@ -137,6 +138,11 @@ impl McpAuth {
             let value = value.map_err(|error| PyValueError::new_err(error.to_string()))?;
             json::to_python(py, &value)
         })
+    }
+
+    /// The API of this name, to call it for callers.
+    fn downstream(this: Py<Self>, name: String) -> Downstream {
+        Downstream::new(this, name)
     }
 
     /// Fetches every issuer's metadata and keys.
@@ -285,6 +291,15 @@ pub(crate) fn is_url(text: &str) -> bool {
 impl McpAuth {
     fn first(&self) -> Option<ProtectedResource> {
         self.recipe.config().resources.first().cloned()
+    }
+
+    /// What it is made of, for this process.
+    pub(crate) fn in_this_process(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(mcp_auth::McpAuth, Arc<LazyRuntime>)> {
+        let Current { auth, runtime, .. } = self.current(py)?;
+        Ok((auth, runtime))
     }
 
     fn current(&self, py: Python<'_>) -> PyResult<Current> {

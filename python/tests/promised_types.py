@@ -5,7 +5,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from mcp_auth import AuthInfo, McpAuth, auth_info, caller
+from mcp_auth import AuthInfo, DownstreamError, DownstreamToken, McpAuth, auth_info, caller
 from mcp_auth.testing import DevIssuer
 
 inside: AuthInfo = caller()
@@ -26,3 +26,15 @@ def broken(issuer: DevIssuer) -> None:
     issuer.mint("https://a.example/mcp", broken="signatur")  # pyright: ignore[reportArgumentType]
     issuer.mint("https://a.example/mcp", scopes="mcp")  # pyright: ignore[reportCallIssue]
     issuer.set_mode("down")  # pyright: ignore[reportArgumentType]
+
+
+async def called(auth: McpAuth, who: AuthInfo) -> None:
+    api = auth.downstream("reports").with_scopes(["reports:read"])
+    token: DownstreamToken = await api.token_for()
+    header: str = (await api.token_for(who)).header_value()
+    ends: int | None = token.expires_at
+    text: str = token  # pyright: ignore[reportAssignmentType]
+    await api.token_for("alice")  # pyright: ignore[reportArgumentType]
+    DownstreamToken("a token")  # pyright: ignore[reportCallIssue]
+    after: int | None = DownstreamError("a", 503, "b").retry_after
+    print(header, ends, text, after)

@@ -51,7 +51,7 @@ const ROOMS: [(&str, &str); 19] = [
     ("revocation", "shared_store values"),
     ("shared_store", "values"),
     // It calls for a caller who was let in, and decides about no request.
-    ("downstream", "revocation issuer jose json config values"),
+    ("downstream", "handles revocation shared_store issuer jose json config values"),
     // What issuers tell: it verifies as `authenticate` does, and takes tokens back.
     ("notices", "revocation issuer jose json config values"),
     ("inspection", "issuer jose json config values"),
@@ -64,7 +64,7 @@ const ROOMS: [(&str, &str); 19] = [
 ];
 
 /// The rooms of the development issuer, from the builder down to the values.
-const DEV_ISSUER_ROOMS: [(&str, &str); 10] = [
+const DEV_ISSUER_ROOMS: [(&str, &str); 11] = [
     ("lib", ALL),
     ("builder", "dev_issuer values"),
     ("dev_issuer", "http mint issuer values"),
@@ -75,6 +75,8 @@ const DEV_ISSUER_ROOMS: [(&str, &str); 10] = [
     ("grants", "clients jose values"),
     ("clients", "jose values"),
     ("jose", "values"),
+    // A server of its own.
+    ("github", "values"),
 ];
 
 /// Modules for tests alone, which see what they test.

@@ -12,8 +12,8 @@ use crate::{performance, profile, python};
 
 /// What a server's processor needs is measured on one core too: on two, it waits for the client, and wakes with cold caches.
 const ON_ONE_CORE: [&str; 3] = ["axum", "rmcp", "policy"];
-const GROUPS: [&str; 8] =
-    ["verify", "axum", "rmcp", "policy", "burst", "growth", "latency", "lasting"];
+const GROUPS: [&str; 9] =
+    ["verify", "axum", "rmcp", "policy", "burst", "growth", "latency", "lasting", "downstream"];
 
 /// What all three take.
 #[derive(Args)]

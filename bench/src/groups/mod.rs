@@ -2,6 +2,7 @@
 
 mod axum;
 mod burst;
+mod downstream;
 mod growth;
 mod http;
 mod lasting;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+pub(crate) use self::downstream::report_callers;
 pub(crate) use self::growth::report_memory;
 pub(crate) use self::repeat::Work;
 use crate::Failure;
@@ -32,6 +34,7 @@ pub(crate) enum Group {
     Growth,
     Latency,
     Lasting,
+    Downstream,
 }
 
 /// How much is measured.
@@ -45,7 +48,7 @@ pub(crate) struct Plan {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Verify,
         Self::Axum,
         Self::Rmcp,
@@ -54,6 +57,7 @@ impl Group {
         Self::Growth,
         Self::Latency,
         Self::Lasting,
+        Self::Downstream,
     ];
 
     pub(crate) fn run(self, plan: &Plan) -> Result<Section, Failure> {
@@ -66,6 +70,7 @@ impl Group {
             Self::Growth => growth::run(plan),
             Self::Latency => latency::run(plan),
             Self::Lasting => lasting::run(plan),
+            Self::Downstream => downstream::run(plan),
         }
     }
 }

@@ -7,6 +7,7 @@ use http::HeaderName;
 
 use super::credentials::ClientCertificate;
 use super::hooks::Hooks;
+use super::parsed_connect::{ParsedConnect, path_of};
 use super::parsed_downstream::{ParsedClient, ParsedDownstream};
 use super::parsed_introspection::ParsedIntrospection;
 use super::parsed_resource::ParsedResource;
@@ -18,8 +19,13 @@ use crate::authenticate::{
     TokenCache, TokenSource, TrustedIssuer,
 };
 use crate::authorize::{Authorizer, Authorizers};
-use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
-use crate::downstream::{DownstreamApi, DownstreamParts, Downstreams};
+use crate::config::{
+    AuthorizationServer, Config, DownstreamConfig, DownstreamGrant, IntrospectionMethod,
+    ProtectedResource,
+};
+use crate::downstream::{
+    Connection, ConnectionParts, DownstreamApi, DownstreamParts, Downstreams, GrantStore, SignIn,
+};
 use crate::handles::{HandleSealer, KeyRing};
 use crate::identifier::{IssuerIdentifier, ResourceIdentifier};
 use crate::inspection::principal_rule;
@@ -30,9 +36,10 @@ use crate::issuer::{
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
 use crate::limits::{AddressRange, CommonCount, FailureLimits};
+use crate::mcp_auth::ConnectPages;
 use crate::mounts::Mounts;
 use crate::notices::{NoticeIssuer, Notices};
-use crate::revocation::Cutoffs;
+use crate::revocation::{Cutoffs, SeenOnce};
 use crate::serve::{BodyLimits, Resource, SealedHandles};
 
 /// Puts resources together, one after the other, and holds what all of them share: the HTTP clients, the cache of
@@ -52,6 +59,16 @@ pub(super) struct Assembler<'b> {
     issuers: Vec<Arc<Issuer>>,
     notice_issuers: Vec<NoticeIssuer>,
     downstreams: Downstreams,
+    accounts: Option<Accounts>,
+    connect_seen: Arc<SeenOnce>,
+}
+
+/// Where users connect their accounts, and the APIs for which they do.
+struct Accounts {
+    url: String,
+    store: GrantStore,
+    sign_in: Vec<Arc<SignIn>>,
+    connections: Vec<(String, Arc<Connection>)>,
 }
 
 impl<'b> Assembler<'b> {
@@ -85,6 +102,8 @@ impl<'b> Assembler<'b> {
             issuers: Vec::new(),
             notice_issuers: Vec::new(),
             downstreams: Downstreams::new(),
+            accounts: None,
+            connect_seen: earlier.map(|before| before.connect_seen.clone()).unwrap_or_default(),
         }
     }
 
@@ -119,8 +138,17 @@ impl<'b> Assembler<'b> {
         has_own_keys: bool,
     ) -> Serving {
         let notices = self.notices();
+        let connect_pages = match self.accounts {
+            Some(accounts) => {
+                let path = path_of(&accounts.url);
+                ConnectPages::new(&accounts.url, path, accounts.connections)
+            }
+            None => ConnectPages::default(),
+        };
         Serving {
             notices,
+            connect_pages,
+            connect_seen: self.connect_seen,
             downstreams: self.downstreams,
             mounts: Mounts::new(resources),
             issuers: self.issuers,
@@ -356,6 +384,61 @@ impl<'b> Assembler<'b> {
         OpaqueTokens::new(introspector, config, binds_audience)
     }
 
+    /// Where users connect their accounts, after all resources were put together and before the APIs.
+    pub(super) fn connect_accounts(&mut self, parsed: ParsedConnect<'_>, keys: &Arc<KeyRing>) {
+        let ParsedConnect { url, vault, sign_in } = parsed;
+        let mut clients = Vec::new();
+        for (config, client) in sign_in {
+            let known = self.issuers.iter();
+            let found = known.clone().find(|one| one.identifier().as_str() == config.issuer);
+            let Some(issuer) = found.cloned() else { continue };
+            let place = EndpointPlace::OfIssuer(issuer.clone());
+            let endpoint = self.token_endpoint(place, &config.client_id, client);
+            clients.push(Arc::new(SignIn {
+                issuer,
+                client_id: config.client_id.clone(),
+                endpoint,
+            }));
+        }
+        let store = GrantStore { vault, keys: keys.clone() };
+        let accounts =
+            Accounts { url: url.to_owned(), store, sign_in: clients, connections: Vec::new() };
+        self.accounts = Some(accounts);
+    }
+
+    /// The connection of an API whose tokens users grant.
+    fn connection(
+        &self,
+        name: &str,
+        config: &DownstreamConfig,
+        endpoint: &Arc<TokenEndpoint>,
+    ) -> Option<Arc<Connection>> {
+        let accounts = self.accounts.as_ref()?;
+        if config.grant != DownstreamGrant::AuthorizationCode {
+            return None;
+        }
+        let issuer = config.issuer.as_ref().and_then(|identifier| {
+            self.issuers.iter().find(|known| known.identifier().as_str() == identifier)
+        });
+        let parts = ConnectionParts {
+            name: name.to_owned(),
+            config: config.clone(),
+            endpoint: endpoint.clone(),
+            authorization: place_of(config.authorization_endpoint.as_ref(), issuer)?,
+            revocation: place_of(config.revocation_endpoint.as_ref(), issuer),
+            sign_in: accounts.sign_in.clone(),
+            url: accounts.url.clone(),
+            store: accounts.store.clone(),
+            seen: self.connect_seen.clone(),
+            cutoffs: self.cutoffs.clone(),
+            clock: self.hooks.clock.clone(),
+            spawner: self.hooks.spawner.clone(),
+            limits: token_limits(self.config),
+            tolerance: self.config.clock_tolerance.as_secs(),
+        };
+        Some(Arc::new(Connection::new(parts)))
+    }
+
     /// An API that tools call for callers, after all resources were put together: that of the earlier configuration, with its
     /// tokens, where it would be the same.
     pub(super) fn call_downstream(&mut self, parsed: ParsedDownstream<'_>) {
@@ -366,7 +449,11 @@ impl<'b> Assembler<'b> {
         });
         let configured = config.token_endpoint.clone().unwrap_or_default();
         let place = issuer.map_or(EndpointPlace::At(configured), EndpointPlace::OfIssuer);
-        let endpoint = self.token_endpoint(place, &config.client_id, client);
+        let endpoint = Arc::new(self.token_endpoint(place, &config.client_id, client));
+        let connection = self.connection(name, config, &endpoint);
+        if let (Some(accounts), Some(made)) = (&mut self.accounts, &connection) {
+            accounts.connections.push((name.to_owned(), made.clone()));
+        }
         let target = target.map(|(target, client)| {
             let place = EndpointPlace::At(target.token_endpoint.clone());
             self.token_endpoint(place, &target.client_id, client)
@@ -375,6 +462,7 @@ impl<'b> Assembler<'b> {
             name: name.to_owned(),
             config: config.clone(),
             endpoint,
+            connection,
             target,
             subject_issuers,
             subject_servers,
@@ -384,6 +472,8 @@ impl<'b> Assembler<'b> {
             cache_entries: self.config.downstream_cache_entries,
         };
         let before = self.earlier.and_then(|earlier| earlier.downstreams.get(name));
+        // It keeps no tokens: the vault does.
+        let before = before.filter(|_| parts.connection.is_none());
         let api = match before.filter(|known| known.is_like(&parts)) {
             Some(known) => known.clone(),
             None => Arc::new(DownstreamApi::new(parts)),
@@ -439,6 +529,14 @@ impl<'b> Assembler<'b> {
             max_age: config.key_max_age,
             max_stale: config.key_max_stale,
         }
+    }
+}
+
+/// A configured endpoint, or what the metadata of the issuer names.
+fn place_of(configured: Option<&String>, issuer: Option<&Arc<Issuer>>) -> Option<EndpointPlace> {
+    match configured {
+        Some(url) => Some(EndpointPlace::At(url.clone())),
+        None => issuer.cloned().map(EndpointPlace::OfIssuer),
     }
 }
 

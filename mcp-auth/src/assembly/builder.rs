@@ -15,6 +15,7 @@ use crate::authenticate::TokenVerifier;
 use crate::authorize::Authorizer;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::downstream::GrantVault;
 use crate::inspection::{InspectedIssuer, IssuerReport, inspect};
 use crate::issuer::{HttpClient, UrlRules};
 use crate::mcp_auth::McpAuth;
@@ -106,6 +107,12 @@ impl McpAuthBuilder {
     /// Shares with other instances by a store of your own, in place of a configured Redis.
     pub fn shared_store(mut self, store: impl SharedStore + 'static) -> Self {
         self.hooks.shared_store = Some(Arc::new(store));
+        self
+    }
+
+    /// Keeps the grants of users at other providers here, in place of the configured folder.
+    pub fn grant_vault(mut self, vault: impl GrantVault + 'static) -> Self {
+        self.hooks.grant_vault = Some(Arc::new(vault));
         self
     }
 

@@ -13,6 +13,7 @@ use crate::authenticate::TokenVerifier;
 use crate::authorize::Authorizer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ClientAuthMethod, Config, ConfigError, ConfigFault, Faults};
+use crate::downstream::GrantVault;
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, MetadataPatch};
 use crate::revocation::{Cutoffs, Feed, RevocationCheck};
@@ -30,6 +31,7 @@ pub(crate) struct Hooks {
     pub(super) token_verifiers: Vec<Arc<dyn TokenVerifier>>,
     pub(super) revocation_check: Option<Arc<dyn RevocationCheck>>,
     pub(super) shared_store: Option<Arc<dyn SharedStore>>,
+    pub(super) grant_vault: Option<Arc<dyn GrantVault>>,
     pub(crate) serve_authorization_server_metadata: bool,
     pub(crate) hide_resource_metadata: bool,
 }
@@ -46,6 +48,7 @@ impl Default for Hooks {
             token_verifiers: Vec::new(),
             revocation_check: None,
             shared_store: None,
+            grant_vault: None,
             serve_authorization_server_metadata: false,
             hide_resource_metadata: false,
         }
@@ -72,6 +75,7 @@ impl Hooks {
             trusted_proxies,
             shared_store,
             downstreams,
+            connect,
         } = parsed;
         if earlier.is_some_and(|before| before.shared_store != config.shared_store) {
             let fault = ConfigFault::new("shared_store", "this takes a restart");
@@ -91,6 +95,9 @@ impl Hooks {
         let mut assembled = Vec::with_capacity(resources.len());
         for parsed in resources {
             assembled.push(assembler.protect(parsed, &keys));
+        }
+        if let Some(connect) = connect {
+            assembler.connect_accounts(connect, &keys);
         }
         for downstream in downstreams {
             assembler.call_downstream(downstream);
@@ -131,7 +138,8 @@ impl Hooks {
         if self.http.is_some() {
             check_files_are_used(config, &mut faults);
         }
-        ParsedConfig::parse(config, self.shared_store.as_ref(), found)
+        let (store, vault) = (self.shared_store.as_ref(), self.grant_vault.as_ref());
+        ParsedConfig::parse(config, store, vault, found)
     }
 }
 

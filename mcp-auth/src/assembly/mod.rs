@@ -23,6 +23,7 @@ mod json_config;
 mod key_source;
 mod metadata_members;
 mod parsed_config;
+mod parsed_connect;
 mod parsed_downstream;
 mod parsed_introspection;
 mod parsed_limits;

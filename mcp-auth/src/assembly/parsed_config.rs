@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle_keys::read_handle_keys;
+use super::parsed_connect::{ParsedConnect, parse_connect};
 use super::parsed_downstream::{ParsedDownstream, parse_downstreams};
 use super::parsed_limits::parse_limits;
 use super::parsed_resource::ParsedResource;
@@ -12,6 +13,7 @@ use super::trust_anchors::read_trust_anchors;
 use crate::config::{
     AuthorizationServer, Config, ConfigError, ConfigFault, Faults, ProtectedResource,
 };
+use crate::downstream::GrantVault;
 use crate::handles::KeyRing;
 use crate::identifier::{ResourceIdentifier, loosely};
 use crate::issuer::TrustAnchors;
@@ -32,6 +34,8 @@ pub(super) struct ParsedConfig<'a> {
     pub(super) trusted_proxies: Vec<AddressRange>,
     pub(super) shared_store: Option<ParsedSharedStore>,
     pub(super) downstreams: Vec<ParsedDownstream<'a>>,
+    /// `None`: nowhere.
+    pub(super) connect: Option<ParsedConnect<'a>>,
 }
 
 impl Config {
@@ -57,7 +61,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with at least one fault.
     pub fn check(&self) -> Result<(), ConfigError> {
-        ParsedConfig::parse(self, None, Vec::new()).map(|_| ())
+        ParsedConfig::parse(self, None, None, Vec::new()).map(|_| ())
     }
 }
 
@@ -66,6 +70,7 @@ impl<'a> ParsedConfig<'a> {
     pub(super) fn parse(
         config: &'a Config,
         given_store: Option<&Arc<dyn SharedStore>>,
+        given_vault: Option<&Arc<dyn GrantVault>>,
         found_elsewhere: Vec<ConfigFault>,
     ) -> Result<Self, ConfigError> {
         let mut found = found_elsewhere;
@@ -79,6 +84,7 @@ impl<'a> ParsedConfig<'a> {
         check_issuers_agree(config, &mut faults);
         check_notice_paths(config, &mut faults);
         let downstreams = parse_downstreams(config, &mut faults);
+        let connect = parse_connect(config, given_vault, &mut faults);
         if !found.is_empty() {
             return Err(ConfigError::new(found));
         }
@@ -89,6 +95,7 @@ impl<'a> ParsedConfig<'a> {
             trusted_proxies,
             shared_store,
             downstreams,
+            connect,
         })
     }
 }
@@ -193,7 +200,7 @@ fn check_notice_paths(config: &Config, faults: &mut Faults<'_>) {
 }
 
 /// Whether every router reads the path in the same way.
-fn is_plain_path(path: &str) -> bool {
+pub(super) fn is_plain_path(path: &str) -> bool {
     let Some(below_root) = path.strip_prefix('/') else { return false };
     below_root.split('/').all(|segment| {
         let is_plain =
@@ -203,7 +210,7 @@ fn is_plain_path(path: &str) -> bool {
 }
 
 /// Whether some router takes the path for that of the resource.
-fn is_at(resource: &ProtectedResource, path: &str) -> bool {
+pub(super) fn is_at(resource: &ProtectedResource, path: &str) -> bool {
     let identifier = ResourceIdentifier::parse(&*resource.resource);
     identifier.is_ok_and(|parsed| loosely(parsed.path()) == loosely(path))
 }

@@ -89,8 +89,13 @@ fn check_place(config: &DownstreamConfig, whole: &Config, faults: &mut Faults<'_
         faults.add("issuer", reason);
     }
     let plain_http = PlainHttp::configured(config.dangerous_allow_http);
-    let endpoint = config.token_endpoint.iter().map(|url| ("token_endpoint", url));
-    let urls = endpoint.chain(config.api.iter().map(|url| ("api", url)));
+    let endpoints = [
+        ("token_endpoint", &config.token_endpoint),
+        ("authorization_endpoint", &config.authorization_endpoint),
+        ("revocation_endpoint", &config.revocation_endpoint),
+    ];
+    let named = endpoints.into_iter().filter_map(|(field, url)| Some((field, url.as_ref()?)));
+    let urls = named.chain(config.api.iter().map(|url| ("api", url)));
     for (field, url) in urls {
         if let Err(error) = check_fetchable(url, plain_http) {
             faults.add(field, format!("{url:?} {}", http_hint(error)));
@@ -122,13 +127,25 @@ fn check_texts(config: &DownstreamConfig, faults: &mut Faults<'_>) {
 
 /// Whether there is everything that the grant needs, and nothing that it would not look at.
 fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
-    use DownstreamGrant::{ClientCredentials, IdJag, OnBehalfOf, TokenExchange};
+    use DownstreamGrant::{AuthorizationCode, ClientCredentials, IdJag, OnBehalfOf, TokenExchange};
     let grant = config.grant;
     let only_for = [
         ("requested_token_type", config.requested_token_type.is_some(), &[TokenExchange][..]),
         ("allow_machines", config.allow_machines, &[TokenExchange]),
         ("actor_token", config.actor_token.is_some(), &[TokenExchange]),
         ("target", config.target.is_some(), &[IdJag]),
+        ("authorization_endpoint", config.authorization_endpoint.is_some(), &[AuthorizationCode]),
+        ("revocation_endpoint", config.revocation_endpoint.is_some(), &[AuthorizationCode]),
+        (
+            "audience",
+            !config.audience.is_empty(),
+            &[TokenExchange, OnBehalfOf, IdJag, ClientCredentials],
+        ),
+        (
+            "resource",
+            !config.resource.is_empty(),
+            &[TokenExchange, OnBehalfOf, IdJag, ClientCredentials],
+        ),
         (
             "subject_issuers",
             !config.subject_issuers.is_empty(),
@@ -143,6 +160,11 @@ fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
     }
     match grant {
         OnBehalfOf | ClientCredentials | TokenExchange => {}
+        AuthorizationCode => {
+            if config.authorization_endpoint.is_none() && config.issuer.is_none() {
+                faults.add("authorization_endpoint", "must be set, or `issuer`");
+            }
+        }
         IdJag => {
             if config.audience.len() != 1 {
                 faults.add("audience", "must be the issuer of the API's authorization server");
@@ -171,7 +193,7 @@ fn check_grant(config: &DownstreamConfig, faults: &mut Faults<'_>) {
     }
 }
 
-fn parse_client(
+pub(super) fn parse_client(
     client_id: &str,
     settings: &ClientSettings<'_>,
     faults: &mut Faults<'_>,
@@ -202,7 +224,8 @@ fn subjects(
     whole: &Config,
     faults: &mut Faults<'_>,
 ) -> (Vec<String>, Vec<AuthorizationServer>) {
-    if config.grant == DownstreamGrant::ClientCredentials {
+    let needs_no_subject = [DownstreamGrant::ClientCredentials, DownstreamGrant::AuthorizationCode];
+    if needs_no_subject.contains(&config.grant) {
         return (Vec::new(), Vec::new());
     }
     let named: Vec<&String> = match config.subject_issuers.is_empty() {

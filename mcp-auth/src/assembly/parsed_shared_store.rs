@@ -127,7 +127,7 @@ fn redis_store(
 }
 
 #[cfg(feature = "redis")]
-fn read_url(redis: &RedisConfig, faults: &mut Faults<'_>) -> Option<Secret> {
+pub(super) fn read_url(redis: &RedisConfig, faults: &mut Faults<'_>) -> Option<Secret> {
     match (&redis.url, &redis.url_file) {
         (Some(_), Some(_)) => faults.add_here("`url` and `url_file` contradict each other"),
         (Some(url), None) => return Some(url.clone()),
@@ -148,7 +148,7 @@ fn read_url(redis: &RedisConfig, faults: &mut Faults<'_>) -> Option<Secret> {
 
 /// The certificate authorities of the configuration. Whether they can be read is said where all others read them.
 #[cfg(feature = "redis")]
-fn trusted_pem(config: &Config) -> Option<Vec<u8>> {
+pub(super) fn trusted_pem(config: &Config) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     for file in &config.ca_files {
         all.extend(std::fs::read(file).ok()?);

@@ -10,8 +10,10 @@ use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
 use crate::limits::FailureLimits;
+use crate::mcp_auth::ConnectPages;
 use crate::mounts::Mounts;
 use crate::notices::Notices;
+use crate::revocation::SeenOnce;
 use crate::shared_store::CurrentStore;
 
 /// What answers requests, and what the next configuration may take over from it.
@@ -20,6 +22,9 @@ pub(crate) struct Serving {
     pub(crate) issuers: Vec<Arc<Issuer>>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) downstreams: Downstreams,
+    pub(crate) connect_pages: ConnectPages,
+    /// Which answers of providers came.
+    pub(super) connect_seen: Arc<SeenOnce>,
     pub(crate) handle_keys: Arc<KeyRing>,
     /// The same, where they were made here and not configured.
     pub(super) own_handle_keys: Option<Arc<KeyRing>>,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{ClientAuthMethod, DownstreamConfig, DownstreamTarget, Introspection, Secret};
+use super::{
+    ClientAuthMethod, DownstreamConfig, DownstreamTarget, Introspection, Secret, SignInConfig,
+};
 
 /// The settings of us as a client: of introspection, and of tokens for downstream APIs.
 pub(crate) struct ClientSettings<'c> {
@@ -43,6 +45,20 @@ impl DownstreamConfig {
 }
 
 impl DownstreamTarget {
+    /// Its settings of us as a client.
+    pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
+        ClientSettings {
+            auth_method: self.auth_method,
+            client_secret: self.client_secret.as_ref(),
+            client_secret_file: self.client_secret_file.as_deref(),
+            private_key_file: self.private_key_file.as_deref(),
+            private_key_id: self.private_key_id.as_deref(),
+            certificate_file: self.certificate_file.as_deref(),
+        }
+    }
+}
+
+impl SignInConfig {
     /// Its settings of us as a client.
     pub(crate) fn client_settings(&self) -> ClientSettings<'_> {
         ClientSettings {

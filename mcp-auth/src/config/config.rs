@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DownstreamConfig, Limits, ProtectedResource, Secret, SharedStoreConfig, seconds};
+use super::{
+    ConnectConfig, DownstreamConfig, Limits, ProtectedResource, Secret, SharedStoreConfig, seconds,
+};
 use crate::scope::Scopes;
 
 /// What a server protects and whom it trusts.
@@ -36,6 +38,7 @@ use crate::scope::Scopes;
 /// - `shared_signals_path`: `/shared-signals`
 /// - `limits`: none
 /// - `downstreams`: none
+/// - `connect`: none
 /// - `downstream_cache_entries`: 100,000
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -111,6 +114,8 @@ pub struct Config {
     /// The APIs that tools call for their callers, by the name that [`McpAuth::downstream`](crate::McpAuth::downstream) is
     /// given.
     pub downstreams: BTreeMap<String, DownstreamConfig>,
+    /// Where users connect their accounts, for APIs with the grant `authorization_code`.
+    pub connect: Option<ConnectConfig>,
     /// How many tokens for each of these APIs are kept; with more, the oldest go.
     pub downstream_cache_entries: usize,
 }
@@ -176,6 +181,7 @@ impl Default for Config {
             shared_signals_path: "/shared-signals".to_owned(),
             limits: Limits::default(),
             downstreams: BTreeMap::new(),
+            connect: None,
             downstream_cache_entries: 100_000,
         }
     }

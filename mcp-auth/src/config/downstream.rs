@@ -22,6 +22,10 @@ pub struct DownstreamConfig {
     pub issuer: Option<String>,
     /// The token endpoint, where no metadata names it.
     pub token_endpoint: Option<String>,
+    /// Where users grant it, for `authorization_code`, where no metadata names it.
+    pub authorization_endpoint: Option<String>,
+    /// Where a grant is ended (RFC 7009), for `authorization_code`, where no metadata names it.
+    pub revocation_endpoint: Option<String>,
     /// Our identifier as a client there.
     pub client_id: String,
     /// How we prove that we are this client.
@@ -78,6 +82,8 @@ pub enum DownstreamGrant {
     IdJag,
     /// The tool acts as itself (RFC 6749 §4.4), whoever is calling.
     ClientCredentials,
+    /// The user has granted it at the API's own provider, in a browser (RFC 6749 §4.1): `connect` of the configuration.
+    AuthorizationCode,
 }
 
 impl DownstreamGrant {
@@ -88,6 +94,7 @@ impl DownstreamGrant {
             Self::OnBehalfOf => "on_behalf_of",
             Self::IdJag => "id_jag",
             Self::ClientCredentials => "client_credentials",
+            Self::AuthorizationCode => "authorization_code",
         }
     }
 }

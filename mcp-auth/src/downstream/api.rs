@@ -14,7 +14,7 @@ use super::grants::{
 use super::id_jag::{ExpectedAssertion, check_assertion};
 use super::token_cache::{TokenCache, is_revoked};
 use super::token_key::token_key;
-use super::{ApiPlaces, DownstreamError, DownstreamToken};
+use super::{ApiPlaces, Connection, DownstreamError, DownstreamToken};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::clock::Clock;
 use crate::config::{ActorToken, AuthorizationServer, DownstreamConfig, DownstreamGrant};
@@ -38,7 +38,9 @@ pub(crate) type Downstreams = BTreeMap<String, Arc<DownstreamApi>>;
 pub(crate) struct DownstreamParts {
     pub(crate) name: String,
     pub(crate) config: DownstreamConfig,
-    pub(crate) endpoint: TokenEndpoint,
+    pub(crate) endpoint: Arc<TokenEndpoint>,
+    /// With `authorization_code`: what users have granted.
+    pub(crate) connection: Option<Arc<Connection>>,
     /// With `id_jag`: the API's own.
     pub(crate) target: Option<TokenEndpoint>,
     /// What tokens of callers that it is for have in `iss`.
@@ -105,11 +107,16 @@ impl DownstreamApi {
         let scopes = self.scopes(narrowed)?;
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
         self.check_standing(caller)?;
+        if let Some(connection) = &self.parts.connection {
+            connection.check_caller(caller)?;
+            return Ok(None);
+        }
         if !asks_for_us {
             self.check_caller(caller)?;
         }
         let owner = (!asks_for_us).then_some(caller);
-        self.kept(&token_key(owner, scopes), owner).transpose()
+        let caller_token = owner.map_or("", AuthInfo::dangerous_raw_token);
+        self.kept(&token_key(owner, scopes), caller_token).transpose()
     }
 
     /// A token for this caller.
@@ -120,6 +127,9 @@ impl DownstreamApi {
     ) -> Result<DownstreamToken, DownstreamError> {
         if let Some(kept) = self.token_at_once(caller, narrowed)? {
             return Ok(kept);
+        }
+        if let Some(connection) = &self.parts.connection {
+            return connection.token_for(caller).await;
         }
         let scopes = self.scopes(narrowed)?;
         if self.parts.config.grant == DownstreamGrant::ClientCredentials {
@@ -147,23 +157,30 @@ impl DownstreamApi {
         }
         let scopes = self.scopes(narrowed)?;
         let key = token_key(None, scopes);
-        match self.kept(&key, None) {
+        match self.kept(&key, "") {
             Some(answer) => answer,
             None => self.have(key, None, scopes.clone()).await,
         }
     }
 
-    /// Forgets a token that the API did not accept.
-    pub(crate) fn forget(
-        &self,
-        caller: &AuthInfo,
-        narrowed: Option<&Scopes>,
-        token: &DownstreamToken,
-    ) {
+    /// Forgets a token that the API did not accept, by its text.
+    pub(crate) fn forget(&self, caller: Option<&AuthInfo>, narrowed: Option<&Scopes>, text: &str) {
+        if let Some(connection) = &self.parts.connection {
+            return connection.forget(text);
+        }
         let Ok(scopes) = self.scopes(narrowed) else { return };
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
-        let owner = (!asks_for_us).then_some(caller);
-        self.cache.forget(&token_key(owner, scopes), token);
+        let owner = caller.filter(|_| !asks_for_us);
+        self.cache.forget(&token_key(owner, scopes), text);
+    }
+
+    /// Ends what the caller has granted.
+    pub(crate) async fn disconnect(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+        self.check_standing(caller)?;
+        match &self.parts.connection {
+            Some(connection) => connection.disconnect(caller).await,
+            None => Err(DownstreamError::NotConnected),
+        }
     }
 
     /// What is asked for: all that is configured, or less.
@@ -206,12 +223,10 @@ impl DownstreamApi {
     fn kept(
         &self,
         key: &Digest,
-        caller: Option<&AuthInfo>,
+        caller_token: &str,
     ) -> Option<Result<DownstreamToken, DownstreamError>> {
         let now = self.parts.clock.unix_seconds();
-        self.cache.get(key, now, &self.parts.cutoffs, || {
-            digest_of(caller.map_or("", AuthInfo::dangerous_raw_token))
-        })
+        self.cache.get(key, now, &self.parts.cutoffs, || digest_of(caller_token))
     }
 
     /// Asks, once for all who want the same at the same time.
@@ -223,6 +238,11 @@ impl DownstreamApi {
     ) -> Result<DownstreamToken, DownstreamError> {
         let api = self.clone();
         let ask = async move {
+            // Whoever asked before may have been answered since it was looked for.
+            if let Some(answer) = api.kept(&key, subject.as_ref().map_or("", |known| &known.token))
+            {
+                return answer;
+            }
             let answer = api.ask(subject.as_ref(), &scopes).await;
             api.keep(key, subject, &scopes, answer)
         };

@@ -5,6 +5,7 @@ use std::fmt;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::UrlElicitation;
 use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::{AuthError, Unavailable};
 use crate::scope::Scopes;
@@ -19,6 +20,9 @@ pub enum DownstreamError {
     /// [`AuthInfo::require`](crate::AuthInfo::require), unless
     /// [`AuthInfo::withdraw_refusal`](crate::AuthInfo::withdraw_refusal) is called.
     Caller(DownstreamRefusal),
+    /// The user has to grant something at another provider first, in a browser (`authorization_code`). The server answers the
+    /// request with [`UrlElicitation::json_rpc_error`].
+    AuthorizationRequired(UrlElicitation),
     /// No person is calling, and the grant is for persons.
     NoUser,
     /// The caller's token is not known: a verifier of your own has made the caller.
@@ -29,6 +33,8 @@ pub enum DownstreamError {
     UnknownDownstream,
     /// More was asked for than the API has in `scopes`.
     WiderScopes(Scopes),
+    /// [`disconnect`](crate::downstream::Downstream::disconnect) is for `authorization_code` alone.
+    NotConnected,
     /// [`token`](crate::downstream::Downstream::token) is for `client_credentials` alone, and every other grant needs a caller.
     NeedsCaller,
     /// The authorization server refuses us: the configuration here or there is wrong.
@@ -44,11 +50,13 @@ impl DownstreamError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Caller(refusal) => refusal.code(),
+            Self::AuthorizationRequired(_) => "downstream_authorization_required",
             Self::NoUser => "downstream_no_user",
             Self::NoToken => "downstream_no_token",
             Self::IssuerNotServed => "downstream_issuer_not_served",
             Self::UnknownDownstream => "unknown_downstream",
             Self::WiderScopes(_) => "downstream_wider_scopes",
+            Self::NotConnected => "downstream_not_connected",
             Self::NeedsCaller => "downstream_needs_caller",
             Self::Refused => "downstream_refused",
             Self::UnusableAnswer => "downstream_unusable_answer",
@@ -60,10 +68,13 @@ impl DownstreamError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Caller(refusal) => AuthError::from(refusal.clone()).status(),
-            Self::NoUser | Self::IssuerNotServed => StatusCode::FORBIDDEN,
+            Self::AuthorizationRequired(_) | Self::NoUser | Self::IssuerNotServed => {
+                StatusCode::FORBIDDEN
+            }
             Self::NoToken
             | Self::UnknownDownstream
             | Self::WiderScopes(_)
+            | Self::NotConnected
             | Self::NeedsCaller
             | Self::Refused => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnusableAnswer => StatusCode::BAD_GATEWAY,
@@ -88,6 +99,9 @@ impl DownstreamError {
                 json!({ "scopes": scopes })
             }
             Self::WiderScopes(scopes) => json!({ "scopes": scopes }),
+            Self::AuthorizationRequired(elicitation) => {
+                json!({ "json_rpc_error": elicitation.json_rpc_error() })
+            }
             Self::Unavailable(fault) => json!({ "retry_after": fault.retry_after }),
             _ => json!({}),
         };
@@ -106,11 +120,13 @@ impl fmt::Display for DownstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Caller(refusal) => refusal.description(),
+            Self::AuthorizationRequired(_) => "another API needs to be connected by the user first",
             Self::NoUser => "another API can be called for persons alone",
             Self::NoToken => "another API cannot be called: the token of the caller is not known",
             Self::IssuerNotServed => "another API cannot be called for callers of this issuer",
             Self::UnknownDownstream => "there is no API of this name in `downstreams`",
             Self::WiderScopes(_) => "more scopes were asked for than are configured",
+            Self::NotConnected => "users grant nothing for this API: there is nothing to end",
             Self::NeedsCaller => "this grant needs a caller: use `token_for`",
             Self::Refused => "the authorization server gives no token for another API",
             Self::UnusableAnswer => "the authorization server gave nothing usable for another API",

@@ -21,6 +21,7 @@ mod places;
 mod tests;
 mod token_cache;
 mod token_key;
+mod vault;
 
 pub(crate) use self::api::{DownstreamApi, DownstreamParts, Downstreams};
 pub use self::downstream_error::DownstreamError;
@@ -29,3 +30,10 @@ pub use self::downstream_token::DownstreamToken;
 pub(crate) use self::id_jag::{ExpectedAssertion, check_assertion};
 pub use self::named::Downstream;
 pub(crate) use self::places::ApiPlaces;
+#[cfg(feature = "redis")]
+pub(crate) use self::vault::RedisVault;
+pub(crate) use self::vault::{
+    BrowserRequest, CALLBACK, ConnectPage, Connection, ConnectionParts, FileVault, GrantStore,
+    Page, SIGNED_IN, SignIn,
+};
+pub use self::vault::{GrantVault, UrlElicitation, VaultFault, VaultFuture};

@@ -70,6 +70,14 @@ impl Downstream {
         self.api()?.token(self.scopes.as_ref()).await
     }
 
+    /// Removes what this caller has granted at the API's provider, and ends it there, with `authorization_code` alone.
+    ///
+    /// # Errors
+    /// Why not. Where the provider did not hear of it, the grant is removed here all the same.
+    pub async fn disconnect(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+        self.api()?.disconnect(caller).await
+    }
+
     /// Whether a request for this URL goes to the API, so that the token may be put on it.
     pub fn is_at(&self, uri: &Uri) -> bool {
         self.api().is_ok_and(|api| api.is_at(uri))
@@ -77,9 +85,20 @@ impl Downstream {
 
     /// Forgets a token that the API did not accept, so that the next one is a new one.
     pub fn forget(&self, caller: &AuthInfo, token: &DownstreamToken) {
+        self.forget_text(Some(caller), token.expose());
+    }
+
+    /// [`Downstream::forget`] for who has the text of the token alone, such as the SDKs; without a caller it was one for the tool
+    /// itself.
+    pub fn forget_text(&self, caller: Option<&AuthInfo>, text: &str) {
         if let Ok(api) = self.api() {
-            api.forget(caller, self.scopes.as_ref(), token);
+            api.forget(caller, self.scopes.as_ref(), text);
         }
+    }
+
+    /// As [`Downstream::forget`], for a token of the tool itself.
+    pub fn forget_own(&self, token: &DownstreamToken) {
+        self.forget_text(None, token.expose());
     }
 
     fn api(&self) -> Result<Arc<DownstreamApi>, DownstreamError> {

@@ -6,9 +6,11 @@
 
 mod binding;
 mod key_ring;
+mod sealed_bytes;
 mod sealer;
 mod state_sealer;
 
 pub(crate) use key_ring::KeyRing;
+pub(crate) use sealed_bytes::SealedFor;
 pub(crate) use sealer::{HandleKind, HandleSealer, StateOf};
 pub use state_sealer::{StateError, StateSealer};

@@ -336,6 +336,11 @@ impl Issuer {
         endpoint.map_err(|reason| self.unavailable(&reason))
     }
 
+    /// The URL of a page that a member of the metadata names, to which a browser is sent.
+    pub(crate) async fn page(self: &Arc<Self>, member: &str) -> Result<String, Unavailable> {
+        self.endpoint(member, false).await.map(|place| place.url)
+    }
+
     /// How long all that is asked for one decision may take.
     pub(super) fn patience(&self) -> Duration {
         // Several requests, each with its own timeout, must not add up.

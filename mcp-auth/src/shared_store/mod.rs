@@ -26,12 +26,16 @@ mod redis_connection;
 mod redis_scripts;
 #[cfg(feature = "redis")]
 mod redis_store;
+#[cfg(feature = "redis")]
+mod redis_texts;
 #[expect(clippy::module_inception, reason = "each type is in a file of its name")]
 mod shared_store;
 
 pub(crate) use current_store::CurrentStore;
 #[cfg(feature = "redis")]
 pub(crate) use redis_store::{RedisSettings, RedisStore};
+#[cfg(feature = "redis")]
+pub(crate) use redis_texts::RedisTexts;
 pub use shared_store::{
     CountedFailures, CutoffKind, Followed, Loaded, SharedCutoff, SharedStore, StoreFault,
     StoreFuture,

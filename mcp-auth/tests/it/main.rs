@@ -14,4 +14,5 @@ mod real_providers;
 mod serve;
 mod settings_vectors;
 mod support;
+mod user_grants;
 mod vectors;

@@ -6,10 +6,11 @@ import { Readable } from 'node:stream';
 import type {} from 'fastify';
 
 import type { AuthInfo } from '../auth-info.js';
+import { handledAs } from '../current-caller.js';
 import { McpAuthError } from '../errors.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { requireAuth } from '../right-auth.js';
-import { type AuthenticatedRequest, decide } from './node.js';
+import { type AuthenticatedRequest, decide, handledBy } from './node.js';
 
 export { caller } from '../caller.js';
 
@@ -41,7 +42,8 @@ type Hook = (
 /** What is used of an instance of Fastify. */
 interface Instance {
   readonly prefix: string;
-  addHook(name: string, hook: Hook): unknown;
+  addHook(name: 'preParsing', hook: Hook): unknown;
+  addHook(name: 'preValidation', hook: (request: FastifyRequestLike, reply: FastifyReplyLike, done: () => void) => void): unknown;
   hasRoute(route: { method: string; url: string }): boolean;
   route(route: { method: string[]; url: string; handler: () => unknown }): unknown;
 }
@@ -81,6 +83,8 @@ export const protect = reachingBeside(async (given: FastifyLike, { auth, metadat
     );
   }
   instance.addHook('preParsing', hookOf(auth));
+  // Only now: a body is read in the context of its connection.
+  instance.addHook('preValidation', (request, reply, done) => handledAs(handledBy(request.raw, reply.raw), done));
   if (hasMetadata) addRoutes(instance, auth);
 });
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { AuthInfo } from '../auth-info.js';
+import { type Handled, handledAs } from '../current-caller.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { requireAuth } from '../right-auth.js';
 import type { Allowed } from '../web.js';
@@ -37,7 +38,7 @@ export function protect(auth: McpAuth) {
     context.set('auth' as never, answer.authInfo);
     const guard = protectOriginals(auth, context.env, answer);
     try {
-      await next();
+      await handledAs(handledBy(context.env, answer), next);
     } finally {
       // A handler that has written, or says that it will, answers beside Hono.
       if (!answersBeside(context, guard)) guard?.release();
@@ -49,6 +50,11 @@ export function protect(auth: McpAuth) {
     context.res = undefined as never;
     context.res = response;
   };
+}
+
+function handledBy(env: unknown, { authInfo }: Allowed): Handled {
+  const outgoing = typeof env === 'object' && env !== null ? (env as Originals).outgoing : undefined;
+  return { authInfo, isAnswered: () => outgoing?.writableEnded === true || outgoing?.destroyed === true };
 }
 
 /** What Hono's servers hand to handlers beside the request, which holds the request as it came. */

@@ -2,8 +2,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 import type { AuthInfo, Requested } from '../auth-info.js';
-import { detailsOf, InsufficientScopeError } from '../errors.js';
+import { detailsOf, DownstreamError, InsufficientScopeError } from '../errors.js';
 import { type HeaderLines, lines, pairs } from '../headers.js';
+import { type Handled, handledAs } from '../current-caller.js';
 import { isSameAsBefore } from '../decided-before.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
@@ -64,15 +65,15 @@ export function middleware(auth: McpAuth, differences?: Differences): Middleware
       return fail(error, response);
     }
     // Nearly every request is decided at once.
-    if (goesOn === true) return next();
+    if (goesOn === true) return handledAs(handledBy(request, response), next);
     // What the handler behind it throws is not ours.
-    if (goesOn) goesOn.then((later) => later && next(), (error) => fail(error, response));
+    if (goesOn) goesOn.then((later) => later && handledAs(handledBy(request, response), next), (error) => fail(error, response));
   };
 }
 
 /**
- * Protects a listener of `node:http`. What {@link AuthInfo.require} throws in it becomes the challenge; any other
- * error is the listener's own.
+ * Protects a listener of `node:http`. What {@link AuthInfo.require} throws in it becomes the challenge, and a
+ * {@link DownstreamError} the status that it has; any other error is the listener's own.
  */
 export function protectListener(
   auth: McpAuth,
@@ -88,6 +89,7 @@ export function protectListener(
   const guard = protect(auth);
   return (request, response) => {
     const refuse = (error: unknown) => {
+      if (error instanceof DownstreamError) return refuseDownstream(error, response);
       if (!(error instanceof InsufficientScopeError)) throw error;
       if (response.writableEnded) return;
       // To a POST, this is what is replaced by the challenge of the decision.
@@ -102,6 +104,21 @@ export function protectListener(
         refuse(error);
       }
     });
+  };
+}
+
+/** To a POST, this is what is replaced by the challenge where the caller has to do something. */
+function refuseDownstream({ status, retryAfter }: DownstreamError, response: ServerResponse): void {
+  if (response.writableEnded) return;
+  if (!response.headersSent) response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) });
+  response.end();
+}
+
+/** A request that went on, as those find it who are called for it. */
+export function handledBy(request: IncomingMessage, response: ServerResponse): Handled {
+  return {
+    authInfo: admittedOf(request)?.authInfo,
+    isAnswered: () => response.writableEnded || response.destroyed,
   };
 }
 

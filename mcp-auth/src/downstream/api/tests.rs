@@ -45,7 +45,8 @@ fn api(revoked: Option<Revocation>) -> Arc<DownstreamApi> {
     Arc::new(DownstreamApi::new(DownstreamParts {
         name: "reports".to_owned(),
         config: DownstreamConfig { audience: vec!["reports".to_owned()], ..Default::default() },
-        endpoint,
+        endpoint: Arc::new(endpoint),
+        connection: None,
         target: None,
         subject_issuers: vec![ISSUER.to_owned()],
         subject_servers: Vec::new(),
@@ -91,4 +92,15 @@ async fn a_caller_who_is_revoked_while_a_token_is_asked_for_gets_none() {
 async fn a_caller_without_a_token_has_nothing_to_exchange() {
     let error = api(None).token_for(&caller("alice", ""), None).await.unwrap_err();
     assert_eq!(error, DownstreamError::NoToken);
+}
+
+#[tokio::test]
+async fn whoever_begins_to_ask_finds_what_was_kept_since_they_looked() {
+    let api = api(None);
+    let alice = caller("alice", "a.b.c");
+    let scopes = Scopes::default();
+    let key = token_key(Some(&alice), &scopes);
+    let kept = DownstreamToken::new(Zeroizing::new("kept".to_owned()), scopes.clone(), None);
+    api.cache.keep_token(key, kept, None, u64::MAX);
+    assert_eq!(api.have(key, None, scopes).await.unwrap().expose(), "kept");
 }

@@ -23,6 +23,9 @@ pub(crate) struct TokenAnswer {
     pub(crate) expires_in: Option<u64>,
     /// `None`: what was asked for (RFC 6749 §5.1).
     pub(crate) scope: Option<Scopes>,
+    pub(crate) refresh_token: Option<Zeroizing<String>>,
+    /// Of a sign-in (OpenID Connect Core §3.1.3.3).
+    pub(crate) id_token: Option<Zeroizing<String>>,
 }
 
 /// Why there is no token. The texts are for operators: a stranger wrote them, and they are inert and cut.
@@ -86,6 +89,8 @@ fn granted(answer: &Map<String, Value>) -> Result<TokenAnswer, String> {
         issued_token_type: text(answer, "issued_token_type")?.map(str::to_owned),
         expires_in: lifetime(answer)?,
         scope: text(answer, "scope")?.map(Scopes::parse),
+        refresh_token: text(answer, "refresh_token")?.map(secret),
+        id_token: text(answer, "id_token")?.map(secret),
     })
 }
 
@@ -96,6 +101,10 @@ fn text<'a>(answer: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(format!("its `{name}` is no text")),
     }
+}
+
+fn secret(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.to_owned())
 }
 
 /// `expires_in`: a number, which some write as a text.

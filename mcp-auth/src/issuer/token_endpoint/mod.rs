@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::answer::read_token_answer;
@@ -47,6 +47,16 @@ pub(crate) struct EndpointClient {
     pub(crate) client_id: String,
     pub(crate) credentials: ClientCredentials,
     pub(crate) http: Arc<dyn HttpClient>,
+}
+
+impl EndpointPlace {
+    /// The URL of a page, to which a browser is sent; `member` is what the metadata calls it.
+    pub(crate) async fn page(&self, member: &str) -> Result<String, String> {
+        match self {
+            Self::At(url) => Ok(url.clone()),
+            Self::OfIssuer(issuer) => issuer.page(member).await.map_err(|fault| fault.reason),
+        }
+    }
 }
 
 impl TokenEndpoint {
@@ -101,29 +111,68 @@ impl TokenEndpoint {
         }
     }
 
+    /// Tells another endpoint of the same server something, as the same client, and wants no more than that it was heard:
+    /// for revocation (RFC 7009). `member` is what the metadata calls it.
+    ///
+    /// # Errors
+    /// It was not heard, or refused, or there is no answer within a bounded time.
+    pub(crate) async fn tell(
+        &self,
+        place: &EndpointPlace,
+        member: &str,
+        form: TokenForm,
+    ) -> Result<(), EndpointFault> {
+        let limit = self.timeout.saturating_mul(2);
+        let telling = async {
+            let destination = self.destination(place, member).await?;
+            let response = self.send(&destination, form).await?;
+            match response.status() {
+                StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
+                status => Err(EndpointFault::unavailable(format!("status {}", status.as_u16()))),
+            }
+        };
+        match tokio::time::timeout(limit, telling).await {
+            Ok(told) => told,
+            Err(_) => Err(EndpointFault::unavailable("no answer in time".to_owned())),
+        }
+    }
+
     async fn ask_without_limit(&self, form: TokenForm) -> Result<TokenAnswer, EndpointFault> {
-        let place = self.destination().await?;
+        let place = self.destination(&self.place, "token_endpoint").await?;
+        let response = self.send(&place, form).await?;
+        answer::read_token_answer(response.status(), response.body())
+    }
+
+    async fn send(
+        &self,
+        place: &Destination,
+        form: TokenForm,
+    ) -> Result<Response<Bytes>, EndpointFault> {
         let now = self.clock.unix_seconds();
         let pause = self.pauses.left(&place.url, now);
         if pause > 0 {
             let reason = format!("it asked to be left alone for {pause} s more");
             return Err(EndpointFault::Unavailable { reason, retry_after: pause.max(RETRY_AFTER) });
         }
-        let request = self.request(&place, form, now).map_err(EndpointFault::unavailable)?;
+        let request = self.request(place, form, now).map_err(EndpointFault::unavailable)?;
         let response = self.http.send(request).await;
         let response = response.map_err(|error| EndpointFault::unavailable(error.to_string()))?;
         if let Some(seconds) = retry_after(response.status(), response.headers(), now) {
             self.pauses.pause(&place.url, now, seconds);
         }
-        answer::read_token_answer(response.status(), response.body())
+        Ok(response)
     }
 
-    async fn destination(&self) -> Result<Destination, EndpointFault> {
-        match &self.place {
+    async fn destination(
+        &self,
+        place: &EndpointPlace,
+        member: &str,
+    ) -> Result<Destination, EndpointFault> {
+        match place {
             EndpointPlace::At(url) => Ok(Destination::configured(url.clone())),
             EndpointPlace::OfIssuer(issuer) => {
                 let with_certificate = matches!(self.credentials, ClientCredentials::Certificate);
-                let found = issuer.endpoint("token_endpoint", with_certificate).await;
+                let found = issuer.endpoint(member, with_certificate).await;
                 found.map_err(|fault| EndpointFault::Unavailable {
                     reason: fault.reason,
                     retry_after: fault.retry_after,

@@ -94,7 +94,7 @@ fn of_all() -> Vec<(&'static str, Value)> {
     ]
 }
 
-const OF_ALL_AND_NO_TOKEN: [&str; 13] = [
+const OF_ALL_AND_NO_TOKEN: [&str; 14] = [
     "resources",
     "ca_files",
     "max_body_bytes",
@@ -108,6 +108,7 @@ const OF_ALL_AND_NO_TOKEN: [&str; 13] = [
     "limits",
     "downstreams",
     "downstream_cache_entries",
+    "connect",
 ];
 
 fn names_of(settings: impl serde::Serialize) -> Vec<String> {

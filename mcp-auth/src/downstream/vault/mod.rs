@@ -1,0 +1,28 @@
+//! What users have granted at other providers: kept sealed, and used for them alone.
+//!
+//! 1. `grant_vault` is the seam: where sealed grants are kept; `file_vault` is a folder, and `redis_vault` is Redis.
+//! 2. `user_grant` is one grant, and how it is sealed.
+//! 3. `connect_state` is what a browser carries from page to page; `id_token` says who sits before it.
+//! 4. `connection` hands out the tokens, renews and ends them; `connect_pages` leads a browser to a grant and back.
+
+mod connect_pages;
+mod connect_state;
+mod connection;
+mod file_vault;
+mod grant_vault;
+mod id_token;
+mod page;
+#[cfg(feature = "redis")]
+mod redis_vault;
+mod url_elicitation;
+mod user_grant;
+
+pub(crate) use self::connect_pages::{BrowserRequest, CALLBACK, ConnectPage, SIGNED_IN};
+pub(crate) use self::connection::{Connection, ConnectionParts, SignIn};
+pub(crate) use self::file_vault::FileVault;
+pub use self::grant_vault::{GrantVault, VaultFault, VaultFuture};
+pub(crate) use self::page::Page;
+#[cfg(feature = "redis")]
+pub(crate) use self::redis_vault::RedisVault;
+pub use self::url_elicitation::UrlElicitation;
+pub(crate) use self::user_grant::GrantStore;

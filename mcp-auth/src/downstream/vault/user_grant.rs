@@ -1,0 +1,242 @@
+//! One grant of a user at another provider, and how it is sealed.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::{GrantVault, VaultFault};
+use crate::handles::{KeyRing, SealedFor};
+use crate::jose::sha256;
+use crate::json::{JsonLimits, read_object_within};
+use crate::scope::Scopes;
+
+const LIMITS: JsonLimits = JsonLimits { depth: 4, members: 16 };
+const PURPOSE: &str = "mcp-auth grant 1";
+
+/// Whose grant it is, and where it was given. The tokens are used for nobody else, and go nowhere else: a configuration with
+/// another token endpoint or another client does not open it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GrantOf<'g> {
+    pub(super) issuer: &'g str,
+    pub(super) subject: &'g str,
+    pub(super) downstream: &'g str,
+    pub(super) token_endpoint: &'g str,
+    pub(super) client_id: &'g str,
+}
+
+/// What a provider gave for a user.
+pub(super) struct UserGrant {
+    pub(super) access_token: Zeroizing<String>,
+    pub(super) refresh_token: Option<Zeroizing<String>>,
+    pub(super) scopes: Scopes,
+    /// When the access token ends, in seconds since 1970; `None`: the provider does not say.
+    pub(super) expires_at: Option<u64>,
+    /// Until then an instance is renewing it, and no other one may: a refresh token may count once alone.
+    pub(super) renewed_until: Option<u64>,
+}
+
+/// What is kept, as it was found.
+pub(super) struct KeptGrant {
+    /// As it is in the vault.
+    sealed: String,
+    /// `None`: it was not sealed with our keys for this user and this provider, or was changed.
+    pub(super) grant: Option<UserGrant>,
+}
+
+/// The vault, and what seals the grants in it.
+#[derive(Clone)]
+pub(crate) struct GrantStore {
+    pub(crate) vault: Arc<dyn GrantVault>,
+    pub(crate) keys: Arc<KeyRing>,
+}
+
+impl GrantOf<'_> {
+    /// The name in the vault, which shows nobody who it is.
+    pub(super) fn name(&self) -> String {
+        let texts = [self.downstream, self.issuer, self.subject];
+        let mut bytes = Vec::new();
+        for text in texts {
+            bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        let mut name = String::with_capacity(64);
+        for byte in sha256(&bytes) {
+            // Writing to a text does not fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    }
+
+    fn texts(&self) -> [&str; 5] {
+        [self.downstream, self.issuer, self.subject, self.token_endpoint, self.client_id]
+    }
+}
+
+impl GrantStore {
+    /// What is kept for this user.
+    pub(super) async fn load(&self, of: GrantOf<'_>) -> Result<Option<KeptGrant>, VaultFault> {
+        let Some(sealed) = self.vault.load(&of.name()).await? else { return Ok(None) };
+        let texts = of.texts();
+        let what_for = SealedFor { purpose: PURPOSE, texts: &texts };
+        let opened = self.keys.open_bytes(what_for, &sealed);
+        let grant = opened.and_then(|bytes| UserGrant::read(&bytes));
+        Ok(Some(KeptGrant { sealed, grant }))
+    }
+
+    /// Keeps a grant in the place of what was found; `false`: something else is there now.
+    pub(super) async fn replace(
+        &self,
+        of: GrantOf<'_>,
+        found: Option<&KeptGrant>,
+        new: Option<&UserGrant>,
+    ) -> Result<bool, VaultFault> {
+        let texts = of.texts();
+        let what_for = SealedFor { purpose: PURPOSE, texts: &texts };
+        let sealed = match new {
+            None => None,
+            Some(grant) => {
+                let text = self.keys.seal_bytes(what_for, &grant.write());
+                Some(text.ok_or_else(|| VaultFault::new("a grant cannot be sealed"))?)
+            }
+        };
+        let expected = found.map(|kept| kept.sealed.as_str());
+        self.vault.replace(&of.name(), expected, sealed.as_deref()).await
+    }
+}
+
+impl UserGrant {
+    fn write(&self) -> Zeroizing<Vec<u8>> {
+        let refresh_token = self.refresh_token.as_ref().map(|token| token.as_str());
+        let value = json!({
+            "access_token": &**self.access_token, "refresh_token": refresh_token,
+            "scopes": self.scopes.to_string(), "expires_at": self.expires_at,
+            "renewed_until": self.renewed_until,
+        });
+        Zeroizing::new(value.to_string().into_bytes())
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let members = read_object_within(bytes, LIMITS).ok()?;
+        Some(Self {
+            access_token: Zeroizing::new(text_of(&members, "access_token")?.to_owned()),
+            refresh_token: text_of(&members, "refresh_token")
+                .map(|token| Zeroizing::new(token.to_owned())),
+            scopes: Scopes::parse(text_of(&members, "scopes")?),
+            expires_at: members.get("expires_at")?.as_u64(),
+            renewed_until: members.get("renewed_until")?.as_u64(),
+        })
+    }
+
+    /// The same, which nobody is renewing.
+    pub(super) fn at_rest(mut self) -> Self {
+        self.renewed_until = None;
+        self
+    }
+}
+
+/// A member of something that was sealed here, where it is a text.
+pub(super) fn text_of<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
+    members.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+
+    use super::super::VaultFuture;
+    use super::*;
+
+    #[derive(Default)]
+    struct InMemory(Mutex<HashMap<String, String>>);
+
+    impl GrantVault for InMemory {
+        fn load<'v>(&'v self, name: &'v str) -> VaultFuture<'v, Option<String>> {
+            async move { Ok(self.0.lock().unwrap().get(name).cloned()) }.boxed()
+        }
+
+        fn replace<'v>(
+            &'v self,
+            name: &'v str,
+            expected: Option<&'v str>,
+            new: Option<&'v str>,
+        ) -> VaultFuture<'v, bool> {
+            async move {
+                let mut all = self.0.lock().unwrap();
+                if all.get(name).map(String::as_str) != expected {
+                    return Ok(false);
+                }
+                all.remove(name);
+                all.extend(new.map(|text| (name.to_owned(), text.to_owned())));
+                Ok(true)
+            }
+            .boxed()
+        }
+    }
+
+    const ALICE: GrantOf<'static> = GrantOf {
+        issuer: "i",
+        subject: "alice",
+        downstream: "github",
+        token_endpoint: "https://g.example/token",
+        client_id: "us",
+    };
+
+    fn grant(token: &str) -> UserGrant {
+        UserGrant {
+            access_token: Zeroizing::new(token.to_owned()),
+            refresh_token: Some(Zeroizing::new("r1".to_owned())),
+            scopes: Scopes::parse("repo"),
+            expires_at: Some(7),
+            renewed_until: None,
+        }
+    }
+
+    fn store(vault: &Arc<InMemory>, key: &str) -> GrantStore {
+        GrantStore { vault: vault.clone(), keys: Arc::new(KeyRing::new([key.as_bytes()])) }
+    }
+
+    #[tokio::test]
+    async fn a_grant_is_kept_unreadable_and_opens_for_its_user_and_provider_alone() {
+        let vault = Arc::new(InMemory::default());
+        let ours = store(&vault, "key");
+        assert!(ours.load(ALICE).await.unwrap().is_none());
+        assert!(ours.replace(ALICE, None, Some(&grant("a-token"))).await.unwrap());
+        let kept = ours.load(ALICE).await.unwrap().unwrap();
+        let found = kept.grant.as_ref().unwrap();
+        assert_eq!(&**found.access_token, "a-token");
+        assert_eq!(found.refresh_token.as_ref().unwrap().as_str(), "r1");
+        assert_eq!((found.expires_at, found.renewed_until), (Some(7), None));
+        let stored = vault.0.lock().unwrap().clone();
+        let (name, sealed) = stored.iter().next().unwrap();
+        assert!(!name.contains("alice") && !sealed.contains("a-token"));
+        // What belongs to one user, put in the place of another's; and a provider that is configured anew.
+        let bob = GrantOf { subject: "bob", ..ALICE };
+        vault.0.lock().unwrap().insert(bob.name(), sealed.clone());
+        assert!(ours.load(bob).await.unwrap().unwrap().grant.is_none());
+        for other in [
+            GrantOf { token_endpoint: "https://evil.example/token", ..ALICE },
+            GrantOf { client_id: "other", ..ALICE },
+        ] {
+            assert!(ours.load(other).await.unwrap().unwrap().grant.is_none());
+        }
+        assert!(store(&vault, "other key").load(ALICE).await.unwrap().unwrap().grant.is_none());
+    }
+
+    #[tokio::test]
+    async fn of_two_who_replace_what_they_found_one_wins() {
+        let ours = store(&Arc::default(), "key");
+        ours.replace(ALICE, None, Some(&grant("1"))).await.unwrap();
+        let (one, two) = (ours.load(ALICE).await.unwrap(), ours.load(ALICE).await.unwrap());
+        assert!(ours.replace(ALICE, one.as_ref(), Some(&grant("2"))).await.unwrap());
+        assert!(!ours.replace(ALICE, two.as_ref(), Some(&grant("3"))).await.unwrap());
+        assert!(!ours.replace(ALICE, two.as_ref(), None).await.unwrap());
+        let now = ours.load(ALICE).await.unwrap();
+        assert!(ours.replace(ALICE, now.as_ref(), None).await.unwrap());
+        assert!(ours.load(ALICE).await.unwrap().is_none());
+    }
+}
