@@ -40,11 +40,11 @@ impl LastAnswer {
 
     /// What the answer is worth, with an interval in seconds.
     pub(crate) fn worth(&self, interval: u64, now: u64) -> Worth {
-        match self.age(now) {
-            Some(age) if age < interval => Worth::Young,
-            Some(age) if age < interval.saturating_mul(2) => Worth::Ageing,
-            _ => Worth::TooOld,
+        let Some(age) = self.age(now) else { return Worth::TooOld };
+        if age < interval {
+            return Worth::Young;
         }
+        if age < interval.saturating_mul(2) { Worth::Ageing } else { Worth::TooOld }
     }
 
     /// After how many seconds a stream has to look what it is worth then. Where an answer is missing, it is asked for again

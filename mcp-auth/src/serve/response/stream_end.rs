@@ -143,12 +143,14 @@ impl StreamEnd {
             return AuthError::Unavailable(unknown);
         };
         let Authenticator { cutoffs, clock, .. } = &resource.authenticator;
-        match (caller.expires_at(), seconds_until_expired(&resource, &caller)) {
-            (Some(exp), Some(0)) => TokenError::Expired { exp, now: clock.unix_seconds() }.into(),
-            _ => match cutoffs.check(&caller) {
-                Err(revoked) => revoked.into(),
-                Ok(()) => AuthError::Unavailable(unknown),
-            },
+        if let (Some(exp), Some(0)) =
+            (caller.expires_at(), seconds_until_expired(&resource, &caller))
+        {
+            return TokenError::Expired { exp, now: clock.unix_seconds() }.into();
+        }
+        match cutoffs.check(&caller) {
+            Err(revoked) => revoked.into(),
+            Ok(()) => AuthError::Unavailable(unknown),
         }
     }
 

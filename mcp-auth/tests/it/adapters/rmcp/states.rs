@@ -1,8 +1,6 @@
 //! The `requestState` of rmcp's server, which compares nothing: each is of the caller to whom it was given.
 
-use rmcp::model::{
-    CallToolResponse, CallToolResult, ContentBlock, ErrorCode, InputRequiredResult,
-};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock, ErrorCode, InputRequiredResult};
 
 use super::*;
 

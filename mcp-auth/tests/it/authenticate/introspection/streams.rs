@@ -132,14 +132,16 @@ async fn a_stream_ends_where_the_issuer_gives_no_answer_for_twice_the_time() {
     }
 }
 
+/// What the issuer says of an opaque token, with one member that is another.
+fn answer(name: &str, value: Value) -> Value {
+    let mut said = json!({ "active": true, "sub": "alice", "client_id": "c", "aud": RESOURCE,
+        "scope": "a b", "roles": ["admin"], "exp": 4_000_000_000_u64, "used": 1 });
+    said[name] = value;
+    said
+}
+
 #[tokio::test]
 async fn a_stream_ends_when_the_issuer_says_something_else_of_its_caller() {
-    let answer = |name: &str, value: Value| {
-        let mut said = json!({ "active": true, "sub": "alice", "client_id": "c", "aud": RESOURCE,
-            "scope": "a b", "roles": ["admin"], "exp": 4_000_000_000_u64, "used": 1 });
-        said[name] = value;
-        said
-    };
     let same = answer("used", json!(1));
     let rows = [
         ("sub", json!("bob"), true),
