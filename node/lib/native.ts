@@ -47,6 +47,8 @@ export interface StreamEnd {
   cut(piece: Uint8Array): number | null;
   /** Takes note of what was sent, and takes the next step. */
   see(sent: Uint8Array): Buffer | null;
+  /** The answer in place of the whole response, after a step that ended the stream before its head was sent. */
+  refusal(): Answered;
   /** When to take a step at the latest; nothing: that is not known, or the next piece ends it. */
   readonly millisecondsLeft: number | null;
   /** Lets the bell ring when something is revoked. Whether something was since this was last asked. */

@@ -339,7 +339,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn new(py: Python<'_>, reply: mcp_auth::decision::Reply) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, reply: mcp_auth::decision::Reply) -> PyResult<Self> {
         Ok(Self {
             status: reply.status.as_u16(),
             headers: pairs(py, &reply.headers)?.unbind(),
