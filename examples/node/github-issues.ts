@@ -19,7 +19,7 @@
  */
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { UrlElicitationRequiredError } from '@modelcontextprotocol/sdk/types.js';
-import { type AuthInfo, DownstreamError, McpAuth } from 'mcp-auth-node';
+import { type AuthInfo, DownstreamError, elicits, McpAuth } from 'mcp-auth-node';
 import { z } from 'zod';
 import { serve } from './serve.js';
 
@@ -69,11 +69,11 @@ serve(auth, (caller) => {
       description: 'List the open issues of a repository at GitHub (owner/name), as me',
       inputSchema: { repository: z.string() },
     },
-    async ({ repository }) => {
+    elicits(UrlElicitationRequiredError, async ({ repository }: { repository: string }) => {
       const found = (await ask(caller, repository)) as GitHubIssue[];
       // To GitHub, a pull request is an issue.
       return result({ issues: found.filter((issue) => !issue.pull_request).map(issueOf) });
-    },
+    }),
   );
 
   server.registerTool(
@@ -82,10 +82,10 @@ serve(auth, (caller) => {
       description: 'Open an issue in a repository at GitHub (owner/name), as me',
       inputSchema: { repository: z.string(), title: z.string() },
     },
-    async ({ repository, title }) => {
+    elicits(UrlElicitationRequiredError, async ({ repository, title }: { repository: string; title: string }) => {
       const created = await ask(caller, repository, { method: 'POST', body: JSON.stringify({ title }) });
       return result(issueOf(created as GitHubIssue));
-    },
+    }),
   );
 
   server.registerTool('disconnect', { description: 'Disconnect my account at GitHub' }, async () => {
@@ -112,11 +112,9 @@ function isName(text: string): boolean {
   return /^[A-Za-z0-9._-]+$/.test(text) && text !== '.' && text !== '..';
 }
 
-/** Whoever has not connected their account is shown what to open: the SDK makes the answer of this error. */
+/** Why there is no token is for the caller, whatever else went wrong is not. */
 function told(error: unknown): never {
-  if (!(error instanceof DownstreamError)) throw new Error('GitHub does not answer');
-  if (error.elicitations.length > 0) throw new UrlElicitationRequiredError(error.elicitations);
-  throw error;
+  throw error instanceof DownstreamError ? error : new Error('GitHub does not answer');
 }
 
 /** An issue, as GitHub writes it. */

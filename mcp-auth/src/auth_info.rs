@@ -13,9 +13,9 @@ use crate::claims::Claims;
 use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::{InsufficientScope, TokenError};
 use crate::json::{CheckedObject, JsonLimits};
+use crate::last_answer::LastAnswer;
 pub(crate) use crate::principal::Principal;
 use crate::principal::PrincipalRule;
-use crate::revocation_answers::RevocationAnswers;
 use crate::scope::Scopes;
 
 /// The authenticated caller of a request: who they are and what their token grants.
@@ -41,7 +41,8 @@ struct Inner {
     issued_at: Option<u64>,
     /// What was revoked when it was last looked whether this caller was: a version of `Cutoffs`.
     revocations_seen: AtomicU64,
-    revocation_answers: RevocationAnswers,
+    revocation_answer: LastAnswer,
+    issuer_answer: LastAnswer,
 }
 
 /// In the place of what was revoked: this caller was, and nothing else has to be looked at.
@@ -198,7 +199,8 @@ impl AuthInfo {
             principal: OnceLock::new(),
             issued_at: claims.iat,
             revocations_seen: AtomicU64::new(0),
-            revocation_answers: RevocationAnswers::default(),
+            revocation_answer: LastAnswer::default(),
+            issuer_answer: LastAnswer::default(),
         };
         Self(Arc::new(inner), None)
     }
@@ -331,8 +333,13 @@ impl AuthInfo {
     }
 
     /// What a revocation check said of this caller.
-    pub(crate) fn revocation_answers(&self) -> &RevocationAnswers {
-        &self.0.revocation_answers
+    pub(crate) fn revocation_answer(&self) -> &LastAnswer {
+        &self.0.revocation_answer
+    }
+
+    /// What the issuer said of this caller, where it was asked.
+    pub(crate) fn issuer_answer(&self) -> &LastAnswer {
+        &self.0.issuer_answer
     }
 
     /// The key under which to store what belongs to this caller: (`iss`, `sub`).

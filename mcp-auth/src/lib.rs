@@ -60,6 +60,7 @@ pub mod inspection;
 mod issuer;
 mod jose;
 mod json;
+mod last_answer;
 mod limits;
 #[cfg(test)]
 mod linear_cost;
@@ -73,7 +74,6 @@ mod number;
 mod principal;
 mod refusal;
 pub mod revocation;
-mod revocation_answers;
 mod scope;
 mod serve;
 pub mod shared_store;

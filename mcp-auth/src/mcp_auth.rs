@@ -204,7 +204,8 @@ impl McpAuth {
 
     /// What [`Forward::stream_end`] says, for adapters that keep no [`Forward`] until the response begins: of the resource at
     /// this path, and the caller whom [`Forward::auth_info`] named. The stream is watched from its beginning, and ends when the
-    /// configuration is replaced, because nothing else is known of its request.
+    /// configuration is replaced, because nothing else is known of its request. The issuer is not asked again about the token: where
+    /// [`Forward::asks_issuer_again`], keep the [`Forward`].
     pub fn stream_end(
         &self,
         path: &str,

@@ -134,7 +134,7 @@ export interface ProtectedResource {
   sealTaskIds?: boolean;
   /** Seal `requestState` for the caller and the request that it was given to. */
   sealRequestState?: boolean;
-  /** Seal identifiers of events for the caller whose stream has them. */
+  /** Seal identifiers of events for the caller and the session whose stream has them. */
   sealEventIds?: boolean;
   challengeStyle?: 'http' | 'tool_result';
   scopesSupported?: string | string[];

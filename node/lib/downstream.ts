@@ -118,18 +118,16 @@ export class Downstream {
   }
 
   /**
-   * Removes what the caller has granted at the API's provider, and ends it there: with the grant `authorization_code` alone.
-   * The caller is found as by {@link tokenFor}. Where the provider did not hear of it, the grant is removed here all the same.
+   * Removes what the caller has granted at the API's provider, and ends it there, with the grant `authorization_code` alone.
+   * The caller is found as by {@link tokenFor}.
    *
-   * @throws {DownstreamError} why not
-   * @throws {McpAuthError} with the code `no_caller`
+   * @throws {DownstreamError} why not. Where the provider did not hear of it, the grant is removed here all the same
    */
   async disconnect(given?: object): Promise<void> {
     const who = given === undefined ? currentOne() : caller(given);
     const opened = who.asksForTokens();
-    const outcome = opened ? this.#native.disconnect(opened) : this.#native.disconnectDescribed(who.described());
-    const settled = await settle(outcome);
-    if (typeof settled !== 'string') throw refusalOf((settled as Answered).refusal ?? '');
+    if (!opened) throw new McpAuthError('no_token', 500, 'the token of the caller is not known any more');
+    await answerOf(this.#native.disconnect(opened));
   }
 
   /**
@@ -194,8 +192,12 @@ export class Downstream {
 }
 
 async function tokenOf(outcome: Outcome): Promise<DownstreamToken> {
+  return new DownstreamToken(await answerOf(outcome));
+}
+
+async function answerOf(outcome: Outcome): Promise<string> {
   const settled = typeof outcome === 'string' ? outcome : await settle(outcome);
-  if (typeof settled === 'string') return new DownstreamToken(settled);
+  if (typeof settled === 'string') return settled;
   throw refusalOf((settled as Answered).refusal ?? '');
 }
 

@@ -100,23 +100,19 @@ export class DownstreamError extends McpAuthError {
   declare readonly scopes?: string[];
   /** What Entra ID wants of the user, in JSON, in base64. */
   declare readonly claims?: string;
-  /** What the request is answered with where the user has to grant it first: the error -32042 of JSON-RPC. */
-  declare readonly jsonRpcError?: { code: number; message: string; data: { elicitations: UrlElicitation[] } };
-
-  /** What the user has to open in a browser first; none where that does not help. */
-  get elicitations(): UrlElicitation[] {
-    return this.jsonRpcError?.data.elicitations ?? [];
-  }
+  /** The `error` of a JSON-RPC response, where the user has to open a URL first: see {@link elicits}. */
+  declare readonly jsonRpcError?: UrlElicitationRequired;
 }
 
-/** A URL for the user to open, as MCP's clients take it (`UrlElicitationRequiredError` of the official SDK 1.x). */
-export interface UrlElicitation {
-  mode: 'url';
-  elicitationId: string;
-  url: string;
-  /** What to tell them. */
+/** What a client is told whose user has to open a URL first (2025-11-25 and later). */
+export type UrlElicitationRequired = {
+  code: -32042;
   message: string;
-}
+  data: { elicitations: UrlElicitation[] };
+};
+
+/** Nothing in it tells who the user is, and the URL is of use to nobody else. */
+export type UrlElicitation = { mode: 'url'; elicitationId: string; url: string; message: string };
 
 /** A state that a client brought back is not accepted: `code` is `invalid` or `expired`. */
 export class StateError extends McpAuthError {

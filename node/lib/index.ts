@@ -18,10 +18,10 @@ export type {
   SharedStore,
 } from './config.js';
 export { Downstream, DownstreamToken } from './downstream.js';
+export { elicits } from './elicits.js';
 export {
   ConfigError,
   DownstreamError,
-  type UrlElicitation,
   ForbiddenError,
   InsufficientScopeError,
   McpAuthError,
@@ -30,6 +30,8 @@ export {
   TokenError,
   TooManyFailuresError,
   UnavailableError,
+  type UrlElicitation,
+  type UrlElicitationRequired,
 } from './errors.js';
 export type { Authorize, Operation, RevocationCheck, Verdict, VerifyToken } from './functions.js';
 export { type LogFields, type Logger, type LogLevel, setLogger } from './log.js';

@@ -47,6 +47,8 @@ export interface StreamEnd {
   cut(piece: Uint8Array): number | null;
   /** Takes note of what was sent, and takes the next step. */
   see(sent: Uint8Array): Buffer | null;
+  /** The answer in place of the whole response, after a step that ended the stream before its head was sent. */
+  refusal(): Answered;
   /** When to take a step at the latest; nothing: that is not known, or the next piece ends it. */
   readonly millisecondsLeft: number | null;
   /** Lets the bell ring when something is revoked. Whether something was since this was last asked. */
@@ -91,10 +93,8 @@ export interface NativeDownstream {
   tokenForDescribed(caller: string): Outcome;
   /** For the tool itself. */
   token(): Outcome;
-  /** An empty text where it is done. */
+  /** The text is empty. */
   disconnect(forward: Forward): Outcome;
-  /** For a caller, in JSON, whose token is not known any more. */
-  disconnectDescribed(caller: string): Outcome;
   isAt(url: string): boolean;
   /** Without a request, a token for the tool itself. */
   forget(forward: Forward | null, token: string): void;

@@ -140,6 +140,7 @@ function toResponse({ status, headers, body }: Answered): Response {
 
 async function respond(forward: Forward, response: Response): Promise<Response> {
   const before = lines(response.headers);
+  const end = isEventStream(response) ? forward.streamEnd(before) : null;
   const decided = forward.respond(response.status, before);
   const { status, statusText } = response;
   if (typeof decided === 'string') {
@@ -152,7 +153,16 @@ async function respond(forward: Forward, response: Response): Promise<Response> 
     return done ? [decided.end(), true] : [decided.push(value as Uint8Array), false];
   };
   let [piece, isLast]: [Piece, boolean] = [true, false];
-  while (!decided.hasBegun && piece === true && !isLast) [piece, isLast] = await next();
+  const early = end && !decided.hasBegun ? endsEarly(end) : undefined;
+  try {
+    while (!decided.hasBegun && piece === true && !isLast) {
+      const first = await (early ? Promise.race([next(), early.refusal]) : next());
+      if (Array.isArray(first)) [piece, isLast] = first;
+      else piece = first;
+    }
+  } finally {
+    early?.open.close();
+  }
   if (typeof piece === 'object' && !Buffer.isBuffer(piece)) {
     void source?.cancel();
     return toResponse(piece);
@@ -171,6 +181,15 @@ async function respond(forward: Forward, response: Response): Promise<Response> 
     cancel: (reason) => source?.cancel(reason),
   });
   return new Response(stream, { status, statusText, headers: pairs((decided as Filter).headers) });
+}
+
+/** Waits for the end of a stream of which nothing is sent yet: what is to be sent in its place. */
+function endsEarly(end: StreamEnd): { open: OpenStream; refusal: Promise<Answered> } {
+  let tell!: (refusal: Answered) => void;
+  const refusal = new Promise<Answered>((resolve) => (tell = resolve));
+  const open = new OpenStream(end, () => tell(end.refusal()));
+  open.watch();
+  return { open, refusal };
 }
 
 /** Whether nothing was sent, so that more is needed. */

@@ -30,12 +30,6 @@ impl NativeDownstream {
         let work = async move { Answer::Downstream(downstream.token_for(&caller).await) };
         pending::begin(env, Box::pin(work))
     }
-
-    fn end(&self, env: Env, caller: AuthInfo) -> Result<Outcome> {
-        let downstream = self.0.clone();
-        let work = async move { Answer::Disconnected(downstream.disconnect(&caller).await) };
-        pending::begin(env, Box::pin(work))
-    }
 }
 
 #[napi]
@@ -63,19 +57,15 @@ impl NativeDownstream {
         pending::begin(env, Box::pin(work))
     }
 
-    /// Removes what the caller of a request that went on has granted. An empty text: it is done.
+    /// Removes what the caller of a request has granted at the API's provider, and ends it there.
     #[napi]
     pub fn disconnect(&self, env: Env, forward: &Forward) -> Result<Outcome> {
-        match forward.known_caller() {
-            Some(caller) => self.end(env, caller.clone()),
-            None => Ok(outcome_of(Err(DownstreamError::NoUser))),
-        }
-    }
-
-    /// The same for a caller, in JSON, whose token is not known any more.
-    #[napi]
-    pub fn disconnect_described(&self, env: Env, caller: String) -> Result<Outcome> {
-        self.end(env, owner::caller_of(&caller)?)
+        let Some(caller) = forward.known_caller().cloned() else {
+            return Ok(outcome_of(Err(DownstreamError::NoUser)));
+        };
+        let downstream = self.0.clone();
+        let work = async move { Answer::Disconnected(downstream.disconnect(&caller).await) };
+        pending::begin(env, Box::pin(work))
     }
 
     /// Whether a request for this URL goes to the API.
@@ -95,12 +85,17 @@ impl NativeDownstream {
 pub(crate) fn outcome_of(answer: std::result::Result<DownstreamToken, DownstreamError>) -> Outcome {
     match answer {
         Ok(token) => Outcome::A(text_of(&token)),
-        Err(error) => Outcome::D(Answered {
-            status: error.status().as_u16(),
-            headers: String::new(),
-            body: Buffer::from(Vec::new()),
-            refusal: Some(error.json().to_string()),
-        }),
+        Err(error) => Outcome::D(refused(&error)),
+    }
+}
+
+/// Why there is no token, or why a grant is not ended.
+pub(crate) fn refused(error: &DownstreamError) -> Answered {
+    Answered {
+        status: error.status().as_u16(),
+        headers: String::new(),
+        body: Buffer::from(Vec::new()),
+        refusal: Some(error.json().to_string()),
     }
 }
 

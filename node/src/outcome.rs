@@ -39,9 +39,8 @@ impl Answer {
             Self::Caller(Err(error)) => Ok(Outcome::D(Answered::refused(&error))),
             Self::Explanation(explanation) => Ok(Outcome::A(serde_json::to_string(&explanation)?)),
             Self::Downstream(answer) => Ok(downstream::outcome_of(answer)),
-            Self::Disconnected(Ok(())) => Ok(Outcome::A(String::new())),
-            Self::Disconnected(Err(error)) => Ok(downstream::outcome_of(Err(error))),
-            Self::Ready(Ok(())) => Ok(Outcome::A(String::new())),
+            Self::Ready(Ok(())) | Self::Disconnected(Ok(())) => Ok(Outcome::A(String::new())),
+            Self::Disconnected(Err(error)) => Ok(Outcome::D(downstream::refused(&error))),
             Self::Ready(Err(reason)) => {
                 Ok(Outcome::D(Answered::refused(&AuthError::Unavailable(reason))))
             }
@@ -50,9 +49,11 @@ impl Answer {
 }
 
 /// A request of a caller whose token is known. It needs no object in JavaScript, which the garbage collector would be long
-/// busy with, where it names no session and nothing but a session is changed in the response to it.
+/// busy with, where it names no session, nothing but a session is changed in the response to it, and no issuer is asked again about the
+/// token while that is a stream.
 pub(crate) fn of_seen(forward: mcp_auth::decision::Forward) -> Outcome {
-    let is_plain = !forward.changes_responses() && !forward.replaces_headers();
+    let is_plain =
+        !forward.changes_responses() && !forward.replaces_headers() && !forward.asks_issuer_again();
     match &forward.auth_info {
         Some(caller) if is_plain => Outcome::A(caller.json().to_owned()),
         _ => Outcome::B(Forward::new(forward)),

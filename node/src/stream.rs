@@ -11,6 +11,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 
 use crate::functions::within;
+use crate::outcome::Answered;
 
 /// A function that JavaScript calls for us when it has time; it does not keep the process alive.
 type Tell = ThreadsafeFunction<(), (), (), Status, false, true>;
@@ -81,6 +82,12 @@ impl StreamEnd {
     pub fn see(&mut self, env: Env, sent: Uint8Array) -> Option<Buffer> {
         self.0.see(&sent);
         last_piece(within(env, || self.0.step()))
+    }
+
+    /// The answer in place of the whole response, after a step that ended the stream before its head was sent.
+    #[napi]
+    pub fn refusal(&mut self) -> Answered {
+        self.0.refusal().into()
     }
 
     /// After how many milliseconds to take a step at the latest; nothing: that is not known, or the next piece ends it.

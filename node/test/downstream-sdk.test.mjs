@@ -1,14 +1,18 @@
 // @ts-check
 // Tools of the official SDK, of both generations, that call another API for their callers.
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
 import { McpServer as Server1 } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { McpServer as Server2 } from '@modelcontextprotocol/server';
+import { UrlElicitationRequiredError as Required1 } from '@modelcontextprotocol/sdk/types.js';
+import { McpServer as Server2, UrlElicitationRequiredError as Required2 } from '@modelcontextprotocol/server';
 import express from 'express';
-import { McpAuth, requires } from '../dist/index.js';
+import { elicits, McpAuth, requires } from '../dist/index.js';
 import { protect } from '../dist/http.js';
 import { claimsOf } from './support/calling.mjs';
 import { call, post, start } from './support/server.mjs';
@@ -116,4 +120,86 @@ test('1.x, with sessions: each call is for whom it came from', { timeout: 60_000
     const answers = calls.map(async ({ token, headers }) => resultOf(await (await fetch(resource, asked(token, call(tool), headers))).text()).content[0].text);
     assert.deepEqual(await Promise.all(answers), calls.map(({ subject }) => subject), tool);
   }
+});
+
+/** @type {Record<string, { server: () => any, transport: () => any, required: any }>} */
+const ELICITING = {
+  '1.x': {
+    server: () => new Server1({ name: 'issues', version: '1' }),
+    transport: () => new StreamableHTTPServerTransport({ sessionIdGenerator: undefined }),
+    required: Required1,
+  },
+  '2.x': {
+    server: () => new Server2({ name: 'issues', version: '1' }),
+    transport: () => new NodeStreamableHTTPServerTransport({ sessionIdGenerator: undefined }),
+    required: Required2,
+  },
+};
+
+for (const [generation, { server: makeServer, transport: makeTransport, required }] of Object.entries(ELICITING)) {
+  test(`${generation}: what a user has to open first is the error with which clients open it`, { timeout: 60_000 }, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mcp-auth-grants-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const { resource, origin, mint } = await start(context, (resource, { issuer }) => {
+      const github = {
+        grant: /** @type {const} */ ('authorization_code'),
+        authorizationEndpoint: `${issuer}/authorize`,
+        tokenEndpoint: `${issuer}/token`,
+        clientId: 'dev',
+        clientSecret: 'dev',
+        scopes: ['repo'],
+        dangerousAllowHttp: true,
+      };
+      const auth = new McpAuth({
+        resource,
+        authorizationServers: [issuer],
+        handleKeys: [randomBytes(32).toString('base64url')],
+        connect: { url: `${new URL(resource).origin}/connect`, folder, signIn: [{ issuer, clientId: 'dev', clientSecret: 'dev' }] },
+        downstreams: { github },
+      });
+      const app = express();
+      app.use(protect(auth));
+      app.use(express.json());
+      app.post('/mcp', async (request, response) => {
+        const [server, transport] = [makeServer(), makeTransport()];
+        const tool = async (/** @type {any} */ extra) => {
+          await auth.downstream('github').tokenFor(extra);
+          return { content: [] };
+        };
+        server.registerTool('issues', {}, elicits(required, tool));
+        server.registerTool('declared', {}, requires([], elicits(required, tool)));
+        server.registerTool('plain', {}, tool);
+        server.registerTool('leave', {}, async (/** @type {any} */ extra) => {
+          await auth.downstream('github').disconnect(extra);
+          return { content: [{ type: 'text', text: 'left' }] };
+        });
+        await server.connect(transport);
+        await transport.handleRequest(request, response, request.body);
+      });
+      return app;
+    });
+    const ask = async (/** @type {string} */ tool) => {
+      const text = await (await fetch(resource, asked(mint(), call(tool)))).text();
+      return JSON.parse(text.split('\n').filter((line) => line.startsWith('data: {')).at(-1)?.slice(6) ?? '{}');
+    };
+    for (const tool of ['issues', 'declared']) {
+      const { error } = await ask(tool);
+      assert.equal(error?.code, -32042, tool);
+      const [elicitation, ...more] = error.data.elicitations;
+      assert.equal(more.length, 0);
+      assert.equal(elicitation.mode, 'url');
+      assert.ok(elicitation.url.startsWith(`${origin}/connect/github?`), elicitation.url);
+      assert.ok(elicitation.elicitationId && elicitation.message);
+      const page = await fetch(elicitation.url, { redirect: 'manual' });
+      assert.ok([302, 303].includes(page.status), 'it leads somewhere');
+    }
+    assert.equal((await ask('plain')).result.isError, true, 'the SDK hands on errors of its own class alone');
+    assert.deepEqual((await ask('leave')).result, (await ask('leave')).result);
+  });
+}
+
+test('`elicits` is told what it was given wrongly, and hands on every other error', async () => {
+  for (const wrong of [[undefined, () => 1], [Required1, undefined]]) assert.throws(() => /** @type {any} */ (elicits)(...wrong), /`elicits` takes the class and the handler/);
+  const other = new Error('other');
+  await assert.rejects(elicits(Required1, () => Promise.reject(other))(), (error) => error === other);
 });

@@ -164,14 +164,16 @@ test('machines, and callers whose token is not known, are told before anything i
 test('callers whose token alone was verified, as the official SDK does it, get theirs', async (context) => {
   const { mint, auth, asked } = await calling(context, whose);
   const users = ['alice', 'bob', 'carol'];
-  const verified = await Promise.all(users.map((subject) => auth.verifyAccessToken(mint({ subject }))));
+  const theirs = users.map((subject) => mint({ subject }));
+  const verified = await Promise.all(theirs.map((token) => auth.verifyAccessToken(token)));
   for (const round of [1, 2]) {
     const tokens = await Promise.all(verified.map((extra) => auth.downstream('reports').tokenFor({ authInfo: extra })));
     assert.deepEqual(tokens.map((token) => claimsOf(token.expose()).sub), users, String(round));
   }
   assert.equal(asked(), 3);
   assert.throws(() => verified[0]?.dangerousRawToken(), { code: 'no_token' });
-  assert.ok(!inspect(verified, { depth: 9, showHidden: true }).includes('ey'));
+  const shown = inspect(verified, { depth: 9, showHidden: true });
+  for (const token of theirs) assert.ok(!shown.includes(token.split('.')[2] ?? ''));
 });
 
 test('a tool acts as itself', async (context) => {

@@ -10,6 +10,9 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Client as Client2, StreamableHTTPClientTransport as ClientTransport2 } from '@modelcontextprotocol/client';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import { createMcpHandler, inputRequired, McpServer as Server2 } from '@modelcontextprotocol/server';
 import express from 'express';
 import Fastify from 'fastify';
 import { Hono } from 'hono';
@@ -178,4 +181,55 @@ test('tasks of the official SDK are of whoever made them', async (context) => {
     }
   }
   assert.deepEqual((await bob.experimental.tasks.listTasks()).tasks, []);
+});
+
+test('a state of the official SDK, version 2, comes back from the caller to whom it was given alone', async (context) => {
+  /** @type {(string | undefined)[]} */
+  const states = [];
+  const handler = createMcpHandler(() => {
+    const server = new Server2({ name: 'states', version: '1' });
+    for (const tool of ['order', 'refund']) {
+      server.registerTool(tool, {}, (/** @type {any} */ context) => {
+        const state = context.mcpReq.requestState?.();
+        states.push(state);
+        if (state === 'step 2') return { content: [{ type: 'text', text: 'done' }] };
+        return /** @type {any} */ (inputRequired({ requestState: state === 'step 1' ? 'step 2' : 'step 1' }));
+      });
+    }
+    return server;
+  });
+  const handle = toNodeHandler(handler);
+  const { resource, mint } = await start(context, (resource, issuer) => {
+    const auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], ...SEALED });
+    return node.protectListener(auth, (request, response) => void handle(request, response, /** @type {any} */ (request).body));
+  });
+  /** @param {string} subject @param {string} [clientId] */
+  const connect = async (subject, clientId = 'app') => {
+    const client = new Client2({ name: 'states', version: '1' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+    const headers = { authorization: `Bearer ${mint({ subject, clientId })}` };
+    await client.connect(new ClientTransport2(new URL(resource), { requestInit: { headers } }));
+    context.after(() => client.close());
+    return client;
+  };
+  /** @param {Client2} client @param {string} [requestState] @param {string} [name] @returns {Promise<any>} */
+  const call = (client, requestState, name = 'order') => {
+    const params = { name, arguments: {}, ...(requestState && { requestState }) };
+    return client.request({ method: 'tools/call', params }, { allowInputRequired: true });
+  };
+  const [alice, renewed, bob] = [await connect('alice'), await connect('alice'), await connect('bob')];
+  const first = (await call(alice)).requestState;
+  assert.match(first, /^step 1\.[\w-]{30}$/);
+  const second = (await call(alice, first)).requestState;
+  assert.match(second, /^step 2\.[\w-]{30}$/);
+  for (const [client, state, tool] of /** @type {[Client2, string, string][]} */ ([
+    [bob, second, 'order'],
+    [await connect('alice', 'other'), second, 'order'],
+    [alice, second, 'refund'],
+    [alice, 'step 2', 'order'],
+    [alice, second.slice(0, -1), 'order'],
+  ])) {
+    await assert.rejects(call(client, state, tool), { code: -32602 });
+  }
+  assert.deepEqual((await call(renewed, second)).content, [{ type: 'text', text: 'done' }]);
+  assert.deepEqual(states, [undefined, 'step 1', 'step 2'], 'what was refused was not handed on');
 });

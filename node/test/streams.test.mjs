@@ -24,6 +24,9 @@ const EVENT = 'id: 1\ndata: {"jsonrpc":"2.0","method":"notifications/message"}\n
 const RETRY = 'retry: 1000\n\n';
 const TYPE = { 'Content-Type': 'text/event-stream' };
 const POLICY = { tools: { a: ['mcp'] } };
+const INTROSPECTION = { clientId: 'dev', clientSecret: 'dev', alsoJwts: true, cacheMaxAge: 0 };
+/** Those that begin their response before its first event is there. */
+const BEGINS_AT_ONCE = ['http, writeHead', 'http, setHeader', 'express', 'fastify, hijacked', 'hono', 'web'];
 const LISTEN = { jsonrpc: '2.0', id: 1, method: 'subscriptions/listen', params: {} };
 
 /**
@@ -156,13 +159,14 @@ class Queue {
 }
 
 /** A protected server whose streams send what the test gives them.
- * @param {import('node:test').TestContext} context @param {(auth: McpAuth, opened: Opened) => any} serverFor @param {object} [settings] */
-async function serving(context, serverFor, settings) {
+ * @param {import('node:test').TestContext} context @param {(auth: McpAuth, opened: Opened) => any} serverFor @param {object} [settings] @param {object} [introspection] */
+async function serving(context, serverFor, settings, introspection) {
   /** @type {Queue<Sender>} */
   const senders = new Queue();
   /** @type {any} */ let auth;
   const { issuer, resource, mint } = await start(context, (resource, issuer) => {
-    auth = new McpAuth({ resource, authorizationServers: [issuer.issuer], clockTolerance: 0, ...settings });
+    const server = { issuer: issuer.issuer, ...introspection };
+    auth = new McpAuth({ resource, authorizationServers: [server], clockTolerance: 0, ...settings });
     return serverFor(auth, (sender) => senders.put(sender));
   });
   /** @param {string | undefined} token @param {string} method */
@@ -189,6 +193,13 @@ class Client {
     this.#answered = answered;
     // Whoever reads is told.
     answered.catch(() => {});
+  }
+
+  /** The status of an answer that is no stream. */
+  async status() {
+    const [response] = await this.#answered;
+    response.resume();
+    return response.statusCode;
   }
 
   /** So many characters, or everything until the end. @param {number} [length] */
@@ -293,7 +304,7 @@ for (const [name, serverFor] of Object.entries(SERVERS)) {
 }
 
 test('a stream without an event ends too', async (context) => {
-  for (const name of ['http, writeHead', 'http, setHeader', 'express', 'fastify, hijacked', 'hono', 'web']) {
+  for (const name of BEGINS_AT_ONCE) {
     const { mint, open, revoke } = await serving(context, /** @type {any} */ (SERVERS[name]));
     const { sender, client } = await open(mint(), 'GET');
     if (name === 'http, writeHead' || name === 'fastify, hijacked') {
@@ -302,6 +313,49 @@ test('a stream without an event ends too', async (context) => {
     }
     revoke('alice');
     assert.equal(await client.read(), RETRY, name);
+    await sender.told;
+  }
+});
+
+test('an answer to a POST of which nothing was sent is refused when its caller is revoked', async (context) => {
+  for (const name of BEGINS_AT_ONCE) {
+    const { mint, open, revoke } = await serving(context, /** @type {any} */ (SERVERS[name]));
+    const { sender, client } = await open(mint(), 'POST');
+    revoke('alice');
+    assert.equal(await client.status(), 401, name);
+    await sender.told;
+  }
+});
+
+test('an answer to a POST of which nothing was sent is refused when its token has expired', async (context) => {
+  const opened = [];
+  for (const name of BEGINS_AT_ONCE) {
+    const { mint, open } = await serving(context, /** @type {any} */ (SERVERS[name]));
+    opened.push(await open(mint({ expiresIn: 3 }), 'POST'));
+  }
+  for (const { sender, client } of opened) {
+    assert.equal(await client.status(), 401);
+    await sender.told;
+  }
+});
+
+test('the issuer is asked again about a token that it told of, while a stream is open', async (context) => {
+  const opened = [];
+  for (const serverFor of Object.values(SERVERS)) {
+    const { mint, open, issuer } = await serving(context, serverFor, {}, { introspection: INTROSPECTION });
+    for (const method of ['GET', 'POST']) {
+      for (const opaque of [true, false]) {
+        const token = mint({ opaque });
+        const stream = await open(token, method);
+        stream.sender.send(EVENT);
+        assert.equal(await stream.client.read(EVENT.length), EVENT);
+        issuer.revoke(token);
+        opened.push(stream);
+      }
+    }
+  }
+  for (const { sender, client } of opened) {
+    assert.equal(await client.read(), RETRY);
     await sender.told;
   }
 });

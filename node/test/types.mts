@@ -3,7 +3,8 @@ import type { OAuthTokenVerifier as Verifier1 } from '@modelcontextprotocol/sdk/
 import type { AuthInfo as AuthInfo1 } from '@modelcontextprotocol/sdk/server/auth/types.js';
 import type { AuthInfo as AuthInfo2, OAuthTokenVerifier as Verifier2 } from '@modelcontextprotocol/server';
 import { McpServer as McpServer1 } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { McpServer as McpServer2 } from '@modelcontextprotocol/server';
+import { UrlElicitationRequiredError as Required1 } from '@modelcontextprotocol/sdk/types.js';
+import { McpServer as McpServer2, UrlElicitationRequiredError as Required2 } from '@modelcontextprotocol/server';
 import express from 'express';
 import { fastify } from 'fastify';
 import { Hono } from 'hono';
@@ -17,6 +18,7 @@ import {
   type Downstream,
   type DownstreamError,
   type DownstreamToken,
+  elicits,
   fetchServerConfig,
   fetchServerConfigByWellKnownUrl,
   handleBearerAuth,
@@ -85,6 +87,12 @@ same<DownstreamToken['expiresAt'], number | undefined>(true);
 same<DownstreamError['retryAfter'], number | undefined>(true);
 reports.withScopes(['reports:read']) satisfies Downstream;
 void reports.tokenFor(caller);
+same<ReturnType<Downstream['disconnect']>, Promise<void>>(true);
+same<Exclude<DownstreamError['jsonRpcError'], undefined>['code'], -32042>(true);
+for (const Required of [Required1, Required2]) {
+  const tool = elicits(Required, async ({ id }: { id: string }) => ({ content: [{ type: 'text' as const, text: id }] }));
+  same<Awaited<ReturnType<typeof tool>>['content'][0]['text'], string>(true);
+}
 // @ts-expect-error: a token is an answer of an authorization server, and nothing else
 'text' satisfies DownstreamToken;
 // @ts-expect-error: it is asked for a caller, and not by a name

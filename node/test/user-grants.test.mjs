@@ -46,7 +46,7 @@ for (const framework of Object.keys(SERVERS)) {
     const { resource, mint } = await connecting(context, framework, async (given, auth) => {
       const github = auth.downstream('github');
       const ways = [github.tokenFor(), github.tokenFor(given), github.fetch('http://127.0.0.1:1/issues')];
-      const told = await Promise.all(ways.map((way) => way.then(String, (error) => [error.code, error.elicitations, error.jsonRpcError])));
+      const told = await Promise.all(ways.map((way) => way.then(String, (error) => [error.code, error.jsonRpcError])));
       await github.disconnect();
       await github.disconnect(given);
       return told;
@@ -56,9 +56,9 @@ for (const framework of Object.keys(SERVERS)) {
     for (const subject of ['alice', 'bob']) {
       const answer = await fetch(resource, post(mint({ subject })));
       assert.equal(answer.status, 200);
-      for (const [code, elicitations, error] of await answer.json()) {
-        assert.deepEqual([code, error.code, error.data], ['downstream_authorization_required', -32042, { elicitations }]);
-        const [{ mode, url, elicitationId, message }, ...others] = elicitations;
+      for (const [code, error] of await answer.json()) {
+        assert.deepEqual([code, error.code], ['downstream_authorization_required', -32042]);
+        const [{ mode, url, elicitationId, message }, ...others] = error.data.elicitations;
         assert.deepEqual([mode, typeof elicitationId, typeof message, others], ['url', 'string', 'string', []]);
         assert.match(url, /^http:\/\/127\.0\.0\.1:1\/connect\/github\?/);
         assert.equal(links.get(url) ?? subject, subject);
@@ -70,8 +70,8 @@ for (const framework of Object.keys(SERVERS)) {
 }
 
 test('what users do not grant cannot be taken back, nor for nobody', async (context) => {
-  const { auth, mint, resource } = await calling(context, (given, auth) => auth.downstream('reports').disconnect(given).catch((error) => [error.code, error.elicitations]));
-  assert.deepEqual(await (await fetch(resource, post(mint()))).json(), ['downstream_not_connected', []]);
+  const { auth, mint, resource } = await calling(context, (given, auth) => auth.downstream('reports').disconnect(given).catch((error) => [error.code, error.jsonRpcError]));
+  assert.deepEqual(await (await fetch(resource, post(mint()))).json(), ['downstream_not_connected', null]);
   await assert.rejects(auth.downstream('reports').disconnect(), { code: 'no_caller' });
   const named = auth.downstream('nothing').disconnect({ authInfo: await auth.verifyAccessToken(mint()) });
   await assert.rejects(named, (error) => error instanceof DownstreamError && error.code === 'unknown_downstream');

@@ -28,13 +28,14 @@ test('vectors/handles.json', async (context) => {
   const { now, config, documents, cases } = JSON.parse(text);
   const auth = McpAuth.fromConfig(config, /** @type {any} */ ({ testing: { now, documents } }));
   assert.ok(cases.length > 40);
-  for (const { name, request, answer, expect } of cases) {
+  const json = { 'content-type': 'application/json' };
+  for (const { name, request, answer, answer_headers: answerHeaders = json, expect } of cases) {
     await context.test(name, async () => {
       const { method, target, authorization, headers, body } = request;
       const sent = new Request(new URL(target, 'https://mcp.example.com'), {
         method,
         headers: { ...headers, authorization: authorization[0], 'content-length': String(Buffer.byteLength(body)) },
-        body,
+        body: method === 'GET' ? null : body,
       });
       const allowed = await auth.handle(sent);
       if (allowed instanceof Response) {
@@ -44,11 +45,52 @@ test('vectors/handles.json', async (context) => {
       const seen = await allowed.request.text();
       assert.equal(seen, expect.seen);
       assert.equal(allowed.request.headers.get('content-length'), String(Buffer.byteLength(seen)));
-      const response = await allowed.respond(new Response(answer, { headers: { 'content-type': 'application/json' } }));
+      for (const [header, value] of Object.entries(expect.seen_headers ?? {})) {
+        assert.equal(allowed.request.headers.get(header), value);
+      }
+      const response = await allowed.respond(new Response(answer, { headers: answerHeaders }));
       assert.deepEqual([response.status, await response.text()], [expect.status, expect.told]);
     });
   }
 });
+
+test('vectors/notices.json', async (context) => {
+  const text = readFileSync(new URL('../../vectors/notices.json', import.meta.url), 'utf8');
+  const { configurations, documents, access_tokens: tokens, cases } = JSON.parse(text);
+  assert.ok(cases.length > 100);
+  for (const { name, configuration, now, notices, revoked } of cases) {
+    await context.test(name, async () => {
+      const auth = McpAuth.fromConfig(configurations[configuration], /** @type {any} */ ({ testing: { now, documents } }));
+      for (const { request, expect } of notices) {
+        const told = await tell(auth, request);
+        if (expect === null) assert.equal(told.status, 401);
+        else assert.deepEqual(told, expect);
+      }
+      const refused = [];
+      for (const [token, written] of Object.entries(tokens)) {
+        const call = { method: 'POST', target: '/mcp', authorization: [`Bearer ${written}`] };
+        const { code } = await decide(auth, call);
+        if (code !== 'ok') refused.push([token, code]);
+      }
+      const expected = revoked.map((/** @type {string} */ token) => [token, 'revoked']);
+      assert.deepEqual(refused.sort(), expected.sort());
+    });
+  }
+});
+
+/** What the sender of a notice is told. @param {McpAuth} auth @param {any} request */
+async function tell(auth, { method, target, authorization, headers, body }) {
+  const sent = new Request(new URL(target, 'https://mcp.example.com'), { method, headers, body });
+  for (const value of authorization) sent.headers.append('authorization', value);
+  const answer = /** @type {Response} */ (await auth.handle(sent));
+  const written = await answer.text();
+  const told = written === '' ? {} : JSON.parse(written);
+  return {
+    status: answer.status,
+    code: told.err ?? told.error ?? '',
+    reason: told.description ?? told.error_description ?? '',
+  };
+}
 
 /** @param {any} auth @param {any} request */
 async function decide(auth, { method, target, authorization, headers = {}, body = '' }) {

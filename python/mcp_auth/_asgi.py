@@ -212,6 +212,13 @@ class _Filtered:
         self._send = send if stream is None else stream.send
         self._stream = stream
         self._is_over = False
+        if stream is not None and not body.has_begun:
+            stream.hold(self._replace)
+
+    async def _replace(self, reply: Reply) -> None:
+        """Sends another response in place of this one."""
+        self._start = None
+        await _send_reply(reply, reply.body, self._reply_with)
 
     async def begin(self) -> None:
         """Sends the start, unless that was done."""
@@ -221,7 +228,7 @@ class _Filtered:
 
     async def pass_on(self, message: Message) -> None:
         """Takes a message of the app's."""
-        if self._is_over:
+        if self._is_over or (self._stream is not None and self._stream.is_over):
             return
         if message["type"] == "http.response.trailers":
             return await self._send(message)

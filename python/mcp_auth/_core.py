@@ -340,8 +340,8 @@ class McpAuth:
         return Protected(routed, self._native, fault_of_place=lambda scope: fault_of_place(app, self._paths, scope))
 
     def metadata_routes(self) -> list[Route]:
-        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app, and for
-        what issuers tell: logout tokens and security events.
+        """Routes of Starlette and FastAPI for the metadata alone, where `protect` is around a part of an app, for what
+        issuers tell (logout tokens and security events), and for the pages where users connect their accounts.
         """
         from starlette.routing import Route
 
@@ -351,8 +351,8 @@ class McpAuth:
             # A single resource is described at the root as well.
             paths.append(WELL_KNOWN)
         paths += self._native.metadata_routes("authorization_server")
-        # What issuers tell needs no token either, and is answered in the same way.
-        paths += self._native.notice_paths()
+        # What issuers tell and users open needs no token either, and is answered in the same way.
+        paths += self._native.notice_paths() + self._native.connect_paths()
         answer = Protected(not_found, self._native)
         return [Route(path, answer, include_in_schema=False) for path in paths]
 

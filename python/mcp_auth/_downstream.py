@@ -51,16 +51,15 @@ class Downstream:
         return await self._have(None)
 
     async def disconnect(self, auth_info: AuthInfo | None = None) -> None:
-        """Removes what the caller of the current request, or this one, has granted at the API's provider, and ends it there:
-        with `authorization_code` alone.
+        """Removes what the caller of the current request, or this one, has granted at the provider of the API, and ends it
+        there: with `authorization_code` alone.
 
-        Raises `DownstreamError` where that failed, `MissingToken` when nobody is there. Where the provider did not hear of it,
-        the grant is removed here all the same.
+        Raises `DownstreamError` when it cannot be removed, `MissingToken` when nobody is there.
         """
         found = caller() if auth_info is None else _checked(auth_info)
-        pending = self._native.disconnect(found)
-        if pending is not None:
-            await wait(pending)
+        ended = self._native.disconnect(found)
+        if ended is not None:
+            await wait(ended)
 
     def httpx_auth(self, auth_info: AuthInfo | None = None) -> Any:
         """What `httpx` and `httpx2` take as `auth=`, for one client that all callers share::

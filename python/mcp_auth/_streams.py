@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ._native import StreamEnd
+from ._native import Reply, StreamEnd
 
 if TYPE_CHECKING:
     import asyncio
@@ -138,17 +138,26 @@ class Stream:
         self._sender = asyncio.current_task()
         self._timer: asyncio.TimerHandle | None = None
         self._is_watched = False
+        #: Sends another response in place of this one, as long as its start is held.
+        self._replace: Callable[[Reply], Coroutine[Any, Any, None]] | None = None
         #: Whether a message of the app's is on its way.
         self._is_sending = False
         self.is_over = False
         #: Sends the last piece.
         self._ending: asyncio.Task[None] | None = None
 
+    def hold(self, replace: Callable[[Reply], Coroutine[Any, Any, None]]) -> None:
+        """Its start is held. If its end comes before that is sent, this sends another response in its place."""
+        self._replace = replace
+        self._is_watched = True
+        self._look()
+
     async def send(self, message: Message) -> None:
         """Takes a message of the app's."""
         is_body = message["type"] == "http.response.body"
         if self.is_over or (is_body and self._ends(self._end.step())):
             return
+        self._replace = None
         if is_body:
             message = self._cut(message)
         self._is_sending = True
@@ -209,9 +218,13 @@ class Stream:
         if last is None or self.is_over:
             return self.is_over
         self.stop()
-        message = {"type": "http.response.body", "body": last, "more_body": False}
+        if self._replace is None:
+            message = {"type": "http.response.body", "body": last, "more_body": False}
+            ending = _in_full(self._send, message)
+        else:
+            ending = self._replace(self._end.refusal())
         # Whoever sent the last message may be cancelled meanwhile.
-        self._ending = self._loop.create_task(_in_full(self._send, message))
+        self._ending = self._loop.create_task(ending)
         self._loop.call_soon(self._tell, self._sender)
         return True
 

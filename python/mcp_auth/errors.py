@@ -145,9 +145,11 @@ def _expected_by_sdks(error: type[AuthError], is_whole_answer: bool) -> type[Aut
     if len(bases) == 1:
         return error
     if bases not in _expected:
-        # What FastMCP and the official SDK set when they make theirs.
-        theirs: dict[str, Any] = {"log_level": logging.ERROR, "error": property(_json_rpc_error), "code": "", "message": ""}
-        namespace = {**theirs, "__module__": __name__, "__doc__": error.__doc__, "__reduce__": _reduced, "__str__": _text}
+        # What FastMCP sets when it makes its own.
+        namespace: dict[str, Any] = {"log_level": logging.ERROR, "__module__": __name__, "__doc__": error.__doc__, "__reduce__": _reduced, "__str__": _text}
+        if is_whole_answer:
+            # In place of the SDK's `code` and `message`, which are read from its `error` alone, ours are set.
+            namespace.update(error=property(_json_rpc_error), code="", message="")
         _expected[bases] = cast("Any", type)(error.__name__, bases, namespace)
     return _expected[bases]
 

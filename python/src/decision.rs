@@ -237,7 +237,8 @@ impl Forward {
     /// is a stream of events. `None` for headers and filter: as they came.
     fn respond<'py>(&self, status: u16, headers: &Bound<'py, PyAny>) -> PyResult<Response<'py>> {
         let forward = take_once(&self.inner)?;
-        let mut list = listed(headers)?;
+        let given = listed(headers)?;
+        let mut list = given.clone();
         let has_own = !forward.response_headers.is_empty();
         let told = HeadersTell::read(&list)?;
         // With headers of ours, the session is sealed as they are added.
@@ -252,7 +253,10 @@ impl Forward {
                 "the status of the response is not what HTTP allows",
             ));
         };
-        let read = read_headers(&list, |name| has_own || DESCRIBE_BODY.contains(name))?;
+        // Events belong to the session as the app knows it.
+        let read = read_headers(&given, |name| {
+            has_own || DESCRIBE_BODY.contains(name) || *name == MCP_SESSION_ID
+        })?;
         let Some(mut map) = read else {
             // What cannot be read cannot be filtered.
             return Err(PyValueError::new_err("a header of the response is not what HTTP allows"));
@@ -335,7 +339,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn new(py: Python<'_>, reply: mcp_auth::decision::Reply) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, reply: mcp_auth::decision::Reply) -> PyResult<Self> {
         Ok(Self {
             status: reply.status.as_u16(),
             headers: pairs(py, &reply.headers)?.unbind(),

@@ -67,17 +67,6 @@ impl Downstream {
         }
     }
 
-    /// Removes what this caller has granted: `None`, or a `Pending` that becomes it.
-    fn disconnect(&self, py: Python<'_>, caller: &AuthInfo) -> PyResult<Py<PyAny>> {
-        let (named, runtime) = self.now(py)?;
-        let asked_for = caller.inner().clone();
-        let end = async move { named.disconnect(&asked_for).await };
-        poll_once(py, &runtime, end, |later_py, answer| match answer {
-            Ok(()) => Ok(later_py.None()),
-            Err(error) => Err(errors::downstream_error(later_py, &error)),
-        })
-    }
-
     /// Whether a request for this URL goes to the API, so that the token may be put on it.
     fn is_at(&self, py: Python<'_>, url: &str) -> PyResult<bool> {
         let (named, _) = self.now(py)?;
@@ -98,6 +87,17 @@ impl Downstream {
             None => named.forget_own(&token.0),
         }
         Ok(())
+    }
+
+    /// Removes what this caller has granted at the API's provider: `None`, or a `Pending` that becomes it.
+    fn disconnect(&self, py: Python<'_>, caller: &AuthInfo) -> PyResult<Py<PyAny>> {
+        let (named, runtime) = self.now(py)?;
+        let found = caller.inner().clone();
+        let end = async move { named.disconnect(&found).await };
+        poll_once(py, &runtime, end, |py, outcome| match outcome {
+            Ok(()) => Ok(py.None()),
+            Err(error) => Err(errors::downstream_error(py, &error)),
+        })
     }
 
     fn __repr__(&self) -> String {

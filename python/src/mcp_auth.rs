@@ -250,6 +250,11 @@ impl McpAuth {
         Ok(self.current(py)?.auth.notice_paths())
     }
 
+    /// The paths of the pages where users connect their accounts at other providers.
+    fn connect_paths(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.current(py)?.auth.connect_paths())
+    }
+
     /// The host names that requests may be addressed to.
     fn allowed_hosts(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(self.current(py)?.auth.allowed_hosts())

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::decision::Reply;
 use crate::gate;
 
 /// What ends a stream of events in time.
@@ -41,6 +42,11 @@ impl StreamEnd {
         let mut end = self.end();
         end.see(sent);
         last_piece(py, end.step())
+    }
+
+    /// The answer in place of the whole response, after a `step` that ended the stream before its start was sent.
+    fn refusal(&self, py: Python<'_>) -> PyResult<Reply> {
+        Reply::new(py, self.end().refusal())
     }
 
     /// Whether its end is to be waited for now.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import os
 import pickle
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -18,15 +20,14 @@ import pytest
 from fastmcp import FastMCP
 from mcp.server.mcpserver import MCPServer
 
-from mcp_auth import AuthInfo, DownstreamError, DownstreamToken, McpAuth, MissingToken, requires
+from mcp_auth import DownstreamError, DownstreamToken, McpAuth, MissingToken, requires
 from mcp_auth import _requires
 from mcp_auth.errors import error_of
 from mcp_auth.testing import DevIssuer
+from downstream_support import PING, api_server, auth_for, calling, claims, config, exchanging, known, subject_of
 from support import RESOURCE, call, listening, served
 from test_callers import ANY_HOST, result, signed_in, tool
 from test_sessions import Caller
-
-PING = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
 
 
 @pytest.fixture(autouse=True)
@@ -37,78 +38,8 @@ def nothing_declared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def issuer() -> Generator[DevIssuer]:
-    """With a client that may have tokens for `reports`."""
-    tools = {"id": "tools", "secret": "a secret", "may_get": ["reports:read", "reports:write"]}
-    with DevIssuer(clients=[tools], exchanges_own_tokens_only=False, default_audience="tools") as started:
+    with exchanging() as started:
         yield started
-
-
-def reports(issuer: DevIssuer, **others: Any) -> dict[str, Any]:
-    secret = {"client_id": "tools", "client_secret": "a secret"}
-    scopes = {"audience": ["reports"], "scopes": ["reports:read", "reports:write"]}
-    return {"issuer": issuer.issuer, **secret, **scopes, **others}
-
-
-def config(issuer: DevIssuer, resource: str = RESOURCE, **others: Any) -> dict[str, Any]:
-    downstreams = {"reports": reports(issuer, **others)}
-    return {"resource": resource, "authorization_servers": [issuer.issuer], "downstreams": downstreams}
-
-
-def auth_for(issuer: DevIssuer, resource: str = RESOURCE, **others: Any) -> McpAuth:
-    return McpAuth.from_config(config(issuer, resource, **others))
-
-
-async def known(auth: McpAuth, issuer: DevIssuer, subject: str, **minted: Any) -> AuthInfo:
-    return await auth.authenticate(issuer.mint(RESOURCE, subject=subject, **minted))
-
-
-def claims(token: str) -> dict[str, Any]:
-    payload = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-
-
-def subject_of(token: DownstreamToken) -> str:
-    return claims(token.expose())["sub"]
-
-
-class Api:
-    """The API, which answers with whose token came, and remembers what it was sent."""
-
-    def __init__(self) -> None:
-        self.seen: list[dict[str, str]] = []
-        self.statuses: list[int] = []
-        self.redirects_to: str | None = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
-        self.seen.append({**headers, "body": body.decode()})
-        status = self.statuses.pop(0) if self.statuses else 200
-        answer = [(b"set-cookie", b"session=of-the-first")]
-        if self.redirects_to is not None:
-            status = 307
-            answer.append((b"location", self.redirects_to.encode()))
-        token = headers.get("authorization", "").removeprefix("Bearer ")
-        await send({"type": "http.response.start", "status": status, "headers": answer})
-        await send({"type": "http.response.body", "body": claims(token)["sub"].encode() if token else b"nobody"})
-
-    @property
-    def tokens(self) -> list[str | None]:
-        return [one.get("authorization") for one in self.seen]
-
-
-@contextmanager
-def api_server() -> Generator[tuple[Api, str]]:
-    api = Api()
-    with listening() as (listener, origin), served(api, listener, lifespan="off"):
-        yield api, origin
 
 
 # Whose token it is
@@ -157,7 +88,7 @@ def tools_of(mcp: Any, auth: McpAuth) -> None:
         return subject_of(await api.token_for())
 
     @mcp.tool()
-    def called() -> str:
+    def all_reports() -> str:
         """On a thread of the framework's, by a client that blocks it."""
         with httpx2.Client(auth=api.httpx_auth(), trust_env=False) as client:
             return client.get(str(ORIGIN["api"])).text
@@ -184,7 +115,7 @@ def tools_of(mcp: Any, auth: McpAuth) -> None:
         return {"token": repr(await api.token_for())}
 
 
-#: Where the API is that `called` calls.
+#: Where the API is that `all_reports` calls.
 ORIGIN: dict[str, str] = {}
 
 
@@ -204,7 +135,7 @@ def test_a_tool_has_the_token_of_its_caller(issuer: DevIssuer, make: Callable[[M
         sessions = alice.open(), bob.open()
         for _ in range(2):
             for someone, name, session in ((alice, "alice", sessions[0]), (bob, "bob", sessions[1])):
-                for used in ("whose", "called"):
+                for used in ("whose", "all_reports"):
                     assert name in json.dumps(tool(someone, used, session)["content"]), used
         # Each was asked for once, and none of them was that of the request.
         assert issuer.token_requests["token"] == 2
@@ -313,133 +244,6 @@ async def test_a_tool_that_acts_as_itself_needs_no_caller(issuer: DevIssuer) -> 
         assert len(set(api.tokens)) == 2 and issuer.token_requests["token"] == 2
 
 
-# Where it goes
-
-
-@contextmanager
-def calling(issuer: DevIssuer, path: str = "") -> Generator[tuple[McpAuth, Api, str]]:
-    with api_server() as (api, origin):
-        yield auth_for(issuer, api=[f"{origin}{path}"]), api, origin
-
-
-#: What a client does in each of its two ways.
-async def asked_later(way: Any, url: str, **options: Any) -> Any:
-    async with httpx2.AsyncClient(auth=way, trust_env=False, follow_redirects=options.pop("follows", False)) as client:
-        return await client.post(url, **options)
-
-
-async def asked_in_thread(way: Any, url: str, **options: Any) -> Any:
-    def ask() -> Any:
-        with httpx2.Client(auth=way, trust_env=False, follow_redirects=options.pop("follows", False)) as client:
-            return client.post(url, **options)
-
-    return await asyncio.to_thread(ask)
-
-
-both_clients = pytest.mark.parametrize("ask", [asked_later, asked_in_thread], ids=["async", "sync"])
-
-
-@both_clients
-async def test_the_token_is_put_on_requests_to_the_api_alone(issuer: DevIssuer, ask: Any) -> None:
-    with calling(issuer, "/v1") as (auth, api, origin), api_server() as (other, elsewhere):
-        way = auth.downstream("reports").httpx_auth(await known(auth, issuer, "alice"))
-        sent = {"authorization": "Bearer of-the-program", "cookie": "session=of-another"}
-        answer = await ask(way, f"{origin}/v1/all?of=them", headers=sent)
-        assert (answer.status_code, answer.text, api.seen[0].get("cookie")) == (200, "alice", None)
-        port = origin.rpartition(":")[2]
-        outside = [f"{origin}/v10", f"{origin}/", f"{origin}/v1/%2e%2e/admin", f"{origin}/v1//x", f"http://localhost:{port}/v1", f"{elsewhere}/v1"]
-        for url in outside:
-            assert (await ask(way, url, headers=sent)).text == "nobody", url
-        assert api.tokens[1:] == [None] * 5 and other.tokens == [None]
-
-
-@both_clients
-async def test_no_redirect_takes_the_token_to_another_origin(issuer: DevIssuer, ask: Any) -> None:
-    with calling(issuer) as (auth, api, origin), api_server() as (other, elsewhere):
-        way = auth.downstream("reports").httpx_auth(await known(auth, issuer, "alice"))
-        api.redirects_to = f"{elsewhere}/taken"
-        assert (await ask(way, origin)).status_code == 307
-        # A client that is told to follow leaves the token behind, and another host's 401 costs nobody the token.
-        other.statuses = [401]
-        assert (await ask(way, origin, follows=True)).status_code == 401
-        assert other.tokens == [None] and len(set(api.tokens)) == 1
-        assert issuer.token_requests["token"] == 1
-
-
-@both_clients
-async def test_after_a_401_it_is_asked_once_more_with_a_new_token(issuer: DevIssuer, ask: Any) -> None:
-    with calling(issuer) as (auth, api, origin):
-        way = auth.downstream("reports").httpx_auth(await known(auth, issuer, "alice"))
-        api.statuses = [401]
-        answer = await ask(way, origin, content=b"once more")
-        assert (answer.status_code, answer.text) == (200, "alice")
-        assert [one["body"] for one in api.seen] == ["once more"] * 2
-        assert len(set(api.tokens)) == 2
-        api.statuses = [401, 401, 401]
-        assert (await ask(way, origin)).status_code == 401
-        assert (len(api.seen), issuer.token_requests["token"]) == (4, 3)
-        # Any other answer is one.
-        api.statuses = [403]
-        assert (await ask(way, origin)).status_code == 403
-        assert len(api.seen) == 5
-
-
-async def test_what_was_streamed_is_not_sent_twice_and_the_next_request_has_a_new_token(issuer: DevIssuer) -> None:
-    async def pieces() -> Any:
-        yield b"piece"
-
-    with calling(issuer) as (auth, api, origin):
-        way = auth.downstream("reports").httpx_auth(await known(auth, issuer, "alice"))
-        api.statuses = [401]
-        assert (await asked_later(way, origin, content=pieces())).status_code == 401
-        assert (await asked_later(way, origin)).status_code == 200
-        assert len(set(api.tokens)) == 2 and [one["body"] for one in api.seen] == ["piece", ""]
-
-
-@both_clients
-async def test_without_a_token_nothing_is_sent(issuer: DevIssuer, ask: Any) -> None:
-    with calling(issuer) as (auth, api, origin):
-        alice = await known(auth, issuer, "alice")
-        issuer.set_mode("token:status:503")
-        with pytest.raises(DownstreamError) as refused:
-            await ask(auth.downstream("reports").httpx_auth(alice), origin)
-        assert (refused.value.code, refused.value.status) == ("downstream_unavailable", 503)
-        # Outside of a request there is nobody whose token it could be.
-        with pytest.raises(DownstreamError) as refused:
-            await ask(auth.downstream("reports").httpx_auth(), origin)
-        assert refused.value.code == "downstream_needs_caller" and not api.seen
-
-
-async def test_one_client_sends_for_each_caller_their_own_token_and_no_cookie_of_another(issuer: DevIssuer) -> None:
-    with calling(issuer) as (auth, api, origin):
-        client = httpx2.AsyncClient(auth=auth.downstream("reports").httpx_auth(), trust_env=False)
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            answer = await client.get(origin)
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": answer.content})
-
-        protected_app = auth.protect(app)
-
-        async def ask(name: str) -> str:
-            return (await call(protected_app, body=PING, token=issuer.mint(RESOURCE, subject=name))).body.decode()
-
-        names = [f"user {number % 50}" for number in range(100)]
-        assert await asyncio.gather(*(ask(name) for name in names)) == names
-        assert len(set(api.tokens)) == 50 and client.cookies and not any("cookie" in one for one in api.seen)
-        await client.aclose()
-
-
-async def test_a_client_that_blocks_is_refused_on_the_thread_of_a_loop(issuer: DevIssuer) -> None:
-    with calling(issuer) as (auth, api, origin):
-        alice = await known(auth, issuer, "alice")
-        await auth.downstream("reports").token_for(alice)
-        with httpx2.Client(auth=auth.downstream("reports").httpx_auth(alice), trust_env=False) as client:
-            with pytest.raises(RuntimeError, match="AsyncClient"):
-                client.get(origin)
-        assert not api.seen
-
-
 # How long it is kept
 
 
@@ -473,10 +277,6 @@ async def test_a_handle_follows_the_configuration(issuer: DevIssuer) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 async def test_forked_workers_have_tokens_of_their_own(issuer: DevIssuer) -> None:
-    import subprocess
-    import sys
-    import textwrap
-
     code = f"""
     import asyncio, os
     from mcp_auth import McpAuth
@@ -607,7 +407,8 @@ async def test_the_token_is_shown_nowhere(issuer: DevIssuer, caplog: pytest.LogC
         api = auth.downstream("reports")
         token = await api.token_for(alice)
         way = api.httpx_auth(alice)
-        assert (await asked_later(way, origin)).text == "alice"
+        async with httpx2.AsyncClient(auth=way, trust_env=False) as client:
+            assert (await client.get(origin)).text == "alice"
         assert token.header_value() == f"Bearer {token.expose()}" and token.expires_at
         secrets = (token.expose(), alice.dangerous_raw_token)
         for shown in (repr(token), str(token), f"{token}", repr(api), repr(way), repr(vars(way)), caplog.text):

@@ -138,6 +138,10 @@ class Stream:
         self._pieces: Any = None
         self._read = ""
 
+    def status(self) -> int:
+        """The status of an answer that is no stream."""
+        return self._answers.get(timeout=20).status_code
+
     def read(self, length: int | None = None) -> str:
         """So many characters; without a length, everything until the end."""
         if self._pieces is None:
@@ -155,7 +159,9 @@ class Stream:
 
 
 @contextmanager
-def serving(dev_issuer: DevIssuer, kind: Callable[..., Awaitable[None]], **settings: Any) -> Generator[Streams]:
+def serving(
+    dev_issuer: DevIssuer, kind: Callable[..., Awaitable[None]], introspection: Any = None, **settings: Any
+) -> Generator[Streams]:
     streams = Streams(kind)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -163,7 +169,8 @@ def serving(dev_issuer: DevIssuer, kind: Callable[..., Awaitable[None]], **setti
         await streams.app(scope, receive, send)
 
     with listening() as (listener, origin):
-        streams.auth = McpAuth(f"{origin}/mcp", [dev_issuer.issuer], clock_tolerance=0, **settings)
+        server = {"issuer": dev_issuer.issuer, **({"introspection": introspection} if introspection else {})}
+        streams.auth = McpAuth(f"{origin}/mcp", [server], clock_tolerance=0, **settings)
         with served(streams.auth.protect(app), listener):
             yield streams
 
@@ -266,6 +273,48 @@ def test_a_stream_without_an_event_ends_too(dev_issuer: DevIssuer, kind: Any) ->
             # Its head is there.
             assert stream.read(0) == ""
             server.auth.revoke(dev_issuer.issuer, subject="alice")
+            assert stream.read() == RETRY
+            assert stream.sender.has_ended.wait(20)
+
+
+@every_kind
+def test_an_answer_to_a_post_of_which_nothing_was_sent_is_refused_when_its_caller_is_revoked(
+    dev_issuer: DevIssuer, kind: Any
+) -> None:
+    with serving(dev_issuer, kind) as server:
+        with server.open(dev_issuer.mint(server.auth.resource), "POST") as stream:
+            server.auth.revoke(dev_issuer.issuer, subject="alice")
+            assert stream.status() == 401
+            assert stream.sender.has_ended.wait(20)
+
+
+def test_an_answer_to_a_post_of_which_nothing_was_sent_is_refused_when_its_token_has_expired(
+    dev_issuer: DevIssuer,
+) -> None:
+    with ExitStack() as stack:
+        opened: list[Stream] = []
+        for kind in KINDS:
+            server = stack.enter_context(serving(dev_issuer, kind))
+            token = dev_issuer.mint(server.auth.resource, expires_in=3)
+            opened.append(stack.enter_context(server.open(token, "POST")))
+        for stream in opened:
+            assert stream.status() == 401
+            assert stream.sender.has_ended.wait(20)
+
+
+def test_the_issuer_is_asked_again_about_a_token_that_it_told_of_while_a_stream_is_open(dev_issuer: DevIssuer) -> None:
+    introspection = {"client_id": "dev", "client_secret": "dev", "also_jwts": True, "cache_max_age": 0}
+    with ExitStack() as stack:
+        opened: list[Stream] = []
+        for kind in KINDS:
+            server = stack.enter_context(serving(dev_issuer, kind, introspection))
+            for method, opaque in (("GET", True), ("GET", False), ("POST", True), ("POST", False)):
+                token = dev_issuer.mint(server.auth.resource, opaque=opaque)
+                opened.append(stack.enter_context(server.open(token, method)))
+                opened[-1].sender.send(EVENT)
+                assert opened[-1].read(len(EVENT)) == EVENT
+                dev_issuer.revoke(token)
+        for stream in opened:
             assert stream.read() == RETRY
             assert stream.sender.has_ended.wait(20)
 

@@ -71,8 +71,11 @@ async def test_handle(case: dict[str, Any]) -> None:
     async def server(scope: Any, receive: Any, send: Any) -> None:
         body = (await receive())["body"]
         seen.append(body.decode())
-        assert dict(scope["headers"])[b"content-length"] == b"%d" % len(body)
-        headers = [(b"content-type", b"application/json")]
+        given = {name.decode(): value.decode() for name, value in scope["headers"]}
+        assert given["content-length"] == str(len(body))
+        assert case["expect"].get("seen_headers", {}).items() <= given.items()
+        answer_headers = case.get("answer_headers", {"content-type": "application/json"})
+        headers = [(name.encode(), value.encode()) for name, value in answer_headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": case["answer"].encode()})
 
@@ -88,5 +91,38 @@ async def test_handle(case: dict[str, Any]) -> None:
         assert answer.body.decode() == expect["told"]
 
 
+NOTICES = json.loads((VECTORS / "notices.json").read_text())
+
+
+@pytest.mark.parametrize("case", NOTICES["cases"], ids=[case["name"] for case in NOTICES["cases"]])
+async def test_notice(case: dict[str, Any]) -> None:
+    config = NOTICES["configurations"][case["configuration"]]
+    auth = protected({"config": config, "now": case["now"], "documents": NOTICES["documents"]})
+    app = auth.protect(echo)
+    for notice in case["notices"]:
+        sent = notice["request"]
+        headers = [("authorization", value) for value in sent["authorization"]]
+        headers += list(sent["headers"].items())
+        answer = await call(app, sent["method"], sent["target"], headers, sent["body"].encode())
+        if notice["expect"] is None:
+            assert answer.status == 401
+            continue
+        body = json.loads(answer.body) if answer.body else {}
+        told = {
+            "status": answer.status,
+            "code": body.get("err", body.get("error", "")),
+            "reason": body.get("description", body.get("error_description", "")),
+        }
+        assert told == notice["expect"]
+    refused = []
+    for name, token in NOTICES["access_tokens"].items():
+        answer = await call(app, token=token)
+        assert answer.status in (200, 401)
+        if answer.status == 401:
+            refused.append(name)
+    assert sorted(refused) == sorted(case["revoked"])
+
+
 def test_there_are_as_many_cases_as_for_rust() -> None:
     assert all(len(content["cases"]) > 40 for content in [*FILES.values(), HANDLES])
+    assert len(NOTICES["cases"]) > 100

@@ -1,4 +1,5 @@
-//! `handles.json`: identifiers of tasks and states of requests, which are sealed in bodies.
+//! `handles.json`: identifiers of tasks and states of requests, which are sealed in bodies; [`events`](crate::events) has the
+//! rest.
 //!
 //! The tags are made here once more, with nothing of the code under test.
 
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 use crate::{ISSUER, NOW, RESOURCE, good};
 
 const KEY: &str = "handle-key-1-of-32-characters-or-more";
-const OLD_KEY: &str = "handle-key-2-of-32-characters-or-more";
-const GONE_KEY: &str = "handle-key-3-of-32-characters-or-more";
+pub(crate) const OLD_KEY: &str = "handle-key-2-of-32-characters-or-more";
+pub(crate) const GONE_KEY: &str = "handle-key-3-of-32-characters-or-more";
 const MAX_AGE: u64 = 600;
 
 pub(crate) fn config() -> Value {
@@ -24,22 +25,23 @@ pub(crate) fn config() -> Value {
             "authorization_servers": [ISSUER],
             "seal_task_ids": true,
             "seal_request_state": true,
+            "seal_event_ids": true,
         }],
     })
 }
 
 /// What a tag binds a handle to.
 #[derive(Clone, Copy)]
-struct Bound {
-    key: &'static str,
-    resource: &'static str,
-    kind: &'static str,
-    issuer: &'static str,
-    subject: &'static str,
-    client: &'static str,
+pub(crate) struct Bound<'b> {
+    pub(crate) key: &'b str,
+    pub(crate) resource: &'b str,
+    pub(crate) kind: &'b str,
+    pub(crate) issuer: &'b str,
+    pub(crate) subject: &'b str,
+    pub(crate) client: &'b str,
 }
 
-const ALICES: Bound = Bound {
+pub(crate) const ALICES: Bound<'_> = Bound {
     key: KEY,
     resource: RESOURCE,
     kind: "task",
@@ -48,7 +50,7 @@ const ALICES: Bound = Bound {
     client: "client",
 };
 
-impl Bound {
+impl Bound<'_> {
     fn bytes(self, handle: &str) -> Vec<u8> {
         let mut bytes = b"mcp-auth handle 1".to_vec();
         for text in [self.resource, self.kind, self.issuer, self.subject, self.client, handle] {
@@ -62,8 +64,18 @@ impl Bound {
         hmac::sign(&key, bytes).as_ref()[..16].to_vec()
     }
 
-    fn sealed(self, handle: &str) -> String {
+    pub(crate) fn sealed(self, handle: &str) -> String {
         format!("{handle}.{}", URL_SAFE_NO_PAD.encode(self.tag(&self.bytes(handle))))
+    }
+
+    /// An event of this session, as the server knows it.
+    pub(crate) fn sealed_event(self, session: Option<&str>, event: &str) -> String {
+        let mut bytes = Self { kind: "event", ..self }.bytes(event);
+        match session {
+            Some(name) => add(&mut bytes, name),
+            None => bytes.extend_from_slice(&u64::MAX.to_be_bytes()),
+        }
+        format!("{event}.{}", URL_SAFE_NO_PAD.encode(self.tag(&bytes)))
     }
 
     /// The state of a request of this method for what has this name.
@@ -218,7 +230,7 @@ impl Cases<'_> {
                 Bound { resource: "https://mcp.example.com/other", ..ALICES }.sealed("t1"),
             ),
             ("a session in place of a task", Bound { kind: "session", ..ALICES }.sealed("t1")),
-            ("an event in place of a task", Bound { kind: "event", ..ALICES }.sealed("t1")),
+            ("an event in place of a task", ALICES.sealed_event(None, "t1")),
             (
                 "a task of another issuer",
                 Bound { issuer: "https://other.example.com", ..ALICES }.sealed("t1"),

@@ -1,14 +1,18 @@
-//! Writes `vectors/decisions.json`, `handles.json`, `introspection.json`, `operations.json` and `rules.json`: requests, and
-//! what must be decided about them.
+//! Writes `vectors/decisions.json`, `handles.json`, `introspection.json`, `notices.json`, `operations.json` and `rules.json`:
+//! requests, and what must be decided about them.
 //!
-//! `cargo run -p mcp-auth-dev-issuer --example vectors`, at the project's root
+//! `cargo run -p mcp-auth-dev-issuer --example vectors`, at the project's root, for all of them; or with the names of some,
+//! such as `handles notices`
 //!
 //! Every run makes new keys; the expectations are written here by hand, not recorded.
 
 mod decisions;
+mod events;
 mod expect;
 mod handles;
 mod introspection;
+mod notice_requests;
+mod notices;
 mod operations;
 mod rules;
 
@@ -24,16 +28,22 @@ async fn main() {
     let issuer = DevIssuer::start().await.expect("a loopback port");
     let files = [
         ("decisions", decisions::config(), decisions::cases(&issuer)),
-        ("handles", handles::config(), handles::cases(&issuer)),
+        ("handles", handles::config(), [handles::cases(&issuer), events::cases(&issuer)].concat()),
         ("introspection", introspection::config(), introspection::cases()),
+        ("notices", notices::configurations(), notices::cases(&issuer)),
         ("operations", operations::config(), operations::cases(&issuer)),
         ("rules", rules::config(), rules::cases(&issuer)),
     ];
+    let access_tokens = notices::access_tokens(&issuer);
     // After the cases: a key is published when it first signs.
     let response = reqwest::get(issuer.jwks_uri()).await.expect("the key set");
     let body = response.bytes().await.expect("the key set");
     let jwks: Value = serde_json::from_slice(&body).expect("JSON");
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
     for (name, config, cases) in files {
+        if !wanted.is_empty() && !wanted.iter().any(|one| one == name) {
+            continue;
+        }
         let mut documents = json!({
             format!("{ISSUER}/.well-known/oauth-authorization-server"):
                 { "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/jwks") },
@@ -42,13 +52,19 @@ async fn main() {
         if name == "introspection" {
             documents = introspection::documents().into();
         }
-        let file = json!({
+        let mut file = json!({
             "about": "requests, and what must be decided about them; see vectors/README.md",
-            "now": NOW,
-            "config": config,
             "documents": documents,
             "cases": cases,
         });
+        if name == "notices" {
+            // Each case has a time, and names its configuration.
+            file["configurations"] = config;
+            file["access_tokens"] = access_tokens.clone();
+        } else {
+            file["now"] = NOW.into();
+            file["config"] = config;
+        }
         let text = serde_json::to_string_pretty(&file).expect("JSON") + "\n";
         std::fs::write(format!("vectors/{name}.json"), text).expect("a file that can be written");
     }

@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 use crate::auth_info::AuthInfo;
 use crate::clock::Clock;
 use crate::error::{AuthError, TokenError, Unavailable};
+use crate::last_answer::Worth;
 use crate::revocation::{Cutoffs, RevocationCheck};
 use crate::spawner::Spawner;
 use crate::text::in_one_line;
@@ -56,31 +57,27 @@ impl AskedRevocations {
 
     /// Whether the last answer is enough for a request or a stream to go on.
     pub(crate) fn is_known_to_be_good(&self, caller: &AuthInfo, now: u64) -> bool {
-        match age_of_answer(caller, now) {
-            Some(age) if age < self.interval => true,
-            Some(age) if age < self.interval.saturating_mul(2) => {
-                if caller.revocation_answers().begin_to_ask(now) {
+        let answer = caller.revocation_answer();
+        match answer.worth(self.interval, now) {
+            Worth::Young => true,
+            Worth::Ageing => {
+                if answer.begin_to_ask(now) {
                     self.ask_in_background(caller.clone());
                 }
                 true
             }
-            _ => false,
+            Worth::TooOld => false,
         }
     }
 
-    /// After how many seconds a stream has to look whether that still holds. Where an answer is missing, it asks again after
-    /// half of the time for which it may go on.
+    /// After how many seconds a stream has to look whether that still holds.
     pub(crate) fn seconds_left(&self, caller: &AuthInfo, now: u64) -> u64 {
-        let age = age_of_answer(caller, now).unwrap_or(u64::MAX);
-        if age < self.interval {
-            return self.interval - age;
-        }
-        self.interval.saturating_mul(2).saturating_sub(age).div_ceil(2)
+        caller.revocation_answer().seconds_left(self.interval, now)
     }
 
     /// Takes note of a caller of whom nothing is known but that their request has just gone on.
     pub(crate) fn has_gone_on(&self, caller: &AuthInfo) {
-        caller.revocation_answers().is_good(self.clock.unix_seconds());
+        caller.revocation_answer().is_good(self.clock.unix_seconds());
     }
 
     /// Asks, and waits for the answer.
@@ -132,7 +129,7 @@ impl AskedRevocations {
     /// Keeps an answer, and tells the log of a failure.
     fn take(&self, caller: &AuthInfo, answer: Answer) -> Answer {
         match &answer {
-            Ok(false) => caller.revocation_answers().is_good(self.clock.unix_seconds()),
+            Ok(false) => caller.revocation_answer().is_good(self.clock.unix_seconds()),
             Ok(true) => self.cutoffs.take_back(caller),
             Err(reason) => {
                 tracing::error!(
@@ -143,11 +140,6 @@ impl AskedRevocations {
         }
         answer
     }
-}
-
-/// How old the last answer is. A clock that was set back makes none good for longer.
-fn age_of_answer(caller: &AuthInfo, now: u64) -> Option<u64> {
-    caller.revocation_answers().good_at().and_then(|good_at| now.checked_sub(good_at))
 }
 
 async fn in_time(longest: Duration, answer: BoxFuture<'static, Answer>) -> Answer {

@@ -295,7 +295,7 @@ pub struct KeyHint {
 ///
 /// No other verifier is asked about a signed one. An encrypted one is opaque to whoever has no key:
 /// its issuer may be asked.
-fn parts_of_jwt(token: &str) -> Option<usize> {
+pub(super) fn parts_of_jwt(token: &str) -> Option<usize> {
     let parts = token.split('.').count();
     let may_be_jwt = matches!(parts, 3 | 5) && begins_as_object(token);
     may_be_jwt.then_some(parts)

@@ -45,6 +45,7 @@ impl Authenticator {
         let mut until = expires_at.saturating_add(tolerance);
         if let Some(opaque) = trusted.opaque.as_ref().filter(|opaque| opaque.also_jwts) {
             opaque.confirm(text, verified.now).await?;
+            auth_info.issuer_answer().is_good(verified.now);
             until = until.min(verified.now.saturating_add(opaque.max_age.as_secs()));
         }
         let key_generation = Some(verified.key_generation);

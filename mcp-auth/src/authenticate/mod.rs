@@ -1,6 +1,7 @@
 //! WHO IS CALLING? From a request's headers to an [`AuthInfo`](crate::AuthInfo).
 
 mod acceptance;
+mod asked_issuers;
 mod asked_revocations;
 mod authenticator;
 mod bearer;
@@ -15,6 +16,7 @@ mod token_checks;
 mod token_verifier;
 
 pub(crate) use acceptance::Acceptance;
+pub(crate) use asked_issuers::IssuerSays;
 pub(crate) use asked_revocations::AskedRevocations;
 pub use authenticator::KeyHint;
 pub(crate) use authenticator::{Authenticator, TrustedIssuer};

@@ -16,6 +16,7 @@ use crate::flights::Flights;
 use crate::issuer::Introspector;
 use crate::jose::{Digest, sha256};
 use crate::json::{CheckedObject, JsonError, JsonLimits, read_as};
+use crate::spawner::Spawner;
 
 /// Questions that are open at one time; more wait for their turn.
 const MAX_OPEN: usize = 64;
@@ -125,6 +126,7 @@ impl OpaqueTokens {
                 other => other,
             },
         )?;
+        auth_info.issuer_answer().is_good(now);
         // RFC 7662 §2.2: `exp` is optional, and an answer is asked for again soon.
         let expires_at = auth_info.expires_at().unwrap_or(u64::MAX);
         let until = now.saturating_add(self.max_age.as_secs()).min(expires_at);
@@ -134,6 +136,24 @@ impl OpaqueTokens {
     /// Asks about a JWT that was verified. Only whether it is active counts.
     pub(super) async fn confirm(&self, token: &str, now: u64) -> Result<(), AuthError> {
         self.active(token, sha256(token.as_bytes()), &self.verified, now).await.map(drop)
+    }
+
+    /// Asks again about the opaque token of a caller; they are who the issuer says that they are now.
+    pub(super) async fn describe_again(
+        &self,
+        token: &str,
+        issuer: &TrustedIssuer,
+        rules: &Rules,
+        now: u64,
+    ) -> Result<AuthInfo, AuthError> {
+        // It was accepted before: it waits for no token that a stranger has made up.
+        let claims = self.active(token, sha256(token.as_bytes()), &self.verified, now).await?;
+        self.validate(claims, token, issuer, rules, self.introspector.issuer.now())
+    }
+
+    /// Where its questions are asked.
+    pub(super) fn spawner(&self) -> &Spawner {
+        self.introspector.issuer.spawner()
     }
 
     /// What the issuer says of the token, if it is active.

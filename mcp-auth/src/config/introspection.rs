@@ -46,7 +46,7 @@ pub struct Introspection {
     /// session ended, is then refused, at the price of a request for each token.
     pub also_jwts: bool,
     /// For this long at most, an answer is believed; never past the token's `exp`. 0 asks about every
-    /// request. In data: seconds.
+    /// request. While a stream is open, it is asked for again as often, but every five seconds at most. In data: seconds.
     #[serde(with = "seconds")]
     pub cache_max_age: Duration,
 }

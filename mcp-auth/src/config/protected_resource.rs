@@ -47,8 +47,8 @@ pub struct ProtectedResource {
     /// another request, is refused (-32602), and so is one that is older than `request_state_max_age`. Every body is read
     /// then.
     pub seal_request_state: bool,
-    /// Seal the identifiers of events for the caller whose stream has them: with another caller's, no stream is taken
-    /// up again (404).
+    /// Seal the identifiers of events for the caller and the session whose stream has them: with another caller's, or in
+    /// another session, no stream is taken up again (404).
     pub seal_event_ids: bool,
     /// In which form a refused tool call asks for more scopes.
     pub challenge_style: ChallengeStyle,

@@ -26,8 +26,6 @@ const STATE_TAG_CHARACTERS: usize = 30;
 pub(crate) enum HandleKind {
     Session,
     Task,
-    /// Where a stream of events is taken up again.
-    Event,
 }
 
 impl HandleKind {
@@ -35,11 +33,12 @@ impl HandleKind {
         match self {
             Self::Session => "session",
             Self::Task => "task",
-            Self::Event => "event",
         }
     }
 }
 
+/// In the place of a kind, for where a stream of events is taken up again: nothing else belongs to a session.
+const EVENT: &str = "event";
 /// In the place of a kind, for the state of a request: nothing else ends.
 const REQUEST_STATE: &str = "request state";
 
@@ -84,6 +83,28 @@ impl HandleSealer {
     ) -> Option<&'h str> {
         let (handle, tag) = without_tag::<TAG_BYTES>(sealed, TAG_CHARACTERS)?;
         self.is_signed(&tag, |key| self.context(key, kind.name(), owner, handle)).then_some(handle)
+    }
+
+    /// The identifier of an event with its tag: for this caller, and in this session alone. `None`: there is no key.
+    pub(crate) fn seal_event(
+        &self,
+        owner: Option<&AuthInfo>,
+        session: Option<&str>,
+        event: &str,
+    ) -> Option<String> {
+        let tag = self.event_context(self.keys.sealing()?, owner, session, event).sign();
+        Some(with_tag(event, &tag.as_ref()[..TAG_BYTES], TAG_CHARACTERS))
+    }
+
+    /// The identifier of an event without its tag; `None` where it was not given to this caller in this session.
+    pub(crate) fn open_event<'e>(
+        &self,
+        owner: Option<&AuthInfo>,
+        session: Option<&str>,
+        sealed: &'e str,
+    ) -> Option<&'e str> {
+        let (event, tag) = without_tag::<TAG_BYTES>(sealed, TAG_CHARACTERS)?;
+        self.is_signed(&tag, |key| self.event_context(key, owner, session, event)).then_some(event)
     }
 
     /// The state of a request with the time at which it ends, in seconds since 1970, and a tag: for this caller and for
@@ -146,6 +167,19 @@ impl HandleSealer {
         add_text(&mut context, Some(kind));
         add_owner(&mut context, owner);
         add_text(&mut context, Some(handle));
+        context
+    }
+
+    /// The same for an event, which is bound to its session as well, or to there being none.
+    fn event_context(
+        &self,
+        key: &hmac::Key,
+        owner: Option<&AuthInfo>,
+        session: Option<&str>,
+        event: &str,
+    ) -> hmac::Context {
+        let mut context = self.context(key, EVENT, owner, event);
+        add_text(&mut context, session);
         context
     }
 
@@ -324,7 +358,7 @@ mod tests {
     fn what_was_given_as_one_kind_of_handle_is_no_other() {
         let ours = sealer(&["key"], "https://h.example/mcp");
         let owner = caller(json!({ "sub": "alice" }));
-        let kinds = [HandleKind::Session, HandleKind::Task, HandleKind::Event];
+        let kinds = [HandleKind::Session, HandleKind::Task];
         for given in kinds {
             let sealed = ours.seal(given, Some(&owner), "x").unwrap();
             for asked in kinds {
@@ -333,6 +367,28 @@ mod tests {
             }
             let of = StateOf { method: "tools/call", name: None };
             assert_eq!(ours.open_state(Some(&owner), of, 0, &sealed), None);
+            assert_eq!(ours.open_event(Some(&owner), None, &sealed), None);
+            assert_eq!(ours.open_event(Some(&owner), Some("x"), &sealed), None);
+            let event = ours.seal_event(Some(&owner), None, "x").unwrap();
+            assert_eq!(ours.open(given, Some(&owner), &event), None);
+        }
+    }
+
+    #[test]
+    fn an_event_is_of_its_caller_and_its_session() {
+        let ours = sealer(&["new", "old"], "https://h.example/mcp");
+        let owner = caller(json!({ "sub": "alice", "client_id": "app" }));
+        let bob = caller(json!({ "sub": "bob", "client_id": "app" }));
+        for session in [Some("8f3c"), Some(""), None] {
+            let sealed = ours.seal_event(Some(&owner), session, "e1").unwrap();
+            assert_eq!(ours.open_event(Some(&owner), session, &sealed), Some("e1"));
+            for other in [Some("8f3"), Some("8f3cc"), Some("e1"), Some("8f3c"), Some(""), None] {
+                let is_open = ours.open_event(Some(&owner), other, &sealed).is_some();
+                assert_eq!(is_open, other == session, "{session:?} in {other:?}");
+            }
+            assert_eq!(ours.open_event(Some(&bob), session, &sealed), None);
+            assert_eq!(ours.open_event(None, session, &sealed), None);
+            assert_eq!(ours.open_event(Some(&owner), session, "e1"), None);
         }
     }
 

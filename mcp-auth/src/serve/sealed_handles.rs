@@ -20,6 +20,7 @@ use http::header::{CONTENT_LENGTH, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use super::mcp_headers::{self, MCP_NAME};
+use super::sessions::MCP_SESSION_ID;
 use super::splice::Splice;
 use super::{Forward, Resource};
 use crate::auth_info::AuthInfo;
@@ -73,8 +74,26 @@ impl SealedHandles {
     }
 
     /// An identifier of an event with its tag; `None` as before.
-    pub(super) fn seal_event(&self, sender: Option<&AuthInfo>, event: &str) -> Option<String> {
-        self.sealer.seal(HandleKind::Event, sender, event).filter(|_| self.events)
+    pub(super) fn seal_event(
+        &self,
+        sender: Option<&AuthInfo>,
+        session: Option<&HeaderValue>,
+        event: &str,
+    ) -> Option<String> {
+        let named = session.map(HeaderValue::to_str).transpose().ok()?;
+        self.sealer.seal_event(sender, named, event).filter(|_| self.events)
+    }
+
+    /// An identifier of an event as the server knows it; `None`: it was not given to the sender in this session.
+    fn open_event(
+        &self,
+        sender: Option<&AuthInfo>,
+        session: Option<&HeaderValue>,
+        sealed: &HeaderValue,
+    ) -> Option<HeaderValue> {
+        let named = session.map(HeaderValue::to_str).transpose().ok()?;
+        let event = self.sealer.open_event(sender, named, sealed.to_str().ok()?)?;
+        HeaderValue::from_str(event).ok()
     }
 
     /// The body with its handles as the server knows them; `None`: there are none in it.
@@ -176,11 +195,12 @@ impl Resource {
 
     /// `Last-Event-ID` as the server knows it; `None`: none is there, or it stays as it is.
     ///
-    /// Where identifiers of events are not sealed, nobody but the server knows whose stream one is of. So it is handed on
-    /// with a session alone, of which it is known whose it is.
+    /// It opens in the session in which it was given, or without one if there was none. Where identifiers of events are not
+    /// sealed, nobody but the server knows whose stream one is of. So it is handed on with a session alone, of which it is
+    /// known whose it is.
     ///
     /// # Errors
-    /// It was not given to the sender, or no session of theirs is named.
+    /// It was not given to the sender in this session, or no session of theirs is named.
     pub(super) fn open_last_event(
         &self,
         sender: Option<&AuthInfo>,
@@ -195,10 +215,26 @@ impl Resource {
         };
         // Of several, somebody else might read another one.
         let is_only = values.next().is_none();
-        let named = written.to_str().ok().filter(|_| is_only);
-        let opened = named.and_then(|text| sealed.sealer.open(HandleKind::Event, sender, text));
-        let event = opened.and_then(|event| HeaderValue::from_str(event).ok());
+        let names_several = request.get_all(&MCP_SESSION_ID).iter().nth(1).is_some();
+        if !is_only || names_several {
+            return Err(MessageFault::UnknownEvent);
+        }
+        let named = self.session_of_events(session, request);
+        let event = sealed.open_event(sender, named, written);
         event.map(Some).ok_or(MessageFault::UnknownEvent)
+    }
+
+    /// The session that a request names, to which the events in its answer belong. Where sessions are not bound, it is the
+    /// one that the server reads.
+    pub(super) fn session_of_events<'r>(
+        &self,
+        opened: Option<&'r HeaderValue>,
+        request: &'r HeaderMap,
+    ) -> Option<&'r HeaderValue> {
+        match &self.session_sealer {
+            Some(_) => opened,
+            None => request.get(&MCP_SESSION_ID),
+        }
     }
 }
 

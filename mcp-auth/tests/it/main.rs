@@ -9,6 +9,7 @@ mod authorize;
 mod configuration;
 mod downstream;
 mod issuer;
+mod notice_vectors;
 mod providers;
 mod real_providers;
 mod serve;

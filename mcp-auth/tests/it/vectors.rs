@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{Request, Response, StatusCode};
-use axum::routing::any_service;
+use axum::http::{HeaderMap, Request, Response, StatusCode};
+use axum::routing::{MethodRouter, any_service};
 use futures_util::future::{BoxFuture, ready};
 use mcp_auth::clock::Clock;
 use mcp_auth::http_client::{HttpClient, HttpError};
@@ -35,7 +35,7 @@ struct Case {
 }
 
 #[derive(Deserialize)]
-struct CaseRequest {
+pub(crate) struct CaseRequest {
     method: String,
     target: String,
     authorization: Vec<String>,
@@ -79,17 +79,30 @@ impl Vectors {
     }
 
     pub(crate) fn protect(&self) -> McpAuth {
-        McpAuth::builder(self.config.clone())
-            .clock(FixedClock(self.now))
-            .http_client(Documents(self.documents.clone()))
-            .build()
-            .unwrap()
+        protect_with(self.config.clone(), self.now, self.documents.clone())
     }
 
     /// The token of the case of this name.
     pub(crate) fn token_of(&self, name: &str) -> &str {
         let case = self.cases.iter().find(|case| case.name == name).unwrap();
         case.request.authorization[0].strip_prefix("Bearer ").unwrap()
+    }
+}
+
+/// With a clock that stands still, and these documents in place of the network.
+pub(crate) fn protect_with(config: Config, now: u64, documents: HashMap<String, Value>) -> McpAuth {
+    let builder = McpAuth::builder(config).clock(FixedClock(now));
+    builder.http_client(Documents(documents)).build().unwrap()
+}
+
+impl CaseRequest {
+    pub(crate) fn to_request(&self) -> Request<Body> {
+        let authorization = self.authorization.iter().map(|value| ("authorization", &**value));
+        let headers = self.headers.iter().map(|(name, value)| (&**name, &**value));
+        let headers: Vec<_> = authorization.chain(headers).collect();
+        let mut request = request(&self.method, &self.target, &headers);
+        *request.body_mut() = Body::from(self.body.clone());
+        request
     }
 }
 
@@ -119,6 +132,9 @@ struct HandleCase {
     request: CaseRequest,
     /// What the server answers.
     answer: String,
+    /// JSON, unless they say otherwise.
+    #[serde(default)]
+    answer_headers: HashMap<String, String>,
     expect: Passage,
 }
 
@@ -128,6 +144,9 @@ struct Passage {
     code: String,
     /// The body that the server sees; none: it sees nothing.
     seen: Option<String>,
+    /// Some headers that the server sees.
+    #[serde(default)]
+    seen_headers: HashMap<String, String>,
     /// What the client gets, where the server was asked.
     told: Option<String>,
 }
@@ -142,40 +161,51 @@ async fn every_handle_is_sealed_and_opened_as_expected() {
     assert!(cases.len() > 40);
     for case in cases {
         let seen = Arc::new(Mutex::new(None));
-        let (noted, answer) = (seen.clone(), case.answer.clone());
-        let server = any_service(service_fn(move |request: Request<Body>| {
-            let (noted, answer) = (noted.clone(), answer.clone());
-            async move {
-                let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
-                *noted.lock().unwrap() = Some(String::from_utf8(body.to_vec()).unwrap());
-                let response = Response::builder().header("content-type", "application/json");
-                Ok::<_, Infallible>(response.body(Body::from(answer)).unwrap())
-            }
-        }));
-        let sent = &case.request;
-        let authorization = sent.authorization.iter().map(|value| ("authorization", &**value));
-        let headers = sent.headers.iter().map(|(name, value)| (&**name, &**value));
-        let headers: Vec<_> = authorization.chain(headers).collect();
-        let mut request = request(&sent.method, &sent.target, &headers);
-        *request.body_mut() = Body::from(sent.body.clone());
-        let answer = send(auth.protect(server), request).await;
+        let answer = send(auth.protect(answering(&case, &seen)), case.request.to_request()).await;
         let actual = (answer.status.as_u16(), answer.code());
         assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
-        assert_eq!(*seen.lock().unwrap(), case.expect.seen, "{}", case.name);
+        let request = seen.lock().unwrap().take();
+        for (name, value) in &case.expect.seen_headers {
+            let given = request.as_ref().and_then(|(headers, _)| headers.get(name));
+            assert_eq!(given.and_then(|text| text.to_str().ok()), Some(&**value), "{}", case.name);
+        }
+        assert_eq!(request.map(|(_, body)| body), case.expect.seen, "{}", case.name);
         if let Some(told) = case.expect.told {
             assert_eq!(String::from_utf8(answer.body.to_vec()).unwrap(), told, "{}", case.name);
         }
     }
 }
 
+/// The headers and the body of a request, as the server saw it.
+type Seen = Arc<Mutex<Option<(HeaderMap, String)>>>;
+
+/// A server that gives the answer of this case, and remembers what it saw.
+fn answering(case: &HandleCase, seen: &Seen) -> MethodRouter {
+    let (noted, answer) = (seen.clone(), case.answer.clone());
+    let mut response = Response::builder();
+    if case.answer_headers.is_empty() {
+        response = response.header("content-type", "application/json");
+    }
+    for (name, value) in &case.answer_headers {
+        response = response.header(name, value);
+    }
+    let headers = response.body(()).unwrap().headers().clone();
+    any_service(service_fn(move |request: Request<Body>| {
+        let (noted, answer, headers) = (noted.clone(), answer.clone(), headers.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let bytes = to_bytes(body, usize::MAX).await.unwrap();
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            *noted.lock().unwrap() = Some((parts.headers, text));
+            let mut response = Response::new(Body::from(answer));
+            *response.headers_mut() = headers;
+            Ok::<_, Infallible>(response)
+        }
+    }))
+}
+
 async fn check(app: Router, case: Case) {
-    let sent = &case.request;
-    let authorization = sent.authorization.iter().map(|value| ("authorization", &**value));
-    let headers = sent.headers.iter().map(|(name, value)| (&**name, &**value));
-    let headers: Vec<_> = authorization.chain(headers).collect();
-    let mut request = request(&sent.method, &sent.target, &headers);
-    *request.body_mut() = Body::from(sent.body.clone());
-    let answer = send(app, request).await;
+    let answer = send(app, case.request.to_request()).await;
     let actual = (answer.status.as_u16(), answer.code());
     assert_eq!(actual, (case.expect.status, &*case.expect.code), "{}", case.name);
     // A 401 that does not say where to sign in is of no use to a client.

@@ -3,6 +3,7 @@ import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } fro
 
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import { type Answered, type Filter, type Forward, type Piece, type StreamEnd } from '../native.js';
+import { OpenStream } from '../open-streams.js';
 import { admittedOf, type Watched } from './admitted.js';
 import { member } from './members.js';
 import { sealSession } from './node-session.js';
@@ -200,6 +201,8 @@ class HeldResponse {
   readonly #response: ServerResponse;
   readonly #own: Methods;
   #filter: Filter | undefined;
+  /** Ends the response while it is held, where it is a stream of events. */
+  #early: OpenStream | undefined;
   #state: 'new' | 'held' | 'begun' | 'over' = 'new';
 
   constructor(forward: Forward, response: ServerResponse) {
@@ -222,6 +225,7 @@ class HeldResponse {
     if (this.#state !== 'new') return this.#filter === undefined;
     const response = this.#response;
     const before = lines(list(response));
+    const end = isEventStream(response, undefined) ? this.#forward.streamEnd(before) : null;
     const decided = this.#forward.respond(response.statusCode, before);
     this.#state = 'held';
     if (typeof decided !== 'string') {
@@ -229,12 +233,21 @@ class HeldResponse {
       if (decided.hasBegun) {
         this.#begin();
         this.#own.flushHeaders.call(response);
-      }
+      } else if (end) this.#endInTime(end);
       return false;
     }
     Object.assign(response, this.#own);
     if (decided !== before) setHeaders(response, decided);
     return true;
+  }
+
+  /** Until something is sent of it. */
+  #endInTime(end: StreamEnd): void {
+    const early = new OpenStream(end, () => this.#replace(end.refusal()));
+    this.#early = early;
+    this.#response.once('close', () => early.close());
+    // Whoever holds it now may be about to write to it.
+    queueMicrotask(() => this.#state === 'held' && early.watch());
   }
 
   #writeHead(status: number, rest: unknown[]): ServerResponse {
@@ -295,6 +308,7 @@ class HeldResponse {
   #begin(): void {
     if (this.#state === 'begun') return;
     this.#state = 'begun';
+    this.#early?.close();
     const response = this.#response;
     setHeaders(response, (this.#filter as Filter).headers);
     response.writeHead = this.#own.writeHead;
@@ -306,6 +320,7 @@ class HeldResponse {
   #replace({ status, headers, body }: Answered): void {
     const response = this.#response;
     this.#state = 'over';
+    this.#early?.close();
     response.writeHead = this.#own.writeHead;
     // HTTP/2 has none, and Node warns of it.
     if (response.req.httpVersionMajor < 2) response.statusMessage = '';

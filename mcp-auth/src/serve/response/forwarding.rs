@@ -71,6 +71,13 @@ impl Forward {
         self.passes_all_but_sessions() && self.binds_sessions()
     }
 
+    /// Whether the issuer of the caller's token was asked about it, so that it is asked again while a stream is open. Only
+    /// [`Forward::stream_end`] does that, and not [`McpAuth::stream_end`](crate::McpAuth::stream_end), which has no token to
+    /// ask about.
+    pub fn asks_issuer_again(&self) -> bool {
+        self.auth_info.as_ref().is_some_and(|caller| caller.issuer_answer().is_known())
+    }
+
     fn passes_all_but_sessions(&self) -> bool {
         !self.changes_responses() && !self.looks_for_refusal
     }
@@ -94,8 +101,11 @@ impl Forward {
     ///
     /// Under a policy lists are filtered in every response, whatever its status and its content type say.
     /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
-    /// `Transfer-Encoding`.
-    pub fn respond(self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+    /// `Transfer-Encoding`; and `Mcp-Session-Id` as the service gave it, to which events belong.
+    pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+        if let Some(lists) = &mut self.lists {
+            lists.note_session(headers);
+        }
         self.add_headers(headers);
         ResponseFilter::new(self, status, headers)
     }

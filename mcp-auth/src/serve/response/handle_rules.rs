@@ -21,6 +21,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use serde_json::value::RawValue;
 
 use super::list_filter::{Fault, Members, is_object, items, text};
@@ -97,9 +98,9 @@ impl HandleRules {
         self.sealed().is_some_and(|sealed| sealed.events)
     }
 
-    /// An identifier of an event with its tag.
-    pub(super) fn seal_event(&self, event: &str) -> Option<String> {
-        self.sealed()?.seal_event(self.sender(), event)
+    /// An identifier of an event of this session with its tag.
+    pub(super) fn seal_event(&self, session: Option<&HeaderValue>, event: &str) -> Option<String> {
+        self.sealed()?.seal_event(self.sender(), session, event)
     }
 
     /// Seals the handles of one message.

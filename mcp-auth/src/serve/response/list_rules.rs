@@ -15,8 +15,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::event_stream::SealId;
 use super::handle_rules::HandleRules;
@@ -28,6 +28,7 @@ use crate::authorize::{Authorizers, Messages, Operation};
 use crate::config::Access;
 use crate::serve::exchange::{Admitted, Exchange};
 use crate::serve::mcp_headers;
+use crate::serve::sessions::MCP_SESSION_ID;
 
 /// The policy of a resource, applied to the lists in a response.
 ///
@@ -44,6 +45,8 @@ pub(in crate::serve) struct ListRules {
     lesson: Option<Lesson>,
     /// Which handles are sealed, if any are.
     handles: Option<Arc<HandleRules>>,
+    /// The session to which its events belong, as the server knows it.
+    session: Option<HeaderValue>,
 }
 
 /// How the messages were admitted to which an answer comes.
@@ -112,7 +115,10 @@ impl ListRules {
             true => PrivateRule::Always,
             false => PrivateRule::IfCacheable,
         };
+        let Admitted { resource, session, .. } = &exchange.admitted;
+        let named = resource.session_of_events(session.as_ref(), &request.headers);
         Some(Self {
+            session: named.cloned(),
             exchange: exchange.clone(),
             is_of_sender,
             is_asked: false,
@@ -122,10 +128,19 @@ impl ListRules {
         })
     }
 
+    /// Looks for the session in the headers of the response, as the service gave them: the one that begins with it, or goes
+    /// on, is the one to which its events belong.
+    pub(super) fn note_session(&mut self, response: &HeaderMap) {
+        if let Some(given) = response.get(&MCP_SESSION_ID) {
+            self.session = Some(given.clone());
+        }
+    }
+
     /// What seals the identifiers of events, if anything does.
     pub(super) fn event_sealer(&self) -> Option<SealId> {
         let handles = self.handles.clone().filter(|handles| handles.seals_events())?;
-        Some(Box::new(move |event| handles.seal_event(event)))
+        let session = self.session.clone();
+        Some(Box::new(move |event| handles.seal_event(session.as_ref(), event)))
     }
 
     /// The same for the data of an event, which need not be a message: some are only a sign of life. A stream goes on under

@@ -101,9 +101,13 @@ impl<B: Body<Data = Bytes>> ProtectedBody<B> {
 
     /// Waits until it is certain what is sent first; gives what takes the place of the whole response, if anything does.
     pub(super) fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Option<Reply>> {
-        match &mut self.kind {
-            Kind::Own { .. } | Kind::Passed { .. } => Poll::Ready(None),
-            Kind::Filtered { body } => body.as_mut().poll_start(context),
+        let Kind::Filtered { body } = &mut self.kind else { return Poll::Ready(None) };
+        if let Poll::Ready(replaced) = body.as_mut().poll_start(context) {
+            return Poll::Ready(replaced);
+        }
+        match &mut self.end {
+            Some(end) => end.poll_refusal(context).map(Some),
+            None => Poll::Pending,
         }
     }
 

@@ -5,10 +5,10 @@
 //!
 //! 1. It ends between two events, so that nothing is sent by halves: a piece of the handler's is cut where that is. The last thing that is sent is `retry`, after
 //!    which clients connect again: with a new token, if they have one.
-//! 2. A stream of a GET is watched from the beginning. One that answers a POST is watched from its first event on, because
-//!    nearly all of them end by themselves at once. Until then nothing is sent of it after its time either.
+//! 2. It is watched from the beginning, also where nothing came of it yet.
 //! 3. Nobody looks at it from time to time. It says how long it is good at most, and wakes whoever waits when something was
-//!    revoked. Only where a revocation check of the user's is asked, it asks as often as requests do.
+//!    revoked. Only where a revocation check of the user's, or the issuer of the token, is asked, it asks as often as
+//!    requests do.
 //!
 //! Tested in `adapters::stream_end`.
 
@@ -27,10 +27,11 @@ use tokio::sync::watch;
 
 use super::body_kind::{is_encoded, is_event_stream, names_event_stream};
 use crate::auth_info::AuthInfo;
-use crate::authenticate::Authenticator;
+use crate::authenticate::{Authenticator, IssuerSays};
+use crate::error::{AuthError, TokenError, Unavailable};
 use crate::serve::exchange::{Admitted, Exchange, Held};
 use crate::serve::standing::Standing;
-use crate::serve::{Forward, Resource};
+use crate::serve::{Forward, Reply, Resource};
 
 /// Asks for a new connection after a second (WHATWG HTML, server-sent events).
 const RECONNECT: &[u8] = b"retry: 1000\n\n";
@@ -48,7 +49,8 @@ const LONGEST_END: usize = 3;
 /// 2. While there is nothing to send and it [is to be watched](StreamEnd::is_watched), ask again after
 ///    [`StreamEnd::time_left`], and when [`StreamEnd::poll_revoked`] wakes you. One timer is enough for a stream, and
 ///    nothing has to look from time to time.
-/// 3. When it says that the stream ends, send the last piece, end the response, take nothing more of the handler's, and
+/// 3. When it says that the stream ends, send the last piece (or [`StreamEnd::refusal`], where status and headers were not
+///    sent yet), end the response, take nothing more of the handler's, and
 ///    tell the handler, as if the client had gone.
 ///
 /// ```
@@ -72,10 +74,10 @@ pub struct StreamEnd {
     is_unknown: bool,
     /// Ready when something was revoked; `None`: nobody waits for that yet.
     revoked: Option<BoxFuture<'static, watch::Receiver<u64>>>,
-    /// Whether it is watched although nothing came of it yet.
-    from_beginning: bool,
     /// Whether something can be put between its events: it is not encoded.
     is_plain: bool,
+    /// Those that an answer in place of the stream has besides its own.
+    response_headers: HeaderMap,
     /// The last bytes that were sent.
     tail: Vec<u8>,
     has_ended: bool,
@@ -83,7 +85,7 @@ pub struct StreamEnd {
 
 impl StreamEnd {
     /// For a response with these headers, of which it takes the length; `None` where it is no stream of events.
-    fn of(held: &Held, from_beginning: bool, response: &mut HeaderMap) -> Option<Self> {
+    fn of(held: &Held, response: &mut HeaderMap) -> Option<Self> {
         if !is_event_stream(response) {
             return None;
         }
@@ -93,8 +95,8 @@ impl StreamEnd {
             exchange: held.shared(),
             is_unknown: false,
             revoked: None,
-            from_beginning,
             is_plain: !is_encoded(response),
+            response_headers: HeaderMap::new(),
             tail: Vec::new(),
             has_ended: false,
         })
@@ -125,6 +127,33 @@ impl StreamEnd {
         Some(Bytes::from_static(if self.is_plain { RECONNECT } else { b"" }))
     }
 
+    /// The answer in place of the whole response, after a [step](Self::step) that ended the stream before its status and
+    /// headers were sent: the challenge that a request with its token gets now.
+    pub fn refusal(&mut self) -> Reply {
+        let reply = self.exchange.admitted.resource.refuse(self.why());
+        reply.with_headers(std::mem::take(&mut self.response_headers))
+    }
+
+    /// Why it ends.
+    fn why(&self) -> AuthError {
+        let retry_after = 1;
+        let unknown = Unavailable::new("a stream", "nobody can tell at once", retry_after);
+        let standing = self.exchange.standing().filter(|_| !self.is_unknown);
+        let Some(Standing { resource, sender: Some(caller) }) = standing else {
+            return AuthError::Unavailable(unknown);
+        };
+        let Authenticator { cutoffs, clock, .. } = &resource.authenticator;
+        if let (Some(exp), Some(0)) =
+            (caller.expires_at(), seconds_until_expired(&resource, &caller))
+        {
+            return TokenError::Expired { exp, now: clock.unix_seconds() }.into();
+        }
+        match cutoffs.check(&caller) {
+            Err(revoked) => revoked.into(),
+            Ok(()) => AuthError::Unavailable(unknown),
+        }
+    }
+
     /// How much of the next piece may be sent, after a [step](Self::step) that let the stream go on: up to the end of the event
     /// in whose middle it is, if the stream ends there. `None`: the whole piece.
     ///
@@ -151,9 +180,9 @@ impl StreamEnd {
         self.tail.drain(..surplus);
     }
 
-    /// Whether its end is to be waited for now: an answer to a POST need not be watched before its first event.
+    /// Whether its end is to be waited for: it has not come.
     pub fn is_watched(&self) -> bool {
-        !self.has_ended && (self.from_beginning || !self.tail.is_empty())
+        !self.has_ended
     }
 
     /// After how long to ask for the next [step](Self::step) at the latest. `None`: there is nothing to wait for, because
@@ -217,24 +246,46 @@ fn ends_event(bytes: &[u8]) -> bool {
 }
 
 /// Whether this resource would still authenticate its sender.
-fn is_good(resource: &Resource, sender: Option<&AuthInfo>) -> bool {
+fn is_good(resource: &Arc<Resource>, sender: Option<&AuthInfo>) -> bool {
     let Some(caller) = sender else { return true };
     let Authenticator { cutoffs, asked_revocations, clock, .. } = &resource.authenticator;
     let now = clock.unix_seconds();
     seconds_until_expired(resource, caller) != Some(0)
         && cutoffs.is_current(now)
         && asked_revocations.as_ref().is_none_or(|asked| asked.is_known_to_be_good(caller, now))
+        && is_good_for_issuer(resource, caller, now)
         // After it was asked, which may be answered at once.
         && cutoffs.check(caller).is_ok()
+}
+
+/// Whether the issuer, where it was asked about this caller, says nothing else by now. It is asked again in the background.
+fn is_good_for_issuer(resource: &Arc<Resource>, caller: &AuthInfo, now: u64) -> bool {
+    match resource.authenticator.issuer_says(caller, now) {
+        IssuerSays::GoOn => true,
+        IssuerSays::GoOnAndAsk(spawner) => {
+            let (asking, asked_about) = (resource.clone(), caller.clone());
+            let question = async move {
+                asking.authenticator.ask_issuer_again(&asked_about).await;
+            };
+            spawner.start(question.boxed());
+            true
+        }
+        IssuerSays::End => false,
+    }
 }
 
 /// After how long it is to be looked again whether this resource takes the token for good; `None`: only when something was
 /// revoked.
 fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
-    let until_expired = seconds_until_expired(resource, sender);
-    let Some(asked) = &resource.authenticator.asked_revocations else { return until_expired };
-    let until_asked = asked.seconds_left(sender, resource.authenticator.clock.unix_seconds());
-    Some(until_expired.map_or(until_asked, |seconds| seconds.min(until_asked)))
+    let Authenticator { asked_revocations, clock, .. } = &resource.authenticator;
+    let until_asked =
+        asked_revocations.as_ref().map(|asked| asked.seconds_left(sender, clock.unix_seconds()));
+    let all = [
+        seconds_until_expired(resource, sender),
+        until_asked,
+        resource.authenticator.seconds_until_issuer_is_asked(sender),
+    ];
+    all.into_iter().flatten().min()
 }
 
 /// How long this resource takes the token for good; `None`: it does not say.
@@ -264,7 +315,7 @@ impl Resource {
             asked.has_gone_on(caller);
         }
         let admitted = Admitted { resource: self, sender, session: None, opened: None };
-        let end = StreamEnd::of(&Held::Alone(admitted), true, response)?;
+        let end = StreamEnd::of(&Held::Alone(admitted), response)?;
         Some(StreamEnd { is_unknown: true, ..end })
     }
 }
@@ -274,7 +325,8 @@ impl Forward {
     /// layer does it by itself. `None`: it is no stream of events. Ask before [`Forward::respond`]. A `Content-Length` is
     /// removed, because the stream may end before that.
     pub fn stream_end(&self, response: &mut HeaderMap) -> Option<StreamEnd> {
-        StreamEnd::of(&self.held, !self.may_wait, response)
+        let end = StreamEnd::of(&self.held, response)?;
+        Some(StreamEnd { response_headers: self.response_headers.clone(), ..end })
     }
 }
 

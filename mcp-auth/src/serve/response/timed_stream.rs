@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 use super::stream_end::StreamEnd;
+use crate::serve::Reply;
 
 /// A stream that ends in time.
 pub(super) struct TimedStream {
@@ -54,6 +55,15 @@ impl TimedStream {
                 return Poll::Pending;
             }
             self.timer = None;
+        }
+    }
+
+    /// The answer in place of the whole response, where the end comes before its head was sent. `Ready`: it has come.
+    pub(super) fn poll_refusal(&mut self, context: &mut Context<'_>) -> Poll<Reply> {
+        ready!(self.poll_wait(context));
+        match self.end.step() {
+            Some(_) => Poll::Ready(self.end.refusal()),
+            None => Poll::Pending,
         }
     }
 

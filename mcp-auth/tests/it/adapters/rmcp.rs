@@ -4,6 +4,7 @@ mod flow;
 mod handlers;
 mod hosts;
 mod sessions;
+mod states;
 mod step_up;
 mod tasks;
 mod tools;

@@ -17,12 +17,14 @@ use mcp_auth::policy::Requirement;
 use mcp_auth::revocation::Revocation;
 use mcp_auth::{Config, McpAuth, ScopePolicy};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tower::service_fn;
 
 use crate::support::{RESOURCE, TestClock};
 
 const EVENT: &str = "id: 1\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n";
+const COMMENT: &str = ": hello\n\n";
 const RETRY: &str = "retry: 1000\n\n";
 
 /// A server of streams of events.
@@ -30,6 +32,8 @@ struct Streams {
     issuer: DevIssuer,
     auth: McpAuth,
     url: String,
+    /// Told of each body that is made.
+    begun: Arc<Notify>,
 }
 
 impl Streams {
@@ -54,16 +58,19 @@ impl Streams {
         config.clock_tolerance = Duration::ZERO;
         change(&mut config);
         let auth = McpAuth::new(config).unwrap();
+        let begun = Arc::new(Notify::new());
+        let made = begun.clone();
         let server = any_service(service_fn(move |_: Request<Body>| {
             let response = Response::builder().header("content-type", "text/event-stream");
             let answer = response.body(make_body()).unwrap();
+            made.notify_one();
             async move { Ok::<_, Infallible>(answer) }
         }));
         let app: Router = auth.protect(server);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { issuer, auth, url }
+        Self { issuer, auth, url, begun }
     }
 
     fn token(&self, subject: &str, expires_in: i64) -> String {
@@ -76,7 +83,18 @@ impl Streams {
     }
 
     async fn listen(&self, token: &str) -> reqwest::Response {
-        let message = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}"#;
+        self.post("subscriptions/listen", token).await
+    }
+
+    /// Waits until the handler has answered.
+    async fn has_begun(&self) {
+        self.begun.notified().await;
+    }
+
+    async fn post(&self, method: &str, token: &str) -> reqwest::Response {
+        let params = if method == "tools/call" { r#"{"name":"other"}"# } else { "{}" };
+        let message =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
         let request = reqwest::Client::new().post(&self.url).bearer_auth(token).body(message);
         let request = request.header("content-type", "application/json");
         request.header("accept", "application/json, text/event-stream").send().await.unwrap()
@@ -124,6 +142,41 @@ async fn a_stream_without_an_event_ends_at_once() {
     let answer = server.get(&server.token("alice", 3600)).await;
     server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "alice"));
     assert_eq!(answer.text().await.unwrap(), RETRY);
+}
+
+/// Status and headers wait for the first event, because the handler may ask for more scopes until then.
+#[tokio::test]
+async fn an_answer_to_a_post_of_which_nothing_was_sent_is_refused_when_its_token_is_good_no_more() {
+    for change in [|_: &mut Config| {}, with_policy] {
+        let server = Streams::sending(&[], change).await;
+        let answer = server.post("tools/call", &server.token("alice", 2)).await;
+        assert_eq!(answer.status(), 401);
+        let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
+        assert!(challenge.contains("invalid_token"), "{challenge}");
+        // By the one before.
+        server.has_begun().await;
+        let token = server.token("carol", 3600);
+        let (answer, ()) = tokio::join!(server.post("tools/call", &token), async {
+            server.has_begun().await;
+            server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "carol"));
+        });
+        assert_eq!(answer.status(), 401);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_post_that_has_begun_ends_between_its_events() {
+    for change in [|_: &mut Config| {}, with_policy] {
+        let server = Streams::sending(&[COMMENT, EVENT], change).await;
+        let mut answer = server.post("tools/call", &server.token("alice", 3600)).await;
+        assert_eq!(answer.status(), 200);
+        let mut received = String::new();
+        while received.len() < COMMENT.len() + EVENT.len() {
+            received.push_str(str::from_utf8(&answer.chunk().await.unwrap().unwrap()).unwrap());
+        }
+        server.auth.revoke(Revocation::of_subject(server.issuer.issuer(), "alice"));
+        assert_eq!(answer.text().await.unwrap(), RETRY);
+    }
 }
 
 /// Counts how often it is woken.
@@ -306,15 +359,13 @@ async fn whoever_drives_a_stream_knows_how_long_it_is_good_and_is_woken_by_revoc
 }
 
 #[tokio::test]
-async fn an_answer_to_a_post_is_watched_from_its_first_event_on() {
+async fn an_answer_to_a_post_is_watched_before_its_first_event() {
     let issuer = DevIssuer::start().await.unwrap();
     let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
     let token = issuer.mint().audience(RESOURCE).sign();
     let post = admitted(&auth, "POST", Some(&token)).await;
     let mut answer =
         post.stream_end(&mut headers_of(&[("content-type", "text/event-stream")])).unwrap();
-    assert!(!answer.is_watched());
-    answer.see(EVENT.as_bytes());
     assert!(answer.is_watched());
     auth.revoke(Revocation::of_subject(issuer.issuer(), "alice"));
     let mut context = Context::from_waker(Waker::noop());

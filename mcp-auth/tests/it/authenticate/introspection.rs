@@ -6,6 +6,7 @@ mod clients;
 mod connections;
 mod patience;
 mod places;
+mod streams;
 mod vendors;
 
 use dev_issuer::{DevIssuer, Mint, Mode};

@@ -91,6 +91,9 @@ async fn a_tool_acts_as_itself() {
     let alice = calling.caller("alice").await;
     assert_eq!(api.token_for(&alice).await.unwrap().expose(), own.expose());
     assert_eq!(calling.asked(), 1);
+    // One that the API does not accept is not used again.
+    api.forget_own(&own);
+    assert_ne!(api.token().await.unwrap().expose(), own.expose());
     let exchange = Calling::start().await;
     let error = exchange.auth.downstream("reports").token().await.unwrap_err();
     assert_eq!(error, DownstreamError::NeedsCaller);

@@ -125,12 +125,18 @@ async fn answer(
         Value::Array(batch) => batch.iter().map(|one| answer_to(one, result)).collect(),
         one => answer_to(one, result),
     };
+    let begun = body["params"]["session"].clone();
     remembered.lock().unwrap().push(Seen { headers: parts.headers, body });
     let (media_type, text) = match streams {
         true => ("text/event-stream", format!("id: e1\ndata:\n\nid: e2\ndata: {answered}\n\n")),
         false => ("application/json", answered.to_string()),
     };
-    Response::builder().header("content-type", media_type).body(Body::from(text)).unwrap()
+    let mut response = Response::builder().header("content-type", media_type);
+    // It begins the session that it is told to.
+    if let Some(session) = begun.as_str() {
+        response = response.header("mcp-session-id", session);
+    }
+    response.body(Body::from(text)).unwrap()
 }
 
 /// The result as an answer, unless it is a message of its own.

@@ -57,6 +57,68 @@ async fn a_stream_is_taken_up_again_by_whoever_had_it() {
     }
 }
 
+/// Begins a session of this name: its identifier with a tag where sessions are bound, and the last event of the answer.
+async fn begin(server: &HandleServer, token: &str, session: &str) -> (String, String) {
+    let initialize = message("initialize", json!({ "session": session }));
+    let answer = server.post(token, &[("accept", "text/event-stream")], &initialize).await;
+    let given = answer.header("mcp-session-id").unwrap().to_owned();
+    (given, ids(&answer).pop().unwrap())
+}
+
+#[tokio::test]
+async fn an_event_opens_in_its_session_alone() {
+    let bound = HandleServer::start(anything).await;
+    let unbound =
+        bound.instance(|config| config.resources[0].dangerous_unbound_sessions = true, anything);
+    for server in [bound, unbound] {
+        let (alice, bob) = (server.alice(), server.token("bob", "app"));
+        let accept = ("accept", "text/event-stream");
+        let (first, of_initialize) = begin(&server, &alice, "s1").await;
+        let (second, _) = begin(&server, &alice, "s2").await;
+        let (bobs, _) = begin(&server, &bob, "s3").await;
+        let in_first = ("mcp-session-id", &*first);
+        let posted = server.post(&alice, &[accept, in_first], &message("ping", json!({}))).await;
+        let opened = resume(&server, &alice, &[accept, in_first]).await;
+        let of_none = ids(&resume(&server, &alice, &[accept]).await).pop().unwrap();
+        let renewed = server.alice();
+        for event in [of_initialize, ids(&posted).pop().unwrap(), ids(&opened).pop().unwrap()] {
+            let named = ("last-event-id", &*event);
+            server.seen();
+            let answer = resume(&server, &renewed, &[accept, in_first, named]).await;
+            let seen = server.seen().remove(0).headers;
+            assert_eq!(seen["last-event-id"], "e2");
+            assert_eq!(seen["mcp-session-id"], "s1");
+            // What is repeated goes on in the same session.
+            let again = ids(&answer).pop().unwrap();
+            let taken_up = [in_first, ("last-event-id", &*again)];
+            assert_eq!(resume(&server, &alice, &taken_up).await.status, StatusCode::OK);
+            server.seen();
+            for (token, headers) in [
+                (&alice, &[("mcp-session-id", &*second), named][..]),
+                (&alice, &[named]),
+                (&bob, &[("mcp-session-id", &*bobs), named]),
+                (&alice, &[in_first, ("last-event-id", &*of_none)]),
+            ] {
+                let answer = resume(&server, token, headers).await;
+                assert_eq!(
+                    (answer.status, answer.code()),
+                    (StatusCode::NOT_FOUND, "unknown_event")
+                );
+                let answer = server.post(token, headers, &message("ping", json!({}))).await;
+                assert_eq!(
+                    (answer.status, answer.code()),
+                    (StatusCode::NOT_FOUND, "unknown_event")
+                );
+            }
+            // Of several sessions, the server might read another one.
+            let several = [in_first, ("mcp-session-id", &*second), named];
+            let answer = resume(&server, &alice, &several).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND);
+            assert!(server.seen().is_empty());
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_the_setting_an_event_needs_a_session_of_the_callers() {
     let unsealed = |config: &mut mcp_auth::Config| {
