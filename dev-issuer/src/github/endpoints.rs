@@ -28,6 +28,11 @@ pub(super) fn router(accounts: Shared) -> Router {
         .with_state(accounts)
 }
 
+/// A parameter that is there once.
+fn text_of<'p>(params: &'p Params, name: &str) -> Option<&'p str> {
+    params.optional(name).ok().flatten()
+}
+
 fn lock(accounts: &Shared) -> MutexGuard<'_, Accounts> {
     accounts.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -35,9 +40,8 @@ fn lock(accounts: &Shared) -> MutexGuard<'_, Accounts> {
 /// The page: its user agrees at once, or refuses.
 async fn authorize(State(accounts): State<Shared>, RawQuery(query): RawQuery) -> Response {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    let text = |name: &str| params.optional(name).ok().flatten().map(str::to_owned);
-    let (Some(redirect_uri), Some(CLIENT_ID)) =
-        (text("redirect_uri"), text("client_id").as_deref())
+    let redirect_uri = text_of(&params, "redirect_uri").map(str::to_owned);
+    let (Some(redirect_uri), Some(CLIENT_ID)) = (redirect_uri, text_of(&params, "client_id"))
     else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -50,13 +54,13 @@ async fn authorize(State(accounts): State<Shared>, RawQuery(query): RawQuery) ->
             "The user has <b>denied</b> your application access.",
         );
     } else {
-        let scope = text("scope").unwrap_or_default().replace(' ', ",");
+        let scope = text_of(&params, "scope").unwrap_or_default().replace(' ', ",");
         let grant = Grant { user: known.user.clone(), scope };
-        let challenge = text("code_challenge");
+        let challenge = text_of(&params, "code_challenge").map(str::to_owned);
         let code = Code { grant, redirect_uri: redirect_uri.clone(), challenge };
         answer.append_pair("code", &known.give_code(code));
     }
-    answer.append_pair("state", &text("state").unwrap_or_default());
+    answer.append_pair("state", text_of(&params, "state").unwrap_or_default());
     Redirect::to(&format!("{redirect_uri}?{}", answer.finish())).into_response()
 }
 
@@ -93,18 +97,17 @@ fn tokens(
     if !is_our_client(headers, params) {
         return Err("incorrect_client_credentials");
     }
-    let text = |name: &str| params.optional(name).ok().flatten();
-    if text("grant_type") == Some("refresh_token") {
-        let given = text("refresh_token").unwrap_or_default();
+    if text_of(params, "grant_type") == Some("refresh_token") {
+        let given = text_of(params, "refresh_token").unwrap_or_default();
         let grant = known.take_refresh(given).ok_or("bad_refresh_token")?;
         return Ok(known.give_tokens(&grant));
     }
-    let given = text("code").unwrap_or_default();
+    let given = text_of(params, "code").unwrap_or_default();
     let code = known.take_code(given).ok_or("bad_verification_code")?;
-    if text("redirect_uri") != Some(code.redirect_uri.as_str()) {
+    if text_of(params, "redirect_uri") != Some(code.redirect_uri.as_str()) {
         return Err("redirect_uri_mismatch");
     }
-    let verifier = text("code_verifier").unwrap_or_default();
+    let verifier = text_of(params, "code_verifier").unwrap_or_default();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
     let shown = URL_SAFE_NO_PAD.encode(digest);
     if code.challenge.as_ref().is_some_and(|challenge| *challenge != shown) {
@@ -140,9 +143,9 @@ async fn revoke(State(accounts): State<Shared>, headers: HeaderMap, body: String
 fn is_our_client(headers: &HeaderMap, params: &Params) -> bool {
     let basic = format!("Basic {}", STANDARD.encode(format!("{CLIENT_ID}:{CLIENT_SECRET}")));
     let in_header = headers.get(header::AUTHORIZATION).is_some_and(|value| *value == *basic);
-    let text = |name: &str| params.optional(name).ok().flatten();
     in_header
-        || (text("client_id"), text("client_secret")) == (Some(CLIENT_ID), Some(CLIENT_SECRET))
+        || (text_of(params, "client_id"), text_of(params, "client_secret"))
+            == (Some(CLIENT_ID), Some(CLIENT_SECRET))
 }
 
 async fn user(State(accounts): State<Shared>, headers: HeaderMap) -> Response {

@@ -199,7 +199,7 @@ impl Connection {
         cookie: Option<&str>,
     ) -> Result<ConnectState, Page> {
         let state = self.open(step, asked)?;
-        if !cookie.is_some_and(|secret| digest_text(secret) == state.browser) {
+        if cookie.is_none_or(|secret| digest_text(secret) != state.browser) {
             self.log("an answer came back in another browser");
             return Err(Page::unknown_link());
         }
