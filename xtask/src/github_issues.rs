@@ -24,9 +24,9 @@ fn run() -> Result<Outcome, Failure> {
     let script = root().join("examples/python/github_issues.py");
     tests_of(&interpreter, &script).run()?;
     let Some(node_version) = version("node") else { return missing_tool("node") };
-    let script = node::examples(&node_version)?.join("github-issues.js");
+    let compiled = node::examples(&node_version)?.join("github-issues.js");
     // Its SDK speaks no newer one.
-    tests_of("node", &script).env("GITHUB_ISSUES_REVISION", "2025-11-25").run()?;
+    tests_of("node", &compiled).env("GITHUB_ISSUES_REVISION", "2025-11-25").run()?;
     Ok(Outcome::Passed)
 }
 
