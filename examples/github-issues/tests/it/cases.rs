@@ -178,6 +178,20 @@ async fn a_repository_is_two_names_and_no_other_place_of_the_api() {
 }
 
 #[tokio::test]
+async fn a_machine_is_shown_no_link_and_has_nobodys_account() {
+    let server = Server::start().await;
+    server.connect("alice", "octocat").await;
+    let machine = server.mint().without("sub").client_id("alice").scope("issues:read").sign();
+    for tool in ["list_issues", "disconnect"] {
+        let arguments = json!({ "repository": "octocat/hello" });
+        let message = server.call(&machine, tool, &arguments).await.unwrap_err();
+        assert!(link_in(&message).is_none(), "{message}");
+        assert!(message.to_string().contains("for persons alone"), "{message}");
+    }
+    assert_eq!(server.list(&server.token("alice"), "octocat/hello").await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_scope_for_reading_opens_no_issue() {
     let server = Server::start().await;
     server.connect("alice", "octocat").await;
