@@ -13,6 +13,7 @@ mod command;
 mod dev_server;
 mod dist;
 mod fuzz;
+mod github_issues;
 mod install;
 mod kept_runs;
 mod lint;

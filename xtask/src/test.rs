@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::clients;
 use crate::command::{Failure, cargo, root, version};
 use crate::fuzz;
+use crate::github_issues;
 use crate::lint::cargo_in_examples;
 #[cfg(target_os = "linux")]
 use crate::no_delay;
@@ -40,6 +41,7 @@ pub(crate) fn steps() -> Vec<Step> {
     steps.push(node::step());
     steps.extend(python::steps());
     steps.push(notes_db::step());
+    steps.push(github_issues::step());
     steps
 }
 

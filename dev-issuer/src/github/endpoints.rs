@@ -24,7 +24,7 @@ pub(super) fn router(accounts: Shared) -> Router {
         .route("/login/oauth/access_token", post(token))
         .route("/login/oauth/revoke", post(revoke))
         .route("/user", get(user))
-        .route("/repos/{owner}/{name}/issues", post(open_issue))
+        .route("/repos/{owner}/{name}/issues", get(list_issues).post(open_issue))
         .with_state(accounts)
 }
 
@@ -153,6 +153,34 @@ async fn user(State(accounts): State<Shared>, headers: HeaderMap) -> Response {
         Some(grant) => Json(json!({ "login": grant.user })).into_response(),
         None => bad_credentials(),
     }
+}
+
+/// A repository is private to the user whose name it begins with.
+async fn list_issues(
+    State(accounts): State<Shared>,
+    Path((owner, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let known = lock(&accounts);
+    if let Some(origin) = &known.moved_to {
+        let place = format!("{origin}/repos/{owner}/{name}/issues");
+        return (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, place)]).into_response();
+    }
+    let Some(grant) = signed_in(&known, &headers) else { return bad_credentials() };
+    if owner != grant.user {
+        let message = json!({ "message": "Not Found" });
+        return (StatusCode::NOT_FOUND, Json(message)).into_response();
+    }
+    let repository = format!("{owner}/{name}");
+    let mut listed = Vec::new();
+    for (index, issue) in known.issues.iter().enumerate() {
+        if issue.repository == repository {
+            listed.push(json!({
+                "number": index + 1, "title": issue.title, "user": { "login": issue.author },
+            }));
+        }
+    }
+    Json(listed).into_response()
 }
 
 async fn open_issue(

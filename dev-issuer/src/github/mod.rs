@@ -1,4 +1,4 @@
-//! A server in the shape of GitHub: its OAuth app flow with its forms, and two of its APIs. For tests of what calls GitHub for
+//! A server in the shape of GitHub: its OAuth app flow with its forms, and three of its APIs. For tests of what calls GitHub for
 //! a user.
 //!
 //! What GitHub does in its own way is done here too: refusals of the token endpoint come with status 200, scopes have commas
@@ -101,6 +101,11 @@ impl DevGitHub {
     /// The next answer of the token endpoint has this status and this body, in JSON.
     pub fn answer_token_with(&self, status: u16, body: &str) {
         self.lock().next_answer = Some((status, body.to_owned()));
+    }
+
+    /// From now on, lists of issues are elsewhere: the API redirects to this origin.
+    pub fn move_to(&self, origin: &str) {
+        self.lock().moved_to = Some(origin.to_owned());
     }
 
     /// How often the token endpoint was asked.

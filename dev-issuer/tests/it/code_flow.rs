@@ -34,6 +34,26 @@ async fn a_user_signs_in_and_the_token_says_so() {
 }
 
 #[tokio::test]
+async fn who_only_asks_who_signs_in_gets_a_token_for_no_server() {
+    let agent = Agent::start().await;
+    let request = agent.request_with(&[("scope", "openid"), ("resource", "")]);
+    let request: Vec<_> = request.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let params = agent.approve(&request).await;
+    let (status, tokens) = agent.exchange(&params["code"], VERIFIER).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["sub"], "alice");
+    let audience = claims(tokens["access_token"].as_str().unwrap())["aud"].clone();
+    assert_eq!(audience, agent.issuer.issuer());
+
+    for scope in ["mcp", "openid mcp", "openid profile"] {
+        let request = agent.request_with(&[("scope", scope), ("resource", "")]);
+        let request: Vec<_> = request.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let refused = redirect_params(&agent.authorize(&request).await);
+        assert_eq!(refused["error"], "invalid_target", "{scope}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_response_is_not_stored() {
     let agent = Agent::start().await;
     let form = [("grant_type", "client_credentials"), ("resource", RESOURCE)];

@@ -43,11 +43,21 @@ pub(super) fn parse(
         redirect_uri: recipient.redirect_uri.clone(),
         state: recipient.state.clone(),
         scopes: requested_scopes(issuer, params)?,
-        resources: requested_resources(issuer, params)?,
+        resources: resources(issuer, params)?,
         code_challenge: code_challenge(params)?,
         nonce: params.optional("nonce")?.map(str::to_owned),
         login_hint: params.optional("login_hint")?.map(str::to_owned),
     })
+}
+
+/// A client that asks for `openid` alone wants to know who signs in, and names no resource: its access token is for us.
+fn resources(issuer: &Issuer, params: &Params) -> Result<Vec<String>, OAuthError> {
+    let names_resource = params.repeated("resource").next().is_some();
+    let is_sign_in = params.optional("scope")? == Some("openid") && !names_resource;
+    if is_sign_in && issuer.settings.default_audience.is_none() {
+        return Ok(vec![issuer.identifier.clone()]);
+    }
+    requested_resources(issuer, params)
 }
 
 /// RFC 7636, S256 only: base64url of a SHA-256 digest is 43 characters.
