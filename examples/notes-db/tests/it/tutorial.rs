@@ -2,7 +2,7 @@
 
 const TUTORIAL: &str = include_str!("../../../../docs/tutorials/notes-db.md");
 
-/// The sources of each language, by the word after the three backticks.
+/// The sources of each language, by what is after the three backticks. Excerpts are no whole programs.
 const SOURCES: [(&str, &[&str]); 4] = [
     (
         "rust",
@@ -13,14 +13,14 @@ const SOURCES: [(&str, &[&str]); 4] = [
         ],
     ),
     (
-        "python",
+        "python,ignore",
         &[
             include_str!("../../../python/notes_db.py"),
             include_str!("../../../python/notes_store.py"),
         ],
     ),
     (
-        "ts",
+        "ts,ignore",
         &[include_str!("../../../node/notes-db.ts"), include_str!("../../../node/notes-store.ts")],
     ),
     ("sql", &[include_str!("../../postgres.sql")]),
