@@ -51,6 +51,11 @@ pub(super) fn parse_connect<'a>(
     let url = connect.url.trim_end_matches('/');
     check_url(url, config, &mut own);
     let mut sign_in = Vec::new();
+    let mut all_servers = config.resources.iter().flat_map(|all| &all.authorization_servers);
+    if all_servers.any(|server| server.dangerous_accept_any_issuer) {
+        let reason = "cannot be there beside `dangerous_accept_any_issuer`: a token could name whoever has a grant";
+        own.add_here(reason);
+    }
     if connect.sign_in.is_empty() {
         own.add("sign_in", "must be set: whoever opens a link must be who asked for it");
     }

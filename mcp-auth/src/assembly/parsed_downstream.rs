@@ -75,7 +75,7 @@ impl<'a> ParsedDownstream<'a> {
 fn check_place(config: &DownstreamConfig, whole: &Config, faults: &mut Faults<'_>) {
     match (&config.issuer, &config.token_endpoint) {
         (None, None) => faults.add("issuer", "must be set, or `token_endpoint`"),
-        (Some(_), Some(_)) if config.grant != DownstreamGrant::IdJag => {
+        (Some(_), Some(_)) => {
             faults.add_here("`issuer` and `token_endpoint` contradict each other");
         }
         _ => {}

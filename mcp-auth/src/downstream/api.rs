@@ -114,6 +114,10 @@ impl DownstreamApi {
         if !asks_for_us {
             self.check_caller(caller)?;
         }
+        // What others have revoked has to be waited for.
+        if !self.parts.cutoffs.is_current(self.parts.clock.unix_seconds()) {
+            return Ok(None);
+        }
         let owner = (!asks_for_us).then_some(caller);
         let caller_token = owner.map_or("", AuthInfo::dangerous_raw_token);
         self.kept(&token_key(owner, scopes), caller_token).transpose()
@@ -128,8 +132,14 @@ impl DownstreamApi {
         if let Some(kept) = self.token_at_once(caller, narrowed)? {
             return Ok(kept);
         }
+        self.wait_until_current().await?;
         if let Some(connection) = &self.parts.connection {
-            return connection.token_for(caller).await;
+            let granted = connection.token_for(caller).await?;
+            self.check_standing(caller)?;
+            return Ok(granted);
+        }
+        if let Some(kept) = self.token_at_once(caller, narrowed)? {
+            return Ok(kept);
         }
         let scopes = self.scopes(narrowed)?;
         if self.parts.config.grant == DownstreamGrant::ClientCredentials {
@@ -194,6 +204,16 @@ impl DownstreamApi {
         }
     }
 
+    /// Waits until it is known what other instances have revoked.
+    async fn wait_until_current(&self) -> Result<(), DownstreamError> {
+        let current = self.parts.cutoffs.wait_until_current().await;
+        current.map_err(|fault| {
+            let error = DownstreamError::Unavailable(fault.clone());
+            self.log(&error, &fault.reason);
+            error
+        })
+    }
+
     /// Whether the caller would still be let in: a handler may run for long.
     fn check_standing(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
         let now = self.parts.clock.unix_seconds();
@@ -210,8 +230,10 @@ impl DownstreamApi {
         if !parts.subject_issuers.iter().any(|issuer| issuer == caller.issuer()) {
             return Err(DownstreamError::IssuerNotServed);
         }
-        let is_machine = caller.principal() == Principal::Client || caller.subject().is_none();
-        if is_machine && !parts.config.allow_machines {
+        let is_machine = caller.principal() == Principal::Client;
+        // Of several persons without a name, each would have the token of another.
+        let is_nobody = caller.subject().is_none() && !is_machine;
+        if is_nobody || (is_machine && !parts.config.allow_machines) {
             return Err(DownstreamError::NoUser);
         }
         if caller.dangerous_raw_token().is_empty() {
@@ -243,8 +265,9 @@ impl DownstreamApi {
             {
                 return answer;
             }
+            let asked_at = api.parts.clock.unix_seconds();
             let answer = api.ask(subject.as_ref(), &scopes).await;
-            api.keep(key, subject, &scopes, answer)
+            api.keep(key, subject, &scopes, answer, asked_at)
         };
         let flight = self.flights.join(key, &self.parts.spawner, ask);
         let answer = match flight {
@@ -261,8 +284,8 @@ impl DownstreamApi {
         subject: Option<Subject>,
         scopes: &Scopes,
         outcome: Result<TokenAnswer, DownstreamError>,
+        asked_at: u64,
     ) -> Result<DownstreamToken, DownstreamError> {
-        let now = self.parts.clock.unix_seconds();
         // All who wait for it get it, and what it was had with may have been taken back meanwhile.
         let asked_with = subject.as_ref().map(|known| &known.known_by);
         if asked_with.is_some_and(|caller| is_revoked(&self.parts.cutoffs, caller)) {
@@ -275,13 +298,19 @@ impl DownstreamApi {
                     matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
                 if is_said {
                     let sent = digest_of(subject.as_ref().map_or("", |known| &known.token));
-                    self.cache.keep_refusal(key, error.clone(), sent, now);
+                    self.cache.keep_refusal(
+                        key,
+                        error.clone(),
+                        sent,
+                        self.parts.clock.unix_seconds(),
+                    );
                 }
                 return Err(error);
             }
         };
         let lifetime = answer.expires_in;
-        let expires_at = lifetime.map(|seconds| now.saturating_add(seconds));
+        // Its life may have begun when it was asked for.
+        let expires_at = lifetime.map(|seconds| asked_at.saturating_add(seconds));
         let granted = answer.scope.unwrap_or_else(|| scopes.clone());
         let token = DownstreamToken::new(answer.access_token, granted, expires_at);
         if let (Some(ends), Some(seconds)) = (expires_at, lifetime) {
@@ -315,11 +344,8 @@ impl DownstreamApi {
         let Some(target) = &self.parts.target else { return Ok(answer) };
         self.usable(self.check_assertion(&answer.access_token))?;
         let assertion = form_with_assertion(&answer.access_token, scopes);
-        let second = self.ask_at(target, assertion).await.map_err(|error| match error {
-            // There the caller has nothing that a new sign-in would change.
-            DownstreamError::Caller(DownstreamRefusal::SignInAgain) => DownstreamError::Refused,
-            other => other,
-        })?;
+        // There the caller has nothing that they could change, and it is not for that server to say what they do here.
+        let second = self.ask_at(target, assertion).await.map_err(not_of_the_caller)?;
         sent.push(&answer.access_token);
         self.usable(check_bearer_answer(&second, &sent, scopes))?;
         Ok(second)
@@ -331,7 +357,8 @@ impl DownstreamApi {
             ActorToken::ClientCredentials => {
                 let none = Scopes::default();
                 let form = form_for_us(&self.parts.config, &none);
-                let answer = self.ask_at(&self.parts.endpoint, form).await?;
+                let asked = self.ask_at(&self.parts.endpoint, form).await;
+                let answer = asked.map_err(not_of_the_caller)?;
                 self.usable(check_bearer_answer(&answer, &[], &none))?;
                 answer.access_token
             }
@@ -400,6 +427,14 @@ impl DownstreamApi {
     fn log(&self, error: &DownstreamError, reason: &str) {
         let (downstream, code, line) = (&self.parts.name, error.code(), in_one_line(reason));
         tracing::warn!(%downstream, code, reason = %line, "no token for another API");
+    }
+}
+
+/// A refusal that the caller can do nothing about.
+fn not_of_the_caller(error: DownstreamError) -> DownstreamError {
+    match error {
+        DownstreamError::Caller(_) => DownstreamError::Refused,
+        other => other,
     }
 }
 

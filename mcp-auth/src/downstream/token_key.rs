@@ -6,8 +6,10 @@ use crate::auth_info::AuthInfo;
 use crate::jose::{Digest, sha256};
 use crate::scope::Scopes;
 
-/// What else a token says of the right of its caller: a token that was had with more must not be given to one with less.
-const CLAIMS_OF_RIGHT: [&str; 7] = ["act", "acr", "amr", "auth_time", "cnf", "may_act", "sid"];
+/// What differs from one token of a caller to the next, and says nothing of their rights. All other claims are in the key: a
+/// token that was had with more must not be given to one with less.
+const CLAIMS_OF_ONE_TOKEN: [&str; 9] =
+    ["exp", "iat", "nbf", "jti", "uti", "aio", "rh", "at_hash", "nonce"];
 
 /// The key of a token for this caller, or for the tool itself, with these scopes. Everything has its length before it, so that no
 /// two can be one.
@@ -19,13 +21,21 @@ pub(super) fn token_key(caller: Option<&AuthInfo>, scopes: &Scopes) -> Digest {
         add(&mut text, known.subject());
         add(&mut text, known.client_id());
         add_scopes(&mut text, known.scopes());
-        for name in CLAIMS_OF_RIGHT {
-            match known.claims().get(name) {
-                Some(Value::String(claim)) => add(&mut text, Some(claim)),
-                // As JSON writes it, which a text never begins like.
-                Some(other) => add(&mut text, Some(&format!("\u{0}{other}"))),
-                None => add(&mut text, None),
+        // In the order of their names.
+        for (name, claim) in known.claims() {
+            if CLAIMS_OF_ONE_TOKEN.contains(&name.as_str()) {
+                continue;
             }
+            add(&mut text, Some(name));
+            match claim {
+                Value::String(said) => add(&mut text, Some(said)),
+                // As JSON writes it, which a text never begins like.
+                other => add(&mut text, Some(&format!("\u{0}{other}"))),
+            }
+        }
+        // Nobody is named: it is for this token alone.
+        if known.subject().is_none() && known.client_id().is_none() {
+            add(&mut text, Some(known.dangerous_raw_token()));
         }
     }
     sha256(&text)
@@ -56,7 +66,8 @@ mod tests {
     #[test]
     fn every_difference_of_right_makes_another_key() {
         let whole = json!({ "iss": "i", "sub": "s", "client_id": "c", "scope": "a b", "sid": "1",
-            "acr": "2", "amr": ["pwd"], "auth_time": 5, "act": { "sub": "x" } });
+            "acr": "2", "amr": ["pwd"], "auth_time": 5, "act": { "sub": "x" }, "aud": "x", "org_id": "o",
+            "roles": ["r"], "authorization_details": [{ "type": "t" }] });
         let key_of = |claims: &Value| {
             let caller = AuthInfo::from_verified_json(&claims.to_string()).unwrap();
             token_key(Some(&caller), &Scopes::parse("r"))

@@ -299,7 +299,11 @@ impl Connection {
             return Err(DownstreamError::IssuerNotServed);
         }
         match caller.subject() {
-            Some(subject) if caller.principal() != Principal::Client => {
+            // A client whose token does not tell what it is may have the name of a user.
+            Some(subject)
+                if caller.principal() != Principal::Client
+                    && caller.client_id() != Some(subject) =>
+            {
                 Ok(User { issuer: caller.issuer().to_owned(), subject: subject.to_owned() })
             }
             _ => Err(DownstreamError::NoUser),

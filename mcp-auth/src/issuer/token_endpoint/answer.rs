@@ -88,7 +88,7 @@ fn granted(answer: &Map<String, Value>) -> Result<TokenAnswer, String> {
         token_type: text(answer, "token_type")?.ok_or("it has no `token_type`")?.to_owned(),
         issued_token_type: text(answer, "issued_token_type")?.map(str::to_owned),
         expires_in: lifetime(answer)?,
-        scope: text(answer, "scope")?.map(Scopes::parse),
+        scope: text(answer, "scope")?.map(scopes_in).transpose()?,
         refresh_token: text(answer, "refresh_token")?.map(secret),
         id_token: text(answer, "id_token")?.map(secret),
     })
@@ -105,6 +105,15 @@ fn text<'a>(answer: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str
 
 fn secret(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.to_owned())
+}
+
+/// `scope`: as RFC 6749 §3.3 writes it, and not too long.
+fn scopes_in(text: &str) -> Result<Scopes, String> {
+    let scopes = Scopes::parse(text).bounded().map_err(|_| "its `scope` is too long".to_owned())?;
+    if scopes.malformed().next().is_some() {
+        return Err("its `scope` has a character that RFC 6749 does not allow".to_owned());
+    }
+    Ok(scopes)
 }
 
 /// `expires_in`: a number, which some write as a text.
@@ -133,11 +142,36 @@ fn is_bearer_token(token: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
+/// For a log: what could be a token that the server repeats is left out.
+fn without_tokens(text: &str) -> String {
+    let mut shown = String::new();
+    for word in text.split_inclusive(|letter| !is_of_token(letter)) {
+        let letters = word.trim_end_matches(|letter| !is_of_token(letter));
+        match could_be_token(letters) {
+            true => shown.push('…'),
+            false => shown.push_str(letters),
+        }
+        shown.push_str(&word[letters.len()..]);
+    }
+    in_one_line(&shown)
+}
+
+fn is_of_token(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "-._~+/=".contains(letter)
+}
+
+/// Codes of errors are long too, and of small letters alone.
+fn could_be_token(letters: &str) -> bool {
+    const SHORTEST: usize = 20;
+    letters.len() >= SHORTEST
+        && !letters.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
 fn refusal(status: StatusCode, answer: &Map<String, Value>) -> EndpointFault {
     let Some(Value::String(said)) = answer.get("error") else {
         return EndpointFault::Unusable(format!("status {} without `error`", status.as_u16()));
     };
-    let error = in_one_line(said);
+    let error = without_tokens(said);
     if matches!(error.as_str(), "temporarily_unavailable" | "server_error" | "slow_down") {
         return EndpointFault::unavailable(error);
     }
@@ -146,7 +180,7 @@ fn refusal(status: StatusCode, answer: &Map<String, Value>) -> EndpointFault {
     let numbers = codes.map(|list| list.iter().filter_map(Value::as_u64).collect());
     EndpointFault::Refused(OAuthRefusal {
         error,
-        description: description.map(in_one_line).unwrap_or_default(),
+        description: description.map(without_tokens).unwrap_or_default(),
         claims: answer.get("claims").and_then(Value::as_str).map(str::to_owned),
         codes: numbers.unwrap_or_default(),
     })
@@ -197,6 +231,9 @@ mod tests {
             ("expires_in", json!("soon")),
             ("expires_in", json!("99999999999999999999")),
             ("scope", json!(["a"])),
+            ("scope", json!("a\nb")),
+            ("scope", json!("a\"b")),
+            ("scope", json!("a".repeat(5_000))),
             ("issued_token_type", json!({})),
         ];
         assert!(read(200, &good).is_ok());
@@ -213,6 +250,13 @@ mod tests {
         let fault = read(302, &good).err();
         assert!(matches!(fault, Some(EndpointFault::Unusable(_))));
         assert!(matches!(read(201, &good).err(), Some(EndpointFault::Unusable(_))));
+    }
+
+    #[test]
+    fn a_token_that_a_server_repeats_is_in_no_log() {
+        let said = "Token eyJhbGciOiJSUzI1NiJ9.e30.c2ln is not active, abcdefgh12345678IJKL=: insufficient_user_authentication";
+        let expected = "Token … is not active, …: insufficient_user_authentication";
+        assert_eq!(without_tokens(said), expected);
     }
 
     #[test]

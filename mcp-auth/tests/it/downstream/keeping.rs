@@ -64,13 +64,16 @@ async fn a_refreshed_token_of_the_same_caller_finds_what_is_kept() {
         calling.mint("alice").client_id("another-client"),
         calling.mint("alice").claim("sid", "s"),
         calling.mint("alice").claim("acr", "2"),
+        calling.mint("alice").claim("org_id", "another"),
+        calling.mint("alice").claim("roles", json!(["admin"])),
+        calling.mint("alice").claim("authorization_details", json!([{ "type": "x" }])),
         calling.mint("alice").claim("act", json!({ "sub": "x" })),
         calling.mint("bob"),
     ] {
         let other = calling.caller_by(mint).await;
         assert_ne!(calling.token_for(&other).await.unwrap().expose(), first.expose());
     }
-    assert_eq!(calling.asked(), 7);
+    assert_eq!(calling.asked(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

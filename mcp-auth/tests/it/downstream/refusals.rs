@@ -25,6 +25,14 @@ async fn a_machine_is_told_apart_before_anything_is_asked() {
     let calling = Calling::with(|api| api["allow_machines"] = json!(true)).await;
     let machine = calling.caller_by(calling.mint("a-client")).await;
     assert!(calling.token_for(&machine).await.is_ok());
+    // Persons without a name would share one token.
+    for mint in
+        [calling.mint("x").without("sub"), calling.mint("x").without("sub").claim("idtyp", "user")]
+    {
+        let nobody = calling.caller_by(mint).await;
+        let error = calling.token_for(&nobody).await.unwrap_err();
+        assert_eq!((error.code(), calling.asked()), ("downstream_no_user", 1));
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,10 @@ fn every_fault_is_named_by_its_setting() {
             vec!["actor_token", "scopes"],
         ),
         (json!({ "grant": "id_jag" }), vec!["target"]),
+        (
+            json!({ "grant": "id_jag", "token_endpoint": "https://as.example/t", "target": target }),
+            vec!["downstreams.reports"],
+        ),
         (json!({ "grant": "id_jag", "audience": [], "target": target }), vec!["audience"]),
         (
             json!({ "grant": "id_jag", "target": { "token_endpoint": "x", "client_id": "" } }),
