@@ -51,4 +51,12 @@ async fn what_cannot_work_is_a_fault_with_its_name() {
         let found = faults(&data);
         assert!(found.iter().any(|path| path == fault), "{place} {value}: {found:?}");
     }
+    // A token of the other server could name a user who has a grant.
+    let mut data = good.clone();
+    let mut other = data["resources"][0].clone();
+    other["resource"] = json!("https://mcp.example.com/other");
+    other["authorization_servers"] =
+        json!([{ "issuer": "https://any.example", "dangerous_accept_any_issuer": true }]);
+    data["resources"].as_array_mut().unwrap().push(other);
+    assert!(faults(&data).iter().any(|path| path == "connect"));
 }
