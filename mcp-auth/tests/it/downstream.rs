@@ -6,6 +6,7 @@ mod keeping;
 mod layer;
 mod refusals;
 mod settings;
+mod shared_store;
 
 use std::sync::{Arc, Mutex};
 
