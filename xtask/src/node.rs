@@ -1,4 +1,4 @@
-//! The Node SDK: its tests, as it is shipped.
+//! The Node SDK: its tests, with what a package of it holds. `cargo xtask dist` tries it as it is shipped.
 
 use std::path::PathBuf;
 
@@ -33,12 +33,12 @@ fn test() -> Result<Outcome, Failure> {
     Ok(Outcome::Passed)
 }
 
-/// Builds the SDK and the examples that use it. Returns the folder where the examples are, as programs.
+/// Builds the SDK as tests are, without optimisation, and the examples that use it. Returns the folder where the examples are, as programs.
 pub(crate) fn examples(version: &str) -> Result<PathBuf, Failure> {
     let (folder, examples) = (root().join("node"), root().join("examples/node"));
     install::npm(&folder, version)?;
     install::npm(&examples, version)?;
-    Run::new(npm()).args(["run", "build"]).dir(&folder).run()?;
+    Run::new(npm()).args(["run", "build:debug"]).dir(&folder).run()?;
     let tsc = folder.join("node_modules/typescript/bin/tsc");
     Run::new("node").args([&tsc]).dir(&examples).run()?;
     Ok(examples.join("dist"))

@@ -12,9 +12,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::child;
-use crate::command::{Failure, Run, cargo, root};
+use crate::command::{Failure, Run, root};
 use crate::dev_server::{IssuerReady, ready};
 use crate::step::{Outcome, Step, skip};
+use crate::test::workspace_tests;
 
 /// How long a server may take to listen, and to stop: the first start of Keycloak builds it.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -99,7 +100,7 @@ fn test(module: &str, url: &str) -> Result<(), Failure> {
 
 /// The library's ignored tests with these names, told where the provider is.
 fn ignored_tests(filter: &str, url: &str) -> Run {
-    cargo(&["test", "--package", "mcp-auth", "--all-features", "--test", "it", "--"])
+    workspace_tests(&["--test", "it", "--"])
         .args(["--ignored", "--show-output", filter])
         .env("MCP_AUTH_TEST_PROVIDER", url)
 }

@@ -22,7 +22,7 @@ pub(crate) fn with(
     example: &str,
     task: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let binary = built(cargo_in_examples(&["build", "--quiet", "--package", example]))?;
+    let binary = built(cargo_in_examples(&["build", "--quiet", "--workspace", "--bin", example]))?;
     dev_server::with_issuer(|issuer| {
         let server = Example::start(&binary, issuer)?;
         let result = task(&server.resource);

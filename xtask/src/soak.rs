@@ -1,6 +1,8 @@
 //! `cargo xtask soak`, and its short form in `cargo xtask test`.
 
-use crate::command::{Failure, cargo};
+use std::path::PathBuf;
+
+use crate::command::{Failure, Run, built, cargo};
 use crate::step::{Outcome, Step};
 
 /// The short form.
@@ -9,10 +11,16 @@ pub(crate) fn step() -> Step {
         name: "soak",
         about: "two servers under load while keys, outages and revocations come, 30 seconds",
         run: || {
-            cargo(&["run", "--package", "mcp-auth-soak", "--", "--seconds", "30"]).run()?;
+            Run::new(program()?).args(["--seconds", "30"]).run()?;
             Ok(Outcome::Passed)
         },
     }
+}
+
+/// Built together with the `mcp-auth` command, so that what both use is built once.
+fn program() -> Result<PathBuf, Failure> {
+    let packages = ["--package", "mcp-auth-cli", "--package", "mcp-auth-soak"];
+    built(cargo(&["build", "--quiet", "--bin", "mcp-auth-soak"]).args(packages))
 }
 
 /// The long one, as users would have the library.
