@@ -15,7 +15,7 @@ from ._asgi import ASGIApp, Protected
 from ._downstream import Downstream
 from ._pending import wait
 from ._reading import Reading, warnings_of
-from ._reload import Told, told_by_provider
+from ._reload import NOT_WHOLE, NOTHING, Told, told_by_provider
 from ._requires import check_order
 from ._sdk import access_token
 from ._state import StateSealer
@@ -26,7 +26,7 @@ from .errors import AuthError, ConfigError, InvalidRequest, MissingToken, TokenE
 if TYPE_CHECKING:
     from datetime import datetime
     from starlette.routing import Route
-    from typing_extensions import Unpack
+    from typing_extensions import Never, Unpack
 
     from .settings import ConfigSettings, Seconds, ServerSettings, Settings, Table, Text, Url
     from mcp.server.auth.provider import AccessToken
@@ -191,7 +191,7 @@ class McpAuth:
         options.setdefault("required_scopes", resource["required_scopes"])
         return cls(resource["resource"], resource["authorization_servers"], **options)
 
-    def reload(self, config: ConfigSettings | Mapping[str, Any]) -> None:
+    def reload(self, config: ConfigSettings | Mapping[str, Any] = NOTHING, **part: Never) -> None:
         """Puts this configuration, as `from_config` takes it, in the place of the one that is in force::
 
             auth.reload(tomllib.loads(Path("mcp-auth.toml").read_text()))
@@ -201,10 +201,13 @@ class McpAuth:
         settings did not change keeps its keys and the tokens that it accepted; open streams go on under the new rules, and
         end where they would not be admitted any more.
 
-        It is about this process, and those that it forks later: tell every worker.
+        It is about this process, and those that it forks later: tell every worker. What the configuration leaves out is as by
+        default, and not as before: a single setting, as in `reload(policy=...)`, is a `TypeError`.
 
         Raises `ConfigError` with every fault, also of what cannot change while the server runs.
         """
+        if part or config is NOTHING:
+            raise TypeError(NOT_WHOLE)
         self._reload(config, has_scopes_as_text=True)
 
     def reload_from_env(self, **settings: Unpack[_Data]) -> None:

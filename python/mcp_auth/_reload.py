@@ -6,9 +6,17 @@ import os
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 RESTART = "this takes a restart"
+#: What `reload` has where it is called without a configuration.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOT_WHOLE = (
+    "reload takes the whole configuration as one dictionary, as from_config does:"
+    ' reload({"resource": ..., "authorization_servers": [...], "policy": ...}).'
+    " For a server from the environment: reload_from_env(policy=...)"
+)
 
 
 class Told:

@@ -101,6 +101,14 @@ async def test_a_fault_changes_nothing(dev_issuer: DevIssuer, caplog: pytest.Log
         assert auth.required_scopes == []
 
 
+async def test_a_part_of_a_configuration_is_none(dev_issuer: DevIssuer) -> None:
+    auth: Any = McpAuth.from_config(config(dev_issuer, required_scopes=["mcp"]))
+    for part in [{}, {"policy": {"methods": {}}}, {"config": config(dev_issuer), "policy": None}]:
+        with pytest.raises(TypeError, match=r"the whole configuration .* from_config .* reload_from_env\(policy=\.\.\.\)"):
+            auth.reload(**part)
+        assert auth.required_scopes == ["mcp"]
+
+
 async def test_functions_stay_and_what_was_revoked_stays_revoked(dev_issuer: DevIssuer) -> None:
     asked: list[str | None] = []
 
