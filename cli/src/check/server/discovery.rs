@@ -14,7 +14,7 @@ pub(super) static UNAUTHENTICATED: Row = Row {
     title: "A request without a token is refused with 401",
     expected: "401",
     fix: "Check the token before the message is read, and answer 401: not 200 with a JSON-RPC error, not 403, \
-          not a redirect to a sign-in page. With mcp-auth: McpAuth::protect, or its layer. On 404: is the URL right?",
+          not a redirect to a sign-in page. With mcp-auth: `protect` around the server. On 404: is the URL right?",
 };
 
 static CHALLENGE: Row = Row {

@@ -41,7 +41,7 @@ static OLD_CLIENTS: Row = Row {
     levels: Levels::NONE.with(Revision::V2025_03_26, Level::Must),
     title: "Clients of 2025-03-26 find the provider's endpoints",
     expected: "/.well-known/oauth-authorization-server on the server's own origin, or /authorize and /token",
-    fix: "Only clients of 2025-03-26 need it. With mcp-auth: serve_authorization_server_metadata().",
+    fix: "Only clients of 2025-03-26 need it. With mcp-auth: `serve_authorization_server_metadata` (Node: `serveAuthorizationServerMetadata`).",
 };
 
 /// A server that lists more is not followed further.

@@ -18,7 +18,7 @@ static DOCUMENT: Row = Row {
     title: "There is Protected Resource Metadata",
     expected: "a JSON object, without a token, at the challenge's URL or a well-known one",
     fix: "Serve RFC 9728 metadata at /.well-known/oauth-protected-resource followed by the path of the server, \
-          outside of authentication. With mcp-auth: McpAuth::protect does, or McpAuth::metadata_router.",
+          outside of authentication. With mcp-auth: `protect` does.",
 };
 
 static CHALLENGE_DOCUMENT: Row = Row {
@@ -74,7 +74,7 @@ static RESOURCE: Row = Row {
     title: "`resource` is the URL that clients connect to",
     expected: "exactly the checked URL",
     fix: "Set `resource` to the URL that users paste into their client; clients refuse any other (RFC 9728 §3.3). \
-          With mcp-auth: the first argument of Config::new, or MCP_AUTH_RESOURCE.",
+          With mcp-auth: `resource` in the configuration, or MCP_AUTH_RESOURCE.",
 };
 
 static CANONICAL: Row = Row {
@@ -92,7 +92,8 @@ static AUTHORIZATION_SERVERS: Row = Row {
     levels: Levels::NONE.since(Revision::V2025_06_18, Level::Must),
     title: "The metadata names an authorization server",
     expected: "`authorization_servers` with at least one URL",
-    fix: "List the issuer of your provider, as it writes itself. With mcp-auth: the second argument of Config::new.",
+    fix: "List the issuer of your provider, as it writes itself. With mcp-auth: \
+          `authorization_servers` in the configuration, or MCP_AUTH_ISSUER.",
 };
 
 static HTTPS: Row = Row {

@@ -41,7 +41,7 @@ static SLASH: Row = Row {
     title: "The URL with and without a slash at its end does not redirect",
     expected: "the same answer, or 404",
     fix: "Answer at both, or with 404 at one: clients lose the body or the token on a redirect. In Starlette: \
-          redirect_slashes=False. With mcp-auth: McpAuth::protect answers at both.",
+          redirect_slashes=False. With mcp-auth: `protect` answers at both.",
 };
 
 static STRAYS: Row = Row {
