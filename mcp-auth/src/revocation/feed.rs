@@ -4,7 +4,8 @@
 //! 2. While the store is away, what is known counts for `max_stale`, by the clock of the configuration and by one that nobody
 //!    sets, whichever is over first. Then nothing is current, and whether a token is good cannot be told.
 //! 3. What is revoked here counts here at once. It is told to the store until the store has it.
-//! 4. It begins with the first request, since constructors start nothing; and begins anew where its task broke off.
+//! 4. It begins with the first request or the first that is revoked, since constructors start nothing; and begins anew where its
+//!    task broke off.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -151,6 +152,8 @@ impl Feed {
     /// # Errors
     /// The store did not take them.
     pub(crate) async fn confirm(&self, cutoffs: Vec<SharedCutoff>) -> Result<(), Unavailable> {
+        // So that it is seen when the store forgets them.
+        self.begin();
         let shared = self.shared.clone();
         let telling = async move {
             for some in cutoffs.chunks(AT_ONCE) {
@@ -314,6 +317,9 @@ impl Shared {
                 timeout(LONGEST_LOAD, loading).await.unwrap_or_else(|_| Err(too_slow()))?
             }
         };
+        if memory.is_none() {
+            self.post_what_is_known();
+        }
         let mut cutoffs = loaded.cutoffs;
         // As if they had come one after the other: where there is no room, the first ones go.
         cutoffs.sort_by_key(|cutoff| cutoff.issued_until);
@@ -328,6 +334,16 @@ impl Shared {
         }
         *memory = Some(loaded.memory);
         Ok(loaded.position)
+    }
+
+    /// Has the store told of what was revoked here before it first answered: the one that took it may be gone.
+    fn post_what_is_known(&self) {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        for cutoff in self.to_shared() {
+            outbox.add(cutoff);
+        }
+        drop(outbox);
+        self.posted.notify_one();
     }
 
     /// Takes note that what is known is what the store knows.

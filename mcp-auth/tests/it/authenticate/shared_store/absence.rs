@@ -139,6 +139,19 @@ async fn a_redis_that_has_forgotten_is_told_again() {
     }
 }
 
+/// Whoever revokes need not serve anybody: no request has made it follow Redis.
+#[tokio::test]
+async fn a_redis_that_forgets_before_the_first_request_is_told_again() {
+    let Some(redis) = Redis::start().await else { return };
+    let issuer = DevIssuer::start().await.unwrap();
+    let revoking = Instance::start(&issuer, &redis).await;
+    let alice = Revocation::of_subject(issuer.issuer(), "alice");
+    revoking.auth.revoke_everywhere(alice).await.unwrap();
+    let _: String = redis.ask(&["FLUSHALL"]).await.unwrap();
+    let token = mint(&issuer, "alice").sign();
+    wait_until(async || Instance::start(&issuer, &redis).await.status(&token).await == 401).await;
+}
+
 /// As when a replica takes over that lacks the last changes, or a Redis breaks down before they are on its disk.
 #[tokio::test]
 async fn a_redis_that_has_lost_its_last_changes_is_told_them_again() {
