@@ -36,15 +36,17 @@ impl Server {
     }
 
     fn around(issuer: DevIssuer, change: impl FnOnce(&mut AuthorizationServer)) -> Self {
-        let mut trusted = AuthorizationServer::new(issuer.issuer());
-        trusted.back_channel_logout = Some(BackChannelLogout::new(["our-client"]));
-        trusted.shared_signals = Some(SharedSignals::new(["https://mcp.example.com/signals"]));
-        change(&mut trusted);
-        let config =
-            Config::default().protect_resource(ProtectedResource::new(RESOURCE, [trusted]));
         let clock = TestClock::new();
+        let config = config(&issuer, change);
         let auth = McpAuth::builder(config).clock(clock.clone()).build().unwrap();
         Self { issuer, clock, auth }
+    }
+
+    /// Puts another configuration in force, which differs in this name alone.
+    fn reload(&self, name: &str) {
+        let mut changed = config(&self.issuer, |_| {});
+        changed.resources[0].resource_name = Some(name.to_owned());
+        self.auth.reload(changed).unwrap();
     }
 
     fn now(&self) -> u64 {
@@ -115,6 +117,15 @@ impl Server {
     async fn push(&self, token: String) -> Answer {
         self.post(EVENTS, SECEVENT, token).await
     }
+}
+
+/// A configuration in which this issuer sends notices.
+fn config(issuer: &DevIssuer, change: impl FnOnce(&mut AuthorizationServer)) -> Config {
+    let mut trusted = AuthorizationServer::new(issuer.issuer());
+    trusted.back_channel_logout = Some(BackChannelLogout::new(["our-client"]));
+    trusted.shared_signals = Some(SharedSignals::new(["https://mcp.example.com/signals"]));
+    change(&mut trusted);
+    Config::default().protect_resource(ProtectedResource::new(RESOURCE, [trusted]))
 }
 
 fn posted(path: &str, content_type: &str, body: String) -> Request<Body> {

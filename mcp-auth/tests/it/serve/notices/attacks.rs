@@ -1,6 +1,7 @@
 //! What strangers send to where issuers tell something.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
@@ -170,6 +171,48 @@ async fn a_flood_of_forged_ones_is_bounded_and_genuine_ones_are_not_counted() {
     assert_eq!(server.code(&token).await, "ok");
     server.clock.advance(5);
     assert_eq!(server.log_out(&server.logout_token("good").sign()).await.status.as_u16(), 200);
+}
+
+/// What is counted belongs to the issuer, and not to the configuration that is in force when a notice comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_forged_ones_amid_reloads_has_one_budget() {
+    let server = Arc::new(Server::start().await);
+    let genuine = server.logout_token("before").sign();
+    assert_eq!(server.log_out(&genuine).await.status.as_u16(), 200);
+    let forged = server.logout_token("forged").broken(Broken::Signature).sign();
+    let mut senders = Vec::new();
+    for _ in 0..4 {
+        let (target, token) = (server.clone(), forged.clone());
+        senders.push(tokio::spawn(async move {
+            let mut read = 0;
+            for _ in 0..510 {
+                let status = target.log_out(&token).await.status.as_u16();
+                assert!(matches!(status, 400 | 429), "{status}");
+                read += usize::from(status == 400);
+            }
+            read
+        }));
+    }
+    let access_token = server.access_token().sign();
+    for number in 0..40 {
+        server.reload(&format!("number {number}"));
+        assert_eq!(server.code(&access_token).await, "ok");
+        let status = server.log_out(&genuine).await.status.as_u16();
+        assert_ne!(status, 200, "it was seen before, whatever the configuration");
+    }
+    let mut read = 0;
+    for sender in senders {
+        read += sender.await.unwrap();
+    }
+    // The genuine one that came again may have had room meanwhile, which it gave back.
+    for _ in 0..10 {
+        read += usize::from(server.log_out(&forged).await.status.as_u16() == 400);
+    }
+    assert_eq!(read, 2_000);
+    server.reload("after");
+    assert_eq!(server.log_out(&forged).await.status.as_u16(), 429);
+    server.clock.advance(5);
+    assert_eq!(server.log_out(&server.logout_token("after").sign()).await.status.as_u16(), 200);
 }
 
 #[tokio::test]
