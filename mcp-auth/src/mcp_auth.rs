@@ -30,6 +30,7 @@ use crate::notices::{NoticeKind, Notices};
 use crate::revocation::{Cutoffs, Revocation};
 use crate::serve::{
     Decision, Forward, Reply, Resource, StreamEnd, TokenExplanation, decide_notice,
+    warn_of_closed_path,
 };
 use crate::text::{Quoted, in_one_line};
 
@@ -138,6 +139,7 @@ impl McpAuth {
         if let Some(page) = self.page_at(path) {
             return Decision::Reply(page.answer(request).await);
         }
+        warn_of_closed_path(&self.0.serving.load().notices, path, request);
         match self.resource_at(path) {
             Some(resource) => resource.decide(request).await,
             None => unknown_resource(path),

@@ -1,6 +1,7 @@
 //! Receives what issuers tell: verifies it, and carries it out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -37,6 +38,14 @@ impl NoticeKind {
             Self::SecurityEvent => "security_event_token",
         }
     }
+
+    /// The setting of an issuer with which they are received.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Logout => "back_channel_logout",
+            Self::SecurityEvent => "shared_signals",
+        }
+    }
 }
 
 /// What a notice brought about.
@@ -51,12 +60,22 @@ pub(crate) struct Received {
 pub(crate) struct Notices {
     logout_path: Option<Box<str>>,
     shared_signals_path: Option<Box<str>>,
+    /// Where nothing is received, because no issuer has the setting for it.
+    closed: Vec<ClosedPath>,
     issuers: Vec<NoticeIssuer>,
     limits: TokenLimits,
     tolerance: u64,
     cutoffs: Arc<Cutoffs>,
     seen: Arc<SeenOnce>,
     clock: Arc<dyn Clock>,
+}
+
+/// A path where notices would be received.
+struct ClosedPath {
+    kind: NoticeKind,
+    path: Box<str>,
+    /// Whether the operator was told that one came.
+    is_told: AtomicBool,
 }
 
 /// An issuer that may send notices.
@@ -164,10 +183,30 @@ impl Notices {
         seen: Arc<SeenOnce>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let mut closed = Vec::new();
+        for (kind, path) in [(NoticeKind::Logout, paths.0), (NoticeKind::SecurityEvent, paths.1)] {
+            if !any_sends(&issuers, kind) {
+                closed.push(ClosedPath {
+                    kind,
+                    path: path.into(),
+                    is_told: AtomicBool::new(false),
+                });
+            }
+        }
         let logout_path = any_sends(&issuers, NoticeKind::Logout).then(|| paths.0.into());
         let shared_signals_path =
             any_sends(&issuers, NoticeKind::SecurityEvent).then(|| paths.1.into());
-        Self { logout_path, shared_signals_path, issuers, limits, tolerance, cutoffs, seen, clock }
+        Self {
+            logout_path,
+            shared_signals_path,
+            closed,
+            issuers,
+            limits,
+            tolerance,
+            cutoffs,
+            seen,
+            clock,
+        }
     }
 
     /// What it has seen, for what takes its place.
@@ -194,6 +233,17 @@ impl Notices {
             return Some(NoticeKind::Logout);
         }
         (self.shared_signals_path.as_deref() == Some(path)).then_some(NoticeKind::SecurityEvent)
+    }
+
+    /// What would be received at this path, if an issuer had the setting for it.
+    pub(crate) fn kind_closed_at(&self, path: &str) -> Option<NoticeKind> {
+        self.closed.iter().find(|closed| *closed.path == *path).map(|closed| closed.kind)
+    }
+
+    /// Whether the operator has yet to be told that one came that is not received: once for each kind.
+    pub(crate) fn is_first_closed(&self, kind: NoticeKind) -> bool {
+        let closed = self.closed.iter().find(|closed| closed.kind == kind);
+        closed.is_some_and(|of_kind| !of_kind.is_told.swap(true, Ordering::Relaxed))
     }
 
     /// Where notices are received.

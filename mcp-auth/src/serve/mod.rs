@@ -39,7 +39,7 @@ pub(crate) use mcp_headers::{
 };
 #[cfg(test)]
 pub(crate) use mirrored_arguments::MirroredArguments;
-pub(crate) use notice_request::decide_notice;
+pub(crate) use notice_request::{decide_notice, warn_of_closed_path};
 pub use pending_decision::PendingDecision;
 pub(crate) use pending_decision::announced_length;
 pub(crate) use resource::{BodyLimits, Resource};

@@ -41,6 +41,19 @@ pub(crate) fn decide_notice(
     PendingNotice::begin(notices.clone(), kind, body_timeout, request)
 }
 
+/// Says once that something came that looks like a notice, where none is received: its sender is answered as anybody else
+/// is, which would tell nobody why a logout does not count.
+pub(crate) fn warn_of_closed_path(notices: &Notices, path: &str, request: &Parts) {
+    if request.method != Method::POST {
+        return;
+    }
+    let Some(kind) = notices.kind_closed_at(path) else { return };
+    if check_label(kind, &request.headers).is_ok() && notices.is_first_closed(kind) {
+        let (name, setting) = (kind.name(), kind.setting());
+        tracing::warn!(kind = name, path = %Quoted(path), "a {name} was posted, but none is received: no issuer has `{setting}` in the configuration");
+    }
+}
+
 impl PendingNotice {
     /// Asks for the body, unless the head is none that a notice has.
     fn begin(

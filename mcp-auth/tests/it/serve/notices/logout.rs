@@ -1,9 +1,12 @@
 //! OpenID Connect Back-Channel Logout 1.0.
 
+use axum::Router;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::{Value, json};
+use tower::Layer as _;
 
-use super::{FORM, LOGOUT, Server, told};
+use super::{EVENTS, FORM, LOGOUT, SECEVENT, Server, posted, told};
+use crate::support::log::Log;
 use crate::support::{RESOURCE, TestClock, echo, request, send};
 
 #[tokio::test]
@@ -154,9 +157,41 @@ async fn nothing_is_received_where_nothing_was_asked_for() {
     let config = Config::new(RESOURCE, issuer.issuer()).unwrap();
     let auth = McpAuth::builder(config).clock(TestClock::new()).build().unwrap();
     assert_eq!(auth.notice_paths(), Vec::<String>::new());
-    for path in [LOGOUT, super::EVENTS] {
+    for path in [LOGOUT, EVENTS] {
         let answer = send(auth.protect(echo()), request("POST", path, &[])).await;
         assert_eq!(answer.status.as_u16(), 404, "{path}");
+    }
+}
+
+/// What is around a whole application answers as to anybody without a token; the log says once what is missing.
+#[tokio::test]
+async fn a_notice_that_nothing_receives_is_told_to_the_operator_once() {
+    Log::start();
+    let issuer = dev_issuer::DevIssuer::start().await.unwrap();
+    let config = Config::new(RESOURCE, issuer.issuer()).unwrap();
+    let auth = McpAuth::builder(config).clock(TestClock::new()).build().unwrap();
+    let app = Router::new().fallback_service(auth.layer().layer(echo()));
+    let told = "none is received: no issuer has `";
+    let rows = [
+        // What is no notice, by its label or its method.
+        (LOGOUT, "application/json", ""),
+        (EVENTS, FORM, ""),
+        ("/other", FORM, ""),
+        (LOGOUT, FORM, "back_channel_logout`"),
+        (EVENTS, SECEVENT, "shared_signals`"),
+        // Nobody can fill the log with it.
+        (LOGOUT, FORM, ""),
+        (EVENTS, SECEVENT, ""),
+    ];
+    for (path, content_type, setting) in rows {
+        Log::take();
+        let body = "logout_token=e30.e30.x".to_owned();
+        let answer = send(app.clone(), posted(path, content_type, body)).await;
+        assert_eq!(answer.status.as_u16(), 401, "{path} {content_type}");
+        let log = Log::take();
+        let expected = format!("{told}{setting}");
+        assert_eq!(log.contains(told), !setting.is_empty(), "{path} {content_type}: {log}");
+        assert!(setting.is_empty() || log.contains(&expected), "{path} {content_type}: {log}");
     }
 }
 
