@@ -5,6 +5,7 @@
 //! each byte than the reader says.
 
 mod address_readers;
+mod browser_readers;
 mod handle_readers;
 mod inputs;
 mod readers;
@@ -139,6 +140,12 @@ fn lists_of_servers() {
 #[test]
 fn addresses_of_clients() {
     hold(&address_readers::CLIENT_ADDRESSES);
+}
+
+#[test]
+fn requests_of_browsers() {
+    hold(&browser_readers::BROWSER_QUERIES);
+    hold(&browser_readers::BROWSER_COOKIES);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::address_readers::CLIENT_ADDRESSES;
+use super::browser_readers::{BROWSER_COOKIES, BROWSER_QUERIES};
 use super::handle_readers::{HANDLES, SEALED_ANSWERS, with_sealed_handles};
 use super::inputs::Place;
 use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
@@ -42,7 +43,7 @@ pub(super) struct Reader {
     pub(super) read: fn(&str),
 }
 
-pub(super) const ALL: [&Reader; 18] = [
+pub(super) const ALL: [&Reader; 20] = [
     &MESSAGES,
     &CALLS,
     &DECISIONS,
@@ -61,6 +62,8 @@ pub(super) const ALL: [&Reader; 18] = [
     &HANDLES,
     &SEALED_ANSWERS,
     &CLIENT_ADDRESSES,
+    &BROWSER_QUERIES,
+    &BROWSER_COOKIES,
 ];
 
 /// The body of a request.

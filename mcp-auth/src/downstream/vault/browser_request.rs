@@ -15,12 +15,12 @@ const MAX_QUERY_BYTES: usize = 16 * 1024;
 /// What is read of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct BrowserRequest {
-    pub(super) state: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) error: Option<String>,
-    pub(super) iss: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) code: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) iss: Option<String>,
     /// What our cookie holds, where it is as we write it.
-    pub(super) cookie: Option<String>,
+    pub(crate) cookie: Option<String>,
 }
 
 impl BrowserRequest {
@@ -118,7 +118,8 @@ mod tests {
     fn our_cookie_is_found_among_cookies_of_any_bytes() {
         let ours = format!("c={SECRET}");
         let found = Ok(Some(SECRET.to_owned()));
-        for before in [&b"a=1"[..], b"a=\xff\xfe", "a=\u{e9}".as_bytes(), b"=", b"c", b"cc=1;xc=2"] {
+        for before in [&b"a=1"[..], b"a=\xff\xfe", "a=\u{e9}".as_bytes(), b"=", b"c", b"cc=1;xc=2"]
+        {
             let line = [before, b"; ", ours.as_bytes(), b"; z=\x80"].concat();
             assert_eq!(cookie(&[&line]), found, "{before:?}");
             assert_eq!(cookie(&[before, ours.as_bytes()]), found, "{before:?}");

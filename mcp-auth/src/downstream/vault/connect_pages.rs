@@ -44,11 +44,7 @@ pub(crate) enum ConnectPage {
 
 impl Connection {
     /// Answers a browser.
-    pub(crate) async fn answer(
-        self: &Arc<Self>,
-        page: ConnectPage,
-        asked: BrowserRequest,
-    ) -> Page {
+    pub(crate) async fn answer(self: &Arc<Self>, page: ConnectPage, asked: BrowserRequest) -> Page {
         let connection = self.clone();
         // Where background work runs is a runtime, which what waits for this need not be.
         let (work, answer, _) = background(async move {
@@ -69,8 +65,8 @@ impl Connection {
     /// Sends a browser to where its user signs in.
     async fn begin(&self, asked: &BrowserRequest) -> Result<Page, Page> {
         let link = self.open(Step::Link, asked)?;
-        let _place = self.place_for(&link)?;
         let sign_in = self.sign_in_for(&link)?;
+        let _place = self.place_for(&link)?;
         let browser = match &asked.cookie {
             Some(secret) => secret.clone(),
             None => random_secret().ok_or_else(Page::unavailable)?.to_string(),
@@ -231,6 +227,8 @@ impl Connection {
         asked: &BrowserRequest,
     ) -> Result<(ConnectState, Place), Page> {
         let state = self.open(step, asked)?;
+        // They may be no users of ours any more.
+        self.sign_in_for(&state)?;
         let cookie = asked.cookie.as_deref();
         if cookie.is_none_or(|secret| digest_text(secret) != state.browser) {
             self.log("an answer came back in another browser");

@@ -88,7 +88,12 @@ struct User {
 
 impl Connection {
     pub(crate) fn new(parts: ConnectionParts) -> Self {
-        Self { parts, at_once: AtOnce::default(), flights: Flights::new(), refused: Mutex::default() }
+        Self {
+            parts,
+            at_once: AtOnce::default(),
+            flights: Flights::new(),
+            refused: Mutex::default(),
+        }
     }
 
     /// Whether this caller is a user who can have a grant.
