@@ -44,9 +44,10 @@ async fn a_provider_that_names_itself_must_do_so_in_each_answer() {
         })
         .await;
         let callback = format!("{}/connect/github/callback", server.origin);
-        for (is_missing, is_other) in [(true, false), (false, true), (false, false)] {
-            let link = server.link_for("alice").await;
-            let mut browser = Browser::of(&server, "alice");
+        let rows = [("bob", false, true), ("alice", true, false), ("bob", false, false)];
+        for (user, is_missing, is_other) in rows {
+            let link = server.link_for(user).await;
+            let mut browser = Browser::of(&server, user);
             let answer = browser.walk_to(&link.url, &callback).await.location.unwrap();
             let is_refused = is_other || (is_missing && names_itself);
             let asked = provider.requests().token;
@@ -57,6 +58,7 @@ async fn a_provider_that_names_itself_must_do_so_in_each_answer() {
             };
             let page = browser.get(&changed).await;
             assert_eq!(page.status, if is_refused { 400 } else { 200 }, "{changed}");
+            assert_eq!(server.is_connected(user).await, !is_refused);
             assert_eq!(provider.requests().token, asked + u64::from(!is_refused), "{changed}");
         }
     }
