@@ -31,9 +31,13 @@ use crate::mcp_auth::McpAuth;
 use crate::notices::NoticeKind;
 use crate::serve::{Decision, Forward, Passage};
 
+mod browser;
 mod handles;
 mod token_endpoint;
 
+pub use browser::browser;
+#[cfg(test)]
+pub(crate) use browser::{read_browser_cookies, read_browser_query};
 pub use handles::handle;
 pub use token_endpoint::token_answer;
 
@@ -584,7 +588,7 @@ mod tests {
 
     type Target = (&'static str, fn(&[u8]));
 
-    const TARGETS: [Target; 12] = [
+    const TARGETS: [Target; 13] = [
         ("bearer", bearer),
         ("jws", jws),
         ("jwk_set", jwk_set),
@@ -597,6 +601,7 @@ mod tests {
         ("notice", notice),
         ("client_address", client_addresses),
         ("token_answer", token_answer),
+        ("browser", browser),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

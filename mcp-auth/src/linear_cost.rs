@@ -5,6 +5,7 @@
 //! each byte than the reader says.
 
 mod address_readers;
+mod browser_readers;
 mod handle_readers;
 mod inputs;
 mod readers;
@@ -21,6 +22,29 @@ use crate::steps::{Cost, linear};
 /// The sizes of the growing inputs. What takes time with the square of them costs thousands of steps for each byte.
 const SMALLEST: usize = 128;
 const LARGEST: usize = 8 * 1024;
+
+const ALL: [&Reader; 20] = [
+    &readers::MESSAGES,
+    &readers::CALLS,
+    &readers::DECISIONS,
+    &readers::PATHS,
+    &readers::SCOPES,
+    &readers::CLAIMS_WITH_SCOPES,
+    &readers::REQUESTS,
+    &readers::TOKENS,
+    &readers::CLAIMS,
+    &readers::METADATA,
+    &readers::KEY_SETS,
+    &readers::INTROSPECTION_ANSWERS,
+    &readers::LISTS,
+    &readers::SCHEMAS,
+    &readers::STREAMS,
+    &handle_readers::HANDLES,
+    &handle_readers::SEALED_ANSWERS,
+    &address_readers::CLIENT_ADDRESSES,
+    &browser_readers::BROWSER_QUERIES,
+    &browser_readers::BROWSER_COOKIES,
+];
 
 /// Reads inputs of one shape, each twice as long as the one before.
 fn grow(reader: &Reader, shape: &str, input: impl Fn(usize) -> String) {
@@ -142,6 +166,12 @@ fn addresses_of_clients() {
 }
 
 #[test]
+fn requests_of_browsers() {
+    hold(&browser_readers::BROWSER_QUERIES);
+    hold(&browser_readers::BROWSER_COOKIES);
+}
+
+#[test]
 fn streams_of_servers_byte_by_byte() {
     hold(&readers::STREAMS);
 }
@@ -173,11 +203,11 @@ proptest! {
     /// The same of texts that are put together by chance.
     #[test]
     fn whatever_is_mixed(
-        reader in 0..readers::ALL.len(),
+        reader in 0..ALL.len(),
         place in any::<prop::sample::Index>(),
         parts in prop::collection::vec((0..100_usize, 0..2000_usize), 1..6),
     ) {
-        let reader = readers::ALL[reader];
+        let reader = ALL[reader];
         readers::prepare();
         let input = match place.get(reader.places) {
             Place::Text(_, whole) => whole(&mixed(&parts, &texts())),

@@ -51,7 +51,7 @@ const ROOMS: [(&str, &str); 19] = [
     ("revocation", "shared_store values"),
     ("shared_store", "values"),
     // It calls for a caller who was let in, and decides about no request.
-    ("downstream", "handles revocation shared_store issuer jose json config values"),
+    ("downstream", "handles limits revocation shared_store issuer jose json config values"),
     // What issuers tell: it verifies as `authenticate` does, and takes tokens back.
     ("notices", "revocation issuer jose json config values"),
     ("inspection", "issuer jose json config values"),

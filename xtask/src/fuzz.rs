@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{Failure, Run, root, version};
 use crate::step::Outcome;
 
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 13] = [
     "bearer",
     "jws",
     "jwk_set",
@@ -18,6 +18,7 @@ const TARGETS: [&str; 12] = [
     "notice",
     "token_answer",
     "client_address",
+    "browser",
 ];
 /// How long each target runs as a part of the tests.
 const SECONDS_IN_TESTS: u64 = 20;

@@ -60,7 +60,7 @@ impl McpAuth {
         for path in self.metadata_paths() {
             router = router.route(&path, any(metadata));
         }
-        for path in [self.told_notice_paths(), self.connect_paths()].concat() {
+        for path in [self.told_notice_paths(), self.told_connect_paths()].concat() {
             // The layer answers all that comes there.
             let answered = self.layer_around_all().layer(any(nothing_is_there));
             router = router.route_service(&path, answered);

@@ -31,7 +31,7 @@ use crate::issuer::{
 };
 use crate::jose::{KnownHeaders, TokenLimits};
 use crate::json::JsonLimits;
-use crate::limits::{AddressRange, CommonCount, FailureLimits};
+use crate::limits::{AddressRange, AnswerLimit, CommonCount, FailureLimits};
 use crate::mcp_auth::ConnectPages;
 use crate::mounts::Mounts;
 use crate::notices::{NoticeIssuer, Notices};
@@ -57,6 +57,7 @@ pub(super) struct Assembler<'b> {
     downstreams: Downstreams,
     accounts: Option<Accounts>,
     connect_seen: Arc<SeenOnce>,
+    connect_answers: Option<Arc<AnswerLimit>>,
 }
 
 /// Where users connect their accounts, and the APIs for which they do.
@@ -100,6 +101,7 @@ impl<'b> Assembler<'b> {
             downstreams: Downstreams::new(),
             accounts: None,
             connect_seen: earlier.map(|before| before.connect_seen.clone()).unwrap_or_default(),
+            connect_answers: earlier.and_then(|before| before.connect_answers.clone()),
         }
     }
 
@@ -116,14 +118,19 @@ impl<'b> Assembler<'b> {
             Some(earlier) => earlier.failure_limits.clone(),
             None => {
                 let clock = self.hooks.clock.clone();
-                let common = self.store_in_use.as_ref().map(|in_use| CommonCount {
-                    store: in_use.store.clone(),
-                    timeout: in_use.timeout,
-                    spawner: self.hooks.spawner.clone(),
-                });
+                let common = self.common_count();
                 FailureLimits::new(config, trusted_proxies, clock, common.as_ref()).map(Arc::new)
             }
         };
+    }
+
+    /// How instances count together, where they share a store.
+    fn common_count(&self) -> Option<CommonCount> {
+        self.store_in_use.as_ref().map(|in_use| CommonCount {
+            store: in_use.store.clone(),
+            timeout: in_use.timeout,
+            spawner: self.hooks.spawner.clone(),
+        })
     }
 
     /// Everything, with these resources.
@@ -145,6 +152,7 @@ impl<'b> Assembler<'b> {
             notices,
             connect_pages,
             connect_seen: self.connect_seen,
+            connect_answers: self.connect_answers,
             downstreams: self.downstreams,
             mounts: Mounts::new(resources),
             issuers: self.issuers,

@@ -8,8 +8,8 @@ use super::key_source::http_hint;
 use super::parsed_config::{is_at, is_plain_path};
 use super::parsed_downstream::{ParsedClient, parse_client};
 use crate::config::{Config, ConnectConfig, DownstreamGrant, Faults, RedisConfig, SignInConfig};
-use crate::downstream::{FileVault, GrantVault};
-use crate::identifier::{PlainHttp, check_fetchable};
+use crate::downstream::{FileVault, GrantVault, page_paths};
+use crate::identifier::{PlainHttp, check_fetchable, loosely};
 
 /// Where users connect their accounts.
 pub(super) struct ParsedConnect<'a> {
@@ -25,20 +25,15 @@ pub(super) fn parse_connect<'a>(
     given: Option<&Arc<dyn GrantVault>>,
     faults: &mut Faults<'_>,
 ) -> Option<ParsedConnect<'a>> {
-    let mut connected = config
-        .downstreams
-        .iter()
-        .filter(|(_, one)| one.grant == DownstreamGrant::AuthorizationCode)
-        .map(|(name, _)| name)
-        .peekable();
+    let connected = connected_apis(config);
     let Some(connect) = &config.connect else {
-        if connected.peek().is_some() {
+        if !connected.is_empty() {
             faults.add("connect", "must be set for the grant `authorization_code`");
         }
         return None;
     };
-    for name in connected {
-        if !is_plain_path(&format!("/{name}")) {
+    for name in &connected {
+        if name.contains('/') || !is_plain_path(&format!("/{name}")) {
             let reason = "it is part of a URL: letters, digits and - . _ ~ alone";
             faults.below("downstreams").below(name).add_here(reason);
         }
@@ -49,7 +44,9 @@ pub(super) fn parse_connect<'a>(
     let mut own = faults.below("connect");
     let faults_before = own.count();
     let url = connect.url.trim_end_matches('/');
-    check_url(url, config, &mut own);
+    if is_url_of_pages(url, &mut own) {
+        check_pages(path_of(url), &connected, config, &mut own);
+    }
     let mut sign_in = Vec::new();
     let mut all_servers = config.resources.iter().flat_map(|all| &all.authorization_servers);
     if all_servers.any(|server| server.dangerous_accept_any_issuer) {
@@ -143,17 +140,49 @@ fn redis_vault(
     Some(Arc::new(RedisVault(texts?)) as Arc<dyn GrantVault>).filter(|_| is_right)
 }
 
-fn check_url(url: &str, config: &Config, faults: &mut Faults<'_>) {
+/// Whether pages can be below this URL.
+fn is_url_of_pages(url: &str, faults: &mut Faults<'_>) -> bool {
+    let faults_before = faults.count();
     if let Err(error) = check_fetchable(url, PlainHttp::configured(false)) {
         faults.add("url", format!("{url:?} {}", http_hint(error)));
-        return;
-    }
-    let path = path_of(url);
-    if !is_plain_path(path) || path.starts_with("/.well-known/") {
+    } else if !is_plain_path(path_of(url)) {
         faults.add("url", format!("{url:?} has no path such as /connect"));
-    } else if config.resources.iter().any(|resource| is_at(resource, path)) {
-        faults.add("url", format!("the path {path:?} is taken by a resource"));
     }
+    faults.count() == faults_before
+}
+
+/// Where a page is there is nothing else, for any router.
+fn check_pages(path: &str, names: &[&String], config: &Config, faults: &mut Faults<'_>) {
+    let mut pages = vec![path.to_owned()];
+    for name in names {
+        pages.extend(page_paths(path, name));
+    }
+    for page in pages {
+        if let Some(other) = taken_by(&page, config) {
+            faults.add("url", format!("the path {page:?} is {other}"));
+        }
+    }
+}
+
+/// What else is at the path of a page, if there is anything.
+fn taken_by(page: &str, config: &Config) -> Option<&'static str> {
+    let loose = loosely(page);
+    if config.resources.iter().any(|resource| is_at(resource, page)) {
+        return Some("taken by a resource");
+    }
+    if loose.as_ref().is_some_and(|text| text.split('/').nth(1) == Some(".well-known")) {
+        return Some("for metadata");
+    }
+    let notice_paths = [&config.logout_path, &config.shared_signals_path];
+    let is_taken = notice_paths.iter().any(|notices| loosely(notices) == loose);
+    is_taken.then_some("`logout_path` or `shared_signals_path`")
+}
+
+/// The APIs whose tokens users grant.
+fn connected_apis(config: &Config) -> Vec<&String> {
+    let all = config.downstreams.iter();
+    let connected = all.filter(|(_, one)| one.grant == DownstreamGrant::AuthorizationCode);
+    connected.map(|(name, _)| name).collect()
 }
 
 /// The path of an absolute URL.

@@ -9,7 +9,7 @@ use crate::downstream::Downstreams;
 use crate::handles::KeyRing;
 use crate::issuer::{HttpClient, Issuer, TrustAnchors};
 use crate::jose::{Digest, KnownHeaders, TokenLimits};
-use crate::limits::FailureLimits;
+use crate::limits::{AnswerLimit, FailureLimits};
 use crate::mcp_auth::ConnectPages;
 use crate::mounts::Mounts;
 use crate::notices::Notices;
@@ -25,6 +25,8 @@ pub(crate) struct Serving {
     pub(crate) connect_pages: ConnectPages,
     /// Which answers of providers came.
     pub(super) connect_seen: Arc<SeenOnce>,
+    /// How often they may come; `None`: none were ever waited for.
+    pub(super) connect_answers: Option<Arc<AnswerLimit>>,
     pub(crate) handle_keys: Arc<KeyRing>,
     /// The same, where they were made here and not configured.
     pub(super) own_handle_keys: Option<Arc<KeyRing>>,

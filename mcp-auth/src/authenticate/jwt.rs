@@ -73,8 +73,7 @@ impl TrustedIssuer {
     }
 
     pub(super) fn check_algorithm<T>(&self, jws: &Jws<'_, T>) -> Result<(), TokenError> {
-        let allowed = &self.rules.algorithms;
-        if allowed.is_empty() || allowed.contains(&jws.algorithm()) {
+        if jws.is_signed_as(&self.rules.algorithms) {
             return Ok(());
         }
         Err(TokenError::AlgorithmNotAllowed { algorithm: jws.algorithm().to_string() })

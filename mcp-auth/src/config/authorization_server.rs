@@ -83,7 +83,8 @@ pub struct AuthorizationServer {
     /// `Authorization: Bearer`: `Cf-Access-Jwt-Assertion`. Tokens of this server are then accepted
     /// there alone, and tokens of others not there.
     pub token_header: Option<String>,
-    /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys.
+    /// Accepted signature algorithms. Empty: all supported ones that fit the issuer's keys. ID tokens of
+    /// `sign_in` must have one of each resource that trusts the issuer.
     pub algorithms: Vec<Algorithm>,
     /// Accept only tokens whose header `typ` is `at+jwt` (RFC 9068).
     pub require_at_jwt: bool,

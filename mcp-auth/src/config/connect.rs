@@ -19,7 +19,8 @@ pub struct ConnectConfig {
     /// The Redis where all instances keep grants, sealed in the same way, in place of a folder. Have it write down what it
     /// keeps (`appendonly`): users are asked again for what it forgets.
     pub redis: Option<RedisConfig>,
-    /// Where users sign in before they go to a provider, so that nobody connects an account for somebody else.
+    /// Where users sign in before they go to a provider, so that nobody connects an account for somebody else. Where there
+    /// are several, each must name itself in its answers (`iss`, RFC 9207).
     pub sign_in: Vec<SignInConfig>,
 }
 

@@ -33,7 +33,7 @@ pub(crate) use self::places::ApiPlaces;
 #[cfg(feature = "redis")]
 pub(crate) use self::vault::RedisVault;
 pub(crate) use self::vault::{
-    BrowserRequest, CALLBACK, ConnectPage, Connection, ConnectionParts, FileVault, GrantStore,
-    Page, SIGNED_IN, SignIn,
+    ANSWERS_OF_A_USER, BrowserRequest, CALLBACK, ConnectPage, Connection, ConnectionParts,
+    FileVault, GrantStore, Page, SIGNED_IN, SignIn, page_paths,
 };
 pub use self::vault::{GrantVault, UrlElicitation, VaultFault, VaultFuture};

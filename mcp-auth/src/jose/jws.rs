@@ -123,6 +123,11 @@ impl<T> Jws<'_, T> {
         self.header.algorithm
     }
 
+    /// Whether its algorithm is one of these; where there are none, every supported one is.
+    pub(crate) fn is_signed_as(&self, allowed: &[Algorithm]) -> bool {
+        allowed.is_empty() || allowed.contains(&self.algorithm())
+    }
+
     /// The `kid` that the header claims.
     pub(crate) fn key_id(&self) -> Option<&str> {
         self.header.key_id.as_deref()

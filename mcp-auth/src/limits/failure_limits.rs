@@ -182,7 +182,7 @@ fn key_of(caller: &AuthInfo) -> Option<PrincipalKey> {
 }
 
 /// A hash of these parts, each with its length, so that no two lists of parts are one text.
-fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
@@ -193,7 +193,7 @@ fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     hash
 }
 
-fn hex(bytes: [u8; 32]) -> String {
+pub(super) fn hex(bytes: [u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,6 +4,7 @@
 //! refused anyway, it makes a cheaper answer that says when to come again, and one event instead of thousands.
 
 mod address_range;
+mod answer_limit;
 mod bounded_states;
 mod client_address;
 mod failure_limiter;
@@ -12,6 +13,7 @@ mod shared_failures;
 mod steady_time;
 
 pub(crate) use address_range::AddressRange;
+pub(crate) use answer_limit::{AnswerLimit, Room};
 pub use client_address::PeerAddress;
 #[cfg(any(fuzzing, test))]
 pub(crate) use client_address::{X_FORWARDED_FOR, client_address};

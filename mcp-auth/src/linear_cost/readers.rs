@@ -12,8 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde::Deserialize as _;
 use serde_json::json;
 
-use super::address_readers::CLIENT_ADDRESSES;
-use super::handle_readers::{HANDLES, SEALED_ANSWERS, with_sealed_handles};
+use super::handle_readers::with_sealed_handles;
 use super::inputs::Place;
 use crate::authenticate::{BearerToken, IssuerRules, Rules, TokenVerifier};
 use crate::authorize::{Messages, Operation};
@@ -41,27 +40,6 @@ pub(super) struct Reader {
     pub(super) most: Cost,
     pub(super) read: fn(&str),
 }
-
-pub(super) const ALL: [&Reader; 18] = [
-    &MESSAGES,
-    &CALLS,
-    &DECISIONS,
-    &PATHS,
-    &SCOPES,
-    &CLAIMS_WITH_SCOPES,
-    &REQUESTS,
-    &TOKENS,
-    &CLAIMS,
-    &METADATA,
-    &KEY_SETS,
-    &INTROSPECTION_ANSWERS,
-    &LISTS,
-    &SCHEMAS,
-    &STREAMS,
-    &HANDLES,
-    &SEALED_ANSWERS,
-    &CLIENT_ADDRESSES,
-];
 
 /// The body of a request.
 pub(super) const MESSAGES: Reader = Reader {

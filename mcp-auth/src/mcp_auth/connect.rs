@@ -4,15 +4,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 
 use super::McpAuth;
-use crate::downstream::{BrowserRequest, CALLBACK, ConnectPage, Connection, Page, SIGNED_IN};
+use crate::downstream::{
+    BrowserRequest, CALLBACK, ConnectPage, Connection, Page, SIGNED_IN, page_paths,
+};
 use crate::serve::Reply;
+
+/// A page has a text alone, and is part of no other.
+const PAGE_POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Where our pages are, and the APIs that have some.
 #[derive(Default)]
@@ -58,15 +64,9 @@ impl ConnectPages {
         self.page_at(path).is_some()
     }
 
-    fn paths(&self) -> Vec<String> {
-        let mut paths = Vec::new();
-        for (name, _) in &self.connections {
-            let link = format!("{}/{name}", self.path);
-            paths.push(format!("{link}/{SIGNED_IN}"));
-            paths.push(format!("{link}/{CALLBACK}"));
-            paths.push(link);
-        }
-        paths
+    pub(super) fn paths(&self) -> Vec<String> {
+        let names = self.connections.iter().map(|(name, _)| name);
+        names.flat_map(|name| page_paths(&self.path, name)).collect()
     }
 }
 
@@ -87,10 +87,12 @@ impl AskedPage {
         if request.method != Method::GET {
             return Reply::method_not_allowed("GET");
         }
-        let query = request.uri.query().map(str::to_owned);
-        let cookie = read_cookie(&request.headers, self.cookie_name());
-        let asked = BrowserRequest { query: query.unwrap_or_default(), cookie };
-        let page = self.connection.answer(self.page, asked).await;
+        // A link without a query has no state, and is refused for that.
+        let query = request.uri.query().unwrap_or_default();
+        let page = match BrowserRequest::read(query, &request.headers, self.cookie_name()) {
+            Ok(asked) => self.connection.answer(self.page, asked).await,
+            Err(reason) => Page::unreadable(reason),
+        };
         self.reply(&page)
     }
 
@@ -100,7 +102,8 @@ impl AskedPage {
             (CACHE_CONTROL, "no-store"),
             // The state must not be told to where a page leads.
             (REFERRER_POLICY, "no-referrer"),
-            (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            (CONTENT_SECURITY_POLICY, PAGE_POLICY),
+            (X_FRAME_OPTIONS, "DENY"),
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
         for (name, value) in fixed {
@@ -131,41 +134,5 @@ impl AskedPage {
     /// RFC 6265bis §4.1.3: no other host, and nobody who speaks plain HTTP, can set one with the prefix.
     fn cookie_name(&self) -> &'static str {
         if self.is_secure { "__Host-mcp-connect" } else { "mcp-connect" }
-    }
-}
-
-/// The value of this cookie; `None` where it is there twice, too.
-fn read_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut found = None;
-    for line in headers.get_all(COOKIE) {
-        crate::steps::take(line.len());
-        for pair in line.to_str().ok()?.split(';') {
-            let Some((key, value)) = pair.trim().split_once('=') else { continue };
-            if key == name && found.replace(value.to_owned()).is_some() {
-                return None;
-            }
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cookie_that_is_there_twice_is_none() {
-        let read = |lines: &[&'static str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(COOKIE, HeaderValue::from_static(line));
-            }
-            read_cookie(&headers, "c")
-        };
-        assert_eq!(read(&["a=1; c=2; cc=3"]).as_deref(), Some("2"));
-        assert_eq!(read(&["a=1", "c=2=3"]).as_deref(), Some("2=3"));
-        assert_eq!(read(&["c=1; c=2"]), None);
-        assert_eq!(read(&["c=1", "c=1"]), None);
-        assert_eq!(read(&["cc=1; xc=2"]), None);
     }
 }

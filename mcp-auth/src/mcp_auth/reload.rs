@@ -18,6 +18,8 @@ use crate::mounts::Place;
 use crate::serve::Resource;
 use crate::text::in_one_line;
 
+const RESTART: &str = "this takes a restart";
+
 /// What frameworks were told once, and cannot be told again.
 #[derive(Default)]
 pub(super) struct Told {
@@ -25,6 +27,8 @@ pub(super) struct Told {
     paths: Option<Vec<String>>,
     /// The paths where routers take notices; `None` as with `paths`.
     notice_paths: Option<Vec<String>>,
+    /// The paths where routers have pages on which users connect their accounts; `None` as with `paths`.
+    connect_paths: Option<Vec<String>>,
     /// Whether something takes every path.
     takes_every_path: bool,
     /// The hosts that a framework lets through.
@@ -101,6 +105,15 @@ impl McpAuth {
         paths
     }
 
+    /// [`McpAuth::connect_paths`], for a router that has these alone.
+    #[cfg(feature = "axum")]
+    pub(crate) fn told_connect_paths(&self) -> Vec<String> {
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = self.connect_paths();
+        told.connect_paths.get_or_insert_default().extend_from_slice(&paths);
+        paths
+    }
+
     /// Takes note that every path can be asked for.
     pub(crate) fn tell_every_path(&self) {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner).takes_every_path = true;
@@ -119,21 +132,21 @@ impl McpAuth {
 impl Told {
     /// What frameworks that run would not let through.
     fn faults_of(&self, serving: &Serving) -> Vec<ConfigFault> {
-        const RESTART: &str = "this takes a restart";
         let mut faults = Vec::new();
         for (index, resource) in serving.mounts.resources().iter().enumerate() {
             let path = resource.identifier.path().trim_end_matches('/');
-            let paths = self.paths.as_ref().filter(|_| !self.takes_every_path);
-            if paths.is_some_and(|known| !known.iter().any(|one| one == path)) {
-                let reason = format!("the router was made without a route for {path:?}: {RESTART}");
-                faults.push(ConfigFault::new(format!("resources[{index}].resource"), reason));
+            if !self.has_route(self.paths.as_ref(), path) {
+                faults.push(without_route(format!("resources[{index}].resource"), path));
             }
         }
-        let routed = self.notice_paths.as_ref().filter(|_| !self.takes_every_path);
         for path in serving.notices.paths() {
-            if routed.is_some_and(|known| !known.iter().any(|one| one == path)) {
-                let reason = format!("the router was made without a route for {path:?}: {RESTART}");
-                faults.push(ConfigFault::new("logout_path", reason));
+            if !self.has_route(self.notice_paths.as_ref(), path) {
+                faults.push(without_route("logout_path", path));
+            }
+        }
+        for path in serving.connect_pages.paths() {
+            if !self.has_route(self.connect_paths.as_ref(), &path) {
+                faults.push(without_route("connect.url", &path));
             }
         }
         for host in allowed_hosts(serving) {
@@ -144,6 +157,17 @@ impl Told {
         }
         faults
     }
+
+    /// Whether a request to this path can come, where these are the paths of routers.
+    fn has_route(&self, routed: Option<&Vec<String>>, path: &str) -> bool {
+        let all = routed.filter(|_| !self.takes_every_path);
+        all.is_none_or(|known| known.iter().any(|one| one == path))
+    }
+}
+
+fn without_route(place: impl Into<String>, path: &str) -> ConfigFault {
+    let reason = format!("the router was made without a route for {path:?}: {RESTART}");
+    ConfigFault::new(place, reason)
 }
 
 /// Puts what is configured now in the place of this resource, or nothing.

@@ -289,7 +289,7 @@ impl Notices {
             NoticeKind::Logout => logout_token::check_typ(jws.typ())?,
             NoticeKind::SecurityEvent => security_event::check_typ(jws.typ())?,
         }
-        if !issuer.algorithms.is_empty() && !issuer.algorithms.contains(&jws.algorithm()) {
+        if !jws.is_signed_as(&issuer.algorithms) {
             return Err(NoticeFault::malformed("its algorithm is not accepted"));
         }
         let started_at = self.clock.unix_seconds();

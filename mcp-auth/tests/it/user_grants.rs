@@ -1,7 +1,9 @@
 //! What users grant at other providers: shared parts of the tests.
 
+mod answering_issuer;
 mod attacks;
 mod configuration;
+mod limits;
 #[cfg(all(unix, feature = "redis"))]
 mod redis_vault;
 mod tokens;

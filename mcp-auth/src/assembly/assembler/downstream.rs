@@ -7,10 +7,12 @@ use crate::assembly::parsed_connect::ParsedConnect;
 use crate::assembly::parsed_downstream::{ParsedClient, ParsedDownstream};
 use crate::config::{DownstreamConfig, DownstreamGrant};
 use crate::downstream::{
-    Connection, ConnectionParts, DownstreamApi, DownstreamParts, GrantStore, SignIn,
+    ANSWERS_OF_A_USER, Connection, ConnectionParts, DownstreamApi, DownstreamParts, GrantStore,
+    SignIn,
 };
 use crate::handles::KeyRing;
 use crate::issuer::{EndpointClient, EndpointPlace, Issuer, TokenEndpoint};
+use crate::limits::AnswerLimit;
 
 impl Assembler<'_> {
     /// Where users connect their accounts, after all resources were put together and before the APIs.
@@ -27,16 +29,30 @@ impl Assembler<'_> {
             let Some(issuer) = found.cloned() else { continue };
             let place = EndpointPlace::OfIssuer(issuer.clone());
             let endpoint = self.token_endpoint(place, &config.client_id, client);
+            let resources = self.config.resources.iter();
+            let servers = resources.flat_map(|resource| &resource.authorization_servers);
+            let of_issuer = servers.filter(|server| server.issuer == config.issuer);
             clients.push(Arc::new(SignIn {
                 issuer,
+                algorithms: of_issuer.map(|server| server.algorithms.clone()).collect(),
                 client_id: config.client_id.clone(),
                 endpoint,
             }));
         }
+        self.connect_answers = Some(self.answer_limit());
         let store = GrantStore { vault, keys: keys.clone() };
         let accounts =
             Accounts { url: url.to_owned(), store, sign_in: clients, connections: Vec::new() };
         self.accounts = Some(accounts);
+    }
+
+    /// How often answers of providers may come for one user: what was counted before counts.
+    fn answer_limit(&self) -> Arc<AnswerLimit> {
+        let before = self.connect_answers.clone();
+        before.unwrap_or_else(|| {
+            let (clock, common) = (self.hooks.clock.clone(), self.common_count());
+            Arc::new(AnswerLimit::new("connect", ANSWERS_OF_A_USER, clock, common.as_ref()))
+        })
     }
 
     /// The connection of an API whose tokens users grant.
@@ -58,11 +74,13 @@ impl Assembler<'_> {
             config: config.clone(),
             endpoint: endpoint.clone(),
             authorization: place_of(config.authorization_endpoint.as_ref(), issuer)?,
+            issuer: issuer.cloned(),
             revocation: place_of(config.revocation_endpoint.as_ref(), issuer),
             sign_in: accounts.sign_in.clone(),
             url: accounts.url.clone(),
             store: accounts.store.clone(),
             seen: self.connect_seen.clone(),
+            answers: self.connect_answers.clone()?,
             cutoffs: self.cutoffs.clone(),
             clock: self.hooks.clock.clone(),
             spawner: self.hooks.spawner.clone(),

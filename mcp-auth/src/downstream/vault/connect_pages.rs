@@ -7,26 +7,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use super::connect_state::{
-    ConnectState, STEP_SECONDS, Step, digest_text, is_random_secret, random_secret,
-};
+use super::at_once::Place;
+use super::browser_request::BrowserRequest;
+use super::connect_state::{ConnectState, STEP_SECONDS, Step, digest_text, random_secret};
 use super::connection::{Connection, SignIn};
 use super::id_token::{ExpectedIdToken, IdTokenFault, check_id_token};
 use super::page::Page;
 use crate::downstream::DownstreamError;
-use crate::issuer::{EndpointFault, TokenForm};
-use crate::jose::random_id;
+use crate::issuer::{EndpointFault, Issuer, TokenForm};
+use crate::jose::{random_id, sha256};
+use crate::limits::Room;
 use crate::revocation::Seen;
 use crate::spawner::background;
 
-/// A longer query is refused unread.
-const MAX_QUERY_BYTES: usize = 16 * 1024;
 /// Behind the path of an API: where browsers come back from signing in, and from the provider.
 pub(crate) const SIGNED_IN: &str = "signed-in";
 pub(crate) const CALLBACK: &str = "callback";
+
+/// The paths of the pages of an API, below this one.
+pub(crate) fn page_paths(below: &str, name: &str) -> [String; 3] {
+    let link = format!("{below}/{name}");
+    [format!("{link}/{SIGNED_IN}"), format!("{link}/{CALLBACK}"), link]
+}
 
 /// The page that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,38 +42,16 @@ pub(crate) enum ConnectPage {
     Callback,
 }
 
-/// What a browser sent.
-#[derive(Default)]
-pub(crate) struct BrowserRequest {
-    pub(crate) query: String,
-    /// What our cookie holds.
-    pub(crate) cookie: Option<String>,
-}
-
-/// The parameters that are read of a query.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Parameters {
-    state: Option<String>,
-    code: Option<String>,
-    error: Option<String>,
-    iss: Option<String>,
-}
-
 impl Connection {
     /// Answers a browser.
-    pub(crate) async fn answer(
-        self: &Arc<Self>,
-        page: ConnectPage,
-        request: BrowserRequest,
-    ) -> Page {
+    pub(crate) async fn answer(self: &Arc<Self>, page: ConnectPage, asked: BrowserRequest) -> Page {
         let connection = self.clone();
         // Where background work runs is a runtime, which what waits for this need not be.
         let (work, answer, _) = background(async move {
-            let Some(parameters) = read_query(&request.query) else { return Page::unknown_link() };
             let answered = match page {
-                ConnectPage::Link => connection.begin(&parameters, request.cookie).await,
-                ConnectPage::SignedIn => connection.signed_in(&parameters, request.cookie).await,
-                ConnectPage::Callback => connection.granted(&parameters, request.cookie).await,
+                ConnectPage::Link => connection.begin(&asked).await,
+                ConnectPage::SignedIn => connection.signed_in(&asked).await,
+                ConnectPage::Callback => connection.granted(&asked).await,
             };
             answered.unwrap_or_else(|refused| refused)
         });
@@ -80,12 +63,12 @@ impl Connection {
     }
 
     /// Sends a browser to where its user signs in.
-    async fn begin(&self, asked: &Parameters, cookie: Option<String>) -> Result<Page, Page> {
+    async fn begin(&self, asked: &BrowserRequest) -> Result<Page, Page> {
         let link = self.open(Step::Link, asked)?;
-        let sign_in = self.sign_in_of(&link.issuer).ok_or_else(Page::unknown_link)?;
-        let known = cookie.filter(|secret| is_random_secret(secret));
-        let browser = match known {
-            Some(secret) => secret,
+        let sign_in = self.sign_in_for(&link)?;
+        let _place = self.place_for(&link)?;
+        let browser = match &asked.cookie {
+            Some(secret) => secret.clone(),
             None => random_secret().ok_or_else(Page::unavailable)?.to_string(),
         };
         let state = self.next_state(link, digest_text(&browser))?;
@@ -111,10 +94,12 @@ impl Connection {
     }
 
     /// Has looked who signed in, and sends the browser to the provider.
-    async fn signed_in(&self, asked: &Parameters, cookie: Option<String>) -> Result<Page, Page> {
-        let state = self.open_of_browser(Step::SignIn, asked, cookie.as_deref()).await?;
-        let sign_in = self.sign_in_of(&state.issuer).ok_or_else(Page::unknown_link)?;
-        self.check_answering_issuer(sign_in, asked).await?;
+    async fn signed_in(&self, asked: &BrowserRequest) -> Result<Page, Page> {
+        let (state, _place) = self.open_of_browser(Step::SignIn, asked).await?;
+        let sign_in = self.sign_in_for(&state)?;
+        // They all send browsers back to the same page.
+        let is_one_of_many = self.parts.sign_in.len() > 1;
+        self.check_answering_issuer(&sign_in.issuer, is_one_of_many, asked).await?;
         let code = self.code(asked)?;
         let form = code_form(code, self.page_url(SIGNED_IN), &state.verifier);
         let answer = sign_in.endpoint.ask(form).await.map_err(|fault| self.page_of(fault))?;
@@ -127,6 +112,7 @@ impl Connection {
             subject: &state.subject,
             client_id: &sign_in.client_id,
             nonce: &state.id,
+            algorithms: &sign_in.algorithms,
             tolerance: self.parts.tolerance,
         };
         let checked = check_id_token(&sign_in.issuer, &self.parts.limits, &id_token, &expected);
@@ -164,13 +150,10 @@ impl Connection {
     }
 
     /// Takes what the provider gave for the user.
-    async fn granted(&self, asked: &Parameters, cookie: Option<String>) -> Result<Page, Page> {
-        let state = self.open_of_browser(Step::Provider, asked, cookie.as_deref()).await?;
-        // RFC 9207 §2.4: where we know the provider's name, an answer with another one is of another server.
-        let known = self.parts.config.issuer.as_deref();
-        if known.is_some() && asked.iss.is_some() && known != asked.iss.as_deref() {
-            self.log("an answer names another issuer than the provider");
-            return Err(Page::unknown_link());
+    async fn granted(&self, asked: &BrowserRequest) -> Result<Page, Page> {
+        let (state, _place) = self.open_of_browser(Step::Provider, asked).await?;
+        if let Some(issuer) = &self.parts.issuer {
+            self.check_answering_issuer(issuer, false, asked).await?;
         }
         let code = self.code(asked)?;
         let form = code_form(code, self.page_url(CALLBACK), &state.verifier);
@@ -184,25 +167,75 @@ impl Connection {
         Ok(Page::connected())
     }
 
-    fn open(&self, step: Step, asked: &Parameters) -> Result<ConnectState, Page> {
+    fn open(&self, step: Step, asked: &BrowserRequest) -> Result<ConnectState, Page> {
         let sealed = asked.state.as_deref().ok_or_else(Page::unknown_link)?;
-        let keys = &self.parts.store.keys;
-        let opened = ConnectState::open(keys, step, &self.parts.name, sealed, self.now());
+        let scopes = self.parts.config.scopes.to_string();
+        let (keys, bound_to) = (&self.parts.store.keys, self.bound_to(&scopes));
+        let opened = ConnectState::open(keys, step, &bound_to, sealed, self.now());
         opened.ok_or_else(Page::unknown_link)
+    }
+
+    /// A state as a text that opens as long as nothing that it is bound to is configured in another way.
+    pub(super) fn seal_state(&self, state: &ConnectState, step: Step) -> Option<String> {
+        let scopes = self.parts.config.scopes.to_string();
+        state.seal(&self.parts.store.keys, step, &self.bound_to(&scopes))
+    }
+
+    /// What a state is for besides its user: where a code is asked for and taken to, as whom, and for what.
+    fn bound_to<'c>(&'c self, scopes: &'c str) -> [&'c str; 6] {
+        let parts = &self.parts;
+        [
+            &parts.name,
+            &parts.url,
+            parts.authorization.name(),
+            parts.endpoint.name(),
+            &parts.config.client_id,
+            scopes,
+        ]
+    }
+
+    /// Where the user of a state signs in, as the client that the state was made for.
+    fn sign_in_for(&self, state: &ConnectState) -> Result<&Arc<SignIn>, Page> {
+        let known = self.sign_in_of(&state.issuer);
+        let same = known.filter(|sign_in| sign_in.client_id == state.sign_in_client);
+        same.ok_or_else(Page::unknown_link)
+    }
+
+    /// Room for one more browser of the user of this state, as long as it is held.
+    fn place_for(&self, state: &ConnectState) -> Result<Place, Page> {
+        let user = sha256(self.grant_of(&state.issuer, &state.subject).name().as_bytes());
+        self.at_once.place_for(user).ok_or_else(|| self.cannot_go_on("too many browsers at once"))
+    }
+
+    /// Counts an answer for the user of this state.
+    fn count(&self, state: &ConnectState) -> Result<(), Page> {
+        match self.parts.answers.count(&state.issuer, &state.subject) {
+            Room::Within => Ok(()),
+            Room::Beyond { is_news } => {
+                if is_news {
+                    self.log("too many answers for one user");
+                }
+                Err(Page::too_often())
+            }
+        }
     }
 
     /// A state that comes back in the browser that it went out with, for the first time.
     async fn open_of_browser(
         &self,
         step: Step,
-        asked: &Parameters,
-        cookie: Option<&str>,
-    ) -> Result<ConnectState, Page> {
+        asked: &BrowserRequest,
+    ) -> Result<(ConnectState, Place), Page> {
         let state = self.open(step, asked)?;
+        // They may be no users of ours any more.
+        self.sign_in_for(&state)?;
+        let cookie = asked.cookie.as_deref();
         if cookie.is_none_or(|secret| digest_text(secret) != state.browser) {
             self.log("an answer came back in another browser");
             return Err(Page::unknown_link());
         }
+        self.count(&state)?;
+        let place = self.place_for(&state)?;
         let (parts, now) = (&self.parts, self.now());
         match parts.seen.see(&parts.url, &state.id, state.ends, now) {
             Seen::First => {}
@@ -212,7 +245,7 @@ impl Connection {
         let keep = Duration::from_secs(state.ends.saturating_sub(now));
         // Another instance may have got it before.
         match parts.cutoffs.first_time(&format!("connect:{}", state.id), keep).await {
-            Some(Ok(true)) | None => Ok(state),
+            Some(Ok(true)) | None => Ok((state, place)),
             Some(Ok(false)) => Err(Page::unknown_link()),
             Some(Err(fault)) => Err(self.cannot_go_on(&fault.reason)),
         }
@@ -221,25 +254,32 @@ impl Connection {
     /// RFC 9207 §2.4: an answer of another authorization server is not taken to this one.
     async fn check_answering_issuer(
         &self,
-        sign_in: &SignIn,
-        asked: &Parameters,
+        issuer: &Arc<Issuer>,
+        is_one_of_many: bool,
+        asked: &BrowserRequest,
     ) -> Result<(), Page> {
-        let metadata = sign_in.issuer.metadata().await;
-        let metadata = metadata.map_err(|fault| self.cannot_go_on(&fault.reason))?;
-        let names_itself =
-            metadata.content["authorization_response_iss_parameter_supported"] == true;
-        let is_right = match &asked.iss {
-            Some(iss) => iss == sign_in.issuer.identifier().as_str(),
-            None => !names_itself,
-        };
-        if is_right {
-            return Ok(());
+        if let Some(iss) = &asked.iss {
+            if iss == issuer.identifier().as_str() {
+                return Ok(());
+            }
+            self.log("an answer names another issuer than the one where the user was sent");
+            return Err(Page::unknown_link());
         }
-        self.log("an answer names another issuer than the one where the user was sent");
-        Err(Page::unknown_link())
+        // RFC 9700 §4.4.2.1: where another one's answers come to the same page, nothing else tells them apart.
+        if is_one_of_many {
+            self.log("an answer has no `iss` (RFC 9207): with several issuers in `sign_in`, each must send it");
+            return Err(Page::unknown_link());
+        }
+        let known = issuer.metadata().await;
+        let metadata = known.map_err(|fault| self.cannot_go_on(&fault.reason))?;
+        if metadata.content["authorization_response_iss_parameter_supported"] == true {
+            self.log("an answer has no `iss`, which the metadata of its issuer promises");
+            return Err(Page::unknown_link());
+        }
+        Ok(())
     }
 
-    fn code<'a>(&self, asked: &'a Parameters) -> Result<&'a str, Page> {
+    fn code<'a>(&self, asked: &'a BrowserRequest) -> Result<&'a str, Page> {
         if let Some(error) = &asked.error {
             self.log(error);
             return Err(Page::denied());
@@ -259,8 +299,7 @@ impl Connection {
     }
 
     fn seal(&self, state: &ConnectState, step: Step) -> Result<String, Page> {
-        let sealed = state.seal(&self.parts.store.keys, step, &self.parts.name);
-        sealed.ok_or_else(Page::unavailable)
+        self.seal_state(state, step).ok_or_else(Page::unavailable)
     }
 
     fn page_url(&self, page: &str) -> String {
@@ -303,45 +342,9 @@ fn with_query(url: &str, parameters: &[(&str, &str)]) -> String {
     whole
 }
 
-/// The parameters of a query; `None`: one is there twice, or is no text.
-fn read_query(query: &str) -> Option<Parameters> {
-    if query.len() > MAX_QUERY_BYTES {
-        return None;
-    }
-    crate::steps::take(query.len());
-    let mut read = Parameters::default();
-    for part in query.split('&') {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let place = match name {
-            "state" => &mut read.state,
-            "code" => &mut read.code,
-            "error" => &mut read.error,
-            "iss" => &mut read.iss,
-            _ => continue,
-        };
-        let spaced = value.replace('+', " ");
-        let decoded = percent_decode(spaced.as_bytes()).decode_utf8().ok()?;
-        if place.replace(decoded.into_owned()).is_some() {
-            return None;
-        }
-    }
-    Some(read)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_parameter_that_is_there_twice_is_none() {
-        let read = read_query("state=a%20b+c&x=1&x=2&iss=https%3A%2F%2Fi.example").unwrap();
-        assert_eq!(read.state.as_deref(), Some("a b c"));
-        assert_eq!(read.iss.as_deref(), Some("https://i.example"));
-        for query in ["state=1&state=1", "code=1&code=2", "error=&error=", "iss=%ff"] {
-            assert_eq!(read_query(query), None, "{query}");
-        }
-        assert_eq!(read_query(&"a".repeat(MAX_QUERY_BYTES + 1)), None);
-    }
 
     #[test]
     fn what_is_sent_on_stays_in_its_parameter() {

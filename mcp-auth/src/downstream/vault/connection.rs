@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
+use super::at_once::AtOnce;
 use super::connect_state::{ConnectState, STEP_SECONDS, Step};
 use super::user_grant::{GrantOf, GrantStore, KeptGrant, UserGrant};
 use super::{UrlElicitation, VaultFault};
+use crate::algorithm::Algorithm;
 use crate::auth_info::{AuthInfo, Principal};
 use crate::clock::Clock;
 use crate::config::DownstreamConfig;
@@ -16,6 +18,7 @@ use crate::error::Unavailable;
 use crate::flights::Flights;
 use crate::issuer::{EndpointFault, EndpointPlace, Issuer, TokenAnswer, TokenEndpoint, TokenForm};
 use crate::jose::{Digest, TokenLimits, random_id, sha256};
+use crate::limits::AnswerLimit;
 use crate::revocation::{Cutoffs, SeenOnce};
 use crate::scope::Scopes;
 use crate::spawner::Spawner;
@@ -37,6 +40,8 @@ pub(crate) struct ConnectionParts {
     /// The provider's, as its client.
     pub(crate) endpoint: Arc<TokenEndpoint>,
     pub(crate) authorization: EndpointPlace,
+    /// The provider, where it is known by more than its endpoints.
+    pub(crate) issuer: Option<Arc<Issuer>>,
     /// `None`: the provider takes nothing back.
     pub(crate) revocation: Option<EndpointPlace>,
     /// Where users sign in first.
@@ -45,6 +50,8 @@ pub(crate) struct ConnectionParts {
     pub(crate) url: String,
     pub(crate) store: GrantStore,
     pub(crate) seen: Arc<SeenOnce>,
+    /// How often answers may come for one user.
+    pub(crate) answers: Arc<AnswerLimit>,
     pub(crate) cutoffs: Arc<Cutoffs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawner: Spawner,
@@ -58,11 +65,15 @@ pub(crate) struct SignIn {
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) client_id: String,
     pub(crate) endpoint: TokenEndpoint,
+    /// The algorithms of ID tokens: what each resource accepts of this issuer, where it says so.
+    pub(crate) algorithms: Vec<Vec<Algorithm>>,
 }
 
 /// One API whose tokens users grant at its own provider.
 pub(crate) struct Connection {
     pub(super) parts: ConnectionParts,
+    /// The users who are on their way through our pages at this moment.
+    pub(super) at_once: AtOnce,
     flights: Flights<Result<DownstreamToken, DownstreamError>>,
     /// Digests of tokens that the API did not accept.
     refused: Mutex<HashSet<Digest>>,
@@ -77,7 +88,12 @@ struct User {
 
 impl Connection {
     pub(crate) fn new(parts: ConnectionParts) -> Self {
-        Self { parts, flights: Flights::new(), refused: Mutex::default() }
+        Self {
+            parts,
+            at_once: AtOnce::default(),
+            flights: Flights::new(),
+            refused: Mutex::default(),
+        }
     }
 
     /// Whether this caller is a user who can have a grant.
@@ -281,15 +297,17 @@ impl Connection {
     fn link_for(&self, user: &User) -> Option<UrlElicitation> {
         let parts = &self.parts;
         let id = random_id()?;
+        let sign_in = self.sign_in_of(&user.issuer)?;
         let state = ConnectState {
             issuer: user.issuer.clone(),
             subject: user.subject.clone(),
+            sign_in_client: sign_in.client_id.clone(),
             id: id.clone(),
             browser: String::new(),
             verifier: Zeroizing::default(),
             ends: self.now().saturating_add(STEP_SECONDS),
         };
-        let sealed = state.seal(&parts.store.keys, Step::Link, &parts.name)?;
+        let sealed = self.seal_state(&state, Step::Link)?;
         let url = format!("{}/{}?state={sealed}", parts.url, parts.name);
         Some(UrlElicitation::new(url, id, &parts.name))
     }
@@ -315,7 +333,7 @@ impl Connection {
         self.parts.sign_in.iter().find(|one| one.issuer.identifier().as_str() == issuer)
     }
 
-    fn grant_of<'g>(&'g self, issuer: &'g str, subject: &'g str) -> GrantOf<'g> {
+    pub(super) fn grant_of<'g>(&'g self, issuer: &'g str, subject: &'g str) -> GrantOf<'g> {
         GrantOf {
             issuer,
             subject,

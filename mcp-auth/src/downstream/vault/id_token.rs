@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::algorithm::Algorithm;
 use crate::issuer::{Issuer, VerifyError};
 use crate::jose::{Jws, NamesIssuer, TokenLimits};
 use crate::json::{JsonError, JsonReader, Object};
@@ -37,6 +38,8 @@ pub(super) struct ExpectedIdToken<'e> {
     pub(super) subject: &'e str,
     pub(super) client_id: &'e str,
     pub(super) nonce: &'e str,
+    /// Its algorithm has to be in each of these lists, where a list has any.
+    pub(super) algorithms: &'e [Vec<Algorithm>],
     /// How far clocks may be apart, in seconds.
     pub(super) tolerance: u64,
 }
@@ -65,6 +68,9 @@ pub(super) async fn check_id_token(
     // RFC 8725 §3.11: an access token or a logout token of the same issuer is no ID token.
     if jws.typ().is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt")) {
         return Err(unusable("its `typ` is not `JWT`"));
+    }
+    if !expected.algorithms.iter().all(|allowed| jws.is_signed_as(allowed)) {
+        return Err(unusable("its algorithm is none of the configured `algorithms`"));
     }
     let verified = issuer.verify(&jws, issuer.now()).await.map_err(|error| match error {
         VerifyError::Unavailable(fault) => IdTokenFault::Unavailable(fault.reason),
@@ -136,6 +142,7 @@ mod tests {
             subject: "alice",
             client_id: "us",
             nonce: "n",
+            algorithms: &[],
             tolerance: 60,
         };
         let good = json!({ "iss": "https://i.example", "sub": "alice", "aud": "us", "nonce": "n",

@@ -2,9 +2,12 @@
 //!
 //! 1. `grant_vault` is the seam: where sealed grants are kept; `file_vault` is a folder, and `redis_vault` is Redis.
 //! 2. `user_grant` is one grant, and how it is sealed.
-//! 3. `connect_state` is what a browser carries from page to page; `id_token` says who sits before it.
+//! 3. `browser_request` is what a browser sends, `connect_state` what it carries from page to page, `at_once` how many there may be;
+//!    `id_token` says who sits before it.
 //! 4. `connection` hands out the tokens, renews and ends them; `connect_pages` leads a browser to a grant and back.
 
+mod at_once;
+mod browser_request;
 mod connect_pages;
 mod connect_state;
 mod connection;
@@ -17,7 +20,9 @@ mod redis_vault;
 mod url_elicitation;
 mod user_grant;
 
-pub(crate) use self::connect_pages::{BrowserRequest, CALLBACK, ConnectPage, SIGNED_IN};
+pub(crate) use self::browser_request::BrowserRequest;
+pub(crate) use self::connect_pages::{CALLBACK, ConnectPage, SIGNED_IN, page_paths};
+pub(crate) use self::connect_state::ANSWERS_OF_A_USER;
 pub(crate) use self::connection::{Connection, ConnectionParts, SignIn};
 pub(crate) use self::file_vault::FileVault;
 pub use self::grant_vault::{GrantVault, VaultFault, VaultFuture};

@@ -28,6 +28,12 @@ impl Page {
         Self::of(StatusCode::BAD_REQUEST, text)
     }
 
+    /// A request that cannot be read, for this reason.
+    pub(crate) fn unreadable(reason: &'static str) -> Self {
+        tracing::debug!(reason, "a request for a page where users connect their accounts");
+        Self::unknown_link()
+    }
+
     pub(super) fn other_user() -> Self {
         let text =
             "This link is for another user. Nothing was connected. Did somebody send it to you?";
@@ -45,6 +51,11 @@ impl Page {
     pub(super) fn unavailable() -> Self {
         let text = "Nothing was connected: that cannot be done right now. Try again later.";
         Self::of(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+
+    pub(super) fn too_often() -> Self {
+        let text = "Nothing was connected: this was tried too often. Wait ten minutes.";
+        Self::of(StatusCode::TOO_MANY_REQUESTS, text)
     }
 
     fn of(status: StatusCode, text: &'static str) -> Self {

@@ -50,6 +50,14 @@ pub(crate) struct EndpointClient {
 }
 
 impl EndpointPlace {
+    /// Its name in logs and errors: the issuer, or the URL.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::OfIssuer(issuer) => issuer.identifier().as_str(),
+            Self::At(url) => url,
+        }
+    }
+
     /// The URL of a page, to which a browser is sent; `member` is what the metadata calls it.
     pub(crate) async fn page(&self, member: &str) -> Result<String, String> {
         match self {
@@ -89,10 +97,7 @@ impl TokenEndpoint {
 
     /// Its name in logs and errors: the issuer, or the URL.
     pub(crate) fn name(&self) -> &str {
-        match &self.place {
-            EndpointPlace::OfIssuer(issuer) => issuer.identifier().as_str(),
-            EndpointPlace::At(url) => url,
-        }
+        self.place.name()
     }
 
     /// Asks for a token; `form` is what the grant asks for, to which what proves who we are is added.

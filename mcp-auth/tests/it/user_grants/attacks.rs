@@ -37,8 +37,14 @@ async fn an_answer_in_another_browser_connects_nothing() {
     victim.get(&own.url).await;
     assert!(victim.cookie.is_some());
     assert_eq!(victim.get(&callback).await.status, 400);
-    victim.cookie = browser.cookie.clone().map(|cookie| format!("{cookie}; {cookie}"));
-    assert_eq!(victim.get(&callback).await.status, 400);
+    // One that somebody planted beside it: neither is chosen, nor is a third one made.
+    let planted = browser.cookie.clone().map(|cookie| format!("{cookie}; {cookie}"));
+    for url in [&callback, &own.url] {
+        victim.cookie = planted.clone();
+        let page = victim.get(url).await;
+        assert_eq!(page.status, 400);
+        assert!(!page.headers.contains_key("set-cookie"));
+    }
     assert!(!server.is_connected("alice").await);
     // Nothing of that used it up.
     assert_eq!(browser.get(&callback).await.status, 200);
@@ -54,6 +60,61 @@ async fn the_sign_in_of_another_browser_connects_nothing() {
     assert_eq!(Browser::of(&server, "bob").get(&answer).await.status, 400);
     assert_eq!(browser.get(&answer).await.status, 302);
     assert_eq!(browser.get(&answer).await.status, 400, "it counts once");
+}
+
+#[tokio::test]
+async fn a_cookie_of_another_program_that_is_no_text_makes_no_difference() {
+    let server = Server::start().await;
+    let link = server.link_for("alice").await;
+    let mut browser = Browser::of(&server, "alice");
+    let callback = at_callback(&server, &mut browser, &link.url).await;
+    let both = format!("lang=fran\u{e7}ais; {}", browser.cookie.take().unwrap());
+    browser.cookie = Some(both);
+    assert_eq!(browser.get(&callback).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_state_of_another_configuration_is_refused() {
+    let rows: [fn(&mut serde_json::Value); 6] = [
+        |data| {
+            let another = "http://127.0.0.1:9/token".into();
+            data["downstreams"]["github"]["token_endpoint"] = another;
+        },
+        |data| {
+            let another = "http://127.0.0.1:9/authorize".into();
+            data["downstreams"]["github"]["authorization_endpoint"] = another;
+        },
+        |data| data["downstreams"]["github"]["client_id"] = "other".into(),
+        |data| data["downstreams"]["github"]["scopes"] = serde_json::json!(["repo"]),
+        |data| data["connect"]["sign_in"][0]["client_id"] = "other".into(),
+        |data| {
+            let url = data["connect"]["url"].as_str().unwrap().replace("127.0.0.1", "localhost");
+            data["connect"]["url"] = url.into();
+        },
+    ];
+    let server = Server::start().await;
+    let signed_in = format!("{}/connect/github/signed-in", server.origin);
+    for (index, change) in rows.into_iter().enumerate() {
+        let link = server.link_for("alice").await;
+        let mut browser = Browser::of(&server, "alice");
+        let sign_in = browser.walk_to(&link.url, &signed_in).await.location.unwrap();
+        let mut other = Browser::of(&server, "alice");
+        let callback = at_callback(&server, &mut other, &link.url).await;
+        let settings =
+            || super::settings(&server.issuer, &server.github, &server.origin, &server.folder);
+        let mut data = settings();
+        change(&mut data);
+        server.auth.reload(serde_json::from_value(data).unwrap()).unwrap();
+        let asked = (server.issuer.requests().token, server.github.token_requests());
+        for url in [&link.url, &sign_in] {
+            assert_eq!(browser.get(url).await.status, 400, "{index}: {url}");
+        }
+        assert_eq!(other.get(&callback).await.status, 400, "{index}: {callback}");
+        assert_eq!((server.issuer.requests().token, server.github.token_requests()), asked);
+        server.auth.reload(serde_json::from_value(settings()).unwrap()).unwrap();
+        // As it was, everything goes on.
+        assert_eq!(browser.get(&sign_in).await.status, 302, "{index}");
+    }
 }
 
 #[tokio::test]
@@ -157,7 +218,10 @@ async fn nothing_in_a_request_says_where_a_browser_is_sent_or_what_a_page_says()
     assert_eq!(refused.status, 403);
     assert!(!refused.body.contains("denied"), "{}", refused.body);
     let policy = refused.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'"), "{policy}");
+    for part in ["default-src", "base-uri", "form-action", "frame-ancestors"] {
+        assert!(policy.contains(&format!("{part} 'none'")), "{policy}");
+    }
+    assert_eq!(refused.headers["x-frame-options"], "DENY");
     let script = format!("{}/connect/github/callback?error=%3Cscript%3E&state=x", server.origin);
     let page = browser.get(&script).await;
     assert!(page.status == 400 && !page.body.contains("script"), "{}", page.body);
