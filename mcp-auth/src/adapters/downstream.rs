@@ -112,6 +112,10 @@ where
             }
             downstream.forget(&caller, &token);
             let newer = downstream.token_for(&caller).await?;
+            // It is not forgotten where it came in place of one that was refused just now.
+            if newer.expose() == token.expose() {
+                return Ok(response);
+            }
             again.headers_mut().insert(AUTHORIZATION, newer.header_value());
             std::future::poll_fn(|context| client.poll_ready(context)).await.map_err(Into::into)?;
             client.call(again).await.map_err(Into::into)

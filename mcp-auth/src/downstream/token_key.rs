@@ -41,6 +41,11 @@ pub(super) fn token_key(caller: Option<&AuthInfo>, scopes: &Scopes) -> Digest {
     sha256(&text)
 }
 
+/// The key of what was said of one token of a caller; `token` is empty for the tool itself.
+pub(super) fn key_of_one_token(key: &Digest, token: &str) -> Digest {
+    sha256(&[key, token.as_bytes()].concat())
+}
+
 fn add(text: &mut Vec<u8>, part: Option<&str>) {
     // What is not there is not what is empty.
     let length = part.map_or(u64::MAX, |known| known.len() as u64);

@@ -54,6 +54,7 @@ fn api(revoked: Option<Revocation>) -> Arc<DownstreamApi> {
         clock,
         spawner: Spawner::default(),
         cache_entries: 10,
+        tolerance: 60,
     }))
 }
 
@@ -101,6 +102,7 @@ async fn whoever_begins_to_ask_finds_what_was_kept_since_they_looked() {
     let scopes = Scopes::default();
     let key = token_key(Some(&alice), &scopes);
     let kept = DownstreamToken::new(Zeroizing::new("kept".to_owned()), scopes.clone(), None);
-    api.cache.keep_token(key, kept, None, u64::MAX);
-    assert_eq!(api.have(key, None, scopes).await.unwrap().expose(), "kept");
+    api.cache.keep(key, kept, None, u64::MAX, 1, &api.parts.cutoffs);
+    let question = Question::new(key, None, &scopes);
+    assert_eq!(api.have(question).await.unwrap().expose(), "kept");
 }
