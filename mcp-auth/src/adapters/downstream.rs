@@ -24,7 +24,7 @@ impl Downstream {
     /// A layer for an HTTP client, to call the API for this caller.
     ///
     /// The client must not follow redirects by itself: it would take the token along. Bodies are sent twice where the API
-    /// answers 401, so they must be ones that can be cloned, such as those that are in memory.
+    /// answers 401 and there is a newer token, so they must be ones that can be cloned, such as those that are in memory.
     ///
     /// ```
     /// use bytes::Bytes;

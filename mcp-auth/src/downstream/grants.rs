@@ -156,9 +156,7 @@ fn check_token(answer: &TokenAnswer, sent_tokens: &[&str], scopes: &Scopes) -> R
         return Err("it gave back the token that it was sent".to_owned());
     }
     let Some(granted) = answer.scope.as_ref().filter(|_| !scopes.is_empty()) else { return Ok(()) };
-    // `.default` of Entra ID stands for all that was configured there.
-    let is_default = scopes.iter().any(|scope| scope == ".default" || scope.ends_with("/.default"));
-    if is_default || scopes.contains_all(granted) {
+    if scopes.have_default() || scopes.contains_all(granted) {
         return Ok(());
     }
     Err(format!("it grants [{}], and [{scopes}] was asked for", granted.well_formed()))
