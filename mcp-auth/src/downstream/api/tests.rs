@@ -59,7 +59,10 @@ fn api(revoked: Option<Revocation>) -> Arc<DownstreamApi> {
 }
 
 fn caller(subject: &str, token: &str) -> AuthInfo {
-    let ends = SystemClock.unix_seconds() + 300;
+    caller_until(SystemClock.unix_seconds() + 300, subject, token)
+}
+
+fn caller_until(ends: u64, subject: &str, token: &str) -> AuthInfo {
     let payload =
         format!(r#"{{"iss":"{ISSUER}","sub":"{subject}","sid":"s","iat":10,"exp":{ends}}}"#);
     let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap();
@@ -86,6 +89,19 @@ async fn a_caller_who_is_revoked_while_a_token_is_asked_for_gets_none() {
         if let Err(error) = given {
             assert_eq!(error.code(), "downstream_sign_in_again", "{about}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_gets_a_token_as_long_as_they_are_let_in() {
+    // They are for sixty seconds after the end of their token.
+    for (seconds_ago, is_given) in [(0, true), (30, true), (60, false), (90, false)] {
+        let alice = caller_until(SystemClock.unix_seconds() - seconds_ago, "alice", "a.b.c");
+        let api = api(None);
+        let given = api.token_for(&alice, None).await;
+        assert_eq!(given.is_ok(), is_given, "{seconds_ago}");
+        let kept = api.token_at_once(&alice, None).ok().flatten();
+        assert_eq!(kept.is_some(), is_given, "{seconds_ago}");
     }
 }
 
