@@ -292,14 +292,14 @@ impl DownstreamApi {
         self: &Arc<Self>,
         question: Question,
     ) -> Result<DownstreamToken, DownstreamError> {
-        let question = Arc::new(question);
-        let shared = self.ask_together(question.key, &question).await?;
-        let is_of_another = shared.own_key != question.own_key;
+        let asked = Arc::new(question);
+        let shared = self.ask_together(asked.key, &asked).await?;
+        let is_of_another = shared.own_key != asked.own_key;
         let is_refused = shared.answer.as_ref().is_err_and(is_said_of_a_token);
         if !(is_of_another && is_refused) {
             return shared.answer;
         }
-        let own = self.ask_together(question.own_key, &question).await?;
+        let own = self.ask_together(asked.own_key, &asked).await?;
         own.answer
     }
 

@@ -81,10 +81,10 @@ impl TokenCache {
         }
         kept.last_number += 1;
         let number = kept.last_number;
-        let forgotten_at = before.and_then(|entry| entry.forgotten_at);
-        let token = Some(token);
+        let forgotten_at = before.and_then(|replaced| replaced.forgotten_at);
         kept.bytes += bytes;
-        kept.entries.insert(key, Entry { number, token, had_with, until, forgotten_at, bytes });
+        let added = Entry { number, token: Some(token), had_with, until, forgotten_at, bytes };
+        kept.entries.insert(key, added);
         kept.order.push_back((number, key));
         kept.forget_ended(now, cutoffs);
         kept.forget_ended(now, cutoffs);
@@ -140,7 +140,7 @@ impl Kept {
     fn forget_ended(&mut self, now: u64, cutoffs: &Cutoffs) {
         let Some((number, key)) = self.order.front() else { return };
         let entry = self.entries.get(key).filter(|entry| entry.number == *number);
-        if entry.is_none_or(|entry| entry.has_ended(now, cutoffs)) {
+        if entry.is_none_or(|oldest| oldest.has_ended(now, cutoffs)) {
             self.forget_oldest();
         }
     }
