@@ -48,6 +48,11 @@ impl Scopes {
         scopes.iter().all(|scope| self.contains(scope))
     }
 
+    /// Whether one of them is Entra ID's `.default`, which stands for all that was configured there.
+    pub(crate) fn have_default(&self) -> bool {
+        self.iter().any(|scope| scope == ".default" || scope.ends_with("/.default"))
+    }
+
     /// Every scope that is in one of these sets.
     pub(crate) fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
         let mut with_scopes = sets.into_iter().filter(|set| !set.is_empty());

@@ -31,7 +31,8 @@ interface Sending {
  * 1. Redirects are followed here: `fetch` would take the token along within an origin, and an API may be a part of one.
  * 2. What leads away from the API is followed without the token, and without a body: else the redirect is the response.
  *    What leads there from elsewhere gets no token: who is elsewhere would choose what is asked for.
- * 3. After a 401 of the API, the request is sent once more with a new token.
+ * 3. After a 401 of the API, the request is sent once more with a new token. There is none where the last one was forgotten
+ *    just now: then the 401 is the response.
  */
 export async function fetchWithToken(asker: Asker, input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
   let sending = sendingOf(input, init);
@@ -69,8 +70,19 @@ async function sendToApi(asker: Asker, sending: Sending): Promise<Response> {
   if (response.status !== 401) return response;
   asker.forget(token);
   if (hasBody(sending) && !isRepeatable(sending.body)) return response;
+  const newer = await newToken(asker, response);
+  if (newer.expose() === token.expose()) return response;
   await discard(response);
-  return sendOnce(sending, await asker.token());
+  return sendOnce(sending, newer);
+}
+
+async function newToken(asker: Asker, response: Response): Promise<DownstreamToken> {
+  try {
+    return await asker.token();
+  } catch (error) {
+    await discard(response);
+    throw error;
+  }
 }
 
 /** Nobody reads it. */

@@ -67,7 +67,7 @@ class Downstream:
             reports = httpx.AsyncClient(auth=auth.downstream("reports").httpx_auth())
 
         It puts the token of the current request's caller, or of this one, on requests to the URLs of `api`, and takes any
-        other `Authorization` off. After a 401 it asks once more with a new token, if the body of the request is still there.
+        other `Authorization` off. After a 401 it asks once more with a new token, if there is one, and the body of the request is still there.
         Where nobody is calling, it is the token of the tool itself, which `client_credentials` alone gives.
 
         A client that is not asynchronous waits for a token on its own thread: on the thread of an event loop, which must not
@@ -132,8 +132,9 @@ class _Flow:
         response = yield request
         if self._must_ask_again(request, response, found, token):
             newer = await self._downstream._have(found)
-            request.headers["authorization"] = newer.header_value()
-            yield request
+            if _is_another(newer, token):
+                request.headers["authorization"] = newer.header_value()
+                yield request
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         if not self._is_ours(request):
@@ -146,11 +147,17 @@ class _Flow:
         response = yield request
         if self._must_ask_again(request, response, found, token):
             newer = self._native.wait_for_token(found)
-            request.headers["authorization"] = newer.header_value()
-            yield request
+            if _is_another(newer, token):
+                request.headers["authorization"] = newer.header_value()
+                yield request
 
     def __repr__(self) -> str:
         return f"{self._downstream!r}.httpx_auth()"
+
+
+def _is_another(newer: DownstreamToken, token: DownstreamToken) -> bool:
+    """Whether it is worth another request: the same one is kept where the last was forgotten just now."""
+    return newer.expose() != token.expose()
 
 
 def _has_body(request: Any) -> bool:

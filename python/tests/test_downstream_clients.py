@@ -74,13 +74,14 @@ async def test_after_a_401_it_is_asked_once_more_with_a_new_token(issuer: DevIss
         assert (answer.status_code, answer.text) == (200, "alice")
         assert [one["body"] for one in api.seen] == ["once more"] * 2
         assert len(set(api.tokens)) == 2
-        api.statuses = [401, 401, 401]
+        # One that refuses everything does not cause a question for each request, and sees no token twice in one.
+        api.statuses = [401]
         assert (await ask(way, origin)).status_code == 401
-        assert (len(api.seen), issuer.token_requests["token"]) == (4, 3)
+        assert (len(api.seen), issuer.token_requests["token"]) == (3, 2)
         # Any other answer is one.
         api.statuses = [403]
         assert (await ask(way, origin)).status_code == 403
-        assert len(api.seen) == 5
+        assert len(api.seen) == 4
 
 
 async def test_what_was_streamed_is_not_sent_twice_and_the_next_request_has_a_new_token(issuer: DevIssuer) -> None:

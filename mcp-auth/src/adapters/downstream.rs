@@ -24,7 +24,7 @@ impl Downstream {
     /// A layer for an HTTP client, to call the API for this caller.
     ///
     /// The client must not follow redirects by itself: it would take the token along. Bodies are sent twice where the API
-    /// answers 401, so they must be ones that can be cloned, such as those that are in memory.
+    /// answers 401 and there is a newer token, so they must be ones that can be cloned, such as those that are in memory.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -112,6 +112,10 @@ where
             }
             downstream.forget(&caller, &token);
             let newer = downstream.token_for(&caller).await?;
+            // It is not forgotten where it came in place of one that was refused just now.
+            if newer.expose() == token.expose() {
+                return Ok(response);
+            }
             again.headers_mut().insert(AUTHORIZATION, newer.header_value());
             std::future::poll_fn(|context| client.poll_ready(context)).await.map_err(Into::into)?;
             client.call(again).await.map_err(Into::into)

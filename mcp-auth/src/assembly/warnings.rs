@@ -3,7 +3,19 @@
 use std::sync::Arc;
 
 use crate::authorize::Authorizer;
-use crate::config::{AuthorizationServer, Config, IntrospectionMethod, ProtectedResource};
+use crate::config::{
+    AuthorizationServer, Config, DownstreamConfig, DownstreamGrant, IntrospectionMethod,
+    ProtectedResource,
+};
+
+/// Where Entra ID and its national clouds are.
+const ENTRA_ID: [&str; 5] = [
+    "https://login.microsoftonline.com/",
+    "https://login.microsoftonline.us/",
+    "https://login.partner.microsoftonline.cn/",
+    "https://login.chinacloudapi.cn/",
+    "https://sts.windows.net/",
+];
 
 /// Logs a warning for each such setting. It is called once, when a server is built.
 pub(super) fn warn_of_weak_settings(config: &Config) {
@@ -50,6 +62,14 @@ pub(super) fn warn_of_weak_settings(config: &Config) {
         }
         warn_of_servers(&resource.authorization_servers);
     }
+    for (downstream, api) in &config.downstreams {
+        if asks_entra_for_single_scopes(api) {
+            tracing::warn!(
+                downstream,
+                "`scopes` has single scopes: Entra ID gives all scopes of the API that were consented to, and an answer with more than `scopes` is refused; ask for `api://…/.default`, or list all of them"
+            );
+        }
+    }
 }
 
 /// Logs what the code that was added to the builder allows although it may not be meant.
@@ -57,6 +77,13 @@ pub(super) fn warn_of_rules(authorizers: &[Arc<dyn Authorizer>]) {
     for warning in authorizers.iter().flat_map(|authorizer| authorizer.warnings()) {
         tracing::warn!("authorizer: {warning}");
     }
+}
+
+fn asks_entra_for_single_scopes(api: &DownstreamConfig) -> bool {
+    let Some(asked) = api.issuer.as_ref().or(api.token_endpoint.as_ref()) else { return false };
+    api.grant == DownstreamGrant::OnBehalfOf
+        && ENTRA_ID.iter().any(|place| asked.starts_with(place))
+        && !api.scopes.have_default()
 }
 
 /// Members of the metadata that speak of tokens which are not accepted: no proof of possession is checked here.

@@ -7,13 +7,15 @@ use http::Uri;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::actor_file::read_actor_token;
 use super::grants::{
     Actor, check_answer, check_bearer_answer, error_of, form_for_caller, form_for_us,
     form_with_assertion,
 };
 use super::id_jag::{ExpectedAssertion, check_assertion};
+use super::kept_refusals::KeptRefusals;
 use super::token_cache::{TokenCache, is_revoked};
-use super::token_key::token_key;
+use super::token_key::{key_of_one_token, token_key};
 use super::{ApiPlaces, Connection, DownstreamError, DownstreamToken};
 use crate::auth_info::{AuthInfo, Principal};
 use crate::clock::Clock;
@@ -22,7 +24,7 @@ use crate::downstream_refusal::DownstreamRefusal;
 use crate::error::Unavailable;
 use crate::flights::Flights;
 use crate::issuer::{EndpointFault, TokenAnswer, TokenEndpoint, TokenForm};
-use crate::jose::{Digest, sha256};
+use crate::jose::Digest;
 use crate::revocation::Cutoffs;
 use crate::scope::Scopes;
 use crate::spawner::Spawner;
@@ -51,6 +53,8 @@ pub(crate) struct DownstreamParts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) spawner: Spawner,
     pub(crate) cache_entries: usize,
+    /// `clock_tolerance` in seconds: callers are let in for so long after their token has ended.
+    pub(crate) tolerance: u64,
 }
 
 /// One API, for which tokens are had and kept.
@@ -58,7 +62,27 @@ pub(crate) struct DownstreamApi {
     parts: DownstreamParts,
     places: ApiPlaces,
     cache: TokenCache,
-    flights: Flights<Result<DownstreamToken, DownstreamError>>,
+    refusals: KeptRefusals,
+    flights: Flights<SharedAnswer>,
+}
+
+/// What is asked for.
+struct Question {
+    /// Of the token, which may be had with any token of the caller.
+    key: Digest,
+    /// With this token of the caller alone.
+    own_key: Digest,
+    /// `None`: it is for the tool itself.
+    subject: Option<Subject>,
+    scopes: Scopes,
+}
+
+/// What all get who wait for the same.
+#[derive(Clone)]
+struct SharedAnswer {
+    answer: Result<DownstreamToken, DownstreamError>,
+    /// The question of whoever asked.
+    own_key: Digest,
 }
 
 /// A caller whose token may be sent to the authorization server.
@@ -66,14 +90,15 @@ struct Subject {
     token: Zeroizing<String>,
     /// What revocations know the token by.
     known_by: AuthInfo,
-    expires_at: Option<u64>,
+    let_in_until: Option<u64>,
 }
 
 impl DownstreamApi {
     pub(crate) fn new(parts: DownstreamParts) -> Self {
         let places = ApiPlaces::new(&parts.config.api);
         let cache = TokenCache::with_room_for(parts.cache_entries);
-        Self { places, cache, flights: Flights::new(), parts }
+        let refusals = KeptRefusals::default();
+        Self { places, cache, refusals, flights: Flights::new(), parts }
     }
 
     /// Whether another configuration has it in the same way, so that its tokens hold on.
@@ -87,6 +112,7 @@ impl DownstreamApi {
         };
         parts.config == other.config
             && parts.cache_entries == other.cache_entries
+            && parts.tolerance == other.tolerance
             && parts.endpoint.asks_like(&other.endpoint)
             && is_same_target
             && parts.subject_issuers == other.subject_issuers
@@ -142,15 +168,15 @@ impl DownstreamApi {
         self.check_standing(caller)?;
         let scopes = self.scopes(narrowed)?;
         if self.parts.config.grant == DownstreamGrant::ClientCredentials {
-            return self.have(token_key(None, scopes), None, scopes.clone()).await;
+            return self.have(Question::new(token_key(None, scopes), None, scopes)).await;
         }
         let subject = Subject {
             token: Zeroizing::new(caller.dangerous_raw_token().to_owned()),
             known_by: known_by(caller),
-            expires_at: caller.expires_at(),
+            let_in_until: self.let_in_until(caller),
         };
-        let token =
-            self.have(token_key(Some(caller), scopes), Some(subject), scopes.clone()).await?;
+        let key = token_key(Some(caller), scopes);
+        let token = self.have(Question::new(key, Some(subject), scopes)).await?;
         // They may have been taken back while it was asked for.
         self.check_standing(caller)?;
         Ok(token)
@@ -168,7 +194,7 @@ impl DownstreamApi {
         let key = token_key(None, scopes);
         match self.kept(&key, "") {
             Some(answer) => answer,
-            None => self.have(key, None, scopes.clone()).await,
+            None => self.have(Question::new(key, None, scopes)).await,
         }
     }
 
@@ -180,7 +206,8 @@ impl DownstreamApi {
         let Ok(scopes) = self.scopes(narrowed) else { return };
         let asks_for_us = self.parts.config.grant == DownstreamGrant::ClientCredentials;
         let owner = caller.filter(|_| !asks_for_us);
-        self.cache.forget(&token_key(owner, scopes), text);
+        let now = self.parts.clock.unix_seconds();
+        self.cache.forget(&token_key(owner, scopes), text, now);
     }
 
     /// Ends what the caller has granted.
@@ -216,11 +243,16 @@ impl DownstreamApi {
     /// Whether the caller would still be let in: a handler may run for long.
     fn check_standing(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
         let now = self.parts.clock.unix_seconds();
-        let has_ended = caller.expires_at().is_some_and(|ends| ends <= now);
+        let has_ended = self.let_in_until(caller).is_some_and(|ends| ends <= now);
         if has_ended || self.parts.cutoffs.check(caller).is_err() {
             return Err(DownstreamError::Caller(DownstreamRefusal::SignInAgain));
         }
         Ok(())
+    }
+
+    /// Until when a resource lets this caller in; `None`: their token does not say when it ends.
+    fn let_in_until(&self, caller: &AuthInfo) -> Option<u64> {
+        Some(caller.expires_at()?.saturating_add(self.parts.tolerance))
     }
 
     /// Whether this caller's token may be sent, and is one that the grant is for.
@@ -247,80 +279,91 @@ impl DownstreamApi {
         caller_token: &str,
     ) -> Option<Result<DownstreamToken, DownstreamError>> {
         let now = self.parts.clock.unix_seconds();
-        self.cache.get(key, now, &self.parts.cutoffs, || digest_of(caller_token))
+        if let Some(token) = self.cache.get(key, now, &self.parts.cutoffs) {
+            return Some(Ok(token));
+        }
+        let refusal = self.refusals.get(&key_of_one_token(key, caller_token), now)?;
+        Some(Err(refusal))
     }
 
-    /// Asks, once for all who want the same at the same time.
+    /// Asks, once for all who want the same at the same time. What was said of the token of one of them says nothing of
+    /// another token: who has another one asks with it.
     async fn have(
         self: &Arc<Self>,
-        key: Digest,
-        subject: Option<Subject>,
-        scopes: Scopes,
+        question: Question,
     ) -> Result<DownstreamToken, DownstreamError> {
-        let api = self.clone();
-        let ask = async move {
-            // Whoever asked before may have been answered since it was looked for.
-            if let Some(answer) = api.kept(&key, subject.as_ref().map_or("", |known| &known.token))
-            {
-                return answer;
-            }
-            let asked_at = api.parts.clock.unix_seconds();
-            let answer = api.ask(subject.as_ref(), &scopes).await;
-            api.keep(key, subject, &scopes, answer, asked_at)
-        };
-        let flight = self.flights.join(key, &self.parts.spawner, ask);
-        let answer = match flight {
-            Some(flight) => flight.await,
-            None => return Err(self.unavailable("too many tokens are asked for at once", 1)),
-        };
-        answer.unwrap_or_else(|| Err(self.unavailable("whoever asked for it broke off", 1)))
+        let asked = Arc::new(question);
+        let shared = self.ask_together(asked.key, &asked).await?;
+        let is_of_another = shared.own_key != asked.own_key;
+        let is_refused = shared.answer.as_ref().is_err_and(is_said_of_a_token);
+        if !(is_of_another && is_refused) {
+            return shared.answer;
+        }
+        let own = self.ask_together(asked.own_key, &asked).await?;
+        own.answer
     }
 
-    /// Keeps what was answered, and makes of it what is handed out.
-    fn keep(
-        &self,
+    /// Asks, once for all who ask by this key at the same time.
+    async fn ask_together(
+        self: &Arc<Self>,
         key: Digest,
-        subject: Option<Subject>,
-        scopes: &Scopes,
-        outcome: Result<TokenAnswer, DownstreamError>,
-        asked_at: u64,
-    ) -> Result<DownstreamToken, DownstreamError> {
+        question: &Arc<Question>,
+    ) -> Result<SharedAnswer, DownstreamError> {
+        let (api, asked) = (self.clone(), question.clone());
+        let ask = async move {
+            let answer = api.answer_to(&asked).await;
+            SharedAnswer { answer, own_key: asked.own_key }
+        };
+        let Some(flight) = self.flights.join(key, &self.parts.spawner, ask) else {
+            return Err(self.unavailable("too many tokens are asked for at once", 1));
+        };
+        let answer = flight.await;
+        answer.ok_or_else(|| self.unavailable("whoever asked for it broke off", 1))
+    }
+
+    async fn answer_to(&self, question: &Question) -> Result<DownstreamToken, DownstreamError> {
+        // Whoever asked before may have been answered since it was looked for.
+        if let Some(answer) = self.kept(&question.key, question.caller_token()) {
+            return answer;
+        }
+        let asked_at = self.parts.clock.unix_seconds();
+        let outcome = self.ask(question.subject.as_ref(), &question.scopes).await;
         // All who wait for it get it, and what it was had with may have been taken back meanwhile.
-        let asked_with = subject.as_ref().map(|known| &known.known_by);
+        let asked_with = question.subject.as_ref().map(|known| &known.known_by);
         if asked_with.is_some_and(|caller| is_revoked(&self.parts.cutoffs, caller)) {
             return Err(DownstreamError::Caller(DownstreamRefusal::SignInAgain));
         }
-        let answer = match outcome {
-            Ok(known) => known,
+        match outcome {
+            Ok(answer) => Ok(self.keep(question, answer, asked_at)),
             Err(error) => {
-                let is_said =
-                    matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused);
-                if is_said {
-                    let sent = digest_of(subject.as_ref().map_or("", |known| &known.token));
-                    self.cache.keep_refusal(
-                        key,
-                        error.clone(),
-                        sent,
-                        self.parts.clock.unix_seconds(),
-                    );
+                if is_said_of_a_token(&error) {
+                    let now = self.parts.clock.unix_seconds();
+                    self.refusals.keep(question.own_key, error.clone(), now);
                 }
-                return Err(error);
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// Keeps what was answered, and makes of it what is handed out.
+    fn keep(&self, question: &Question, answer: TokenAnswer, asked_at: u64) -> DownstreamToken {
+        let parts = &self.parts;
         let lifetime = answer.expires_in;
         // Its life may have begun when it was asked for.
         let expires_at = lifetime.map(|seconds| asked_at.saturating_add(seconds));
-        let granted = answer.scope.unwrap_or_else(|| scopes.clone());
+        let granted = answer.scope.unwrap_or_else(|| question.scopes.clone());
         let token = DownstreamToken::new(answer.access_token, granted, expires_at);
         if let (Some(ends), Some(seconds)) = (expires_at, lifetime) {
-            let caller_ends = subject.as_ref().and_then(|known| known.expires_at);
+            let subject = question.subject.as_ref();
+            let caller_ends = subject.and_then(|known| known.let_in_until);
             let until =
                 (ends - LAST_SECONDS.min(seconds / 10)).min(caller_ends.unwrap_or(u64::MAX));
-            let had_with = subject.map(|known| known.known_by);
-            self.cache.keep_token(key, token.clone(), had_with, until);
+            let had_with = subject.map(|known| known.known_by.clone());
+            let (kept, now) = (token.clone(), parts.clock.unix_seconds());
+            self.cache.keep(question.key, kept, had_with, until, now, &parts.cutoffs);
         }
-        tracing::debug!(downstream = %self.parts.name, "a token for another API was had");
-        Ok(token)
+        tracing::debug!(downstream = %parts.name, "a token for another API was had");
+        token
     }
 
     async fn ask(
@@ -362,12 +405,11 @@ impl DownstreamApi {
                 answer.access_token
             }
             ActorToken::File(file) => {
-                let read = std::fs::read_to_string(file).map(Zeroizing::new);
-                let text = read.map_err(|error| {
-                    self.log(&DownstreamError::Refused, &format!("the actor's token: {error}"));
+                let read = read_actor_token(file.clone()).await;
+                read.map_err(|reason| {
+                    self.log(&DownstreamError::Refused, &reason);
                     DownstreamError::Refused
-                })?;
-                Zeroizing::new(text.trim().to_owned())
+                })?
             }
         };
         Ok(Some(Actor::new(token, how)))
@@ -429,16 +471,30 @@ impl DownstreamApi {
     }
 }
 
+impl Question {
+    fn new(key: Digest, subject: Option<Subject>, scopes: &Scopes) -> Self {
+        let caller_token = subject.as_ref().map_or("", |known| &known.token);
+        let own_key = key_of_one_token(&key, caller_token);
+        Self { key, own_key, subject, scopes: scopes.clone() }
+    }
+
+    /// Empty for the tool itself.
+    fn caller_token(&self) -> &str {
+        self.subject.as_ref().map_or("", |known| &known.token)
+    }
+}
+
+/// Whether it could be another with another token of the caller. RFC 8693 §2.2.2 has `invalid_request` for a bad one.
+fn is_said_of_a_token(error: &DownstreamError) -> bool {
+    matches!(error, DownstreamError::Caller(_) | DownstreamError::Refused)
+}
+
 /// A refusal that the caller can do nothing about.
 fn not_of_the_caller(error: DownstreamError) -> DownstreamError {
     match error {
         DownstreamError::Caller(_) => DownstreamError::Refused,
         other => other,
     }
-}
-
-fn digest_of(token: &str) -> Digest {
-    sha256(token.as_bytes())
 }
 
 /// The caller without their token and without what else it says, for what is kept.

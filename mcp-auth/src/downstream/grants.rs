@@ -156,9 +156,7 @@ fn check_token(answer: &TokenAnswer, sent_tokens: &[&str], scopes: &Scopes) -> R
         return Err("it gave back the token that it was sent".to_owned());
     }
     let Some(granted) = answer.scope.as_ref().filter(|_| !scopes.is_empty()) else { return Ok(()) };
-    // `.default` of Entra ID stands for all that was configured there.
-    let is_default = scopes.iter().any(|scope| scope == ".default" || scope.ends_with("/.default"));
-    if is_default || scopes.contains_all(granted) {
+    if scopes.have_default() || scopes.contains_all(granted) {
         return Ok(());
     }
     Err(format!("it grants [{}], and [{scopes}] was asked for", granted.well_formed()))
@@ -196,9 +194,11 @@ fn are_claims(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
     use serde_json::json;
 
     use super::*;
+    use crate::issuer::read_token_answer;
 
     fn refusal(value: &serde_json::Value) -> OAuthRefusal {
         let codes = value["codes"]
@@ -227,6 +227,29 @@ mod tests {
         ];
         for (token, expected) in rows {
             assert_eq!(names_nobody_who_acts(&token), expected, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_scope_that_looks_like_one_that_was_asked_for_is_another() {
+        for (granted, is_usable) in [
+            ("reports:read", true),
+            ("reports:read reports:read", true),
+            ("", true),
+            ("reports:Read", false),
+            ("reports:read,admin", false),
+            ("reports:read\tadmin", false),
+            ("reports:read\u{a0}admin", false),
+            ("reports:read admin", false),
+            ("reports:read/.default", false),
+            ("*", false),
+        ] {
+            let body = json!({ "access_token": "a", "token_type": "Bearer", "scope": granted });
+            let answer = read_token_answer(StatusCode::OK, body.to_string().as_bytes());
+            let asked = Scopes::parse("reports:read");
+            let is_right =
+                answer.is_ok_and(|answer| check_bearer_answer(&answer, &[], &asked).is_ok());
+            assert_eq!(is_right, is_usable, "{granted:?}");
         }
     }
 

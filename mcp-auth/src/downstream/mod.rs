@@ -5,16 +5,18 @@
 //!
 //! 1. `api` is one API as it is configured: who may have a token for it is decided there, before anything is asked.
 //! 2. `grants` writes what is asked for, and judges what was given; `id_jag` reads an identity assertion on its way.
-//! 3. `token_cache` keeps what was given, as long as it holds, by `token_key`.
+//! 3. `token_cache` keeps what was given, as long as it holds, by `token_key`; `kept_refusals` keeps what was refused, for a second.
 //!
 //! The caller's own token goes to the token endpoint alone (`issuer/token_endpoint`), and never to the API: a
 //! [`DownstreamToken`] is made of an answer. Tested in `downstream`.
 
+mod actor_file;
 mod api;
 mod downstream_error;
 mod downstream_token;
 mod grants;
 mod id_jag;
+mod kept_refusals;
 mod named;
 mod places;
 #[cfg(test)]

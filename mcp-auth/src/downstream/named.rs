@@ -83,7 +83,8 @@ impl Downstream {
         self.api().is_ok_and(|api| api.is_at(uri))
     }
 
-    /// Forgets a token that the API did not accept, so that the next one is a new one.
+    /// Forgets a token that the API did not accept, so that the next one is a new one: once in 30 seconds for each caller. Until
+    /// then the new one stays, however often the API refuses it.
     pub fn forget(&self, caller: &AuthInfo, token: &DownstreamToken) {
         self.forget_text(Some(caller), token.expose());
     }

@@ -29,8 +29,11 @@ pub(super) fn token_key(caller: Option<&AuthInfo>, scopes: &Scopes) -> Digest {
             add(&mut text, Some(name));
             match claim {
                 Value::String(said) => add(&mut text, Some(said)),
-                // As JSON writes it, which a text never begins like.
-                other => add(&mut text, Some(&format!("\u{0}{other}"))),
+                // As JSON writes it. A text has nothing before it, whatever is in it.
+                other => {
+                    add(&mut text, None);
+                    add(&mut text, Some(&other.to_string()));
+                }
             }
         }
         // Nobody is named: it is for this token alone.
@@ -39,6 +42,11 @@ pub(super) fn token_key(caller: Option<&AuthInfo>, scopes: &Scopes) -> Digest {
         }
     }
     sha256(&text)
+}
+
+/// The key of what was said of one token of a caller; `token` is empty for the tool itself.
+pub(super) fn key_of_one_token(key: &Digest, token: &str) -> Digest {
+    sha256(&[key, token.as_bytes()].concat())
 }
 
 fn add(text: &mut Vec<u8>, part: Option<&str>) {
@@ -59,6 +67,8 @@ fn add_scopes(text: &mut Vec<u8>, scopes: &Scopes) {
 mod tests {
     use std::collections::HashSet;
 
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -89,9 +99,63 @@ mod tests {
         (moved["sub"], moved["client_id"]) = (json!("sc"), json!(""));
         keys.insert(key_of(&moved));
         assert_eq!(keys.len(), expected + 1);
+        // A text is not what it looks like.
+        for (one, another) in [
+            (json!(true), json!("true")),
+            (json!(true), json!("\u{0}true")),
+            (json!(["r"]), json!("[\"r\"]")),
+            (json!(null), json!("")),
+        ] {
+            let with = |claim: &Value| {
+                let mut changed = whole.clone();
+                changed["roles"] = claim.clone();
+                key_of(&changed)
+            };
+            assert_ne!(with(&one), with(&another), "{one}");
+        }
         // A refreshed token is of the same caller.
         let mut refreshed = whole.clone();
         (refreshed["iat"], refreshed["exp"], refreshed["jti"]) = (json!(9), json!(99), json!("n"));
         assert_eq!(key_of(&refreshed), key_of(&whole));
+    }
+
+    /// Claims of a few names and values, so that two callers often are the same.
+    fn some_claims() -> impl Strategy<Value = Value> {
+        let texts = ["", "a", "a b", "sub", "\u{0}1", "1"].map(Value::from);
+        let others = [json!(1), json!(true), json!(null), json!(["a"]), json!({ "sub": "a" })];
+        let values: Vec<Value> = texts.into_iter().chain(others).collect();
+        let names = prop::sample::select(vec!["roles", "org", "ro", "les", "exp", "jti"]);
+        let subjects = prop::sample::select(vec!["a", "b", "a\u{0}", "ab"]);
+        let members = btree_map(names, prop::sample::select(values), 0..4);
+        (subjects, members).prop_map(|(subject, members)| {
+            let mut claims = json!({ "iss": "i", "sub": subject });
+            for (name, value) in members {
+                // These are numbers and texts, where they are there.
+                claims[name] = match name {
+                    "exp" => json!(99),
+                    "jti" => json!("j"),
+                    _ => value,
+                };
+            }
+            claims
+        })
+    }
+
+    fn without_those_of_one_token(claims: &Value) -> Value {
+        let mut rest = claims.clone();
+        rest.as_object_mut().unwrap().retain(|name, _| !CLAIMS_OF_ONE_TOKEN.contains(&&**name));
+        rest
+    }
+
+    proptest! {
+        #[test]
+        fn two_callers_have_one_key_if_they_are_the_same(one in some_claims(), another in some_claims()) {
+            let key_of = |claims: &Value| {
+                let caller = AuthInfo::from_verified_json(&claims.to_string()).unwrap();
+                token_key(Some(&caller), &Scopes::parse("r"))
+            };
+            let are_same = without_those_of_one_token(&one) == without_those_of_one_token(&another);
+            prop_assert_eq!(key_of(&one) == key_of(&another), are_same);
+        }
     }
 }

@@ -121,6 +121,7 @@ impl Assembler<'_> {
             clock: self.hooks.clock.clone(),
             spawner: self.hooks.spawner.clone(),
             cache_entries: self.config.downstream_cache_entries,
+            tolerance: self.config.clock_tolerance.as_secs(),
         };
         let before = self.earlier.and_then(|earlier| earlier.downstreams.get(name));
         // It keeps no tokens: the vault does.

@@ -54,11 +54,15 @@ fn api(revoked: Option<Revocation>) -> Arc<DownstreamApi> {
         clock,
         spawner: Spawner::default(),
         cache_entries: 10,
+        tolerance: 60,
     }))
 }
 
 fn caller(subject: &str, token: &str) -> AuthInfo {
-    let ends = SystemClock.unix_seconds() + 300;
+    caller_until(SystemClock.unix_seconds() + 300, subject, token)
+}
+
+fn caller_until(ends: u64, subject: &str, token: &str) -> AuthInfo {
     let payload =
         format!(r#"{{"iss":"{ISSUER}","sub":"{subject}","sid":"s","iat":10,"exp":{ends}}}"#);
     let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST).unwrap();
@@ -89,6 +93,19 @@ async fn a_caller_who_is_revoked_while_a_token_is_asked_for_gets_none() {
 }
 
 #[tokio::test]
+async fn a_caller_gets_a_token_as_long_as_they_are_let_in() {
+    // They are for sixty seconds after the end of their token.
+    for (seconds_ago, is_given) in [(0, true), (30, true), (60, false), (90, false)] {
+        let alice = caller_until(SystemClock.unix_seconds() - seconds_ago, "alice", "a.b.c");
+        let api = api(None);
+        let given = api.token_for(&alice, None).await;
+        assert_eq!(given.is_ok(), is_given, "{seconds_ago}");
+        let kept = api.token_at_once(&alice, None).ok().flatten();
+        assert_eq!(kept.is_some(), is_given, "{seconds_ago}");
+    }
+}
+
+#[tokio::test]
 async fn a_caller_without_a_token_has_nothing_to_exchange() {
     let error = api(None).token_for(&caller("alice", ""), None).await.unwrap_err();
     assert_eq!(error, DownstreamError::NoToken);
@@ -101,6 +118,7 @@ async fn whoever_begins_to_ask_finds_what_was_kept_since_they_looked() {
     let scopes = Scopes::default();
     let key = token_key(Some(&alice), &scopes);
     let kept = DownstreamToken::new(Zeroizing::new("kept".to_owned()), scopes.clone(), None);
-    api.cache.keep_token(key, kept, None, u64::MAX);
-    assert_eq!(api.have(key, None, scopes).await.unwrap().expose(), "kept");
+    api.cache.keep(key, kept, None, u64::MAX, 1, &api.parts.cutoffs);
+    let question = Question::new(key, None, &scopes);
+    assert_eq!(api.have(question).await.unwrap().expose(), "kept");
 }

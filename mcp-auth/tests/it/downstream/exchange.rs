@@ -66,6 +66,13 @@ async fn an_actor_s_token_is_read_from_its_file_each_time() {
     let alice = calling.caller("alice").await;
     let error = calling.token_for(&alice).await.unwrap_err();
     assert_eq!(error.code(), "downstream_refused");
+    // What is no token is sent nowhere.
+    for written in ["", "two tokens", "a\u{0}b", &"x".repeat(64 * 1024 + 1)] {
+        std::fs::write(&file, written).unwrap();
+        calling.clock.advance(1);
+        let error = calling.token_for(&alice).await.unwrap_err();
+        assert_eq!((error.code(), calling.asked()), ("downstream_refused", 0));
+    }
     let actor = calling.mint("the-actor").audience("tools").sign();
     std::fs::write(&file, format!("{actor}\n")).unwrap();
     calling.clock.advance(1);

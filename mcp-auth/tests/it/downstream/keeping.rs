@@ -32,10 +32,15 @@ async fn it_is_kept_no_longer_than_the_token_that_it_was_had_with() {
     let first = calling.token_for(&alice).await.unwrap();
     calling.clock.advance(94);
     assert_eq!(calling.token_for(&alice).await.unwrap().expose(), first.expose());
-    calling.clock.advance(6);
+    // As long as they are let in, so long they get one: that of the API has ended by then.
+    calling.clock.advance(65);
+    assert!(calling.auth.authenticate(alice.dangerous_raw_token()).await.is_ok());
+    assert_ne!(calling.token_for(&alice).await.unwrap().expose(), first.expose());
+    calling.clock.advance(1);
+    assert!(calling.auth.authenticate(alice.dangerous_raw_token()).await.is_err());
     // And a handler that still runs gets none any more.
     let error = calling.token_for(&alice).await.unwrap_err();
-    assert_eq!((error.code(), calling.asked()), ("downstream_sign_in_again", 1));
+    assert_eq!((error.code(), calling.asked()), ("downstream_sign_in_again", 2));
     let refreshed = calling.caller_by(calling.mint("alice").expires_in(300)).await;
     assert_ne!(calling.token_for(&refreshed).await.unwrap().expose(), first.expose());
 }
@@ -122,6 +127,53 @@ async fn a_hundred_at_once_cause_one_question() {
     let first = tokens[0].as_ref().unwrap().expose().to_owned();
     assert!(tokens.iter().all(|token| token.as_ref().unwrap().expose() == first));
     assert_eq!(calling.asked(), 1);
+}
+
+#[tokio::test]
+async fn what_is_said_of_the_token_of_one_who_waits_is_not_said_of_another() {
+    let calling = Calling::start().await;
+    let first = calling.caller_by(calling.mint("alice").claim("jti", "1")).await;
+    let second = calling.caller_by(calling.mint("alice").claim("jti", "2")).await;
+    let third = second.clone();
+    calling.answer_wrongly(TokenMode::Hold);
+    let api = calling.auth.downstream("reports");
+    let mut asking = Box::pin(api.token_for(&first));
+    while calling.asked() == 0 {
+        assert!(futures_util::poll!(&mut asking).is_pending());
+        tokio::task::yield_now().await;
+    }
+    let mut waiting = Box::pin(join_all([api.token_for(&second), api.token_for(&third)]));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    // The token of whoever asked was taken back meanwhile; that of the others was not.
+    let issuer = calling.issuer.issuer();
+    calling.auth.revoke(Revocation::of_token(issuer, "1"));
+    calling.issuer.set_mode(Mode::Online);
+    let (refused, given) = tokio::join!(asking, waiting);
+    assert_eq!(refused.unwrap_err().code(), "downstream_sign_in_again");
+    let given: Vec<_> = given.into_iter().map(Result::unwrap).collect();
+    assert_eq!(given[0].expose(), given[1].expose());
+    // The others asked once for both.
+    assert_eq!(calling.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_of_all_is_asked_about_once_for_each_token() {
+    let calling = Calling::start().await;
+    let mut callers = Vec::new();
+    for number in 0..3 {
+        callers
+            .push(calling.caller_by(calling.mint("alice").claim("jti", number.to_string())).await);
+    }
+    calling.answer_wrongly(TokenMode::Error("invalid_grant"));
+    let api = calling.auth.downstream("reports");
+    for _ in 0..3 {
+        let answers = join_all(callers.iter().chain(&callers).map(|one| api.token_for(one))).await;
+        for answer in answers {
+            assert_eq!(answer.unwrap_err().code(), "downstream_sign_in_again");
+        }
+        // Also when they take turns: the refusal of one does not push out that of another.
+        assert_eq!(calling.asked(), 3);
+    }
 }
 
 #[tokio::test]

@@ -68,9 +68,14 @@ async fn after_a_401_it_is_tried_once_more_with_a_new_token() {
     assert_eq!(api.call(&calling, "alice", url).await, Ok(StatusCode::OK));
     let tokens = api.take();
     assert!(tokens.len() == 2 && tokens[0] != tokens[1], "{tokens:?}");
-    *api.statuses.lock().unwrap() = vec![StatusCode::UNAUTHORIZED; 3];
-    assert_eq!(api.call(&calling, "alice", url).await, Ok(StatusCode::UNAUTHORIZED));
-    assert_eq!((api.take().len(), calling.asked()), (2, 3));
+    // One that refuses everything does not cause a question for each request.
+    for (seconds, sent, asked) in [(0, 1, 2), (29, 1, 2), (1, 2, 3), (0, 1, 3)] {
+        calling.clock.advance(seconds);
+        *api.statuses.lock().unwrap() = vec![StatusCode::UNAUTHORIZED; 3];
+        assert_eq!(api.call(&calling, "alice", url).await, Ok(StatusCode::UNAUTHORIZED));
+        assert_eq!((api.take().len(), calling.asked()), (sent, asked), "{seconds}");
+    }
+    api.statuses.lock().unwrap().clear();
     // Any other answer is one.
     *api.statuses.lock().unwrap() = vec![StatusCode::FORBIDDEN];
     assert_eq!(api.call(&calling, "bob", url).await, Ok(StatusCode::FORBIDDEN));

@@ -4,6 +4,7 @@ use mcp_auth::{Config, McpAuth};
 use serde_json::{Value, json};
 
 use crate::support::RESOURCE;
+use crate::support::log::Log;
 
 const ISSUER: &str = "https://as.example";
 
@@ -73,5 +74,30 @@ fn what_is_not_known_is_refused() {
     for api in [json!({ "grant": "password" }), json!({ "scope": "a" }), json!({ "grants": [] })] {
         let whole = json!({ "downstreams": { "x": api } });
         assert!(serde_json::from_value::<Config>(whole).is_err(), "{api}");
+    }
+}
+
+#[test]
+fn single_scopes_of_entra_id_warn_when_a_server_is_made() {
+    Log::start();
+    let entra = "https://login.microsoftonline.com/8c6f1e2a-3b4d-4c5e-9f60-7a8b9c0d1e2f/v2.0";
+    for (issuer, grant, scopes, warns) in [
+        (entra, "on_behalf_of", "api://reports/Read", true),
+        (entra, "on_behalf_of", "api://reports/.default", false),
+        (entra, "client_credentials", "api://reports/Read", false),
+        ("https://login.microsoftonline.com.example/x", "on_behalf_of", "reports:read", false),
+        (ISSUER, "on_behalf_of", "reports:read", false),
+    ] {
+        let config: Config = serde_json::from_value(json!({
+            "resources": [{ "resource": RESOURCE, "authorization_servers": [issuer] }],
+            "downstreams": { "reports": { "grant": grant, "issuer": issuer, "client_id": "c",
+                "client_secret": "s", "scopes": [scopes] } },
+        }))
+        .unwrap();
+        Log::take();
+        McpAuth::new(config).unwrap();
+        let text = Log::take();
+        let is_there = text.contains("WARN") && text.contains("/.default");
+        assert_eq!(is_there, warns, "{grant} {scopes} {text}");
     }
 }
