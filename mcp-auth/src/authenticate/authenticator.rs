@@ -138,8 +138,9 @@ impl Authenticator {
             return Some(Ok(auth_info));
         }
         let text = token.as_text().ok()?;
-        let is_asked_about = self.asked_revocations.is_some() || self.is_asked_about(token, text);
-        if is_asked_about || !self.cutoffs.is_current(now) {
+        // A verifier of the user's is asked once, even about whether the token is for it.
+        let may_wait = self.asked_revocations.is_some() || !self.own.is_empty();
+        if may_wait || self.is_opaque(text) || !self.cutoffs.is_current(now) {
             return None;
         }
         let outcome = self.authenticate_jwt_at_once(token, text, now).transpose()?;
