@@ -123,7 +123,7 @@ impl McpAuth {
     ///
     /// `None` says nothing about the request: ask [`McpAuth::decide`].
     pub fn decide_seen(&self, request: &Parts) -> Option<Forward> {
-        self.decide_seen_at(request.uri.path(), request)
+        resource_alone_at(&self.0.serving.load(), request.uri.path())?.decide_seen(request)
     }
 
     /// [`McpAuth::decide`], where a router has cut the path of the request.
@@ -146,17 +146,11 @@ impl McpAuth {
         }
     }
 
-    /// [`McpAuth::decide_seen`], where a router has cut the path of the request.
-    pub(crate) fn decide_seen_at(&self, path: &str, request: &Parts) -> Option<Forward> {
-        if path.starts_with("/.well-known/") {
-            return None;
-        }
+    /// [`McpAuth::decide`] at once, where a router has cut the path of the request. `None`: it may have to wait, or nothing
+    /// is called here.
+    pub(crate) fn decide_at_once_at(&self, path: &str, request: &Parts) -> Option<Decision> {
         // No count is taken here, which all threads would write.
-        let serving = self.0.serving.load();
-        if serving.notices.kind_at(path).is_some() || serving.connect_pages.has(path) {
-            return None;
-        }
-        serving.mounts.resource_at(path)?.decide_seen(request)
+        resource_alone_at(&self.0.serving.load(), path)?.decide_at_once(request)
     }
 
     /// [`McpAuth::decide`], for the resource in this place.
@@ -168,9 +162,9 @@ impl McpAuth {
         }
     }
 
-    /// [`McpAuth::decide_seen`], for the resource in this place.
-    pub(crate) fn decide_seen_in(&self, place: &Place, request: &Parts) -> Option<Forward> {
-        self.0.serving.load().mounts.resource_in(place)?.decide_seen(request)
+    /// The same at once; `None`: it may have to wait.
+    pub(crate) fn decide_at_once_in(&self, place: &Place, request: &Parts) -> Option<Decision> {
+        self.0.serving.load().mounts.resource_in(place)?.decide_at_once(request)
     }
 
     /// Where each resource is, for routers that need every path: there are no others in them.
@@ -442,8 +436,10 @@ impl McpAuth {
     /// Whether refusals are counted by address, so that [`McpAuth::decide`] needs a
     /// [`PeerAddress`](crate::decision::PeerAddress) in the extensions of the request: for adapters of your own.
     pub fn counts_addresses(&self) -> bool {
-        let first = self.first_resource();
-        let limits = first.as_ref().and_then(|resource| resource.limits.as_ref());
+        // Asked for every request: no count is taken.
+        let serving = self.0.serving.load();
+        let first = serving.mounts.resources().first();
+        let limits = first.and_then(|resource| resource.limits.as_ref());
         limits.is_some_and(|counted| counted.count_addresses())
     }
 
@@ -567,6 +563,14 @@ async fn can_introspect(serving: &Serving, issuer: &Arc<Issuer>) -> bool {
         }
     }
     true
+}
+
+/// The resource at a path that is neither that of a document nor of anything else that is answered here.
+fn resource_alone_at<'s>(serving: &'s Serving, path: &str) -> Option<&'s Arc<Resource>> {
+    let is_for_others = path.starts_with("/.well-known/")
+        || serving.notices.kind_at(path).is_some()
+        || serving.connect_pages.has(path);
+    if is_for_others { None } else { serving.mounts.resource_at(path) }
 }
 
 /// The answer at a path that belongs to no resource.

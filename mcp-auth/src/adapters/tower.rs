@@ -1,6 +1,6 @@
 //! A tower layer that carries out what [`McpAuth`] decides.
 //!
-//! 1. A caller whose token was accepted before goes on at once, without a task of its own.
+//! 1. A caller goes on at once, without a task of its own, where nobody has to be asked about the token.
 //! 2. Everybody else waits for the decision: for keys of an issuer, or for the body where a policy has to read it.
 //! 3. A body is read up to the limits that the decision gives, and the same bytes are handed on, or those that the decision
 //!    puts in their place.
@@ -113,11 +113,11 @@ impl AuthLayer {
         self.auth.body_timeout()
     }
 
-    /// What needs neither a signature nor the network: a caller whose token was accepted before.
-    fn decide_seen(&self, request: &Parts) -> Option<Forward> {
+    /// What needs neither the network nor the body.
+    fn decide_at_once(&self, request: &Parts) -> Option<Decision> {
         match &self.place {
-            Some(place) => self.auth.decide_seen_in(place, request),
-            None => self.auth.decide_seen_at(requested_path(request), request),
+            Some(place) => self.auth.decide_at_once_in(place, request),
+            None => self.auth.decide_at_once_at(requested_path(request), request),
         }
     }
 
@@ -128,13 +128,14 @@ impl AuthLayer {
         }
     }
 
-    /// The request as the service may see it.
+    /// The request as the service may see it, of which this is decided already.
     ///
     /// # Errors
     /// The answer, where it goes no further.
     async fn admit<Q, R>(
         &self,
-        mut parts: Parts,
+        decided: Option<Decision>,
+        parts: Parts,
         body: Q,
     ) -> Result<(Request<Q>, Forward), Response<R>>
     where
@@ -142,10 +143,11 @@ impl AuthLayer {
         Q::Data: Send,
         R: From<Bytes>,
     {
-        if self.auth.counts_addresses() {
-            note_peer(&mut parts);
-        }
-        let (decision, unread) = match self.decide(&parts).await {
+        let by_head = match decided {
+            Some(decision) => decision,
+            None => self.decide(&parts).await,
+        };
+        let (decision, unread) = match by_head {
             Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
             decision => (decision, Some(body)),
         };
@@ -222,18 +224,24 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        // Nearly every request: handed on without memory for a task of its own.
-        if let Some(mut forward) = self.layer.decide_seen(&parts) {
-            let future = self.inner.call(admitted(parts, body, &mut forward));
-            return AuthFuture { state: State::Forwarded { future, forward: Some(forward) } };
+        let (mut parts, body) = request.into_parts();
+        if self.layer.auth.counts_addresses() {
+            note_peer(&mut parts);
         }
+        let decided = match self.layer.decide_at_once(&parts) {
+            // Nearly every request: handed on without memory for a task of its own.
+            Some(Decision::Forward(mut forward)) => {
+                let future = self.inner.call(admitted(parts, body, &mut forward));
+                return AuthFuture { state: State::Forwarded { future, forward: Some(forward) } };
+            }
+            other => other,
+        };
         // The service that is ready is used; its clone may not be.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         let decided = Box::pin(async move {
-            let admission = layer.admit(parts, body).await;
+            let admission = layer.admit(decided, parts, body).await;
             admission.map(|(request, forward)| (inner.call(request), forward))
         });
         AuthFuture { state: State::Deciding { decided } }

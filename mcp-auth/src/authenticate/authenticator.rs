@@ -127,6 +127,29 @@ impl Authenticator {
         Ok(auth_info)
     }
 
+    /// The same at once, where nobody has to be asked: for a token that was accepted before, or one that a known key has
+    /// signed. `None`: ask [`Self::authenticate`].
+    pub(crate) fn authenticate_at_once(
+        &self,
+        token: BearerToken<'_>,
+    ) -> Option<Result<AuthInfo, AuthError>> {
+        let now = self.clock.unix_seconds();
+        if let Some(auth_info) = self.authenticated_before_at(token, now) {
+            return Some(Ok(auth_info));
+        }
+        let text = token.as_text().ok()?;
+        // A verifier of the user's is asked once, even about whether the token is for it.
+        let may_wait = self.asked_revocations.is_some() || !self.own.is_empty();
+        if may_wait || self.is_opaque(text) || !self.cutoffs.is_current(now) {
+            return None;
+        }
+        let outcome = self.authenticate_jwt_at_once(token, text, now).transpose()?;
+        Some(outcome.and_then(|auth_info| {
+            self.cutoffs.check(&auth_info)?;
+            Ok(auth_info)
+        }))
+    }
+
     /// Whether nobody has revoked it, here or on another instance.
     async fn check_revocations(&self, auth_info: &AuthInfo) -> Result<(), AuthError> {
         // Known here, it is revoked wherever the others are.

@@ -10,7 +10,7 @@ mod operation;
 mod policy;
 
 pub use authorizer::{AccessRequest, Asked, Authorizer, Explanation, Verdict};
-pub(crate) use authorizers::Authorizers;
+pub(crate) use authorizers::{Admission, Authorizers};
 pub(crate) use message::{Messages, RELATED_TASK, WrittenHandle};
 pub use operation::{Operation, OperationKind};
 #[cfg(any(fuzzing, test))]

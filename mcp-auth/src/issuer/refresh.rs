@@ -198,7 +198,7 @@ impl Issuer {
 
     /// With the key that the token names, where it is known and nothing has to be waited for: so nearly always. Nothing
     /// is written that other threads read, as a count of those who hold the keys would be.
-    fn verify_at_once<'j, T>(
+    pub(crate) fn verify_at_once<'j, T>(
         &self,
         jws: &'j Jws<'j, T>,
         now: u64,

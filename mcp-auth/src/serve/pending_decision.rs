@@ -31,7 +31,7 @@ use super::response::{Answered, ListRules, is_encoded};
 use super::sealed_handles::OpenedHandles;
 use super::{Decision, Forward, Reply, Resource, challenge, mcp_headers};
 use crate::auth_info::AuthInfo;
-use crate::authorize::{Messages, Operation, OperationKind};
+use crate::authorize::{Admission, Messages, Operation, OperationKind};
 use crate::config::{Access, ChallengeStyle};
 use crate::error::{AuthError, MessageFault};
 use crate::limits::Sender;
@@ -202,7 +202,8 @@ impl PendingCall {
         let Some(resource) = self.resource.in_force() else {
             return Decision::Reply(Reply::not_found());
         };
-        match resource.decide(request).await {
+        // In a box, or the future of every decision would be larger.
+        match Box::pin(resource.decide(request)).await {
             Decision::ReadBody(PendingDecision(Waiting::Call(anew))) => {
                 if body.len() > anew.max_bytes() {
                     return Decision::Reply(anew.too_large());
@@ -214,124 +215,121 @@ impl PendingCall {
     }
 
     async fn decide_by(self, request: &Parts, body: &[u8]) -> Decision {
-        let mut messages = match Messages::parse(body) {
-            Ok(messages) => messages,
-            Err(fault) => return Decision::Reply(self.refuse(fault)),
-        };
-        if let Err(fault) = mcp_headers::check(&request.headers, &messages) {
-            let reply = self.resource.refuse_message(fault, messages.id);
-            return Decision::Reply(reply.with_headers(self.cors));
-        }
         let Self { resource, caller, cors, .. } = self;
         let known = match caller {
-            // It is to be known whose the handles are.
-            Caller::Unchecked if resource.seals_bodies() => {
-                Caller::Known(resource.authenticate(request).await)
+            Caller::Known(known) => known,
+            Caller::Unchecked if needs_caller(&resource, request, body) => {
+                resource.authenticate(request).await
             }
-            other => other,
+            Caller::Unchecked => Err(AuthError::MissingToken),
         };
-        let owner = match &known {
-            Caller::Known(Ok(sender)) => Some(sender),
-            Caller::Known(Err(_)) | Caller::Unchecked => None,
-        };
-        let (opened, unopened) = match resource.open_body(owner, &messages, body) {
-            Ok(opened) => (opened, None),
-            Err(fault) => (None, Some(fault)),
-        };
-        if let Some(as_server_sees_it) = &opened {
-            messages = match Messages::parse(as_server_sees_it) {
-                Ok(reread) => reread,
-                Err(fault) => {
-                    return Decision::Reply(
-                        resource.refuse_message(fault, None).with_headers(cors),
-                    );
-                }
-            };
-        }
-        if unopened.is_some() {
-            // Nothing is said of a task that may be another caller's.
-            messages.tasks.clear();
-        }
-        // A request about a task needs what the call needed that made it.
-        let tasks = resource.known_tasks.named(&messages.tasks);
-        messages.judge_besides(tasks.calls());
-        let authenticated = match known {
-            Caller::Known(authenticated) => authenticated,
-            Caller::Unchecked => match resource.authorizers.access(&messages.operations) {
-                Access::Public
-                    if !tasks.are_owned() && !resource.needs_session_owner(request, &messages) =>
-                {
-                    Err(AuthError::MissingToken)
-                }
-                _ => resource.authenticate(request).await,
-            },
-        };
-        let nothing = Scopes::default();
-        let granted = authenticated.as_ref().map_or(&nothing, AuthInfo::scopes);
-        let authorizers = &resource.authorizers;
-        let admission =
-            authorizers.admit(authenticated.as_ref(), &messages.operations).and_then(|admission| {
-                tasks.check(authenticated.as_ref().ok(), resource.known_tasks_only)?;
-                Ok((admission.access, admission.caller.cloned()))
-            });
-        let (access, admitted_caller) = match admission {
-            Ok(known) => known,
-            Err(refused) => {
-                let error = resource.limited(refused, request, authenticated.as_ref().ok());
-                let needed = match &error {
-                    AuthError::InvalidToken(_) | AuthError::MissingToken => {
-                        resource.needed(&messages.operations, granted)
-                    }
-                    // It says itself what is missing, or asks for no scope.
-                    _ => Scopes::default(),
-                };
-                let reply = refuse(&resource, error, &needed, &messages);
-                return Decision::Reply(reply.with_headers(cors));
+        match judge(&resource, known, request, body) {
+            Ok(mut forward) => {
+                forward.response_headers = cors;
+                Decision::Forward(forward)
             }
-        };
-        if let Some(fault) = unopened {
-            // The `id` of an answer is that of a request of the server's.
-            let id = messages.id.filter(|_| !messages.sent().iter().any(Operation::is_nothing));
-            let reply = resource.refuse_message(fault, id);
-            return Decision::Reply(reply.with_headers(cors));
+            Err(reply) => Decision::Reply(reply.with_headers(cors)),
         }
-        // After the rules: whoever may not call a tool learns nothing of its arguments.
-        let mirrored = &resource.mirrored_arguments;
-        if let Err(fault) = mcp_headers::check_arguments(&request.headers, &messages, mirrored) {
-            let reply = resource.refuse_message(fault, messages.id);
-            return Decision::Reply(reply.with_headers(cors));
-        }
-        let sender = authenticated.as_ref().ok();
-        let named = resource.open_session(sender, &request.headers).and_then(|session| {
-            let event = resource.open_last_event(sender, session.as_ref(), &request.headers)?;
-            Ok((session, event))
-        });
-        let (session, last_event) = match named {
-            Ok(named) => named,
-            Err(fault) => {
-                let reply = resource.refuse_message(fault, messages.id);
-                return Decision::Reply(reply.with_headers(cors));
-            }
-        };
-        resource.log_allowed(admitted_caller.as_ref(), messages.sent());
-        let called = match &*messages.operations {
-            [only] => Called::One(Arc::new(only.whole_copy())),
-            all => Called::Several {
-                all: all.iter().map(Operation::whole_copy).collect(),
-                sent: messages.sent().len(),
-                needed: resource.needed(all, granted),
-            },
-        };
-        let may_wait = may_step_up(&messages);
-        let task_name = resource.open_task_name(&request.headers, &messages);
-        let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();
-        let known_sender = authenticated.ok();
-        let admitted = Admitted { resource, sender: known_sender, session, opened: handles };
-        let exchange = Exchange::new(admitted, called);
-        let answered = Answered { access, is_of_sender: admitted_caller.is_some() };
-        let lists = ListRules::for_answer(&exchange, request, &messages, answered);
-        let forward = Forward::new(Held::Shared(exchange), admitted_caller, cors).with_lists(lists);
-        Decision::Forward(forward.with_step_up(may_wait))
+    }
+}
+
+/// Whether a token that nobody has looked at is to be looked at. Not where the body is refused in any case, nor where what
+/// it calls is public.
+fn needs_caller(resource: &Resource, request: &Parts, body: &[u8]) -> bool {
+    let Ok(mut messages) = Messages::parse(body) else { return false };
+    if mcp_headers::check(&request.headers, &messages).is_err() {
+        return false;
+    }
+    // It is to be known whose the handles are.
+    if resource.seals_bodies() {
+        return true;
+    }
+    let tasks = resource.known_tasks.named(&messages.tasks);
+    messages.judge_besides(tasks.calls());
+    resource.authorizers.access(&messages.operations) != Access::Public
+        || tasks.are_owned()
+        || resource.needs_session_owner(request, &messages)
+}
+
+/// What is judged of a body, from its form on, in the order that the module's documentation says.
+///
+/// # Errors
+/// The answer to a body that goes no further.
+// Not inlined: the future of every decision would be larger by what is only held here.
+#[inline(never)]
+fn judge(
+    resource: &Arc<Resource>,
+    authenticated: Result<AuthInfo, AuthError>,
+    request: &Parts,
+    body: &[u8],
+) -> Result<Forward, Reply> {
+    let headers = &request.headers;
+    let sender = authenticated.as_ref().ok();
+    let mut messages =
+        Messages::parse(body).map_err(|fault| resource.refuse_message(fault, None))?;
+    mcp_headers::check(headers, &messages)
+        .map_err(|fault| resource.refuse_message(fault, messages.id))?;
+    let (opened, unopened) = match resource.open_body(sender, &messages, body) {
+        Ok(opened) => (opened, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    if let Some(as_server_sees_it) = &opened {
+        messages = Messages::parse(as_server_sees_it)
+            .map_err(|fault| resource.refuse_message(fault, None))?;
+    }
+    if unopened.is_some() {
+        // Nothing is said of a task that may be another caller's.
+        messages.tasks.clear();
+    }
+    // A request about a task needs what the call needed that made it.
+    let tasks = resource.known_tasks.named(&messages.tasks);
+    messages.judge_besides(tasks.calls());
+    let admitted = resource.authorizers.admit(authenticated.as_ref(), &messages.operations);
+    let Admission { access, caller } = admitted
+        .and_then(|admission| {
+            tasks.check(sender, resource.known_tasks_only)?;
+            Ok(admission)
+        })
+        .map_err(|refused| refuse(resource, refused, request, sender, &messages))?;
+    if let Some(fault) = unopened {
+        // The `id` of an answer is that of a request of the server's.
+        let id = messages.id.filter(|_| !messages.sent().iter().any(Operation::is_nothing));
+        return Err(resource.refuse_message(fault, id));
+    }
+    // After the rules: whoever may not call a tool learns nothing of its arguments.
+    mcp_headers::check_arguments(headers, &messages, &resource.mirrored_arguments)
+        .map_err(|fault| resource.refuse_message(fault, messages.id))?;
+    let (session, last_event) = resource
+        .open_session_and_event(sender, headers)
+        .map_err(|fault| resource.refuse_message(fault, messages.id))?;
+    resource.log_allowed(caller, messages.sent());
+    let called = what_is_called(resource, sender, &messages);
+    let task_name = resource.open_task_name(headers, &messages);
+    let handles = OpenedHandles { body: opened.clone(), task_name, last_event }.boxed();
+    let held =
+        Admitted { resource: resource.clone(), sender: sender.cloned(), session, opened: handles };
+    let exchange = Exchange::new(held, called);
+    let answered = Answered { access, is_of_sender: caller.is_some() };
+    let lists = ListRules::for_answer(&exchange, request, &messages, answered);
+    let forward = Forward::new(Held::Shared(exchange), caller.cloned(), HeaderMap::new());
+    Ok(forward.with_lists(lists).with_step_up(may_step_up(&messages)))
+}
+
+/// What the messages call, in a form that outlives them.
+fn what_is_called(
+    resource: &Resource,
+    sender: Option<&AuthInfo>,
+    messages: &Messages<'_>,
+) -> Called {
+    if let [only] = &*messages.operations {
+        return Called::One(Arc::new(only.whole_copy()));
+    }
+    let all = &messages.operations;
+    let nothing = Scopes::default();
+    Called::Several {
+        all: all.iter().map(Operation::whole_copy).collect(),
+        sent: messages.sent().len(),
+        needed: resource.needed(all, sender.map_or(&nothing, AuthInfo::scopes)),
     }
 }
 
@@ -368,15 +366,27 @@ fn may_step_up(messages: &Messages<'_>) -> bool {
 }
 
 /// The answer to a caller who may not do what the body asks for, and its event.
+#[cold]
 fn refuse(
     resource: &Resource,
-    error: AuthError,
-    needed: &Scopes,
+    refused: AuthError,
+    request: &Parts,
+    sender: Option<&AuthInfo>,
     messages: &Messages<'_>,
 ) -> Reply {
+    let error = resource.limited(refused, request, sender);
+    let nothing = Scopes::default();
+    let needed = match &error {
+        AuthError::InvalidToken(_) | AuthError::MissingToken => {
+            let granted = sender.map_or(&nothing, AuthInfo::scopes);
+            resource.needed(&messages.operations, granted)
+        }
+        // It says itself what is missing, or asks for no scope.
+        _ => Scopes::default(),
+    };
     resource.log_refused(&error, messages.sent());
-    as_tool_result(resource, &error, needed, messages)
-        .unwrap_or_else(|| challenge::refuse(resource, error, needed))
+    as_tool_result(resource, &error, &needed, messages)
+        .unwrap_or_else(|| challenge::refuse(resource, error, &needed))
 }
 
 /// The refusal of a tool call in the form that ChatGPT acts on.

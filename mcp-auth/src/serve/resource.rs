@@ -6,7 +6,8 @@
 //!
 //! Two requests take a shorter way, with the first and the last of these steps in common:
 //!
-//! - One whose token was accepted before, where no rule wants to see the body: [`Resource::decide_seen`] needs no future.
+//! - One for whose token nobody has to be asked: [`Resource::decide_at_once`] needs no future, and neither does
+//!   [`Resource::decide_seen`], for a token that was accepted before and where no rule wants to see the body.
 //! - One that may need no token, because some calls are open: its token is looked at when it is known what is called.
 //!
 //! A refusal that the head decides goes out at once. A stranger's body is read only where something is open to strangers,
@@ -147,13 +148,13 @@ impl Resource {
     }
 
     /// Decides about a request, up to its body.
-    pub(crate) async fn decide(self: Arc<Self>, request: &Parts) -> Decision {
+    pub(crate) async fn decide(self: &Arc<Self>, request: &Parts) -> Decision {
         let Begun { cors, token } = match self.begin(request) {
             Ok(begun) => begun,
             Err(end) => return Decision::Reply(self.reply_at_once(end, request)),
         };
         if self.may_need_no_token(request, &token) {
-            return PendingCall::begin(self, Caller::Unchecked, cors, request);
+            return PendingCall::begin(self.clone(), Caller::Unchecked, cors, request);
         }
         let caller = match token {
             Ok(token) => self.authenticate_unlimited(token, request).await,
@@ -162,7 +163,17 @@ impl Resource {
         self.conclude(caller, cors, request)
     }
 
-    /// The same at once, for a caller whose token was accepted before and who may go on; `None`: ask
+    /// The same at once, where nobody has to be asked about the token; `None`: ask [`Self::decide`].
+    pub(crate) fn decide_at_once(self: &Arc<Self>, request: &Parts) -> Option<Decision> {
+        let Begun { cors, token } = self.begin(request).ok()?;
+        if self.may_need_no_token(request, &token) {
+            return None;
+        }
+        let caller = self.authenticator.authenticate_at_once(token.ok()?)?;
+        Some(self.conclude(caller, cors, request))
+    }
+
+    /// What has to be done, for a caller whose token was accepted before and who may go on; `None`: ask
     /// [`Self::decide`].
     pub(crate) fn decide_seen(self: &Arc<Self>, request: &Parts) -> Option<Forward> {
         if self.has_rules() || self.sealed_handles.is_some() || self.reads_body(request) {
@@ -171,10 +182,8 @@ impl Resource {
         let Begun { cors, token } = self.begin(request).ok()?;
         let caller = self.authenticator.authenticated_before(token.ok()?)?;
         self.authorize_head(&caller).ok()?;
-        let session = self.open_session(Some(&caller), &request.headers).ok()?;
-        let opened =
-            self.open_last_event(Some(&caller), session.as_ref(), &request.headers).ok()?;
-        Some(self.forward(caller, session, opened, cors, request))
+        let (session, event) = self.open_session_and_event(Some(&caller), &request.headers).ok()?;
+        Some(self.forward(caller, session, event, cors, request))
     }
 
     /// What the head says before anybody asks who sent it.
@@ -204,13 +213,13 @@ impl Resource {
     // Not inlined: the future of every `decide` would be larger by what is only held here.
     #[inline(never)]
     fn conclude(
-        self: Arc<Self>,
+        self: &Arc<Self>,
         caller: Result<AuthInfo, AuthError>,
         cors: HeaderMap,
         request: &Parts,
     ) -> Decision {
         if self.reads_body(request) && (caller.is_ok() || self.authorizers.allows_anonymous()) {
-            return PendingCall::begin(self, Caller::Known(caller), cors, request);
+            return PendingCall::begin(self.clone(), Caller::Known(caller), cors, request);
         }
         if caller.is_ok()
             && self.looks_at_messages()
@@ -253,9 +262,20 @@ impl Resource {
         if let Err(error) = self.authorize_head(&known) {
             return Err(self.limited(error, request, Some(&known)));
         }
-        let session = self.open_session(Some(&known), &request.headers)?;
-        let event = self.open_last_event(Some(&known), session.as_ref(), &request.headers)?;
+        let (session, event) = self.open_session_and_event(Some(&known), &request.headers)?;
         Ok((known, session, event))
+    }
+
+    /// The session and the event that a request names, as the server knows them.
+    #[inline]
+    pub(super) fn open_session_and_event(
+        &self,
+        sender: Option<&AuthInfo>,
+        request: &HeaderMap,
+    ) -> Result<(Option<HeaderValue>, Option<HeaderValue>), MessageFault> {
+        let session = self.open_session(sender, request)?;
+        let event = self.open_last_event(sender, session.as_ref(), request)?;
+        Ok((session, event))
     }
 
     /// Whether the caller may send requests that name no operation: what the rules for everything ask for.

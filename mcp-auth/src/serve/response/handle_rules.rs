@@ -25,7 +25,7 @@ use http::HeaderValue;
 use serde_json::value::RawValue;
 
 use super::list_filter::{Fault, Members, is_object, items, text};
-use super::list_trace::may_have_member;
+use super::list_trace::{SoughtNames, may_have_member};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Messages, Operation, RELATED_TASK};
 use crate::handles::StateOf;
@@ -34,7 +34,7 @@ use crate::serve::sealed_handles::{SealedHandles, in_json};
 use crate::serve::splice::Splice;
 
 /// Names of members that hold handles, in small letters; also how longer names begin.
-const NAMES: [&str; 2] = ["taskid", "requeststate"];
+static NAMES: SoughtNames = SoughtNames::of(&["taskid", "requeststate"]);
 
 /// The handles of one response, and for whom they are sealed.
 pub(super) struct HandleRules {

@@ -29,7 +29,12 @@ use crate::serve::known_tasks::KnownTask;
 use crate::serve::unlisted_rules::Shown;
 
 use super::list_filter::ListKind;
-use super::list_trace::may_have_member;
+use super::list_trace::{SoughtNames, may_have_member};
+
+/// Of an argument that is repeated in a header.
+static ANNOTATION: SoughtNames = SoughtNames::of(&["x-mcp-header"]);
+/// Of a task that a call has made.
+static TASK: SoughtNames = SoughtNames::of(&["taskid"]);
 
 /// What to learn from the answer to one request.
 pub(super) struct Lesson {
@@ -89,7 +94,7 @@ impl Lesson {
     /// the newest list counts, also where it has lost one.
     fn learn_tools(&self, document: &[u8], resource: &Resource) -> Result<(), JsonError> {
         let known = &resource.mirrored_arguments;
-        if !may_have_member(document, &["x-mcp-header"]) && known.has_learnt_nothing() {
+        if !may_have_member(document, &ANNOTATION) && known.has_learnt_nothing() {
             return Ok(());
         }
         let Some(result) = self.result(document)? else { return Ok(()) };
@@ -124,7 +129,7 @@ impl Lesson {
         caller: Option<&AuthInfo>,
         call: &Operation<'_>,
     ) -> Result<(), JsonError> {
-        if !may_have_member(document, &["taskid"]) {
+        if !may_have_member(document, &TASK) {
             return Ok(());
         }
         let Some(result) = self.result(document)? else { return Ok(()) };

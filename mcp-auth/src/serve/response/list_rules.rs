@@ -22,7 +22,7 @@ use super::event_stream::SealId;
 use super::handle_rules::HandleRules;
 use super::lesson::Lesson;
 use super::list_filter::{Fault, ListKind, Privacy, PrivateRule, Rules, rewrite};
-use super::list_trace::{has_trace, may_have_member};
+use super::list_trace::{SoughtNames, has_trace, may_have_member};
 use crate::auth_info::AuthInfo;
 use crate::authorize::{Authorizers, Messages, Operation};
 use crate::config::Access;
@@ -59,8 +59,15 @@ pub(in crate::serve) struct Answered {
 
 /// Names of members for whose sake an answer is read, in small letters: lists, how long a result may be kept and by whom,
 /// tasks, and what serde takes for JSON within a string.
-const READ_FOR: [&str; 7] =
-    ["tools", "prompts", "resource", "cachescope", "ttlms", "taskid", "$serde_json::private"];
+static READ_FOR: SoughtNames = SoughtNames::of(&[
+    "tools",
+    "prompts",
+    "resource",
+    "cachescope",
+    "ttlms",
+    "taskid",
+    "$serde_json::private",
+]);
 
 impl ListRules {
     /// For the answer to these messages; `None` without a policy and handles that are sealed.

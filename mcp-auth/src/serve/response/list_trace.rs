@@ -7,7 +7,8 @@ use crate::byte_search::position_of;
 
 /// How a member that holds a list begins, and what serde takes for JSON within a string. Some readers (Go's) take
 /// these names in other letters for the same.
-const NAMES: [&str; 4] = ["tools", "prompts", "resource", "$serde_json::private"];
+static NAMES: SoughtNames =
+    SoughtNames::of(&["tools", "prompts", "resource", "$serde_json::private"]);
 
 /// Bytes of a quotation mark and the longest of the names, in whatever letters.
 const LONGEST: usize = 23;
@@ -45,15 +46,15 @@ pub(super) fn has_trace(bytes: &[u8]) -> bool {
 }
 
 /// Whether these bytes could hold a member whose name begins with one of these, which are in small letters.
-pub(super) fn may_have_member(bytes: &[u8], names: &[&str]) -> bool {
-    let first_letters = FirstLetters::of(names);
+pub(super) fn may_have_member(bytes: &[u8], sought: &SoughtNames) -> bool {
     let mut rest = bytes;
     while let Some(at) = position_of(rest, |byte| matches!(byte, b'"' | b'\\' | 0)) {
         let (found, after) = (rest[at], &rest[at + 1..]);
         let is_trace = match found {
             b'"' => {
-                let may_begin = after.first().is_some_and(|first| first_letters.contains(*first));
-                may_begin && names.iter().any(|name| begins_with(after, name.as_bytes()))
+                let may_begin =
+                    after.first().is_some_and(|first| sought.may_begin[usize::from(*first)]);
+                may_begin && sought.names.iter().any(|name| begins_with(after, name.as_bytes()))
             }
             b'\\' => matches!(
                 after,
@@ -69,29 +70,27 @@ pub(super) fn may_have_member(bytes: &[u8], names: &[&str]) -> bool {
     false
 }
 
-/// How names begin, large or small: most members are told from all of them by one letter.
-struct FirstLetters(u128);
+/// Names that members are looked for by: in small letters, and found in whatever letters. Of a longer name, its beginning.
+pub(super) struct SoughtNames {
+    names: &'static [&'static str],
+    /// How they begin, large or small: most members are told from all of them by one byte.
+    may_begin: [bool; 256],
+}
 
-impl FirstLetters {
-    fn of(names: &[&str]) -> Self {
-        let mut letters = 0;
-        for first in names.iter().filter_map(|name| name.bytes().next()) {
-            letters |=
-                Self::bit(first.to_ascii_lowercase()) | Self::bit(first.to_ascii_uppercase());
+impl SoughtNames {
+    pub(super) const fn of(names: &'static [&'static str]) -> Self {
+        let mut may_begin = [false; 256];
+        let mut at = 0;
+        while at < names.len() {
+            let first = names[at].as_bytes()[0];
+            may_begin[first as usize] = true;
+            may_begin[first.to_ascii_uppercase() as usize] = true;
             if first == b's' {
-                letters |= Self::bit(LONG_S[0]);
+                may_begin[LONG_S[0] as usize] = true;
             }
+            at += 1;
         }
-        Self(letters)
-    }
-
-    fn contains(&self, first: u8) -> bool {
-        self.0 & Self::bit(first) != 0
-    }
-
-    /// All that is no ASCII has one bit.
-    fn bit(letter: u8) -> u128 {
-        if letter.is_ascii() { 1 << letter } else { 1 }
+        Self { names, may_begin }
     }
 }
 
@@ -154,7 +153,7 @@ mod tests {
         for (bytes, expected) in rows {
             assert_eq!(has_trace(bytes), expected, "{}", String::from_utf8_lossy(bytes));
         }
-        let longest = NAMES.iter().map(|name| name.len() + name.matches('s').count()).max();
+        let longest = NAMES.names.iter().map(|name| name.len() + name.matches('s').count()).max();
         assert_eq!(longest.map(|longest| longest + 1), Some(LONGEST));
     }
 

@@ -143,10 +143,11 @@ impl StreamEnd {
             return AuthError::Unavailable(unknown);
         };
         let Authenticator { cutoffs, clock, .. } = &resource.authenticator;
+        let now = clock.unix_seconds();
         if let (Some(exp), Some(0)) =
-            (caller.expires_at(), seconds_until_expired(&resource, &caller))
+            (caller.expires_at(), seconds_until_expired(&resource, &caller, now))
         {
-            return TokenError::Expired { exp, now: clock.unix_seconds() }.into();
+            return TokenError::Expired { exp, now }.into();
         }
         match cutoffs.check(&caller) {
             Err(revoked) => revoked.into(),
@@ -212,7 +213,7 @@ impl StreamEnd {
     }
 
     /// Whether it ends at the next [step](Self::step).
-    pub(super) fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         self.has_ended || (!self.is_still_good() && self.is_between_events())
     }
 
@@ -234,7 +235,7 @@ impl StreamEnd {
     }
 
     /// Whether the last thing that was sent is a whole event. An encoded stream is ended wherever it is.
-    fn is_between_events(&self) -> bool {
+    pub(super) fn is_between_events(&self) -> bool {
         !self.is_plain || self.tail.is_empty() || ends_event(&self.tail)
     }
 }
@@ -250,7 +251,7 @@ fn is_good(resource: &Arc<Resource>, sender: Option<&AuthInfo>) -> bool {
     let Some(caller) = sender else { return true };
     let Authenticator { cutoffs, asked_revocations, clock, .. } = &resource.authenticator;
     let now = clock.unix_seconds();
-    seconds_until_expired(resource, caller) != Some(0)
+    seconds_until_expired(resource, caller, now) != Some(0)
         && cutoffs.is_current(now)
         && asked_revocations.as_ref().is_none_or(|asked| asked.is_known_to_be_good(caller, now))
         && is_good_for_issuer(resource, caller, now)
@@ -278,10 +279,10 @@ fn is_good_for_issuer(resource: &Arc<Resource>, caller: &AuthInfo, now: u64) -> 
 /// revoked.
 fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
     let Authenticator { asked_revocations, clock, .. } = &resource.authenticator;
-    let until_asked =
-        asked_revocations.as_ref().map(|asked| asked.seconds_left(sender, clock.unix_seconds()));
+    let now = clock.unix_seconds();
+    let until_asked = asked_revocations.as_ref().map(|asked| asked.seconds_left(sender, now));
     let all = [
-        seconds_until_expired(resource, sender),
+        seconds_until_expired(resource, sender, now),
         until_asked,
         resource.authenticator.seconds_until_issuer_is_asked(sender),
     ];
@@ -289,10 +290,10 @@ fn seconds_left(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
 }
 
 /// How long this resource takes the token for good; `None`: it does not say.
-fn seconds_until_expired(resource: &Resource, sender: &AuthInfo) -> Option<u64> {
+fn seconds_until_expired(resource: &Resource, sender: &AuthInfo, now: u64) -> Option<u64> {
     let tolerance = resource.authenticator.rules.clock_tolerance.as_secs();
     let until = sender.expires_at()?.saturating_add(tolerance);
-    Some(until.saturating_sub(resource.authenticator.clock.unix_seconds()))
+    Some(until.saturating_sub(now))
 }
 
 /// Waits until something is revoked; for ever, where nobody can revoke anything any more.

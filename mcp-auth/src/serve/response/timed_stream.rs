@@ -14,13 +14,15 @@ use crate::serve::Reply;
 /// A stream that ends in time.
 pub(super) struct TimedStream {
     end: StreamEnd,
+    /// Whether it had nothing to send before.
+    has_waited: bool,
     /// `None`: nobody waits yet.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl TimedStream {
     pub(super) fn new(end: StreamEnd) -> Self {
-        Self { end, timer: None }
+        Self { end, has_waited: false, timer: None }
     }
 
     /// What to send in place of the stream's next piece: `None`, the stream goes on; `Some(None)`, it is over.
@@ -34,13 +36,16 @@ impl TimedStream {
         if !self.end.is_watched() {
             return Poll::Pending;
         }
+        if !self.has_waited {
+            // Most streams have one event and are over by the next turn: nothing that wakes is made for them.
+            self.has_waited = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
-            if self.end.is_due() {
-                return Poll::Ready(());
-            }
             if !self.end.is_still_good() {
-                // In the middle of an event: the rest of it wakes us.
-                return Poll::Pending;
+                // In the middle of an event, the rest of it wakes us.
+                return if self.end.is_between_events() { Poll::Ready(()) } else { Poll::Pending };
             }
             if self.end.poll_revoked(context).is_ready() {
                 continue;

@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, Request, Response};
 use axum::routing::any_service;
 use dev_issuer::DevIssuer;
@@ -19,7 +19,7 @@ use mcp_auth::{Config, McpAuth, ScopePolicy};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tower::service_fn;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::support::{RESOURCE, TestClock};
 
@@ -356,6 +356,40 @@ async fn whoever_drives_a_stream_knows_how_long_it_is_good_and_is_woken_by_revoc
     assert_eq!(plain.step(), Some(Bytes::from_static(RETRY.as_bytes())));
     assert_eq!(plain.step(), Some(Bytes::new()));
     assert_eq!(encoded.step(), Some(Bytes::new()), "nothing can be put between its events");
+}
+
+/// Most streams are over by the next turn, and those that are not wait for what ends them.
+#[tokio::test]
+async fn a_stream_is_looked_at_once_more_before_it_waits_for_its_end() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let auth = McpAuth::new(Config::new(RESOURCE, issuer.issuer()).unwrap()).unwrap();
+    let token = issuer.mint().subject("alice").audience(RESOURCE).sign();
+    let service = auth.layer().layer(service_fn(async |_: Request<Body>| {
+        let event = Ok::<_, Infallible>(Bytes::from_static(EVENT.as_bytes()));
+        let body = Body::from_stream(stream::iter([event]).chain(stream::pending()));
+        let response = Response::builder().header("content-type", "text/event-stream");
+        Ok::<_, Infallible>(response.body(body).unwrap())
+    }));
+    let get = Request::get("/mcp").header("authorization", format!("Bearer {token}"));
+    let response = service.oneshot(get.body(Body::empty()).unwrap()).await.unwrap();
+    let mut body = std::pin::pin!(response.into_body());
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    let Poll::Ready(Some(Ok(first))) = body.as_mut().poll_frame(&mut context) else {
+        panic!("its event is there");
+    };
+    assert_eq!(first.into_data().unwrap(), EVENT);
+    for _ in 0..3 {
+        assert!(body.as_mut().poll_frame(&mut context).is_pending());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it is not looked at again and again");
+    }
+    auth.revoke(Revocation::of_subject(issuer.issuer(), "alice"));
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    let Poll::Ready(Some(Ok(last))) = body.as_mut().poll_frame(&mut context) else {
+        panic!("it ends");
+    };
+    assert_eq!(last.into_data().unwrap(), RETRY);
 }
 
 #[tokio::test]

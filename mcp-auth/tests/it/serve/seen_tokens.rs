@@ -1,15 +1,20 @@
 //! Requests whose token was accepted before: nothing waits for them, and nothing else is decided.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::{Body, Bytes};
-use axum::http::{Request, header};
+use axum::http::{Request, Response, header};
 use axum::response::IntoResponse as _;
 use axum::routing::post;
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
 use mcp_auth::decision::Decision;
+use mcp_auth::revocation::Revocation;
 use mcp_auth::settings::ChallengeStyle;
 use mcp_auth::{Config, McpAuth, Principal, ProtectedResource, ScopePolicy};
-use tower::ServiceExt as _;
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use crate::support::{RESOURCE, request, send};
 
@@ -45,6 +50,28 @@ async fn it_goes_on_at_once_where_a_token_alone_decides() {
     }
     let page = ("origin", "https://mcp.example.com");
     assert!(auth.decide_seen(&parts("POST", &[("authorization", &good), page])).is_some());
+}
+
+/// Its handler is called before anything waits.
+#[tokio::test]
+async fn so_does_a_new_token_that_a_known_key_has_signed() {
+    let (auth, issuer) = server(|_| {}).await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let mut service = auth.layer().layer(service_fn(move |_: Request<Body>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async { Ok::<_, Infallible>(Response::new(Body::empty())) }
+    }));
+    let asked = || request("GET", "/mcp", &[("authorization", &token(&issuer, "mcp"))]);
+    drop(service.call(asked()));
+    assert_eq!(calls.load(Ordering::Relaxed), 0, "its key is not known yet");
+    auth.ready().await.unwrap();
+    let answer = service.call(asked());
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    assert_eq!(answer.await.unwrap().status(), 200);
+    auth.revoke(Revocation::of_subject(issuer.issuer(), "alice"));
+    let refused = service.call(asked()).await.unwrap();
+    assert_eq!((refused.status().as_u16(), calls.load(Ordering::Relaxed)), (401, 1));
 }
 
 #[tokio::test]
