@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -127,6 +127,18 @@ struct Described<'a> {
     key: (&'a str, Option<String>),
 }
 
+/// By which a caller is known again, as long as their token is kept: for SDKs in other languages, which keep what they have made
+/// of [`AuthInfo::json`]. It keeps neither caller nor token.
+pub struct CallerMark(Weak<Inner>);
+
+impl CallerMark {
+    /// Whether this is the caller, by the same token, which was verified once.
+    pub fn is_of(&self, caller: &AuthInfo) -> bool {
+        // The place in memory is nobody else's as long as there is a mark of it.
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&caller.0))
+    }
+}
+
 impl AuthInfo {
     /// For verifiers of your own: wraps claims that **you have verified**.
     ///
@@ -162,6 +174,14 @@ impl AuthInfo {
     pub fn from_verified_json_of(issuer: &str, payload: &str) -> Result<Self, TokenError> {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
         Ok(Self::of_claims(issuer.into(), &claims, payload))
+    }
+
+    /// The same caller, of whom it was told before whether they are a person: by the settings of their issuer, which are not
+    /// known here.
+    pub fn told_as(self, principal: Principal) -> Self {
+        // Where somebody has asked already, it stays as they have heard it.
+        let _ = self.0.principal.set(principal);
+        self
     }
 
     fn of_claims(issuer: Arc<str>, claims: &Claims<'_>, payload: &str) -> Self {
@@ -203,6 +223,11 @@ impl AuthInfo {
             issuer_answer: LastAnswer::default(),
         };
         Self(Arc::new(inner), None)
+    }
+
+    /// A mark by which this caller is known again.
+    pub fn mark(&self) -> CallerMark {
+        CallerMark(Arc::downgrade(&self.0))
     }
 
     /// All claims of the token.
@@ -494,6 +519,28 @@ mod tests {
             let claims = Claims::default();
             let caller = AuthInfo::new(issuer, scopes, &claims, payload, rule.into(), "");
             assert_eq!(caller.principal(), principal);
+        }
+    }
+
+    #[test]
+    fn a_mark_is_of_one_caller_and_of_nobody_who_says_the_same() {
+        let payload = r#"{"iss":"https://as.example","sub":"a"}"#;
+        let caller = AuthInfo::from_verified_json(payload).unwrap();
+        let mark = caller.mark();
+        assert!(mark.is_of(&caller) && mark.is_of(&caller.clone()));
+        assert!(!mark.is_of(&AuthInfo::from_verified_json(payload).unwrap()));
+        drop(caller);
+        // Memory that was given back would soon be somebody else's.
+        let others = [(); 100].map(|()| AuthInfo::from_verified_json(payload).unwrap());
+        assert!(!others.iter().any(|other| mark.is_of(other)));
+    }
+
+    #[test]
+    fn what_was_told_of_a_caller_counts_more_than_what_the_claims_say() {
+        let payload = r#"{"iss":"https://as.example","sub":"a","client_id":"a"}"#;
+        for principal in [Principal::User, Principal::Client, Principal::Unknown] {
+            let caller = AuthInfo::from_verified_json_of("https://as.example", payload).unwrap();
+            assert_eq!(caller.told_as(principal).principal(), principal);
         }
     }
 

@@ -86,7 +86,7 @@ pub use adapters::AuthLayer;
 #[cfg(feature = "rmcp3")]
 pub use adapters::{OptionalAuthInfo, requires};
 pub use assembly::McpAuthBuilder;
-pub use auth_info::AuthInfo;
+pub use auth_info::{AuthInfo, CallerMark};
 pub use authenticate::TokenVerifier;
 pub use authorize::{Authorizer, Operation};
 pub use config::{

@@ -1,23 +1,6 @@
+import { Described, type Facts } from './described.js';
 import { InsufficientScopeError, McpAuthError, refusalOf } from './errors.js';
 import type { Forward, Resource } from './native.js';
-
-/**
- * What comes before the claims, which are last, where the native half describes a caller. In no text before them can it
- * stand: quotes are escaped there.
- */
-const BEFORE_CLAIMS = ',"claims":';
-
-/** What the native half says of a caller before the claims. */
-interface Facts {
-  issuer: string;
-  subject?: string;
-  client_id?: string;
-  scopes: string[];
-  audience: string[];
-  expires_at?: number;
-  principal: 'user' | 'client' | 'unknown';
-  key: [issuer: string, subject: string | null];
-}
 
 /** @internal The request that a caller came with, for what few handlers ask. */
 export interface Requested {
@@ -37,14 +20,17 @@ export interface Requested {
  * It satisfies `AuthInfo` of the official SDK, 1.x and 2.x. What it says is read when it is first asked for.
  */
 export class AuthInfo {
-  #source: string | Forward;
+  /** What was decided about the request: at first nothing but who is calling, for nearly every one. */
+  #source: Described | Forward;
+  #described: Described | undefined;
   readonly #request: Requested | undefined;
   #verified: Forward | undefined;
-  #facts: Facts | undefined;
+  #scopes: string[] | undefined;
+  #audience: string[] | undefined;
   #claims: Record<string, unknown> | undefined;
 
   /** @internal */
-  constructor(source: string | Forward, request?: Requested) {
+  constructor(source: Described | Forward, request?: Requested) {
     this.#source = source;
     this.#request = request;
   }
@@ -54,8 +40,11 @@ export class AuthInfo {
    * or where the token has expired since.
    */
   opened(): Forward | undefined {
-    if (typeof this.#source === 'string') this.#source = this.#request?.reopen() ?? this.#source;
-    return typeof this.#source === 'string' ? undefined : this.#source;
+    if (this.#source instanceof Described) {
+      this.#described = this.#source;
+      this.#source = this.#request?.reopen() ?? this.#source;
+    }
+    return this.#source instanceof Described ? undefined : this.#source;
   }
 
   /** @internal Who tokens for other APIs are asked for: `undefined` where the token of the caller is not known any more. */
@@ -70,54 +59,50 @@ export class AuthInfo {
 
   /** @internal As the native half describes the caller, whatever a handler has done to what it was shown. */
   described(): string {
-    const text = typeof this.#source === 'string' ? this.#source : this.#source.caller();
-    if (text === null) throw new McpAuthError('no_caller', 500, 'nobody is calling');
-    return text;
+    return this.#read().text;
   }
 
   /** All claims of the token. */
   get claims(): Record<string, unknown> {
-    if (this.#claims === undefined) {
-      const described = this.described();
-      const start = described.indexOf(BEFORE_CLAIMS) + BEFORE_CLAIMS.length;
-      this.#claims = JSON.parse(described.slice(start, -1)) as Record<string, unknown>;
-    }
+    this.#claims ??= this.#read().claims();
     return this.#claims;
   }
 
   /** `iss`: who issued the token. */
   get issuer(): string {
-    return this.#read().issuer;
+    return this.#facts.issuer;
   }
 
   /** `sub`: the caller, unique within the issuer; machine clients may have none. */
   get subject(): string | undefined {
-    return this.#read().subject;
+    return this.#facts.subject;
   }
 
   /** The OAuth client, or an empty text. */
   get clientId(): string {
-    return this.#read().client_id ?? '';
+    return this.#facts.client_id ?? '';
   }
 
   /** `aud`: for whom the token was issued. */
   get audience(): string[] {
-    return this.#read().audience;
+    this.#audience ??= [...this.#facts.audience];
+    return this.#audience;
   }
 
   /** The granted scopes. */
   get scopes(): string[] {
-    return this.#read().scopes;
+    this.#scopes ??= [...this.#facts.scopes];
+    return this.#scopes;
   }
 
   /** `exp`, in seconds since 1970. */
   get expiresAt(): number | undefined {
-    return this.#read().expires_at;
+    return this.#facts.expires_at;
   }
 
   /** Whether a person is calling, or a client on its own behalf; `unknown` when the token does not tell. */
   get principal(): 'user' | 'client' | 'unknown' {
-    return this.#read().principal;
+    return this.#facts.principal;
   }
 
   /**
@@ -125,7 +110,7 @@ export class AuthInfo {
    * without `sub` is known by its client; `undefined` is nobody to store anything for.
    */
   get key(): [issuer: string, subject: string | undefined] {
-    const [issuer, subject] = this.#read().key;
+    const [issuer, subject] = this.#facts.key;
     return [issuer, subject ?? undefined];
   }
 
@@ -153,8 +138,8 @@ export class AuthInfo {
 
   /** Whether the token grants these scopes; scopes that include others count as the policy says. */
   has(...scopes: string[]): boolean {
-    // A text has no policy, by which scopes may include others.
-    if (typeof this.#source !== 'string') return this.#source.has(scopes);
+    // A description has no policy, by which scopes may include others.
+    if (!(this.#source instanceof Described)) return this.#source.has(scopes);
     return scopes.every((scope) => this.scopes.includes(scope));
   }
 
@@ -180,7 +165,7 @@ export class AuthInfo {
    * way. Inside of `requires`, that is done for whoever catches it.
    */
   withdrawRefusal(): void {
-    if (typeof this.#source !== 'string') this.#source.withdraw();
+    if (!(this.#source instanceof Described)) this.#source.withdraw();
   }
 
   /**
@@ -204,13 +189,19 @@ export class AuthInfo {
     return { issuer, subject, clientId, scopes, audience, expiresAt, principal, claims };
   }
 
-  /** Without the claims, which are most of the text, and which many handlers do not ask for. */
-  #read(): Facts {
-    if (this.#facts === undefined) {
-      const described = this.described();
-      const facts = described.slice(0, described.indexOf(BEFORE_CLAIMS));
-      this.#facts = JSON.parse(`${facts}}`) as Facts;
-    }
-    return this.#facts;
+  get #facts(): Facts {
+    return this.#read().facts;
   }
+
+  #read(): Described {
+    if (this.#source instanceof Described) return this.#source;
+    this.#described ??= describedBy(this.#source);
+    return this.#described;
+  }
+}
+
+function describedBy(forward: Forward): Described {
+  const text = forward.caller();
+  if (text === null) throw new McpAuthError('no_caller', 500, 'nobody is calling');
+  return new Described(text);
 }

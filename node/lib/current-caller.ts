@@ -19,9 +19,12 @@ export function rememberCallers(): void {
   isUsed = true;
 }
 
-/** Calls the function for this request, also where nobody is calling: then it is not for the caller around it. */
-export function handledAs<Result>(handled: Handled, run: () => Result): Result {
-  return isUsed ? current.run(handled, run) : run();
+/**
+ * Calls the function for this request, also where nobody is calling: then it is not for the caller around it. The request is
+ * described where somebody may ask about it alone.
+ */
+export function handledAs<Result>(describe: () => Handled, run: () => Result): Result {
+  return isUsed ? current.run(describe(), run) : run();
 }
 
 /** The caller of the request that is being handled. */

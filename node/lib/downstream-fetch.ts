@@ -4,7 +4,7 @@ import type { DownstreamToken } from './downstream.js';
 /** Whose token it is, and where it may go. */
 export interface Asker {
   isAt(url: string): boolean;
-  token(): Promise<DownstreamToken>;
+  token(): DownstreamToken | Promise<DownstreamToken>;
   forget(token: DownstreamToken): void;
 }
 

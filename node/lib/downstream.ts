@@ -176,18 +176,23 @@ export class Downstream {
     return fetchWithToken(asker, ...request);
   }
 
-  async #tokenOf(who: AuthInfo): Promise<DownstreamToken> {
+  /** At once where one is kept, as it nearly always is. */
+  #tokenOf(who: AuthInfo): DownstreamToken | Promise<DownstreamToken> {
     const opened = who.asksForTokens();
     // Without the request their token is not known, and the native half says what that means.
     if (!opened) return tokenOf(this.#native.tokenForDescribed(who.described()));
-    try {
-      const outcome = this.#native.tokenFor(opened);
-      return typeof outcome === 'string' ? new DownstreamToken(outcome) : await tokenOf(outcome);
-    } catch (error) {
-      // It may have become the response.
-      who.noteRefusal();
-      throw error;
-    }
+    const outcome = this.#native.tokenFor(opened);
+    return typeof outcome === 'string' ? new DownstreamToken(outcome) : tokenOrRefusal(who, outcome);
+  }
+}
+
+async function tokenOrRefusal(who: AuthInfo, outcome: Outcome): Promise<DownstreamToken> {
+  try {
+    return await tokenOf(outcome);
+  } catch (error) {
+    // It may have become the response.
+    who.noteRefusal();
+    throw error;
   }
 }
 

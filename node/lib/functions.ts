@@ -1,5 +1,6 @@
 /** Functions of the user's, in the form that the native half calls. */
 import { AuthInfo } from './auth-info.js';
+import { Described } from './described.js';
 import { InsufficientScopeError, TokenError } from './errors.js';
 
 /** One call of an MCP method. */
@@ -36,7 +37,7 @@ export const VERIFY_TIMEOUT = 10;
 export function policyFunction(authorize: Authorize): (caller: string, operation: string) => string {
   return (caller, operation) => {
     try {
-      return said(authorize(new AuthInfo(caller), JSON.parse(operation) as Operation));
+      return said(authorize(new AuthInfo(new Described(caller)), JSON.parse(operation) as Operation));
     } catch (error) {
       return JSON.stringify({ failed: reasonOf(error) });
     }
@@ -107,7 +108,7 @@ export function beginRevocationCheck(
       finish(typeof revoked === 'boolean' ? { revoked } : { unavailable: `it returned ${nameOf(revoked)}, and must return true or false` });
     // Never at once: whoever asks is still being asked.
     void Promise.resolve(caller)
-      .then((text) => check(new AuthInfo(text)))
+      .then((text) => check(new AuthInfo(new Described(text))))
       .then(read)
       .catch((error: unknown) => finish({ unavailable: `it threw ${classOf(error)}` }));
   };

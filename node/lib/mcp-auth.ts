@@ -1,9 +1,11 @@
 import { AuthInfo, type Requested } from './auth-info.js';
 import type { Config, ConfigData } from './config.js';
 import { handledAs, rememberCallers } from './current-caller.js';
+import { Described, KnownCallers } from './described.js';
 import { Downstream } from './downstream.js';
 import { ConfigError, configErrorOf, McpAuthError, refusalOf, UnavailableError } from './errors.js';
 import { beginRevocationCheck, beginVerification, policyFunction, VERIFY_TIMEOUT, type Authorize, type RevocationCheck, type VerifyToken } from './functions.js';
+import type { HeaderLines } from './headers.js';
 import { type Answered, type Forward, native, type NativeAuth, type Outcome, type Resource, settle } from './native.js';
 import { faultsOfOptions, inOurWords, read } from './reading.js';
 import { type Revocation, revocationData } from './revocation.js';
@@ -59,6 +61,8 @@ export interface TokenVerifier {
 export class McpAuth {
   /** @internal */
   readonly native: NativeAuth;
+  /** Those whom it has given numbers. */
+  readonly #known = new KnownCallers();
   /** @internal What frameworks were told. */
   readonly told = new Told();
   /** Code stays when the configuration is replaced. */
@@ -174,8 +178,8 @@ export class McpAuth {
     return async (request, ...rest) => {
       const answer = await handle(this, request);
       if (answer instanceof Response) return answer;
-      const handled = { authInfo: answer.authInfo, isAnswered: () => false };
-      return answer.respond(await handledAs(handled, () => handler(answer.request, answer.authInfo, ...rest)));
+      const describe = () => ({ authInfo: answer.authInfo, isAnswered: () => false });
+      return answer.respond(await handledAs(describe, () => handler(answer.request, answer.authInfo, ...rest)));
     };
   }
 
@@ -190,7 +194,7 @@ export class McpAuth {
     if (typeof outcome !== 'string') outcome = await settle(outcome);
     if (typeof outcome !== 'string') throw refusalOf((outcome as Answered).refusal ?? '');
     const verifiedAgain = () => (path === undefined ? this.native.verifiedAgain(token) : null);
-    return new AuthInfo(outcome, { reopen: () => null, resource: () => this.resourceAt(path), verifiedAgain });
+    return new AuthInfo(new Described(outcome), { reopen: () => null, resource: () => this.resourceAt(path), verifiedAgain });
   }
 
   /**
@@ -298,9 +302,21 @@ export class McpAuth {
     return this.native.noticePaths();
   }
 
+  /**
+   * @internal Decides about a request, with the address of the connection where {@link countsAddresses}. Every one is decided by
+   * the native half; what is kept here says who somebody is, and not what they may do.
+   */
+  decide(method: string, target: string, headers: HeaderLines, peer: string | undefined): Decision {
+    const { native } = this;
+    const outcome = peer === undefined ? native.decide(method, target, headers) : native.decide(method, target, headers, peer);
+    if (typeof outcome === 'number') return this.#known.of(outcome);
+    if (typeof outcome === 'string') return new Described(outcome);
+    return 'described' in outcome ? this.#known.add(outcome) : outcome;
+  }
+
   /** @internal */
-  callerOf(forward: string | Forward, request: Requested): AuthInfo | undefined {
-    if (typeof forward !== 'string' && !forward.hasCaller) return undefined;
+  callerOf(forward: Described | Forward, request: Requested): AuthInfo | undefined {
+    if (!(forward instanceof Described) && !forward.hasCaller) return undefined;
     return new AuthInfo(forward, request);
   }
 
@@ -309,6 +325,9 @@ export class McpAuth {
     return this.native.resourceAt(target) ?? undefined;
   }
 }
+
+/** What was decided about a request: it goes on where it says who is calling, or is a {@link Forward}. */
+export type Decision = Described | Exclude<Outcome, string>;
 
 /** So many are kept. */
 const MAX_DOWNSTREAMS = 100;

@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { NumberedCaller } from './described.js';
+
 /** What a request that waits for an authorization server is asked again with. */
 export interface Pending {
   wait(): Promise<void>;
@@ -103,9 +105,10 @@ export interface NativeDownstream {
 export interface NativeAuth {
   /**
    * A text is the caller, in JSON, of a request that names no session, whose response goes on as it is unless it names
-   * one; see `reopen` and `sealSession`.
+   * one; see `reopen` and `sealSession`. Callers who come again get a number, which is all that is said of them from then on;
+   * see `KnownCallers`.
    */
-  decide(method: string, target: string, headers: string, peer?: string): Outcome;
+  decide(method: string, target: string, headers: string, peer?: string): Outcome | number | NumberedCaller;
   /** Whether `decide` needs the address of the connection, for limits. */
   countsAddresses(): boolean;
   reopen(method: string, target: string, headers: string): Forward | null;

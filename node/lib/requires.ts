@@ -43,7 +43,7 @@ export function requires(scopes: string | readonly string[], handler: (...given:
     const who = caller((given.at(-1) ?? {}) as object);
     try {
       who.require(...needed);
-      const result = await handledAs({ authInfo: who, isAnswered: () => false }, () => handler(...given));
+      const result = await handledAs(() => ({ authInfo: who, isAnswered: () => false }), () => handler(...given));
       who.withdrawRefusal();
       return result;
     } catch (error) {

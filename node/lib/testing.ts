@@ -107,6 +107,8 @@ export interface MintOptions {
   claims?: Record<string, unknown>;
   /** Claims to leave out. */
   without?: string[];
+  /** Members of its header: others, and other values of those that it has. */
+  header?: Record<string, unknown>;
   algorithm?: Algorithm;
   /** Wrong in one way, such as `signature` or `unknown-key-id`. */
   broken?: Broken;

@@ -1,5 +1,6 @@
 /** Web-standard requests and responses. */
 import type { AuthInfo } from './auth-info.js';
+import { Described } from './described.js';
 import { type Decided, isSameAsBefore } from './decided-before.js';
 import { type HeaderLines, lines, pairs } from './headers.js';
 import type { McpAuth } from './mcp-auth.js';
@@ -36,7 +37,8 @@ export async function handle(auth: McpAuth, request: Request, peer?: string): Pr
   // What is around it looks at the response.
   if (before && isSameAsBefore(before, auth, request.method, request.url)) return { authInfo: before.authInfo, request, opened: () => undefined, streamEnd: () => null, sealSession: (given) => given, replacedHeaders: [], replacedBody: null, respond: async (response) => response };
   const given = [request.method, request.url, lines(request.headers)] as const;
-  let settled = await settle(auth.countsAddresses ? auth.native.decide(...given, peer) : auth.native.decide(...given));
+  const decision = auth.decide(...given, auth.countsAddresses ? peer : undefined);
+  let settled = decision instanceof Described ? decision : await settle(decision);
   let body: Uint8Array<ArrayBuffer> | undefined;
   if (settled instanceof native.ReadBody) {
     const question = settled as ReadBody;
@@ -52,8 +54,9 @@ export async function handle(auth: McpAuth, request: Request, peer?: string): Pr
       settled = body ? await settle(question.decide(body)) : question.tooLarge();
     }
   }
-  if (typeof settled !== 'string' && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
-  const forward = settled as string | Forward;
+  if (typeof settled === 'string') settled = new Described(settled);
+  if (!(settled instanceof Described) && !(settled instanceof native.Forward)) return toResponse(settled as Answered);
+  const forward = settled as Described | Forward;
   let isRefused = false;
   const authInfo = auth.callerOf(forward, {
     reopen: () => auth.native.reopen(...given),
@@ -61,15 +64,15 @@ export async function handle(auth: McpAuth, request: Request, peer?: string): Pr
     onRefusal: () => (isRefused = true),
   });
   const sealSession = (given: string): string | null =>
-    typeof forward === 'string' ? auth.native.sealSession(request.url, forward, given) : forward.sealSession(given);
+    forward instanceof Described ? auth.native.sealSession(request.url, forward.text, given) : forward.sealSession(given);
   const streamEnd = (headers: HeaderLines): StreamEnd | null => {
-    if (typeof forward !== 'string') return forward.streamEnd(headers);
+    if (!(forward instanceof Described)) return forward.streamEnd(headers);
     // By the request itself where it can be had: what is known of it tells whether it goes on under another configuration.
     const opened = authInfo?.opened();
-    return opened ? opened.streamEnd(headers) : auth.native.streamEnd(request.url, forward, headers);
+    return opened ? opened.streamEnd(headers) : auth.native.streamEnd(request.url, forward.text, headers);
   };
-  const replacedHeaders = typeof forward === 'string' ? [] : pairs(forward.replacedHeaders ?? '');
-  const replacedBody = typeof forward === 'string' ? null : forward.body;
+  const replacedHeaders = forward instanceof Described ? [] : pairs(forward.replacedHeaders ?? '');
+  const replacedBody = forward instanceof Described ? null : forward.body;
   const goesOn = prepared(auth, forward, request, replacedBody ? new Uint8Array(replacedBody) : body, replacedHeaders);
   decided.set(goesOn, { auth, method: goesOn.method, target: goesOn.url, authInfo });
   return {
@@ -79,11 +82,11 @@ export async function handle(auth: McpAuth, request: Request, peer?: string): Pr
     streamEnd,
     replacedHeaders,
     replacedBody,
-    opened: () => (typeof forward === 'string' ? authInfo?.opened() : forward),
+    opened: () => (forward instanceof Described ? authInfo?.opened() : forward),
     respond: async (response) => {
       const isStream = isEventStream(response);
       const end = isStream ? streamEnd(lines(response.headers)) : null;
-      const opened = typeof forward !== 'string' ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
+      const opened = !(forward instanceof Described) ? forward : isStream || isRefused ? authInfo?.opened() : undefined;
       const answer = opened ? await respond(opened, response) : sealed(response, sealSession);
       return end && isEventStream(answer) ? endingInTime(answer, end) : answer;
     },
@@ -105,16 +108,16 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<
 /** The request without tokens, with what it names as its handler knows it, and asking for no encoding where lists in the response are read. */
 function prepared(
   auth: McpAuth,
-  forward: string | Forward,
+  forward: Described | Forward,
   request: Request,
   body: Uint8Array<ArrayBuffer> | undefined,
   replaced: readonly (readonly [name: string, value: string])[],
 ): Request {
   const headers = new Headers(request.headers);
   for (const name of auth.tokenHeaders) headers.delete(name);
-  if (typeof forward !== 'string' && forward.readsLists) headers.set('accept-encoding', 'identity');
+  if (!(forward instanceof Described) && forward.readsLists) headers.set('accept-encoding', 'identity');
   for (const [name, value] of replaced) if (headers.has(name)) headers.set(name, value);
-  if (typeof forward !== 'string' && !forward.takesBody) {
+  if (!(forward instanceof Described) && !forward.takesBody) {
     const { method, signal, url } = request;
     return new Request(url, { method, headers, signal });
   }

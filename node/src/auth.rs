@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::config::config_error;
 use crate::downstream::NativeDownstream;
 use crate::functions::{self, Policy, Verifier};
+use crate::known_callers::{Decided, KnownCallers};
 use crate::outcome::{self, Answer, Answered, Outcome};
 use crate::owner::{self, Revoked};
 use crate::response::Forward;
@@ -53,6 +54,7 @@ pub struct Resource {
 #[napi]
 pub struct NativeAuth {
     auth: McpAuth,
+    known: KnownCallers,
 }
 
 #[napi]
@@ -97,12 +99,12 @@ impl NativeAuth {
             builder = builder.http_client(documents);
         }
         let auth = builder.build().map_err(|error| config_error(&error))?;
-        Ok(Self { auth })
+        Ok(Self { auth, known: KnownCallers::new() })
     }
 
     /// Decides about a request: all that is known of it before its body. A text is its caller, in
-    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session. `peer` is the
-    /// address of the connection, for limits.
+    /// JSON: it goes on, and so does its response, unless it is [opened again](Self::reopen) or names a session. Of a caller who
+    /// comes again it is their number. `peer` is the address of the connection, for limits.
     #[napi]
     pub fn decide(
         &self,
@@ -111,13 +113,16 @@ impl NativeAuth {
         target: String,
         headers: String,
         peer: Option<String>,
-    ) -> Result<Outcome> {
+    ) -> Result<Decided> {
         let Some(mut parts) = request::parse(&method, target, headers) else {
-            return Ok(Outcome::D(Answered::malformed()));
+            return Ok(Decided::A(Outcome::D(Answered::malformed())));
         };
         // A revocation check may be asked, whose answer nobody waits for.
         if let Some(forward) = functions::within(env, || self.auth.decide_seen(&parts)) {
-            return Ok(outcome::of_seen(forward));
+            return Ok(match outcome::plain_caller(&forward) {
+                Some(caller) => self.known.number(caller),
+                None => Decided::A(Outcome::B(Forward::new(forward))),
+            });
         }
         if let Some(peer) = peer.as_deref().and_then(PeerAddress::parse) {
             parts.extensions.insert(peer);
@@ -134,7 +139,7 @@ impl NativeAuth {
                 _ => Answer::Decision(Box::new((decision, parts))),
             }
         };
-        pending::begin(env, Box::pin(work))
+        Ok(Decided::A(pending::begin(env, Box::pin(work))?))
     }
 
     /// The request again whose decision was a text: for a handler that asks for more scopes, or answers

@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 mod downstream;
 mod functions;
+mod known_callers;
 pub mod log;
 mod outcome;
 mod owner;

@@ -48,16 +48,21 @@ impl Answer {
     }
 }
 
-/// A request of a caller whose token is known. It needs no object in JavaScript, which the garbage collector would be long
-/// busy with, where it names no session, nothing but a session is changed in the response to it, and no issuer is asked again about the
-/// token while that is a stream.
-pub(crate) fn of_seen(forward: mcp_auth::decision::Forward) -> Outcome {
+/// A request of a caller whose token is known.
+fn of_seen(forward: mcp_auth::decision::Forward) -> Outcome {
+    match plain_caller(&forward) {
+        Some(caller) => Outcome::A(caller.json().to_owned()),
+        None => Outcome::B(Forward::new(forward)),
+    }
+}
+
+/// The caller of a request that needs no object in JavaScript, which the garbage collector would be long busy with: it names no
+/// session, nothing but a session is changed in the response to it, and no issuer is asked again about the token while that is a
+/// stream.
+pub(crate) fn plain_caller(forward: &mcp_auth::decision::Forward) -> Option<&AuthInfo> {
     let is_plain =
         !forward.changes_responses() && !forward.replaces_headers() && !forward.asks_issuer_again();
-    match &forward.auth_info {
-        Some(caller) if is_plain => Outcome::A(caller.json().to_owned()),
-        _ => Outcome::B(Forward::new(forward)),
-    }
+    forward.auth_info.as_ref().filter(|_| is_plain)
 }
 
 fn of_decision(decision: Decision, parts: Parts) -> Result<Outcome> {

@@ -1,7 +1,7 @@
 //! Whose something is, as JavaScript says it: callers whose requests have gone on, and tokens that are revoked.
 
-use mcp_auth::AuthInfo;
 use mcp_auth::revocation::Revocation;
+use mcp_auth::{AuthInfo, Principal};
 use napi::Error;
 use napi::bindgen_prelude::Result;
 use serde::Deserialize;
@@ -37,12 +37,14 @@ pub(crate) fn owner_of(caller: &str) -> Option<AuthInfo> {
 pub(crate) fn caller_of(caller: &str) -> Result<AuthInfo> {
     let said: Said<'_> = serde_json::from_str(caller)?;
     let whole = AuthInfo::from_verified_json_of(&said.issuer, said.claims.get());
-    whole.map_err(|error| Error::from_reason(error.to_string()))
+    let caller = whole.map_err(|error| Error::from_reason(error.to_string()))?;
+    Ok(caller.told_as(said.principal))
 }
 
 #[derive(Deserialize)]
 struct Said<'c> {
     issuer: String,
+    principal: Principal,
     // As they were written: serde_json gives some member names a meaning when it makes a value.
     #[serde(borrow)]
     claims: &'c RawValue,

@@ -175,6 +175,7 @@ struct MintOptions {
     issued_at: Option<u64>,
     claims: Map<String, Value>,
     without: Vec<String>,
+    header: Map<String, Value>,
     algorithm: Option<String>,
     broken: Option<String>,
     opaque: bool,
@@ -217,6 +218,9 @@ impl MintOptions {
         }
         for claim in self.without {
             mint = mint.without(claim);
+        }
+        for (name, value) in self.header {
+            mint = mint.header(name, value);
         }
         Ok(mint)
     }

@@ -160,3 +160,11 @@ test('the issuer exchanges tokens and counts them', async (context) => {
     assert.throws(() => new DevIssuer({ clients: [/** @type {any} */ (wrong)] }));
   }
 });
+
+test('a token has the header that it was given', () => {
+  const issuer = new DevIssuer();
+  const [header = ''] = issuer.mint({ header: { typ: 'JWT', x: [1] } }).split('.');
+  issuer.stop();
+  const { typ, x, alg } = JSON.parse(Buffer.from(header, 'base64url').toString());
+  assert.deepEqual([typ, x, alg], ['JWT', [1], 'ES256']);
+});

@@ -84,7 +84,7 @@ export const protect = reachingBeside(async (given: FastifyLike, { auth, metadat
   }
   instance.addHook('preParsing', hookOf(auth));
   // Only now: a body is read in the context of its connection.
-  instance.addHook('preValidation', (request, reply, done) => handledAs(handledBy(request.raw, reply.raw), done));
+  instance.addHook('preValidation', (request, reply, done) => handledAs(() => handledBy(request.raw, reply.raw), done));
   if (hasMetadata) addRoutes(instance, auth);
 });
 

@@ -38,7 +38,7 @@ export function protect(auth: McpAuth) {
     context.set('auth' as never, answer.authInfo);
     const guard = protectOriginals(auth, context.env, answer);
     try {
-      await handledAs(handledBy(context.env, answer), next);
+      await handledAs(() => handledBy(context.env, answer), next);
     } finally {
       // A handler that has written, or says that it will, answers beside Hono.
       if (!answersBeside(context, guard)) guard?.release();

@@ -58,7 +58,8 @@ function removeRaw(raw: string[], name: string): number {
     raw[kept + 1] = raw[at + 1] as string;
     kept += 2;
   }
-  raw.length = kept;
+  // To set the length of a list takes longer.
+  for (let left = kept; left < before; left += 1) raw.pop();
   return before - kept;
 }
 

@@ -6,6 +6,7 @@ import { detailsOf, DownstreamError, InsufficientScopeError } from '../errors.js
 import { type HeaderLines, lines, pairs } from '../headers.js';
 import { type Handled, handledAs } from '../current-caller.js';
 import { isSameAsBefore } from '../decided-before.js';
+import { Described } from '../described.js';
 import type { McpAuth } from '../mcp-auth.js';
 import { nameOf, requireAuth } from '../right-auth.js';
 import { inTime, LATE } from '../in-time.js';
@@ -65,9 +66,9 @@ export function middleware(auth: McpAuth, differences?: Differences): Middleware
       return fail(error, response);
     }
     // Nearly every request is decided at once.
-    if (goesOn === true) return handledAs(handledBy(request, response), next);
+    if (goesOn === true) return handledAs(() => handledBy(request, response), next);
     // What the handler behind it throws is not ours.
-    if (goesOn) goesOn.then((later) => later && handledAs(handledBy(request, response), next), (error) => fail(error, response));
+    if (goesOn) goesOn.then((later) => later && handledAs(() => handledBy(request, response), next), (error) => fail(error, response));
   };
 }
 
@@ -161,8 +162,8 @@ class Exchange implements Admitted, Requested {
   holdsStreams = false;
   isSealed = false;
   stream: ResponseStream | null | undefined = undefined;
-  /** What was decided; a text is the caller, in JSON. */
-  private forward: string | Forward = '';
+  /** What was decided. */
+  private forward: Described | Forward | undefined = undefined;
   /** Whether the native half seals the session of the response, which is held. */
   private isHeld = false;
   /** The request as a `protect` around this one let it through. */
@@ -185,15 +186,14 @@ class Exchange implements Admitted, Requested {
 
   decide(): boolean | Promise<boolean> {
     if (this.isDecided()) return true;
-    const outcome = this.auth.countsAddresses
-      ? this.auth.native.decide(this.method, this.target, this.headers, this.request.socket?.remoteAddress)
-      : this.auth.native.decide(this.method, this.target, this.headers);
+    const peer = this.auth.countsAddresses ? this.request.socket?.remoteAddress : undefined;
+    const decision = this.auth.decide(this.method, this.target, this.headers, peer);
     // Nearly every request is decided at once.
-    if (typeof outcome === 'string') return this.admit(outcome);
-    if (outcome instanceof native.Pending || outcome instanceof native.ReadBody) {
-      return decideLater(outcome, this.request).then((settled) => this.carryOut(settled));
+    if (decision instanceof Described) return this.admit(decision);
+    if (decision instanceof native.Pending || decision instanceof native.ReadBody) {
+      return decideLater(decision, this.request).then((settled) => this.carryOut(settled));
     }
-    return this.carryOut(outcome as Settled);
+    return this.carryOut(decision as Settled);
   }
 
   /** The same request again; see {@link AuthInfo.opened}. */
@@ -226,16 +226,16 @@ class Exchange implements Admitted, Requested {
 
   private sealOwn(given: string): string | null {
     const { forward } = this;
-    if (typeof forward === 'string') return this.auth.native.sealSession(this.target, forward, given);
-    return forward.sealSession(given);
+    if (forward instanceof Described) return this.auth.native.sealSession(this.target, forward.text, given);
+    return forward?.sealSession(given) ?? null;
   }
 
   streamEnd(headers: HeaderLines): StreamEnd | null {
     const { forward } = this;
-    if (typeof forward !== 'string') return forward.streamEnd(headers);
+    if (!(forward instanceof Described)) return forward?.streamEnd(headers) ?? null;
     // By the request itself where it can be had: what is known of it tells whether it goes on under another configuration.
     const opened = this.authInfo?.opened();
-    return opened ? opened.streamEnd(headers) : this.auth.native.streamEnd(this.target, forward, headers);
+    return opened ? opened.streamEnd(headers) : this.auth.native.streamEnd(this.target, forward.text, headers);
   }
 
   private holdFor(forward: Forward): void {
@@ -256,13 +256,14 @@ class Exchange implements Admitted, Requested {
   }
 
   private carryOut(settled: Settled): boolean {
-    if (typeof settled === 'string' || settled instanceof native.Forward) return this.admit(settled as string | Forward);
+    if (typeof settled === 'string') return this.admit(new Described(settled));
+    if (settled instanceof native.Forward) return this.admit(settled as Forward);
     const { differences, request, response, target } = this;
     answer(differences ? differing(settled as Answered, target, differences) : (settled as Answered), request, response);
     return false;
   }
 
-  private admit(forward: string | Forward): boolean {
+  private admit(forward: Described | Forward): boolean {
     const { auth, request, response } = this;
     const caller = auth.callerOf(forward, this);
     this.forward = forward;
@@ -273,10 +274,10 @@ class Exchange implements Admitted, Requested {
     if (caller) showCaller(request, this.shown);
     removeHeaders(request, auth.tokenHeaders);
     if (this.method !== 'POST' && hasBody(request)) keepFromPost(request, this.method);
-    if (typeof forward !== 'string') prepare(request, forward);
+    if (!(forward instanceof Described)) prepare(request, forward);
     this.isWatched = true;
     watch(response);
-    if (typeof forward !== 'string' && forward.changesResponses) this.holdFor(forward);
+    if (!(forward instanceof Described) && forward.changesResponses) this.holdFor(forward);
     // Of other methods, a refusal is what the handler makes of it.
     else if (caller && this.method === 'POST') this.mayHold = true;
     // A stream that began could not become a challenge any more.
@@ -332,7 +333,7 @@ function keepFromPost(request: IncomingMessage, decided: string): void {
  */
 function linesOf(request: IncomingMessage): HeaderLines {
   const rawHeaders = member(request, 'rawHeaders');
-  if (member(request, 'httpVersionMajor') < 2) return rawHeaders.join('\n');
+  if (member(request, 'httpVersionMajor') < 2) return joined(rawHeaders);
   const { headers } = request;
   const all: [string, string][] = [];
   const { stream } = request as unknown as { stream?: { endAfterHeaders?: boolean } };
@@ -343,6 +344,13 @@ function linesOf(request: IncomingMessage): HeaderLines {
     else if (name === ':authority' && headers.host === undefined) all.push(['host', value]);
   }
   return lines(all);
+}
+
+/** A line each. `join` takes twice as long for so few. */
+function joined(texts: readonly string[]): string {
+  let all = texts[0] ?? '';
+  for (let at = 1; at < texts.length; at += 1) all += `\n${texts[at]}`;
+  return all;
 }
 
 async function decideLater(outcome: Outcome, request: IncomingMessage): Promise<Settled> {
