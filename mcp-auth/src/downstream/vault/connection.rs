@@ -26,7 +26,7 @@ use crate::text::in_one_line;
 
 /// A token is not used in its last seconds, which it would spend on the way.
 const LAST_SECONDS: u64 = 5;
-/// For this long an instance may be renewing a grant, in seconds: longer than a question may take.
+/// For this long an instance may be renewing a grant, in seconds, unless a question may take longer.
 const RENEWAL_SECONDS: u64 = 90;
 /// How often a grant is looked for again that another one has replaced meanwhile.
 const LOOKS: usize = 4;
@@ -125,7 +125,7 @@ impl Connection {
         let of = self.grant_of(&user.issuer, &user.subject);
         for _ in 0..LOOKS {
             let Some(kept) = self.load(of).await? else { return Ok(()) };
-            if !self.replace(of, Some(&kept), None).await? {
+            if !self.remove(of, &kept).await? {
                 continue;
             }
             tracing::info!(downstream = %self.parts.name, "a user has disconnected their account");
@@ -157,7 +157,7 @@ impl Connection {
         let grant = self.grant_from(answer, None)?;
         for _ in 0..LOOKS {
             let found = self.load(of).await?;
-            if self.replace(of, found.as_ref(), Some(&grant)).await? {
+            if self.replace(of, found.as_ref(), &grant).await?.is_some() {
                 return Ok(());
             }
         }
@@ -172,6 +172,10 @@ impl Connection {
                 self.log("a grant that is kept cannot be read: was it sealed with another key?");
                 return Err(self.ask_user(user));
             };
+            if !self.is_asked_for(&grant.asked) {
+                self.log("a grant was asked for with other scopes than are configured now");
+                return Err(self.ask_user(user));
+            }
             if self.is_usable(&grant) {
                 return Ok(DownstreamToken::new(
                     grant.access_token,
@@ -204,11 +208,8 @@ impl Connection {
         mut grant: UserGrant,
     ) -> Result<Option<DownstreamToken>, DownstreamError> {
         let Some(refresh_token) = grant.refresh_token.clone() else { return Ok(None) };
-        grant.renewed_until = Some(self.now().saturating_add(RENEWAL_SECONDS));
-        if !self.replace(of, Some(found), Some(&grant)).await? {
-            return Ok(None);
-        }
-        let Some(ours) = self.load(of).await? else { return Ok(None) };
+        grant.renewed_until = Some(self.now().saturating_add(self.renewal_seconds()));
+        let Some(ours) = self.replace(of, Some(found), &grant).await? else { return Ok(None) };
         let form: TokenForm = vec![
             ("grant_type", "refresh_token".to_owned()),
             ("refresh_token", refresh_token.to_string()),
@@ -218,7 +219,7 @@ impl Connection {
             Err(EndpointFault::Refused(refusal)) if is_ended(&refusal.error) => {
                 self.log(&format!("{}: {}", refusal.error, refusal.description));
                 // Where another grant is there meanwhile, it stays.
-                self.replace(of, Some(&ours), None).await?;
+                self.remove(of, &ours).await?;
                 return Err(self.ask_user(user));
             }
             Err(fault) => Err(self.error_of(fault)),
@@ -227,18 +228,18 @@ impl Connection {
             Ok(new) => new,
             Err(error) => {
                 // It is tried again next time.
-                self.replace(of, Some(&ours), Some(&grant.at_rest())).await?;
+                self.replace(of, Some(&ours), &grant.at_rest()).await?;
                 return Err(error);
             }
         };
-        let mut kept = self.replace(of, Some(&ours), Some(&new)).await;
+        let mut kept = self.replace(of, Some(&ours), &new).await;
         for _ in 1..LOOKS {
             if kept.is_err() {
-                kept = self.replace(of, Some(&ours), Some(&new)).await;
+                kept = self.replace(of, Some(&ours), &new).await;
             }
         }
         let token = DownstreamToken::new(new.access_token, new.scopes, new.expires_at);
-        Ok(kept?.then_some(token))
+        Ok(kept?.map(|_| token))
     }
 
     /// What the provider gave, as it is kept; `earlier` is what it renews.
@@ -264,6 +265,7 @@ impl Connection {
             // RFC 6749 §6: where there is no new one, the old one goes on.
             refresh_token: answer.refresh_token.or(before),
             scopes,
+            asked: self.parts.config.scopes.clone(),
             expires_at: answer.expires_in.map(|seconds| self.now().saturating_add(seconds)),
             renewed_until: None,
         })
@@ -279,11 +281,24 @@ impl Connection {
         told.map_err(|fault| self.error_of(fault))
     }
 
+    /// Whether these scopes are what users are asked for now. What was granted may be less: asking again would not end.
+    fn is_asked_for(&self, scopes: &Scopes) -> bool {
+        let configured = &self.parts.config.scopes;
+        configured.contains_all(scopes) && scopes.contains_all(configured)
+    }
+
     fn is_usable(&self, grant: &UserGrant) -> bool {
         let has_ended = grant.expires_at.is_some_and(|ends| ends <= self.now() + LAST_SECONDS);
         let digest = sha256(grant.access_token.as_bytes());
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         !has_ended && !refused.contains(&digest)
+    }
+
+    /// For how long no other instance renews a grant: twice as long as the question may take, so that there is time to keep
+    /// what comes of it.
+    fn renewal_seconds(&self) -> u64 {
+        let longest = self.parts.endpoint.longest_question().as_secs();
+        RENEWAL_SECONDS.max(longest.saturating_mul(2))
     }
 
     /// Where the user is to go.
@@ -351,10 +366,15 @@ impl Connection {
         &self,
         of: GrantOf<'_>,
         found: Option<&KeptGrant>,
-        new: Option<&UserGrant>,
-    ) -> Result<bool, DownstreamError> {
+        new: &UserGrant,
+    ) -> Result<Option<KeptGrant>, DownstreamError> {
         let replaced = self.parts.store.replace(of, found, new).await;
         replaced.map_err(|fault| self.vault_is_away(&fault))
+    }
+
+    async fn remove(&self, of: GrantOf<'_>, found: &KeptGrant) -> Result<bool, DownstreamError> {
+        let removed = self.parts.store.remove(of, found).await;
+        removed.map_err(|fault| self.vault_is_away(&fault))
     }
 
     fn vault_is_away(&self, fault: &VaultFault) -> DownstreamError {

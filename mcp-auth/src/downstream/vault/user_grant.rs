@@ -31,6 +31,8 @@ pub(super) struct UserGrant {
     pub(super) access_token: Zeroizing<String>,
     pub(super) refresh_token: Option<Zeroizing<String>>,
     pub(super) scopes: Scopes,
+    /// What the user was asked for, which may be more than what was granted.
+    pub(super) asked: Scopes,
     /// When the access token ends, in seconds since 1970; `None`: the provider does not say.
     pub(super) expires_at: Option<u64>,
     /// Until then an instance is renewing it, and no other one may: a refresh token may count once alone.
@@ -41,7 +43,7 @@ pub(super) struct UserGrant {
 pub(super) struct KeptGrant {
     /// As it is in the vault.
     sealed: String,
-    /// `None`: it was not sealed with our keys for this user and this provider, or was changed.
+    /// `None`: it was not sealed with our keys for this user and this provider, or was changed; or we have just written it.
     pub(super) grant: Option<UserGrant>,
 }
 
@@ -85,24 +87,29 @@ impl GrantStore {
         Ok(Some(KeptGrant { sealed, grant }))
     }
 
-    /// Keeps a grant in the place of what was found; `false`: something else is there now.
+    /// Keeps a grant in the place of what was found, and gives back how it is kept; `None`: something else is there now.
     pub(super) async fn replace(
         &self,
         of: GrantOf<'_>,
         found: Option<&KeptGrant>,
-        new: Option<&UserGrant>,
-    ) -> Result<bool, VaultFault> {
+        new: &UserGrant,
+    ) -> Result<Option<KeptGrant>, VaultFault> {
         let texts = of.texts();
         let what_for = SealedFor { purpose: PURPOSE, texts: &texts };
-        let sealed = match new {
-            None => None,
-            Some(grant) => {
-                let text = self.keys.seal_bytes(what_for, &grant.write());
-                Some(text.ok_or_else(|| VaultFault::new("a grant cannot be sealed"))?)
-            }
-        };
+        let text = self.keys.seal_bytes(what_for, &new.write());
+        let sealed = text.ok_or_else(|| VaultFault::new("a grant cannot be sealed"))?;
         let expected = found.map(|kept| kept.sealed.as_str());
-        self.vault.replace(&of.name(), expected, sealed.as_deref()).await
+        let is_kept = self.vault.replace(&of.name(), expected, Some(&sealed)).await?;
+        Ok(is_kept.then_some(KeptGrant { sealed, grant: None }))
+    }
+
+    /// Removes what was found; `false`: something else is there now.
+    pub(super) async fn remove(
+        &self,
+        of: GrantOf<'_>,
+        found: &KeptGrant,
+    ) -> Result<bool, VaultFault> {
+        self.vault.replace(&of.name(), Some(&found.sealed), None).await
     }
 }
 
@@ -111,7 +118,7 @@ impl UserGrant {
         let refresh_token = self.refresh_token.as_ref().map(|token| token.as_str());
         let value = json!({
             "access_token": &**self.access_token, "refresh_token": refresh_token,
-            "scopes": self.scopes.to_string(), "expires_at": self.expires_at,
+            "scopes": self.scopes.to_string(), "asked": self.asked.to_string(), "expires_at": self.expires_at,
             "renewed_until": self.renewed_until,
         });
         Zeroizing::new(value.to_string().into_bytes())
@@ -124,6 +131,7 @@ impl UserGrant {
             refresh_token: text_of(&members, "refresh_token")
                 .map(|token| Zeroizing::new(token.to_owned())),
             scopes: Scopes::parse(text_of(&members, "scopes")?),
+            asked: Scopes::parse(text_of(&members, "asked")?),
             expires_at: members.get("expires_at")?.as_u64(),
             renewed_until: members.get("renewed_until")?.as_u64(),
         })
@@ -191,6 +199,7 @@ mod tests {
             access_token: Zeroizing::new(token.to_owned()),
             refresh_token: Some(Zeroizing::new("r1".to_owned())),
             scopes: Scopes::parse("repo"),
+            asked: Scopes::parse("repo"),
             expires_at: Some(7),
             renewed_until: None,
         }
@@ -205,7 +214,7 @@ mod tests {
         let vault = Arc::new(InMemory::default());
         let ours = store(&vault, "key");
         assert!(ours.load(ALICE).await.unwrap().is_none());
-        assert!(ours.replace(ALICE, None, Some(&grant("a-token"))).await.unwrap());
+        assert!(ours.replace(ALICE, None, &grant("a-token")).await.unwrap().is_some());
         let kept = ours.load(ALICE).await.unwrap().unwrap();
         let found = kept.grant.as_ref().unwrap();
         assert_eq!(&**found.access_token, "a-token");
@@ -230,13 +239,16 @@ mod tests {
     #[tokio::test]
     async fn of_two_who_replace_what_they_found_one_wins() {
         let ours = store(&Arc::default(), "key");
-        ours.replace(ALICE, None, Some(&grant("1"))).await.unwrap();
+        ours.replace(ALICE, None, &grant("1")).await.unwrap();
         let (one, two) = (ours.load(ALICE).await.unwrap(), ours.load(ALICE).await.unwrap());
-        assert!(ours.replace(ALICE, one.as_ref(), Some(&grant("2"))).await.unwrap());
-        assert!(!ours.replace(ALICE, two.as_ref(), Some(&grant("3"))).await.unwrap());
-        assert!(!ours.replace(ALICE, two.as_ref(), None).await.unwrap());
-        let now = ours.load(ALICE).await.unwrap();
-        assert!(ours.replace(ALICE, now.as_ref(), None).await.unwrap());
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let kept = ours.replace(ALICE, Some(&one), &grant("2")).await.unwrap().unwrap();
+        assert!(ours.replace(ALICE, Some(&two), &grant("3")).await.unwrap().is_none());
+        assert!(!ours.remove(ALICE, &two).await.unwrap());
+        // What was given back is what is there: nobody has to look for it, and find somebody else's.
+        let other = ours.replace(ALICE, Some(&kept), &grant("4")).await.unwrap().unwrap();
+        assert!(ours.replace(ALICE, Some(&kept), &grant("5")).await.unwrap().is_none());
+        assert!(ours.remove(ALICE, &other).await.unwrap());
         assert!(ours.load(ALICE).await.unwrap().is_none());
     }
 }

@@ -100,13 +100,17 @@ impl TokenEndpoint {
         self.place.name()
     }
 
+    /// How long a question takes at most: metadata may have to be fetched first.
+    pub(crate) fn longest_question(&self) -> Duration {
+        self.timeout.saturating_mul(2)
+    }
+
     /// Asks for a token; `form` is what the grant asks for, to which what proves who we are is added.
     ///
     /// # Errors
     /// There is no token, or none that can be used, or no answer within a bounded time.
     pub(crate) async fn ask(&self, form: TokenForm) -> Result<TokenAnswer, EndpointFault> {
-        // Metadata may have to be fetched first.
-        let limit = self.timeout.saturating_mul(2);
+        let limit = self.longest_question();
         match tokio::time::timeout(limit, self.ask_without_limit(form)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -127,7 +131,7 @@ impl TokenEndpoint {
         member: &str,
         form: TokenForm,
     ) -> Result<(), EndpointFault> {
-        let limit = self.timeout.saturating_mul(2);
+        let limit = self.longest_question();
         let telling = async {
             let destination = self.destination(place, member).await?;
             let response = self.send(&destination, form).await?;
