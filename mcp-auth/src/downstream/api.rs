@@ -222,8 +222,16 @@ impl DownstreamApi {
     /// What is asked for: all that is configured, or less.
     fn scopes<'a>(&'a self, narrowed: Option<&'a Scopes>) -> Result<&'a Scopes, DownstreamError> {
         let configured = &self.parts.config.scopes;
+        let is_fixed = self.parts.connection.is_some();
         match narrowed {
             None => Ok(configured),
+            Some(scopes)
+                if is_fixed
+                    && configured.contains_all(scopes)
+                    && !scopes.contains_all(configured) =>
+            {
+                Err(DownstreamError::FixedScopes(scopes.clone()))
+            }
             // An empty request is one for whatever the server gives by default.
             Some(scopes) if !scopes.is_empty() && configured.contains_all(scopes) => Ok(scopes),
             Some(scopes) => Err(DownstreamError::WiderScopes(scopes.clone())),

@@ -33,6 +33,8 @@ pub enum DownstreamError {
     UnknownDownstream,
     /// More was asked for than the API has in `scopes`.
     WiderScopes(Scopes),
+    /// Other scopes were asked for than users are asked to grant (`authorization_code`): a token of theirs has all of them.
+    FixedScopes(Scopes),
     /// [`disconnect`](crate::downstream::Downstream::disconnect) is for `authorization_code` alone.
     NotConnected,
     /// [`token`](crate::downstream::Downstream::token) is for `client_credentials` alone, and every other grant needs a caller.
@@ -56,6 +58,7 @@ impl DownstreamError {
             Self::IssuerNotServed => "downstream_issuer_not_served",
             Self::UnknownDownstream => "unknown_downstream",
             Self::WiderScopes(_) => "downstream_wider_scopes",
+            Self::FixedScopes(_) => "downstream_fixed_scopes",
             Self::NotConnected => "downstream_not_connected",
             Self::NeedsCaller => "downstream_needs_caller",
             Self::Refused => "downstream_refused",
@@ -74,6 +77,7 @@ impl DownstreamError {
             Self::NoToken
             | Self::UnknownDownstream
             | Self::WiderScopes(_)
+            | Self::FixedScopes(_)
             | Self::NotConnected
             | Self::NeedsCaller
             | Self::Refused => StatusCode::INTERNAL_SERVER_ERROR,
@@ -98,7 +102,7 @@ impl DownstreamError {
             Self::Caller(DownstreamRefusal::ConsentRequired { scopes }) => {
                 json!({ "scopes": scopes })
             }
-            Self::WiderScopes(scopes) => json!({ "scopes": scopes }),
+            Self::WiderScopes(scopes) | Self::FixedScopes(scopes) => json!({ "scopes": scopes }),
             Self::AuthorizationRequired(elicitation) => {
                 json!({ "json_rpc_error": elicitation.json_rpc_error() })
             }
@@ -126,6 +130,7 @@ impl fmt::Display for DownstreamError {
             Self::IssuerNotServed => "another API cannot be called for callers of this issuer",
             Self::UnknownDownstream => "there is no API of this name in `downstreams`",
             Self::WiderScopes(_) => "more scopes were asked for than are configured",
+            Self::FixedScopes(_) => "users grant all scopes of this API or none",
             Self::NotConnected => "users grant nothing for this API: there is nothing to end",
             Self::NeedsCaller => "this grant needs a caller: use `token_for`",
             Self::Refused => "the authorization server gives no token for another API",

@@ -1,12 +1,12 @@
 //! One API whose tokens users grant at its own provider: the grants that are kept, used and ended.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::at_once::AtOnce;
 use super::connect_state::{ConnectState, STEP_SECONDS, Step};
+use super::not_accepted::NotAccepted;
 use super::user_grant::{GrantOf, GrantStore, KeptGrant, UserGrant};
 use super::{UrlElicitation, VaultFault};
 use crate::algorithm::Algorithm;
@@ -17,11 +17,11 @@ use crate::downstream::{DownstreamError, DownstreamToken};
 use crate::error::Unavailable;
 use crate::flights::Flights;
 use crate::issuer::{EndpointFault, EndpointPlace, Issuer, TokenAnswer, TokenEndpoint, TokenForm};
-use crate::jose::{Digest, TokenLimits, random_id, sha256};
+use crate::jose::{TokenLimits, random_id, sha256};
 use crate::limits::AnswerLimit;
 use crate::revocation::{Cutoffs, SeenOnce};
 use crate::scope::Scopes;
-use crate::spawner::Spawner;
+use crate::spawner::{Spawner, background};
 use crate::text::in_one_line;
 
 /// A token is not used in its last seconds, which it would spend on the way.
@@ -30,8 +30,6 @@ const LAST_SECONDS: u64 = 5;
 const RENEWAL_SECONDS: u64 = 90;
 /// How often a grant is looked for again that another one has replaced meanwhile.
 const LOOKS: usize = 4;
-/// Tokens that APIs did not accept, which are remembered.
-const MAX_REFUSED: usize = 10_000;
 
 /// What a connection is made of.
 pub(crate) struct ConnectionParts {
@@ -75,8 +73,7 @@ pub(crate) struct Connection {
     /// The users who are on their way through our pages at this moment.
     pub(super) at_once: AtOnce,
     flights: Flights<Result<DownstreamToken, DownstreamError>>,
-    /// Digests of tokens that the API did not accept.
-    refused: Mutex<HashSet<Digest>>,
+    not_accepted: NotAccepted,
 }
 
 /// A user by their token: what it says in `iss` and `sub`.
@@ -92,7 +89,7 @@ impl Connection {
             parts,
             at_once: AtOnce::default(),
             flights: Flights::new(),
-            refused: Mutex::default(),
+            not_accepted: NotAccepted::default(),
         }
     }
 
@@ -119,31 +116,46 @@ impl Connection {
         }
     }
 
-    /// Removes the user's grant, and has the provider end it.
-    pub(crate) async fn disconnect(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
+    /// Ends the user's grant, here at once and then at the provider. While that cannot be told, what it has to be told is kept,
+    /// and told next time.
+    pub(crate) async fn disconnect(
+        self: &Arc<Self>,
+        caller: &AuthInfo,
+    ) -> Result<(), DownstreamError> {
         let user = self.user(caller)?;
+        let connection = self.clone();
+        // It is gone through with, also when whoever asked for it has gone.
+        let (work, outcome, _) = background(async move { connection.end(&user).await });
+        self.parts.spawner.start(work);
+        match outcome.await {
+            Some(ended) => ended,
+            None => Err(self.unavailable("ending the grant broke off", 1)),
+        }
+    }
+
+    async fn end(&self, user: &User) -> Result<(), DownstreamError> {
         let of = self.grant_of(&user.issuer, &user.subject);
         for _ in 0..LOOKS {
-            let Some(kept) = self.load(of).await? else { return Ok(()) };
-            if !self.remove(of, &kept).await? {
-                continue;
-            }
-            tracing::info!(downstream = %self.parts.name, "a user has disconnected their account");
-            return match kept.grant {
-                Some(grant) => self.end_at_provider(&grant).await,
-                None => Ok(()),
+            let Some(mut kept) = self.load(of).await? else { return Ok(()) };
+            let Some(mut grant) = kept.grant.take() else {
+                // Nobody can tell the provider what is in it.
+                self.remove(of, &kept).await?;
+                return Ok(());
             };
+            grant.is_ended = true;
+            let Some(ended) = self.replace(of, Some(&kept), &grant).await? else { continue };
+            self.end_at_provider(&grant).await?;
+            // Where they have connected their account again meanwhile, that stays.
+            self.remove(of, &ended).await?;
+            tracing::info!(downstream = %self.parts.name, "a user has disconnected their account");
+            return Ok(());
         }
         Err(self.unavailable("the grant is replaced all the time", 1))
     }
 
     /// Takes note that the API did not accept a token.
     pub(crate) fn forget(&self, text: &str) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() >= MAX_REFUSED {
-            refused.clear();
-        }
-        refused.insert(sha256(text.as_bytes()));
+        self.not_accepted.add(text, self.now());
     }
 
     /// Keeps what the provider gave for a user, in place of what was there.
@@ -172,6 +184,9 @@ impl Connection {
                 self.log("a grant that is kept cannot be read: was it sealed with another key?");
                 return Err(self.ask_user(user));
             };
+            if grant.is_ended {
+                return Err(self.ask_user(user));
+            }
             if !self.is_asked_for(&grant.asked) {
                 self.log("a grant was asked for with other scopes than are configured now");
                 return Err(self.ask_user(user));
@@ -186,7 +201,7 @@ impl Connection {
             if grant.refresh_token.is_none() {
                 return Err(self.ask_user(user));
             }
-            if grant.renewed_until.is_some_and(|until| until > self.now()) {
+            if self.is_being_renewed(&grant) {
                 return Err(self.unavailable("another instance is renewing the grant", 1));
             }
             if let Some(token) = self.renew(user, of, &kept, grant).await? {
@@ -238,8 +253,29 @@ impl Connection {
                 kept = self.replace(of, Some(&ours), &new).await;
             }
         }
-        let token = DownstreamToken::new(new.access_token, new.scopes, new.expires_at);
-        Ok(kept?.map(|_| token))
+        if kept?.is_none() {
+            self.end_unless_connected(of, &new).await?;
+            return Ok(None);
+        }
+        if self.not_accepted.has(&grant.access_token) {
+            self.not_accepted.renew(&new.access_token, self.now());
+        }
+        Ok(Some(DownstreamToken::new(new.access_token, new.scopes, new.expires_at)))
+    }
+
+    /// Has the provider end what was renewed while its user disconnected it. Where they have connected their account again, some
+    /// providers would end that too.
+    async fn end_unless_connected(
+        &self,
+        of: GrantOf<'_>,
+        renewed: &UserGrant,
+    ) -> Result<(), DownstreamError> {
+        let found = self.load(of).await?;
+        let is_connected = found.is_some_and(|kept| kept.grant.is_none_or(|grant| !grant.is_ended));
+        if is_connected {
+            return Ok(());
+        }
+        self.end_at_provider(renewed).await
     }
 
     /// What the provider gave, as it is kept; `earlier` is what it renews.
@@ -256,7 +292,9 @@ impl Connection {
             Some(granted) => separated(&granted),
             None => asked.clone(),
         };
-        if !self.parts.config.scopes.contains_all(&scopes) {
+        let configured = &self.parts.config.scopes;
+        // Where none are configured, the provider says what it gives.
+        if !configured.is_empty() && !configured.contains_all(&scopes) {
             return Err(self.unusable("it grants more scopes than were asked for"));
         }
         let before = earlier.and_then(|grant| grant.refresh_token.clone());
@@ -265,9 +303,10 @@ impl Connection {
             // RFC 6749 §6: where there is no new one, the old one goes on.
             refresh_token: answer.refresh_token.or(before),
             scopes,
-            asked: self.parts.config.scopes.clone(),
+            asked: configured.clone(),
             expires_at: answer.expires_in.map(|seconds| self.now().saturating_add(seconds)),
             renewed_until: None,
+            is_ended: false,
         })
     }
 
@@ -289,9 +328,15 @@ impl Connection {
 
     fn is_usable(&self, grant: &UserGrant) -> bool {
         let has_ended = grant.expires_at.is_some_and(|ends| ends <= self.now() + LAST_SECONDS);
-        let digest = sha256(grant.access_token.as_bytes());
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        !has_ended && !refused.contains(&digest)
+        !has_ended && !self.not_accepted.has(&grant.access_token)
+    }
+
+    /// Whether an instance is renewing it. One that was ended by a crash is waited for no longer than it may take, also where
+    /// the clock was set back.
+    fn is_being_renewed(&self, grant: &UserGrant) -> bool {
+        let now = self.now();
+        let longest = now.saturating_add(self.renewal_seconds() + self.parts.tolerance);
+        grant.renewed_until.is_some_and(|until| until > now && until <= longest)
     }
 
     /// For how long no other instance renews a grant: twice as long as the question may take, so that there is time to keep

@@ -7,8 +7,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use tokio::sync::Semaphore;
 
 use super::{GrantVault, VaultFault, VaultFuture};
 use crate::jose::random_id;
@@ -16,10 +18,18 @@ use crate::jose::random_id;
 /// A longer file is none of ours.
 const MAX_BYTES: u64 = 1024 * 1024;
 
+/// So many threads may wait for the folder: one on a network may hang.
+const MAX_WAITING: usize = 16;
+
 /// A folder with grants.
 pub(crate) struct FileVault {
-    folder: PathBuf,
+    folder: Folder,
+    waiting: Arc<Semaphore>,
 }
+
+/// What a thread works with that may wait for files.
+#[derive(Clone)]
+struct Folder(PathBuf);
 
 /// What is kept now.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,9 +50,29 @@ impl FileVault {
         let probe = folder.join(format!("probe-{}", random_name()?));
         write_new(&probe, "")?;
         remove(&probe)?;
-        Ok(Self { folder: folder.to_owned() })
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        Ok(Self { folder: Folder(folder.to_owned()), waiting })
     }
 
+    /// Works with the folder on a thread that may wait.
+    async fn with_folder<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Folder) -> Result<T, VaultFault> + Send + 'static,
+    ) -> Result<T, VaultFault> {
+        let acquired = self.waiting.clone().acquire_owned().await;
+        let permit = acquired.map_err(|_| fault("the vault is closed"))?;
+        let folder = self.folder.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = work(folder);
+            // Whoever asked may wait no longer: it is the thread that counts.
+            drop(permit);
+            outcome
+        });
+        done.await.unwrap_or_else(|_| Err(fault("the work with its files broke off")))
+    }
+}
+
+impl Folder {
     fn replace_now(
         &self,
         name: &str,
@@ -54,7 +84,10 @@ impl FileVault {
         if current.text.as_deref() != expected {
             return Ok(false);
         }
-        make_folder(&folder)?;
+        if current.number == 0 {
+            make_folder(&folder)?;
+            sync_folder(&self.0)?;
+        }
         let number = current.number.checked_add(1).ok_or_else(|| fault("too many versions"))?;
         let written = folder.join(format!("new-{}", random_name()?));
         write_new(&written, new.unwrap_or(""))?;
@@ -84,13 +117,14 @@ impl FileVault {
         if !is_plain || name.is_empty() || name.len() > 64 {
             return Err(fault("a name that is none"));
         }
-        Ok(self.folder.join(name))
+        Ok(self.0.join(name))
     }
 }
 
 impl GrantVault for FileVault {
     fn load<'v>(&'v self, name: &'v str) -> VaultFuture<'v, Option<String>> {
-        async move { Ok(current_version(&self.folder_of(name)?)?.text) }.boxed()
+        let name = name.to_owned();
+        self.with_folder(move |folder| Ok(current_version(&folder.folder_of(&name)?)?.text)).boxed()
     }
 
     fn replace<'v>(
@@ -99,7 +133,12 @@ impl GrantVault for FileVault {
         expected: Option<&'v str>,
         new: Option<&'v str>,
     ) -> VaultFuture<'v, bool> {
-        async move { self.replace_now(name, expected, new) }.boxed()
+        let [expected, new] = [expected, new].map(|text| text.map(str::to_owned));
+        let name = name.to_owned();
+        self.with_folder(move |folder| {
+            folder.replace_now(&name, expected.as_deref(), new.as_deref())
+        })
+        .boxed()
     }
 }
 
@@ -208,7 +247,7 @@ mod tests {
     }
 
     fn load(vault: &FileVault, name: &str) -> Option<String> {
-        vault.load(name).now_or_never().unwrap().unwrap()
+        current_version(&vault.folder.folder_of(name).unwrap()).unwrap().text
     }
 
     #[test]
@@ -216,15 +255,19 @@ mod tests {
         let folder = empty_folder();
         let vault = FileVault::open(&folder).unwrap();
         assert_eq!(load(&vault, "a1"), None);
-        assert_eq!(vault.replace_now("a1", None, Some("one")), Ok(true));
-        assert_eq!(vault.replace_now("a1", None, Some("two")), Ok(false), "not what is there");
-        assert_eq!(vault.replace_now("a1", Some("one"), Some("two")), Ok(true));
+        assert_eq!(vault.folder.replace_now("a1", None, Some("one")), Ok(true));
+        assert_eq!(
+            vault.folder.replace_now("a1", None, Some("two")),
+            Ok(false),
+            "not what is there"
+        );
+        assert_eq!(vault.folder.replace_now("a1", Some("one"), Some("two")), Ok(true));
         let next = FileVault::open(&folder).unwrap();
         assert_eq!(load(&next, "a1").as_deref(), Some("two"));
-        assert_eq!(next.replace_now("a1", Some("one"), None), Ok(false));
-        assert_eq!(next.replace_now("a1", Some("two"), None), Ok(true));
+        assert_eq!(next.folder.replace_now("a1", Some("one"), None), Ok(false));
+        assert_eq!(next.folder.replace_now("a1", Some("two"), None), Ok(true));
         assert_eq!(load(&vault, "a1"), None);
-        assert_eq!(vault.replace_now("a1", None, Some("three")), Ok(true));
+        assert_eq!(vault.folder.replace_now("a1", None, Some("three")), Ok(true));
         assert_eq!(load(&next, "a1").as_deref(), Some("three"));
         assert_eq!(fs::read_dir(folder.join("a1")).unwrap().count(), 1, "nothing else stays");
         fs::remove_dir_all(folder).unwrap();
@@ -244,7 +287,7 @@ mod tests {
                         let seen: usize = count(&vault);
                         let expected = (seen > 0).then(|| seen.to_string());
                         let next = (seen + 1).to_string();
-                        let won = vault.replace_now("a", expected.as_deref(), Some(&next));
+                        let won = vault.folder.replace_now("a", expected.as_deref(), Some(&next));
                         wins.fetch_add(usize::from(won.unwrap()), Ordering::Relaxed);
                     }
                 });
@@ -262,7 +305,7 @@ mod tests {
         let folder = empty_folder();
         let vault = FileVault::open(&folder).unwrap();
         for name in ["", "..", "../a", "a/b", "A", "a b", "\0", &"a".repeat(65)] {
-            assert!(vault.replace_now(name, None, Some("x")).is_err(), "{name}");
+            assert!(vault.folder.replace_now(name, None, Some("x")).is_err(), "{name}");
         }
         fs::remove_dir_all(folder).unwrap();
     }
@@ -273,7 +316,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = empty_folder();
         let vault = FileVault::open(&folder).unwrap();
-        vault.replace_now("a1", None, Some("one")).unwrap();
+        vault.folder.replace_now("a1", None, Some("one")).unwrap();
         let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(folder.join("a1").join("1")), 0o600);
         assert_eq!((mode(folder.join("a1")), mode(folder.clone())), (0o700, 0o700));

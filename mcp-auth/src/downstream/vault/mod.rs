@@ -4,7 +4,7 @@
 //! 2. `user_grant` is one grant, and how it is sealed.
 //! 3. `browser_request` is what a browser sends, `connect_state` what it carries from page to page, `at_once` how many there may be;
 //!    `id_token` says who sits before it.
-//! 4. `connection` hands out the tokens, renews and ends them; `connect_pages` leads a browser to a grant and back.
+//! 4. `connection` hands out the tokens, renews and ends them, `not_accepted` says which their API refused; `connect_pages` leads a browser to a grant and back.
 
 mod at_once;
 mod browser_request;
@@ -14,6 +14,7 @@ mod connection;
 mod file_vault;
 mod grant_vault;
 mod id_token;
+mod not_accepted;
 mod page;
 #[cfg(feature = "redis")]
 mod redis_vault;

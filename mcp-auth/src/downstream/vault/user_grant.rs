@@ -2,17 +2,20 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::{GrantVault, VaultFault};
+use super::{GrantVault, VaultFault, VaultFuture};
 use crate::handles::{KeyRing, SealedFor};
 use crate::jose::sha256;
 use crate::json::{JsonLimits, read_object_within};
 use crate::scope::Scopes;
 
 const LIMITS: JsonLimits = JsonLimits { depth: 4, members: 16 };
+/// A vault that takes longer is away.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 const PURPOSE: &str = "mcp-auth grant 1";
 
 /// Whose grant it is, and where it was given. The tokens are used for nobody else, and go nowhere else: a configuration with
@@ -37,6 +40,8 @@ pub(super) struct UserGrant {
     pub(super) expires_at: Option<u64>,
     /// Until then an instance is renewing it, and no other one may: a refresh token may count once alone.
     pub(super) renewed_until: Option<u64>,
+    /// Whether its user has ended it, and the provider may not know yet. It is used no more.
+    pub(super) is_ended: bool,
 }
 
 /// What is kept, as it was found.
@@ -79,7 +84,7 @@ impl GrantOf<'_> {
 impl GrantStore {
     /// What is kept for this user.
     pub(super) async fn load(&self, of: GrantOf<'_>) -> Result<Option<KeptGrant>, VaultFault> {
-        let Some(sealed) = self.vault.load(&of.name()).await? else { return Ok(None) };
+        let Some(sealed) = in_time(self.vault.load(&of.name())).await? else { return Ok(None) };
         let texts = of.texts();
         let what_for = SealedFor { purpose: PURPOSE, texts: &texts };
         let opened = self.keys.open_bytes(what_for, &sealed);
@@ -99,7 +104,7 @@ impl GrantStore {
         let text = self.keys.seal_bytes(what_for, &new.write());
         let sealed = text.ok_or_else(|| VaultFault::new("a grant cannot be sealed"))?;
         let expected = found.map(|kept| kept.sealed.as_str());
-        let is_kept = self.vault.replace(&of.name(), expected, Some(&sealed)).await?;
+        let is_kept = in_time(self.vault.replace(&of.name(), expected, Some(&sealed))).await?;
         Ok(is_kept.then_some(KeptGrant { sealed, grant: None }))
     }
 
@@ -109,7 +114,15 @@ impl GrantStore {
         of: GrantOf<'_>,
         found: &KeptGrant,
     ) -> Result<bool, VaultFault> {
-        self.vault.replace(&of.name(), Some(&found.sealed), None).await
+        in_time(self.vault.replace(&of.name(), Some(&found.sealed), None)).await
+    }
+}
+
+/// What a vault answers, which is waited for no longer.
+async fn in_time<T>(answer: VaultFuture<'_, T>) -> Result<T, VaultFault> {
+    match tokio::time::timeout(LONGEST_ANSWER, answer).await {
+        Ok(said) => said,
+        Err(_) => Err(VaultFault::new("the vault does not answer")),
     }
 }
 
@@ -119,7 +132,7 @@ impl UserGrant {
         let value = json!({
             "access_token": &**self.access_token, "refresh_token": refresh_token,
             "scopes": self.scopes.to_string(), "asked": self.asked.to_string(), "expires_at": self.expires_at,
-            "renewed_until": self.renewed_until,
+            "renewed_until": self.renewed_until, "is_ended": self.is_ended,
         });
         Zeroizing::new(value.to_string().into_bytes())
     }
@@ -134,6 +147,7 @@ impl UserGrant {
             asked: Scopes::parse(text_of(&members, "asked")?),
             expires_at: members.get("expires_at")?.as_u64(),
             renewed_until: members.get("renewed_until")?.as_u64(),
+            is_ended: members.get("is_ended")?.as_bool()?,
         })
     }
 
@@ -156,7 +170,6 @@ mod tests {
 
     use futures_util::FutureExt as _;
 
-    use super::super::VaultFuture;
     use super::*;
 
     #[derive(Default)]
@@ -202,6 +215,7 @@ mod tests {
             asked: Scopes::parse("repo"),
             expires_at: Some(7),
             renewed_until: None,
+            is_ended: false,
         }
     }
 

@@ -218,3 +218,100 @@ async fn no_token_and_no_secret_is_ever_logged() {
         assert!(!log.contains(secret), "{secret}: {log}");
     }
 }
+
+#[tokio::test]
+async fn who_disconnects_while_the_provider_is_away_is_forgotten_here_at_once_and_there_later() {
+    let server = Server::start().await;
+    server.github.let_tokens_expire();
+    server.connect("alice").await;
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = format!("http://{}/revoke", nobody.local_addr().unwrap());
+    drop(nobody);
+    let other = server.another_instance(|data| {
+        data["downstreams"]["github"]["revocation_endpoint"] = json!(closed);
+    });
+    let alice = server.caller("alice").await;
+    let error = other.downstream("github").disconnect(&alice).await.unwrap_err();
+    assert_eq!(error.code(), "downstream_unavailable");
+    server.link_for("alice").await;
+    assert_eq!(server.github.live_tokens(), 1);
+    server.github().disconnect(&alice).await.unwrap();
+    assert_eq!(server.github.live_tokens(), 0);
+    server.connect("alice").await;
+    assert!(server.is_connected("alice").await);
+}
+
+#[tokio::test]
+async fn who_comes_back_before_the_provider_has_heard_is_connected() {
+    let server = Server::start().await;
+    server.connect("alice").await;
+    let other = server.another_instance(|data| {
+        data["downstreams"]["github"]["revocation_endpoint"] = json!("http://127.0.0.1:1/revoke");
+    });
+    let alice = server.caller("alice").await;
+    other.downstream("github").disconnect(&alice).await.unwrap_err();
+    server.connect("alice").await;
+    assert!(server.is_connected("alice").await);
+}
+
+#[tokio::test]
+async fn a_grant_that_was_asked_for_with_other_scopes_is_asked_for_again() {
+    let server = Server::start().await;
+    server.connect("alice").await;
+    let alice = server.caller("alice").await;
+    for scopes in [json!(["repo"]), json!(["repo", "read:user", "gist"]), json!([])] {
+        let other = server
+            .another_instance(|data| data["downstreams"]["github"]["scopes"] = scopes.clone());
+        let error = other.downstream("github").token_for(&alice).await.unwrap_err();
+        assert_eq!(error.code(), "downstream_authorization_required", "{scopes}");
+    }
+    let same = server.another_instance(|data| {
+        data["downstreams"]["github"]["scopes"] = json!(["read:user", "repo"]);
+    });
+    assert!(same.downstream("github").token_for(&alice).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_is_granted_less_is_not_asked_again() {
+    let server = Server::start().await;
+    let less = r#"{"access_token":"less","token_type":"bearer","scope":"repo"}"#;
+    server.github.answer_token_with(200, less);
+    server.connect("alice").await;
+    let token = server.github().token_for(&server.caller("alice").await).await.unwrap();
+    assert_eq!((token.expose(), token.scopes().to_string().as_str()), ("less", "repo"));
+}
+
+#[tokio::test]
+async fn fewer_scopes_than_users_grant_cannot_be_asked_for() {
+    let server = Server::start().await;
+    server.connect("alice").await;
+    let alice = server.caller("alice").await;
+    for (scopes, expected) in [
+        (vec!["repo"], Some("downstream_fixed_scopes")),
+        (vec![], Some("downstream_fixed_scopes")),
+        (vec!["repo", "gist"], Some("downstream_wider_scopes")),
+        (vec!["read:user", "repo"], None),
+    ] {
+        let answer = server.github().with_scopes(&scopes).token_for(&alice).await;
+        assert_eq!(answer.err().map(|error| error.code()), expected, "{scopes:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_accepts_no_token_does_not_have_each_renewed() {
+    let server = Server::start().await;
+    server.github.let_tokens_expire();
+    server.connect("alice").await;
+    let alice = server.caller("alice").await;
+    let first = server.github().token_for(&alice).await.unwrap();
+    server.github().forget(&alice, &first);
+    let second = server.github().token_for(&alice).await.unwrap();
+    assert_ne!(first.expose(), second.expose());
+    let asked = server.github.token_requests();
+    server.github().forget(&alice, &second);
+    assert_eq!(server.token("alice").await.unwrap(), second.expose());
+    assert_eq!(server.github.token_requests(), asked);
+    server.clock.advance(30);
+    server.github().forget(&alice, &second);
+    assert_ne!(server.token("alice").await.unwrap(), second.expose());
+}
