@@ -166,22 +166,21 @@ impl AuthInfo {
         Ok(Self::of_claims(issuer, &claims, payload))
     }
 
-    /// The same of an issuer that the claims need not name: for adapters that keep what [`AuthInfo::json`] says of a caller,
-    /// its `issuer` and its `claims`.
+    /// The same of an issuer that the claims need not name, and of whom it is known whether they are a person: for adapters that
+    /// keep what [`AuthInfo::json`] says of a caller, its `issuer`, `claims` and `principal`.
     ///
     /// # Errors
     /// As [`AuthInfo::from_verified_json`].
-    pub fn from_verified_json_of(issuer: &str, payload: &str) -> Result<Self, TokenError> {
+    pub fn from_verified_json_of(
+        issuer: &str,
+        payload: &str,
+        principal: Principal,
+    ) -> Result<Self, TokenError> {
         let claims = Claims::read(payload.as_bytes(), JsonLimits::LARGEST)?;
-        Ok(Self::of_claims(issuer.into(), &claims, payload))
-    }
-
-    /// The same caller, of whom it was told before whether they are a person: by the settings of their issuer, which are not
-    /// known here.
-    pub fn told_as(self, principal: Principal) -> Self {
-        // Where somebody has asked already, it stays as they have heard it.
-        let _ = self.0.principal.set(principal);
-        self
+        let caller = Self::of_claims(issuer.into(), &claims, payload);
+        // By the settings of their issuer, which are not known here. Nobody has asked this new one yet.
+        let _ = caller.0.principal.set(principal);
+        Ok(caller)
     }
 
     fn of_claims(issuer: Arc<str>, claims: &Claims<'_>, payload: &str) -> Self {
@@ -539,8 +538,9 @@ mod tests {
     fn what_was_told_of_a_caller_counts_more_than_what_the_claims_say() {
         let payload = r#"{"iss":"https://as.example","sub":"a","client_id":"a"}"#;
         for principal in [Principal::User, Principal::Client, Principal::Unknown] {
-            let caller = AuthInfo::from_verified_json_of("https://as.example", payload).unwrap();
-            assert_eq!(caller.told_as(principal).principal(), principal);
+            let issuer = "https://as.example";
+            let caller = AuthInfo::from_verified_json_of(issuer, payload, principal).unwrap();
+            assert_eq!(caller.principal(), principal);
         }
     }
 

@@ -36,9 +36,9 @@ pub(crate) fn owner_of(caller: &str) -> Option<AuthInfo> {
 /// The text does not come of [`AuthInfo::json`].
 pub(crate) fn caller_of(caller: &str) -> Result<AuthInfo> {
     let said: Said<'_> = serde_json::from_str(caller)?;
-    let whole = AuthInfo::from_verified_json_of(&said.issuer, said.claims.get());
-    let caller = whole.map_err(|error| Error::from_reason(error.to_string()))?;
-    Ok(caller.told_as(said.principal))
+    let claims = said.claims.get();
+    let whole = AuthInfo::from_verified_json_of(&said.issuer, claims, said.principal);
+    whole.map_err(|error| Error::from_reason(error.to_string()))
 }
 
 #[derive(Deserialize)]

@@ -228,7 +228,7 @@ where
         if self.layer.auth.counts_addresses() {
             note_peer(&mut parts);
         }
-        let decided = match self.layer.decide_at_once(&parts) {
+        let by_head = match self.layer.decide_at_once(&parts) {
             // Nearly every request: handed on without memory for a task of its own.
             Some(Decision::Forward(mut forward)) => {
                 let future = self.inner.call(admitted(parts, body, &mut forward));
@@ -241,8 +241,8 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         let decided = Box::pin(async move {
-            let admission = layer.admit(decided, parts, body).await;
-            admission.map(|(request, forward)| (inner.call(request), forward))
+            let admission = layer.admit(by_head, parts, body).await;
+            admission.map(|(admitted, forward)| (inner.call(admitted), forward))
         });
         AuthFuture { state: State::Deciding { decided } }
     }

@@ -133,7 +133,7 @@ pub(super) fn check_answer(
 fn names_nobody_who_acts(token: &str) -> bool {
     let Some(payload) = payload_of_jwt(token) else { return false };
     let claims = object_in(payload);
-    !claims.is_ok_and(|claims| claims.get("act").is_some_and(Value::is_object))
+    !claims.is_ok_and(|known| known.get("act").is_some_and(Value::is_object))
 }
 
 /// Whether an answer to the second question, or to one of the tool's own, is what was asked for.

@@ -257,6 +257,10 @@ fn needs_caller(resource: &Resource, request: &Parts, body: &[u8]) -> bool {
 /// The answer to a body that goes no further.
 // Not inlined: the future of every decision would be larger by what is only held here.
 #[inline(never)]
+#[expect(
+    clippy::result_large_err,
+    reason = "it is matched where it is called, and goes no further"
+)]
 fn judge(
     resource: &Arc<Resource>,
     authenticated: Result<AuthInfo, AuthError>,

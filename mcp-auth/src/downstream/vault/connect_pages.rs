@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::at_once::Place;
@@ -16,7 +17,9 @@ use super::connect_state::{ConnectState, STEP_SECONDS, Step, digest_text, random
 use super::connection::{Connection, SignIn};
 use super::id_token::{ExpectedIdToken, IdTokenFault, check_id_token};
 use super::page::Page;
+use crate::auth_info::AuthInfo;
 use crate::downstream::DownstreamError;
+use crate::error::TokenError;
 use crate::issuer::{EndpointFault, Issuer, TokenForm};
 use crate::jose::{random_id, sha256};
 use crate::limits::Room;
@@ -158,6 +161,8 @@ impl Connection {
         let code = self.code(asked)?;
         let form = code_form(code, self.page_url(CALLBACK), &state.verifier);
         let answer = self.parts.endpoint.ask(form).await.map_err(|fault| self.page_of(fault))?;
+        // It may have been taken back while the provider was asked.
+        self.check_standing(&state)?;
         let kept = self.keep(&state.issuer, &state.subject, answer).await;
         kept.map_err(|error| match error {
             DownstreamError::Unavailable(_) => Page::unavailable(),
@@ -172,7 +177,25 @@ impl Connection {
         let scopes = self.parts.config.scopes.to_string();
         let (keys, bound_to) = (&self.parts.store.keys, self.bound_to(&scopes));
         let opened = ConnectState::open(keys, step, &bound_to, sealed, self.now());
-        opened.ok_or_else(Page::unknown_link)
+        let state = opened.ok_or_else(Page::unknown_link)?;
+        self.check_standing(&state)?;
+        Ok(state)
+    }
+
+    /// Whether nothing was taken back from the user since they got this state.
+    fn check_standing(&self, state: &ConnectState) -> Result<(), Page> {
+        let got_at = state.ends.saturating_sub(STEP_SECONDS);
+        let claims = json!({ "iss": state.issuer, "sub": state.subject, "iat": got_at });
+        let user = AuthInfo::from_verified_json(&claims.to_string());
+        let known = user.map_err(|_| Page::unknown_link())?;
+        match self.parts.cutoffs.check(&known) {
+            Ok(()) => Ok(()),
+            Err(TokenError::Revoked) => {
+                self.log("a user came back whose access was taken back");
+                Err(Page::unknown_link())
+            }
+            Err(error) => Err(self.cannot_go_on(&error.to_string())),
+        }
     }
 
     /// A state as a text that opens as long as nothing that it is bound to is configured in another way.

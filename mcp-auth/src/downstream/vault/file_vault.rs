@@ -123,8 +123,9 @@ impl Folder {
 
 impl GrantVault for FileVault {
     fn load<'v>(&'v self, name: &'v str) -> VaultFuture<'v, Option<String>> {
-        let name = name.to_owned();
-        self.with_folder(move |folder| Ok(current_version(&folder.folder_of(&name)?)?.text)).boxed()
+        let own_name = name.to_owned();
+        let found = self.with_folder(move |folder| current_version(&folder.folder_of(&own_name)?));
+        async move { Ok(found.await?.text) }.boxed()
     }
 
     fn replace<'v>(
@@ -133,10 +134,10 @@ impl GrantVault for FileVault {
         expected: Option<&'v str>,
         new: Option<&'v str>,
     ) -> VaultFuture<'v, bool> {
-        let [expected, new] = [expected, new].map(|text| text.map(str::to_owned));
-        let name = name.to_owned();
+        let own_name = name.to_owned();
+        let [before, after] = [expected, new].map(|text| text.map(str::to_owned));
         self.with_folder(move |folder| {
-            folder.replace_now(&name, expected.as_deref(), new.as_deref())
+            folder.replace_now(&own_name, before.as_deref(), after.as_deref())
         })
         .boxed()
     }

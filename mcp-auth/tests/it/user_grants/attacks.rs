@@ -303,3 +303,21 @@ async fn a_caller_who_was_revoked_gets_no_grant_of_theirs() {
     let error = server.github().token_for(&caller).await.unwrap_err();
     assert_eq!(error.code(), "downstream_sign_in_again");
 }
+
+#[tokio::test]
+async fn a_user_whose_access_is_taken_back_on_the_way_connects_nothing() {
+    let server = Server::start().await;
+    let link = server.link_for("alice").await;
+    let mut browser = Browser::of(&server, "alice");
+    let end = format!("{}/connect/github/callback", server.origin);
+    let on_the_way = browser.walk_to(&link.url, &end).await.location.unwrap();
+    let issuer = server.issuer.issuer();
+    server.auth.revoke(mcp_auth::revocation::Revocation::of_subject(issuer, "alice"));
+    let asked = server.github.token_requests();
+    for url in [&link.url, &on_the_way] {
+        assert_eq!(browser.get(url).await.status, 400, "{url}");
+    }
+    assert_eq!(server.github.token_requests(), asked);
+    // Others go on.
+    server.connect("bob").await;
+}

@@ -222,7 +222,8 @@ async fn a_stream_of_an_unknown_request_ends_when_the_configuration_is_replaced(
     let server = Reloaded::start().await;
     let caller = server.auth.authenticate(&server.mint().sign()).await.unwrap();
     let claims = serde_json::to_string(caller.claims()).unwrap();
-    let same = AuthInfo::from_verified_json_of(caller.issuer(), &claims).unwrap();
+    let same =
+        AuthInfo::from_verified_json_of(caller.issuer(), &claims, caller.principal()).unwrap();
     for known in [caller, same] {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("text/event-stream"));
