@@ -302,6 +302,11 @@ export class McpAuth {
     return this.native.noticePaths();
   }
 
+  /** @internal The paths of the pages where users connect their accounts, by a GET that needs no token. */
+  connectPaths(): string[] {
+    return this.native.connectPaths();
+  }
+
   /**
    * @internal Decides about a request, with the address of the connection where {@link countsAddresses}. Every one is decided by
    * the native half; what is kept here says who somebody is, and not what they may do.

@@ -141,6 +141,7 @@ export interface NativeAuth {
   allowedHosts(): string[];
   documentPaths(): string[];
   noticePaths(): string[];
+  connectPaths(): string[];
   verified(number: number, answer: string): void;
 }
 

@@ -351,6 +351,12 @@ impl NativeAuth {
         self.auth.notice_paths()
     }
 
+    /// The paths of the pages where users connect their accounts at other providers.
+    #[napi]
+    pub fn connect_paths(&self) -> Vec<String> {
+        self.auth.connect_paths()
+    }
+
     /// Takes what a verifier of the user's found out, in JSON.
     #[napi]
     pub fn verified(&self, number: u32, answer: String) {

@@ -1,6 +1,10 @@
 // @ts-check
 // The same behaviour through Express, Fastify, Hono, bare node:http and the web-standard handler.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { getRequestListener } from '@hono/node-server';
 import express from 'express';
@@ -178,5 +182,49 @@ for (const [name, serverFor] of Object.entries(SERVERS)) {
     const { result } = await list.json();
     assert.deepEqual(result.tools, [{ name: 'open' }, { name: 'write' }], 'what no scope unlocks is hidden');
     assert.equal((await fetch(resource, post(mint(), call('open', { needs: ['more'] })))).status, 403);
+  });
+}
+
+/** @param {string} resource @param {string} issuer @param {string} folder */
+function connecting(resource, issuer, folder) {
+  const github = {
+    grant: /** @type {const} */ ('authorization_code'),
+    authorizationEndpoint: `${issuer}/authorize`,
+    tokenEndpoint: `${issuer}/token`,
+    clientId: 'dev',
+    clientSecret: 'dev',
+    dangerousAllowHttp: true,
+  };
+  return new McpAuth({
+    resource,
+    authorizationServers: [issuer],
+    handleKeys: [randomBytes(32).toString('base64url')],
+    connect: { url: `${new URL(resource).origin}/connect`, folder, signIn: [{ issuer, clientId: 'dev', clientSecret: 'dev' }] },
+    downstreams: { github },
+  });
+}
+
+/** @type {typeof SERVERS} */
+const WITH_PAGES = {
+  ...SERVERS,
+  async 'fastify, under a prefix'(auth) {
+    const app = Fastify();
+    await app.register(fastify.metadata, { auth });
+    await app.register(async (below) => void (await below.register(fastify.protect, { auth, metadata: false })), { prefix: '/below' });
+    await app.ready();
+    return (request, response) => app.routing(request, response);
+  },
+};
+
+for (const [name, serverFor] of Object.entries(WITH_PAGES)) {
+  test(`${name}: pages where users connect their accounts`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mcp-auth-pages-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const { origin } = await start(context, (resource, { issuer }) => serverFor(connecting(resource, issuer, folder)));
+    for (const page of ['', '/signed-in', '/callback']) {
+      const answer = await fetch(`${origin}/connect/github${page}?state=none`, { redirect: 'manual' });
+      assert.equal(answer.status, 400, page);
+      assert.match(await answer.text(), /This link is not for this browser/);
+    }
   });
 }

@@ -137,4 +137,7 @@ function addRoutes(instance: Instance, auth: McpAuth): void {
   for (const url of auth.noticePaths()) {
     if (!instance.hasRoute({ method: 'POST', url })) instance.route({ method: ['POST'], url, handler: () => undefined });
   }
+  for (const url of auth.connectPaths()) {
+    if (!instance.hasRoute({ method: 'GET', url })) instance.route({ method: ['GET'], url, handler: () => undefined });
+  }
 }
