@@ -29,6 +29,11 @@ pub trait Clock: Send + Sync {
     fn unix_seconds(&self) -> u64;
 }
 
+/// Whether it is less than so many seconds since then. A clock that was set back does not make it longer.
+pub(crate) fn is_just_now(then: u64, now: u64, seconds: u64) -> bool {
+    then <= now && now < then.saturating_add(seconds)
+}
+
 /// The system's clock.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Starts work in the background. It goes on when nobody waits for its result any more.
 #[derive(Clone)]
@@ -50,6 +50,33 @@ pub(crate) fn background<T: Send + 'static>(
         let _ = send.send(result);
     };
     (sending_result.boxed(), receive.map(Result::ok).boxed(), running)
+}
+
+/// Threads that may wait, as for files on a network. So many and no more hang with them.
+pub(crate) struct WaitingThreads {
+    free: Arc<Semaphore>,
+}
+
+impl WaitingThreads {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(most)) }
+    }
+
+    /// What comes of the work; `None`: it broke off. It goes on when nobody waits for it any more. It needs a tokio runtime.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        // Nobody closes it.
+        let permit = self.free.clone().acquire_owned().await.ok()?;
+        let running = tokio::task::spawn_blocking(move || {
+            let outcome = work();
+            // It is the thread that counts, also where nobody waits for it any more.
+            drop(permit);
+            outcome
+        });
+        running.await.ok()
+    }
 }
 
 /// In the tokio runtime of the caller.

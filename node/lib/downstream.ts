@@ -121,7 +121,8 @@ export class Downstream {
    * Removes what the caller has granted at the API's provider, and ends it there, with the grant `authorization_code` alone.
    * The caller is found as by {@link tokenFor}.
    *
-   * @throws {DownstreamError} why not. Where the provider did not hear of it, the grant is removed here all the same
+   * @throws {DownstreamError} why not. Where the provider did not hear of it, the grant is used no more here, and the next call
+   *   tells the provider
    */
   async disconnect(given?: object): Promise<void> {
     const who = given === undefined ? currentOne() : caller(given);

@@ -1,7 +1,6 @@
 // @ts-check
 // The same behaviour through Express, Fastify, Hono, bare node:http and the web-standard handler.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +13,7 @@ import { McpAuth } from '../dist/index.js';
 import * as node from '../dist/adapters/node.js';
 import * as fastify from '../dist/adapters/fastify.js';
 import * as hono from '../dist/adapters/hono.js';
-import { call, post, start } from './support/server.mjs';
+import { call, grantsAt, post, start } from './support/server.mjs';
 
 const LIST = { jsonrpc: '2.0', id: 1, result: { tools: ['open', 'write', 'console'].map((name) => ({ name })) } };
 
@@ -185,25 +184,6 @@ for (const [name, serverFor] of Object.entries(SERVERS)) {
   });
 }
 
-/** @param {string} resource @param {string} issuer @param {string} folder */
-function connecting(resource, issuer, folder) {
-  const github = {
-    grant: /** @type {const} */ ('authorization_code'),
-    authorizationEndpoint: `${issuer}/authorize`,
-    tokenEndpoint: `${issuer}/token`,
-    clientId: 'dev',
-    clientSecret: 'dev',
-    dangerousAllowHttp: true,
-  };
-  return new McpAuth({
-    resource,
-    authorizationServers: [issuer],
-    handleKeys: [randomBytes(32).toString('base64url')],
-    connect: { url: `${new URL(resource).origin}/connect`, folder, signIn: [{ issuer, clientId: 'dev', clientSecret: 'dev' }] },
-    downstreams: { github },
-  });
-}
-
 /** @type {typeof SERVERS} */
 const WITH_PAGES = {
   ...SERVERS,
@@ -220,7 +200,7 @@ for (const [name, serverFor] of Object.entries(WITH_PAGES)) {
   test(`${name}: pages where users connect their accounts`, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'mcp-auth-pages-'));
     context.after(() => rmSync(folder, { recursive: true }));
-    const { origin } = await start(context, (resource, { issuer }) => serverFor(connecting(resource, issuer, folder)));
+    const { origin } = await start(context, (resource, { issuer }) => serverFor(new McpAuth(grantsAt(resource, issuer, folder))));
     for (const page of ['', '/signed-in', '/callback']) {
       const answer = await fetch(`${origin}/connect/github${page}?state=none`, { redirect: 'manual' });
       assert.equal(answer.status, 400, page);

@@ -1,7 +1,7 @@
 // @ts-check
 // Tools of the official SDK, of both generations, that call another API for their callers.
 import assert from 'node:assert/strict';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import express from 'express';
 import { elicits, McpAuth, requires } from '../dist/index.js';
 import { protect } from '../dist/http.js';
 import { claimsOf } from './support/calling.mjs';
-import { call, post, start } from './support/server.mjs';
+import { call, grantsAt, post, start } from './support/server.mjs';
 
 /** @param {any} server @param {McpAuth} auth */
 function register(server, auth) {
@@ -141,22 +141,7 @@ for (const [generation, { server: makeServer, transport: makeTransport, required
     const folder = mkdtempSync(join(tmpdir(), 'mcp-auth-grants-'));
     context.after(() => rmSync(folder, { recursive: true }));
     const { resource, origin, mint } = await start(context, (resource, { issuer }) => {
-      const github = {
-        grant: /** @type {const} */ ('authorization_code'),
-        authorizationEndpoint: `${issuer}/authorize`,
-        tokenEndpoint: `${issuer}/token`,
-        clientId: 'dev',
-        clientSecret: 'dev',
-        scopes: ['repo'],
-        dangerousAllowHttp: true,
-      };
-      const auth = new McpAuth({
-        resource,
-        authorizationServers: [issuer],
-        handleKeys: [randomBytes(32).toString('base64url')],
-        connect: { url: `${new URL(resource).origin}/connect`, folder, signIn: [{ issuer, clientId: 'dev', clientSecret: 'dev' }] },
-        downstreams: { github },
-      });
+      const auth = new McpAuth(grantsAt(resource, issuer, folder));
       const app = express();
       app.use(protect(auth));
       app.use(express.json());

@@ -3,39 +3,28 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
+
+use crate::spawner::WaitingThreads;
 
 /// As long as tokens of answers may be.
 const MAX_BYTES: usize = 64 * 1024;
 const LONGEST_READ: Duration = Duration::from_secs(5);
-/// So many threads may wait for such files: one on a network may hang.
-static READING: Semaphore = Semaphore::const_new(4);
+/// For the files of all APIs.
+static THREADS: LazyLock<WaitingThreads> = LazyLock::new(|| WaitingThreads::new(4));
 
-/// The token in this file. Beside the runtime, where there is one: a file may be far away.
+/// The token in this file.
 ///
 /// # Errors
 /// What is wrong with it, for operators.
 pub(super) async fn read_actor_token(file: PathBuf) -> Result<Zeroizing<String>, String> {
-    let Ok(runtime) = Handle::try_current() else { return read_now(&file) };
-    let reading = async {
-        let permit = READING.acquire().await;
-        let read = runtime.spawn_blocking(move || {
-            let outcome = read_now(&file);
-            // Whoever asked may wait no longer: it is the thread that counts.
-            drop(permit);
-            outcome
-        });
-        match read.await {
-            Ok(outcome) => outcome,
-            Err(_) => Err("the actor's token: reading broke off".to_owned()),
-        }
-    };
+    let reading = THREADS.run(move || read_now(&file));
     match tokio::time::timeout(LONGEST_READ, reading).await {
-        Ok(read) => read,
+        Ok(Some(read)) => read,
+        Ok(None) => Err("the actor's token: reading broke off".to_owned()),
         Err(_) => Err("the actor's token: the file cannot be read in time".to_owned()),
     }
 }

@@ -222,20 +222,16 @@ impl DownstreamApi {
     /// What is asked for: all that is configured, or less.
     fn scopes<'a>(&'a self, narrowed: Option<&'a Scopes>) -> Result<&'a Scopes, DownstreamError> {
         let configured = &self.parts.config.scopes;
-        let is_fixed = self.parts.connection.is_some();
-        match narrowed {
-            None => Ok(configured),
-            Some(scopes)
-                if is_fixed
-                    && configured.contains_all(scopes)
-                    && !scopes.contains_all(configured) =>
-            {
-                Err(DownstreamError::FixedScopes(scopes.clone()))
-            }
-            // An empty request is one for whatever the server gives by default.
-            Some(scopes) if !scopes.is_empty() && configured.contains_all(scopes) => Ok(scopes),
-            Some(scopes) => Err(DownstreamError::WiderScopes(scopes.clone())),
+        let Some(scopes) = narrowed else { return Ok(configured) };
+        let is_wider = !configured.contains_all(scopes);
+        if !is_wider && self.parts.connection.is_some() && !scopes.contains_all(configured) {
+            return Err(DownstreamError::FixedScopes(scopes.clone()));
         }
+        // An empty request is one for whatever the server gives by default.
+        if is_wider || scopes.is_empty() {
+            return Err(DownstreamError::WiderScopes(scopes.clone()));
+        }
+        Ok(scopes)
     }
 
     /// Waits until it is known what other instances have revoked.
@@ -481,15 +477,18 @@ impl DownstreamApi {
 
 impl Question {
     fn new(key: Digest, subject: Option<Subject>, scopes: &Scopes) -> Self {
-        let caller_token = subject.as_ref().map_or("", |known| &known.token);
-        let own_key = key_of_one_token(&key, caller_token);
+        let own_key = key_of_one_token(&key, text_of(subject.as_ref()));
         Self { key, own_key, subject, scopes: scopes.clone() }
     }
 
-    /// Empty for the tool itself.
     fn caller_token(&self) -> &str {
-        self.subject.as_ref().map_or("", |known| &known.token)
+        text_of(self.subject.as_ref())
     }
+}
+
+/// The token of a caller; empty for the tool itself.
+fn text_of(subject: Option<&Subject>) -> &str {
+    subject.map_or("", |known| &known.token)
 }
 
 /// Whether it could be another with another token of the caller. RFC 8693 §2.2.2 has `invalid_request` for a bad one.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::DownstreamError;
+use crate::clock::is_just_now;
 use crate::jose::Digest;
 
 /// For so many seconds a refusal is not asked about again.
@@ -40,9 +41,8 @@ impl KeptRefusals {
 }
 
 impl Refused {
-    /// A clock that was set back must not make it longer.
     fn holds(&self, now: u64) -> bool {
-        self.at <= now && now < self.at.saturating_add(REFUSAL_SECONDS)
+        is_just_now(self.at, now, REFUSAL_SECONDS)
     }
 }
 

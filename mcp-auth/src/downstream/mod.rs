@@ -10,6 +10,9 @@
 //! The caller's own token goes to the token endpoint alone (`issuer/token_endpoint`), and never to the API: a
 //! [`DownstreamToken`] is made of an answer. Tested in `downstream`.
 
+/// A token that an API did not accept is replaced once in so many seconds: the API would refuse the next one too.
+const SECONDS_BETWEEN_NEW_TOKENS: u64 = 30;
+
 mod actor_file;
 mod api;
 mod downstream_error;

@@ -70,10 +70,10 @@ impl Downstream {
         self.api()?.token(self.scopes.as_ref()).await
     }
 
-    /// Removes what this caller has granted at the API's provider, and ends it there, with `authorization_code` alone.
+    /// Ends what this caller has granted at the API's provider, here and then there, with `authorization_code` alone.
     ///
     /// # Errors
-    /// Why not. Where the provider did not hear of it, the grant is removed here all the same.
+    /// Why not. Where the provider did not hear of it, the grant is used no more here, and the next call tells the provider.
     pub async fn disconnect(&self, caller: &AuthInfo) -> Result<(), DownstreamError> {
         self.api()?.disconnect(caller).await
     }

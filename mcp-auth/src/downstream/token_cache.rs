@@ -3,14 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::DownstreamToken;
+use super::{DownstreamToken, SECONDS_BETWEEN_NEW_TOKENS};
 use crate::auth_info::AuthInfo;
+use crate::clock::is_just_now;
 use crate::error::TokenError;
 use crate::jose::Digest;
 use crate::revocation::Cutoffs;
 
-/// A token of a caller is forgotten once in so many seconds: the API would refuse the next one too.
-const SECONDS_BETWEEN_FORGETTING: u64 = 30;
 /// What an entry takes beside its texts, about.
 const BYTES_OF_ENTRY: usize = 512;
 /// What all entries may take, for each of those that there is room for.
@@ -102,10 +101,9 @@ impl TokenCache {
         let mut kept = self.lock();
         let Some(entry) = kept.entries.get_mut(key) else { return };
         let is_it = entry.token.as_ref().is_some_and(|token| token.expose() == refused);
-        // A clock that was set back must not make it longer.
-        let was_just_now = entry.forgotten_at.is_some_and(|then| {
-            then <= now && now < then.saturating_add(SECONDS_BETWEEN_FORGETTING)
-        });
+        let was_just_now = entry
+            .forgotten_at
+            .is_some_and(|then| is_just_now(then, now, SECONDS_BETWEEN_NEW_TOKENS));
         if is_it && !was_just_now {
             entry.token = None;
             entry.forgotten_at = Some(now);

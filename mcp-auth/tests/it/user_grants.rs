@@ -194,6 +194,12 @@ impl Browser {
         self.walk_to(url, "no such URL").await
     }
 
+    /// Where it is sent back to this page of ours, without going there.
+    async fn walk_to_page(&mut self, page: &str, url: &str) -> String {
+        let end = format!("{}/connect/github/{page}", self.origin);
+        self.walk_to(url, &end).await.location.unwrap()
+    }
+
     /// Goes on until a redirect leads to a URL that begins so, and is not followed.
     async fn walk_to(&mut self, url: &str, end: &str) -> Seen {
         let mut next = url.to_owned();

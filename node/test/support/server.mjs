@@ -1,4 +1,5 @@
 // @ts-check
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { DevIssuer } from '../../dist/testing.js';
@@ -29,6 +30,30 @@ export async function start(context, makeListener) {
 export function post(token, message = { jsonrpc: '2.0', id: 1, method: 'ping' }) {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return { method: 'POST', headers, body: JSON.stringify(message) };
+}
+
+/**
+ * Settings with which users grant an API at this issuer, and sign in there, too.
+ *
+ * @param {string} resource @param {string} issuer @param {string} folder
+ */
+export function grantsAt(resource, issuer, folder) {
+  const client = { clientId: 'dev', clientSecret: 'dev' };
+  const github = {
+    grant: /** @type {const} */ ('authorization_code'),
+    authorizationEndpoint: `${issuer}/authorize`,
+    tokenEndpoint: `${issuer}/token`,
+    ...client,
+    scopes: ['repo'],
+    dangerousAllowHttp: true,
+  };
+  return {
+    resource,
+    authorizationServers: [issuer],
+    handleKeys: [randomBytes(32).toString('base64url')],
+    connect: { url: `${new URL(resource).origin}/connect`, folder, signIn: [{ issuer, ...client }] },
+    downstreams: { github },
+  };
 }
 
 /** @param {string} name @param {object} [given] */

@@ -7,24 +7,23 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use tokio::sync::Semaphore;
 
 use super::{GrantVault, VaultFault, VaultFuture};
 use crate::jose::random_id;
+use crate::spawner::WaitingThreads;
 
 /// A longer file is none of ours.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// So many threads may wait for the folder: one on a network may hang.
-const MAX_WAITING: usize = 16;
+/// So many may wait for the folder.
+const MAX_THREADS: usize = 16;
 
 /// A folder with grants.
 pub(crate) struct FileVault {
     folder: Folder,
-    waiting: Arc<Semaphore>,
+    threads: WaitingThreads,
 }
 
 /// What a thread works with that may wait for files.
@@ -50,8 +49,8 @@ impl FileVault {
         let probe = folder.join(format!("probe-{}", random_name()?));
         write_new(&probe, "")?;
         remove(&probe)?;
-        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
-        Ok(Self { folder: Folder(folder.to_owned()), waiting })
+        let threads = WaitingThreads::new(MAX_THREADS);
+        Ok(Self { folder: Folder(folder.to_owned()), threads })
     }
 
     /// Works with the folder on a thread that may wait.
@@ -59,16 +58,9 @@ impl FileVault {
         &self,
         work: impl FnOnce(Folder) -> Result<T, VaultFault> + Send + 'static,
     ) -> Result<T, VaultFault> {
-        let acquired = self.waiting.clone().acquire_owned().await;
-        let permit = acquired.map_err(|_| fault("the vault is closed"))?;
         let folder = self.folder.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let outcome = work(folder);
-            // Whoever asked may wait no longer: it is the thread that counts.
-            drop(permit);
-            outcome
-        });
-        done.await.unwrap_or_else(|_| Err(fault("the work with its files broke off")))
+        let done = self.threads.run(move || work(folder)).await;
+        done.ok_or_else(|| fault("the work with its files broke off"))?
     }
 }
 

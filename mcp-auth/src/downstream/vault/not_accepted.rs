@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::clock::is_just_now;
+use crate::downstream::SECONDS_BETWEEN_NEW_TOKENS;
 use crate::jose::{Digest, sha256};
 
 /// Tokens that are remembered.
 const MAX_TOKENS: usize = 10_000;
-/// What was renewed so recently is not renewed again: the API would refuse the next one too.
-const SECONDS_BETWEEN_RENEWALS: u64 = 30;
 
 /// Digests of tokens that were not accepted.
 #[derive(Default)]
@@ -28,10 +28,9 @@ impl NotAccepted {
     pub(super) fn add(&self, token: &str, now: u64) {
         let digest = sha256(token.as_bytes());
         let mut known = self.lock();
-        // A clock that was set back must not make it longer.
-        let was_just_now = known.renewed.get(&digest).is_some_and(|then| {
-            *then <= now && now < then.saturating_add(SECONDS_BETWEEN_RENEWALS)
-        });
+        let renewed_at = known.renewed.get(&digest);
+        let was_just_now =
+            renewed_at.is_some_and(|then| is_just_now(*then, now, SECONDS_BETWEEN_NEW_TOKENS));
         if was_just_now {
             return;
         }

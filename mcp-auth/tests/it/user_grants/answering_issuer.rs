@@ -43,12 +43,11 @@ async fn a_provider_that_names_itself_must_do_so_in_each_answer() {
             });
         })
         .await;
-        let callback = format!("{}/connect/github/callback", server.origin);
         let rows = [("bob", false, true), ("alice", true, false), ("bob", false, false)];
         for (user, is_missing, is_other) in rows {
             let link = server.link_for(user).await;
             let mut browser = Browser::of(&server, user);
-            let answer = browser.walk_to(&link.url, &callback).await.location.unwrap();
+            let answer = browser.walk_to_page("callback", &link.url).await;
             let is_refused = is_other || (is_missing && names_itself);
             let asked = provider.requests().token;
             let changed = match (is_missing, is_other) {
@@ -80,13 +79,12 @@ async fn where_users_sign_in_at_several_issuers_each_must_name_itself() {
     .await;
     let token = quiet.mint().subject("alice").audience(crate::support::RESOURCE).client_id("app");
     let caller = server.auth.authenticate(&token.sign()).await.unwrap();
-    let signed_in = format!("{}/connect/github/signed-in", server.origin);
     for is_missing in [true, false] {
         let answer = server.github().token_for(&caller).await;
         let Err(DownstreamError::AuthorizationRequired(link)) = answer else { panic!("no link") };
         let mut browser = Browser::of(&server, "alice");
         quiet.issuer().clone_into(&mut browser.issuer);
-        let answer = browser.walk_to(&link.url, &signed_in).await.location.unwrap();
+        let answer = browser.walk_to_page("signed-in", &link.url).await;
         let sent = if is_missing { without_iss(&answer) } else { answer };
         let page = browser.get(&sent).await;
         assert_eq!(page.status, if is_missing { 400 } else { 302 }, "{}", page.body);
@@ -111,8 +109,7 @@ async fn an_id_token_is_signed_as_access_tokens_are() {
         .await;
         let link = server.link_for("alice").await;
         let mut browser = Browser::of(&server, "alice");
-        let signed_in = format!("{}/connect/github/signed-in", server.origin);
-        let answer = browser.walk_to(&link.url, &signed_in).await.location.unwrap();
+        let answer = browser.walk_to_page("signed-in", &link.url).await;
         assert_eq!(browser.get(&answer).await.status, status, "{algorithms}");
     }
 }

@@ -4,12 +4,6 @@ use super::{Browser, Server};
 
 const OTHER_KEY: &str = "another-key-of-32-characters-or-more-for-it";
 
-/// Where the provider sends the browser back to, without going there.
-async fn at_callback(server: &Server, browser: &mut Browser, url: &str) -> String {
-    let callback = format!("{}/connect/github/callback", server.origin);
-    browser.walk_to(url, &callback).await.location.unwrap()
-}
-
 #[tokio::test]
 async fn a_link_that_another_user_opens_connects_nothing() {
     let server = Server::start().await;
@@ -29,7 +23,7 @@ async fn an_answer_in_another_browser_connects_nothing() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
     let mut browser = Browser::of(&server, "alice");
-    let callback = at_callback(&server, &mut browser, &link.url).await;
+    let callback = browser.walk_to_page("callback", &link.url).await;
     // A victim whom the attacker sends there: without our cookie, and with one of their own.
     let mut victim = Browser::of(&server, "bob");
     assert_eq!(victim.get(&callback).await.status, 400);
@@ -55,8 +49,7 @@ async fn the_sign_in_of_another_browser_connects_nothing() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
     let mut browser = Browser::of(&server, "alice");
-    let signed_in = format!("{}/connect/github/signed-in", server.origin);
-    let answer = browser.walk_to(&link.url, &signed_in).await.location.unwrap();
+    let answer = browser.walk_to_page("signed-in", &link.url).await;
     assert_eq!(Browser::of(&server, "bob").get(&answer).await.status, 400);
     assert_eq!(browser.get(&answer).await.status, 302);
     assert_eq!(browser.get(&answer).await.status, 400, "it counts once");
@@ -67,7 +60,7 @@ async fn a_cookie_of_another_program_that_is_no_text_makes_no_difference() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
     let mut browser = Browser::of(&server, "alice");
-    let callback = at_callback(&server, &mut browser, &link.url).await;
+    let callback = browser.walk_to_page("callback", &link.url).await;
     let both = format!("lang=fran\u{e7}ais; {}", browser.cookie.take().unwrap());
     browser.cookie = Some(both);
     assert_eq!(browser.get(&callback).await.status, 200);
@@ -93,13 +86,12 @@ async fn a_state_of_another_configuration_is_refused() {
         },
     ];
     let server = Server::start().await;
-    let signed_in = format!("{}/connect/github/signed-in", server.origin);
     for (index, change) in rows.into_iter().enumerate() {
         let link = server.link_for("alice").await;
         let mut browser = Browser::of(&server, "alice");
-        let sign_in = browser.walk_to(&link.url, &signed_in).await.location.unwrap();
+        let sign_in = browser.walk_to_page("signed-in", &link.url).await;
         let mut other = Browser::of(&server, "alice");
-        let callback = at_callback(&server, &mut other, &link.url).await;
+        let callback = other.walk_to_page("callback", &link.url).await;
         let settings =
             || super::settings(&server.issuer, &server.github, &server.origin, &server.folder);
         let mut data = settings();
@@ -122,7 +114,7 @@ async fn an_answer_counts_once() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
     let mut browser = Browser::of(&server, "alice");
-    let callback = at_callback(&server, &mut browser, &link.url).await;
+    let callback = browser.walk_to_page("callback", &link.url).await;
     assert_eq!(browser.get(&callback).await.status, 200);
     assert_eq!(browser.get(&callback).await.status, 400);
     // With a code of somebody else's as well.
@@ -140,7 +132,7 @@ async fn a_state_that_was_changed_or_has_ended_or_is_of_another_step_is_refused(
     .await;
     let link = server.link_for("alice").await;
     let mut browser = Browser::of(&server, "alice");
-    let callback = at_callback(&server, &mut browser, &link.url).await;
+    let callback = browser.walk_to_page("callback", &link.url).await;
     let state = link.url.split_once("state=").unwrap().1;
     let (url, origin) = (&link.url, &server.origin);
     let changed = format!("{}A{}", &url[..url.len() - 9], &url[url.len() - 8..]);
@@ -171,14 +163,14 @@ async fn the_code_of_another_flow_connects_nothing() {
     let mut attacker = Browser::of(&server, "bob");
     server.github.sign_in_as("bob-at-github");
     let theirs = server.link_for("bob").await;
-    let stolen = at_callback(&server, &mut attacker, &theirs.url).await;
+    let stolen = attacker.walk_to_page("callback", &theirs.url).await;
     let code_of = |url: &str| {
         let code = url.split_once("code=").unwrap().1;
         code.split('&').next().unwrap().to_owned()
     };
     let mut browser = Browser::of(&server, "alice");
     let link = server.link_for("alice").await;
-    let callback = at_callback(&server, &mut browser, &link.url).await;
+    let callback = browser.walk_to_page("callback", &link.url).await;
     let injected = callback.replace(&code_of(&callback), &code_of(&stolen));
     // PKCE: the code is bound to the verifier of the other flow.
     assert_eq!(browser.get(&injected).await.status, 502);
@@ -189,10 +181,9 @@ async fn the_code_of_another_flow_connects_nothing() {
 async fn an_answer_of_another_issuer_is_not_taken_to_this_one() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
-    let signed_in = format!("{}/connect/github/signed-in", server.origin);
     for changed in ["iss=https%3A%2F%2Fevil.example", "iss=", "iss2=x"] {
         let mut browser = Browser::of(&server, "alice");
-        let answer = browser.walk_to(&link.url, &signed_in).await.location.unwrap();
+        let answer = browser.walk_to_page("signed-in", &link.url).await;
         let (before, _) = answer.split_once("iss=").unwrap();
         let page = browser.get(&format!("{before}{changed}")).await;
         assert_eq!(page.status, 400, "{changed}: {}", page.body);
@@ -309,8 +300,7 @@ async fn a_user_whose_access_is_taken_back_on_the_way_connects_nothing() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
     let mut browser = Browser::of(&server, "alice");
-    let end = format!("{}/connect/github/callback", server.origin);
-    let on_the_way = browser.walk_to(&link.url, &end).await.location.unwrap();
+    let on_the_way = browser.walk_to_page("callback", &link.url).await;
     let issuer = server.issuer.issuer();
     server.auth.revoke(mcp_auth::revocation::Revocation::of_subject(issuer, "alice"));
     let asked = server.github.token_requests();

@@ -5,18 +5,12 @@ use serde_json::json;
 
 use super::{Browser, Server};
 
-/// Where the issuer sends the browser back to, without going there.
-async fn at_signed_in(server: &Server, browser: &mut Browser, url: &str) -> String {
-    let signed_in = format!("{}/connect/github/signed-in", server.origin);
-    browser.walk_to(url, &signed_in).await.location.unwrap()
-}
-
 #[tokio::test]
 async fn a_user_has_twenty_answers_and_all_others_have_theirs() {
     let server = Server::start().await;
     let link = server.link_for("alice").await;
     let mut alice = Browser::of(&server, "alice");
-    let answer = at_signed_in(&server, &mut alice, &link.url).await;
+    let answer = alice.walk_to_page("signed-in", &link.url).await;
     // What is not of this browser is nobody's.
     for _ in 0..30 {
         assert_eq!(Browser::of(&server, "mallory").get(&answer).await.status, 400);
@@ -31,7 +25,7 @@ async fn a_user_has_twenty_answers_and_all_others_have_theirs() {
     // Nor with a new link, in another browser, at another page, or after a reload.
     let mut again = Browser::of(&server, "alice");
     let link = server.link_for("alice").await;
-    let fresh = at_signed_in(&server, &mut again, &link.url).await;
+    let fresh = again.walk_to_page("signed-in", &link.url).await;
     let asked = server.issuer.requests().token;
     let data = super::settings(&server.issuer, &server.github, &server.origin, &server.folder);
     server.auth.reload(serde_json::from_value(data).unwrap()).unwrap();
@@ -54,12 +48,12 @@ async fn a_user_has_two_answers_at_once_and_does_not_hold_up_others() {
     for _ in 0..3 {
         let link = server.link_for("alice").await;
         let mut browser = Browser::of(&server, "alice");
-        let answer = at_signed_in(&server, &mut browser, &link.url).await;
+        let answer = browser.walk_to_page("signed-in", &link.url).await;
         waiting.push((browser, answer));
     }
     let link = server.link_for("bob").await;
     let mut bob = Browser::of(&server, "bob");
-    let of_bob = at_signed_in(&server, &mut bob, &link.url).await;
+    let of_bob = bob.walk_to_page("signed-in", &link.url).await;
     server.issuer.set_mode(Mode::Token(TokenMode::Hold));
     let (mut third, of_third) = waiting.pop().unwrap();
     let before = server.issuer.requests().token;
@@ -104,7 +98,7 @@ async fn instances_that_share_a_store_count_together() {
     other.ready().await.unwrap();
     let link = server.link_for("alice").await;
     let mut alice = Browser::of(&server, "alice");
-    let answer = at_signed_in(&server, &mut alice, &link.url).await;
+    let answer = alice.walk_to_page("signed-in", &link.url).await;
     let mut tries = 0;
     for _ in 0..20 {
         alice.get(&answer).await;
