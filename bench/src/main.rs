@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::groups::{Group, Work};
+use crate::groups::{Group, Guard, Work};
 
 /// Why something could not be measured.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -44,6 +44,9 @@ struct Options {
     /// Repeat one kind of work for a profile, and print how often it was done.
     #[arg(long, value_enum)]
     repeat: Option<Work>,
+    /// Who does that work.
+    #[arg(long, value_enum, default_value_t)]
+    guard: Guard,
     /// What `growth` asks of a child process.
     #[arg(long, hide = true)]
     memory_after: Option<usize>,
@@ -62,7 +65,7 @@ fn main() -> Result<(), Failure> {
     }
     let budget = Duration::try_from_secs_f64(options.seconds)?;
     if let Some(work) = options.repeat {
-        println!("{}", work.repeat(budget)?);
+        println!("{}", work.repeat(options.guard, budget)?);
         return Ok(());
     }
     let plan = groups::Plan { budget, tokens: options.tokens, example: options.example };

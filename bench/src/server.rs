@@ -52,10 +52,9 @@ impl<'scope> Server<'scope> {
         // By its name, a profile tells it from the client.
         let named = thread::Builder::new().name(MEASURED.to_owned());
         let thread = named.spawn_scoped(scope, move || {
-            measured(|| {
-                let runtime = Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(serve(world, guard, app, bound, asked))
-            })
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let served = runtime.block_on(protected(world, guard, app))?;
+            measured(|| runtime.block_on(serve(served, bound, asked)))
         })?;
         match address.recv() {
             Ok(address) => Ok(Self { address, readings, thread }),
@@ -79,20 +78,22 @@ impl<'scope> Server<'scope> {
     }
 }
 
-async fn serve(
+/// The application behind its guard, which has its keys.
+async fn protected(
     world: &World,
     guard: Option<Entry>,
     app: fn(ReadSubject) -> Router,
+) -> Result<Router, Failure> {
+    let Some(entry) = guard else { return Ok(app(the_only_subject)) };
+    let contender = entry.make_warm(world, dev_issuer::Algorithm::Rs256).await?;
+    Ok(contender.protect(app(contender.read_subject())))
+}
+
+async fn serve(
+    served: Router,
     bound: mpsc::Sender<SocketAddr>,
     mut asked: requests::UnboundedReceiver<oneshot::Sender<Reading>>,
 ) -> Result<(), Failure> {
-    let served = match guard {
-        Some(entry) => {
-            let contender = entry.make_warm(world, dev_issuer::Algorithm::Rs256).await?;
-            contender.protect(app(contender.read_subject()))
-        }
-        None => app(the_only_subject),
-    };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     bound.send(listener.local_addr()?)?;
     // An answer in several writes must not wait for the client's acknowledgement of the first.

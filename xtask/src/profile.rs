@@ -18,6 +18,8 @@ const WORKS: [&str; 9] = [
     "rmcp-distinct",
     "policy-seen",
 ];
+/// Who does the work, besides mcp-auth, in what is over sockets.
+const OTHERS: [&str; 2] = ["empty-layer", "bare-check"];
 /// Samples of a second.
 const FREQUENCY: u32 = 4000;
 /// What the benchmark does to make caches cold.
@@ -34,27 +36,34 @@ struct Line {
     function: String,
 }
 
-/// Prints two lists for each work: by module, and by function.
+/// Prints two lists for each work, by module and by function, and what the same takes with others in the place of mcp-auth.
 pub(crate) fn run(bench: &Path, seconds: &str) -> Result<(), Failure> {
     let with_perf = Run::new("perf").args(["record", "--output=/dev/null", "true"]).output();
+    let unit = if with_perf.is_ok() { "µs" } else { "instructions" };
+    let profile = |work, guard| match with_perf {
+        Ok(_) => by_perf(bench, work, guard, seconds),
+        Err(_) => by_callgrind(bench, work, guard, seconds),
+    };
     for work in WORKS {
-        match &with_perf {
-            Ok(_) => print(work, "µs", &by_perf(bench, work, seconds)?),
-            Err(_) => print(work, "instructions", &by_callgrind(bench, work, seconds)?),
+        print(work, unit, &profile(work, "mcp-auth")?);
+        let in_a_loop = work.ends_with("-warm") || work.ends_with("-cold");
+        for guard in OTHERS.iter().filter(|_| !in_a_loop) {
+            let total: f64 = profile(work, guard)?.iter().map(|line| line.count).sum();
+            println!("  {total:>10.3} {unit}  with {guard}");
         }
     }
     Ok(())
 }
 
 /// Microseconds of one request.
-fn by_perf(bench: &Path, work: &str, seconds: &str) -> Result<Vec<Line>, Failure> {
+fn by_perf(bench: &Path, work: &str, guard: &str, seconds: &str) -> Result<Vec<Line>, Failure> {
     let data = root().join("target/profile.data");
     let output = format!("--output={}", data.display());
     let frequency = format!("--freq={FREQUENCY}");
     let repeated = Run::new("perf")
         .args(["record", "--quiet", "--event=cpu-clock", &frequency, &output, "--"])
         .args([bench])
-        .args(["--repeat", work, "--seconds", seconds])
+        .args(["--repeat", work, "--guard", guard, "--seconds", seconds])
         .output()?;
     // Not `perf report`: it leaves out functions that it cannot annotate, such as those of assembler.
     let samples = Run::new("perf")
@@ -66,13 +75,18 @@ fn by_perf(bench: &Path, work: &str, seconds: &str) -> Result<Vec<Line>, Failure
 }
 
 /// Instructions of one request.
-fn by_callgrind(bench: &Path, work: &str, seconds: &str) -> Result<Vec<Line>, Failure> {
+fn by_callgrind(
+    bench: &Path,
+    work: &str,
+    guard: &str,
+    seconds: &str,
+) -> Result<Vec<Line>, Failure> {
     let data = root().join("target/profile.callgrind");
     let repeated = Run::new("valgrind")
         .args(["--quiet", "--tool=callgrind", "--toggle-collect=bench::server::measured*"])
         .args([format!("--callgrind-out-file={}", data.display())])
         .args([bench])
-        .args(["--repeat", work, "--seconds", seconds])
+        .args(["--repeat", work, "--guard", guard, "--seconds", seconds])
         .output()?;
     let report = Run::new("callgrind_annotate").args(["--threshold=95"]).args([&data]).output()?;
     let share = 1.0 / times(&repeated)?;

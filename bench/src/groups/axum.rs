@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Plan;
 use super::http::{self, Subject};
 use crate::Failure;
-use crate::contenders::ReadSubject;
+use crate::contenders::{Entry, ReadSubject};
 use crate::table::Section;
 use crate::world::Token;
 
@@ -29,8 +29,8 @@ pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
 }
 
 /// One kind of request alone, for a profile.
-pub(super) fn repeat(seen: bool, budget: Duration) -> Result<usize, Failure> {
-    http::repeat(&SUBJECT, http::line_of_ours(seen), budget)
+pub(super) fn repeat(guard: Option<Entry>, seen: bool, budget: Duration) -> Result<usize, Failure> {
+    http::repeat(&SUBJECT, http::line_alone(guard, seen), budget)
 }
 
 fn app(read_subject: ReadSubject) -> Router {

@@ -72,10 +72,10 @@ pub(super) fn usual_lines() -> Vec<Line> {
     lines
 }
 
-/// The line of mcp-auth alone.
-pub(super) fn line_of_ours(seen: bool) -> Line {
+/// A line alone.
+pub(super) fn line_alone(guard: Option<Entry>, seen: bool) -> Line {
     let beside = Beside { baseline: 0, empty_layer: 0, bare_check: None };
-    Line { work: "", guard: Some(MCP_AUTH), seen, beside }
+    Line { work: "", guard, seen, beside }
 }
 
 /// All that is sent.
@@ -146,6 +146,8 @@ pub(super) fn repeat(subject: &Subject, line: Line, budget: Duration) -> Result<
     let world = World::start()?;
     let requests = Requests::new(&world, subject);
     let mut slot = Slot::new(line, &requests);
+    // A profile shows one kind of request.
+    slot.warm_up.retain(|request| slot.requests.contains(request));
     let end = Instant::now() + budget;
     let mut answered = 0;
     while Instant::now() < end {

@@ -19,7 +19,7 @@ use clap::ValueEnum;
 
 pub(crate) use self::downstream::report_callers;
 pub(crate) use self::growth::report_memory;
-pub(crate) use self::repeat::Work;
+pub(crate) use self::repeat::{Guard, Work};
 use crate::Failure;
 use crate::table::Section;
 

@@ -8,7 +8,7 @@ use super::Plan;
 use super::http::{self, Beside, Line, Subject};
 use super::rmcp;
 use crate::Failure;
-use crate::contenders::{MCP_AUTH, OPEN_GATE, POLICY_OF_10, POLICY_OF_10_000};
+use crate::contenders::{Entry, MCP_AUTH, OPEN_GATE, POLICY_OF_10, POLICY_OF_10_000};
 use crate::table::Section;
 use crate::world::Token;
 
@@ -21,9 +21,9 @@ pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
     Ok(Section { name: "policy", about: ABOUT, rows: http::run(&SUBJECT, &lines(), plan.budget)? })
 }
 
-/// The line with ten tools alone, for a profile.
-pub(super) fn repeat(budget: Duration) -> Result<usize, Failure> {
-    http::repeat(&SUBJECT, Line { guard: Some(POLICY_OF_10), ..http::line_of_ours(true) }, budget)
+/// One kind of request alone, for a profile.
+pub(super) fn repeat(guard: Option<Entry>, budget: Duration) -> Result<usize, Failure> {
+    http::repeat(&SUBJECT, http::line_alone(guard, true), budget)
 }
 
 fn lines() -> Vec<Line> {

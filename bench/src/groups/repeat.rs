@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 
 use super::{axum, policy, rmcp};
 use crate::Failure;
-use crate::contenders::{Contender, MCP_AUTH};
+use crate::contenders::{BARE_CHECK, Contender, Entry, MCP_AUTH, OPEN_GATE, POLICY_OF_10};
 use crate::server::{MEASURED, measured};
 use crate::world::{Token, World};
 
@@ -35,31 +35,54 @@ pub(crate) enum Work {
     PolicySeen,
 }
 
-impl Work {
-    /// Repeats it for so long on a thread that is named [`MEASURED`]. Returns how often.
-    pub(crate) fn repeat(self, budget: Duration) -> Result<usize, Failure> {
+/// Who does the work, or stands before the server that does it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+pub(crate) enum Guard {
+    #[default]
+    McpAuth,
+    BareCheck,
+    EmptyLayer,
+}
+
+impl Guard {
+    fn entry(self) -> Entry {
         match self {
-            Self::SeenWarm => in_process(VISITS, false, budget),
-            Self::SeenCold => in_process(VISITS, true, budget),
-            Self::DistinctWarm => in_process(1, false, budget),
-            Self::DistinctCold => in_process(1, true, budget),
-            Self::AxumSeen => axum::repeat(true, budget),
-            Self::AxumDistinct => axum::repeat(false, budget),
-            Self::RmcpSeen => rmcp::repeat(true, budget),
-            Self::RmcpDistinct => rmcp::repeat(false, budget),
-            Self::PolicySeen => policy::repeat(budget),
+            Self::McpAuth => MCP_AUTH,
+            Self::BareCheck => BARE_CHECK,
+            Self::EmptyLayer => OPEN_GATE,
         }
     }
 }
 
-fn in_process(visits: usize, cold: bool, budget: Duration) -> Result<usize, Failure> {
+impl Work {
+    /// Repeats it for so long on a thread that is named [`MEASURED`]. Returns how often.
+    pub(crate) fn repeat(self, guard: Guard, budget: Duration) -> Result<usize, Failure> {
+        let entry = guard.entry();
+        match self {
+            Self::SeenWarm => in_process(entry, VISITS, false, budget),
+            Self::SeenCold => in_process(entry, VISITS, true, budget),
+            Self::DistinctWarm => in_process(entry, 1, false, budget),
+            Self::DistinctCold => in_process(entry, 1, true, budget),
+            Self::AxumSeen => axum::repeat(Some(entry), true, budget),
+            Self::AxumDistinct => axum::repeat(Some(entry), false, budget),
+            Self::RmcpSeen => rmcp::repeat(Some(entry), true, budget),
+            Self::RmcpDistinct => rmcp::repeat(Some(entry), false, budget),
+            Self::PolicySeen if guard == Guard::McpAuth => {
+                policy::repeat(Some(POLICY_OF_10), budget)
+            }
+            Self::PolicySeen => policy::repeat(Some(entry), budget),
+        }
+    }
+}
+
+fn in_process(entry: Entry, visits: usize, cold: bool, budget: Duration) -> Result<usize, Failure> {
     let world = World::start()?;
     let tokens = world.tokens(Algorithm::Rs256, TOKENS);
     let end = Instant::now() + budget;
     let mut verified = 0;
     while Instant::now() < end {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let fresh = runtime.block_on(MCP_AUTH.make_warm(&world, Algorithm::Rs256))?;
+        let fresh = runtime.block_on(entry.make_warm(&world, Algorithm::Rs256))?;
         verified += thread::scope(|scope| {
             let named = thread::Builder::new().name(MEASURED.to_owned());
             let worker = named

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::Plan;
 use super::http::{self, Subject};
 use crate::Failure;
-use crate::contenders::ReadSubject;
+use crate::contenders::{Entry, ReadSubject};
 use crate::table::Section;
 use crate::world::Token;
 
@@ -57,8 +57,8 @@ pub(super) fn app(read_subject: ReadSubject) -> Router {
 }
 
 /// One kind of request alone, for a profile.
-pub(super) fn repeat(seen: bool, budget: Duration) -> Result<usize, Failure> {
-    http::repeat(&SUBJECT, http::line_of_ours(seen), budget)
+pub(super) fn repeat(guard: Option<Entry>, seen: bool, budget: Duration) -> Result<usize, Failure> {
+    http::repeat(&SUBJECT, http::line_alone(guard, seen), budget)
 }
 
 fn request(token: &Token) -> Vec<u8> {
