@@ -30,7 +30,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 
 use super::ListRules;
-use super::body_kind::{BodyKind, BodyStart, carries_nothing, is_event_stream, unreadable};
+use super::body_kind::{BodyKind, BodyStart, carries_nothing, unreadable};
 use super::event_stream::Beginning;
 use super::filtered_events::FilteredEvents;
 use super::list_trace::ListTrace;
@@ -138,8 +138,12 @@ impl State {
 
 impl ResponseFilter {
     /// For a response whose headers already have what [`Forward`] adds to them.
-    pub(super) fn new(mut forward: Forward, status: StatusCode, headers: &mut HeaderMap) -> Self {
-        let is_stream = is_event_stream(headers);
+    pub(super) fn new(
+        mut forward: Forward,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+        is_stream: bool,
+    ) -> Self {
         let may_wait = forward.may_wait && forward.looks_for_refusal;
         let state = match forward.lists.take() {
             None if is_stream && may_wait => State::waiting(None),

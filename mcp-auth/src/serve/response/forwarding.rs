@@ -83,10 +83,9 @@ impl Forward {
     }
 
     /// Whether the response goes on as it is.
-    pub(crate) fn passes(&self, response: &HeaderMap) -> bool {
-        self.lists.is_none()
-            && !(self.looks_for_refusal
-                && (self.held.is_refused() || (self.may_wait && is_event_stream(response))))
+    fn passes(&self, is_stream: bool) -> bool {
+        let may_be_replaced = self.held.is_refused() || (self.may_wait && is_stream);
+        self.lists.is_none() && !(self.looks_for_refusal && may_be_replaced)
     }
 
     /// Whether [`Forward::respond`] could change the headers or the body of an ordinary response: one
@@ -102,12 +101,23 @@ impl Forward {
     /// Under a policy lists are filtered in every response, whatever its status and its content type say.
     /// Give it all headers that describe the body: `Content-Type`, `Content-Encoding`, `Content-Length` and
     /// `Transfer-Encoding`; and `Mcp-Session-Id` as the service gave it, to which events belong.
-    pub fn respond(mut self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+    pub fn respond(self, status: StatusCode, headers: &mut HeaderMap) -> ResponseFilter {
+        let is_stream = is_event_stream(headers);
+        self.respond_with(status, headers, is_stream)
+    }
+
+    /// The same where it is known whether the response is a stream of events.
+    fn respond_with(
+        mut self,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+        is_stream: bool,
+    ) -> ResponseFilter {
         if let Some(lists) = &mut self.lists {
             lists.note_session(headers);
         }
         self.add_headers(headers);
-        ResponseFilter::new(self, status, headers)
+        ResponseFilter::new(self, status, headers, is_stream)
     }
 
     /// The response as the client may see it. It is not to be sent before [`poll_start`] says so.
@@ -116,14 +126,15 @@ impl Forward {
         B: Body<Data = Bytes>,
     {
         let stream_end = self.stream_end(response.headers_mut());
+        let is_stream = stream_end.is_some();
         let end = stream_end.map(|end| Box::new(TimedStream::new(end)));
-        if self.passes(response.headers()) {
+        if self.passes(is_stream) {
             self.add_headers(response.headers_mut());
             return response.map(|body| ProtectedBody::passed(body).ending_with(end));
         }
         let had_length = response.headers().contains_key(CONTENT_LENGTH);
         let status = response.status();
-        let mut filter = self.respond(status, response.headers_mut());
+        let mut filter = self.respond_with(status, response.headers_mut(), is_stream);
         if let Some(Passage::Replace(reply)) = filter.refusal() {
             return reply.into_response();
         }

@@ -111,10 +111,16 @@ impl StreamEnd {
     /// What ends the stream here: the last piece, which may be empty. `None`: the next piece may be sent, because the token is
     /// good, or in the middle of an event.
     pub fn step(&mut self) -> Option<Bytes> {
+        let is_good = self.is_still_good();
+        self.step_of(is_good)
+    }
+
+    /// The same for a stream that was just found to be good, or not.
+    pub(super) fn step_of(&mut self, is_good: bool) -> Option<Bytes> {
         if self.has_ended {
             return Some(Bytes::new());
         }
-        if !self.is_due() {
+        if is_good || !self.is_between_events() {
             return None;
         }
         self.has_ended = true;
@@ -160,7 +166,12 @@ impl StreamEnd {
     ///
     /// A piece need not end with an event, and where pieces come one after the other, none may.
     pub fn cut(&self, piece: &[u8]) -> Option<usize> {
-        if self.is_still_good() || self.is_between_events() {
+        if self.is_still_good() { None } else { self.end_of_event(piece) }
+    }
+
+    /// How much of the piece belongs to the event in whose middle the stream is; `None`: in the middle of none, or all of it.
+    pub(super) fn end_of_event(&self, piece: &[u8]) -> Option<usize> {
+        if self.is_between_events() {
             return None;
         }
         let mut last = [0; LONGEST_END];
@@ -212,13 +223,11 @@ impl StreamEnd {
         self.revoked = None;
     }
 
-    /// Whether it ends at the next [step](Self::step).
-    fn is_due(&self) -> bool {
-        self.has_ended || (!self.is_still_good() && self.is_between_events())
-    }
-
     /// Whether the request would still be admitted, by the configuration that is in force.
     pub(super) fn is_still_good(&self) -> bool {
+        if self.has_ended {
+            return false;
+        }
         let Admitted { resource, sender, .. } = &self.exchange.admitted;
         // Nearly always: without a look at what came in its place.
         if resource.is_in_force() {

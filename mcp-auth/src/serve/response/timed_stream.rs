@@ -11,23 +11,30 @@ use tokio::time::Sleep;
 use super::stream_end::StreamEnd;
 use crate::serve::Reply;
 
+/// Most streams have few events, which come one turn after the other: so often a stream with nothing to send is asked again at
+/// once, before anything that wakes is made for it.
+const TURNS: u8 = 2;
+
 /// A stream that ends in time.
 pub(super) struct TimedStream {
     end: StreamEnd,
-    /// Whether it had nothing to send before.
-    has_waited: bool,
+    /// Whether its token was good when it was asked for the next piece.
+    is_good: bool,
+    /// How often it had nothing to send since its last piece, until somebody waits.
+    turns: u8,
     /// `None`: nobody waits yet.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl TimedStream {
     pub(super) fn new(end: StreamEnd) -> Self {
-        Self { end, has_waited: false, timer: None }
+        Self { end, is_good: true, turns: 0, timer: None }
     }
 
     /// What to send in place of the stream's next piece: `None`, the stream goes on; `Some(None)`, it is over.
     pub(super) fn end(&mut self) -> Option<Option<Bytes>> {
-        let last = self.end.step()?;
+        self.is_good = self.end.is_still_good();
+        let last = self.end.step_of(self.is_good)?;
         Some((!last.is_empty()).then_some(last))
     }
 
@@ -36,9 +43,8 @@ impl TimedStream {
         if !self.end.is_watched() {
             return Poll::Pending;
         }
-        if !self.has_waited {
-            // Most streams have one event and are over by the next turn: nothing that wakes is made for them.
-            self.has_waited = true;
+        if self.turns < TURNS && self.timer.is_none() {
+            self.turns += 1;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -74,10 +80,13 @@ impl TimedStream {
 
     /// What may be sent of the stream's next piece.
     pub(super) fn send(&mut self, mut piece: Bytes) -> Bytes {
-        if let Some(length) = self.end.cut(&piece) {
+        if !self.is_good
+            && let Some(length) = self.end.end_of_event(&piece)
+        {
             piece.truncate(length);
         }
         self.end.see(&piece);
+        self.turns = 0;
         piece
     }
 }
