@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use cpu_time::ThreadTime;
+use dev_issuer::Algorithm;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc as requests, oneshot};
@@ -53,7 +54,14 @@ impl<'scope> Server<'scope> {
         let named = thread::Builder::new().name(MEASURED.to_owned());
         let thread = named.spawn_scoped(scope, move || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            let served = runtime.block_on(protected(world, guard, app))?;
+            let contender = match guard {
+                Some(entry) => Some(runtime.block_on(entry.make_warm(world, Algorithm::Rs256))?),
+                None => None,
+            };
+            let served = match &contender {
+                Some(one) => one.protect(app(one.read_subject())),
+                None => app(the_only_subject),
+            };
             measured(|| runtime.block_on(serve(served, bound, asked)))
         })?;
         match address.recv() {
@@ -76,17 +84,6 @@ impl<'scope> Server<'scope> {
         drop(self.readings);
         self.thread.join().map_err(|_| "the server panicked")?
     }
-}
-
-/// The application behind its guard, which has its keys.
-async fn protected(
-    world: &World,
-    guard: Option<Entry>,
-    app: fn(ReadSubject) -> Router,
-) -> Result<Router, Failure> {
-    let Some(entry) = guard else { return Ok(app(the_only_subject)) };
-    let contender = entry.make_warm(world, dev_issuer::Algorithm::Rs256).await?;
-    Ok(contender.protect(app(contender.read_subject())))
 }
 
 async fn serve(
