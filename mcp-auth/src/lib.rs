@@ -42,7 +42,6 @@ mod assembly;
 mod auth_info;
 mod authenticate;
 mod authorize;
-mod byte_search;
 mod claim_path;
 mod claims;
 pub mod clock;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memchr;
 use serde_json::{Map, Value};
 
 use super::base64url::append_base64url;
@@ -68,9 +69,8 @@ impl<'b> Jws<'b> {
         }
         crate::steps::take(token.len());
         // What has more than three parts has a dot in the last one, which is no base64url.
-        let (encoded_header, others) = token.split_once('.').ok_or(JwsError::NotJws)?;
-        let (encoded_payload, encoded_signature) =
-            others.split_once('.').ok_or(JwsError::NotJws)?;
+        let (encoded_header, others) = split_at_dot(token).ok_or(JwsError::NotJws)?;
+        let (encoded_payload, encoded_signature) = split_at_dot(others).ok_or(JwsError::NotJws)?;
         if encoded_header.len() > limits.header_bytes {
             return Err(JwsError::TooLarge("max_token_header_bytes"));
         }
@@ -269,6 +269,12 @@ impl MediaType {
             Self::Other
         }
     }
+}
+
+/// What comes before the first dot, and what behind it.
+fn split_at_dot(text: &str) -> Option<(&str, &str)> {
+    let dot = memchr(b'.', text.as_bytes())?;
+    Some((&text[..dot], &text[dot + 1..]))
 }
 
 /// Decodes a part of a token to the end of the buffer, and says where it stands there.

@@ -15,11 +15,11 @@ use std::iter;
 use std::mem;
 
 use bytes::Bytes;
+use memchr::memchr2;
 
 use super::body_kind::is_field;
 use super::list_filter::Fault;
 use super::list_trace::{ListTrace, has_trace};
-use crate::byte_search::position_of;
 use crate::serve::HeldBytes;
 
 /// A stream of events of which any part may have come yet; every byte is looked at a few times, however it
@@ -186,7 +186,7 @@ impl Units {
             self.is_after_cr = false;
             return Some(self.unit_of(BYTE_ORDER_MARK.len()));
         }
-        while let Some(distance) = position_of(&bytes[self.scanned..], is_line_end) {
+        while let Some(distance) = line_end(&bytes[self.scanned..]) {
             crate::steps::take(distance + 1);
             let at = self.scanned + distance;
             let is_after_cr = distance == 0 && self.is_after_cr;
@@ -347,7 +347,7 @@ fn with_data(event: &[u8], new: &[u8]) -> Vec<u8> {
             out.extend_from_slice(line);
         } else if let Some(whole) = unwritten.take() {
             let end = &line[content(line).len()..];
-            for part in whole.split(|&byte| is_line_end(byte)) {
+            for part in whole.split(|byte| matches!(byte, b'\n' | b'\r')) {
                 out.extend([b"data: ", part, end].concat());
             }
         }
@@ -394,11 +394,12 @@ fn lines(mut event: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first line without its end.
 fn content(lines: &[u8]) -> &[u8] {
-    &lines[..position_of(lines, is_line_end).unwrap_or(lines.len())]
+    &lines[..line_end(lines).unwrap_or(lines.len())]
 }
 
-fn is_line_end(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
+/// Where the first line ends.
+fn line_end(lines: &[u8]) -> Option<usize> {
+    memchr2(b'\n', b'\r', lines)
 }
 
 /// The value of a line that is a `data` field.

@@ -3,7 +3,7 @@
 //! Most answers hold none, and reading each of them as JSON would cost more than all the rest. A body without the name of
 //! a member that holds a list, without an escape that could write such a name in another way, and without NUL has none.
 
-use crate::byte_search::position_of;
+use memchr::memchr3;
 
 /// How a member that holds a list begins, and what serde takes for JSON within a string. Some readers (Go's) take
 /// these names in other letters for the same.
@@ -48,7 +48,7 @@ pub(super) fn has_trace(bytes: &[u8]) -> bool {
 /// Whether these bytes could hold a member whose name begins with one of these, which are in small letters.
 pub(super) fn may_have_member(bytes: &[u8], sought: &SoughtNames) -> bool {
     let mut rest = bytes;
-    while let Some(at) = position_of(rest, |byte| matches!(byte, b'"' | b'\\' | 0)) {
+    while let Some(at) = memchr3(b'"', b'\\', 0, rest) {
         let (found, after) = (rest[at], &rest[at + 1..]);
         let is_trace = match found {
             b'"' => {
