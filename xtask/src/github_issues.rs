@@ -32,7 +32,7 @@ fn run() -> Result<Outcome, Failure> {
 
 /// All tests of the example in Rust.
 fn tests() -> Run {
-    cargo_in_examples(&["test", "--package", "github-issues"])
+    cargo_in_examples(&["test", "--workspace", "--test", "github_issues"])
 }
 
 /// The same tests, of the same server in another language.

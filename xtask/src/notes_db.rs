@@ -98,7 +98,7 @@ fn test_all(postgres: &str) -> Result<Outcome, Failure> {
 
 /// All tests of the example in Rust.
 fn tests(postgres: &str) -> Run {
-    cargo_in_examples(&["test", "--package", "notes-db", "--", "--include-ignored"])
+    cargo_in_examples(&["test", "--workspace", "--test", "notes_db", "--", "--include-ignored"])
         .env("NOTES_DB_POSTGRES", postgres)
 }
 
