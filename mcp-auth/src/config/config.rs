@@ -29,7 +29,7 @@ use crate::scope::Scopes;
 /// - `max_token_claims`: 256
 /// - `max_token_depth`: 16
 /// - `max_token_header_bytes`: 4 KiB
-/// - `token_cache_bytes`: 32 MiB
+/// - `token_cache_bytes`: 24 MiB
 /// - `token_cache_max_age`: 5 minutes
 /// - `handle_keys`: a new one at each start
 /// - `shared_store`: none; what is revoked is known to this instance alone
@@ -171,7 +171,7 @@ impl Default for Config {
             max_token_claims: 256,
             max_token_depth: 16,
             max_token_header_bytes: 4 * 1024,
-            token_cache_bytes: 32 * 1024 * 1024,
+            token_cache_bytes: 24 * 1024 * 1024,
             token_cache_max_age: Duration::from_secs(300),
             handle_keys: Vec::new(),
             handle_keys_file: None,
