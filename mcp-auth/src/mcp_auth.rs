@@ -116,7 +116,12 @@ impl McpAuth {
     /// resources, its path says which one it is for. Where a policy depends on what is called, the answer to a POST is
     /// [`Decision::ReadBody`]. When a request may go on, [`Forward::respond`] says what to do with its response.
     pub async fn decide(&self, request: &Parts) -> Decision {
-        self.decide_at(request.uri.path(), request).await
+        let path = request.uri.path();
+        match self.decide_at_once_at(path, request) {
+            Some(decision) => decision,
+            // In a box: few futures need so much memory.
+            None => Box::pin(self.decide_in_time_at(path, request)).await,
+        }
     }
 
     /// Decides at once, without waiting, about a caller whose token was accepted before and who may go on.
@@ -126,8 +131,8 @@ impl McpAuth {
         resource_alone_at(&self.0.serving.load(), request.uri.path())?.decide_seen(request)
     }
 
-    /// [`McpAuth::decide`], where a router has cut the path of the request.
-    pub(crate) async fn decide_at(&self, path: &str, request: &Parts) -> Decision {
+    /// [`McpAuth::decide`], for what was not decided [at once](Self::decide_at_once_at).
+    pub(crate) async fn decide_in_time_at(&self, path: &str, request: &Parts) -> Decision {
         // An adapter around a whole application must not ask for a token where clients learn how to
         // get one.
         if let Some(document) = self.metadata_at(path, request).await {
@@ -153,8 +158,8 @@ impl McpAuth {
         resource_alone_at(&self.0.serving.load(), path)?.decide_at_once(request)
     }
 
-    /// [`McpAuth::decide`], for the resource in this place.
-    pub(crate) async fn decide_in(&self, place: &Place, request: &Parts) -> Decision {
+    /// The same for the resource in this place.
+    pub(crate) async fn decide_in_time_in(&self, place: &Place, request: &Parts) -> Decision {
         let found = self.0.serving.load().mounts.resource_in(place).cloned();
         match found {
             Some(resource) => resource.decide(request).await,
@@ -162,7 +167,7 @@ impl McpAuth {
         }
     }
 
-    /// The same at once; `None`: it may have to wait.
+    /// [`McpAuth::decide`] at once, for the resource in this place; `None`: it may have to wait.
     pub(crate) fn decide_at_once_in(&self, place: &Place, request: &Parts) -> Option<Decision> {
         self.0.serving.load().mounts.resource_in(place)?.decide_at_once(request)
     }

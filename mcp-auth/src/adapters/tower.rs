@@ -32,7 +32,8 @@ use crate::limits::PeerAddress;
 use crate::mcp_auth::McpAuth;
 use crate::mounts::Place;
 use crate::serve::{
-    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, announced_length, poll_start,
+    Decision, Forward, HeldBytes, PendingDecision, ProtectedBody, Reply, announced_length,
+    poll_start,
 };
 
 impl McpAuth {
@@ -121,49 +122,26 @@ impl AuthLayer {
         }
     }
 
-    async fn decide(&self, request: &Parts) -> Decision {
+    /// What was not decided at once.
+    async fn decide_in_time(&self, request: &Parts) -> Decision {
         match &self.place {
-            Some(place) => self.auth.decide_in(place, request).await,
-            None => self.auth.decide_at(requested_path(request), request).await,
+            Some(place) => self.auth.decide_in_time_in(place, request).await,
+            None => self.auth.decide_in_time_at(requested_path(request), request).await,
         }
     }
 
-    /// The request as the service may see it, of which this is decided already.
-    ///
-    /// # Errors
-    /// The answer, where it goes no further.
-    async fn admit<Q, R>(
-        &self,
-        decided: Option<Decision>,
-        parts: Parts,
-        body: Q,
-    ) -> Result<(Request<Q>, Forward), Response<R>>
+    /// The answer to a request that goes no further, with as much of its body as nobody has read.
+    fn refuse<Q, R>(&self, mut reply: Reply, request: &Parts, unread: Option<Q>) -> Response<R>
     where
-        Q: Body + From<Bytes> + Send + 'static,
+        Q: Body + Send + 'static,
         Q::Data: Send,
         R: From<Bytes>,
     {
-        let by_head = match decided {
-            Some(decision) => decision,
-            None => self.decide(&parts).await,
-        };
-        let (decision, unread) = match by_head {
-            Decision::ReadBody(pending) => decide_by_body(pending, &parts, body).await,
-            decision => (decision, Some(body)),
-        };
-        match (decision, unread) {
-            (Decision::Forward(mut forward), Some(given)) => {
-                Ok((admitted(parts, given, &mut forward), forward))
-            }
-            (decision, unread) => {
-                let mut reply = decision.into_reply();
-                let is_kept = unread.is_some_and(|rest| discard(&parts, rest, self.timeout()));
-                if !is_kept && parts.version <= Version::HTTP_11 {
-                    reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Err(reply.into_response())
-            }
+        let is_kept = unread.is_some_and(|rest| discard(request, rest, self.timeout()));
+        if !is_kept && request.version <= Version::HTTP_11 {
+            reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        reply.into_response()
     }
 }
 
@@ -228,23 +206,64 @@ where
         if self.layer.auth.counts_addresses() {
             note_peer(&mut parts);
         }
-        let by_head = match self.layer.decide_at_once(&parts) {
+        let state = match self.layer.decide_at_once(&parts) {
             // Nearly every request: handed on without memory for a task of its own.
             Some(Decision::Forward(mut forward)) => {
                 let future = self.inner.call(admitted(parts, body, &mut forward));
-                return AuthFuture { state: State::Forwarded { future, forward: Some(forward) } };
+                State::Forwarded { future, forward: Some(forward) }
             }
-            other => other,
+            Some(Decision::Reply(reply)) => {
+                State::Starting { response: self.layer.refuse(reply, &parts, Some(body)) }
+            }
+            Some(Decision::ReadBody(pending)) => {
+                State::Deciding { decided: self.decide_later(Some(pending), parts, body) }
+            }
+            None => State::Deciding { decided: self.decide_later(None, parts, body) },
         };
+        AuthFuture { state }
+    }
+}
+
+/// What becomes of a request that waited: the service at work, or the answer where it goes no further.
+type Decided<F, B> = Result<(F, Forward), Response<ProtectedBody<B>>>;
+
+impl<S> AuthService<S> {
+    /// Decides about a request that has to wait: for its body, or for whoever is asked about its token.
+    fn decide_later<Q, B>(
+        &mut self,
+        pending: Option<PendingDecision>,
+        parts: Parts,
+        body: Q,
+    ) -> BoxFuture<'static, Decided<S::Future, B>>
+    where
+        S: Service<Request<Q>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        Q: Body + From<Bytes> + Send + 'static,
+        Q::Data: Send,
+        Q::Error: Send,
+        B: Body<Data = Bytes>,
+    {
         // The service that is ready is used; its clone may not be.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
-        let decided = Box::pin(async move {
-            let admission = layer.admit(by_head, parts, body).await;
-            admission.map(|(admitted, forward)| (inner.call(admitted), forward))
-        });
-        AuthFuture { state: State::Deciding { decided } }
+        Box::pin(async move {
+            let by_head = match pending {
+                Some(waiting) => Decision::ReadBody(waiting),
+                // In a box of its own: where a body is waited for, it would be memory for nothing.
+                None => Box::pin(layer.decide_in_time(&parts)).await,
+            };
+            let (decision, unread) = match by_head {
+                Decision::ReadBody(waiting) => decide_by_body(waiting, &parts, body).await,
+                decision => (decision, Some(body)),
+            };
+            match (decision, unread) {
+                (Decision::Forward(mut forward), Some(given)) => {
+                    Ok((inner.call(admitted(parts, given, &mut forward)), forward))
+                }
+                (decision, unread) => Err(layer.refuse(decision.into_reply(), &parts, unread)),
+            }
+        })
     }
 }
 
@@ -360,10 +379,10 @@ pin_project! {
         B: Body,
     {
         // It is not known yet whether the request goes on.
-        Deciding { decided: BoxFuture<'static, Result<(F, Forward), Response<ProtectedBody<B>>>> },
+        Deciding { decided: BoxFuture<'static, Decided<F, B>> },
         // The service is at work.
         Forwarded { #[pin] future: F, forward: Option<Forward> },
-        // Its response is there, and it is not certain yet what is sent first.
+        // A response is there, and it may not be certain yet what is sent first.
         Starting { response: Response<ProtectedBody<B>> },
     }
 }

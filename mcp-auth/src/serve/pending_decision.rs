@@ -109,8 +109,12 @@ impl PendingDecision {
     /// not public.
     pub async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
         match self.0 {
-            Waiting::Call(call) => call.decide(request, body).await,
-            Waiting::Notice(notice) => notice.decide(request, body).await,
+            Waiting::Call(call) => match call.decide_at_once(request, body) {
+                Ok(decision) => decision,
+                // In a box, and the other too: few futures need so much memory.
+                Err(waiting) => Box::pin(waiting.decide_in_time(request, body)).await,
+            },
+            Waiting::Notice(notice) => Box::pin(notice.decide(request, body)).await,
         }
     }
 }
@@ -194,42 +198,76 @@ impl PendingCall {
         self.resource.refuse_message(fault, None).with_headers(self.cors)
     }
 
-    async fn decide(self, request: &Parts, body: &[u8]) -> Decision {
+    /// Decides about nearly every call: it is known who sent it, or why nobody is.
+    ///
+    /// # Errors
+    /// It has to be looked at the token, or at the request again.
+    fn decide_at_once(
+        self: Box<Self>,
+        request: &Parts,
+        body: &[u8],
+    ) -> Result<Decision, Box<Self>> {
+        if matches!(self.caller, Caller::Unchecked) || !self.resource.is_in_force() {
+            return Err(self);
+        }
+        let Self { resource, caller, cors, .. } = *self;
+        Ok(decide_by(&resource, caller.if_known(), cors, request, body))
+    }
+
+    async fn decide_in_time(self: Box<Self>, request: &Parts, body: &[u8]) -> Decision {
         if self.resource.is_in_force() {
-            return self.decide_by(request, body).await;
+            return self.decide_about_sender(request, body).await;
         }
         // The configuration was replaced while the body came.
         let Some(resource) = self.resource.in_force() else {
             return Decision::Reply(Reply::not_found());
         };
-        // In a box, or the future of every decision would be larger.
-        match Box::pin(resource.decide(request)).await {
+        match resource.decide(request).await {
             Decision::ReadBody(PendingDecision(Waiting::Call(anew))) => {
                 if body.len() > anew.max_bytes() {
                     return Decision::Reply(anew.too_large());
                 }
-                anew.decide_by(request, body).await
+                anew.decide_about_sender(request, body).await
             }
             decided => decided,
         }
     }
 
-    async fn decide_by(self, request: &Parts, body: &[u8]) -> Decision {
-        let Self { resource, caller, cors, .. } = self;
+    async fn decide_about_sender(self: Box<Self>, request: &Parts, body: &[u8]) -> Decision {
+        let Self { resource, caller, cors, .. } = *self;
         let known = match caller {
-            Caller::Known(known) => known,
             Caller::Unchecked if needs_caller(&resource, request, body) => {
                 resource.authenticate(request).await
             }
-            Caller::Unchecked => Err(AuthError::MissingToken),
+            other => other.if_known(),
         };
-        match judge(&resource, known, request, body) {
-            Ok(mut forward) => {
-                forward.response_headers = cors;
-                Decision::Forward(forward)
-            }
-            Err(reply) => Decision::Reply(reply.with_headers(cors)),
+        decide_by(&resource, known, cors, request, body)
+    }
+}
+
+impl Caller {
+    fn if_known(self) -> Result<AuthInfo, AuthError> {
+        match self {
+            Self::Known(known) => known,
+            Self::Unchecked => Err(AuthError::MissingToken),
         }
+    }
+}
+
+/// Decides by the body about this caller.
+fn decide_by(
+    resource: &Arc<Resource>,
+    caller: Result<AuthInfo, AuthError>,
+    cors: HeaderMap,
+    request: &Parts,
+    body: &[u8],
+) -> Decision {
+    match judge(resource, caller, request, body) {
+        Ok(mut forward) => {
+            forward.response_headers = cors;
+            Decision::Forward(forward)
+        }
+        Err(reply) => Decision::Reply(reply.with_headers(cors)),
     }
 }
 
