@@ -142,6 +142,22 @@ async fn a_body_that_decides_is_read_for_it_too() {
     }
 }
 
+/// Each request that waits has it, and it is written whole.
+#[tokio::test]
+async fn little_memory_is_taken_to_wait_for_a_decision() {
+    let (auth, issuer) =
+        server(|resource| resource.challenge_style = ChallengeStyle::ToolResult).await;
+    let token = token(&issuer, "mcp");
+    let headers = [("authorization", &*token), ("content-type", "application/json")];
+    let asked = parts("POST", &headers);
+    let by_head = auth.decide(&asked);
+    assert!(size_of_val(&by_head) <= 512, "{}", size_of_val(&by_head));
+    let Decision::ReadBody(pending) = by_head.await else { panic!("the body decides") };
+    let by_body = pending.decide(&asked, b"{}");
+    assert!(size_of_val(&by_body) <= 512, "{}", size_of_val(&by_body));
+    assert!(matches!(by_body.await, Decision::Reply(_)));
+}
+
 /// Whoever listens gets the head of a stream whose first event may be a long time coming.
 #[tokio::test]
 async fn a_subscription_begins_before_its_first_event() {
