@@ -29,7 +29,7 @@ pub(super) fn run(plan: &Plan) -> Result<Section, Failure> {
 }
 
 /// One kind of request alone, for a profile.
-pub(super) fn repeat(guard: Option<Entry>, seen: bool, budget: Duration) -> Result<usize, Failure> {
+pub(super) fn repeat(guard: Entry, seen: bool, budget: Duration) -> Result<usize, Failure> {
     http::repeat(&SUBJECT, http::line_alone(guard, seen), budget)
 }
 

@@ -73,9 +73,9 @@ pub(super) fn usual_lines() -> Vec<Line> {
 }
 
 /// A line alone.
-pub(super) fn line_alone(guard: Option<Entry>, seen: bool) -> Line {
+pub(super) fn line_alone(guard: Entry, seen: bool) -> Line {
     let beside = Beside { baseline: 0, empty_layer: 0, bare_check: None };
-    Line { work: "", guard, seen, beside }
+    Line { work: "", guard: Some(guard), seen, beside }
 }
 
 /// All that is sent.

@@ -63,14 +63,12 @@ impl Work {
             Self::SeenCold => in_process(entry, VISITS, true, budget),
             Self::DistinctWarm => in_process(entry, 1, false, budget),
             Self::DistinctCold => in_process(entry, 1, true, budget),
-            Self::AxumSeen => axum::repeat(Some(entry), true, budget),
-            Self::AxumDistinct => axum::repeat(Some(entry), false, budget),
-            Self::RmcpSeen => rmcp::repeat(Some(entry), true, budget),
-            Self::RmcpDistinct => rmcp::repeat(Some(entry), false, budget),
-            Self::PolicySeen if guard == Guard::McpAuth => {
-                policy::repeat(Some(POLICY_OF_10), budget)
-            }
-            Self::PolicySeen => policy::repeat(Some(entry), budget),
+            Self::AxumSeen => axum::repeat(entry, true, budget),
+            Self::AxumDistinct => axum::repeat(entry, false, budget),
+            Self::RmcpSeen => rmcp::repeat(entry, true, budget),
+            Self::RmcpDistinct => rmcp::repeat(entry, false, budget),
+            Self::PolicySeen if guard == Guard::McpAuth => policy::repeat(POLICY_OF_10, budget),
+            Self::PolicySeen => policy::repeat(entry, budget),
         }
     }
 }
