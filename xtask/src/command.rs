@@ -1,10 +1,14 @@
 //! Child processes, and why one failed.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fmt;
-use std::io;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Why a step failed, in words.
 #[derive(Debug)]
@@ -54,11 +58,26 @@ impl Run {
         self
     }
 
-    /// Runs to the end with the terminal's streams.
+    /// Runs to the end, and shows what it prints. A failure has the last lines of it, because a report stands far below them.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         println!("$ {self}");
-        let status = self.0.stdin(Stdio::null()).status().map_err(|e| self.not_started(&e))?;
-        if status.success() { Ok(()) } else { Err(Failure::new(format!("{self}: {status}"))) }
+        let command = self.0.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| self.not_started(&e))?;
+        let (sender, receiver) = mpsc::channel();
+        if let Some(output) = child.stdout.take() {
+            thread::spawn(move || sender.send(shown_lines(BufReader::new(output))));
+        }
+        let status = child.wait()?;
+        // What it started and did not end may hold its output open for ever.
+        let last_lines = match receiver.recv_timeout(OUTPUT_ENDS_WITHIN) {
+            Ok(last_lines) => last_lines?,
+            Err(_) => "something that it started still runs".to_owned(),
+        };
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{self}: {status}\n{last_lines}")))
+        }
     }
 
     /// Runs to the end and returns what it wrote to standard output.
@@ -88,6 +107,27 @@ impl fmt::Display for Run {
     }
 }
 
+/// How many of the last lines of a failed command are shown once more in the report.
+const LAST_LINES: usize = 60;
+
+/// How long the output of a command is waited for after its end.
+const OUTPUT_ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Prints every line as it comes, and returns the last ones.
+fn shown_lines(mut output: impl BufRead) -> io::Result<String> {
+    let mut last_lines = VecDeque::new();
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        io::stdout().write_all(&line)?;
+        if last_lines.len() == LAST_LINES {
+            last_lines.pop_front();
+        }
+        last_lines.push_back(String::from_utf8_lossy(&line).into_owned());
+        line.clear();
+    }
+    Ok(last_lines.into_iter().collect())
+}
+
 /// Cargo, of the toolchain that runs this program.
 pub(crate) fn cargo(arguments: &[&str]) -> Run {
     Run::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments)
@@ -113,4 +153,24 @@ pub(crate) fn version(program: impl AsRef<OsStr>) -> Option<String> {
 pub(crate) fn root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
     xtask.parent().unwrap_or(xtask).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_the_last_lines_of_what_was_printed() {
+        let script =
+            "i=0; while [ $i -lt 100 ]; do i=$((i + 1)); echo line-$i-; done; printf end; exit 3";
+        let failure = Run::new("sh").args(["-c", script]).run().unwrap_err().to_string();
+        assert!(failure.contains("exit status: 3\n"), "{failure}");
+        assert!(failure.ends_with("line-99-\nline-100-\nend"), "{failure}");
+        assert!(failure.contains("line-42-") && !failure.contains("line-40-"), "{failure}");
+    }
+
+    #[test]
+    fn lines_that_are_no_text_are_shown_too() {
+        assert_eq!(shown_lines(&b"a\xffb\n"[..]).unwrap(), "a\u{fffd}b\n");
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn select(mut steps: Vec<Step>, names: &[String]) -> Result<Vec<Step>
     Ok(steps)
 }
 
-/// What a run of steps came to: a table, and the counts alone on the last line.
+/// What a run of steps came to: what failed and why, a table, and the counts alone on the last line.
 pub(crate) struct Report {
     rows: Vec<Row>,
 }
@@ -77,6 +77,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.rows {
+            if let Err(failure) = &row.result {
+                writeln!(f, "\n── {} failed ──\n{failure}", row.name)?;
+            }
+        }
         writeln!(f, "\n{:<22} {:<8} {:>8}", "step", "result", "seconds")?;
         for row in &self.rows {
             let seconds = row.duration.as_secs_f64();
@@ -96,7 +101,7 @@ impl Row {
         match &result {
             Ok(Outcome::Passed) => {}
             Ok(Outcome::Skipped(reason)) => println!("skipped: {reason}"),
-            Err(failure) => eprintln!("failed: {failure}"),
+            Err(_) => println!("failed: see the end"),
         }
         Self { name: step.name, result, duration: start.elapsed() }
     }
@@ -137,6 +142,7 @@ mod tests {
         let report = Report::of(steps());
         let text = report.to_string();
         assert!(!report.is_success());
+        assert!(text.starts_with("\n── broken failed ──\nwhy\nmore\n"), "{text}");
         assert!(text.contains("failed        0.0  why\n"), "{text}");
         assert_eq!(text.lines().last(), Some("1 passed, 1 failed, 1 skipped"));
     }
