@@ -70,9 +70,11 @@ def test_it_checks_an_issuer(dev_issuer: DevIssuer) -> None:
 
 
 def test_a_server_that_is_not_there_cannot_be_judged() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    done = run(MODULE, "check", "server", f"http://127.0.0.1:{port}/mcp")
+    # A socket that does not listen keeps others off its port.
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        done = run(MODULE, "check", "server", f"http://127.0.0.1:{port}/mcp")
     assert done.returncode == 2 and "connection was refused" in done.stdout, done
 
 

@@ -13,6 +13,7 @@ use std::{fs, io};
 use dev_issuer::DevIssuer;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
 use tokio::process::Command;
 
 use self::fault::Fault;
@@ -273,9 +274,8 @@ async fn the_token_can_come_from_standard_input() {
 
 #[tokio::test]
 async fn what_cannot_be_checked_says_why() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/mcp", gone.local_addr().unwrap());
-    drop(gone);
+    let nobody = nobody();
+    let url = format!("http://{}/mcp", nobody.local_addr().unwrap());
     let rows: [(&[&str], &str); 5] = [
         (&["opaque-secret-token"], "is not a URL"),
         (&[&url, "--ca-file", "/no/such.pem"], "--ca-file"),
@@ -315,6 +315,13 @@ async fn check(server: &Server, with_token: bool, options: &[&str]) -> Output {
             .env("MCP_AUTH_REFUSED_TOKEN", &server.foreign_token);
     }
     command.output().await.unwrap()
+}
+
+/// A port where nothing answers: a socket that does not listen keeps others off it.
+fn nobody() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket
 }
 
 fn command(arguments: &[&str]) -> Command {

@@ -62,7 +62,8 @@ impl Calling {
     }
 
     pub(crate) fn mint(&self, subject: &str) -> Mint {
-        self.issuer.mint().audience(RESOURCE).subject(subject).client_id("a-client").scope("mcp")
+        let token = self.issuer.mint().audience(RESOURCE).subject(subject).client_id("a-client");
+        token.scope("mcp").issued_at(self.clock.started_at())
     }
 
     /// The caller behind a token of this subject.

@@ -29,26 +29,34 @@ pub(crate) const METADATA_URL: &str =
 
 /// A clock that starts now and moves only when told to.
 #[derive(Clone)]
-pub(crate) struct TestClock(Arc<AtomicU64>);
+pub(crate) struct TestClock {
+    started_at: u64,
+    now: Arc<AtomicU64>,
+}
 
 impl TestClock {
     pub(crate) fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        Self(Arc::new(AtomicU64::new(now)))
+        Self { started_at: now, now: Arc::new(AtomicU64::new(now)) }
+    }
+
+    /// When it was made. Tokens are issued then: by the clock of the system it may be a second later meanwhile.
+    pub(crate) fn started_at(&self) -> u64 {
+        self.started_at
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::Relaxed);
+        self.now.fetch_add(seconds, Ordering::Relaxed);
     }
 
     pub(crate) fn set_back(&self, seconds: u64) {
-        self.0.fetch_sub(seconds, Ordering::Relaxed);
+        self.now.fetch_sub(seconds, Ordering::Relaxed);
     }
 }
 
 impl Clock for TestClock {
     fn unix_seconds(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.now.load(Ordering::Relaxed)
     }
 }
 
@@ -80,7 +88,8 @@ impl Harness {
 
     /// A token that is good unless it is changed.
     pub(crate) fn mint(&self) -> Mint {
-        self.issuer.mint().subject("alice").audience(RESOURCE).scope("mcp").client_id("test-client")
+        let token = self.issuer.mint().subject("alice").audience(RESOURCE).scope("mcp");
+        token.client_id("test-client").issued_at(self.clock.started_at())
     }
 
     /// Sends a POST to the resource with this token.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::command;
+use super::{command, nobody};
 
 /// Something that listens, and what is said of it. `{origin}` stands for where it is.
 struct NonServer {
@@ -205,9 +205,8 @@ async fn the_first_line_says_what_it_is_in_each_format() {
 
 #[tokio::test]
 async fn programs_are_told_too_that_nothing_could_be_judged() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/mcp", gone.local_addr().unwrap());
-    drop(gone);
+    let nobody = nobody();
+    let url = format!("http://{}/mcp", nobody.local_addr().unwrap());
     let rows: [(&[&str], &str); 3] = [
         (&[&url], "does not answer: the connection was refused: nothing listens there"),
         (&["ftp://h.example/mcp"], "is not a URL"),

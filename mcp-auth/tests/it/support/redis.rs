@@ -62,11 +62,15 @@ impl Redis {
         std::fs::write(redis.authority(), authority_pem).unwrap();
         std::fs::write(redis.folder.join("server.pem"), certificate.pem()).unwrap();
         std::fs::write(redis.folder.join("server.key"), server_key.serialize_pem()).unwrap();
-        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        redis.tls_port = Some(free.local_addr().unwrap().port());
-        drop(free);
-        redis.begin().await;
-        Some(redis)
+        loop {
+            let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            redis.tls_port = Some(free.local_addr().unwrap().port());
+            drop(free);
+            if redis.has_begun().await {
+                return Some(redis);
+            }
+            // Something else has taken the port in between.
+        }
     }
 
     /// The file with the authority of its certificate.
@@ -86,6 +90,11 @@ impl Redis {
 
     /// Starts it where it was stopped, and waits until it answers.
     pub(crate) async fn begin(&mut self) {
+        assert!(self.has_begun().await, "redis-server has ended");
+    }
+
+    /// Whether it answers after its start; else it has ended.
+    async fn has_begun(&mut self) -> bool {
         let socket = self.folder.join("redis.sock");
         let _ = std::fs::remove_file(&socket);
         let mut command = Command::new("redis-server");
@@ -101,7 +110,13 @@ impl Redis {
         }
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.process = Some(process);
-        wait_until(async || self.ask::<String>(&["PING"]).await.is_ok()).await;
+        let mut has_ended = false;
+        wait_until(async || {
+            has_ended = self.process.as_mut().unwrap().try_wait().unwrap().is_some();
+            has_ended || self.ask::<String>(&["PING"]).await.is_ok()
+        })
+        .await;
+        !has_ended
     }
 
     pub(crate) fn url(&self) -> String {

@@ -224,9 +224,10 @@ async fn who_disconnects_while_the_provider_is_away_is_forgotten_here_at_once_an
     let server = Server::start().await;
     server.github.let_tokens_expire();
     server.connect("alice").await;
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A socket that does not listen keeps others off its port.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let closed = format!("http://{}/revoke", nobody.local_addr().unwrap());
-    drop(nobody);
     let other = server.another_instance(|data| {
         data["downstreams"]["github"]["revocation_endpoint"] = json!(closed);
     });

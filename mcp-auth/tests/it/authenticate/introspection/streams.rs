@@ -31,7 +31,8 @@ impl Server {
     }
 
     fn mint(&self) -> Mint {
-        self.issuer.mint().subject("alice").audience(RESOURCE).expires_in(36_000)
+        let token = self.issuer.mint().subject("alice").audience(RESOURCE).expires_in(36_000);
+        token.issued_at(self.clock.started_at())
     }
 
     /// A stream of events to a caller with this token.

@@ -17,7 +17,7 @@ use futures_util::stream::{self, StreamExt as _};
 use mcp_auth::revocation::Revocation;
 use mcp_auth::settings::{RedisConfig, Secret, SharedStoreConfig};
 use mcp_auth::{Config, McpAuth};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tower::service_fn;
 
 use super::{EVENT, RETRY, mint};
@@ -95,7 +95,7 @@ impl Nginx {
               uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
               upstream mcp {{ server {first} max_fails=0; server {second} max_fails=0; }}
               server {{
-                listen 127.0.0.1:{port};
+                listen 127.0.0.1:{port} reuseport;
                 location / {{
                   proxy_pass http://mcp; proxy_http_version 1.1; proxy_set_header Connection '';
                   proxy_set_header Host $host; proxy_buffering off; proxy_read_timeout 1h;
@@ -147,9 +147,11 @@ impl Cluster {
             let app = axum::Router::new().route("/mcp", app);
             tokio::spawn(async move { axum::serve(listener, app).await });
         }
-        let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        // It keeps others off the port; nginx shares it.
+        let kept = TcpSocket::new_v4().unwrap();
+        kept.set_reuseport(true).unwrap();
+        kept.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = kept.local_addr().unwrap().port();
         let nginx = Nginx::start(port, [addresses[0], addresses[1]]);
         let (client, sessions) = (reqwest::Client::new(), Sessions::default());
         let url = format!("http://127.0.0.1:{port}/mcp");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use mcp_auth::Config;
@@ -15,7 +16,10 @@ use crate::support::redis::{Redis, wait_until};
 
 fn with_authority(issuer: &DevIssuer, url: &str, authority: Option<PathBuf>) -> Config {
     let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
-    config.shared_store = Some(SharedStoreConfig::redis(RedisConfig::new(url)));
+    let mut store = SharedStoreConfig::redis(RedisConfig::new(url));
+    // TLS without optimization takes a second on a busy machine.
+    store.timeout = Duration::from_secs(30);
+    config.shared_store = Some(store);
     config.ca_files.extend(authority);
     config
 }
