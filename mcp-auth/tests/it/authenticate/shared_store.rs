@@ -38,8 +38,7 @@ struct Instance {
 
 impl Instance {
     async fn start(issuer: &DevIssuer, redis: &Redis) -> Self {
-        let store = SharedStoreConfig::redis(RedisConfig::new(redis.url()));
-        Self::with(issuer, store).await
+        Self::with(issuer, redis_store(redis.url())).await
     }
 
     async fn with(issuer: &DevIssuer, store: SharedStoreConfig) -> Self {
@@ -78,6 +77,13 @@ impl Instance {
     async fn wait_for(&self, token: &str, status: u16) {
         wait_until(async || self.status(token).await == status).await;
     }
+}
+
+/// Redis as the store, with time to answer also on a busy machine.
+fn redis_store(url: impl Into<String>) -> SharedStoreConfig {
+    let mut store = SharedStoreConfig::redis(RedisConfig::new(url));
+    store.timeout = Duration::from_secs(2);
+    store
 }
 
 /// A token that was issued before anything was revoked, whatever is revoked until now.

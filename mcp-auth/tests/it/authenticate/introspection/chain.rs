@@ -161,7 +161,7 @@ impl TokenVerifier for ApiKeys {
     }
 
     fn timeout(&self) -> Duration {
-        Duration::from_millis(50)
+        Duration::from_secs(1)
     }
 
     fn token_header(&self) -> Option<HeaderName> {

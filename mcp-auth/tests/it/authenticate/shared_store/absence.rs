@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use mcp_auth::revocation::Revocation;
-use mcp_auth::settings::{RedisConfig, SharedStoreConfig};
 
-use super::{EVENT, Instance, RETRY, mint};
+use super::{EVENT, Instance, RETRY, mint, redis_store};
 use crate::support::log::Log;
 use crate::support::redis::{Redis, wait_until};
 
@@ -106,7 +105,7 @@ async fn an_instance_that_starts_while_redis_is_away_refuses_until_it_is_there()
 async fn streams_end_when_nobody_can_tell_any_more() {
     let Some(mut redis) = Redis::start().await else { return };
     let issuer = DevIssuer::start().await.unwrap();
-    let mut store = SharedStoreConfig::redis(RedisConfig::new(redis.url()));
+    let mut store = redis_store(redis.url());
     store.max_stale = Duration::from_secs(5);
     let instance = Instance::with(&issuer, store).await;
     let token = mint(&issuer, "alice").expires_in(7200).sign();
@@ -202,7 +201,7 @@ async fn the_log_says_that_redis_is_away_and_not_the_password() {
     redis.begin().await;
     wait_until(async || Log::peek().contains("the shared store is there again")).await;
     let wrong = redis.url().replace("hush-1", "hush-2");
-    let store = SharedStoreConfig::redis(RedisConfig::new(wrong));
+    let store = redis_store(wrong);
     assert!(!format!("{store:?}").contains("hush"));
     let refused = Instance::with(&issuer, store).await;
     assert_eq!(refused.status(&token).await, 503);

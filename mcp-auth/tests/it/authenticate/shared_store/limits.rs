@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use dev_issuer::DevIssuer;
 use mcp_auth::Config;
-use mcp_auth::settings::{FailureLimit, Limits, RedisConfig, SharedStoreConfig};
+use mcp_auth::settings::{FailureLimit, Limits};
 
-use super::{Instance, mint};
+use super::{Instance, mint, redis_store};
 use crate::support::RESOURCE;
 use crate::support::log::Log;
 use crate::support::redis::{Redis, wait_until};
@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// So many refusals a day, for each address and for each caller.
 fn config(issuer: &DevIssuer, redis: &Redis, count: u32) -> Config {
     let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
-    config.shared_store = Some(SharedStoreConfig::redis(RedisConfig::new(redis.url())));
+    config.shared_store = Some(redis_store(redis.url()));
     config.limits.failures_per_address = Some(FailureLimit::new(count, DAY));
     config.limits.failures_per_principal = Some(FailureLimit::new(count, DAY));
     config.limits.trusted_proxies = vec!["127.0.0.1".to_owned()];

@@ -15,12 +15,12 @@ use axum::routing::any_service;
 use dev_issuer::DevIssuer;
 use futures_util::stream::{self, StreamExt as _};
 use mcp_auth::revocation::Revocation;
-use mcp_auth::settings::{RedisConfig, Secret, SharedStoreConfig};
+use mcp_auth::settings::Secret;
 use mcp_auth::{Config, McpAuth};
 use tokio::net::{TcpListener, TcpSocket};
 use tower::service_fn;
 
-use super::{EVENT, RETRY, mint};
+use super::{EVENT, RETRY, mint, redis_store};
 use crate::support::RESOURCE;
 use crate::support::redis::{Redis, is_there, wait_until};
 
@@ -166,8 +166,7 @@ impl Cluster {
     fn restart(&self, instance: usize, keys: &[&str]) -> McpAuth {
         let mut config = Config::new(RESOURCE, self.issuer.issuer()).unwrap();
         config.handle_keys = keys.iter().map(|key| Secret::new(key.repeat(32))).collect();
-        let redis = RedisConfig::new(self.redis.url());
-        config.shared_store = Some(SharedStoreConfig::redis(redis));
+        config.shared_store = Some(redis_store(self.redis.url()));
         let auth = McpAuth::new(config).unwrap();
         let sessions = self.sessions.clone();
         let server = any_service(service_fn(move |request: Request<Body>| {

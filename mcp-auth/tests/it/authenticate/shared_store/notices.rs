@@ -1,11 +1,11 @@
 //! What an issuer tells one instance.
 
 use dev_issuer::DevIssuer;
-use mcp_auth::settings::{BackChannelLogout, RedisConfig, SharedStoreConfig};
+use mcp_auth::settings::BackChannelLogout;
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
-use super::mint;
+use super::{mint, redis_store};
 use crate::support::redis::{Redis, wait_until};
 use crate::support::{RESOURCE, echo, request, send};
 
@@ -17,7 +17,7 @@ fn instance(issuer: &DevIssuer, redis: &Redis) -> McpAuth {
     trusted.back_channel_logout = Some(BackChannelLogout::new(["our-client"]));
     let mut config =
         Config::default().protect_resource(ProtectedResource::new(RESOURCE, [trusted]));
-    config.shared_store = Some(SharedStoreConfig::redis(RedisConfig::new(redis.url())));
+    config.shared_store = Some(redis_store(redis.url()));
     McpAuth::new(config).unwrap()
 }
 

@@ -9,14 +9,14 @@ use mcp_auth::Config;
 use mcp_auth::revocation::Revocation;
 use mcp_auth::settings::{RedisConfig, SharedStoreConfig};
 
-use super::{Instance, mint};
+use super::{Instance, mint, redis_store};
 use crate::support::RESOURCE;
 use crate::support::log::Log;
 use crate::support::redis::{Redis, wait_until};
 
 fn with_authority(issuer: &DevIssuer, url: &str, authority: Option<PathBuf>) -> Config {
     let mut config = Config::new(RESOURCE, issuer.issuer()).unwrap();
-    let mut store = SharedStoreConfig::redis(RedisConfig::new(url));
+    let mut store = redis_store(url);
     // TLS without optimization takes a second on a busy machine.
     store.timeout = Duration::from_secs(30);
     config.shared_store = Some(store);

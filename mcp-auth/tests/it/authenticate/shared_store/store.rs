@@ -7,16 +7,14 @@ use std::time::Duration;
 use dev_issuer::DevIssuer;
 use futures_util::FutureExt as _;
 use mcp_auth::decision::{Decision, PeerAddress};
-use mcp_auth::settings::{
-    BackChannelLogout, FailureLimit, RedisConfig, SharedSignals, SharedStoreConfig,
-};
+use mcp_auth::settings::{BackChannelLogout, FailureLimit, SharedSignals};
 use mcp_auth::shared_store::{
     Followed, Loaded, SharedCutoff, SharedStore, StoreFault, StoreFuture,
 };
 use mcp_auth::{AuthorizationServer, Config, McpAuth, ProtectedResource};
 use serde_json::json;
 
-use super::mint;
+use super::{mint, redis_store};
 use crate::support::log::Log;
 use crate::support::redis::wait_until;
 use crate::support::{RESOURCE, echo, request, send};
@@ -207,7 +205,7 @@ async fn where_a_store_counts_no_refusals_each_instance_counts_for_itself_and_sa
 async fn another_store_takes_a_restart() {
     let mut config = Config::new(RESOURCE, "https://as.example").unwrap();
     let url = "redis://127.0.0.1:1";
-    config.shared_store = Some(SharedStoreConfig::redis(RedisConfig::new(url)));
+    config.shared_store = Some(redis_store(url));
     let auth = McpAuth::new(config.clone()).unwrap();
     auth.reload(config.clone()).unwrap();
     config.shared_store = None;
