@@ -159,6 +159,7 @@ pub(crate) fn root() -> PathBuf {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_failure_has_the_last_lines_of_what_was_printed() {
         let script =

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response, StatusCode};
@@ -17,7 +18,7 @@ use futures_util::stream::{self, StreamExt as _};
 use mcp_auth::revocation::Revocation;
 use mcp_auth::settings::Secret;
 use mcp_auth::{Config, McpAuth};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tower::service_fn;
 
 use super::{EVENT, RETRY, mint, redis_store};
@@ -69,6 +70,7 @@ impl Sessions {
 struct Nginx {
     process: Child,
     folder: PathBuf,
+    url: String,
 }
 
 impl Drop for Nginx {
@@ -81,7 +83,32 @@ impl Drop for Nginx {
 
 impl Nginx {
     /// In front of these, one after the other.
-    fn start(port: u16, instances: [SocketAddr; 2]) -> Self {
+    async fn start(instances: [SocketAddr; 2]) -> Self {
+        loop {
+            let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let mut nginx = Self::at(port, instances);
+            if nginx.has_begun().await {
+                return nginx;
+            }
+            // Something else has taken the port in between.
+        }
+    }
+
+    /// Whether it answers after its start; else it has ended.
+    async fn has_begun(&mut self) -> bool {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+        let mut has_ended = false;
+        wait_until(async || {
+            has_ended = self.process.try_wait().unwrap().is_some();
+            has_ended || is_by_nginx(client.get(&self.url).send().await)
+        })
+        .await;
+        !has_ended
+    }
+
+    fn at(port: u16, instances: [SocketAddr; 2]) -> Self {
         let folder = env::temp_dir().join(format!("mcp-auth-nginx-{}-{port}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let [first, second] = instances;
@@ -95,7 +122,7 @@ impl Nginx {
               uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
               upstream mcp {{ server {first} max_fails=0; server {second} max_fails=0; }}
               server {{
-                listen 127.0.0.1:{port} reuseport;
+                listen 127.0.0.1:{port};
                 location / {{
                   proxy_pass http://mcp; proxy_http_version 1.1; proxy_set_header Connection '';
                   proxy_set_header Host $host; proxy_buffering off; proxy_read_timeout 1h;
@@ -108,8 +135,13 @@ impl Nginx {
         let mut command = Command::new("nginx");
         command.arg("-p").arg(&folder).arg("-c").arg(&file).arg("-e").arg("stderr");
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Self { process, folder }
+        Self { process, folder, url: format!("http://127.0.0.1:{port}/mcp") }
     }
+}
+
+fn is_by_nginx(answer: reqwest::Result<reqwest::Response>) -> bool {
+    let Ok(response) = answer else { return false };
+    response.headers().get("server").is_some_and(|name| name.as_bytes().starts_with(b"nginx"))
 }
 
 /// Two instances behind nginx, which may be made anew with other keys.
@@ -119,8 +151,7 @@ struct Cluster {
     sessions: Sessions,
     instances: [Instance; 2],
     client: reqwest::Client,
-    url: String,
-    _nginx: Nginx,
+    nginx: Nginx,
 }
 
 /// What answers for one instance.
@@ -147,18 +178,11 @@ impl Cluster {
             let app = axum::Router::new().route("/mcp", app);
             tokio::spawn(async move { axum::serve(listener, app).await });
         }
-        // It keeps others off the port; nginx shares it.
-        let kept = TcpSocket::new_v4().unwrap();
-        kept.set_reuseport(true).unwrap();
-        kept.bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let port = kept.local_addr().unwrap().port();
-        let nginx = Nginx::start(port, [addresses[0], addresses[1]]);
+        let nginx = Nginx::start([addresses[0], addresses[1]]).await;
         let (client, sessions) = (reqwest::Client::new(), Sessions::default());
-        let url = format!("http://127.0.0.1:{port}/mcp");
-        let cluster = Self { issuer, redis, sessions, instances, client, url, _nginx: nginx };
+        let cluster = Self { issuer, redis, sessions, instances, client, nginx };
         cluster.restart(0, keys);
         cluster.restart(1, keys);
-        wait_until(async || cluster.client.get(&cluster.url).send().await.is_ok()).await;
         Some(cluster)
     }
 
@@ -178,7 +202,7 @@ impl Cluster {
     }
 
     async fn send(&self, method: Method, token: &str, session: Option<&str>) -> reqwest::Response {
-        let mut request = self.client.request(method.clone(), &self.url).bearer_auth(token);
+        let mut request = self.client.request(method.clone(), &self.nginx.url).bearer_auth(token);
         request = request.header("accept", "application/json, text/event-stream");
         if let Some(id) = session {
             request = request.header("mcp-session-id", id);
@@ -225,7 +249,7 @@ async fn a_session_is_its_owners_through_both_instances_and_nobody_elses() {
             assert_eq!(statuses, [404; 4]);
         }
     }
-    let resumed = cluster.client.get(&cluster.url).bearer_auth(&alice);
+    let resumed = cluster.client.get(&cluster.nginx.url).bearer_auth(&alice);
     let resumed = resumed.header("mcp-session-id", &session).header("last-event-id", "1");
     assert_eq!(resumed.send().await.unwrap().status(), 200);
     assert_eq!(cluster.send(Method::DELETE, &alice, Some(&session)).await.status(), 204);
