@@ -274,7 +274,7 @@ async fn the_token_can_come_from_standard_input() {
 
 #[tokio::test]
 async fn what_cannot_be_checked_says_why() {
-    let nobody = nobody();
+    let nobody = silent_socket();
     let url = format!("http://{}/mcp", nobody.local_addr().unwrap());
     let rows: [(&[&str], &str); 5] = [
         (&["opaque-secret-token"], "is not a URL"),
@@ -318,7 +318,7 @@ async fn check(server: &Server, with_token: bool, options: &[&str]) -> Output {
 }
 
 /// A port where nothing answers: a socket that does not listen keeps others off it.
-fn nobody() -> TcpSocket {
+fn silent_socket() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     socket

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::{command, nobody};
+use super::{command, silent_socket};
 
 /// Something that listens, and what is said of it. `{origin}` stands for where it is.
 struct NonServer {
@@ -205,7 +205,7 @@ async fn the_first_line_says_what_it_is_in_each_format() {
 
 #[tokio::test]
 async fn programs_are_told_too_that_nothing_could_be_judged() {
-    let nobody = nobody();
+    let nobody = silent_socket();
     let url = format!("http://{}/mcp", nobody.local_addr().unwrap());
     let rows: [(&[&str], &str); 3] = [
         (&[&url], "does not answer: the connection was refused: nothing listens there"),

@@ -63,9 +63,7 @@ impl Redis {
         std::fs::write(redis.folder.join("server.pem"), certificate.pem()).unwrap();
         std::fs::write(redis.folder.join("server.key"), server_key.serialize_pem()).unwrap();
         loop {
-            let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-            redis.tls_port = Some(free.local_addr().unwrap().port());
-            drop(free);
+            redis.tls_port = Some(free_port());
             if redis.has_begun().await {
                 return Some(redis);
             }
@@ -171,6 +169,11 @@ impl Drop for Redis {
 fn signal(process: &Child, name: &str) {
     let id = process.id().to_string();
     assert!(Command::new("kill").arg(format!("-{name}")).arg(id).status().unwrap().success());
+}
+
+/// A port of 127.0.0.1 that is free now. Something else may take it before it is used.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Asks until it is so; a test that waits for a minute fails.

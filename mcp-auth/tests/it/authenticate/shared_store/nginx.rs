@@ -23,7 +23,7 @@ use tower::service_fn;
 
 use super::{EVENT, RETRY, mint, redis_store};
 use crate::support::RESOURCE;
-use crate::support::redis::{Redis, is_there, wait_until};
+use crate::support::redis::{Redis, free_port, is_there, wait_until};
 
 /// What a server behind us remembers, in a place that its instances share.
 #[derive(Clone, Default)]
@@ -85,10 +85,7 @@ impl Nginx {
     /// In front of these, one after the other.
     async fn start(instances: [SocketAddr; 2]) -> Self {
         loop {
-            let free = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
-            let mut nginx = Self::at(port, instances);
+            let mut nginx = Self::at(free_port(), instances);
             if nginx.has_begun().await {
                 return nginx;
             }
