@@ -252,11 +252,13 @@ pub fn message(bytes: &[u8]) {
             "completion/complete" => {
                 let reference = &params["ref"];
                 let is_prompt = reference["type"] == "ref/prompt";
-                // A template with what was chosen already may come before it as it stands.
+                // A template with what is begun, and with what was chosen already, may come before it as it stands.
                 let written = reference["uri"].as_str();
-                let next = operations.clone().next();
-                if !is_prompt && next.and_then(|next| next.name()) != written {
-                    operations.next();
+                for _ in 0..2 {
+                    let next = operations.clone().next();
+                    if !is_prompt && next.and_then(|next| next.name()) != written {
+                        operations.next();
+                    }
                 }
                 vec![reference[if is_prompt { "name" } else { "uri" }].as_str()]
             }

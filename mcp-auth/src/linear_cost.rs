@@ -13,8 +13,8 @@ mod readers;
 use proptest::prelude::*;
 
 use self::inputs::{
-    Place, Value, argument_of_many_places, many_arguments, many_subscriptions, nested_arguments,
-    texts, values,
+    Place, Value, argument_of_many_places, beginning_of_many_places, many_arguments,
+    many_subscriptions, nested_arguments, texts, values,
 };
 use self::readers::Reader;
 use crate::steps::{Cost, linear};
@@ -107,6 +107,11 @@ fn many_arguments_of_a_completion() {
 #[test]
 fn an_argument_of_many_places_in_a_template() {
     grow(&readers::MESSAGES, "an argument of many places", argument_of_many_places);
+}
+
+#[test]
+fn the_beginning_of_an_argument_in_many_places() {
+    grow(&readers::MESSAGES, "the beginning of an argument", beginning_of_many_places);
 }
 
 #[test]

@@ -80,6 +80,37 @@ pub(crate) fn cases(issuer: &DevIssuer) -> Vec<Value> {
             }),
             sign_in("missing_token", "mcp"),
         ),
+        cases.method(
+            "a chosen variable leads out through what follows it",
+            None,
+            "completion/complete",
+            json!({
+                "ref": { "type": "ref/resource", "uri": "notes://public/{x}{/y}" },
+                "argument": { "name": "y", "value": "" },
+                "context": { "arguments": { "x": ".." } },
+            }),
+            sign_in("missing_token", "mcp"),
+        ),
+        cases.method(
+            "the beginning of a value leads elsewhere",
+            None,
+            "completion/complete",
+            json!({
+                "ref": { "type": "ref/resource", "uri": "notes://public/{+y}" },
+                "argument": { "name": "y", "value": "../secret" },
+            }),
+            sign_in("missing_token", "mcp"),
+        ),
+        cases.method(
+            "the beginning of a value stays within",
+            None,
+            "completion/complete",
+            json!({
+                "ref": { "type": "ref/resource", "uri": "notes://public/{+y}" },
+                "argument": { "name": "y", "value": "no" },
+            }),
+            ok(),
+        ),
         cases.resource("open", None, "notes://public/1", ok()),
         cases.resource("another scheme", Some("mcp"), "n://secret/1", step_up("mcp all")),
         cases.resource("no scheme, and a colon", Some("mcp"), "secret/a:b", step_up("mcp all")),

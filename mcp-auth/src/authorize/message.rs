@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::Operation;
 use super::OperationKind::{Other, Prompt, Resource, Tool};
-use super::completion::{Context, Reference, filled_in};
+use super::completion::{Argument, Context, Reference, Values, filled_in};
 use super::member_names::{is_in_other_letters, skip_unless_in_other_letters};
 use crate::error::MessageFault;
 use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_whole};
@@ -25,11 +25,12 @@ const REVISION: &str = "io.modelcontextprotocol/protocolVersion";
 /// The members that are looked at: none may be there in other letters.
 const MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 const MEMBERS_OF_META: [&str; 2] = [REVISION, RELATED_TASK];
-const MEMBERS_OF_PARAMS: [&str; 10] = [
+const MEMBERS_OF_PARAMS: [&str; 11] = [
     "name",
     "uri",
     "taskId",
     "ref",
+    "argument",
     "context",
     "notifications",
     "arguments",
@@ -299,6 +300,7 @@ struct Params<'m> {
     task_id: Option<&'m str>,
     related_task: Option<&'m str>,
     reference: Option<&'m str>,
+    argument: Option<&'m str>,
     context: Option<&'m str>,
     notifications: Option<&'m str>,
     arguments: Option<&'m str>,
@@ -316,6 +318,7 @@ impl<'m> Params<'m> {
             "uri" => self.uri = value.written()?,
             "taskId" => self.task_id = value.written()?,
             "ref" => self.reference = value.written()?,
+            "argument" => self.argument = value.written()?,
             "context" => self.context = value.written()?,
             "notifications" => self.notifications = value.written()?,
             "arguments" => self.arguments = value.written()?,
@@ -430,7 +433,8 @@ impl<'m> Params<'m> {
     }
 
     /// Completing an argument of a prompt or a template tells what is behind it. A template counts as
-    /// it is written, and also with the variables that the client says it has chosen.
+    /// it is written, with the variables that the client says it has chosen, and with the beginning of the one that is
+    /// completed.
     fn add_completion(
         &self,
         operation: &Operation<'m>,
@@ -438,6 +442,13 @@ impl<'m> Params<'m> {
     ) -> Result<(), MessageFault> {
         let reference: Reference<'m> = object_of(self.reference.ok_or(MessageFault::Invalid)?)?;
         let context: Context<'m> = self.context.map(object_of).transpose()?.unwrap_or_default();
+        let (name, begun) = match self.argument {
+            Some(written) => {
+                let argument: Argument<'m> = object_of(written)?;
+                (required_text(argument.name)?, required_text(argument.value)?)
+            }
+            None => Default::default(),
+        };
         match &*required_text(reference.kind)? {
             "ref/prompt" => {
                 let prompt = operation.beside().naming(Prompt, required_text(reference.name)?);
@@ -449,7 +460,15 @@ impl<'m> Params<'m> {
             }
             "ref/resource" => {
                 let template = required_text(reference.uri)?;
-                let filled = filled_in(&template, &context.chosen)?;
+                let chosen = &context.chosen;
+                let filled = filled_in(&template, &Values { chosen, begun: None })?;
+                if !begun.is_empty() {
+                    let values = Values { chosen, begun: Some((&name, &begun)) };
+                    let with_begun = filled_in(&template, &values)?;
+                    if with_begun != filled {
+                        operations.push(operation.beside().naming_template(with_begun));
+                    }
+                }
                 if filled != template {
                     operations.push(operation.beside().naming_template(filled));
                 }

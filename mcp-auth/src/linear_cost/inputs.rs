@@ -145,6 +145,12 @@ pub(super) fn argument_of_many_places(size: usize) -> String {
     completion(&repeated("{a}", size / 2), &argument)
 }
 
+/// `completion/complete` of a template in which the beginning of a long argument is in many places, of many names each.
+pub(super) fn beginning_of_many_places(size: usize) -> String {
+    let begun = completion(&repeated("{/a,x,x:9}", size / 2), "\"a\":\"1\"");
+    begun.replace("\"value\":\"\"", &format!("\"value\":\"{}\"", repeated("y", size / 2)))
+}
+
 /// Subscriptions to many resources, as one message or as a batch of them.
 pub(super) fn many_subscriptions(size: usize) -> String {
     let one = |size: usize| {

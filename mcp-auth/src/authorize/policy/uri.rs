@@ -17,6 +17,8 @@ use self::host::{check_host, check_special_host, has_other_forms};
 /// The most bytes that a URI may have: no rule is about a longer one.
 const LONGEST: usize = 8192;
 
+const DOTS: &str = "`.` or `..` as a path segment: write the path that it means";
+
 /// Schemes of which the URL standard reads many spellings as one.
 const SPECIAL_SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
 
@@ -204,6 +206,7 @@ fn is_cut_off(character: char) -> bool {
 fn normal(uri: &str) -> Result<NormalUri, &'static str> {
     crate::steps::take(uri.len());
     let (hierarchy, query) = uri.split_at(uri.find(['?', QUERY]).unwrap_or(uri.len()));
+    check_no_way_up(hierarchy)?;
     let mut text = String::with_capacity(uri.len() + 1);
     let starts_open = hierarchy
         .find([':', '/', SEGMENT, REST])
@@ -220,6 +223,17 @@ fn normal(uri: &str) -> Result<NormalUri, &'static str> {
     let query_start = text.len();
     push_query(&mut text, query)?;
     Ok(NormalUri { text, scheme_end: end.unwrap_or_default(), query_start })
+}
+
+/// Refuses `..` wherever it may be a path segment: what stands for anything may be a slash, or nothing.
+fn check_no_way_up(hierarchy: &str) -> Result<(), &'static str> {
+    for piece in hierarchy.split(['/', ':', REST]) {
+        // Some servers cut off what comes after a semicolon first.
+        if piece.split(';').next() == Some("..") {
+            return Err(DOTS);
+        }
+    }
+    Ok(())
 }
 
 /// RFC 3986 §3.1: where the scheme ends, if there is one.
@@ -430,7 +444,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
         // Some servers cut off what comes after a semicolon first.
         let name = segment.split(';').next().unwrap_or(segment);
         if matches!(name, "." | "..") {
-            return Err("`.` or `..` as a path segment: write the path that it means");
+            return Err(DOTS);
         }
         if name.is_empty() && segments.peek().is_some() {
             return Err("an empty path segment: write one slash");

@@ -211,19 +211,24 @@ proptest! {
         }
         let reference = Reference { policy: &policy, caller: caller.as_ref() };
         let before = reference.named_rules(&message);
+        let warned = warnings(&policy);
         for (text, is_first) in more {
             let Some(longer) = with_text(&message, text, is_first) else { continue };
             let after = reference.named_rules(&longer);
-            let mut new = after.difference(&before).peekable();
             // What was added makes it another resource, which a rule names.
             let was_undeclared = policy["deny_undeclared"] == true && !reference.declares_all(&message);
             let declares = was_undeclared && !after.is_empty();
-            let replaces = new.peek().is_some() && !before.is_subset(&after);
-            let opens = new.any(|place| {
+            let opens = after.difference(&before).any(|place| {
                 let pattern = place.strip_prefix("resources.").unwrap();
                 policy["resources"][pattern].get("access").is_some()
             });
-            let is_warned = replaces && !warnings(&policy).is_empty();
+            let is_warned = before.difference(&after).any(|gone| {
+                let is_instead = |new: &String| {
+                    let begin = format!("{new} takes the place of {gone} ");
+                    warned.iter().any(|warning| warning.starts_with(&begin))
+                };
+                after.iter().any(is_instead)
+            });
             let code = decide(&auth, &head, &longer.to_string());
             let is_meant = declares || opens || is_warned;
             prop_assert!(code != "ok" || is_meant, "{policy}\n{caller:?}\n{message}\n{longer}");

@@ -159,3 +159,95 @@ async fn completing_a_template_needs_a_rule_about_all_of_it() {
         assert_eq!(answer.status.as_u16(), status, "{uri} under {rule}");
     }
 }
+
+/// Neither a value nor the beginning of one leaves what an open rule is about, however the template has its variable.
+#[tokio::test]
+async fn no_value_leads_out_of_a_template() {
+    let rules = json!({ "resources": { "n://a/*": { "access": "public" }, "n://b/*": ["s1"] } });
+    let server = PolicyServer::start(policy(rules)).await;
+    let nothing = json!({});
+    // Template, what was chosen, the beginning of `b`.
+    let rows = [
+        ("n://a/{id}{?q}", json!({ "id": "1" }), "x", 200),
+        ("n://a/{id}{?q}", json!({ "id": ".." }), "", 401),
+        ("n://a/{id}{+b}", json!({ "id": "." }), "", 200),
+        ("n://a/{id}{+b}", json!({ "id": ".." }), "", 401),
+        ("n://a/{id}{/b}", json!({ "id": ".." }), "", 401),
+        ("n://a/{id}{.b}", json!({ "id": "..;v" }), "", 401),
+        ("n://a/{id}{;b}", json!({ "id": ".." }), "", 401),
+        ("n://a/{+id}{b}", json!({ "id": "1/.." }), "", 200),
+        ("n://a/{+id}{+b}", json!({ "id": "1/.." }), "", 401),
+        ("n://a/{+b}{id}", json!({ "id": ".." }), "", 401),
+        ("n://a/1{/id}", json!({ "id": "2" }), "", 200),
+        ("n://a/1{/id}", json!({ "id": ".." }), "", 401),
+        ("n://a/1{/id,b}", json!({ "id": ".." }), "", 401),
+        ("n://a/1{/id*}", json!({ "id": "../b" }), "", 401),
+        ("n://a/{id*}/{b}", json!({ "id": ".." }), "", 401),
+        ("n://a/{id:2}/{b}", json!({ "id": "..2" }), "", 401),
+        ("n://a/{id:3}/{b}", json!({ "id": "..2" }), "", 200),
+        ("n://a/{id,c}/{b}", json!({ "id": ".." }), "", 401),
+        ("n://a/1{id}/{b}", json!({ "id": "?x#" }), "", 401),
+        ("n://a/1{#id}", json!({ "id": "x" }), "", 401),
+        ("{+u}/{b}", json!({ "u": "n://a/1" }), "", 401),
+        ("n://a/{b}", nothing.clone(), "", 200),
+        ("n://a/{b}", nothing.clone(), ".gitignore", 200),
+        ("n://a/{b}", nothing.clone(), "../b/", 401),
+        ("n://a/{b}", nothing.clone(), "%2e%2e/", 401),
+        ("n://a/{b}", nothing.clone(), "..\\", 401),
+        ("n://a/{b}", json!({ "b": "1" }), "../b/", 401),
+        ("n://a/{b}", json!({ "b": "../1" }), "b", 401),
+        ("n://a/{+b}", nothing.clone(), "docs/.", 200),
+        ("n://a/{+b}", nothing.clone(), "..", 401),
+        ("n://a/{+b}", nothing.clone(), "1/../../b", 401),
+        ("n://a/1{/b}", nothing.clone(), "..", 401),
+        ("n://a/1{/b*}", nothing.clone(), "..", 401),
+        ("n://a/1{?b}", nothing, "..", 200),
+        // What some readers may take for another variable.
+        ("n://a/{id}", json!({ "id:3": "1", "id": ".." }), "", 400),
+        ("n://a/{id}", json!({ "id*": "1" }), "", 400),
+        ("n://a/{id}", json!({ "/id": "1" }), "", 400),
+        ("n://a/{id}", json!({ "id,b": "1" }), "", 400),
+    ];
+    for (template, chosen, begun, status) in rows {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": template },
+            "argument": { "name": "b", "value": begun },
+            "context": { "arguments": chosen },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(None, &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{template} {chosen} {begun}");
+    }
+}
+
+#[tokio::test]
+async fn an_argument_that_cannot_be_read_is_refused() {
+    let rules = json!({ "resources": { "n://a/*": { "access": "public" } } });
+    let server = PolicyServer::start(policy(rules)).await;
+    let rows = [
+        (json!({ "name": "b", "value": "1" }), 200),
+        (json!({ "name": "b", "value": "1", "more": 1 }), 200),
+        (json!(null), 200),
+        (json!({}), 400),
+        (json!({ "name": "b" }), 400),
+        (json!({ "value": "1" }), 400),
+        (json!({ "name": "b", "value": 1 }), 400),
+        (json!({ "name": ["b"], "value": "1" }), 400),
+        (json!({ "name": "b", "value": "1", "Value": "../" }), 400),
+        (json!("b"), 400),
+        (json!([{ "name": "b", "value": "1" }]), 400),
+    ];
+    for (argument, status) in rows {
+        let params =
+            json!({ "ref": { "type": "ref/resource", "uri": "n://a/{b}" }, "argument": argument });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(None, &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{argument}");
+    }
+    let other_letters = json!({
+        "ref": { "type": "ref/resource", "uri": "n://a/{b}" },
+        "Argument": { "name": "b", "value": "../" },
+    });
+    let body = message("completion/complete", other_letters).to_string();
+    assert_eq!(server.post(None, &[], body).await.0.status.as_u16(), 400);
+}

@@ -103,13 +103,19 @@ pub(super) fn with_text(message: &Value, text: &str, is_first: bool) -> Option<V
     let place = places.into_iter().find(|place| message.pointer(place).is_some())?;
     let uri = message.pointer_mut(place)?;
     let before = uri.as_str()?;
-    let longer = match (text, before.split_once('?')) {
-        ("%26z" | "%26q=1", Some(_)) => format!("{before}{text}"),
-        ("/" | ";x", Some((path, query))) => format!("{path}{text}?{query}"),
-        ("/" | ";x" | "#" | "#?q=1", _) => format!("{before}{text}"),
-        (_, None) => format!("{before}?{text}"),
-        (_, Some((path, query))) if is_first => format!("{path}?{text}&{query}"),
-        (_, Some(_)) => format!("{before}&{text}"),
+    let (path, query) = before.split_at(before.find('?').unwrap_or(before.len()));
+    // In a template, `{?q}` may be written as `?q={q}`.
+    let (path, query) = match path.strip_suffix('{') {
+        Some(path) => (path, format!("?q={{{}", &query[1..])),
+        None => (path, query.to_owned()),
+    };
+    let longer = match text {
+        "%26z" | "%26q=1" if !query.is_empty() => format!("{path}{query}{text}"),
+        "/" | ";x" => format!("{path}{text}{query}"),
+        "#" | "#?q=1" => format!("{path}{query}{text}"),
+        _ if query.is_empty() => format!("{path}?{text}"),
+        _ if is_first => format!("{path}?{text}&{}", &query[1..]),
+        _ => format!("{path}{query}&{text}"),
     };
     *uri = Value::from(longer);
     Some(message)

@@ -49,7 +49,7 @@ pub(super) const URIS: [&str; 37] = [
     "n://a/%25",
 ];
 
-pub(super) const TEMPLATES: [&str; 22] = [
+pub(super) const TEMPLATES: [&str; 26] = [
     "n://a",
     "n://a/",
     "N://A/1",
@@ -71,6 +71,10 @@ pub(super) const TEMPLATES: [&str; 22] = [
     "n://a/{id}?q={x}",
     "n://é/{id}",
     "n://a/../{id}",
+    "n://a/{id}{/x}",
+    "n://a/{id}{+p}",
+    "n://a/b{/id}",
+    "n://a/{id*}",
     // More expressions than are looked at.
     "n://a/{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}{v}",
 ];
@@ -250,33 +254,36 @@ pub(super) fn messages() -> impl Strategy<Value = Value> {
     let template = prop::sample::select(TEMPLATES.to_vec());
     let values = prop::sample::select(vec!["1", "a", "b", "a/b", "..", "{h}", "1&z=2"]);
     let variable = prop::sample::select(vec!["h", "id", "p", "q", "x"]);
-    let chosen = prop::collection::btree_map(variable, values, 0..3);
-    let things = (name, uri, uris, arguments, template, chosen);
-    (0..18_u8, things).prop_map(|(kind, (name, uri, uris, arguments, template, chosen))| match kind
-    {
-        0 | 1 => message("tools/call", json!({ "name": name, "arguments": arguments })),
-        2 => message("prompts/get", json!({ "name": name, "arguments": arguments })),
-        3 | 4 => message("resources/read", json!({ "uri": uri })),
-        5 => message("resources/subscribe", json!({ "uri": uri })),
-        6 => message(
-            "completion/complete",
-            json!({ "ref": { "type": "ref/prompt", "name": name },
+    let chosen = prop::collection::btree_map(variable.clone(), values.clone(), 0..3);
+    let begun = (variable, prop_oneof![2 => Just(""), 1 => values]);
+    let begun = begun.prop_map(|(name, value)| json!({ "name": name, "value": value }));
+    let things = (name, uri, uris, arguments, template, chosen, begun);
+    (0..18_u8, things).prop_map(|(kind, (name, uri, uris, arguments, template, chosen, begun))| {
+        match kind {
+            0 | 1 => message("tools/call", json!({ "name": name, "arguments": arguments })),
+            2 => message("prompts/get", json!({ "name": name, "arguments": arguments })),
+            3 | 4 => message("resources/read", json!({ "uri": uri })),
+            5 => message("resources/subscribe", json!({ "uri": uri })),
+            6 => message(
+                "completion/complete",
+                json!({ "ref": { "type": "ref/prompt", "name": name },
                 "argument": { "name": "z", "value": "" }, "context": { "arguments": arguments } }),
-        ),
-        7..=9 => message(
-            "completion/complete",
-            json!({ "ref": { "type": "ref/resource", "uri": template },
-                "argument": { "name": "z", "value": "" }, "context": { "arguments": chosen } }),
-        ),
-        10 | 11 => message(
-            "subscriptions/listen",
-            json!({ "notifications": { "resourceSubscriptions": uris } }),
-        ),
-        12 => message("tools/list", json!({})),
-        13 => message("tools/list", json!({ "uri": uri })),
-        14 => message("ping", json!({})),
-        15 => message("tasks/get", json!({ "taskId": "1" })),
-        16 => message("vendor/x", json!({})),
-        _ => message("vendor/x", json!({ "uri": uri })),
+            ),
+            7..=9 => message(
+                "completion/complete",
+                json!({ "ref": { "type": "ref/resource", "uri": template },
+                "argument": begun, "context": { "arguments": chosen } }),
+            ),
+            10 | 11 => message(
+                "subscriptions/listen",
+                json!({ "notifications": { "resourceSubscriptions": uris } }),
+            ),
+            12 => message("tools/list", json!({})),
+            13 => message("tools/list", json!({ "uri": uri })),
+            14 => message("ping", json!({})),
+            15 => message("tasks/get", json!({ "taskId": "1" })),
+            16 => message("vendor/x", json!({})),
+            _ => message("vendor/x", json!({ "uri": uri })),
+        }
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::uri::filled;
+use super::uri::{filled, with_begun};
 
 /// What a message names.
 pub(super) enum What<'m> {
@@ -35,8 +35,14 @@ impl<'m> What<'m> {
                     "ref/prompt" => vec![Self::Prompt(reference["name"].as_str()?)],
                     "ref/resource" => {
                         let template = reference["uri"].as_str()?;
-                        let filled = filled(template, chosen);
-                        vec![Self::Template(template.to_owned()), Self::Template(filled)]
+                        let mut all = vec![template.to_owned(), filled(template, chosen)];
+                        let argument = &params["argument"];
+                        let (name, begun) =
+                            (argument["name"].as_str()?, argument["value"].as_str()?);
+                        if !begun.is_empty() {
+                            all.push(filled(&with_begun(template, name, begun), chosen));
+                        }
+                        all.into_iter().map(Self::Template).collect()
                     }
                     _ => return None,
                 }

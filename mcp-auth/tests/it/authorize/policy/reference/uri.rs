@@ -70,11 +70,26 @@ pub(super) fn stands_for(
     is_template: bool,
     parameters: Parameters,
 ) -> Option<Vec<String>> {
+    let with = |value: &str, anything: &str| {
+        let is_simple =
+            |expression: &str| expression.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        fill(text, |expression| {
+            let is_parameter = expression.starts_with('?');
+            let value = if is_parameter || is_simple(expression) { value } else { anything };
+            let operator = if is_parameter { "?x=" } else { "" };
+            Some(format!("{operator}{value}"))
+        })
+    };
     let one = match is_template {
-        true => fill(text, |expression| Some(expanded(expression, "x"))),
+        true => with("x", "x"),
         false => text.to_owned(),
     };
-    if is_ambiguous(&one) || is_template && text.matches('{').count() > 32 {
+    // What stands for anything may begin and end with a slash.
+    let may_go_up = is_template
+        && with("x", "/x/")
+            .split('/')
+            .any(|segment| segment.split(['?', ';']).next() == Some(".."));
+    if may_go_up || is_ambiguous(&one) || is_template && text.matches('{').count() > 32 {
         return None;
     }
     // A host with letters that have several forms is like any host.
@@ -111,14 +126,15 @@ fn anything() -> Vec<String> {
 fn with_values(text: &str, parameters: Parameters) -> Vec<String> {
     let Some((before, rest)) = text.split_once('{') else { return vec![text.to_owned()] };
     let (expression, after) = rest.split_once('}').unwrap();
+    let is_simple = expression.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let values: Vec<String> = match (expression.get(..1), parameters) {
-        (Some("+"), _) => anything(),
         (Some("?"), Parameters::Any) => QUERIES.map(str::to_owned).to_vec(),
         (Some("?"), Parameters::Named) => {
             let filled = ["1", "zz"].map(|value| expanded(expression, value));
             filled.into_iter().chain([String::new()]).collect()
         }
-        _ => VALUES.map(str::to_owned).to_vec(),
+        _ if is_simple => VALUES.map(str::to_owned).to_vec(),
+        _ => anything(),
     };
     values.iter().map(|value| format!("{before}{value}{after}")).collect()
 }
@@ -126,17 +142,31 @@ fn with_values(text: &str, parameters: Parameters) -> Vec<String> {
 /// A template with these arguments in the place of its variables, once.
 pub(super) fn filled(template: &str, arguments: &Map<String, Value>) -> String {
     fill(template, |expression| {
-        let name = expression.trim_start_matches(['+', '?']);
-        let value = arguments.get(name)?.as_str()?;
+        let value = arguments.get(name_in(expression))?.as_str()?;
         Some(expanded(expression, value))
     })
 }
 
+/// A template in which this text comes before the variable of this name, unless that is a parameter.
+pub(super) fn with_begun(template: &str, name: &str, begun: &str) -> String {
+    fill(template, |expression| {
+        let is_meant = name_in(expression) == name && !expression.starts_with(['?', '&', ';']);
+        is_meant.then(|| format!("{}{{{expression}}}", expanded(expression, begun)))
+    })
+}
+
+/// The name of the only variable of an expression.
+fn name_in(expression: &str) -> &str {
+    expression.trim_start_matches(['+', '?', '&', '/', '.', ';', '#']).trim_end_matches('*')
+}
+
 /// What an expression becomes with this value.
 fn expanded(expression: &str, value: &str) -> String {
-    match expression.strip_prefix('?') {
-        Some(name) => format!("?{name}={value}"),
-        None => value.to_owned(),
+    let name = name_in(expression);
+    match &expression[..1] {
+        operator @ ("?" | "&" | ";") => format!("{operator}{name}={value}"),
+        operator @ ("/" | "." | "#") => format!("{operator}{value}"),
+        _ => value.to_owned(),
     }
 }
 
