@@ -254,7 +254,7 @@ pub fn message(bytes: &[u8]) {
                 let is_prompt = reference["type"] == "ref/prompt";
                 // A template with what is begun, and with what was chosen already, may come before it as it stands.
                 let written = reference["uri"].as_str();
-                for _ in 0..2 {
+                for _ in 0..3 {
                     let next = operations.clone().next();
                     if !is_prompt && next.and_then(|next| next.name()) != written {
                         operations.next();

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 use super::Operation;
 use super::OperationKind::{Other, Prompt, Resource, Tool};
-use super::completion::{Argument, Context, Reference, Values, filled_in};
+use super::completed_template::CompletedTemplate;
+use super::completion::{Argument, Context, Reference};
 use super::member_names::{is_in_other_letters, skip_unless_in_other_letters};
 use crate::error::MessageFault;
 use crate::json::{JsonError, JsonLimits, JsonReader, Object, read_as, read_whole};
@@ -461,18 +462,11 @@ impl<'m> Params<'m> {
             "ref/resource" => {
                 let template = required_text(reference.uri)?;
                 let chosen = &context.chosen;
-                let filled = filled_in(&template, &Values { chosen, begun: None })?;
-                if !begun.is_empty() {
-                    let values = Values { chosen, begun: Some((&name, &begun)) };
-                    let with_begun = filled_in(&template, &values)?;
-                    if with_begun != filled {
-                        operations.push(operation.beside().naming_template(with_begun));
-                    }
+                let completion = CompletedTemplate { template, chosen, name, begun };
+                for filled in completion.with_all_values()? {
+                    operations.push(operation.beside().naming_filled_template(filled));
                 }
-                if filled != template {
-                    operations.push(operation.beside().naming_template(filled));
-                }
-                operations.push(operation.beside().naming_template(template));
+                operations.push(operation.beside().naming_template(completion.template));
                 Ok(())
             }
             _ => Err(MessageFault::Invalid),
@@ -594,12 +588,14 @@ mod tests {
             Messages::parse(written.as_bytes()).err()
         };
         let start = "n://{v}/";
-        let longest =
-            format!("{start}{}", "a".repeat(super::super::completion::MAX_TEMPLATE - start.len()));
+        let longest = format!(
+            "{start}{}",
+            "a".repeat(super::super::completed_template::MAX_TEMPLATE - start.len())
+        );
         assert_eq!(completing(&longest, "one"), None);
         assert_eq!(completing(&format!("{longest}a"), ""), Some(MessageFault::TooLarge));
         // What is put in counts as well.
-        let value = "b".repeat(super::super::completion::MAX_TEMPLATE - "n://".len());
+        let value = "b".repeat(super::super::completed_template::MAX_TEMPLATE - "n://".len());
         assert_eq!(completing("n://{v}", &value), None);
         assert_eq!(completing("n://{v}", &format!("{value}b")), Some(MessageFault::TooLarge));
     }

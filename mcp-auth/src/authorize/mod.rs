@@ -2,6 +2,7 @@
 
 mod authorizer;
 mod authorizers;
+mod completed_template;
 mod completion;
 mod guarded;
 mod member_names;

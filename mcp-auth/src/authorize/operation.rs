@@ -20,6 +20,8 @@ pub struct Operation<'m> {
     kind: OperationKind,
     /// Whether the name is a URI template (RFC 6570) and stands for many resources.
     is_template: bool,
+    /// Whether values of the client's are in that template.
+    is_filled_in: bool,
     /// The arguments as they were written.
     written: Option<Cow<'m, str>>,
     /// Whether nobody waits for an answer.
@@ -52,6 +54,7 @@ impl<'m> Operation<'m> {
             name: None,
             kind: OperationKind::Other,
             is_template: false,
+            is_filled_in: false,
             written: None,
             is_notification: false,
             arguments: OnceLock::new(),
@@ -102,6 +105,11 @@ impl<'m> Operation<'m> {
         Self { is_template: true, ..self.naming(OperationKind::Resource, uri) }
     }
 
+    /// The same for a template in which values are in place of variables.
+    pub(super) fn naming_filled_template(self, uri: impl Into<Cow<'m, str>>) -> Self {
+        Self { is_filled_in: true, ..self.naming_template(uri) }
+    }
+
     /// Which rules are about what it names, once a policy has looked.
     pub(super) fn found_rules(&self) -> &OnceLock<FoundRules> {
         &self.found_rules
@@ -122,8 +130,14 @@ impl<'m> Operation<'m> {
     /// A copy that outlives the message, for the log.
     pub(crate) fn without_arguments(&self) -> Operation<'static> {
         let name = self.name.as_deref().map(|name| Cow::Owned(name.to_owned()));
-        let (kind, is_template) = (self.kind, self.is_template);
-        Operation { kind, name, is_template, ..Operation::new(self.method().to_owned()) }
+        let (kind, is_template, is_filled_in) = (self.kind, self.is_template, self.is_filled_in);
+        Operation {
+            kind,
+            name,
+            is_template,
+            is_filled_in,
+            ..Operation::new(self.method().to_owned())
+        }
     }
 
     /// A copy that outlives the message.
@@ -262,12 +276,13 @@ impl<'m> Operation<'m> {
     }
 }
 
-/// Names what is called, for the log; arguments stay out of it, and so does a URI's query. A stranger chose
-/// the names, so they are cut.
+/// Names what is called, for the log; arguments stay out of it, and so do a URI's query and the values of a template,
+/// which is logged without them. A stranger chose the names, so they are cut.
 impl fmt::Debug for Operation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = cut(self.method());
-        match self.name().and_then(|name| name.split('?').next()) {
+        let name = self.name().filter(|_| !self.is_filled_in);
+        match name.and_then(|name| name.split('?').next()) {
             Some(name) => write!(f, "{:?}", format!("{method} {}", cut(name))),
             None => write!(f, "{method:?}"),
         }

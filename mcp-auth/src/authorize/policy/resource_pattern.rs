@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::pieces::{Class, Piece, Question, pieces_answer};
-use super::uri::{NormalUri, is_special, normal_pattern};
+use super::uri::{NormalUri, is_special, normal_pattern, normal_template};
 
 /// The URIs that a rule is about, or that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ impl ResourcePattern {
     /// rules do not have stands for anything.
     pub(super) fn of_template(template: &str) -> Result<Self, String> {
         let simplified = simplified(template)?;
-        let normal = normal_pattern(&simplified)?;
+        let normal = normal_template(&simplified)?;
         Self::read(&normal, false)
     }
 

@@ -17,8 +17,6 @@ use self::host::{check_host, check_special_host, has_other_forms};
 /// The most bytes that a URI may have: no rule is about a longer one.
 const LONGEST: usize = 8192;
 
-const DOTS: &str = "`.` or `..` as a path segment: write the path that it means";
-
 /// Schemes of which the URL standard reads many spellings as one.
 const SPECIAL_SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
 
@@ -58,8 +56,8 @@ impl NormalUri {
 
     /// The URI, with `{host}` in place of a host that other readers may write otherwise.
     pub(crate) fn as_pattern(&self) -> Cow<'_, str> {
-        match self.text.contains(SEGMENT) {
-            true => self.text.replace(SEGMENT, "{host}").into(),
+        match self.text.contains(HOST) {
+            true => self.text.replace(HOST, "{host}").into(),
             false => Cow::Borrowed(&self.text),
         }
     }
@@ -67,7 +65,7 @@ impl NormalUri {
     /// Whether its host is one that all readers write alike.
     #[cfg(any(fuzzing, test))]
     pub(crate) fn has_known_host(&self) -> bool {
-        !self.text.contains(SEGMENT)
+        !self.text.contains(HOST)
     }
 
     /// In lower case, and empty where the text has none.
@@ -90,25 +88,49 @@ impl NormalUri {
 ///
 /// What is not supported, or could match no URI that is read, with what to write instead.
 pub(crate) fn normal_pattern(rule: &str) -> Result<String, &'static str> {
-    if rule.contains(char::is_control) {
-        return Err(CONTROL);
-    }
-    let (marked, variables) = with_marks(rule)?;
-    check_characters(rule)?;
-    let normal = normal(&marked)?.text;
-    if normal.matches([SEGMENT, REST, QUERY]).count() > variables.len() {
+    let (normal, variables) = normal_with_marks(rule)?;
+    if normal.contains(HOST) {
         return Err("letters in the host that have another form (capitals, accents apart, wide \
                     letters, signs): write `{name}` for it, or such names into the path");
     }
-    let mut pattern = String::with_capacity(rule.len());
+    Ok(with_variables(&normal, rule, variables))
+}
+
+/// As [`normal_pattern`], for a template of a client: in place of a host that other readers may write otherwise, it has
+/// `{host}`, see [`NormalUri::as_pattern`].
+pub(super) fn normal_template(template: &str) -> Result<String, &'static str> {
+    let (normal, mut variables) = normal_with_marks(template)?;
+    let Some(place) = normal.find(HOST) else {
+        return Ok(with_variables(&normal, template, variables));
+    };
+    // The variables of that host are gone.
+    let before = normal[..place].matches([SEGMENT, REST, QUERY]).count();
+    let after = normal[place..].matches([SEGMENT, REST, QUERY]).count();
+    variables.drain(before..variables.len() - after);
+    Ok(with_variables(&normal, template, variables).replace(HOST, "{host}"))
+}
+
+/// The normal form with marks, and where the variables are in what was written.
+fn normal_with_marks(written: &str) -> Result<(String, Vec<Range<usize>>), &'static str> {
+    if written.contains(char::is_control) {
+        return Err(CONTROL);
+    }
+    let (marked, variables) = with_marks(written)?;
+    check_characters(written)?;
+    Ok((normal(&marked)?.text, variables))
+}
+
+/// With variables in place of their marks.
+fn with_variables(normal: &str, written: &str, variables: Vec<Range<usize>>) -> String {
+    let mut pattern = String::with_capacity(written.len());
     let mut places = variables.into_iter();
     for character in normal.chars() {
         match character {
-            SEGMENT | REST | QUERY => pattern.extend(places.next().map(|place| &rule[place])),
+            SEGMENT | REST | QUERY => pattern.extend(places.next().map(|place| &written[place])),
             _ => pattern.push(character),
         }
     }
-    Ok(pattern)
+    pattern
 }
 
 // While a pattern is read, a control character, which no URI has, stands for each variable.
@@ -119,6 +141,8 @@ const SEGMENT: char = '\u{1}';
 const REST: char = '\u{2}';
 /// `{?name}`: a query, or nothing.
 const QUERY: char = '\u{3}';
+/// A host that other readers may write otherwise.
+const HOST: char = '\u{4}';
 
 /// The pattern with marks in place of its variables, and where the variables are.
 fn with_marks(rule: &str) -> Result<(String, Vec<Range<usize>>), &'static str> {
@@ -206,7 +230,6 @@ fn is_cut_off(character: char) -> bool {
 fn normal(uri: &str) -> Result<NormalUri, &'static str> {
     crate::steps::take(uri.len());
     let (hierarchy, query) = uri.split_at(uri.find(['?', QUERY]).unwrap_or(uri.len()));
-    check_no_way_up(hierarchy)?;
     let mut text = String::with_capacity(uri.len() + 1);
     let starts_open = hierarchy
         .find([':', '/', SEGMENT, REST])
@@ -223,17 +246,6 @@ fn normal(uri: &str) -> Result<NormalUri, &'static str> {
     let query_start = text.len();
     push_query(&mut text, query)?;
     Ok(NormalUri { text, scheme_end: end.unwrap_or_default(), query_start })
-}
-
-/// Refuses `..` wherever it may be a path segment: what stands for anything may be a slash, or nothing.
-fn check_no_way_up(hierarchy: &str) -> Result<(), &'static str> {
-    for piece in hierarchy.split(['/', ':', REST]) {
-        // Some servers cut off what comes after a semicolon first.
-        if piece.split(';').next() == Some("..") {
-            return Err(DOTS);
-        }
-    }
-    Ok(())
 }
 
 /// RFC 3986 §3.1: where the scheme ends, if there is one.
@@ -370,8 +382,12 @@ fn push_hierarchy(text: &mut String, scheme: &str, rest: &str) -> Result<(), &'s
     }
     check_path(&path)?;
     text.push_str("://");
-    match !is_special && has_other_forms(&host)? {
-        true => text.push(SEGMENT),
+    let is_any_host = !is_special && has_other_forms(&host)?;
+    if is_any_host && !unsure.is_empty() {
+        return Err("letters in the host that have another form, beside what may be anything");
+    }
+    match is_any_host {
+        true => text.push(HOST),
         false => text.push_str(&host),
     }
     text.push_str(&path);
@@ -444,7 +460,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
         // Some servers cut off what comes after a semicolon first.
         let name = segment.split(';').next().unwrap_or(segment);
         if matches!(name, "." | "..") {
-            return Err(DOTS);
+            return Err("`.` or `..` as a path segment: write the path that it means");
         }
         if name.is_empty() && segments.peek().is_some() {
             return Err("an empty path segment: write one slash");

@@ -4,8 +4,10 @@
 //! `MCP_AUTH_LONG_PROPERTIES=1` runs a hundred times as many cases.
 
 mod added;
-
+mod careless;
 mod generated;
+
+use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, Request, StatusCode, request::Parts};
 use futures_util::FutureExt;
@@ -137,6 +139,12 @@ fn listed(forward: Forward, result: &Value) -> Value {
     }
     serde_json::from_slice::<Value>(&sent).unwrap()["result"].take()
 }
+
+/// Anybody may do what is below `n://a/`.
+static OPEN_BELOW_A: LazyLock<McpAuth> = LazyLock::new(|| {
+    let policy = json!({ "resources": { "n://a/*": { "access": "public" } }, "require": ["a"] });
+    protect(&policy).unwrap()
+});
 
 fn warnings(policy: &Value) -> Vec<String> {
     serde_json::from_value::<ScopePolicy>(policy.clone()).unwrap().warnings()
@@ -390,6 +398,24 @@ proptest! {
             let is_meant = declares || is_warned;
             prop_assert!(!admits_more || is_meant, "{policy}\n{stricter}\n{caller:?}\n{message}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(3_000))]
+
+    #[test]
+    fn no_value_of_a_completion_leaves_what_is_open(
+        template in prop::sample::select(careless::TEMPLATES.to_vec()), chosen in careless::VALUES, begun in careless::VALUES,
+    ) {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": template }, "argument": { "name": "b", "value": begun },
+            "context": { "arguments": { "c": chosen } },
+        });
+        let body = message("completion/complete", params).to_string();
+        let code = decide(&OPEN_BELOW_A, &head(None), &body);
+        let is_refused = code != "ok";
+        prop_assert!(is_refused || !careless::leaves(template, &chosen, &begun), "{template} {chosen:?} {begun:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The meaning of a policy, written a second time from `docs/policies.md` alone, as plainly as the page
 //! says it. It knows callers whose tokens are good, and the kinds of messages, URIs and rules that are generated.
 
+mod completed;
 mod message;
 mod pattern;
 mod resources;

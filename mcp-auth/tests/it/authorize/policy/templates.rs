@@ -163,50 +163,88 @@ async fn completing_a_template_needs_a_rule_about_all_of_it() {
 /// Neither a value nor the beginning of one leaves what an open rule is about, however the template has its variable.
 #[tokio::test]
 async fn no_value_leads_out_of_a_template() {
-    let rules = json!({ "resources": { "n://a/*": { "access": "public" }, "n://b/*": ["s1"] } });
+    let public = json!({ "access": "public" });
+    let rules = json!({ "resources": {
+        "n://a/*": public, "n://b/*": ["s1"], "n://s/*": public, "n://s/sub/secret": ["s1"], "git://*": public,
+        "g://{h}": public, "g://{h}/x/{c}": public,
+    } });
     let server = PolicyServer::start(policy(rules)).await;
     let nothing = json!({});
     // Template, what was chosen, the beginning of `b`.
     let rows = [
-        ("n://a/{id}{?q}", json!({ "id": "1" }), "x", 200),
-        ("n://a/{id}{?q}", json!({ "id": ".." }), "", 401),
-        ("n://a/{id}{+b}", json!({ "id": "." }), "", 200),
+        ("n://a/{id}{?b}", json!({ "id": "1" }), "x", 200),
+        ("n://a/{id}{?b}", json!({ "id": ".." }), "", 401),
         ("n://a/{id}{+b}", json!({ "id": ".." }), "", 401),
         ("n://a/{id}{/b}", json!({ "id": ".." }), "", 401),
         ("n://a/{id}{.b}", json!({ "id": "..;v" }), "", 401),
         ("n://a/{id}{;b}", json!({ "id": ".." }), "", 401),
-        ("n://a/{+id}{b}", json!({ "id": "1/.." }), "", 200),
-        ("n://a/{+id}{+b}", json!({ "id": "1/.." }), "", 401),
+        ("n://a/{+id}{b}", json!({ "id": "1/.." }), "", 401),
         ("n://a/{+b}{id}", json!({ "id": ".." }), "", 401),
         ("n://a/1{/id}", json!({ "id": "2" }), "", 200),
-        ("n://a/1{/id}", json!({ "id": ".." }), "", 401),
         ("n://a/1{/id,b}", json!({ "id": ".." }), "", 401),
         ("n://a/1{/id*}", json!({ "id": "../b" }), "", 401),
         ("n://a/{id*}/{b}", json!({ "id": ".." }), "", 401),
-        ("n://a/{id:2}/{b}", json!({ "id": "..2" }), "", 401),
-        ("n://a/{id:3}/{b}", json!({ "id": "..2" }), "", 200),
         ("n://a/{id,c}/{b}", json!({ "id": ".." }), "", 401),
+        ("n://a/{ id }/{b}", json!({ "id": ".." }), "", 401),
         ("n://a/1{id}/{b}", json!({ "id": "?x#" }), "", 401),
         ("n://a/1{#id}", json!({ "id": "x" }), "", 401),
         ("{+u}/{b}", json!({ "u": "n://a/1" }), "", 401),
+        // What readers take more or less of.
+        ("n://a/{id:2}/{b}", json!({ "id": "1" }), "", 401),
+        ("n://a/{id:2}/{b}", json!({ "c": "1" }), "", 200),
+        ("n://a/{b:0}", nothing.clone(), "1", 401),
+        ("n://a/{b:0}", nothing.clone(), "", 200),
+        ("n://a/{b:path}", nothing.clone(), "1", 200),
+        // What is begun, and what it may become.
         ("n://a/{b}", nothing.clone(), "", 200),
         ("n://a/{b}", nothing.clone(), ".gitignore", 200),
+        ("n://a/{b}", nothing.clone(), "v1..v2", 200),
+        ("n://a/{b}", nothing.clone(), "*.m", 200),
+        ("n://a/{b}", nothing.clone(), "50% off", 200),
+        ("n://a/{b}", nothing.clone(), "..", 401),
+        ("n://a/{b}", nothing.clone(), "x/..", 401),
         ("n://a/{b}", nothing.clone(), "../b/", 401),
         ("n://a/{b}", nothing.clone(), "%2e%2e/", 401),
+        ("n://a/{b}", nothing.clone(), "x%2F..", 401),
+        ("n://a/{b}", nothing.clone(), "x%252f.%25252E%252f", 401),
         ("n://a/{b}", nothing.clone(), "..\\", 401),
+        ("n://s/{b}", nothing.clone(), "sub/secret", 401),
+        ("n://s/{b}", nothing.clone(), "sub/other", 200),
         ("n://a/{b}", json!({ "b": "1" }), "../b/", 401),
         ("n://a/{b}", json!({ "b": "../1" }), "b", 401),
-        ("n://a/{+b}", nothing.clone(), "docs/.", 200),
-        ("n://a/{+b}", nothing.clone(), "..", 401),
+        ("n://a/{+b}", nothing.clone(), "docs/x", 200),
         ("n://a/{+b}", nothing.clone(), "1/../../b", 401),
         ("n://a/1{/b}", nothing.clone(), "..", 401),
         ("n://a/1{/b*}", nothing.clone(), "..", 401),
-        ("n://a/1{?b}", nothing, "..", 200),
-        // What some readers may take for another variable.
-        ("n://a/{id}", json!({ "id:3": "1", "id": ".." }), "", 400),
-        ("n://a/{id}", json!({ "id*": "1" }), "", 400),
-        ("n://a/{id}", json!({ "/id": "1" }), "", 400),
-        ("n://a/{id}", json!({ "id,b": "1" }), "", 400),
+        ("n://a/1{?b}", nothing.clone(), "..", 401),
+        ("n://a/x{;b}", nothing.clone(), "/../../b/", 401),
+        // Braces and question marks hide nothing.
+        ("n://a/{b}", nothing.clone(), "{/../../b/", 401),
+        ("n://a/{b}", nothing.clone(), "{/../../b/}", 401),
+        ("n://a/{id}/{b}", json!({ "id": "{/../../b/x" }), "", 401),
+        ("n://a/{b}", nothing.clone(), "?x=/../../b/", 401),
+        ("n://a/{id}/{b}", json!({ "id": "?x=/../../b" }), "", 401),
+        // Dots beside dots.
+        ("n://a/{id}.{b}", json!({ "id": "x" }), "md", 200),
+        ("n://a/{id}.{b}", json!({ "id": "." }), "", 401),
+        ("n://a/{id}.{b}", json!({ "id": "" }), ".", 401),
+        ("n://a/{id}{.b}", json!({ "id": "." }), "", 401),
+        ("n://a/{c}{id}{b}", json!({ "c": ".", "id": "." }), "", 401),
+        ("git://d/{id}..{b}", json!({ "id": "main" }), "dev", 200),
+        ("git://d/{id}..{b}", json!({ "id": "" }), "", 401),
+        ("git://d/{+id}..{+b}", json!({ "id": "main" }), "dev/1", 200),
+        // Hosts that some readers write otherwise.
+        ("g://{b}", nothing.clone(), "É", 200),
+        ("g://É{b}", nothing.clone(), "", 200),
+        ("g://É{id}.{b}/x/{+c}", nothing.clone(), "", 401),
+        ("g://É{+b}", nothing.clone(), "", 401),
+        // Variables that the template does not have.
+        ("n://a/{id}", json!({ "c": "1" }), "1", 200),
+        ("n://a/{id}", json!({ "c": "../b" }), "", 401),
+        ("n://a/{id}", nothing.clone(), "v 1.md", 200),
+        ("n://a/{id}", nothing.clone(), "../b/", 401),
+        ("n://s/{id}", nothing.clone(), "sub/secret", 401),
+        ("n://a/{x, b}", nothing, "../b/", 401),
     ];
     for (template, chosen, begun, status) in rows {
         let params = json!({
@@ -217,6 +255,23 @@ async fn no_value_leads_out_of_a_template() {
         let body = message("completion/complete", params).to_string();
         let (answer, _) = server.post(None, &[], body).await;
         assert_eq!(answer.status.as_u16(), status, "{template} {chosen} {begun}");
+    }
+}
+
+/// More parameters may be begun, but none brings another one with it.
+#[tokio::test]
+async fn the_beginning_of_a_parameter_brings_no_other_past_a_rule() {
+    let public = json!({ "access": "public" });
+    let rules = json!({ "resources": { "n://a*": ["s1"], "n://a{?q}": public } });
+    let server = PolicyServer::start(policy(rules)).await;
+    for (begun, status) in [("", 200), ("1", 200), ("50%", 200), ("1&z=2", 401), ("1#", 401)] {
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": "n://a{?q}" },
+            "argument": { "name": "q", "value": begun },
+        });
+        let body = message("completion/complete", params).to_string();
+        let (answer, _) = server.post(None, &[], body).await;
+        assert_eq!(answer.status.as_u16(), status, "{begun}");
     }
 }
 

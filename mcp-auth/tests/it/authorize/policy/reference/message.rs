@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::uri::{filled, with_begun};
+use super::completed::completed;
 
 /// What a message names.
 pub(super) enum What<'m> {
@@ -35,13 +35,9 @@ impl<'m> What<'m> {
                     "ref/prompt" => vec![Self::Prompt(reference["name"].as_str()?)],
                     "ref/resource" => {
                         let template = reference["uri"].as_str()?;
-                        let mut all = vec![template.to_owned(), filled(template, chosen)];
                         let argument = &params["argument"];
-                        let (name, begun) =
-                            (argument["name"].as_str()?, argument["value"].as_str()?);
-                        if !begun.is_empty() {
-                            all.push(filled(&with_begun(template, name, begun), chosen));
-                        }
+                        let begun = (argument["name"].as_str()?, argument["value"].as_str()?);
+                        let all = completed(template, chosen, begun);
                         all.into_iter().map(Self::Template).collect()
                     }
                     _ => return None,

@@ -1,7 +1,5 @@
 //! URIs in the form in which they are compared, and what a template stands for.
 
-use serde_json::{Map, Value};
-
 /// The values of a variable. A template stands for endlessly many URIs; these are enough to tell apart the
 /// patterns that are generated.
 const VALUES: [&str; 7] = ["n", "m", "a", "b", "1", "zz", "é"];
@@ -70,26 +68,14 @@ pub(super) fn stands_for(
     is_template: bool,
     parameters: Parameters,
 ) -> Option<Vec<String>> {
-    let with = |value: &str, anything: &str| {
-        let is_simple =
-            |expression: &str| expression.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        fill(text, |expression| {
-            let is_parameter = expression.starts_with('?');
-            let value = if is_parameter || is_simple(expression) { value } else { anything };
-            let operator = if is_parameter { "?x=" } else { "" };
-            Some(format!("{operator}{value}"))
-        })
-    };
     let one = match is_template {
-        true => with("x", "x"),
+        true => fill(text, |expression| {
+            let is_parameter = expression.starts_with('?');
+            Some(if is_parameter { "?x=x" } else { "x" }.to_owned())
+        }),
         false => text.to_owned(),
     };
-    // What stands for anything may begin and end with a slash.
-    let may_go_up = is_template
-        && with("x", "/x/")
-            .split('/')
-            .any(|segment| segment.split(['?', ';']).next() == Some(".."));
-    if may_go_up || is_ambiguous(&one) || is_template && text.matches('{').count() > 32 {
+    if is_ambiguous(&one) || is_template && text.matches('{').count() > 32 {
         return None;
     }
     // A host with letters that have several forms is like any host.
@@ -130,44 +116,13 @@ fn with_values(text: &str, parameters: Parameters) -> Vec<String> {
     let values: Vec<String> = match (expression.get(..1), parameters) {
         (Some("?"), Parameters::Any) => QUERIES.map(str::to_owned).to_vec(),
         (Some("?"), Parameters::Named) => {
-            let filled = ["1", "zz"].map(|value| expanded(expression, value));
+            let filled = ["1", "zz"].map(|value| format!("{expression}={value}"));
             filled.into_iter().chain([String::new()]).collect()
         }
         _ if is_simple => VALUES.map(str::to_owned).to_vec(),
         _ => anything(),
     };
     values.iter().map(|value| format!("{before}{value}{after}")).collect()
-}
-
-/// A template with these arguments in the place of its variables, once.
-pub(super) fn filled(template: &str, arguments: &Map<String, Value>) -> String {
-    fill(template, |expression| {
-        let value = arguments.get(name_in(expression))?.as_str()?;
-        Some(expanded(expression, value))
-    })
-}
-
-/// A template in which this text comes before the variable of this name, unless that is a parameter.
-pub(super) fn with_begun(template: &str, name: &str, begun: &str) -> String {
-    fill(template, |expression| {
-        let is_meant = name_in(expression) == name && !expression.starts_with(['?', '&', ';']);
-        is_meant.then(|| format!("{}{{{expression}}}", expanded(expression, begun)))
-    })
-}
-
-/// The name of the only variable of an expression.
-fn name_in(expression: &str) -> &str {
-    expression.trim_start_matches(['+', '?', '&', '/', '.', ';', '#']).trim_end_matches('*')
-}
-
-/// What an expression becomes with this value.
-fn expanded(expression: &str, value: &str) -> String {
-    let name = name_in(expression);
-    match &expression[..1] {
-        operator @ ("?" | "&" | ";") => format!("{operator}{name}={value}"),
-        operator @ ("/" | "." | "#") => format!("{operator}{value}"),
-        _ => value.to_owned(),
-    }
 }
 
 /// With another text in the place of each expression, or the same where there is none.
