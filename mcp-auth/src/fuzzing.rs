@@ -252,6 +252,13 @@ pub fn message(bytes: &[u8]) {
             "completion/complete" => {
                 let reference = &params["ref"];
                 let is_prompt = reference["type"] == "ref/prompt";
+                // A prompt with the argument that is begun comes before it without.
+                let begun = params["argument"]["value"].as_str().unwrap_or_default();
+                if is_prompt && !begun.is_empty() {
+                    let with_begun = operations.next().and_then(|next| next.arguments());
+                    let name = params["argument"]["name"].as_str().expect("a text");
+                    assert_eq!(with_begun.expect("arguments")[name], begun, "{message}");
+                }
                 // A template with what is begun, and with what was chosen already, may come before it as it stands.
                 let written = reference["uri"].as_str();
                 for _ in 0..3 {

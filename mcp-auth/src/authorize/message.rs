@@ -434,8 +434,8 @@ impl<'m> Params<'m> {
     }
 
     /// Completing an argument of a prompt or a template tells what is behind it. A template counts as
-    /// it is written, with the variables that the client says it has chosen, and with the beginning of the one that is
-    /// completed.
+    /// it is written, with the variables that the client says it has chosen, and with what it has written of the one that
+    /// is completed; a prompt as if it were called with the arguments that are chosen, and with that one.
     fn add_completion(
         &self,
         operation: &Operation<'m>,
@@ -453,6 +453,10 @@ impl<'m> Params<'m> {
         match &*required_text(reference.kind)? {
             "ref/prompt" => {
                 let prompt = operation.beside().naming(Prompt, required_text(reference.name)?);
+                if !begun.is_empty() {
+                    let with_begun = prompt.beside_with_argument(&context.chosen, &name, &begun);
+                    operations.push(with_begun);
+                }
                 operations.push(match context.arguments {
                     Some(arguments) => prompt.with_written_arguments(arguments),
                     None => prompt,

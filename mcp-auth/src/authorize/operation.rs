@@ -1,6 +1,7 @@
 //! What a message asks for: its method, what it names, and its arguments.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -125,6 +126,27 @@ impl<'m> Operation<'m> {
     pub(crate) fn with_written_arguments(mut self, arguments: &'m str) -> Self {
         self.written = Some(Cow::Borrowed(arguments));
         self
+    }
+
+    /// The same call with these arguments and one more, which takes the place of one of its name.
+    pub(super) fn beside_with_argument(
+        &self,
+        chosen: &HashMap<String, Cow<'m, str>>,
+        name: &str,
+        value: &str,
+    ) -> Self {
+        let mut arguments: Map<String, Value> = Map::new();
+        for (argument, text) in chosen {
+            arguments.insert(argument.clone(), Value::from(&**text));
+        }
+        arguments.insert(name.to_owned(), Value::from(value));
+        let written = Value::Object(arguments).to_string();
+        Self {
+            name: self.name.clone(),
+            kind: self.kind,
+            written: Some(written.into()),
+            ..self.beside()
+        }
     }
 
     /// A copy that outlives the message, for the log.

@@ -80,14 +80,15 @@ async fn what_is_chosen_for_a_completion_fulfils_no_unless() {
     let rules = json!({ "prompts": { "p": { "all_of": [], "when": when } } });
     let server = PolicyServer::start(policy(rules)).await;
     let [none, some, all] = ["mcp", "mcp s", "mcp s t"].map(|scope| server.mint(scope).sign());
-    let complete = |chosen: Value| {
+    let completing = |chosen: Value, name: &str, begun: &str| {
         let params = json!({
             "ref": { "type": "ref/prompt", "name": "p" },
-            "argument": { "name": "x", "value": "" },
+            "argument": { "name": name, "value": begun },
             "context": { "arguments": chosen },
         });
         message("completion/complete", params).to_string()
     };
+    let complete = |chosen: Value| completing(chosen, "x", "");
     let dry = json!({ "dry_run": "yes" });
     let get = message("prompts/get", json!({ "name": "p", "arguments": dry })).to_string();
     assert_eq!(server.post(Some(&none), &[], get).await.0.status.as_u16(), 200);
@@ -100,6 +101,20 @@ async fn what_is_chosen_for_a_completion_fulfils_no_unless() {
     let write = complete(json!({ "mode": "write" }));
     assert_eq!(server.post(Some(&some), &[], write.clone()).await.0.status.as_u16(), 403);
     assert_eq!(server.post(Some(&all), &[], write).await.0.status.as_u16(), 200);
+    // What is begun counts too, and hides nothing that was chosen.
+    let rows = [
+        (json!({}), "mode", "", 200),
+        (json!({}), "mode", "wri", 200),
+        (json!({}), "mode", "write", 403),
+        (json!({ "mode": "write" }), "mode", "read", 403),
+        (json!({ "mode": "read" }), "mode", "write", 403),
+    ];
+    for (chosen, name, begun, status) in rows {
+        let body = completing(chosen.clone(), name, begun);
+        let (answer, _) = server.post(Some(&some), &[], body.clone()).await;
+        assert_eq!(answer.status.as_u16(), status, "{chosen} {begun}");
+        assert_eq!(server.post(Some(&all), &[], body).await.0.status.as_u16(), 200, "{chosen}");
+    }
 }
 
 /// Lacks a scope that it does not say beforehand.

@@ -168,16 +168,25 @@ impl Reference<'_> {
         let all = What::all(message)?;
         let rule = self.policy["methods"].get(method);
         let completes = method == "completion/complete";
+        let nothing = Map::new();
         let given = match completes {
             true => params["context"]["arguments"].as_object(),
             false => params["arguments"].as_object(),
         };
-        let nothing = Map::new();
-        let arguments = (given.unwrap_or(&nothing), completes);
-        let named = all.iter().map(|what| self.operation(rule, Some(self.named(what)), arguments));
-        let mut needs: Vec<_> = named.collect();
-        if all.is_empty() || method == "subscriptions/listen" {
-            needs.push(self.other_method(method, rule, params, arguments));
+        let given = given.unwrap_or(&nothing);
+        let mut with_begun = given.clone();
+        let begun = &params["argument"];
+        if completes && begun["value"] != "" {
+            with_begun.insert(begun["name"].as_str()?.to_owned(), begun["value"].clone());
+        }
+        let mut needs = Vec::new();
+        for arguments in [(given, completes), (&with_begun, completes)] {
+            let named =
+                all.iter().map(|what| self.operation(rule, Some(self.named(what)), arguments));
+            needs.extend(named);
+            if all.is_empty() || method == "subscriptions/listen" {
+                needs.push(self.other_method(method, rule, params, arguments));
+            }
         }
         needs.into_iter().reduce(Need::and)
     }

@@ -257,33 +257,39 @@ pub(super) fn messages() -> impl Strategy<Value = Value> {
     let chosen = prop::collection::btree_map(variable.clone(), values.clone(), 0..3);
     let begun = (variable, prop_oneof![2 => Just(""), 1 => values]);
     let begun = begun.prop_map(|(name, value)| json!({ "name": name, "value": value }));
+    let texts = prop::sample::select(vec!["", "", "w", "write"]);
+    let begun_of_prompt = (prop::sample::select(vec!["x", "z"]), texts)
+        .prop_map(|(name, value)| json!({ "name": name, "value": value }));
+    let begun = (begun, begun_of_prompt);
     let things = (name, uri, uris, arguments, template, chosen, begun);
-    (0..18_u8, things).prop_map(|(kind, (name, uri, uris, arguments, template, chosen, begun))| {
-        match kind {
-            0 | 1 => message("tools/call", json!({ "name": name, "arguments": arguments })),
-            2 => message("prompts/get", json!({ "name": name, "arguments": arguments })),
-            3 | 4 => message("resources/read", json!({ "uri": uri })),
-            5 => message("resources/subscribe", json!({ "uri": uri })),
-            6 => message(
-                "completion/complete",
-                json!({ "ref": { "type": "ref/prompt", "name": name },
-                "argument": { "name": "z", "value": "" }, "context": { "arguments": arguments } }),
-            ),
-            7..=9 => message(
-                "completion/complete",
-                json!({ "ref": { "type": "ref/resource", "uri": template },
+    (0..18_u8, things).prop_map(
+        |(kind, (name, uri, uris, arguments, template, chosen, (begun, begun_of_prompt)))| {
+            match kind {
+                0 | 1 => message("tools/call", json!({ "name": name, "arguments": arguments })),
+                2 => message("prompts/get", json!({ "name": name, "arguments": arguments })),
+                3 | 4 => message("resources/read", json!({ "uri": uri })),
+                5 => message("resources/subscribe", json!({ "uri": uri })),
+                6 => message(
+                    "completion/complete",
+                    json!({ "ref": { "type": "ref/prompt", "name": name },
+                "argument": begun_of_prompt, "context": { "arguments": arguments } }),
+                ),
+                7..=9 => message(
+                    "completion/complete",
+                    json!({ "ref": { "type": "ref/resource", "uri": template },
                 "argument": begun, "context": { "arguments": chosen } }),
-            ),
-            10 | 11 => message(
-                "subscriptions/listen",
-                json!({ "notifications": { "resourceSubscriptions": uris } }),
-            ),
-            12 => message("tools/list", json!({})),
-            13 => message("tools/list", json!({ "uri": uri })),
-            14 => message("ping", json!({})),
-            15 => message("tasks/get", json!({ "taskId": "1" })),
-            16 => message("vendor/x", json!({})),
-            _ => message("vendor/x", json!({ "uri": uri })),
-        }
-    })
+                ),
+                10 | 11 => message(
+                    "subscriptions/listen",
+                    json!({ "notifications": { "resourceSubscriptions": uris } }),
+                ),
+                12 => message("tools/list", json!({})),
+                13 => message("tools/list", json!({ "uri": uri })),
+                14 => message("ping", json!({})),
+                15 => message("tasks/get", json!({ "taskId": "1" })),
+                16 => message("vendor/x", json!({})),
+                _ => message("vendor/x", json!({ "uri": uri })),
+            }
+        },
+    )
 }
