@@ -12,61 +12,91 @@ use crate::error::MessageFault;
 pub(super) const MAX_TEMPLATE: usize = 8192;
 
 /// The completion of a variable of a template, as a client asks for it.
-pub(super) struct CompletedTemplate<'m, 'v> {
-    pub(super) template: Cow<'m, str>,
-    /// Values that the client has chosen already.
-    pub(super) chosen: &'v HashMap<String, Cow<'m, str>>,
-    /// The variable that is completed.
-    pub(super) name: Cow<'m, str>,
+pub(super) struct CompletedTemplate<'m> {
+    template: Cow<'m, str>,
+    /// Values that the client has chosen already, by the [`key`] of their variable.
+    chosen: HashMap<String, Cow<'m, str>>,
+    /// The key of the variable that is completed.
+    name: String,
     /// What the client has written of its value.
-    pub(super) begun: Cow<'m, str>,
+    begun: Cow<'m, str>,
+    /// Whether two values were chosen for what some reader takes for one variable.
+    has_rivals: bool,
 }
 
-impl<'m> CompletedTemplate<'m, '_> {
-    /// What the template may be for a server that puts values into it; each is judged like the template itself.
+impl<'m> CompletedTemplate<'m> {
+    /// An empty value is none: many clients send every field of a form.
+    pub(super) fn new(
+        template: Cow<'m, str>,
+        chosen: HashMap<String, Cow<'m, str>>,
+        (name, begun): (&str, Cow<'m, str>),
+    ) -> Self {
+        let mut by_key = HashMap::new();
+        let mut has_rivals = false;
+        for (variable, value) in chosen {
+            if !value.is_empty() {
+                has_rivals |= by_key.insert(key(&variable), value).is_some();
+            }
+        }
+        Self { template, chosen: by_key, name: key(name), begun, has_rivals }
+    }
+
+    /// The template as it is written, and what it may be for a server that puts values into it: each is judged.
     ///
     /// # Errors
     ///
     /// It is too large.
-    pub(super) fn with_all_values(&self) -> Result<Vec<Cow<'m, str>>, MessageFault> {
+    pub(super) fn with_all_values(self) -> Result<(Cow<'m, str>, Vec<String>), MessageFault> {
         if self.template.len() > MAX_TEMPLATE {
             return Err(MessageFault::TooLarge);
         }
         if self.chosen.is_empty() && self.begun.is_empty() {
-            return Ok(Vec::new());
+            return Ok((self.template, Vec::new()));
         }
-        let variables = variables_of(&self.template);
-        let chosen = self.with_values(Begun::LeftOut)?;
-        let whole = self.with_values(Begun::Whole)?;
-        let mut values: Vec<(&str, &str)> =
-            self.chosen.iter().map(|(name, value)| (&**name, &**value)).collect();
-        if !self.begun.is_empty() {
-            values.push((&self.name, &self.begun));
-        }
-        // Where the template does not have it, a server may take it for any of its variables.
-        let is_elsewhere = !variables.contains_key(&*self.name) && !is_segment(&self.begun);
-        let leads_elsewhere = is_elsewhere
-            || values.iter().any(|(name, value)| {
-                // Of `{name:3}` some readers take three characters, and others all of them.
-                variables.get(name) == Some(&Length::Cut) || leads_up(value)
-            })
-            || !leads_up(&self.template) && (leads_up(&chosen) || leads_up(&whole));
-        if leads_elsewhere {
+        let chosen = self.filled(None)?;
+        if self.leads_elsewhere(&chosen)? {
             // With a fragment it can be read in two ways, whatever else it says.
-            return Ok(vec![format!("{}#", self.template).into()]);
+            let ambiguous = format!("{}#", self.template);
+            return Ok((self.template, vec![ambiguous]));
         }
         let mut all = vec![chosen];
         if !self.begun.is_empty() {
-            all.extend([whole, self.with_values(Begun::Beginning)?]);
+            all.push(self.filled(Some(Begun { value: &self.begun, goes_on: true }))?);
+        }
+        let whole = without_loose_end(&self.begun);
+        if !whole.is_empty() {
+            all.push(self.filled(Some(Begun { value: whole, goes_on: false }))?);
         }
         all.retain(|filled| **filled != *self.template);
         all.dedup();
-        Ok(all.into_iter().map(Cow::Owned).collect())
+        Ok((self.template, all))
+    }
+
+    /// Whether some reader of the values would leave the template, or take another value than is judged.
+    fn leads_elsewhere(&self, chosen: &str) -> Result<bool, MessageFault> {
+        let variables = variables_of(&self.template);
+        // Where the template does not have it, a server may take it for any of its variables.
+        let is_elsewhere = !variables.contains_key(&self.name) && !is_segment(&self.begun);
+        if self.has_rivals || is_elsewhere || leads_up(&self.begun) {
+            return Ok(true);
+        }
+        if !self.begun.is_empty() && variables.get(&self.name) == Some(&Length::Cut) {
+            return Ok(true);
+        }
+        for (name, value) in &self.chosen {
+            if leads_up(value) || variables.get(name) == Some(&Length::Cut) {
+                return Ok(true);
+            }
+        }
+        // Values may lead up together, or with what is beside them; a variable without a value may be nothing.
+        let whole = self.filled(Some(Begun { value: &self.begun, goes_on: false }))?;
+        let template = &*self.template;
+        Ok(values_lead_up(template, chosen) || values_lead_up(template, &whole))
     }
 
     /// The template with values in place of its variables, as RFC 6570 puts them in, but without escapes. What is put
     /// in is not looked at again: a value that holds braces would make expansion grow without bound.
-    fn with_values(&self, begun: Begun) -> Result<String, MessageFault> {
+    fn filled(&self, begun: Option<Begun<'_>>) -> Result<String, MessageFault> {
         let most = self.most();
         let mut filled = String::with_capacity(self.template.len());
         for piece in Pieces(&self.template) {
@@ -100,38 +130,34 @@ impl<'m> CompletedTemplate<'m, '_> {
         &self,
         filled: &mut String,
         expression: &str,
-        begun: Begun,
+        begun: Option<Begun<'_>>,
         most: usize,
     ) -> Result<(), MessageFault> {
         crate::steps::take(expression.len() + 2);
         let (operator, names) = operator_and_names(expression);
         let form = Form::of(operator);
+        // A parameter that is begun may go on with others, for which the template stands as it is written.
+        let begun = begun.filter(|begun| !begun.goes_on || !form.is_named);
         let mut before = form.first;
         let mut goes_on = true;
         for written in names.split(',') {
-            let name = name_and_length(written).0;
-            let is_begun = *name == *self.name
-                && match begun {
-                    Begun::LeftOut => false,
-                    Begun::Whole => true,
-                    // More parameters may follow, for which the template stands as it is written.
-                    Begun::Beginning => !form.is_named,
-                };
-            let value = match is_begun {
-                true => Some(&self.begun),
-                false => self.chosen.get(name),
+            let name = key(written);
+            let begun_here = begun.filter(|_| name == self.name);
+            let value = match begun_here {
+                Some(begun) => Some(begun.value),
+                None => self.chosen.get(&name).map(|value| &**value),
             };
             let Some(value) = value else { continue };
             filled.push_str(before);
             if form.is_named {
-                filled.extend([name, "="]);
+                filled.extend([name_of(written), "="]);
             }
             push_value(filled, value);
             if filled.len() > most {
                 return Err(MessageFault::TooLarge);
             }
             before = form.separator;
-            goes_on = is_begun && begun == Begun::Beginning;
+            goes_on = begun_here.is_some_and(|begun| begun.goes_on);
         }
         if goes_on {
             filled.extend(["{", expression, "}"]);
@@ -140,15 +166,18 @@ impl<'m> CompletedTemplate<'m, '_> {
     }
 }
 
-/// What becomes of the value that is begun.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Begun {
-    /// Its variable is left as it is.
-    LeftOut,
-    /// It is the whole value.
-    Whole,
-    /// The value goes on.
-    Beginning,
+/// What is written of a value, and whether it goes on.
+#[derive(Clone, Copy)]
+struct Begun<'v> {
+    value: &'v str,
+    goes_on: bool,
+}
+
+/// What a value is for as long as nobody knows how it goes on: `New ` is on the way to `New York`, and `.` to
+/// `.gitignore`.
+fn without_loose_end(begun: &str) -> &str {
+    let trimmed = begun.trim_end();
+    trimmed.strip_suffix('.').unwrap_or(trimmed)
 }
 
 /// How much of a value an expression takes.
@@ -159,33 +188,43 @@ enum Length {
     Cut,
 }
 
-/// The variables of a template, without what an expression says of them besides.
-fn variables_of(template: &str) -> HashMap<&str, Length> {
+/// The variables of a template, by their [`key`].
+fn variables_of(template: &str) -> HashMap<String, Length> {
     let mut variables = HashMap::new();
     for piece in Pieces(template) {
         let Piece::Expression(expression) = piece else { continue };
         for written in operator_and_names(expression).1.split(',') {
-            crate::steps::take(written.len() + 1);
-            let (name, length) = name_and_length(written);
-            let known = variables.entry(name).or_insert(length);
-            if length == Length::Cut {
-                *known = length;
+            let known = variables.entry(key(written)).or_insert(Length::Whole);
+            if is_cut(written) {
+                *known = Length::Cut;
             }
         }
     }
     variables
 }
 
-/// Without spaces, which some readers leave out.
-fn name_and_length(written: &str) -> (&str, Length) {
-    let trimmed = written.trim().trim_end_matches('*');
-    match trimmed.split_once(':') {
-        Some((name, length)) if length.contains(|digit: char| digit.is_ascii_digit()) => {
-            (name, Length::Cut)
-        }
-        // Other frameworks write a type there.
-        Some((name, _)) => (name, Length::Whole),
-        None => (trimmed, Length::Whole),
+/// What readers take for one variable has one key: they leave out spaces, look at no letter case, or give the name as it
+/// is written in its expression.
+fn key(written: &str) -> String {
+    crate::steps::take(written.len() + 1);
+    name_of(operator_and_names(written.trim()).1).to_lowercase()
+}
+
+/// The name of a variable without what an expression says of it besides.
+fn name_of(written: &str) -> &str {
+    let name = match written.split_once(':') {
+        Some((name, _)) => name,
+        None => written,
+    };
+    name.trim().trim_end_matches('*').trim_end()
+}
+
+/// Whether some readers take only the first characters of its value, and others all of it. Other frameworks write a
+/// type behind the colon, which begins with a letter.
+fn is_cut(written: &str) -> bool {
+    match written.split_once(':') {
+        Some((_, length)) => !length.trim_start().starts_with(|first: char| first.is_alphabetic()),
+        None => false,
     }
 }
 
@@ -194,6 +233,24 @@ fn operator_and_names(expression: &str) -> (&str, &str) {
     const OPERATORS: &[char] = &['+', '#', '.', '/', ';', '?', '&', '=', ',', '!', '@', '|'];
     let names = expression.strip_prefix(OPERATORS).unwrap_or(expression);
     (&expression[..expression.len() - names.len()], names)
+}
+
+/// Whether a template leads up with values in it, and does not by itself.
+fn values_lead_up(template: &str, filled: &str) -> bool {
+    if !leads_up(template) && leads_up(filled) {
+        return true;
+    }
+    !leads_up(&without_expressions(template)) && leads_up(&without_expressions(filled))
+}
+
+fn without_expressions(template: &str) -> String {
+    let mut fixed = String::with_capacity(template.len());
+    for piece in Pieces(template) {
+        if let Piece::Fixed(text) = piece {
+            fixed.push_str(text);
+        }
+    }
+    fixed
 }
 
 /// How an expression is written out (RFC 6570, appendix A).
@@ -278,16 +335,19 @@ fn begins_with_hex_digits(text: &str) -> bool {
 /// name has, one of which may be an end. Dots may be escaped, however often.
 fn leads_up(text: &str) -> bool {
     crate::steps::take(text.len());
-    let mut rest = text.as_bytes();
     let (mut dots, mut has_others) = (0_usize, false);
-    while let Some((first, after)) = rest.split_first() {
-        let (byte, behind) = if *first == b'%' { escaped(after) } else { (*first, after) };
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let after = &rest[first.len_utf8()..];
+        let (character, behind) = if first == '%' { escaped(after) } else { (first, after) };
         rest = behind;
-        match byte {
-            b'.' => dots += 1,
+        match character {
+            // Some readers take them out.
+            _ if character.is_control() => return true,
+            '.' => dots += 1,
             // Braces: a variable stands for a character at least.
-            b'{' | b'}' => has_others = true,
-            _ if is_of_names(byte) => has_others = true,
+            '{' | '}' => has_others = true,
+            _ if is_of_names(character) => has_others = true,
             _ if dots == 2 && !has_others => return true,
             _ => (dots, has_others) = (0, false),
         }
@@ -295,26 +355,31 @@ fn leads_up(text: &str) -> bool {
     dots == 2 && !has_others
 }
 
-/// Whether no reader takes a character of names for what is between two of them.
-fn is_of_names(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-_~".contains(&byte)
+/// Whether no reader takes this character for what is between two names, or cuts it off.
+fn is_of_names(character: char) -> bool {
+    match character.is_ascii() {
+        true => character.is_ascii_alphanumeric() || "-_~".contains(character),
+        false => !character.is_whitespace() && character != '\u{feff}',
+    }
 }
 
 /// Whether a text is a name, for any reader.
 fn is_segment(text: &str) -> bool {
-    text.bytes().all(|byte| is_of_names(byte) || b". ".contains(&byte))
+    text.chars().all(|character| is_of_names(character) || ['.', ' '].contains(&character))
 }
 
-/// What an escape stands for, `2e` or `252e` and so on being a dot, and what follows it. Anything else but a dot counts as
+/// What an escape stands for, `2e`, `252e` or `u002e` being a dot, and what follows it. Anything else but a dot counts as
 /// a slash.
-fn escaped(after_sign: &[u8]) -> (u8, &[u8]) {
+fn escaped(after_sign: &str) -> (char, &str) {
     let mut digits = after_sign;
-    while let Some(more) = digits.strip_prefix(b"25") {
+    while let Some(more) = digits.strip_prefix("25") {
         digits = more;
     }
-    match digits.split_at_checked(2) {
-        Some((pair, behind)) if pair.eq_ignore_ascii_case(b"2e") => (b'.', behind),
-        Some((pair, behind)) if pair.iter().all(u8::is_ascii_hexdigit) => (b'/', behind),
-        _ => (b'/', digits),
+    let length = if digits.starts_with(['u', 'U']) { 5 } else { 2 };
+    let Some((written, behind)) = digits.split_at_checked(length) else { return ('/', digits) };
+    match written.to_ascii_lowercase().as_str() {
+        "2e" | "u002e" => ('.', behind),
+        _ if written.as_bytes()[length - 2..].iter().all(u8::is_ascii_hexdigit) => ('/', behind),
+        _ => ('/', digits),
     }
 }

@@ -465,12 +465,12 @@ impl<'m> Params<'m> {
             }
             "ref/resource" => {
                 let template = required_text(reference.uri)?;
-                let chosen = &context.chosen;
-                let completion = CompletedTemplate { template, chosen, name, begun };
-                for filled in completion.with_all_values()? {
+                let completed = CompletedTemplate::new(template, context.chosen, (&name, begun));
+                let (template, with_values) = completed.with_all_values()?;
+                for filled in with_values {
                     operations.push(operation.beside().naming_filled_template(filled));
                 }
-                operations.push(operation.beside().naming_template(completion.template));
+                operations.push(operation.beside().naming_template(template));
                 Ok(())
             }
             _ => Err(MessageFault::Invalid),

@@ -405,7 +405,7 @@ fn simplified(template: &str) -> Result<String, String> {
         }
         simplified.push_str(fixed);
         match expression.split_at_checked(1) {
-            Some(("?" | "&", names)) => query_names.push(names),
+            Some(("?" | "&", names)) if names.split(',').all(is_name) => query_names.push(names),
             _ if is_name(expression) || expression.strip_prefix('+').is_some_and(is_name) => {
                 simplified.extend(["{", expression, "}"]);
             }

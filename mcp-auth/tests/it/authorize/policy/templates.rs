@@ -195,6 +195,7 @@ async fn no_value_leads_out_of_a_template() {
         ("n://a/{b:0}", nothing.clone(), "1", 401),
         ("n://a/{b:0}", nothing.clone(), "", 200),
         ("n://a/{b:path}", nothing.clone(), "1", 200),
+        ("n://a/{b:int64}", nothing.clone(), "1", 200),
         // What is begun, and what it may become.
         ("n://a/{b}", nothing.clone(), "", 200),
         ("n://a/{b}", nothing.clone(), ".gitignore", 200),
@@ -205,6 +206,17 @@ async fn no_value_leads_out_of_a_template() {
         ("n://a/{b}", nothing.clone(), "x/..", 401),
         ("n://a/{b}", nothing.clone(), "../b/", 401),
         ("n://a/{b}", nothing.clone(), "%2e%2e/", 401),
+        ("n://a/{b}", nothing.clone(), "%u002e%u002E/", 401),
+        ("n://a/{b}", nothing.clone(), "\u{a0}../b/", 401),
+        ("n://a/{id}/{b}", json!({ "id": "..\u{feff}" }), "x", 401),
+        ("n://a/{id}", json!({ "c": ".\t./b" }), "", 401),
+        // On the way to something.
+        ("n://a/{b}", nothing.clone(), "New ", 200),
+        ("n://a/{b}", nothing.clone(), ".", 200),
+        ("n://a/{+b}", nothing.clone(), "src/.", 200),
+        ("g://{b}", nothing.clone(), "St.", 200),
+        ("n://a/{b}", nothing.clone(), ".. ", 401),
+        ("n://a/{b}", nothing.clone(), "...", 401),
         ("n://a/{b}", nothing.clone(), "x%2F..", 401),
         ("n://a/{b}", nothing.clone(), "x%252f.%25252E%252f", 401),
         ("n://a/{b}", nothing.clone(), "..\\", 401),
@@ -228,10 +240,13 @@ async fn no_value_leads_out_of_a_template() {
         ("n://a/{id}.{b}", json!({ "id": "x" }), "md", 200),
         ("n://a/{id}.{b}", json!({ "id": "." }), "", 401),
         ("n://a/{id}.{b}", json!({ "id": "" }), ".", 401),
+        ("n://a/{id}.{b}", json!({}), "./b/", 401),
+        ("n://a/{c}.{id}/b/{b}", json!({ "id": "." }), "", 401),
+        ("n://a/{id}/{b}", json!({ "id": "" }), "x", 200),
         ("n://a/{id}{.b}", json!({ "id": "." }), "", 401),
         ("n://a/{c}{id}{b}", json!({ "c": ".", "id": "." }), "", 401),
         ("git://d/{id}..{b}", json!({ "id": "main" }), "dev", 200),
-        ("git://d/{id}..{b}", json!({ "id": "" }), "", 401),
+        ("git://{c}/{id}..{b}", json!({ "c": "d" }), "", 200),
         ("git://d/{+id}..{+b}", json!({ "id": "main" }), "dev/1", 200),
         // Hosts that some readers write otherwise.
         ("g://{b}", nothing.clone(), "É", 200),
@@ -244,7 +259,16 @@ async fn no_value_leads_out_of_a_template() {
         ("n://a/{id}", nothing.clone(), "v 1.md", 200),
         ("n://a/{id}", nothing.clone(), "../b/", 401),
         ("n://s/{id}", nothing.clone(), "sub/secret", 401),
-        ("n://a/{x, b}", nothing, "../b/", 401),
+        ("n://a/{x, b}", nothing.clone(), "../b/", 401),
+        // Names that some readers take for another one.
+        ("n://s/{b}", json!({ "B": "sub/secret" }), "", 401),
+        ("n://s/{B}", json!({ "b": "sub/secret" }), "", 401),
+        ("n://s/{b*}", json!({ "b*": "sub/other" }), "", 401),
+        ("n://a/{b*}", json!({ "b*": "1" }), "", 200),
+        ("n://a/{+b}", json!({ "+b": "1" }), "", 200),
+        ("n://a/{id}", json!({ "id": "1", "ID": "2" }), "", 401),
+        ("n://a/{id}{?q*}", nothing.clone(), "", 200),
+        ("n://a/{id}{?q-r, s}", nothing, "", 200),
     ];
     for (template, chosen, begun, status) in rows {
         let params = json!({

@@ -10,11 +10,18 @@ pub(super) fn completed(
     chosen: &Map<String, Value>,
     (name, begun): (&str, &str),
 ) -> Vec<String> {
-    let value_of = |variable: &str| chosen.get(variable).and_then(Value::as_str);
+    // An empty value is none.
+    let value_of =
+        |variable: &str| chosen.get(variable)?.as_str().filter(|value| !value.is_empty());
     let with_begun =
         |variable: &str| if variable == name { Some(begun) } else { value_of(variable) };
     let filled = filled(template, value_of);
     let whole = self::filled(template, with_begun);
+    // A dot at the end may be on the way to a name.
+    let tight = begun.strip_suffix('.').unwrap_or(begun);
+    let with_tight =
+        |variable: &str| if variable == name { Some(tight) } else { value_of(variable) };
+    let tight_whole = self::filled(template, with_tight);
     let beginning = fill(template, |expression| {
         if name_in(expression) != name || expression.starts_with(['?', '&', ';']) {
             return value_of(name_in(expression)).map(|value| expanded(expression, value));
@@ -33,7 +40,12 @@ pub(super) fn completed(
     if values.is_empty() {
         return all;
     }
-    let makes_way_up = !leads_up(template) && (leads_up(&filled) || leads_up(&whole));
+    let makes_way_up = |text: &str| {
+        let without = |text: &str| fill(text, |_| Some(String::new()));
+        !leads_up(template) && leads_up(text)
+            || !leads_up(&without(template)) && leads_up(&without(text))
+    };
+    let makes_way_up = makes_way_up(&filled) || makes_way_up(&whole);
     if is_elsewhere || makes_way_up || values.iter().any(|(_, value)| leads_up(value)) {
         // What can be read in two ways.
         all.push(format!("{template}#"));
@@ -41,7 +53,10 @@ pub(super) fn completed(
     }
     all.push(filled);
     if !begun.is_empty() {
-        all.extend([whole, beginning]);
+        all.push(beginning);
+    }
+    if !tight.is_empty() {
+        all.push(tight_whole);
     }
     all
 }
