@@ -103,12 +103,11 @@ pub(super) fn with_text(message: &Value, text: &str, is_first: bool) -> Option<V
     let place = places.into_iter().find(|place| message.pointer(place).is_some())?;
     let uri = message.pointer_mut(place)?;
     let before = uri.as_str()?;
+    if before.contains("{?") {
+        // What is added to it makes it another template.
+        return None;
+    }
     let (path, query) = before.split_at(before.find('?').unwrap_or(before.len()));
-    // In a template, `{?q}` may be written as `?q={q}`.
-    let (path, query) = match path.strip_suffix('{') {
-        Some(path) => (path, format!("?q={{{}", &query[1..])),
-        None => (path, query.to_owned()),
-    };
     let longer = match text {
         "%26z" | "%26q=1" if !query.is_empty() => format!("{path}{query}{text}"),
         "/" | ";x" => format!("{path}{text}{query}"),
