@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use self::message::What;
-use self::resources::{Named, rules_of, warned};
+use self::resources::{Named, open_carelessly, rules_of, warned};
 use self::uri::{Parameters, stands_for};
 
 /// A caller with a good token.
@@ -154,6 +154,19 @@ impl Reference<'_> {
         let uri = message["params"]["uri"].as_str().map(What::Uri);
         let all = What::all(message).into_iter().flatten().chain(uri);
         all.flat_map(|what| self.named(&what).rules.into_keys()).collect()
+    }
+
+    /// The open rules that are about what a careless server could read in place of what the message names. There they
+    /// open nothing, and take the place of rules that would ask for something.
+    pub(super) fn open_for_a_reading(&self, message: &Value) -> BTreeSet<String> {
+        let uri = message["params"]["uri"].as_str().map(What::Uri);
+        let all = What::all(message).into_iter().flatten().chain(uri);
+        let of_each = all.map(|what| match what {
+            What::Uri(uri) => open_carelessly(self.policy, uri, false),
+            What::Template(template) => open_carelessly(self.policy, &template, true),
+            What::Tool(_) | What::Prompt(_) => BTreeSet::new(),
+        });
+        of_each.flatten().collect()
     }
 
     /// Whether rules declare all that a message names.

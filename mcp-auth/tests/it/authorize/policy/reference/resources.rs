@@ -137,6 +137,15 @@ pub(super) fn rules_of<'p>(policy: &'p Value, text: &str, is_template: bool) -> 
     }
 }
 
+/// The open rules that are about a careless reading of something that this stands for.
+pub(super) fn open_carelessly(policy: &Value, text: &str, is_template: bool) -> BTreeSet<String> {
+    let uris = stands_for(text, is_template, Parameters::Any).unwrap_or_default();
+    let readings: Vec<_> = uris.iter().flat_map(|uri| Uri::read(uri).careless_readings()).collect();
+    let mut open = ResourceRule::all(policy);
+    open.retain(|one| one.pattern.is_open && readings.iter().any(|uri| one.pattern.is_about(uri)));
+    open.into_iter().map(|one| one.place).collect()
+}
+
 /// The pairs of rules of which a warning tells: the narrower, and the broader one that it replaces. Whether
 /// the narrower one asks for less is for the caller to say.
 pub(super) fn warned(
