@@ -1,6 +1,6 @@
 //! What it needs to complete a template: what anything that it stands for needs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rules::policy;
 use super::{PolicyServer, message};
@@ -160,6 +160,13 @@ async fn completing_a_template_needs_a_rule_about_all_of_it() {
     }
 }
 
+/// The status of the answer that somebody without a token gets.
+async fn completed_by_nobody(server: &PolicyServer, params: Value) -> u16 {
+    let body = message("completion/complete", params).to_string();
+    let (answer, _) = server.post(None, &[], body).await;
+    answer.status.as_u16()
+}
+
 /// Neither a value nor the beginning of one leaves what an open rule is about, however the template has its variable.
 #[tokio::test]
 async fn no_value_leads_out_of_a_template() {
@@ -276,9 +283,11 @@ async fn no_value_leads_out_of_a_template() {
             "argument": { "name": "b", "value": begun },
             "context": { "arguments": chosen },
         });
-        let body = message("completion/complete", params).to_string();
-        let (answer, _) = server.post(None, &[], body).await;
-        assert_eq!(answer.status.as_u16(), status, "{template} {chosen} {begun}");
+        assert_eq!(
+            completed_by_nobody(&server, params).await,
+            status,
+            "{template} {chosen} {begun}"
+        );
     }
 }
 
@@ -293,9 +302,7 @@ async fn the_beginning_of_a_parameter_brings_no_other_past_a_rule() {
             "ref": { "type": "ref/resource", "uri": "n://a{?q}" },
             "argument": { "name": "q", "value": begun },
         });
-        let body = message("completion/complete", params).to_string();
-        let (answer, _) = server.post(None, &[], body).await;
-        assert_eq!(answer.status.as_u16(), status, "{begun}");
+        assert_eq!(completed_by_nobody(&server, params).await, status, "{begun}");
     }
 }
 
@@ -319,14 +326,11 @@ async fn an_argument_that_cannot_be_read_is_refused() {
     for (argument, status) in rows {
         let params =
             json!({ "ref": { "type": "ref/resource", "uri": "n://a/{b}" }, "argument": argument });
-        let body = message("completion/complete", params).to_string();
-        let (answer, _) = server.post(None, &[], body).await;
-        assert_eq!(answer.status.as_u16(), status, "{argument}");
+        assert_eq!(completed_by_nobody(&server, params).await, status, "{argument}");
     }
     let other_letters = json!({
         "ref": { "type": "ref/resource", "uri": "n://a/{b}" },
         "Argument": { "name": "b", "value": "../" },
     });
-    let body = message("completion/complete", other_letters).to_string();
-    assert_eq!(server.post(None, &[], body).await.0.status.as_u16(), 400);
+    assert_eq!(completed_by_nobody(&server, other_letters).await, 400);
 }
